@@ -1,0 +1,1 @@
+//! Ansible's Jinja dialect: filters, tests, undefined values, vars files.

@@ -1,0 +1,15 @@
+//! Chandlery's worker: it takes jobs from Odoo, deploys applications onto Kubernetes and reports back.
+//!
+//! Data flows one way. [`worker`] claims jobs and hands each to its recipe in [`job`]; a recipe calls the rooms
+//! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
+//! readiness, ingress) and [`odoo`] (the three calls); the rooms know nothing of each other or of jobs. What goes
+//! wrong anywhere is a [`problem::Problem`]: what, where, and the way out.
+
+pub mod ansible;
+pub mod job;
+pub mod kubernetes;
+pub mod manifest;
+pub mod odoo;
+pub mod problem;
+pub mod telemetry;
+pub mod worker;

@@ -1,0 +1,1 @@
+//! claim → dispatch → lease → report.
