@@ -1,1 +1,3 @@
-//! The JSON-RPC 2.0 client, the contract's types and the wake-up.
+//! The three calls to Odoo: what they say ([`contract`]).
+
+pub mod contract;

@@ -1,0 +1,667 @@
+//! What the three calls say: the types of `tests/contract/*.json`.
+//!
+//! Times are RFC 3339 in UTC, durations seconds. Answers are read leniently (a newer Odoo may say more), but every
+//! member known here must be there.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerIdentity {
+    /// The name in the worker's settings, as its record in Odoo shows it.
+    pub name: String,
+    /// A UUID made at every start: tells two processes of one name apart.
+    pub instance: String,
+    /// The program's version.
+    pub version: String,
+}
+
+/// `claim`: give me work.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ClaimRequest {
+    pub worker: WorkerIdentity,
+    /// The clusters of this worker's settings, reachable or not.
+    pub clusters: Vec<ClusterState>,
+    /// The kinds of job this program has a recipe for.
+    pub kinds: Vec<JobKind>,
+    /// How many jobs may be handed out, at most.
+    pub capacity: u32,
+}
+
+/// A cluster as this worker sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ClusterState {
+    pub name: String,
+    pub reachable: bool,
+    /// The API server's version, such as `v1.35.4`; `None` while it was never reached.
+    pub version: Option<String>,
+    /// Why it is not reachable; empty when it is.
+    pub message: String,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Makes the cluster look as the manifests say.
+    Deploy,
+    /// Looks at the cluster and changes nothing.
+    Refresh,
+    /// Removes the app from the cluster.
+    Delete,
+}
+
+impl JobKind {
+    /// Every kind there is a recipe for.
+    pub const ALL: [Self; 3] = [Self::Deploy, Self::Refresh, Self::Delete];
+
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Refresh => "refresh",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// The answer to `claim`.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct ClaimResponse {
+    /// UUID of the Odoo database: the owner written on everything in a cluster.
+    pub database: String,
+    /// How long a job is ours after a claim or a report, in seconds.
+    pub lease_seconds: f64,
+    /// How often to ask again when nothing wakes us, in seconds.
+    pub poll_seconds: f64,
+    /// How Odoo says that new work is there; `None` where it cannot.
+    pub wake: Option<Wake>,
+    /// Clusters we serve that Odoo has no record of.
+    pub unknown_clusters: Vec<String>,
+    /// The jobs, each still as it came: one that cannot be read must not cost the others. See [`Job::read`].
+    pub jobs: Vec<Value>,
+}
+
+/// Where on Odoo's bus new work is announced.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Wake {
+    /// An unguessable channel name; whoever knows it may listen.
+    pub channel: String,
+    /// The notification's type.
+    pub event: String,
+}
+
+/// Proof that a job is ours in this attempt. Shown nowhere.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// One unit of work on one app, with all that it needs.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Job {
+    pub id: i64,
+    pub kind: JobKind,
+    /// From 1; counts every time the job was handed out and not handed back.
+    pub attempt: u32,
+    pub token: Token,
+    pub options: Options,
+    pub cluster: Cluster,
+    pub app: App,
+    /// In the order in which they are applied.
+    pub manifests: Vec<Manifest>,
+    pub config_map: Vec<ConfigMapLine>,
+    pub secret: Vec<SecretLine>,
+}
+
+impl Job {
+    /// Reads one job of a claim. Where it cannot be read, says whose it is as far as that can be told, so that Odoo
+    /// can be told too instead of waiting for the lease to end.
+    pub fn read(value: Value) -> Result<Self, Unreadable> {
+        let id = value.get("id").and_then(Value::as_i64);
+        let token = value
+            .get("token")
+            .and_then(Value::as_str)
+            .map(|token| Token(token.to_owned()));
+        serde_json::from_value(value).map_err(|error| Unreadable {
+            id,
+            token,
+            problem: Problem::new("contract", format!("The worker cannot read this job: {error}."))
+                .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one."),
+        })
+    }
+}
+
+/// A job that came in a form this program does not know.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub id: Option<i64>,
+    pub token: Option<Token>,
+    pub problem: Problem,
+}
+
+/// What a job is told beyond its kind.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Options {
+    /// `delete`: whether the app's volumes (and with them its namespace and generated secrets) stay. Absent means
+    /// they stay.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub keep_volumes: Option<bool>,
+}
+
+/// The cluster a job is for, as Odoo's record describes it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Cluster {
+    /// The name that this worker's settings know it by.
+    pub name: String,
+    pub domain: String,
+    pub ingress_class: String,
+    /// Kinds beyond the namespaced ones that manifests may hold, as `Kind.group`.
+    pub allowed_kinds: Vec<String>,
+}
+
+/// The app a job is for.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct App {
+    pub id: i64,
+    pub name: String,
+    /// The environment's code: `prod`, `int`, …
+    pub environment: String,
+    pub hostname: String,
+    pub url: String,
+    pub namespace: String,
+    pub wanted_state: WantedState,
+    /// What the last deploys left in the cluster.
+    pub inventory: Vec<ObjectRef>,
+}
+
+/// What the app's owner wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+#[serde(rename_all = "snake_case")]
+pub enum WantedState {
+    Running,
+    Stopped,
+    Deleted,
+}
+
+/// One object in a cluster, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// `v1`, `apps/v1`, …
+    pub api_version: String,
+    pub kind: String,
+    /// `None` for kinds that have no namespace.
+    pub namespace: Option<String>,
+    pub name: String,
+}
+
+/// A template to fetch.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Manifest {
+    pub id: i64,
+    pub title: String,
+    pub url: String,
+}
+
+/// How the text of a line becomes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueType {
+    /// The text as it is; may be a template.
+    String,
+    /// Read as a YAML value: number, boolean, list, mapping; strings in it may be templates.
+    Yaml,
+}
+
+/// One value that anybody may read.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct ConfigMapLine {
+    pub key: String,
+    pub r#type: ValueType,
+    pub value: String,
+}
+
+/// One value that nobody may see: given, or to be generated in the cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct SecretLine {
+    pub key: String,
+    pub r#type: ValueType,
+    #[cfg_attr(test, serde(serialize_with = "tests::expose"))]
+    pub value: Option<SecretString>,
+    pub generate: Option<Generate>,
+}
+
+/// The rule by which a value is generated at the first deploy.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Generate {
+    /// In characters.
+    pub length: u32,
+    /// `alphanumeric`, `hex` or `ascii`.
+    pub alphabet: String,
+}
+
+/// `report`: what became of the jobs I hold. Without an outcome it renews the lease.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ReportRequest {
+    pub worker: WorkerIdentity,
+    pub jobs: Vec<JobReport>,
+}
+
+/// What is new of one job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct JobReport {
+    pub id: i64,
+    pub token: Token,
+    /// Steps that are new or have changed; Odoo keeps them by number, so that telling one twice is harmless.
+    pub steps: Vec<Step>,
+    /// `Some` ends the job.
+    pub outcome: Option<Outcome>,
+}
+
+/// One line of a job's story.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Step {
+    /// From 1, in the order in which they began.
+    pub number: u32,
+    pub code: StepCode,
+    pub state: StepState,
+    pub started_at: Timestamp,
+    /// How long it took; `None` while it runs.
+    pub seconds: Option<f64>,
+    /// Plain English for an operator. Never holds a secret.
+    pub message: String,
+}
+
+/// What a step does; customers read its translated label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepCode {
+    Fetching,
+    Rendering,
+    Namespace,
+    Applying,
+    Pruning,
+    Waiting,
+    Ingress,
+    Deleting,
+}
+
+impl StepCode {
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetching => "fetching",
+            Self::Rendering => "rendering",
+            Self::Namespace => "namespace",
+            Self::Applying => "applying",
+            Self::Pruning => "pruning",
+            Self::Waiting => "waiting",
+            Self::Ingress => "ingress",
+            Self::Deleting => "deleting",
+        }
+    }
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Running,
+    Done,
+    Failed,
+    /// Over, and something about it deserves a look.
+    Warning,
+}
+
+/// How a job ended, and what it leaves behind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Outcome {
+    pub state: OutcomeState,
+    pub error: Option<Problem>,
+    pub result: JobResult,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeState {
+    Done,
+    /// Stays so until a person changes something.
+    Failed,
+    /// May pass by itself: Odoo hands it out again later.
+    Retry,
+    /// Handed back unfinished because the worker stops; anybody may take it at once.
+    Released,
+    /// Ended because Odoo said `stop`.
+    Cancelled,
+}
+
+impl OutcomeState {
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Retry => "retry",
+            Self::Released => "released",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a job found and did; also of a job that failed, as far as it came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct JobResult {
+    /// The templates as fetched, so that Odoo remembers the last content seen.
+    pub manifests: Vec<ManifestSeen>,
+    pub objects: ObjectCounts,
+    /// What is in the cluster now, replacing what Odoo knows; `None`: Odoo keeps what it has.
+    pub inventory: Option<Vec<ObjectRef>>,
+    pub observation: Option<Observation>,
+    pub namespace_deleted: bool,
+}
+
+/// A template's content as fetched.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ManifestSeen {
+    pub id: i64,
+    /// `sha256:` and the hash of the content in hexadecimal.
+    pub digest: String,
+    pub content: String,
+    /// The variables the template uses.
+    pub variables: Vec<String>,
+}
+
+/// What applying and pruning did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ObjectCounts {
+    pub created: u32,
+    pub changed: u32,
+    pub unchanged: u32,
+    pub pruned: u32,
+}
+
+/// What the cluster shows of an app.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Observation {
+    pub state: ObservedState,
+    /// Why it is degraded; empty otherwise.
+    pub message: String,
+    pub ingress: Ingress,
+    pub seen_at: Timestamp,
+}
+
+/// The app as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservedState {
+    /// All workloads are ready.
+    Running,
+    /// Something is not ready.
+    Degraded,
+    /// All workloads are scaled to zero.
+    Stopped,
+    /// Nothing of the app is in the cluster.
+    Missing,
+}
+
+/// The way from outside to an app.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Ingress {
+    pub state: IngressState,
+    pub hosts: Vec<String>,
+    /// IP addresses or host names the ingress controller has published.
+    pub addresses: Vec<String>,
+    pub tls: bool,
+    pub message: String,
+}
+
+/// How the way from outside stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IngressState {
+    /// The app has no Ingress object.
+    None,
+    /// There is one, but no ingress controller has published an address for it.
+    NoAddress,
+    Ready,
+}
+
+/// The answer to `report`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct ReportResponse {
+    pub jobs: Vec<JobAnswer>,
+    pub lease_seconds: f64,
+}
+
+/// What to do with one job.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct JobAnswer {
+    pub id: i64,
+    pub answer: Answer,
+}
+
+/// What to do with a job that was reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Still ours (or, after an outcome: accepted).
+    GoOn,
+    /// Somebody asked to cancel it: end it and report `cancelled`.
+    Stop,
+    /// Not ours any more: drop it without touching the cluster again.
+    Stale,
+}
+
+/// `observe`: what the cluster shows of apps outside any job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ObserveRequest {
+    pub worker: WorkerIdentity,
+    pub cluster: String,
+    pub apps: Vec<AppSeen>,
+}
+
+/// One app as the cluster shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct AppSeen {
+    pub id: i64,
+    pub namespace: String,
+    pub observation: Observation,
+}
+
+/// The answer to `observe`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct ObserveResponse {
+    /// Apps Odoo has no record of.
+    pub unknown: Vec<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use serde::{Serializer, de::DeserializeOwned};
+    use serde_json::json;
+
+    use super::*;
+
+    pub(super) fn expose<S: Serializer>(
+        value: &Option<SecretString>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value
+            .as_ref()
+            .map(|value| value.expose_secret())
+            .serialize(serializer)
+    }
+
+    fn golden(name: &str) -> Value {
+        let path = format!("{}/tests/contract/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// The same instant has several spellings (`…09Z`, `…09.000Z`), the same number two (`60`, `60.0`).
+    fn normal(value: Value) -> Value {
+        match value {
+            Value::String(text) => match text.parse::<Timestamp>() {
+                Ok(time) => json!(time.to_string()),
+                Err(_) => Value::String(text),
+            },
+            Value::Number(number) => json!(number.as_f64()),
+            Value::Array(items) => items.into_iter().map(normal).collect(),
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(key, value)| (key, normal(value)))
+                .collect(),
+            other => other,
+        }
+    }
+
+    fn read_and_write_back<T: DeserializeOwned + Serialize>(name: &str) -> T {
+        let expected = golden(name);
+        let read: T = serde_json::from_value(expected.clone()).unwrap();
+        assert_eq!(
+            normal(serde_json::to_value(&read).unwrap()),
+            normal(expected),
+            "{name}"
+        );
+        read
+    }
+
+    #[test]
+    fn every_golden_file_is_read_and_written_back_without_loss() {
+        read_and_write_back::<ClaimRequest>("claim_request");
+        let claim = read_and_write_back::<ClaimResponse>("claim_response");
+        for job in claim.jobs {
+            let read = Job::read(job.clone()).unwrap();
+            assert_eq!(normal(serde_json::to_value(&read).unwrap()), normal(job));
+        }
+        read_and_write_back::<ReportRequest>("report_request");
+        read_and_write_back::<ReportResponse>("report_response");
+        read_and_write_back::<ObserveRequest>("observe_request");
+        read_and_write_back::<ObserveResponse>("observe_response");
+    }
+
+    #[test]
+    fn every_golden_file_is_read_by_a_test() {
+        let mut names: Vec<String> =
+            std::fs::read_dir(format!("{}/tests/contract", env!("CARGO_MANIFEST_DIR")))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| name.ends_with(".json"))
+                .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "claim_request.json",
+                "claim_response.json",
+                "observe_request.json",
+                "observe_response.json",
+                "report_request.json",
+                "report_response.json"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_newer_odoo_may_say_more() {
+        let mut claim = golden("claim_response");
+        claim["jobs"][0]["color"] = json!("green");
+        claim["mood"] = json!("good");
+        let claim: ClaimResponse = serde_json::from_value(claim).unwrap();
+        assert_eq!(Job::read(claim.jobs[0].clone()).unwrap().id, 42);
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_read_says_whose_it_is_and_why() {
+        let mut job = golden("claim_response")["jobs"][0].clone();
+        job["kind"] = json!("dance");
+        let unreadable = Job::read(job).unwrap_err();
+        assert_eq!(unreadable.id, Some(42));
+        assert!(unreadable.token.is_some());
+        assert!(
+            unreadable.problem.message.contains("dance"),
+            "{}",
+            unreadable.problem
+        );
+    }
+
+    #[test]
+    fn the_words_of_the_contract_are_those_that_are_sent() {
+        for kind in JobKind::ALL {
+            assert_eq!(json!(kind), json!(kind.as_str()));
+        }
+        for code in [
+            StepCode::Fetching,
+            StepCode::Rendering,
+            StepCode::Namespace,
+            StepCode::Applying,
+            StepCode::Pruning,
+            StepCode::Waiting,
+            StepCode::Ingress,
+            StepCode::Deleting,
+        ] {
+            assert_eq!(json!(code), json!(code.as_str()));
+        }
+        for state in [
+            OutcomeState::Done,
+            OutcomeState::Failed,
+            OutcomeState::Retry,
+            OutcomeState::Released,
+            OutcomeState::Cancelled,
+        ] {
+            assert_eq!(json!(state), json!(state.as_str()));
+        }
+    }
+
+    #[test]
+    fn secrets_and_tokens_are_not_shown_by_debug() {
+        let job = Job::read(golden("claim_response")["jobs"][0].clone()).unwrap();
+        let shown = format!("{job:?}");
+        assert!(!shown.contains("s3cr#t"), "{shown}");
+        assert!(
+            !shown.contains("c2a1f3b8e5d94f0fb6a7c8d9e0f1a2b3"),
+            "{shown}"
+        );
+    }
+}
