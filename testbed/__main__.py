@@ -1,0 +1,114 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The commands of the test bed: ``python3 -m testbed COMMAND``; the Makefile calls them."""
+
+import argparse
+import os
+import sys
+
+from . import addon_tests as tests_of_addons
+from . import instance, odoo, postgresql, processes
+from .problem import Problem
+
+TEST_OFFSET = 1000
+
+
+def main():
+    arguments, rest = command_line().parse_known_args()
+    if rest and not getattr(arguments, "passes_on", False):
+        command_line().error(f"unknown arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    try:
+        return arguments.run(arguments) or 0
+    except Problem as problem:
+        print(*problem.lines(), sep="\n", file=sys.stderr)
+        return 1
+
+
+def command_line():
+    parser = argparse.ArgumentParser(prog="python3 -m testbed", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(run, help, passes_on=False):
+        name = run.__name__.replace("_", "-")
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run, passes_on=passes_on)
+        return sub
+
+    sub = command(addon_tests, "run the tests of addons on a fresh database")
+    sub.add_argument("modules", help="addons to install and test, separated by commas")
+    sub.add_argument("--tags", help="Odoo's --test-tags; default: all tests of these addons")
+    command(odoo_paths, "print where Odoo, its Python and its database server are")
+    sub = command(
+        odoo_scratch,
+        "run Odoo on a database of one's own, made from the template; further arguments go to Odoo",
+        passes_on=True,
+    )
+    sub.add_argument("database")
+    sub = command(odoo_shell, "run a script from standard input in Odoo's shell", passes_on=True)
+    sub.add_argument("database")
+    sub = command(odoo_drop, "drop a database made by odoo-scratch")
+    sub.add_argument("database")
+    sub = command(psql, "run psql; further arguments go to it", passes_on=True)
+    sub.add_argument("database")
+    return parser
+
+
+def test_bed():
+    """The instance for tests and for trying things out, unless PORT_OFFSET says otherwise."""
+    return instance.from_environment(TEST_OFFSET)
+
+
+def test_odoo():
+    bed = test_bed()
+    log = bed.logs / "odoo-setup.log"
+    return odoo.Odoo(bed, log), log
+
+
+def addon_tests(arguments):
+    _, failed = tests_of_addons.run(test_bed(), arguments.modules, arguments.tags)
+    return 1 if failed else 0
+
+
+def odoo_paths(arguments):
+    bed, _ = test_odoo()
+    print(f"SOURCE={bed.source / odoo.PACKAGES / 'odoo'}")
+    print(f"PYTHON={bed.python}")
+    print(f"SUBSCRIPTION_OCA={bed.subscription}")
+    for name, value in postgresql.environment(bed.instance).items():
+        if name.startswith("PG"):
+            print(f"{name}={value}")
+
+
+def odoo_scratch(arguments):
+    bed, log = test_odoo()
+    template = odoo.template(bed, log)
+    if not postgresql.database_exists(bed.instance, arguments.database):
+        bed.copy(template, arguments.database)
+    port = processes.free_port()
+    print(f"http://127.0.0.1:{port}", flush=True)
+    command = bed.command(
+        "server", "-d", arguments.database, f"--http-port={port}", *arguments.rest
+    )
+    os.execve(command[0], [str(word) for word in command], bed.environment())
+
+
+def odoo_shell(arguments):
+    bed, _ = test_odoo()
+    command = bed.command("shell", "-d", arguments.database, "--no-http", *arguments.rest)
+    os.execve(command[0], [str(word) for word in command], bed.environment())
+
+
+def odoo_drop(arguments):
+    bed, _ = test_odoo()
+    bed.drop(arguments.database)
+
+
+def psql(arguments):
+    program = postgresql.PROGRAMS / "psql"
+    words = [program, "-d", arguments.database, *arguments.rest]
+    os.execve(program, [str(word) for word in words], postgresql.environment(test_bed()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Programs: those that are waited for, and daemons that outlive the command that starts them.
+
+A daemon is remembered in a pid file together with its start time and the boot it belongs to, so that a
+process which got the same pid later, after a crash or a reboot, is never taken for it and never killed.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .problem import Problem
+
+
+def run(argv, *, log, what, env=None, cwd=None, hint=None, stdin=None):
+    """Run a program to its end with its output in ``log``; a failure shows the end of that log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "a") as output:
+        output.write(f"\n$ {' '.join(str(word) for word in argv)}\n")
+        output.flush()
+        try:
+            done = subprocess.run(
+                [str(word) for word in argv],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                env=env,
+                cwd=cwd,
+                text=True,
+            )
+        except FileNotFoundError as error:
+            raise Problem(f"{what}: the program {argv[0]} is missing.", hint=hint) from error
+    if done.returncode:
+        raise Problem(f"{what} failed (exit status {done.returncode}).", log=log, hint=hint)
+
+
+def output_of(argv, *, what, env=None, cwd=None, stdin=None):
+    """Run a short program and return what it printed."""
+    done = subprocess.run(
+        [str(word) for word in argv], capture_output=True, text=True, env=env, cwd=cwd, input=stdin
+    )
+    if done.returncode:
+        raise Problem(f"{what} failed (exit status {done.returncode}): {done.stderr.strip()}")
+    return done.stdout
+
+
+@dataclass
+class Daemon:
+    """A program of a test bed that runs on after the command that started it.
+
+    ``healthy`` says whether it does its work, not merely whether a process is there.
+    """
+
+    name: str
+    argv: list
+    log: Path
+    pid_file: Path
+    healthy: callable
+    env: dict = field(default_factory=dict)
+    cwd: Path = Path("/")
+    stop_signal: int = signal.SIGTERM
+    start_seconds: float = 60
+    stop_seconds: float = 30
+
+    def pid(self):
+        """The pid of the running daemon, or None; a recycled pid is not the daemon."""
+        try:
+            seen = json.loads(self.pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return seen["pid"] if identity(seen["pid"]) == seen["identity"] else None
+
+    def running_healthy(self):
+        return self.pid() is not None and self.healthy()
+
+    def ensure(self):
+        """Start it unless it is there and healthy. True if it was started."""
+        if self.running_healthy():
+            return False
+        self.stop()
+        self.start()
+        return True
+
+    def start(self):
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "a") as output:
+            try:
+                process = subprocess.Popen(
+                    [str(word) for word in self.argv],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **self.env},
+                    cwd=self.cwd,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise Problem(f"{self.name} cannot be started: {error}") from error
+        part = self.pid_file.with_suffix(".part")
+        part.write_text(json.dumps({"pid": process.pid, "identity": identity(process.pid)}))
+        part.replace(self.pid_file)
+        self.wait_until_healthy(process)
+
+    def wait_until_healthy(self, process):
+        end = time.monotonic() + self.start_seconds
+        while not self.healthy():
+            if process.poll() is not None:
+                raise Problem(
+                    f"{self.name} ended right after its start (exit status {process.returncode}).",
+                    log=self.log,
+                    hint="If a port is taken, stop the other program or set PORT_OFFSET to another number.",
+                )
+            if time.monotonic() > end:
+                raise Problem(
+                    f"{self.name} was not ready after {self.start_seconds:.0f} s.", log=self.log
+                )
+            time.sleep(0.1)
+
+    def stop(self):
+        """Ask it to end, and make it end when it does not. True if it was running."""
+        pid = self.pid()
+        if pid is None:
+            self.pid_file.unlink(missing_ok=True)
+            return False
+        os.kill(pid, self.stop_signal)
+        end = time.monotonic() + self.stop_seconds
+        while self.pid() is not None:
+            if time.monotonic() > end:
+                os.killpg(pid, signal.SIGKILL)  # it is the leader of its own session and group
+            time.sleep(0.05)
+        self.pid_file.unlink(missing_ok=True)
+        return True
+
+
+def identity(pid):
+    """What tells this process from a later one with the same pid; None if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] == "Z":  # ended, only not yet reaped
+        return None
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{fields[19]}"
+
+
+def port_open(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def http_ok(url, *, timeout=5, context=None):
+    """Whether a GET is answered with success."""
+    handlers = [urllib.request.ProxyHandler({})]  # everything here is on loopback
+    if context is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*handlers).open(url, timeout=timeout) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError):
+        return False
