@@ -11,5 +11,6 @@ pub mod kubernetes;
 pub mod manifest;
 pub mod odoo;
 pub mod problem;
+pub mod settings;
 pub mod telemetry;
 pub mod worker;

@@ -1,0 +1,806 @@
+//! The worker's settings: a TOML file and the environment, checked as a whole before anything starts.
+//!
+//! Every key of the file is also an environment variable: `worker.capacity` is `CHANDLERY_WORKER__CAPACITY`. The
+//! environment wins. `config/chandlery.toml` explains each key.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use toml::{Table, Value};
+use url::Url;
+
+use crate::problem::Problem;
+
+/// Where the settings are looked for when no `--config` names a file.
+pub const DEFAULT_FILE: &str = "/etc/chandlery/chandlery.toml";
+
+const PREFIX: &str = "CHANDLERY_";
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub odoo: Odoo,
+    pub worker: Worker,
+    pub manifests: Manifests,
+    pub deploy: Deploy,
+    pub telemetry: Telemetry,
+    /// The clusters this worker serves, under the names that Odoo knows them by.
+    pub clusters: BTreeMap<String, Cluster>,
+}
+
+/// How to reach Odoo.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Odoo {
+    pub url: String,
+    /// Sent as `X-Odoo-Database`; empty where the host name alone leads to the database.
+    pub database: String,
+    /// The file that holds the worker key; empty where the key comes by environment.
+    pub key_file: PathBuf,
+    /// How long one call may take.
+    pub timeout_seconds: u64,
+    #[serde(skip)]
+    key: Key,
+}
+
+impl Default for Odoo {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            database: String::new(),
+            key_file: PathBuf::new(),
+            timeout_seconds: 30,
+            key: Key::default(),
+        }
+    }
+}
+
+impl Odoo {
+    /// The worker key.
+    pub fn key(&self) -> &SecretString {
+        &self.key.0
+    }
+}
+
+/// The key is compared nowhere; two settings differ in what can be written down.
+#[derive(Clone, Debug, Default)]
+struct Key(SecretString);
+
+impl PartialEq for Key {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// How this worker works.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// The name Odoo shows; empty: the machine's host name.
+    pub name: String,
+    /// How many jobs run at once.
+    pub capacity: u32,
+    /// How often each cluster is looked at outside any job.
+    pub observe_seconds: u64,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            capacity: 8,
+            observe_seconds: 30,
+        }
+    }
+}
+
+/// Limits on fetching manifests.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Manifests {
+    /// How long one manifest may take to arrive.
+    pub timeout_seconds: u64,
+    /// How long one manifest may be, in bytes.
+    pub max_bytes: u64,
+}
+
+impl Default for Manifests {
+    fn default() -> Self {
+        Self {
+            timeout_seconds: 10,
+            max_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Patience of a deploy.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Deploy {
+    /// How long an app may take to become ready.
+    pub ready_seconds: u64,
+    /// How long to wait for the ingress controller's address before the job ends without one.
+    pub ingress_seconds: u64,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        Self {
+            ready_seconds: 600,
+            ingress_seconds: 20,
+        }
+    }
+}
+
+/// What the worker tells about itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// Address of `/healthz`, `/readyz` and `/metrics`; empty: none.
+    pub listen: String,
+    /// What is logged, as tracing's filters say it.
+    pub log: String,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9090".to_owned(),
+            log: "info".to_owned(),
+        }
+    }
+}
+
+/// How to reach one cluster: by a kubeconfig, or from inside it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    pub kubeconfig: PathBuf,
+    /// The kubeconfig's context; empty: its current one.
+    pub context: String,
+    /// Whether the worker runs in this cluster and uses its pod's service account.
+    pub in_cluster: bool,
+}
+
+impl Settings {
+    /// Reads the file (where none is given, [`DEFAULT_FILE`] if it exists) and the process's environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once: each problem names file or variable, key and reason.
+    pub fn load(file: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        let default = Path::new(DEFAULT_FILE);
+        let file = file.or_else(|| default.exists().then_some(default));
+        Self::read(file, std::env::vars_os())
+    }
+
+    fn read(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut given = Given::default();
+        if let Some(file) = file {
+            given.read_file(file);
+        }
+        let key = given.read_environment(environment);
+        given.finish(file, key)
+    }
+}
+
+/// A key's path: `["worker", "capacity"]`.
+type KeyPath = Vec<String>;
+
+/// The values that were given, each with where it came from, and what is wrong so far.
+#[derive(Default)]
+struct Given {
+    values: BTreeMap<KeyPath, (Value, String)>,
+    problems: Vec<Problem>,
+}
+
+impl Given {
+    fn read_file(&mut self, file: &Path) {
+        let source = file.display().to_string();
+        let table = std::fs::read_to_string(file)
+            .map_err(|error| format!("cannot be read: {error}"))
+            .and_then(|text| {
+                // The library's own text would quote the line, and a line may hold a secret in the wrong place.
+                text.parse::<Table>().map_err(|error| match error.span() {
+                    Some(span) => format!(
+                        "line {}: {}",
+                        text[..span.start.min(text.len())].matches('\n').count() + 1,
+                        error.message()
+                    ),
+                    None => error.message().to_owned(),
+                })
+            });
+        match table {
+            Ok(table) => self.take_table(&source, &mut Vec::new(), table),
+            Err(reason) => self.wrong(&source, "", &reason),
+        }
+    }
+
+    fn take_table(&mut self, source: &str, path: &mut KeyPath, table: Table) {
+        for (key, value) in table {
+            path.push(key);
+            match value {
+                Value::Table(table) if !table.is_empty() => self.take_table(source, path, table),
+                _ if *path == ["odoo", "key"] => self.wrong(
+                    source,
+                    "odoo.key",
+                    "a secret does not belong into this file: set odoo.key_file, or the environment variable CHANDLERY_ODOO__KEY",
+                ),
+                value => match settings_of(path, &value) {
+                    Ok(_) => {
+                        self.values.insert(path.clone(), (value, source.to_owned()));
+                    }
+                    Err(reason) => self.wrong(source, &path.join("."), &reason),
+                },
+            }
+            path.pop();
+        }
+    }
+
+    /// Takes the variables that are ours; gives back the worker key where one is set.
+    fn read_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Option<SecretString> {
+        let mut secret = None;
+        for (name, value) in environment {
+            let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+                continue;
+            };
+            let source = format!("environment variable {PREFIX}{rest}");
+            let path: KeyPath = rest.to_lowercase().split("__").map(str::to_owned).collect();
+            let key = path.join(".");
+            let Some(text) = value.to_str() else {
+                self.wrong(&source, &key, "is not UTF-8");
+                continue;
+            };
+            if path == ["odoo", "key"] {
+                secret = Some(SecretString::from(text.trim()));
+                continue;
+            }
+            // A variable has no type. Text comes first, so that a key's digits stay text where text is wanted.
+            let as_text = Value::String(text.to_owned());
+            let as_value = format!("value = {text}")
+                .parse::<Table>()
+                .ok()
+                .and_then(|mut table| table.remove("value"))
+                .filter(|value| value.is_bool() || value.is_integer());
+            let taken = match settings_of(&path, &as_text) {
+                Ok(_) => Ok(as_text),
+                Err(reason) => match as_value {
+                    Some(value) => settings_of(&path, &value).map(|_| value),
+                    None => Err(reason),
+                },
+            };
+            match taken {
+                Ok(value) => {
+                    self.values.insert(path, (value, source));
+                }
+                Err(reason) => self.wrong(&source, &key, &reason),
+            }
+        }
+        secret
+    }
+
+    fn finish(
+        mut self,
+        file: Option<&Path>,
+        key: Option<SecretString>,
+    ) -> Result<Settings, Vec<Problem>> {
+        let mut whole = Table::new();
+        for (path, (value, _)) in &self.values {
+            insert(&mut whole, path, value.clone());
+        }
+        let mut settings: Settings = match whole.try_into() {
+            Ok(settings) => settings,
+            Err(error) => {
+                self.wrong("settings", "", error.message());
+                Settings::default()
+            }
+        };
+        if settings.worker.name.is_empty() {
+            settings.worker.name = gethostname::gethostname().to_string_lossy().into_owned();
+        }
+        for cluster in settings.clusters.values_mut() {
+            cluster.kubeconfig = at_home(&cluster.kubeconfig);
+        }
+        let nowhere = file.map_or("settings".to_owned(), |file| file.display().to_string());
+        match self.key(&settings.odoo, key) {
+            Ok(key) => settings.odoo.key = Key(key),
+            Err(reason) => self.wrong_key(&nowhere, &["odoo", "key_file"], &reason),
+        }
+        for (path, reason) in settings.wrong_values() {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.wrong_key(&nowhere, &path, &reason);
+        }
+        if self.problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(self.problems)
+        }
+    }
+
+    fn key(
+        &self,
+        odoo: &Odoo,
+        by_environment: Option<SecretString>,
+    ) -> Result<SecretString, String> {
+        use secrecy::ExposeSecret;
+
+        let file = &odoo.key_file;
+        let key = match by_environment {
+            Some(key) => key,
+            None if file.as_os_str().is_empty() => {
+                return Err("the worker has no key: create one in Odoo (Kubernetes > Configuration > Workers), write it into a file that only the worker may read and name it here, or set CHANDLERY_ODOO__KEY".to_owned());
+            }
+            None => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+                SecretString::from(text.trim())
+            }
+        };
+        let text = key.expose_secret();
+        if text.is_empty() {
+            return Err("the worker key is empty".to_owned());
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(
+                "the worker key holds more than one word; it must be the key alone".to_owned(),
+            );
+        }
+        Ok(key)
+    }
+
+    fn wrong_key(&mut self, nowhere: &str, path: &[&str], reason: &str) {
+        let path: KeyPath = path.iter().map(|&key| key.to_owned()).collect();
+        let source = match self.values.get(&path) {
+            Some((_, source)) => source.clone(),
+            None => nowhere.to_owned(),
+        };
+        self.wrong(&source, &path.join("."), reason);
+    }
+
+    fn wrong(&mut self, source: &str, key: &str, reason: &str) {
+        let message = match key {
+            "" => format!("{source}: {reason}"),
+            key => format!("{source}: {key}: {reason}"),
+        };
+        self.problems.push(Problem::new("settings", message));
+    }
+}
+
+impl Settings {
+    /// Values of the right type that still make no sense.
+    fn wrong_values(&self) -> Vec<(KeyPath, String)> {
+        let mut wrong = Vec::new();
+        let mut say = |path: &[&str], reason: String| {
+            wrong.push((path.iter().map(|&key| key.to_owned()).collect(), reason));
+        };
+        match Url::parse(&self.odoo.url) {
+            _ if self.odoo.url.is_empty() => say(
+                &["odoo", "url"],
+                "is not set; it is Odoo's address, such as https://odoo.example.com".to_owned(),
+            ),
+            Err(error) => say(&["odoo", "url"], format!("is not an address: {error}")),
+            Ok(url) if !matches!(url.scheme(), "http" | "https") => say(
+                &["odoo", "url"],
+                "must begin with http:// or https://".to_owned(),
+            ),
+            Ok(url) if url.password().is_some() || !url.username().is_empty() => say(
+                &["odoo", "url"],
+                "holds a login; the worker uses its key alone".to_owned(),
+            ),
+            Ok(_) => {}
+        }
+        for (path, value, from, to) in [
+            (
+                ["odoo", "timeout_seconds"],
+                self.odoo.timeout_seconds,
+                1,
+                300,
+            ),
+            (["worker", "capacity"], self.worker.capacity.into(), 1, 1000),
+            (
+                ["worker", "observe_seconds"],
+                self.worker.observe_seconds,
+                5,
+                86_400,
+            ),
+            (
+                ["manifests", "timeout_seconds"],
+                self.manifests.timeout_seconds,
+                1,
+                300,
+            ),
+            (
+                ["manifests", "max_bytes"],
+                self.manifests.max_bytes,
+                1024,
+                16 * 1024 * 1024,
+            ),
+            (
+                ["deploy", "ready_seconds"],
+                self.deploy.ready_seconds,
+                1,
+                86_400,
+            ),
+            (
+                ["deploy", "ingress_seconds"],
+                self.deploy.ingress_seconds,
+                0,
+                3_600,
+            ),
+        ] {
+            if !(from..=to).contains(&value) {
+                say(&path, format!("{value} is not between {from} and {to}"));
+            }
+        }
+        if !self.telemetry.listen.is_empty()
+            && let Err(error) = self.telemetry.listen.parse::<SocketAddr>()
+        {
+            say(
+                &["telemetry", "listen"],
+                format!(
+                    "'{}' is not an IP address and port such as 127.0.0.1:9090: {error}",
+                    self.telemetry.listen
+                ),
+            );
+        }
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.telemetry.log) {
+            say(
+                &["telemetry", "log"],
+                format!("is not a log filter such as info or info,kube=debug: {error}"),
+            );
+        }
+        if self.clusters.is_empty() {
+            say(
+                &["clusters"],
+                "no cluster is set; add [clusters.NAME] with kubeconfig, or in_cluster = true"
+                    .to_owned(),
+            );
+        }
+        for (name, cluster) in &self.clusters {
+            let kubeconfig = !cluster.kubeconfig.as_os_str().is_empty();
+            if kubeconfig == cluster.in_cluster {
+                say(
+                    &["clusters", name],
+                    "needs either kubeconfig (a file) or in_cluster = true".to_owned(),
+                );
+            } else if cluster.in_cluster && !cluster.context.is_empty() {
+                say(
+                    &["clusters", name, "context"],
+                    "has no meaning with in_cluster = true".to_owned(),
+                );
+            }
+        }
+        wrong
+    }
+}
+
+/// What the settings become with one value alone, or why they refuse it.
+fn settings_of(path: &[String], value: &Value) -> Result<Settings, String> {
+    let mut table = Table::new();
+    insert(&mut table, path, value.clone());
+    table
+        .try_into::<Settings>()
+        .map_err(|error| error.message().to_owned())
+}
+
+fn insert(table: &mut Table, path: &[String], value: Value) {
+    let Some((last, tables)) = path.split_last() else {
+        return;
+    };
+    let mut inner = table;
+    for key in tables {
+        let entry = inner
+            .entry(key)
+            .or_insert_with(|| Value::Table(Table::new()));
+        if !entry.is_table() {
+            *entry = Value::Table(Table::new());
+        }
+        let Value::Table(next) = entry else { return };
+        inner = next;
+    }
+    inner.insert(last.clone(), value);
+}
+
+/// `~/…` as a shell reads it.
+fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const ENOUGH: &str = r#"
+        [odoo]
+        url = "https://odoo.example.com"
+        [clusters.demo]
+        kubeconfig = "/etc/kube"
+    "#;
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Settings::read(Some(file.path()), environment).map_err(|problems| {
+            let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            shown
+                .join("\n")
+                .replace(&file.path().display().to_string(), "FILE")
+        })
+    }
+
+    const KEY: (&str, &str) = ("CHANDLERY_ODOO__KEY", "0123456789");
+
+    fn shipped() -> String {
+        std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/config/chandlery.toml"
+        ))
+        .unwrap()
+    }
+
+    /// The keys of a table, as paths.
+    fn keys(value: &Value, path: &str, into: &mut Vec<String>) {
+        match value {
+            Value::Table(table) => {
+                for (key, value) in table {
+                    keys(value, &format!("{path}.{key}"), into);
+                }
+            }
+            _ => into.push(path.trim_start_matches('.').to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        let shipped: Settings = toml::from_str(&shipped()).unwrap();
+        assert_eq!(shipped, Settings::default());
+    }
+
+    #[test]
+    fn the_shipped_file_explains_every_key() {
+        let shipped = shipped();
+        // Lines such as `#[clusters.demo]` and `#key_file = …` are settings commented out; prose has a space there.
+        let uncommented: String = shipped
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
+                    format!("{rest}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let mut explained = Vec::new();
+        keys(
+            &Value::Table(uncommented.parse().unwrap()),
+            "",
+            &mut explained,
+        );
+        toml::from_str::<Settings>(&uncommented).unwrap();
+        let example = Settings {
+            clusters: BTreeMap::from([("demo".to_owned(), Cluster::default())]),
+            ..Settings::default()
+        };
+        let mut known = Vec::new();
+        keys(&Value::try_from(example).unwrap(), "", &mut known);
+        explained.sort();
+        known.sort();
+        assert_eq!(explained, known);
+
+        let mut comment = false;
+        for line in shipped.lines() {
+            let key = line.trim_start_matches('#');
+            if key.starts_with(|c: char| c.is_ascii_lowercase()) && key.contains(" = ") {
+                assert!(comment, "no comment above: {line}");
+            }
+            comment = line.starts_with("# ");
+        }
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_for_every_type_of_key() {
+        let settings = read(
+            ENOUGH,
+            &[
+                KEY,
+                ("CHANDLERY_ODOO__DATABASE", "007"),
+                ("CHANDLERY_WORKER__CAPACITY", "3"),
+                ("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", "/other"),
+                ("CHANDLERY_CLUSTERS__EDGE__IN_CLUSTER", "true"),
+                ("UNRELATED", "x"),
+                ("CHANDLERY", "/usr/bin/chandlery"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(settings.odoo.database, "007");
+        assert_eq!(settings.worker.capacity, 3);
+        assert_eq!(settings.clusters["demo"].kubeconfig, Path::new("/other"));
+        assert!(settings.clusters["edge"].in_cluster);
+        assert_eq!(settings.odoo.key().expose_secret(), "0123456789");
+    }
+
+    #[test]
+    fn the_environment_alone_is_enough() {
+        let environment = [
+            KEY,
+            ("CHANDLERY_ODOO__URL", "http://127.0.0.1:8069"),
+            ("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", "/etc/kube"),
+        ];
+        let settings = Settings::read(
+            None,
+            environment.map(|(name, value)| (name.into(), value.into())),
+        )
+        .unwrap();
+        assert_eq!(settings.odoo.url, "http://127.0.0.1:8069");
+        assert!(!settings.worker.name.is_empty(), "the machine's name");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_file_key_and_reason() {
+        let error = read(&format!("[worker]\ncapacty = 3\n{ENOUGH}"), &[KEY]).unwrap_err();
+        assert!(
+            error.starts_with(
+                "FILE: worker.capacty: unknown field `capacty`, expected one of `name`, `capacity`"
+            ),
+            "{error}"
+        );
+        let error = read(&format!("colour = 'red'\n{ENOUGH}"), &[KEY]).unwrap_err();
+        assert!(
+            error.starts_with("FILE: colour: unknown field `colour`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn unknown_variables_are_refused_with_their_name() {
+        let error = read(ENOUGH, &[KEY, ("CHANDLERY_WORKER__CAPACTY", "3")]).unwrap_err();
+        assert!(
+            error.starts_with(
+                "environment variable CHANDLERY_WORKER__CAPACTY: worker.capacty: unknown field"
+            ),
+            "{error}"
+        );
+        let error = read(ENOUGH, &[KEY, ("CHANDLERY_URL", "x")]).unwrap_err();
+        assert!(
+            error.starts_with("environment variable CHANDLERY_URL: url: unknown field"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_where_they_came_from() {
+        for (text, expected) in [
+            (
+                "[worker]\ncapacity = 'many'",
+                "FILE: worker.capacity: invalid type: string \"many\"",
+            ),
+            (
+                "[worker]\ncapacity = 1.5",
+                "FILE: worker.capacity: invalid type: floating point",
+            ),
+            (
+                "[worker]\ncapacity = 0",
+                "FILE: worker.capacity: 0 is not between 1 and 1000",
+            ),
+            (
+                "[worker]\ncapacity = -1",
+                "FILE: worker.capacity: invalid value: integer `-1`",
+            ),
+            ("worker = 3", "FILE: worker: invalid type: integer `3`"),
+            (
+                "[telemetry]\nlisten = 'localhost'",
+                "FILE: telemetry.listen: 'localhost' is not an IP address and port",
+            ),
+            (
+                "[telemetry]\nlog = 'chandlery=loud'",
+                "FILE: telemetry.log: is not a log filter",
+            ),
+            (
+                "[clusters.edge]",
+                "FILE: clusters.edge: needs either kubeconfig (a file) or in_cluster = true",
+            ),
+            (
+                "[clusters.edge]\nin_cluster = true\ncontext = 'x'",
+                "FILE: clusters.edge.context: has no meaning",
+            ),
+        ] {
+            let error = read(&format!("{text}\n{ENOUGH}"), &[KEY]).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        let error = read(ENOUGH, &[KEY, ("CHANDLERY_WORKER__CAPACITY", "many")]).unwrap_err();
+        assert!(
+            error.starts_with("environment variable CHANDLERY_WORKER__CAPACITY: worker.capacity:"),
+            "{error}"
+        );
+        let error = read(ENOUGH, &[KEY, ("CHANDLERY_ODOO__URL", "ftp://x")]).unwrap_err();
+        assert!(
+            error.starts_with("environment variable CHANDLERY_ODOO__URL: odoo.url: must begin"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let error = read("[worker]\ncapacity = 0\nname = 3\n", &[]).unwrap_err();
+        for key in [
+            "odoo.url",
+            "odoo.key_file",
+            "clusters",
+            "worker.capacity",
+            "worker.name",
+        ] {
+            assert!(error.contains(&format!("FILE: {key}: ")), "{key}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_or_is_no_toml_is_named() {
+        let error = Settings::read(Some(Path::new("/nowhere/chandlery.toml")), []).unwrap_err();
+        assert!(
+            error[0]
+                .message
+                .starts_with("/nowhere/chandlery.toml: cannot be read: No such file")
+        );
+        let error = read("[odoo]\nurl = \nkey = hunter2", &[KEY]).unwrap_err();
+        assert!(error.starts_with("FILE: line 2: "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn secrets_come_only_by_environment_or_file_reference() {
+        let text = ENOUGH.replace("[odoo]", "[odoo]\nkey = 'hunter2'");
+        let error = read(&text, &[KEY]).unwrap_err();
+        assert!(
+            error.starts_with("FILE: odoo.key: a secret does not belong into this file"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
+
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"hunter2\n").unwrap();
+        let name = file.path().to_str().unwrap();
+        let settings = read(ENOUGH, &[("CHANDLERY_ODOO__KEY_FILE", name)]).unwrap();
+        assert_eq!(settings.odoo.key().expose_secret(), "hunter2");
+
+        let error = read(ENOUGH, &[("CHANDLERY_ODOO__KEY_FILE", "/nowhere/key")]).unwrap_err();
+        assert_eq!(
+            error,
+            "environment variable CHANDLERY_ODOO__KEY_FILE: odoo.key_file: /nowhere/key cannot be read: No such file or directory (os error 2)"
+        );
+        let error = read(ENOUGH, &[("CHANDLERY_ODOO__KEY", "two words")]).unwrap_err();
+        assert!(!error.contains("two words"), "{error}");
+    }
+
+    #[test]
+    fn the_key_is_never_printed() {
+        let settings = read(ENOUGH, &[("CHANDLERY_ODOO__KEY", "hunter2")]).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert!(!toml::to_string(&settings).unwrap().contains("hunter2"));
+    }
+}
