@@ -1,0 +1,34 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from werkzeug.exceptions import Unauthorized
+
+from odoo import models
+from odoo.http import request
+
+KEY_SCOPE = "kubernetes_worker"
+
+
+class IrHttp(models.AbstractModel):
+    _inherit = "ir.http"
+
+    @classmethod
+    def _auth_method_kubernetes_worker(cls):
+        """The worker's key and nothing else: no session, no other scope.
+
+        Keys made in a user's preferences have no scope and pass any; hence the look at
+        the group and at the worker's record.
+        """
+        scheme, _space, key = request.httprequest.headers.get(
+            "Authorization", ""
+        ).partition(" ")
+        uid = None
+        if scheme.lower() == "bearer" and key.strip():
+            uid = request.env["res.users.apikeys"]._check_credentials(
+                scope=KEY_SCOPE, key=key.strip()
+            )
+        worker = uid and request.env["kubernetes.worker"].sudo()._of_user(uid)
+        if not worker:
+            raise Unauthorized("The worker's key is missing or not valid.")
+        request.session.can_save = False
+        request.update_env(user=uid)

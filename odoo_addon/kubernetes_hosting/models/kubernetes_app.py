@@ -1,0 +1,712 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import re
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import api, fields, models
+from odoo.exceptions import ConcurrencyError, UserError, ValidationError
+from odoo.tools import mute_logger
+
+# What only the queue and the worker's reports change.
+SEEN_FIELDS = frozenset(
+    [
+        "wanted_state",
+        "state",
+        "state_message",
+        "hostname",
+        "hostname_ids",
+        "namespace_id",
+        "observed_state",
+        "observed_message",
+        "observed_at",
+        "ingress_state",
+        "ingress_hosts",
+        "ingress_addresses",
+        "ingress_tls",
+        "ingress_message",
+        "inventory",
+        "job_ids",
+    ]
+)
+# What namespace, hostname and labels are made of: an app keeps it for life.
+IDENTITY_FIELDS = frozenset(["name", "environment_id", "cluster_id", "company_id"])
+
+USER = "kubernetes_hosting.group_kubernetes_user"
+
+
+class KubernetesApp(models.Model):
+    """What a customer bought, in one environment.
+
+    An app is created, and from then on only asked for things: ``_enqueue`` puts a job
+    into the queue, the worker does it and reports, and ``_update_state`` derives the
+    app's state from its jobs and from what the cluster shows. Fields with a group hold
+    what a customer does not see, not by RPC either.
+    """
+
+    _name = "kubernetes.app"
+    _description = "Kubernetes App"
+    _inherit = ["portal.mixin", "mail.thread", "mail.activity.mixin"]
+    _order = "id desc"
+    _rec_names_search = ["name", "hostname"]
+    _check_company_auto = True
+
+    name = fields.Char(
+        required=True,
+        index="trigram",
+        help="3 to 30 lower-case letters, digits and hyphens. It becomes part of the"
+        " app's address and cannot change.",
+    )
+    environment_id = fields.Many2one(
+        "kubernetes.environment",
+        required=True,
+        ondelete="restrict",
+        default=lambda self: self._default_environment_id(),
+    )
+    cluster_id = fields.Many2one(
+        "kubernetes.cluster",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
+        default=lambda self: self._default_cluster_id(),
+        groups=USER,
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        index=True,
+        default=lambda self: self.env.company,
+        groups=USER,
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        index=True,
+        check_company=True,
+        tracking=True,
+        help="The customer's contacts see this app in their portal.",
+    )
+    active = fields.Boolean(default=True, readonly=True)
+
+    hostname = fields.Char(readonly=True, copy=False, index="trigram")
+    hostname_ids = fields.One2many(
+        "kubernetes.hostname", "app_id", copy=False, groups=USER
+    )
+    url = fields.Char(string="Address", compute="_compute_url", compute_sudo=True)
+    namespace_id = fields.Many2one(
+        "kubernetes.namespace",
+        readonly=True,
+        copy=False,
+        index=True,
+        ondelete="restrict",
+        groups=USER,
+    )
+    namespace_state = fields.Selection(related="namespace_id.state", groups=USER)
+
+    config_map_id = fields.Many2one(
+        "kubernetes.config.map",
+        string="ConfigMap",
+        copy=False,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
+        groups=USER,
+        help="The app's own values. Choose a template and the app gets a copy of it.",
+    )
+    secret_id = fields.Many2one(
+        "kubernetes.secret",
+        copy=False,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
+        groups=USER,
+        help="The app's own secrets. Choose a template and the app gets a copy of it.",
+    )
+    manifest_line_ids = fields.One2many(
+        "kubernetes.app.manifest",
+        "app_id",
+        string="Manifests",
+        copy=True,
+        groups=USER,
+    )
+
+    wanted_state = fields.Selection(
+        [("running", "Running"), ("stopped", "Stopped"), ("deleted", "Deleted")],
+        required=True,
+        default="running",
+        readonly=True,
+        copy=False,
+    )
+    state = fields.Selection(
+        [
+            ("new", "New"),
+            ("deploying", "Deploying"),
+            ("running", "Running"),
+            ("degraded", "Degraded"),
+            ("stopped", "Stopped"),
+            ("failed", "Failed"),
+            ("deleting", "Deleting"),
+            ("deleted", "Deleted"),
+        ],
+        required=True,
+        default="new",
+        readonly=True,
+        copy=False,
+        index=True,
+        tracking=True,
+        group_expand="_group_expand_state",
+    )
+    state_message = fields.Text(readonly=True, copy=False, groups=USER)
+    customer_state = fields.Char(
+        compute="_compute_customer_state", help="The state as the customer reads it."
+    )
+
+    observed_state = fields.Selection(
+        [
+            ("unknown", "Not Looked Yet"),
+            ("running", "Ready"),
+            ("degraded", "Not Ready"),
+            ("stopped", "Scaled to Zero"),
+            ("missing", "Nothing There"),
+        ],
+        string="Workloads",
+        default="unknown",
+        readonly=True,
+        copy=False,
+        groups=USER,
+    )
+    observed_message = fields.Text(readonly=True, copy=False, groups=USER)
+    observed_at = fields.Datetime(
+        string="Last Looked", readonly=True, copy=False, groups=USER
+    )
+    ingress_state = fields.Selection(
+        [
+            ("unknown", "Not Looked Yet"),
+            ("none", "No Ingress"),
+            ("no_address", "No Address Yet"),
+            ("ready", "Ready"),
+        ],
+        string="Ingress",
+        default="unknown",
+        readonly=True,
+        copy=False,
+        tracking=True,
+        groups=USER,
+    )
+    ingress_hosts = fields.Char(readonly=True, copy=False, groups=USER)
+    ingress_addresses = fields.Char(readonly=True, copy=False, groups=USER)
+    ingress_tls = fields.Boolean(
+        string="Ingress TLS", readonly=True, copy=False, groups=USER
+    )
+    ingress_message = fields.Text(readonly=True, copy=False, groups=USER)
+    inventory = fields.Json(readonly=True, copy=False, prefetch=False, groups=USER)
+    inventory_text = fields.Text(
+        string="Objects", compute="_compute_inventory_text", groups=USER
+    )
+
+    job_ids = fields.One2many("kubernetes.job", "app_id", copy=False, groups=USER)
+    job_count = fields.Integer(compute="_compute_jobs", groups=USER)
+    live_job_id = fields.Many2one(
+        "kubernetes.job",
+        string="Job at Work",
+        compute="_compute_jobs",
+        groups=USER,
+        help="The job that runs or waits.",
+    )
+    live_job_state = fields.Selection(
+        related="live_job_id.state", string="Job's State", groups=USER
+    )
+    sibling_count = fields.Integer(compute="_compute_sibling_count", groups=USER)
+
+    _config_map_uniq = models.UniqueIndex(
+        "(config_map_id)", "The config map belongs to another app already."
+    )
+    _secret_uniq = models.UniqueIndex(
+        "(secret_id)", "The secret belongs to another app already."
+    )
+
+    # -- reading -----------------------------------------------------------------
+
+    def _default_environment_id(self):
+        return self.env["kubernetes.environment"].search([], limit=1)
+
+    def _default_cluster_id(self):
+        """The cluster, where there is only one to choose."""
+        clusters = self.env["kubernetes.cluster"].search(
+            [("company_id", "in", [False, self.env.company.id])], limit=2
+        )
+        return clusters if len(clusters) == 1 else False
+
+    @api.model
+    def _group_expand_state(self, states, domain):
+        return ["new", "deploying", "running", "degraded", "failed"]
+
+    @api.depends("name", "environment_id.code")
+    def _compute_display_name(self):
+        for app in self:
+            code = app.sudo().environment_id.code
+            app.display_name = f"{app.name} ({code})" if code else app.name
+
+    @api.depends("hostname", "cluster_id.url_pattern")
+    def _compute_url(self):
+        for app in self:
+            pattern = app.cluster_id.url_pattern
+            app.url = (
+                pattern.replace("{hostname}", app.hostname)
+                if pattern and app.hostname
+                else False
+            )
+
+    def _compute_access_url(self):
+        for app in self:
+            app.access_url = f"/my/apps/{app.id}"
+
+    @api.depends("state")
+    @api.depends_context("lang")
+    def _compute_customer_state(self):
+        words = {
+            "new": self.env._("Waiting to be set up"),
+            "deploying": self.env._("Being set up"),
+            "running": self.env._("Running"),
+            "degraded": self.env._("Running with problems"),
+            "stopped": self.env._("Stopped"),
+            "failed": self.env._("Needs our attention"),
+            "deleting": self.env._("Being deleted"),
+            "deleted": self.env._("Deleted"),
+        }
+        for app in self:
+            app.customer_state = words.get(app.state, "")
+
+    @api.depends("inventory")
+    def _compute_inventory_text(self):
+        for app in self:
+            app.inventory_text = "\n".join(
+                f"{item['kind']} {item['name']} ({item['api_version']})"
+                for item in app.inventory or []
+            )
+
+    @api.depends("job_ids.state")
+    def _compute_jobs(self):
+        counts = dict(
+            self.env["kubernetes.job"]._read_group(
+                [("app_id", "in", self.ids)], ["app_id"], ["__count"]
+            )
+        )
+        live = {}
+        for job in self.env["kubernetes.job"].search(
+            [("app_id", "in", self.ids), ("state", "in", ("pending", "running"))],
+            order="state desc, id",  # running before pending
+        ):
+            live.setdefault(job.app_id, job)
+        for app in self:
+            app.job_count = counts.get(app, 0)
+            app.live_job_id = live.get(app, False)
+
+    def _sibling_domain(self):
+        self.ensure_one()
+        return [
+            ("id", "!=", self.id),
+            ("name", "=", self.name),
+            ("cluster_id", "=", self.cluster_id.id),
+            ("partner_id", "=", self.partner_id.id),
+        ]
+
+    @api.depends("name", "cluster_id", "partner_id")
+    def _compute_sibling_count(self):
+        for app in self:
+            app.sibling_count = self.search_count(app._sibling_domain())
+
+    # -- names -------------------------------------------------------------------
+
+    @api.model
+    def _check_app_name(self, name):
+        """Refuse what cannot be an app's name, in words for a customer.
+
+        The rule: a DNS label of 3 to 30 characters, lower case, not reserved. Whether
+        the name is taken is ``kubernetes.hostname``'s business.
+        """
+        name = name or ""
+        message = None
+        if not name:
+            message = self.env._("Please choose a name for your app.")
+        elif not 3 <= len(name) <= 30:
+            message = self.env._("The name needs 3 to 30 characters.")
+        elif name != name.lower():
+            message = self.env._("Please write the name in lower-case letters.")
+        elif not re.fullmatch(r"[a-z0-9-]+", name):
+            message = self.env._(
+                "The name may contain the letters a to z, digits and hyphens only."
+            )
+        elif name.startswith("-") or name.endswith("-"):
+            message = self.env._("The name begins and ends with a letter or a digit.")
+        elif name[2:4] == "--":
+            message = self.env._(
+                "The name must not have two hyphens as its third and fourth character."
+            )
+        elif self.env["kubernetes.reserved.name"]._is_reserved(name):
+            message = self.env._(
+                "The name “%s” is reserved. Please choose another one.", name
+            )
+        if message:
+            raise ValidationError(message)
+
+    @api.constrains("name")
+    def _check_name(self):
+        for app in self:
+            self._check_app_name(app.name)
+
+    # -- life --------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Create apps that are ready to be deployed.
+
+        Each takes its hostname (or is handed a reserved one, linked through
+        ``hostname_ids``) and a namespace of its own, and gets its own copies of the
+        config map and secret templates in the values. Nothing is queued.
+        """
+        if not self.env.su:
+            for vals in vals_list:
+                self._refuse_fields(SEEN_FIELDS & set(vals))
+        # Nobody follows an app only because they paid for it or clicked "New".
+        apps = super(
+            KubernetesApp, self.with_context(mail_create_nosubscribe=True)
+        ).create(vals_list)
+        for app in apps.sudo():
+            app._take_hostname()
+            app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
+            app._own_values()
+        return apps.with_context(self.env.context)
+
+    def write(self, vals):
+        if not self.env.su:
+            self._refuse_fields(SEEN_FIELDS & set(vals))
+        identity = IDENTITY_FIELDS & set(vals)
+        for app in self.sudo():
+            for name in identity:
+                if self._fields[name].convert_to_write(app[name], app) != vals[name]:
+                    raise UserError(
+                        self.env._(
+                            "%(field)s of the app %(app)s cannot change: its address"
+                            " and namespace are made of it. Create a new app instead.",
+                            field=self._fields[name]._description_string(self.env),
+                            app=app.display_name,
+                        )
+                    )
+        replaced = {app: (app.config_map_id, app.secret_id) for app in self.sudo()}
+        result = super().write(vals)
+        if {"config_map_id", "secret_id"} & set(vals):
+            for app, (config_map, secret) in replaced.items():
+                app._own_values()
+                (config_map - app.config_map_id).unlink()
+                (secret - app.secret_id).unlink()
+        return result
+
+    def _refuse_fields(self, names):
+        if names:
+            raise UserError(
+                self.env._(
+                    "These fields of an app are written by jobs and workers only: %s."
+                    " Use the app's buttons.",
+                    ", ".join(sorted(names)),
+                )
+            )
+
+    def _take_hostname(self):
+        self.ensure_one()
+        hostname = self.environment_id._hostname(self.cluster_id, self.name)
+        if self.hostname_ids.mapped("hostname") != [hostname]:
+            if self.hostname_ids:
+                raise ValidationError(
+                    self.env._(
+                        "The reserved address %(reserved)s is not the one of the app"
+                        " %(app)s.",
+                        reserved=", ".join(self.hostname_ids.mapped("hostname")),
+                        app=self.display_name,
+                    )
+                )
+            self.env["kubernetes.hostname"]._take(
+                self.cluster_id, self.name, self.environment_id, {"app_id": self.id}
+            )
+        self.hostname = hostname
+
+    def _own_values(self):
+        """Make sure that config map and secret are the app's own."""
+        self.ensure_one()
+        for name in ("config_map_id", "secret_id"):
+            values = self[name]
+            if not values or values.is_template:
+                super(KubernetesApp, self).write(
+                    {name: values._copy_for_app(self).id}
+                )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_cluster(self):
+        for app in self.sudo():
+            if app.namespace_id.state == "active" or app.live_job_id:
+                raise UserError(
+                    self.env._(
+                        "The app %s may still be in the cluster. Press “Delete” on the"
+                        " app and wait until its state is Deleted; the record can go"
+                        " then.",
+                        app.display_name,
+                    )
+                )
+
+    def unlink(self):
+        apps = self.sudo()
+        config_maps, secrets = apps.config_map_id, apps.secret_id
+        unused = apps.namespace_id.filtered(lambda n: n.state in ("new", "deleted"))
+        result = super().unlink()
+        config_maps.unlink()
+        secrets.unlink()
+        unused.unlink()
+        return result
+
+    def copy_data(self, default=None):
+        """A copy needs a name of its own, and gets copies of the values."""
+        vals_list = super().copy_data(default=default)
+        for app, vals in zip(self, vals_list, strict=True):
+            if "name" not in (default or {}):
+                vals["name"] = app._free_name()
+        return vals_list
+
+    def _free_name(self):
+        """``shop-2``, ``shop-3`` …: the next name like this app's that is free."""
+        self.ensure_one()
+        number = 2
+        while True:
+            suffix = f"-{number}"
+            name = f"{self.name[: 30 - len(suffix)].rstrip('-')}{suffix}"
+            if self.env["kubernetes.hostname"]._is_available(
+                self.cluster_id, name, self.environment_id
+            ):
+                return name
+            number += 1
+
+    # -- asking for something ----------------------------------------------------
+
+    def action_apply(self):
+        """Deploy with the present manifests and values."""
+        self._check_operator()
+        for app in self:
+            if not app.manifest_line_ids:
+                raise UserError(
+                    self.env._(
+                        "The app %s has no manifests: add what is to be deployed under"
+                        " “Manifests” first.",
+                        app.display_name,
+                    )
+                )
+            app._enqueue("deploy")
+
+    def action_refresh(self):
+        """Look again at what the cluster shows."""
+        self._check_operator()
+        for app in self:
+            app._enqueue("refresh")
+
+    def action_delete(self):
+        """Ask for the app's name before anything is deleted."""
+        self.ensure_one()
+        self._check_operator()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Delete App"),
+            "res_model": "kubernetes.app.delete",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_app_id": self.id},
+        }
+
+    def action_view_jobs(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kubernetes_hosting.kubernetes_job_action"
+        )
+        action["domain"] = [("app_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
+    def action_view_siblings(self):
+        """This app and the others of the same name, side by side."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kubernetes_hosting.kubernetes_app_action"
+        )
+        action["domain"] = ["|", ("id", "=", self.id), *self._sibling_domain()]
+        action["context"] = {}
+        return action
+
+    def action_view_namespace(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "kubernetes.namespace",
+            "res_id": self.namespace_id.id,
+            "view_mode": "form",
+        }
+
+    def _check_operator(self):
+        """Whoever may not change an app may not ask for anything either."""
+        self.check_access("write")
+
+    def _enqueue(self, kind, options=None):
+        """Ask for a job of ``kind`` and return it.
+
+        A request for what waits already joins the waiting job. A delete wins: it
+        cancels what waits and stops what runs. Raises a UserError when the app is
+        deleted or about to be.
+        """
+        self.ensure_one()
+        app = self.sudo()
+        app._check_may_enqueue(kind)
+        waiting = app.job_ids.filtered(
+            lambda job: job.kind == kind and job.state == "pending"
+        )
+        if waiting:
+            waiting._join(options)
+            job = waiting
+        else:
+            try:
+                with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
+                    job = self.env["kubernetes.job"].sudo().create(
+                        {
+                            "kind": kind,
+                            "app_id": app.id,
+                            "options": options or {},
+                            "requested_by": self.env.uid,
+                        }
+                    )
+            except UniqueViolation as error:
+                # Somebody asked at the same moment; the rerun of this request joins.
+                raise ConcurrencyError(
+                    self.env._("Somebody else asked for this at the same moment.")
+                ) from error
+        if kind == "delete":
+            app.wanted_state = "deleted"
+            (app.job_ids - job)._cancel()
+        elif kind == "deploy":
+            app.wanted_state = "running"
+        app._log(
+            self.env._("%(job)s requested", job=job._kind_label())
+            if job != waiting
+            else self.env._(
+                "%(job)s requested again; it waits already", job=job._kind_label()
+            )
+        )
+        app._update_state()
+        return job
+
+    def _check_may_enqueue(self, kind):
+        self.ensure_one()
+        if kind == "delete":
+            if self.state == "deleted" and self.namespace_id.state != "kept":
+                raise UserError(
+                    self.env._("The app %s is deleted already.", self.display_name)
+                )
+        elif self.wanted_state == "deleted":
+            raise UserError(
+                self.env._(
+                    "The app %s is deleted or about to be. Create a new app instead.",
+                    self.display_name,
+                )
+            )
+
+    # -- what came of it ---------------------------------------------------------
+
+    def _update_state(self):
+        """Derive the state from the app's jobs and from what the cluster shows."""
+        for app in self.sudo():
+            state, message = app._derive_state()
+            values = {}
+            if state != app.state:
+                values["state"] = state
+            if (message or False) != app.state_message:
+                values["state_message"] = message
+            if app.active != (state != "deleted"):
+                values["active"] = state != "deleted"
+            if values:
+                app.write(values)
+
+    def _derive_state(self):
+        self.ensure_one()
+        jobs = self.env["kubernetes.job"].sudo().search(
+            [("app_id", "=", self.id), ("kind", "!=", "refresh")], order="id"
+        )
+        live = jobs.filtered(lambda job: job.state in ("pending", "running"))
+        if live:
+            kind = "delete" if "delete" in live.mapped("kind") else "deploy"
+            waiting = live.filtered("error_message")[-1:]
+            message = waiting._error_text() if waiting else False
+            return {"delete": "deleting", "deploy": "deploying"}[kind], message
+        over = jobs.filtered(lambda job: job.state in ("done", "failed"))
+        last = over.sorted(lambda job: (job.finished_at, job.id))[-1:]
+        if not last:
+            return "new", False
+        if last.state == "failed" and not self._has_recovered(last):
+            return "failed", last._error_text()
+        if last.kind == "delete" and last.state == "done":
+            return "deleted", False
+        return self._observed_app_state()
+
+    def _has_recovered(self, job):
+        """A deploy that only took too long to become ready may get there later."""
+        return (
+            job.error_code == "not_ready"
+            and self.observed_state == "running"
+            and self.observed_at > job.finished_at
+        )
+
+    def _observed_app_state(self):
+        self.ensure_one()
+        if self.observed_state == "missing":
+            return "degraded", self.env._(
+                "Nothing of this app is in the cluster. Apply deploys it again."
+            )
+        if self.observed_state in ("degraded", "stopped"):
+            return self.observed_state, self.observed_message
+        return "running", False
+
+    def _apply_observation(self, observation):
+        """Take over what the cluster shows; older news than what is known is dropped.
+
+        ``observation`` is the contract's, its ``seen_at`` a naive datetime in UTC.
+        """
+        self.ensure_one()
+        if self.observed_at and observation["seen_at"] < self.observed_at:
+            return
+        ingress = observation["ingress"]
+        values = {
+            "observed_state": observation["state"],
+            "observed_message": observation["message"] or False,
+            "ingress_state": ingress["state"],
+            "ingress_hosts": ", ".join(ingress["hosts"]) or False,
+            "ingress_addresses": ", ".join(ingress["addresses"]) or False,
+            "ingress_tls": ingress["tls"],
+            "ingress_message": ingress["message"] or False,
+            "observed_at": observation["seen_at"],
+        }
+        self.write(
+            {name: value for name, value in values.items() if self[name] != value}
+        )
+        self._update_state()
+
+    def _deleted(self, namespace_deleted):
+        """The worker deleted the app: free its hostname, and its namespace's name
+        where no volumes stay."""
+        self.ensure_one()
+        self.hostname_ids.unlink()
+        self.inventory = []
+        self.namespace_id.state = "deleted" if namespace_deleted else "kept"
+
+    def _log(self, body):
+        """A note in the chatter by whoever acts. Notifies nobody, so cannot fail a
+        customer's order; visitors and the system speak as OdooBot."""
+        user = self.env.user
+        visitor = user._is_public() or user._is_superuser()
+        author = self.env.ref("base.partner_root") if visitor else user.partner_id
+        for app in self:
+            app._message_log(body=body, author_id=author.id)

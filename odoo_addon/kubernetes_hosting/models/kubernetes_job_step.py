@@ -1,0 +1,60 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+
+
+class KubernetesJobStep(models.Model):
+    """One line of a job's story, as the worker reported it.
+
+    ``message`` is plain English for operators; customers see ``label`` and state.
+    """
+
+    _name = "kubernetes.job.step"
+    _description = "Step of a Kubernetes Job"
+    _rec_name = "label"
+    _order = "job_id, attempt, number"
+
+    job_id = fields.Many2one(
+        "kubernetes.job", required=True, readonly=True, ondelete="cascade"
+    )
+    attempt = fields.Integer(required=True, readonly=True)
+    number = fields.Integer(required=True, readonly=True)
+    code = fields.Char(required=True, readonly=True)
+    label = fields.Char(string="Step", compute="_compute_label")
+    state = fields.Selection(
+        [
+            ("running", "Running"),
+            ("done", "Done"),
+            ("warning", "Warning"),
+            ("failed", "Failed"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    started_at = fields.Datetime(readonly=True)
+    seconds = fields.Float(readonly=True, digits=(16, 2))
+    message = fields.Text(readonly=True)
+
+    _number_uniq = models.UniqueIndex("(job_id, attempt, number)")
+
+    @api.depends("code")
+    @api.depends_context("lang")
+    def _compute_label(self):
+        labels = self._labels()
+        for step in self:
+            step.label = labels.get(step.code) or self.env._("Working")
+
+    @api.model
+    def _labels(self):
+        """The customer's words for each code; a newer worker may know more codes."""
+        return {
+            "fetching": self.env._("Fetching the building plans"),
+            "rendering": self.env._("Preparing the configuration"),
+            "namespace": self.env._("Reserving the space"),
+            "applying": self.env._("Installing"),
+            "pruning": self.env._("Tidying up"),
+            "waiting": self.env._("Starting the app"),
+            "ingress": self.env._("Connecting the address"),
+            "deleting": self.env._("Removing the app"),
+        }

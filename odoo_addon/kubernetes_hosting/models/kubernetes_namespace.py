@@ -1,0 +1,92 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import mute_logger
+
+from psycopg2.errors import UniqueViolation
+
+
+class KubernetesNamespace(models.Model):
+    """A namespace that Chandlery made or will make for one app.
+
+    The record holds its name for as long as the namespace may exist in the cluster. A
+    deleted app's volumes stay in theirs, and so a later app of the same name gets
+    another one instead of somebody else's data.
+    """
+
+    _name = "kubernetes.namespace"
+    _description = "Kubernetes Namespace"
+    _order = "cluster_id, name, id"
+
+    name = fields.Char(required=True, readonly=True)
+    cluster_id = fields.Many2one(
+        "kubernetes.cluster", required=True, readonly=True, ondelete="restrict"
+    )
+    state = fields.Selection(
+        [
+            ("new", "Reserved"),
+            ("active", "Active"),
+            ("kept", "Volumes Kept"),
+            ("deleted", "Deleted"),
+        ],
+        default="new",
+        required=True,
+        readonly=True,
+        help="Reserved: not in the cluster yet. Volumes Kept: its app is deleted, the"
+        " volumes are not. Deleted: gone from the cluster, the name is free again.",
+    )
+    app_ids = fields.One2many(
+        "kubernetes.app", "namespace_id", context={"active_test": False}
+    )
+    company_id = fields.Many2one("res.company", readonly=True)
+
+    _name_uniq = models.UniqueIndex(
+        "(cluster_id, name) WHERE state != 'deleted'",
+        "This namespace is in use on the cluster already.",
+    )
+
+    @api.model
+    def _reserve(self, app):
+        """Make the namespace record of ``app``: ``shop-prod``, or the next free
+        ``shop-prod-2``, ``shop-prod-3`` …"""
+        base = f"{app.name}-{app.environment_id.code}"
+        namespaces = self.sudo()
+        number = 1
+        while True:
+            name = base if number == 1 else f"{base}-{number}"
+            number += 1
+            if namespaces.search_count(
+                [
+                    ("cluster_id", "=", app.cluster_id.id),
+                    ("name", "=", name),
+                    ("state", "!=", "deleted"),
+                ],
+                limit=1,
+            ):
+                continue
+            try:
+                with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
+                    return namespaces.create(
+                        {
+                            "name": name,
+                            "cluster_id": app.cluster_id.id,
+                            "company_id": app.company_id.id,
+                        }
+                    )
+            except UniqueViolation:
+                # Taken a moment ago in a transaction this one cannot see.
+                continue
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_cluster(self):
+        for namespace in self:
+            if namespace.state in ("active", "kept"):
+                raise UserError(
+                    self.env._(
+                        "The namespace %s may still exist in the cluster. Delete its"
+                        " app together with its volumes; the name is free then.",
+                        namespace.name,
+                    )
+                )

@@ -1,0 +1,48 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import re
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+
+class KubernetesReservedName(models.Model):
+    """A name no app may have: exactly this one, or all with a prefix (``kube-*``)."""
+
+    _name = "kubernetes.reserved.name"
+    _description = "Kubernetes Reserved Name"
+    _order = "name"
+
+    name = fields.Char(
+        required=True,
+        help="A name that no app may have. End it with * to refuse every name that"
+        " begins so, for example kube-*.",
+    )
+    note = fields.Char(string="Reason")
+    active = fields.Boolean(default=True)
+
+    _name_uniq = models.UniqueIndex("(name)", "This name is reserved already.")
+
+    @api.constrains("name")
+    def _check_name(self):
+        for reserved in self:
+            if not re.fullmatch(r"[a-z0-9-]+\*?", reserved.name or ""):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is not a reserved name: use lower-case letters, digits"
+                        " and hyphens, with at most one * at the end.",
+                        reserved.name,
+                    )
+                )
+
+    @api.model
+    def _is_reserved(self, name):
+        """Whether the list refuses ``name``."""
+        for pattern in self.sudo().search([]).mapped("name"):
+            if pattern.endswith("*"):
+                if name.startswith(pattern[:-1]):
+                    return True
+            elif name == pattern:
+                return True
+        return False

@@ -1,0 +1,142 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .kubernetes_config_map import check_keys
+
+
+class KubernetesSecret(models.Model):
+    """Keys with values that nobody reads back, or a rule to generate them."""
+
+    _name = "kubernetes.secret"
+    _description = "Kubernetes Secret"
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    is_template = fields.Boolean(
+        string="Template",
+        help="Every app that uses a template gets a copy of its own.",
+    )
+    template_id = fields.Many2one(
+        "kubernetes.secret", string="Made From", readonly=True, copy=False
+    )
+    line_ids = fields.One2many(
+        "kubernetes.secret.line", "secret_id", string="Values", copy=True
+    )
+    app_ids = fields.One2many("kubernetes.app", "secret_id", string="Apps")
+    note = fields.Text()
+    company_id = fields.Many2one("res.company")
+    active = fields.Boolean(default=True)
+
+    def _copy_for_app(self, app):
+        """The copy of this secret that belongs to ``app``, values included.
+
+        Without a template (an empty recordset) an empty one is made. Values are
+        copied with the rights of the system: whoever sells an app need not read them.
+        """
+        values = {
+            "name": app.display_name,
+            "is_template": False,
+            "template_id": self.id,
+            "company_id": app.company_id.id,
+        }
+        copy = self.sudo().copy(values) if self else self.sudo().create(values)
+        return copy.sudo(self.env.su)
+
+
+class KubernetesSecretLine(models.Model):
+    """One secret variable: a value, or how the worker generates it.
+
+    ``stored_value`` holds what was set; only administrators and the worker's claim
+    read it. Everybody else writes ``value``, which always reads as empty. A generated
+    value is made by the worker and never comes to Odoo.
+    """
+
+    _name = "kubernetes.secret.line"
+    _description = "Kubernetes Secret Line"
+    _rec_name = "key"
+    _order = "sequence, id"
+
+    secret_id = fields.Many2one(
+        "kubernetes.secret", required=True, index=True, ondelete="cascade"
+    )
+    sequence = fields.Integer(default=10)
+    key = fields.Char(required=True)
+    type = fields.Selection(
+        [("string", "Text"), ("yaml", "YAML")],
+        required=True,
+        default="string",
+        help="Text: the value as it stands. YAML: the value is read as YAML.",
+    )
+    value = fields.Char(
+        string="New Value",
+        compute="_compute_value",
+        inverse="_inverse_value",
+        exportable=False,
+        help="Write a value here to set or replace it. It cannot be read back. Leave it"
+        " empty to keep what is set.",
+    )
+    stored_value = fields.Char(
+        string="Value in Clear",
+        groups="kubernetes_hosting.group_kubernetes_administrator",
+        exportable=False,
+        prefetch=False,
+    )
+    is_set = fields.Boolean(
+        string="Set", compute="_compute_is_set", store=True, compute_sudo=True
+    )
+    generate = fields.Boolean(
+        help="The worker generates the value at the first deploy and keeps it in the"
+        " cluster only.",
+    )
+    generate_length = fields.Integer(string="Length", default=32)
+    generate_alphabet = fields.Selection(
+        [
+            ("alphanumeric", "Letters and digits"),
+            ("hex", "Hexadecimal"),
+            ("ascii", "Letters, digits and signs"),
+        ],
+        string="Alphabet",
+        required=True,
+        default="alphanumeric",
+    )
+
+    _key_uniq = models.UniqueIndex(
+        "(secret_id, key)", "This key stands in the secret already."
+    )
+
+    def _compute_value(self):
+        self.value = ""
+
+    def _inverse_value(self):
+        for line in self:
+            if line.value:
+                line.sudo().stored_value = line.value
+        # What was written is not to be read back, not even in this transaction.
+        self.invalidate_recordset(["value"], flush=False)
+
+    @api.depends("stored_value")
+    def _compute_is_set(self):
+        for line in self:
+            line.is_set = bool(line.stored_value)
+
+    @api.constrains("key")
+    def _check_key(self):
+        check_keys(self)
+
+    @api.constrains("generate", "generate_length", "type")
+    def _check_generate(self):
+        for line in self.filtered("generate"):
+            if not 8 <= line.generate_length <= 256:
+                raise ValidationError(
+                    self.env._(
+                        "The generated value of “%s” needs a length from 8 to 256.",
+                        line.key,
+                    )
+                )
+            if line.type != "string":
+                raise ValidationError(
+                    self.env._("The generated value of “%s” is text.", line.key)
+                )

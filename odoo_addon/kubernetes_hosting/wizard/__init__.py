@@ -1,0 +1,2 @@
+from . import kubernetes_app_delete
+from . import kubernetes_worker_key
