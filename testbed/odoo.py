@@ -21,7 +21,8 @@ REQUIREMENTS = Path(__file__).with_name("requirements-odoo.txt")
 SUBSCRIPTION = "odoo-addon-subscription_oca==19.0.1.1.4.2"
 #: What the template has installed; our own addons come on top, from the checkout.
 MODULES = "website_sale,payment_demo,portal,subscription_oca"
-LANGUAGES = "de_DE"
+#: The first is the language of the administrator and of the company.
+LANGUAGES = "en_US,de_DE"
 
 #: Debian's package of Odoo leaves files of other packages out and links to them.
 FROM_UNSTABLE = ["odoo-19", "fonts-montserrat"]
