@@ -7,7 +7,7 @@ import os
 import sys
 
 from . import addon_tests as tests_of_addons
-from . import instance, odoo, postgresql, processes
+from . import ingress, instance, kubernetes, odoo, postgresql, processes
 from .problem import Problem
 
 TEST_OFFSET = 1000
@@ -51,6 +51,8 @@ def command_line():
     sub.add_argument("database")
     sub = command(psql, "run psql; further arguments go to it", passes_on=True)
     sub.add_argument("database")
+    command(kubernetes_up, "start the Kubernetes cluster of the test bed, and Traefik")
+    command(kubernetes_down, "stop them; their data stays")
     return parser
 
 
@@ -108,6 +110,24 @@ def psql(arguments):
     program = postgresql.PROGRAMS / "psql"
     words = [program, "-d", arguments.database, *arguments.rest]
     os.execve(program, [str(word) for word in words], postgresql.environment(test_bed()))
+
+
+def kubernetes_up(arguments):
+    bed = test_bed()
+    log = bed.logs / "go-builds.log"
+    cluster = kubernetes.Kubernetes(bed, log)
+    cluster.ensure()
+    ingress.daemon(bed, log).ensure()
+    print(f"KUBECONFIG={cluster.kubeconfig}")
+    print(f"KUBECTL={cluster.kubectl}")
+
+
+def kubernetes_down(arguments):
+    bed = test_bed()
+    log = bed.logs / "go-builds.log"
+    ingress.daemon(bed, log).stop()
+    for daemon in reversed([*kubernetes.Kubernetes(bed, log).daemons()]):
+        daemon.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,270 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A Kubernetes control plane on loopback, with nodes and pods that kwok plays.
+
+Real are the API server, its storage, controllers, scheduler, volumes' claims and access control. Played are the
+nodes: a pod counts as running a moment after it is scheduled, but no container runs and nothing answers in it.
+"""
+
+import base64
+import json
+import os
+import shutil
+import ssl
+import subprocess
+
+from . import certificates, go_programs, processes
+from .instance import write_private
+from .problem import Problem
+
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl")
+NODES = 2
+
+
+class Kubernetes:
+    """The control plane of one test bed; ``build_log`` gets the output of the builds."""
+
+    def __init__(self, instance, build_log):
+        self.instance = instance
+        self.folder = instance.state / "kubernetes"
+        self.pki = self.folder / "pki"
+        self.kubeconfig = self.folder / "admin.kubeconfig"
+        self.program = {name: go_programs.build(name, build_log) for name in PROGRAMS}
+        self.kubectl = self.program["kubectl"]
+
+    def ensure(self):
+        """Have it running; True if anything was started."""
+        with self.instance.lock("kubernetes"):
+            if not self.kubeconfig.exists():
+                self.create()
+            started = [daemon.ensure() for daemon in self.daemons()]
+            if any(started) or not (self.folder / "furnished").exists():
+                self.furnish()
+                (self.folder / "furnished").touch()
+            return any(started)
+
+    def create(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.pki.mkdir(parents=True, mode=0o700)
+        certificates.make(self.pki, self.instance.logs / "kubernetes-setup.log")
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok", "traefik", "admin"):
+            self.write_kubeconfig(name)
+
+    def write_kubeconfig(self, name):
+        """A kubeconfig is YAML, and JSON is YAML."""
+
+        def data(file):
+            return base64.b64encode((self.pki / file).read_bytes()).decode()
+
+        user = {
+            "client-certificate-data": data(f"{name}.crt"),
+            "client-key-data": data(f"{name}.key"),
+        }
+        write_private(self.folder / f"{name}.kubeconfig", kubeconfig(self.server, data("ca.crt"), name, user))
+
+    @property
+    def server(self):
+        return f"https://127.0.0.1:{self.instance.port('kube-apiserver')}"
+
+    def daemons(self):
+        """In the order of their start."""
+        port = self.instance.port
+        pki = self.pki
+        etcd = f"https://127.0.0.1:{port('etcd')}"
+        etcd_peer = f"https://127.0.0.1:{port('etcd-peer')}"
+        context = ssl.create_default_context(cafile=pki / "ca.crt")
+        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        # These two serve with a certificate of their own making; they are asked on loopback only.
+        unchecked = ssl.create_default_context()
+        unchecked.check_hostname = False
+        unchecked.verify_mode = ssl.CERT_NONE
+
+        def config(name):
+            return self.folder / f"{name}.kubeconfig"
+
+        yield self.daemon(
+            "etcd",
+            [
+                f"--data-dir={self.folder / 'etcd'}",
+                f"--listen-client-urls={etcd}",
+                f"--advertise-client-urls={etcd}",
+                f"--listen-peer-urls={etcd_peer}",
+                f"--initial-advertise-peer-urls={etcd_peer}",
+                f"--initial-cluster=default={etcd_peer}",
+                f"--cert-file={pki / 'server.crt'}",
+                f"--key-file={pki / 'server.key'}",
+                f"--trusted-ca-file={pki / 'ca.crt'}",
+                "--client-cert-auth",
+                f"--peer-cert-file={pki / 'server.crt'}",
+                f"--peer-key-file={pki / 'server.key'}",
+                f"--peer-trusted-ca-file={pki / 'ca.crt'}",
+                "--peer-client-cert-auth",
+                "--auto-compaction-retention=1h",
+                "--log-level=warn",
+            ],
+            lambda: processes.http_ok(f"{etcd}/health", context=context),
+        )
+        yield self.daemon(
+            "kube-apiserver",
+            [
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                f"--secure-port={port('kube-apiserver')}",
+                f"--etcd-servers={etcd}",
+                f"--etcd-cafile={pki / 'ca.crt'}",
+                f"--etcd-certfile={pki / 'server.crt'}",
+                f"--etcd-keyfile={pki / 'server.key'}",
+                f"--tls-cert-file={pki / 'server.crt'}",
+                f"--tls-private-key-file={pki / 'server.key'}",
+                f"--client-ca-file={pki / 'ca.crt'}",
+                "--authorization-mode=RBAC",
+                "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+                f"--service-account-key-file={pki / 'service-account.key'}",
+                f"--service-account-signing-key-file={pki / 'service-account.key'}",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                "--endpoint-reconciler-type=none",  # the only address is loopback
+            ],
+            lambda: processes.http_ok(f"{self.server}/readyz", context=context),
+        )
+        yield self.daemon(
+            "kube-controller-manager",
+            [
+                f"--kubeconfig={config('kube-controller-manager')}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={port('kube-controller-manager')}",
+                "--leader-elect=false",
+                f"--root-ca-file={pki / 'ca.crt'}",
+                f"--service-account-private-key-file={pki / 'service-account.key'}",
+                "--use-service-account-credentials",
+                "--enable-hostpath-provisioner",
+            ],
+            lambda: processes.http_ok(
+                f"https://127.0.0.1:{port('kube-controller-manager')}/healthz", context=unchecked
+            ),
+        )
+        yield self.daemon(
+            "kube-scheduler",
+            [
+                f"--kubeconfig={config('kube-scheduler')}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={port('kube-scheduler')}",
+                "--leader-elect=false",
+            ],
+            lambda: processes.http_ok(
+                f"https://127.0.0.1:{port('kube-scheduler')}/healthz", context=unchecked
+            ),
+        )
+        stages = self.program["kwok"].parent / "files"
+        yield self.daemon(
+            "kwok",
+            [
+                f"--kubeconfig={config('kwok')}",
+                "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+                f"--server-address=127.0.0.1:{port('kwok')}",
+                *(
+                    f"--config={stages / stage}"
+                    for stage in (
+                        "node/fast/node-initialize.yaml",
+                        "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+                        "pod/fast/pod-ready.yaml",
+                        "pod/fast/pod-complete.yaml",
+                        "pod/fast/pod-delete.yaml",
+                    )
+                ),
+                "--node-lease-duration-seconds=40",
+            ],
+            lambda: processes.http_ok(f"http://127.0.0.1:{port('kwok')}/healthz"),
+        )
+
+    def daemon(self, name, arguments, healthy):
+        return processes.Daemon(
+            name=name,
+            argv=[self.program[name], *arguments],
+            log=self.instance.logs / f"{name}.log",
+            pid_file=self.instance.state / "run" / f"{name}.pid",
+            healthy=healthy,
+            cwd=self.folder,
+        )
+
+    def furnish(self):
+        """What a cluster brings along: nodes, a default storage class, an ingress class."""
+        self.apply(*(node(number) for number in range(1, NODES + 1)), STORAGE_CLASS, INGRESS_CLASS)
+        self.run("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+
+    def apply(self, *objects):
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        self.run("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+
+    def run(self, *arguments, stdin=None):
+        return kubectl(self.kubectl, self.kubeconfig, *arguments, stdin=stdin)
+
+
+def kubectl(program, kubeconfig, *arguments, stdin=None):
+    done = subprocess.run(
+        [program, f"--kubeconfig={kubeconfig}", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+    )
+    if done.returncode:
+        raise Problem(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def kubeconfig(server, authority, name, user):
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "demo",
+            "clusters": [
+                {"name": "demo", "cluster": {"server": server, "certificate-authority-data": authority}}
+            ],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": name}}],
+        },
+        indent=2,
+    )
+
+
+def node(number):
+    name = f"node-{number}"
+    room = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "2000"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "labels": {
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+            },
+        },
+        "spec": {},
+        "status": {"allocatable": room, "capacity": room},
+    }
+
+
+STORAGE_CLASS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {
+        "name": "hostpath",
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    },
+    "provisioner": "kubernetes.io/host-path",
+    "reclaimPolicy": "Delete",
+}
+
+INGRESS_CLASS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {
+        "name": "traefik",
+        "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"},
+    },
+    "spec": {"controller": "traefik.io/ingress-controller"},
+}
