@@ -9,6 +9,8 @@ pub mod ansible;
 pub mod job;
 pub mod kubernetes;
 pub mod manifest;
+
+pub mod object;
 pub mod odoo;
 pub mod problem;
 pub mod settings;

@@ -1,1 +1,34 @@
-//! Apply, inventory, prune, readiness, ingress.
+//! From checked objects to a running app in a cluster, and what can be seen of it.
+//!
+//! In come a [`Cluster`] (how to reach it), an [`Owner`] (whose app it is) and objects; out come what changed, whether
+//! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server,
+//! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
+//! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
+//! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
+//! finds in pods and events), [`ingress`] and [`observe`] look, [`delete`] removes it all. [`refusal`] turns what the
+//! API server answers into problems that people can read.
+
+pub mod apply;
+pub mod cluster;
+pub mod delete;
+pub mod discovery;
+pub mod generated;
+pub mod ingress;
+pub mod namespace;
+pub mod observe;
+pub mod owner;
+pub mod permissions;
+pub mod prune;
+pub mod readiness;
+mod refusal;
+pub mod status;
+mod workload;
+
+pub use apply::{Applied, Change, apply, apply_object};
+pub use cluster::{Access, Cluster};
+pub use delete::{Deleted, delete};
+pub use ingress::{Ingress, IngressState};
+pub use observe::{Observation, State, observe};
+pub use owner::Owner;
+pub use prune::prune;
+pub use readiness::wait_until_ready;

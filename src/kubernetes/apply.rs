@@ -1,0 +1,185 @@
+//! Server-side apply of an app's objects, one after the other in the manifests' order.
+
+use kube::api::{DynamicObject, Patch, PatchParams};
+use serde_json::Value;
+
+use super::owner::FIELD_MANAGER;
+use super::refusal::apply_problem;
+use super::{Cluster, Owner};
+use crate::object::{Kinds, Object, ObjectRef};
+use crate::problem::Problem;
+
+/// What applying an object did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Created,
+    Changed,
+    Unchanged,
+}
+
+/// What has been applied so far. Right also when applying was stopped or failed in the middle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub created: u32,
+    pub changed: u32,
+    pub unchanged: u32,
+    /// The objects, in the order applied.
+    pub inventory: Vec<ObjectRef>,
+}
+
+impl Applied {
+    fn add(&mut self, object: &Object, change: Change) {
+        match change {
+            Change::Created => self.created += 1,
+            Change::Changed => self.changed += 1,
+            Change::Unchanged => self.unchanged += 1,
+        }
+        self.inventory.push(object.reference());
+    }
+
+    /// The inventory of an app whose deploy did not come to its end: what was there before and what has been applied.
+    pub fn together_with(&self, before: &[ObjectRef]) -> Vec<ObjectRef> {
+        let mut all: Vec<ObjectRef> = before
+            .iter()
+            .filter(|old| !self.inventory.iter().any(|new| new.is_same_object(old)))
+            .cloned()
+            .collect();
+        all.extend(self.inventory.iter().cloned());
+        all
+    }
+}
+
+/// Applies the objects in order and stops at the first that is refused. `applied` always tells how far it came;
+/// `progress` is called after each object.
+pub async fn apply(
+    cluster: &Cluster,
+    objects: &[Object],
+    owner: &Owner,
+    applied: &mut Applied,
+    mut progress: impl FnMut(&Applied),
+) -> Result<(), Problem> {
+    let kinds = cluster.kinds().await?;
+    for object in objects {
+        // An object whose answer got lost may be there: better named in the inventory than forgotten.
+        let change = match apply_object(cluster, &kinds, object, owner).await {
+            Ok(change) => change,
+            Err(problem) => {
+                if problem.retry {
+                    applied.inventory.push(object.reference());
+                }
+                return Err(problem);
+            }
+        };
+        applied.add(object, change);
+        progress(applied);
+    }
+    Ok(())
+}
+
+/// Applies one object: forced, since Chandlery owns what it applies, and with misspelt fields refused.
+pub async fn apply_object(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    object: &Object,
+    owner: &Owner,
+) -> Result<Change, Problem> {
+    let Some(kind) = kinds.get(object.api_version(), object.kind()) else {
+        return Err(object.locate(
+            Problem::new(
+                "apply_refused",
+                format!(
+                    "The cluster does not know {} of {}.",
+                    object.kind(),
+                    object.api_version()
+                ),
+            )
+            .hint("Install what provides this kind, or correct apiVersion and kind."),
+        ));
+    };
+    let api = cluster.api(kind, object.namespace());
+    let before = cluster
+        .call(api.get_opt(object.name()))
+        .await
+        .map_err(|error| apply_problem(&error, cluster.url(), object))?;
+    if let Some(before) = &before
+        && !kind.namespaced
+        && !owner.owns(&before.metadata)
+    {
+        return Err(object.locate(
+            Problem::new("object_foreign", format!("{} exists in the cluster and does not belong to this app.", object.reference()))
+                .hint("Objects outside the app's namespace are never taken over. Give yours a name of its own, for example with the namespace in it."),
+        ));
+    }
+    let mut value = object.value.clone();
+    owner.label(&mut value);
+    let params = PatchParams::apply(FIELD_MANAGER)
+        .force()
+        .validation_strict();
+    let after = cluster
+        .call(api.patch(object.name(), &params, &Patch::Apply(&value)))
+        .await
+        .map_err(|error| apply_problem(&error, cluster.url(), object))?;
+    Ok(match before {
+        None => Change::Created,
+        Some(before) if same(&before, &after) => Change::Unchanged,
+        Some(_) => Change::Changed,
+    })
+}
+
+/// Whether an apply changed nothing. The version alone does not tell: controllers write an object's status meanwhile.
+fn same(before: &DynamicObject, after: &DynamicObject) -> bool {
+    if before.metadata.uid != after.metadata.uid {
+        return false;
+    }
+    before.metadata.resource_version == after.metadata.resource_version
+        || content(before) == content(after)
+}
+
+fn content(object: &DynamicObject) -> (Option<Value>, Option<Value>, Value) {
+    let mut data = object.data.clone();
+    if let Some(data) = data.as_object_mut() {
+        data.remove("status");
+    }
+    (
+        serde_json::to_value(&object.metadata.labels).ok(),
+        serde_json::to_value(&object.metadata.annotations).ok(),
+        data,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(kind: &str, api_version: &str) -> ObjectRef {
+        ObjectRef {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: Some("shop-int".to_owned()),
+            name: "odoo".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_deploy_that_failed_keeps_the_old_inventory_and_adds_what_it_applied() {
+        let applied = Applied {
+            inventory: vec![
+                reference("Service", "v1"),
+                reference("Ingress", "networking.k8s.io/v1"),
+            ],
+            ..Applied::default()
+        };
+        let before = [
+            reference("Ingress", "networking.k8s.io/v1beta1"),
+            reference("Deployment", "apps/v1"),
+        ];
+        assert_eq!(
+            applied.together_with(&before),
+            [
+                reference("Deployment", "apps/v1"),
+                reference("Service", "v1"),
+                reference("Ingress", "networking.k8s.io/v1"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Reaching a cluster's API server: by kubeconfig or from inside, with a limit on every call.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::{Api, DynamicObject};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, GroupVersion};
+use kube::{Client, Config};
+use tokio::sync::Mutex;
+
+use super::refusal::{self, CallError};
+use crate::object::{Kind, Kinds, ObjectRef};
+use crate::problem::Problem;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one call to the API server may take, unless told otherwise.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How to reach a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// By a kubeconfig file; its current context unless one is named.
+    Kubeconfig {
+        path: PathBuf,
+        context: Option<String>,
+    },
+    /// As the pod that the worker runs in.
+    InCluster,
+}
+
+/// A cluster that can be called. Cheap to clone: clones share connections and what discovery found.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(super) client: Client,
+    pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
+    call_timeout: Duration,
+    url: String,
+}
+
+impl Cluster {
+    /// Reads the credentials. The API server is first called by whatever is asked of the cluster then.
+    ///
+    /// A file that is missing, unreadable or lacks the context is a problem that stays.
+    pub async fn connect(access: &Access) -> Result<Self, Problem> {
+        let mut config = match access {
+            Access::Kubeconfig { path, context } => {
+                let wrong = |error: &dyn std::fmt::Display| {
+                    Problem::new("cluster_settings", format!("The kubeconfig {} cannot be used: {error}.", path.display()))
+                        .hint("Check the cluster's `kubeconfig` and `context` in the worker's settings.")
+                };
+                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(&refusal::chain(&error)))?;
+                let options = KubeConfigOptions {
+                    context: context.clone(),
+                    ..KubeConfigOptions::default()
+                };
+                Config::from_custom_kubeconfig(kubeconfig, &options)
+                    .await
+                    .map_err(|error| wrong(&refusal::chain(&error)))?
+            }
+            Access::InCluster => Config::incluster().map_err(|error| {
+                Problem::new(
+                    "cluster_settings",
+                    format!("The worker does not run inside a cluster: {}.", refusal::chain(&error)),
+                )
+                .hint("Set `in_cluster` only for a worker that runs as a pod with a service account; otherwise name a kubeconfig.")
+            })?,
+        };
+        // kube's own retry lasts for many minutes, longer than a job's lease: retrying is the job queue's work.
+        config.default_retry = false;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        let url = config.cluster_url.to_string();
+        let client = Client::try_from(config).map_err(|error| {
+            Problem::new(
+                "cluster_settings",
+                format!(
+                    "The credentials for {url} cannot be used: {}.",
+                    refusal::chain(&error)
+                ),
+            )
+            .hint("Check the certificates, tokens and commands named in the kubeconfig.")
+        })?;
+        Ok(Self {
+            client,
+            discovered: Arc::default(),
+            call_timeout: CALL_TIMEOUT,
+            url,
+        })
+    }
+
+    /// Changes how long one call may take.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// The API server's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The API server's version, such as `v1.35.4`.
+    pub async fn version(&self) -> Result<String, Problem> {
+        self.call(self.client.apiserver_version())
+            .await
+            .map(|info| info.git_version)
+            .map_err(|error| self.problem(&error, "read the version"))
+    }
+
+    /// Calls the API server with the limit on time.
+    pub(super) async fn call<T>(
+        &self,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        match tokio::time::timeout(self.call_timeout, call).await {
+            Ok(answer) => answer.map_err(CallError::from),
+            Err(_) => Err(CallError::Timeout(self.call_timeout)),
+        }
+    }
+
+    /// What a failed call means; `doing` completes "The cluster does not let the worker …".
+    pub(super) fn problem(&self, error: &CallError, doing: &str) -> Problem {
+        refusal::call_problem(error, &self.url, doing)
+    }
+
+    /// The door to all objects of a kind, in a namespace if the kind has them.
+    pub(super) fn api(&self, kind: &Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+        let resource = resource(kind);
+        match namespace {
+            Some(namespace) if kind.namespaced => {
+                Api::namespaced_with(self.client.clone(), namespace, &resource)
+            }
+            _ => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    /// The door to one object. `None` when the cluster no longer serves its kind, which then cannot exist there.
+    pub(super) fn api_of(
+        &self,
+        kinds: &Kinds,
+        reference: &ObjectRef,
+    ) -> Option<Api<DynamicObject>> {
+        let kind = kinds
+            .get(&reference.api_version, &reference.kind)
+            // An inventory may name a version that the cluster has dropped since: any other of the group will do.
+            .or_else(|| {
+                kinds.iter().find(|kind| {
+                    kind.kind == reference.kind
+                        && crate::object::group_of(&kind.api_version) == reference.group()
+                })
+            })?;
+        Some(self.api(kind, reference.namespace.as_deref()))
+    }
+}
+
+fn resource(kind: &Kind) -> ApiResource {
+    // Discovery gave the version, so it can be read.
+    let version: GroupVersion = kind
+        .api_version
+        .parse()
+        .unwrap_or_else(|_| GroupVersion::gv("", "v1"));
+    ApiResource {
+        group: version.group.clone(),
+        version: version.version.clone(),
+        api_version: kind.api_version.clone(),
+        kind: kind.kind.clone(),
+        plural: kind.plural.clone(),
+    }
+}

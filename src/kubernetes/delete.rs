@@ -1,0 +1,336 @@
+//! Removing an app from a cluster: its objects, last applied first, or its whole namespace; done when all is gone.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ListParams, Preconditions};
+use tokio::time::Instant;
+
+use super::generated::SECRET_NAME;
+use super::prune::{NEVER_PRUNED, delete_ours};
+use super::{Cluster, Owner, namespace};
+use crate::object::{Kinds, ObjectRef};
+use crate::problem::Problem;
+
+/// How often the cluster is asked while waiting.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The kinds in which objects of an app are looked for that its inventory does not name: workloads first, so that
+/// nothing runs any more when what it uses goes.
+const SEARCHED: [(&str, &str); 14] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("batch/v1", "CronJob"),
+    ("batch/v1", "Job"),
+    ("v1", "Pod"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("v1", "Service"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("v1", "ConfigMap"),
+    ("v1", "Secret"),
+    ("v1", "ServiceAccount"),
+];
+
+/// What a delete did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Number of objects removed; of a namespace that went as a whole, those named in the inventory.
+    pub objects: u32,
+    /// Whether the namespace is gone too.
+    pub namespace_deleted: bool,
+    /// What stays in the cluster: the volumes, where they are kept.
+    pub kept: Vec<ObjectRef>,
+}
+
+/// Removes an app and waits until it is gone, at most `limit`. With `keep_volumes` the namespace stays with its
+/// PersistentVolumeClaims and the generated passwords (which the data in the volumes needs); without, everything goes.
+///
+/// An app that is not there is deleted already. A namespace that is not the app's is a problem and not touched.
+pub async fn delete(
+    cluster: &Cluster,
+    namespace: &str,
+    inventory: &[ObjectRef],
+    owner: &Owner,
+    keep_volumes: bool,
+    limit: Duration,
+    mut progress: impl FnMut(&str),
+) -> Result<Deleted, Problem> {
+    let deadline = Instant::now() + limit;
+    let kinds = cluster.kinds().await?;
+    let mut deleted = Deleted::default();
+    let present = match namespace::find(cluster, namespace, owner).await {
+        Ok(found) => found == namespace::Found::Ours,
+        // It is ours and goes already: what is left is to wait for it.
+        Err(problem) if problem.code == "namespace_terminating" => true,
+        Err(problem) => return Err(problem),
+    };
+    // What stands outside the namespace does not go with it.
+    for reference in inventory
+        .iter()
+        .rev()
+        .filter(|reference| reference.namespace.as_deref() != Some(namespace))
+    {
+        if keep_volumes && NEVER_PRUNED.contains(&reference.kind.as_str()) {
+            deleted.kept.push(reference.clone());
+        } else if delete_ours(
+            cluster,
+            &kinds,
+            reference,
+            owner,
+            &DeleteParams::background(),
+        )
+        .await?
+        {
+            deleted.objects += 1;
+        }
+    }
+    if !present {
+        deleted.namespace_deleted = true;
+        return Ok(deleted);
+    }
+    if keep_volumes {
+        let inside = inventory
+            .iter()
+            .rev()
+            .filter(|reference| reference.namespace.as_deref() == Some(namespace));
+        let doomed = doomed(inside, search(cluster, &kinds, namespace, owner).await?);
+        for reference in &doomed {
+            // In the foreground, so that an object is gone only when its pods are.
+            if delete_ours(
+                cluster,
+                &kinds,
+                reference,
+                owner,
+                &DeleteParams::foreground(),
+            )
+            .await?
+            {
+                deleted.objects += 1;
+            }
+        }
+        wait_until_gone(
+            cluster,
+            &kinds,
+            namespace,
+            &doomed,
+            owner,
+            deadline,
+            &mut progress,
+        )
+        .await?;
+        deleted
+            .kept
+            .extend(volumes(cluster, &kinds, namespace).await?);
+    } else {
+        deleted.objects += u32::try_from(
+            inventory
+                .iter()
+                .filter(|reference| reference.namespace.as_deref() == Some(namespace))
+                .count(),
+        )
+        .unwrap_or(u32::MAX);
+        delete_namespace(cluster, namespace, owner, deadline, &mut progress).await?;
+        deleted.namespace_deleted = true;
+    }
+    Ok(deleted)
+}
+
+/// What to delete and in which order: the inventory's objects, then what else was found; no volumes, no passwords.
+fn doomed<'a>(
+    inventory: impl Iterator<Item = &'a ObjectRef>,
+    found: Vec<ObjectRef>,
+) -> Vec<ObjectRef> {
+    let mut doomed: Vec<ObjectRef> = inventory.cloned().collect();
+    for found in found {
+        if !doomed.iter().any(|known| known.is_same_object(&found)) {
+            doomed.push(found);
+        }
+    }
+    doomed.retain(|reference| {
+        let passwords = reference.kind == "Secret" && reference.name == SECRET_NAME;
+        !passwords && !NEVER_PRUNED.contains(&reference.kind.as_str())
+    });
+    doomed
+}
+
+async fn wait_until_gone(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    doomed: &[ObjectRef],
+    owner: &Owner,
+    deadline: Instant,
+    progress: &mut impl FnMut(&str),
+) -> Result<(), Problem> {
+    loop {
+        let mut left = Vec::new();
+        for reference in doomed {
+            if exists_as_ours(cluster, kinds, reference, owner).await? {
+                left.push(reference.to_string());
+            }
+        }
+        left.extend(ending_pods(cluster, namespace).await?);
+        if left.is_empty() {
+            return Ok(());
+        }
+        wait(deadline, &left, progress).await?;
+    }
+}
+
+async fn delete_namespace(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    deadline: Instant,
+    progress: &mut impl FnMut(&str),
+) -> Result<(), Problem> {
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let doing = format!("delete the namespace {namespace}");
+    loop {
+        let found = cluster
+            .call(api.get_opt(namespace))
+            .await
+            .map_err(|error| cluster.problem(&error, &doing))?;
+        let Some(found) = found.filter(|found| owner.owns_namespace(&found.metadata)) else {
+            return Ok(());
+        };
+        if found.metadata.deletion_timestamp.is_none() {
+            let params = DeleteParams::background().preconditions(Preconditions {
+                uid: found.metadata.uid.clone(),
+                ..Preconditions::default()
+            });
+            match cluster.call(api.delete(namespace, &params)).await {
+                Ok(_) => {}
+                Err(error) if error.is_not_found() || error.is_conflict() => {}
+                Err(error) => return Err(cluster.problem(&error, &doing)),
+            }
+        }
+        let stuck: Vec<String> = found
+            .status
+            .iter()
+            .flat_map(|status| status.conditions.iter().flatten())
+            .filter(|condition| condition.status == "True")
+            .filter_map(|condition| condition.message.clone())
+            .collect();
+        let what = match stuck.is_empty() {
+            true => format!("Namespace/{namespace}"),
+            false => format!("Namespace/{namespace}: {}", stuck.join("; ")),
+        };
+        wait(deadline, &[what], progress).await?;
+    }
+}
+
+/// Objects with the app's labels in the namespace. A kind that may not be listed is left to the inventory.
+async fn search(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    owner: &Owner,
+) -> Result<Vec<ObjectRef>, Problem> {
+    let selected = ListParams::default().labels(&owner.selector());
+    let mut found = Vec::new();
+    for (api_version, kind) in SEARCHED {
+        let Some(kind) = kinds.get(api_version, kind) else {
+            continue;
+        };
+        let listed = match cluster
+            .call(cluster.api(kind, Some(namespace)).list_metadata(&selected))
+            .await
+        {
+            Ok(listed) => listed,
+            Err(error) if error.is_forbidden() => continue,
+            Err(error) => {
+                return Err(
+                    cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
+                );
+            }
+        };
+        found.extend(listed.iter().map(|object| ObjectRef {
+            api_version: kind.api_version.clone(),
+            kind: kind.kind.clone(),
+            namespace: Some(namespace.to_owned()),
+            name: object.name_any(),
+        }));
+    }
+    Ok(found)
+}
+
+async fn exists_as_ours(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    reference: &ObjectRef,
+    owner: &Owner,
+) -> Result<bool, Problem> {
+    let Some(api) = cluster.api_of(kinds, reference) else {
+        return Ok(false);
+    };
+    let found = cluster
+        .call(api.get_metadata_opt(&reference.name))
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
+    Ok(found.is_some_and(|found| owner.owns(&found.metadata)))
+}
+
+/// Pods that are still ending hold their volumes.
+async fn ending_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<String>, Problem> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    let pods = cluster
+        .call(api.list_metadata(&ListParams::default()))
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
+    Ok(pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_some())
+        .map(|pod| format!("Pod/{}", pod.name_any()))
+        .collect())
+}
+
+async fn volumes(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+) -> Result<Vec<ObjectRef>, Problem> {
+    let Some(kind) = kinds.get("v1", "PersistentVolumeClaim") else {
+        return Ok(Vec::new());
+    };
+    let claims = cluster
+        .call(
+            cluster
+                .api(kind, Some(namespace))
+                .list_metadata(&ListParams::default()),
+        )
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("list volumes in {namespace}")))?;
+    Ok(claims
+        .iter()
+        .map(|claim| ObjectRef {
+            api_version: kind.api_version.clone(),
+            kind: kind.kind.clone(),
+            namespace: Some(namespace.to_owned()),
+            name: claim.name_any(),
+        })
+        .collect())
+}
+
+async fn wait(
+    deadline: Instant,
+    left: &[String],
+    progress: &mut impl FnMut(&str),
+) -> Result<(), Problem> {
+    let what = match left {
+        [one] => one.clone(),
+        [first, more @ ..] => format!("{first} and {} more", more.len()),
+        [] => String::new(),
+    };
+    if Instant::now() >= deadline {
+        return Err(Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
+            .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here."));
+    }
+    progress(&format!("Waiting until {what} is gone"));
+    tokio::time::sleep(PAUSE).await;
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Which kinds of objects a cluster serves.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::discovery::{Discovery, Scope};
+
+use super::Cluster;
+use crate::object::{Kind, Kinds};
+use crate::problem::Problem;
+
+/// How long what was found is trusted: an operator who installs a new kind does not want to wait longer.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// What discovery found, and when.
+pub(super) struct Discovered {
+    at: Instant,
+    kinds: Arc<Kinds>,
+}
+
+impl Cluster {
+    /// All kinds that the cluster serves, not older than half a minute.
+    pub async fn kinds(&self) -> Result<Arc<Kinds>, Problem> {
+        let mut discovered = self.discovered.lock().await;
+        if let Some(found) = discovered
+            .as_ref()
+            .filter(|found| found.at.elapsed() < FRESH)
+        {
+            return Ok(found.kinds.clone());
+        }
+        let discovery = self
+            .call(Discovery::new(self.client.clone()).run_aggregated())
+            .await
+            .map_err(|error| self.problem(&error, "list the kinds it serves"))?;
+        let mut kinds = Vec::new();
+        for group in discovery.groups() {
+            for version in group.versions() {
+                for (resource, capabilities) in group.versioned_resources(version) {
+                    kinds.push(Kind {
+                        api_version: resource.api_version,
+                        kind: resource.kind,
+                        plural: resource.plural,
+                        namespaced: capabilities.scope == Scope::Namespaced,
+                    });
+                }
+            }
+        }
+        let kinds: Arc<Kinds> = Arc::new(kinds.into_iter().collect());
+        *discovered = Some(Discovered {
+            at: Instant::now(),
+            kinds: kinds.clone(),
+        });
+        Ok(kinds)
+    }
+}

@@ -1,0 +1,181 @@
+//! Waiting until an app's objects have become what their manifests say.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::Cluster;
+use super::status::{Status, status};
+use super::workload;
+use crate::object::{Kinds, ObjectRef};
+use crate::problem::Problem;
+
+/// How often the cluster is asked while waiting.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// One object that is not (yet) what its manifest says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReady {
+    pub object: ObjectRef,
+    /// What is missing, with the reason from pods and events where there is one.
+    pub message: String,
+    /// Whether it stays so until somebody changes something.
+    pub permanent: bool,
+}
+
+impl std::fmt::Display for NotReady {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} {}: {}",
+            self.object.kind, self.object.name, self.message
+        )
+    }
+}
+
+/// Waits until all objects are ready. `progress` is told what is waited for, each time that changes.
+///
+/// What can never succeed (a failed Job, a rollout over its own deadline, an image name that is none) ends the wait at
+/// once; what may pass (an image that cannot be pulled now, no node with room) is waited for until `limit`.
+pub async fn wait_until_ready(
+    cluster: &Cluster,
+    objects: &[ObjectRef],
+    limit: Duration,
+    mut progress: impl FnMut(&str),
+) -> Result<(), Problem> {
+    let deadline = Instant::now() + limit;
+    let mut told = String::new();
+    loop {
+        let missing = not_ready(cluster, objects).await;
+        let missing = match missing {
+            Ok(missing) => missing,
+            // A short absence of the API server must not fail a rollout that goes on without it.
+            Err(problem) if problem.retry && Instant::now() < deadline => {
+                tell(&mut told, problem.message, &mut progress);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(problem) => return Err(problem),
+        };
+        let Some(first) = missing
+            .iter()
+            .find(|missing| missing.permanent)
+            .or(missing.first())
+        else {
+            return Ok(());
+        };
+        if first.permanent {
+            return Err(failed(first, first.to_string()));
+        }
+        if Instant::now() >= deadline {
+            return Err(failed(
+                first,
+                format!("{first} (not ready after {} s)", limit.as_secs()),
+            ));
+        }
+        let message = match missing.len() {
+            1 => first.to_string(),
+            more => format!("{first}; {} more objects are not ready", more - 1),
+        };
+        tell(&mut told, message, &mut progress);
+        tokio::time::sleep(PAUSE.min(deadline - Instant::now())).await;
+    }
+}
+
+/// Looks once: which objects are not ready, and why.
+pub async fn not_ready(cluster: &Cluster, objects: &[ObjectRef]) -> Result<Vec<NotReady>, Problem> {
+    let kinds = cluster.kinds().await?;
+    stream::iter(objects)
+        .map(|object| look(cluster, &kinds, object))
+        .buffered(8)
+        .try_filter_map(|missing| async move { Ok(missing) })
+        .try_collect()
+        .await
+}
+
+async fn look(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    object: &ObjectRef,
+) -> Result<Option<NotReady>, Problem> {
+    let gone = |message: &str| NotReady {
+        object: object.clone(),
+        message: message.to_owned(),
+        permanent: false,
+    };
+    let Some(api) = cluster.api_of(kinds, object) else {
+        return Ok(Some(gone("the cluster no longer serves this kind")));
+    };
+    let found = match cluster.call(api.get_opt(&object.name)).await {
+        Ok(found) => found,
+        Err(error) => {
+            return Err(Problem {
+                object: Some(object.to_string()),
+                ..cluster.problem(&error, &format!("read {object}"))
+            });
+        }
+    };
+    match found.map(serde_json::to_value) {
+        Some(Ok(value)) => Ok(explain(cluster, object, &value).await),
+        _ => Ok(Some(gone("it is no longer in the cluster"))),
+    }
+}
+
+/// Says of an object as the cluster returned it why it is not ready; `None` when it is.
+pub(super) async fn explain(
+    cluster: &Cluster,
+    object: &ObjectRef,
+    value: &Value,
+) -> Option<NotReady> {
+    let (message, permanent) = match status(value) {
+        Status::Current => return None,
+        Status::InProgress(message) => (message, false),
+        Status::Failed(message) => (message, true),
+        Status::Terminating => ("it is being deleted".to_owned(), false),
+    };
+    // A claim that waits for its first pod is the pod's concern.
+    let reason = workload::reason(cluster, value).await;
+    Some(match reason {
+        Some(reason) => NotReady {
+            object: object.clone(),
+            message: if permanent {
+                format!("{message}: {}", reason.text)
+            } else {
+                reason.text
+            },
+            permanent: permanent || reason.permanent,
+        },
+        None => NotReady {
+            object: object.clone(),
+            message,
+            permanent,
+        },
+    })
+}
+
+fn tell(told: &mut String, message: String, progress: &mut impl FnMut(&str)) {
+    if *told != message {
+        progress(&message);
+        *told = message;
+    }
+}
+
+fn failed(missing: &NotReady, message: String) -> Problem {
+    let hint = if message.contains("cannot pull its image") {
+        "Check the image's name and tag, that the registry can be reached from the cluster, and its pull secret."
+    } else if message.contains("keeps crashing") || message.contains("exit code") {
+        "Read the container's log (`kubectl logs --previous`) and correct what it complains about."
+    } else if message.contains("cannot be scheduled") {
+        "Free or add resources in the cluster, or lower what the manifest requests."
+    } else if missing.object.kind == "PersistentVolumeClaim" {
+        "Check the claim's storage class and that its provisioner runs."
+    } else {
+        "See the object's events in the cluster (`kubectl describe`), correct the cause and deploy again."
+    };
+    Problem {
+        object: Some(missing.object.to_string()),
+        ..Problem::new("not_ready", format!("{message}.")).hint(hint)
+    }
+}

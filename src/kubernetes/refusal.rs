@@ -1,0 +1,309 @@
+//! What the API server answered, as people can read it.
+
+use std::fmt;
+use std::time::Duration;
+
+use kube::core::Status;
+
+use crate::object::Object;
+use crate::problem::Problem;
+
+/// Why a call to the API server failed.
+#[derive(Debug)]
+pub(super) enum CallError {
+    Timeout(Duration),
+    /// The server answered, and the answer is no.
+    Refused(Box<Status>),
+    /// No answer that could be read.
+    Unreachable(kube::Error),
+}
+
+impl From<kube::Error> for CallError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Refused(status),
+            other => Self::Unreachable(other),
+        }
+    }
+}
+
+impl CallError {
+    pub(super) fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.code() == Some(403)
+    }
+
+    pub(super) fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Refused(status) => Some(status.code),
+            _ => None,
+        }
+    }
+}
+
+/// An error with its causes, each said once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// What a failed call means for the operator; `doing` completes "The cluster does not let the worker …".
+pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem {
+    match error {
+        CallError::Timeout(limit) => {
+            Problem::transient("cluster_unreachable", format!("The cluster at {url} did not answer within {} s.", limit.as_secs_f32()))
+                .hint("Check that the API server runs and is reachable from the worker.")
+        }
+        CallError::Unreachable(error @ (kube::Error::Auth(_) | kube::Error::InferConfig(_) | kube::Error::InferKubeconfig(_))) => {
+            Problem::new("cluster_credentials", format!("The credentials for the cluster at {url} cannot be used: {}.", chain(error)))
+                .hint("Check the credentials in the worker's kubeconfig for this cluster.")
+        }
+        CallError::Unreachable(error) => {
+            Problem::transient("cluster_unreachable", format!("The cluster at {url} cannot be reached: {}.", chain(error)))
+                .hint("Check that the API server runs and is reachable from the worker.")
+        }
+        CallError::Refused(status) => match status.code {
+            401 => Problem::new("cluster_credentials", format!("The cluster at {url} does not accept the worker's credentials."))
+                .hint("Renew the credentials in the worker's kubeconfig for this cluster."),
+            403 => Problem::new("cluster_forbidden", format!("The cluster does not let the worker {doing}: {}", sentence(&status.message)))
+                .hint("Give the worker's account this permission; `chandlery check` lists all that it lacks."),
+            429 | 500.. => Problem::transient("cluster_unreachable", format!("The cluster at {url} cannot {doing} now: {}", sentence(&status.message)))
+                .hint("The API server is overloaded or one of its parts is down; it usually passes."),
+            _ => Problem {
+                retry: status.code == 409,
+                ..Problem::new("cluster_refused", format!("The cluster refused to {doing}: {}", sentence(&status.message)))
+            },
+        },
+    }
+}
+
+/// What it means that the server did not take an object: the manifest, document, line and field, and the server's own
+/// words.
+pub(super) fn apply_problem(error: &CallError, url: &str, object: &Object) -> Problem {
+    let CallError::Refused(status) = error else {
+        return object.locate(call_problem(error, url, "apply this object"));
+    };
+    match status.code {
+        401 | 429 | 500.. if !is_admission(status) => {
+            object.locate(call_problem(error, url, "apply this object"))
+        }
+        403 if is_terminating(status) => object.locate(
+            Problem::transient("namespace_terminating", sentence(&status.message))
+                .hint("The namespace is being deleted; the job starts again when it is gone."),
+        ),
+        403 if !is_admission(status) && !is_quota(status) => object.locate(call_problem(
+            error,
+            url,
+            &format!("apply a {}", object.kind()),
+        )),
+        code => {
+            let field = field_of(status, object);
+            let problem = Problem {
+                retry: code == 409,
+                ..Problem::new("apply_refused", sentence(&words(status)))
+                    .hint(hint_for(status, field.as_deref()))
+            };
+            match field {
+                Some(field) => object.locate_field(&field, problem),
+                None => object.locate(problem),
+            }
+        }
+    }
+}
+
+fn is_terminating(status: &Status) -> bool {
+    status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .any(|cause| cause.reason == "NamespaceTerminating")
+        || status.message.contains("because it is being terminated")
+}
+
+fn is_admission(status: &Status) -> bool {
+    status.message.contains("admission webhook")
+        || status.message.contains("ValidatingAdmissionPolicy")
+        || status.message.contains("violates PodSecurity")
+}
+
+fn is_quota(status: &Status) -> bool {
+    status.message.contains("exceeded quota")
+        || status.message.contains("maximum")
+        || status.message.contains("minimum")
+}
+
+/// The server's own words, without the preamble that only names the object again.
+fn words(status: &Status) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    for cause in status.details.iter().flat_map(|details| &details.causes) {
+        let words = match (cause.field.as_str(), cause.message.as_str()) {
+            ("" | "patch" | "<nil>", message) => message.to_owned(),
+            (field, message) => format!("{field}: {message}"),
+        };
+        if !words.is_empty() && !causes.contains(&words) {
+            causes.push(words);
+        }
+    }
+    if causes.is_empty() || status.reason != "Invalid" {
+        // `failed to create typed patch object (ns/name; kind): .spec.x: field not declared in schema`
+        status
+            .message
+            .split_once("): .")
+            .filter(|(head, _)| head.starts_with("failed to create typed patch object"))
+            .map_or_else(|| status.message.clone(), |(_, rest)| rest.to_owned())
+    } else {
+        causes.join("; ")
+    }
+}
+
+/// The path of the field that the server complains about.
+fn field_of(status: &Status, object: &Object) -> Option<String> {
+    let named = status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .map(|cause| cause.field.as_str())
+        .find(|field| !matches!(*field, "" | "patch" | "<nil>"));
+    if let Some(field) = named {
+        return Some(field.trim_start_matches('.').to_owned());
+    }
+    // `.spec.template.spec.containers[name="odoo"].imagee: field not declared in schema` and
+    // `strict decoding error: unknown field "spec.replica"`
+    let message = &status.message;
+    let path = if let Some((_, rest)) = message.split_once("unknown field \"") {
+        rest.split('"').next()?.to_owned()
+    } else if let Some((_, rest)) = message.split_once("): .") {
+        field_path(rest)?.to_owned()
+    } else {
+        return None;
+    };
+    Some(by_index(&path, object))
+}
+
+/// The path at the start of `spec.containers[name="a: b"].x: message`.
+fn field_path(text: &str) -> Option<&str> {
+    let mut quoted = false;
+    for (index, character) in text.char_indices() {
+        match character {
+            '"' => quoted = !quoted,
+            ':' if !quoted => return Some(&text[..index]),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Turns a path with list keys (`containers[name="odoo"]`) into one with numbers, as everywhere else.
+fn by_index(path: &str, object: &Object) -> String {
+    let mut result = String::new();
+    let mut value = Some(&object.value);
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(inner) = rest.strip_prefix('[') {
+            let Some(end) = inner.find(']') else {
+                result.push_str(rest);
+                break;
+            };
+            let key = &inner[..end];
+            rest = &inner[end + 1..];
+            let list = value.and_then(|value| value.as_array());
+            let index = key.parse::<usize>().ok().or_else(|| {
+                let wanted: Vec<(&str, &str)> = key
+                    .split(',')
+                    .filter_map(|part| part.split_once('='))
+                    .map(|(name, value)| (name, value.trim_matches('"')))
+                    .collect();
+                list?.iter().position(|item| {
+                    wanted.iter().all(|(name, wanted)| match &item[*name] {
+                        serde_json::Value::String(text) => text == wanted,
+                        // The server fills in a port's default protocol.
+                        serde_json::Value::Null => *name == "protocol",
+                        other => other.to_string().as_str() == *wanted,
+                    })
+                })
+            });
+            match index {
+                Some(index) => {
+                    result.push_str(&format!("[{index}]"));
+                    value = list.and_then(|list| list.get(index));
+                }
+                None => {
+                    result.push_str(&format!("[{key}]"));
+                    value = None;
+                }
+            }
+        } else {
+            let text = rest.strip_prefix('.').unwrap_or(rest);
+            let end = text.find(['.', '[']).unwrap_or(text.len());
+            if !result.is_empty() {
+                result.push('.');
+            }
+            result.push_str(&text[..end]);
+            value = value.and_then(|value| value.get(&text[..end]));
+            rest = &text[end..];
+        }
+    }
+    result
+}
+
+fn hint_for(status: &Status, field: Option<&str>) -> String {
+    let message = &status.message;
+    if message.contains("field is immutable")
+        || message.contains("may not change once set")
+        || message.contains("updates to statefulset spec for fields other than")
+        || message.contains("spec is immutable")
+        || message.contains("field can not be")
+    {
+        "This field cannot be changed on an object that exists. Put the old value back, give the object a new name, or delete the object in the cluster and deploy again.".to_owned()
+    } else if message.contains("field not declared in schema") || message.contains("unknown field")
+    {
+        match field {
+            Some(field) => format!("The cluster does not know the field `{field}`: check its spelling and indentation in the manifest."),
+            None => "The cluster does not know one of the fields: check spelling and indentation in the manifest.".to_owned(),
+        }
+    } else if is_quota(status) {
+        "Raise the quota or limit in the namespace, or lower what the manifest asks for.".to_owned()
+    } else if is_admission(status) {
+        "A policy of the cluster refuses the object: change the manifest or the policy.".to_owned()
+    } else if status.code == 409 {
+        "Something else changed the object at the same moment; the next attempt usually succeeds."
+            .to_owned()
+    } else {
+        "Correct the manifest, or the values it uses.".to_owned()
+    }
+}
+
+/// Ends a text with a full stop.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
+            Self::Refused(status) => f.write_str(&status.message),
+            Self::Unreachable(error) => f.write_str(&chain(error)),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Why a workload is not ready: what its pods and their events say.
+
+use serde_json::Value;
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+
+use super::Cluster;
+use super::refusal::CallError;
+
+/// Why it is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    /// `pod odoo-6c9 cannot pull its image: …`
+    pub(super) text: String,
+    /// Whether it stays so until somebody changes something.
+    pub(super) permanent: bool,
+}
+
+/// Waiting reasons of a container that no amount of time heals.
+const PERMANENT: [&str; 2] = ["InvalidImageName", "ErrImageNeverPull"];
+
+/// Finds the reason in the pods that a workload (or a Pod itself) selects. `None` when pods and events say nothing.
+///
+/// Pods and events are only asked for words: not being allowed to read them is no failure.
+pub(super) async fn reason(cluster: &Cluster, object: &Value) -> Option<Reason> {
+    let namespace = object["metadata"]["namespace"].as_str()?;
+    match explain(cluster, namespace, object).await {
+        Ok(reason) => reason,
+        Err(error) => {
+            tracing::debug!(%error, namespace, "the reason cannot be looked up");
+            None
+        }
+    }
+}
+
+async fn explain(
+    cluster: &Cluster,
+    namespace: &str,
+    object: &Value,
+) -> Result<Option<Reason>, CallError> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if kind == "PersistentVolumeClaim" {
+        let event = newest_warning(cluster, namespace, kind, name).await?;
+        return Ok(event.map(|text| Reason {
+            text,
+            permanent: false,
+        }));
+    }
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    let pods = if kind == "Pod" {
+        cluster
+            .call(pods.get_opt(name))
+            .await?
+            .into_iter()
+            .collect()
+    } else {
+        let Some(selector) = selector(object) else {
+            return Ok(None);
+        };
+        cluster
+            .call(pods.list(&ListParams::default().labels(&selector)))
+            .await?
+            .items
+    };
+    let mut pods: Vec<Pod> = pods
+        .into_iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .collect();
+    // The newest pods are those of the rollout that is waited for.
+    pods.sort_by_key(|pod| std::cmp::Reverse(pod.metadata.creation_timestamp.clone()));
+    for pod in &pods {
+        if let Some(reason) = pod_reason(pod) {
+            return Ok(Some(reason));
+        }
+    }
+    for pod in &pods {
+        if !is_ready(pod)
+            && let Some(text) = newest_warning(cluster, namespace, "Pod", &pod.name_any()).await?
+        {
+            return Ok(Some(Reason {
+                text: format!("pod {}: {text}", pod.name_any()),
+                permanent: false,
+            }));
+        }
+    }
+    if pods.is_empty() {
+        // A quota, a missing service account: the controller says so of the ReplicaSet or of itself.
+        if let Some(failure) = super::status::condition(object, "ReplicaFailure")
+            .filter(|condition| condition["status"] == "True")
+        {
+            return Ok(Some(Reason {
+                text: super::status::reason(failure),
+                permanent: false,
+            }));
+        }
+        let event = newest_warning(cluster, namespace, kind, name).await?;
+        return Ok(event.map(|text| Reason {
+            text,
+            permanent: false,
+        }));
+    }
+    Ok(None)
+}
+
+/// What a pod says of itself.
+fn pod_reason(pod: &Pod) -> Option<Reason> {
+    let status = pod.status.as_ref()?;
+    let name = pod.name_any();
+    let containers = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .chain(status.container_statuses.iter().flatten());
+    for container in containers {
+        if let Some((text, permanent)) = container_reason(container) {
+            return Some(Reason {
+                text: format!("pod {name} {text}"),
+                permanent,
+            });
+        }
+    }
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
+    if let Some(condition) = unscheduled {
+        let reason = condition.reason.as_deref().unwrap_or("Unschedulable");
+        let message = condition.message.as_deref().unwrap_or("no node fits");
+        return Some(Reason {
+            text: format!("pod {name} cannot be scheduled: {reason}: {message}"),
+            permanent: false,
+        });
+    }
+    if status.phase.as_deref() == Some("Failed") {
+        let reason = status.reason.as_deref().unwrap_or("Failed");
+        let message = status
+            .message
+            .as_deref()
+            .map(|message| format!(": {message}"))
+            .unwrap_or_default();
+        return Some(Reason {
+            text: format!("pod {name} has failed: {reason}{message}"),
+            permanent: false,
+        });
+    }
+    None
+}
+
+fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
+    let state = container.state.as_ref()?;
+    let last_exit = container
+        .last_state
+        .as_ref()
+        .and_then(|last| last.terminated.as_ref())
+        .or(state.terminated.as_ref());
+    if let Some(waiting) = &state.waiting {
+        let reason = waiting.reason.as_deref().unwrap_or_default();
+        let message = waiting
+            .message
+            .as_deref()
+            .map(|message| format!(" ({message})"))
+            .unwrap_or_default();
+        let text = match reason {
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "ImageInspectError"
+            | "RegistryUnavailable"
+            | "ErrImageNeverPull"
+            | "InvalidImageName" => {
+                format!(
+                    "cannot pull its image {}: {reason}{message}",
+                    container.image
+                )
+            }
+            "CrashLoopBackOff" => {
+                let exit = last_exit
+                    .map(|exit| {
+                        let why = exit
+                            .reason
+                            .as_deref()
+                            .filter(|why| *why != "Error")
+                            .map(|why| format!(", {why}"))
+                            .unwrap_or_default();
+                        format!(", last exit code {}{why}", exit.exit_code)
+                    })
+                    .unwrap_or_default();
+                format!(
+                    "keeps crashing: CrashLoopBackOff, container {} restarted {} times{exit}",
+                    container.name, container.restart_count
+                )
+            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                format!(
+                    "cannot start its container {}: {reason}{message}",
+                    container.name
+                )
+            }
+            _ => return None,
+        };
+        return Some((text, PERMANENT.contains(&reason)));
+    }
+    if let Some(terminated) = state
+        .terminated
+        .as_ref()
+        .filter(|terminated| terminated.exit_code != 0)
+    {
+        let reason = terminated.reason.as_deref().unwrap_or("Error");
+        return Some((
+            format!(
+                "container {} ended with exit code {} ({reason})",
+                container.name, terminated.exit_code
+            ),
+            false,
+        ));
+    }
+    None
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    pod.status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten())
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// The newest warning about one object.
+async fn newest_warning(
+    cluster: &Cluster,
+    namespace: &str,
+    kind: &str,
+    name: &str,
+) -> Result<Option<String>, CallError> {
+    let events: Api<Event> = Api::namespaced(cluster.client.clone(), namespace);
+    let fields = format!("involvedObject.kind={kind},involvedObject.name={name},type=Warning");
+    let events = cluster
+        .call(events.list(&ListParams::default().fields(&fields)))
+        .await?;
+    let newest = events.into_iter().max_by_key(|event| {
+        let times = [
+            event
+                .series
+                .as_ref()
+                .and_then(|series| series.last_observed_time.as_ref())
+                .map(|time| time.0),
+            event.last_timestamp.as_ref().map(|time| time.0),
+            event.event_time.as_ref().map(|time| time.0),
+            event
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0),
+        ];
+        times.into_iter().flatten().max()
+    });
+    Ok(newest.map(|event| {
+        let reason = event.reason.unwrap_or_default();
+        let message = event.message.unwrap_or_default();
+        format!("{reason}: {message}")
+    }))
+}
+
+/// The label selector of a workload's pods.
+fn selector(object: &Value) -> Option<String> {
+    let labels = object["spec"]["selector"]["matchLabels"].as_object()?;
+    let pairs: Vec<String> = labels
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join(","))
+}

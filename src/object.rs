@@ -1,0 +1,227 @@
+//! Objects on their way from a manifest to a cluster, and the kinds a cluster knows: the words that the rooms
+//! [`crate::manifest`] and [`crate::kubernetes`] share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// Names one object in a cluster. An app's inventory is a list of these.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// `v1`, `apps/v1`, …
+    pub api_version: String,
+    /// `Deployment`, …
+    pub kind: String,
+    /// `None` for kinds that have no namespace.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// The API group: `apps` of `apps/v1`, empty for the core group.
+    pub fn group(&self) -> &str {
+        group_of(&self.api_version)
+    }
+
+    /// Whether both name the same object, be it in different versions of one API group.
+    pub fn is_same_object(&self, other: &Self) -> bool {
+        self.group() == other.group()
+            && self.kind == other.kind
+            && self.namespace == other.namespace
+            && self.name == other.name
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// One Kubernetes object as a manifest describes it, and where it stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Title of the manifest.
+    pub manifest: String,
+    /// Where the manifest came from.
+    pub url: String,
+    /// Number of the YAML document in the rendered manifest, from 1.
+    pub document: u32,
+    /// Line of the rendered manifest on which the object begins, from 1.
+    pub line: u32,
+    /// The object itself, as the API server gets it.
+    pub value: Value,
+    /// Line and column of each field by its path (`spec.template.spec.containers[0].image`), from 1.
+    pub places: BTreeMap<String, (u32, u32)>,
+}
+
+impl Object {
+    /// `apiVersion`, empty when absent.
+    pub fn api_version(&self) -> &str {
+        self.value["apiVersion"].as_str().unwrap_or_default()
+    }
+
+    /// `kind`, empty when absent.
+    pub fn kind(&self) -> &str {
+        self.value["kind"].as_str().unwrap_or_default()
+    }
+
+    /// `metadata.name`, empty when absent.
+    pub fn name(&self) -> &str {
+        self.value["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> Option<&str> {
+        self.value["metadata"]["namespace"].as_str()
+    }
+
+    /// The name under which a cluster knows it.
+    pub fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: self.api_version().to_owned(),
+            kind: self.kind().to_owned(),
+            namespace: self.namespace().map(str::to_owned),
+            name: self.name().to_owned(),
+        }
+    }
+
+    /// Says of a problem which object it concerns and where that stands.
+    pub fn locate(&self, problem: Problem) -> Problem {
+        let object = match (self.kind(), self.name()) {
+            ("", _) => None,
+            (kind, "") => Some(kind.to_owned()),
+            (kind, name) => Some(format!("{kind}/{name}")),
+        };
+        Problem {
+            manifest: Some(self.manifest.clone()),
+            url: Some(self.url.clone()),
+            document: Some(self.document),
+            line: Some(self.line),
+            object,
+            ..problem
+        }
+    }
+
+    /// The same, for one field: the line is the field's, or its nearest parent's that stands in the manifest.
+    pub fn locate_field(&self, field: &str, problem: Problem) -> Problem {
+        let problem = self.locate(problem);
+        let place = nearest(&self.places, field);
+        Problem {
+            field: Some(field.to_owned()),
+            line: place.map(|(line, _)| line).or(problem.line),
+            column: place.map(|(_, column)| column),
+            ..problem
+        }
+    }
+}
+
+/// Finds a path or its nearest parent.
+fn nearest(places: &BTreeMap<String, (u32, u32)>, field: &str) -> Option<(u32, u32)> {
+    let mut path = field;
+    loop {
+        if let Some(place) = places.get(path) {
+            return Some(*place);
+        }
+        path = &path[..path.rfind(['.', '['])?];
+    }
+}
+
+/// A kind of object that a cluster serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// `v1`, `apps/v1`, …
+    pub api_version: String,
+    /// `Deployment`, …
+    pub kind: String,
+    /// The name in URLs: `deployments`, …
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// All kinds that a cluster serves, from its discovery.
+#[derive(Clone, Debug, Default)]
+pub struct Kinds {
+    by_name: HashMap<(String, String), Kind>,
+}
+
+impl Kinds {
+    /// Finds a kind by `apiVersion` and `kind`.
+    pub fn get(&self, api_version: &str, kind: &str) -> Option<&Kind> {
+        self.by_name.get(&(api_version.to_owned(), kind.to_owned()))
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Kind> {
+        self.by_name.values()
+    }
+}
+
+impl FromIterator<Kind> for Kinds {
+    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Self {
+        Self {
+            by_name: kinds
+                .into_iter()
+                .map(|kind| ((kind.api_version.clone(), kind.kind.clone()), kind))
+                .collect(),
+        }
+    }
+}
+
+/// The API group of an `apiVersion`: `apps` of `apps/v1`, empty for the core group.
+pub fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_field_is_found_by_its_nearest_parent_in_the_manifest() {
+        let object = Object {
+            manifest: "Odoo".to_owned(),
+            url: "http://example.com/odoo.yml".to_owned(),
+            document: 2,
+            line: 10,
+            value: json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "odoo"}}),
+            places: BTreeMap::from([
+                ("spec".to_owned(), (14, 1)),
+                ("spec.containers[0].image".to_owned(), (20, 5)),
+            ]),
+        };
+        let place = |field| {
+            let problem = object.locate_field(field, Problem::new("x", "x"));
+            (problem.line, problem.column)
+        };
+        assert_eq!(place("spec.containers[0].image"), (Some(20), Some(5)));
+        assert_eq!(place("spec.replicas"), (Some(14), Some(1)));
+        assert_eq!(place("data"), (Some(10), None));
+        assert_eq!(
+            object.locate(Problem::new("x", "x")).object.as_deref(),
+            Some("Deployment/odoo")
+        );
+    }
+
+    #[test]
+    fn an_object_is_the_same_in_another_version_of_its_group() {
+        let reference = |api_version: &str, kind: &str| ObjectRef {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: Some("shop".to_owned()),
+            name: "odoo".to_owned(),
+        };
+        assert!(
+            reference("apps/v1", "Deployment")
+                .is_same_object(&reference("apps/v1beta1", "Deployment"))
+        );
+        assert!(!reference("apps/v1", "Deployment").is_same_object(&reference("v1", "Deployment")));
+    }
+}
