@@ -12,3 +12,4 @@ from . import kubernetes_app_manifest
 from . import kubernetes_job
 from . import kubernetes_job_step
 from . import kubernetes_worker
+from . import kubernetes_worker_call

@@ -27,8 +27,8 @@ class IrHttp(models.AbstractModel):
             uid = request.env["res.users.apikeys"]._check_credentials(
                 scope=KEY_SCOPE, key=key.strip()
             )
-        worker = uid and request.env["kubernetes.worker"].sudo()._of_user(uid)
-        if not worker:
+        if uid:
+            request.session.can_save = False
+            request.update_env(user=uid)
+        if not uid or not request.env["kubernetes.worker"].sudo()._of_user(uid):
             raise Unauthorized("The worker's key is missing or not valid.")
-        request.session.can_save = False
-        request.update_env(user=uid)

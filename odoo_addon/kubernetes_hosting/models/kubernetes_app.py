@@ -28,10 +28,13 @@ SEEN_FIELDS = frozenset(
         "ingress_message",
         "inventory",
         "job_ids",
+        "active",
     ]
 )
 # What namespace, hostname and labels are made of: an app keeps it for life.
 IDENTITY_FIELDS = frozenset(["name", "environment_id", "cluster_id", "company_id"])
+# The app's own values: a template given for one of them is copied.
+VALUE_FIELDS = frozenset(["config_map_id", "secret_id"])
 
 USER = "kubernetes_hosting.group_kubernetes_user"
 
@@ -92,7 +95,11 @@ class KubernetesApp(models.Model):
 
     hostname = fields.Char(readonly=True, copy=False, index="trigram")
     hostname_ids = fields.One2many(
-        "kubernetes.hostname", "app_id", copy=False, groups=USER
+        "kubernetes.hostname",
+        "app_id",
+        string="Hostnames Held",
+        copy=False,
+        groups=USER,
     )
     url = fields.Char(string="Address", compute="_compute_url", compute_sudo=True)
     namespace_id = fields.Many2one(
@@ -103,7 +110,9 @@ class KubernetesApp(models.Model):
         ondelete="restrict",
         groups=USER,
     )
-    namespace_state = fields.Selection(related="namespace_id.state", groups=USER)
+    namespace_state = fields.Selection(
+        related="namespace_id.state", string="Namespace's State", groups=USER
+    )
 
     config_map_id = fields.Many2one(
         "kubernetes.config.map",
@@ -214,9 +223,6 @@ class KubernetesApp(models.Model):
         compute="_compute_jobs",
         groups=USER,
         help="The job that runs or waits.",
-    )
-    live_job_state = fields.Selection(
-        related="live_job_id.state", string="Job's State", groups=USER
     )
     sibling_count = fields.Integer(compute="_compute_sibling_count", groups=USER)
 
@@ -370,14 +376,15 @@ class KubernetesApp(models.Model):
         if not self.env.su:
             for vals in vals_list:
                 self._refuse_fields(SEEN_FIELDS & set(vals))
+        templates = [self._split_off_templates(vals) for vals in vals_list]
         # Nobody follows an app only because they paid for it or clicked "New".
         apps = super(
             KubernetesApp, self.with_context(mail_create_nosubscribe=True)
-        ).create(vals_list)
-        for app in apps.sudo():
+        ).create([vals for vals, _copied in templates])
+        for app, (_vals, copied) in zip(apps.sudo(), templates, strict=True):
             app._take_hostname()
             app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
-            app._own_values()
+            app._own_values(copied)
         return apps.with_context(self.env.context)
 
     def write(self, vals):
@@ -395,14 +402,25 @@ class KubernetesApp(models.Model):
                             app=app.display_name,
                         )
                     )
+        if not VALUE_FIELDS & set(vals):
+            return super().write(vals)
+        vals, copied = self._split_off_templates(vals)
         replaced = {app: (app.config_map_id, app.secret_id) for app in self.sudo()}
         result = super().write(vals)
-        if {"config_map_id", "secret_id"} & set(vals):
-            for app, (config_map, secret) in replaced.items():
-                app._own_values()
-                (config_map - app.config_map_id).unlink()
-                (secret - app.secret_id).unlink()
+        for app, (config_map, secret) in replaced.items():
+            app._own_values(copied)
+            (config_map - app.config_map_id).unlink()
+            (secret - app.secret_id).unlink()
         return result
+
+    def _split_off_templates(self, vals):
+        """The values without the templates among them, and those to copy from."""
+        copied = {}
+        for name in VALUE_FIELDS & set(vals):
+            values = self.env[self._fields[name].comodel_name].browse(vals[name])
+            if values.is_template:
+                copied[name] = values
+        return {**vals, **dict.fromkeys(copied, False)}, copied
 
     def _refuse_fields(self, names):
         if names:
@@ -432,14 +450,15 @@ class KubernetesApp(models.Model):
             )
         self.hostname = hostname
 
-    def _own_values(self):
-        """Make sure that config map and secret are the app's own."""
+    def _own_values(self, copied):
+        """Give the app its own copies of the templates in ``copied``, and an empty
+        config map or secret where it has none."""
         self.ensure_one()
-        for name in ("config_map_id", "secret_id"):
-            values = self[name]
-            if not values or values.is_template:
+        for name in VALUE_FIELDS:
+            if not self[name]:
+                template = copied.get(name, self[name]).sudo()
                 super(KubernetesApp, self).write(
-                    {name: values._copy_for_app(self).id}
+                    {name: template._copy_for_app(self).id}
                 )
 
     @api.ondelete(at_uninstall=False)
@@ -485,6 +504,11 @@ class KubernetesApp(models.Model):
             ):
                 return name
             number += 1
+
+    def _manifests(self):
+        """The manifests in the order in which they are applied."""
+        self.ensure_one()
+        return self.manifest_line_ids.sorted().manifest_id
 
     # -- asking for something ----------------------------------------------------
 
@@ -701,6 +725,16 @@ class KubernetesApp(models.Model):
         self.hostname_ids.unlink()
         self.inventory = []
         self.namespace_id.state = "deleted" if namespace_deleted else "kept"
+
+    def _stay(self):
+        """A delete was cancelled: what is not deleted yet shall run, unless another
+        delete is on its way."""
+        self.ensure_one()
+        deletes = self.job_ids.filtered(
+            lambda job: job.kind == "delete" and job.state in ("pending", "running")
+        )
+        if not deletes and self.namespace_id.state in ("new", "active"):
+            self.wanted_state = "running"
 
     def _log(self, body):
         """A note in the chatter by whoever acts. Notifies nobody, so cannot fail a

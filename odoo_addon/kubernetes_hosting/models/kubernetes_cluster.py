@@ -2,9 +2,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import re
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+
+REACHED_LATELY = timedelta(seconds=30)
+SEEN_STEP = timedelta(seconds=5)
 
 
 class KubernetesCluster(models.Model):
@@ -159,6 +163,30 @@ class KubernetesCluster(models.Model):
         self.ensure_one()
         lines = (self.allowed_kinds or "").splitlines()
         return [line.strip() for line in lines if line.strip()]
+
+    def _seen(self, now, said):
+        """Note what a worker says of this cluster, the contract's ``clusters`` entry.
+
+        Of two workers the one that reaches the cluster is right, for as long as its
+        word is fresh.
+        """
+        self.ensure_one()
+        if said["reachable"]:
+            values = {
+                "state": "reachable",
+                "version": said["version"],
+                "message": False,
+                "last_reached": now,
+            }
+        elif self.last_reached and now - self.last_reached < REACHED_LATELY:
+            values = {}
+        else:
+            values = {"state": "unreachable", "message": said["message"]}
+        changed = {name: v for name, v in values.items() if self[name] != v}
+        # Several workers at once: no write for a second or two of difference.
+        stale = not self.last_seen or now - self.last_seen >= SEEN_STEP
+        if stale or changed.keys() - {"last_reached"}:
+            self.write({**changed, "last_seen": now})
 
     def action_view_apps(self):
         self.ensure_one()

@@ -111,3 +111,8 @@ class KubernetesConfigMapLine(models.Model):
     @api.constrains("key")
     def _check_key(self):
         check_keys(self)
+
+    def _contract_values(self):
+        """The line as the contract's claim answer has it."""
+        self.ensure_one()
+        return {"key": self.key, "type": self.type, "value": self.value or ""}

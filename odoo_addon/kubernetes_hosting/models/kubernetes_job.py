@@ -196,28 +196,73 @@ class KubernetesJob(models.Model):
             elif job.state == "running" and not job.cancel_requested:
                 job.cancel_requested = True
 
+    # -- what the worker gets ----------------------------------------------------
+
+    def _contract_values(self):
+        """The job as the contract's claim answer has it. Only a deploy gets manifests,
+        values and secrets: the others do not need them."""
+        self.ensure_one()
+        app, cluster = self.app_id, self.cluster_id
+        deploy = self.kind == "deploy"
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "attempt": self.attempt,
+            "token": self.token,
+            "options": self.options or {},
+            "cluster": {
+                "name": cluster.name,
+                "domain": cluster.domain,
+                "ingress_class": cluster.ingress_class or "",
+                "allowed_kinds": cluster._allowed_kinds(),
+            },
+            "app": {
+                "id": app.id,
+                "name": app.name,
+                "environment": app.environment_id.code,
+                "hostname": app.hostname,
+                "url": app.url,
+                "namespace": app.namespace_id.name,
+                "wanted_state": app.wanted_state,
+                "inventory": app.inventory or [],
+            },
+            "manifests": [
+                {"id": manifest.id, "title": manifest.name, "url": manifest.url}
+                for manifest in (app._manifests() if deploy else [])
+            ],
+            "config_map": [
+                line._contract_values()
+                for line in (app.config_map_id.line_ids if deploy else [])
+            ],
+            "secret": [
+                line._contract_values()
+                for line in (app.secret_id.line_ids if deploy else [])
+            ],
+        }
+
     # -- being worked on ---------------------------------------------------------
 
     @api.model
-    def _claim(self, worker, clusters, kinds, limit):
-        """Give ``worker`` up to ``limit`` waiting jobs and return them.
+    def _claim(self, worker_id, cluster_names, kinds, limit):
+        """Give a worker up to ``limit`` waiting jobs of these clusters; return them.
 
         One statement, which is to be the first of its transaction: it skips what
         others are taking at this moment, and fails with a serialization error (to be
-        run again) when others took it since the transaction began.
+        run again) when others took it since the transaction began. Of an app's waiting
+        jobs only the oldest may be taken, and only when none of them runs.
         """
-        if not clusters or not kinds or limit < 1:
-            return self.browse()
         now = fields.Datetime.now()
         self.env.cr.execute(
             """
             WITH next AS (
                 SELECT job.id
                   FROM kubernetes_job job
+                  JOIN kubernetes_cluster cluster ON cluster.id = job.cluster_id
                  WHERE job.state = 'pending'
                    AND job.run_at <= %(now)s
-                   AND job.cluster_id IN %(clusters)s
-                   AND job.kind IN %(kinds)s
+                   AND cluster.active
+                   AND cluster.name = ANY(%(clusters)s)
+                   AND job.kind = ANY(%(kinds)s)
                    AND NOT EXISTS (
                         SELECT 1 FROM kubernetes_job other
                          WHERE other.app_id = job.app_id
@@ -240,16 +285,16 @@ class KubernetesJob(models.Model):
             """,
             {
                 "now": now,
-                "clusters": tuple(clusters.ids),
-                "kinds": tuple(kinds),
+                "clusters": cluster_names,
+                "kinds": kinds,
                 "limit": limit,
-                "worker": worker.id,
+                "worker": worker_id,
                 "lease": now + timedelta(seconds=LEASE_SECONDS),
             },
             log_exceptions=False,
         )
         ids = [row[0] for row in self.env.cr.fetchall()]
-        self.invalidate_model()
+        self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
         for job in jobs.filtered(lambda job: job.kind == "deploy"):
             # From now on the worker may have made it.
@@ -299,6 +344,40 @@ class KubernetesJob(models.Model):
                     {**step, "job_id": self.id, "attempt": self.attempt}
                 )
 
+    def _conclude(self, outcome):
+        """Take over the outcome that the worker reports, the contract's ``outcome``."""
+        self.ensure_one()
+        state, error, result = outcome["state"], outcome["error"], outcome["result"]
+        if result:
+            self._take_over(result)
+        if state == "retry":
+            self._retry(error)
+        elif state == "released":
+            self._release()
+        else:
+            if state == "done" and self.kind == "delete":
+                self.app_id._deleted(bool(result and result["namespace_deleted"]))
+            self._finish(state, error, self._objects_text(result))
+
+    def _take_over(self, result):
+        """What the worker found out: manifests' contents, inventory, state."""
+        app = self.app_id
+        manifests = {manifest.id: manifest for manifest in app._manifests()}
+        for seen in result["manifests"]:
+            if seen["id"] in manifests:
+                manifests[seen["id"]]._remember(
+                    seen["digest"], seen["content"], seen["variables"]
+                )
+        if result["inventory"] is not None and result["inventory"] != app.inventory:
+            app.inventory = result["inventory"]
+        if result["observation"]:
+            app._apply_observation(result["observation"])
+
+    def _objects_text(self, result):
+        objects = (result or {}).get("objects") or {}
+        parts = [f"{count} {what}" for what, count in objects.items() if count]
+        return ", ".join(parts) or False
+
     def _finish(self, state, error=None, result_text=False):
         """The end of a job. Steps still open share its fate."""
         self.ensure_one()
@@ -312,6 +391,8 @@ class KubernetesJob(models.Model):
         }
         self.write(values)
         self._close_steps("done" if state == "done" else "failed")
+        if state == "cancelled" and self.kind == "delete":
+            self.app_id._stay()
         if state == "failed":
             self.app_id._log(
                 self.env._("%(job)s failed", job=self._kind_label())

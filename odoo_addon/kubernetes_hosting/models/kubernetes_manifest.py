@@ -35,7 +35,7 @@ class KubernetesManifest(models.Model):
     digest = fields.Char(readonly=True, copy=False)
     variables = fields.Json(readonly=True, copy=False)
     variable_names = fields.Char(
-        string="Variables", compute="_compute_variable_names"
+        string="Variables Used", compute="_compute_variable_names"
     )
     fetched_at = fields.Datetime(
         string="Content Since",

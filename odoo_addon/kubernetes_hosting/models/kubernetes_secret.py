@@ -140,3 +140,15 @@ class KubernetesSecretLine(models.Model):
                 raise ValidationError(
                     self.env._("The generated value of “%s” is text.", line.key)
                 )
+
+    def _contract_values(self):
+        """The line as the contract's claim answer has it: the one way in which a value
+        leaves Odoo."""
+        self.ensure_one()
+        rule = {"length": self.generate_length, "alphabet": self.generate_alphabet}
+        return {
+            "key": self.key,
+            "type": self.type,
+            "value": None if self.generate else self.stored_value or "",
+            "generate": rule if self.generate else None,
+        }

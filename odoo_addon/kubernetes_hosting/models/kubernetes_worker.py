@@ -93,6 +93,7 @@ class KubernetesWorker(models.Model):
                     {
                         "name": f"Worker {worker.name}",
                         "login": f"kubernetes-worker-{worker.id}",
+                        "lang": self.env.user.lang,
                         "group_ids": [Command.set([self.env.ref(WORKER_GROUP).id])],
                     }
                 )
@@ -153,6 +154,24 @@ class KubernetesWorker(models.Model):
             [("user_id", "in", self.sudo().user_id.ids)]
         ).unlink()
         self.sudo().key_created_at = False
+
+    def _seen(self, now, said, clusters):
+        """Note what the worker says of itself, the contract's ``worker``."""
+        self.ensure_one()
+        self.write(
+            {
+                "state": "online",
+                "last_seen": now,
+                "reported_name": said["name"],
+                "instance": said["instance"],
+                "version": said["version"],
+                **(
+                    {"cluster_ids": [Command.set(clusters.ids)]}
+                    if clusters != self.cluster_ids
+                    else {}
+                ),
+            }
+        )
 
     @api.model
     def _mark_unseen(self):

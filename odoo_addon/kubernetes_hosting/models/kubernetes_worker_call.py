@@ -1,0 +1,192 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import logging
+import random
+import time
+
+from psycopg2.errors import (
+    DeadlockDetected,
+    LockNotAvailable,
+    SerializationFailure,
+    UniqueViolation,
+)
+
+from odoo import api, fields, models
+from odoo.exceptions import ConcurrencyError
+from odoo.tools import consteq
+
+from . import contract
+from .kubernetes_job import LEASE_SECONDS, POLL_SECONDS, WAKE_EVENT
+
+_logger = logging.getLogger(__name__)
+
+# Somebody else changed the same rows at the same moment: run it again.
+TRY_AGAIN = (
+    SerializationFailure,
+    DeadlockDetected,
+    LockNotAvailable,
+    UniqueViolation,
+    ConcurrencyError,
+)
+TRIES = 10
+APPS_PER_TRANSACTION = 100
+
+
+class KubernetesWorkerCall(models.AbstractModel):
+    """What the three calls of the worker do: claim, report, observe.
+
+    The parameters are checked against the contract; then the work is done in
+    transactions of its own. Odoo's cursors see the database as it was at their first
+    query, which for a request is the look at the key: a claim of that age would lose
+    against every other worker, and its rerun waits up to two seconds. A transaction
+    that begins with the claim rarely fails and is run again at once.
+    """
+
+    _name = "kubernetes.worker.call"
+    _description = "Calls of the Kubernetes Workers"
+
+    @api.model
+    def _answer(self, call, params):
+        """Answer a call: the result as the contract has it, or ``{"error": …}`` when
+        the parameters are not what the contract says."""
+        try:
+            params = contract.read(call, params)
+        except contract.ContractError as error:
+            _logger.warning("Worker %s: bad %s: %s", self.env.user.login, call, error)
+            return {
+                "error": {
+                    "code": "bad_params",
+                    "message": str(error),
+                    "hint": "Worker and addon do not fit together: update both to the"
+                    " same version.",
+                }
+            }
+        return getattr(self, f"_{call}")(params)
+
+    def _transaction(self, method, *args):
+        """Run a method of this model in a transaction of its own, as the system, and
+        again when it meets another one."""
+        for attempt in range(TRIES):
+            try:
+                with self.env.registry.cursor() as cr:
+                    env = self.env(cr=cr, su=True)
+                    result = getattr(self.with_env(env), method)(*args)
+                    env.flush_all()
+                    return result
+            except TRY_AGAIN:
+                if attempt == TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.2)))
+        raise AssertionError("unreachable")
+
+    # -- claim -------------------------------------------------------------------
+
+    def _claim(self, params):
+        worker_id, unknown = self._transaction("_note_worker", params)
+        self._transaction("_expire_leases")
+        served = [c["name"] for c in params["clusters"] if c["reachable"]]
+        jobs = self._transaction(
+            "_take_jobs", worker_id, served, params["kinds"], params["capacity"]
+        )
+        jobs_model = self.env["kubernetes.job"]
+        return {
+            "database": self.env["ir.config_parameter"].sudo().get_param(
+                "database.uuid"
+            ),
+            "lease_seconds": LEASE_SECONDS,
+            "poll_seconds": POLL_SECONDS,
+            "wake": {"channel": jobs_model._wake_channel(), "event": WAKE_EVENT},
+            "unknown_clusters": unknown,
+            "jobs": jobs,
+        }
+
+    def _note_worker(self, params):
+        """Note who asks and what it says of its clusters. Returns the worker's id and
+        the names of the clusters that Odoo does not know."""
+        worker = self.env["kubernetes.worker"]._of_user(self.env.uid)
+        now = fields.Datetime.now()
+        names = [cluster["name"] for cluster in params["clusters"]]
+        clusters = self.env["kubernetes.cluster"].search([("name", "in", names)])
+        worker._seen(now, params["worker"], clusters)
+        by_name = {cluster.name: cluster for cluster in clusters}
+        for said in params["clusters"]:
+            if said["name"] in by_name:
+                by_name[said["name"]]._seen(now, said)
+        return worker.id, [name for name in names if name not in by_name]
+
+    def _expire_leases(self):
+        self.env["kubernetes.job"]._expire_leases()
+
+    def _take_jobs(self, worker_id, served, kinds, capacity):
+        jobs = self.env["kubernetes.job"]._claim(worker_id, served, kinds, capacity)
+        return [job._contract_values() for job in jobs]
+
+    # -- report ------------------------------------------------------------------
+
+    def _report(self, params):
+        return {
+            "jobs": [
+                {
+                    "id": job["id"],
+                    "answer": self._transaction("_report_job", job),
+                }
+                for job in params["jobs"]
+            ],
+            "lease_seconds": LEASE_SECONDS,
+        }
+
+    def _report_job(self, report):
+        """Take over the news of one job. Returns the answer for the worker."""
+        self.env.cr.execute(
+            "SELECT id FROM kubernetes_job WHERE id = %s FOR NO KEY UPDATE",
+            [report["id"]],
+            log_exceptions=False,
+        )
+        job = self.env["kubernetes.job"].browse(
+            row[0] for row in self.env.cr.fetchall()
+        )
+        if (
+            not job
+            or job.state != "running"
+            or not consteq(job.token or "", report["token"])
+        ):
+            return "stale"
+        job._record_steps(report["steps"])
+        if report["outcome"]:
+            job._conclude(report["outcome"])
+            return "go_on"
+        job._extend_lease()
+        return "stop" if job.cancel_requested else "go_on"
+
+    # -- observe -----------------------------------------------------------------
+
+    def _observe(self, params):
+        unknown = []
+        for start in range(0, len(params["apps"]), APPS_PER_TRANSACTION):
+            batch = params["apps"][start : start + APPS_PER_TRANSACTION]
+            unknown += self._transaction("_observe_apps", params["cluster"], batch)
+        return {"unknown": unknown}
+
+    def _observe_apps(self, cluster_name, seen):
+        """Take over what the cluster shows. Returns the ids of apps that Odoo does not
+        have on this cluster in this namespace."""
+        apps = {
+            app.id: app
+            for app in self.env["kubernetes.app"]
+            .with_context(active_test=False)
+            .search(
+                [
+                    ("id", "in", [item["id"] for item in seen]),
+                    ("cluster_id.name", "=", cluster_name),
+                ]
+            )
+        }
+        unknown = []
+        for item in seen:
+            app = apps.get(item["id"])
+            if app and app.namespace_id.name == item["namespace"]:
+                app._apply_observation(item["observation"])
+            else:
+                unknown.append(item["id"])
+        return unknown

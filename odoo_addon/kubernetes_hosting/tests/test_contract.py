@@ -1,0 +1,460 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import copy
+import json
+from pathlib import Path
+
+from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import KubernetesCase
+
+FOLDER = Path(__file__).resolve().parents[3] / "tests" / "contract"
+
+
+def golden(name):
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def shape(value):
+    """Names and types, whatever the values: what two sides have to agree on."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in sorted(value.items())}
+    if isinstance(value, list):
+        shapes = []
+        for item in value:
+            if shape(item) not in shapes:
+                shapes.append(shape(item))
+        return shapes
+    if isinstance(value, bool) or value is None:
+        return type(value).__name__
+    return "number" if isinstance(value, int | float) else type(value).__name__
+
+
+@tagged("post_install", "-at_install")
+class TestContract(KubernetesCase, HttpCase):
+    """The three calls over HTTP, with the golden examples in tests/contract/."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.name = "demo"
+        cls.cluster.domain = "apps.localhost"
+        cls.cluster.url_pattern = "http://{hostname}"
+        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.key = cls.worker._create_key()
+        cls.jobs = cls.env["kubernetes.job"]
+
+    def call(self, name, params, key=None):
+        key = self.key if key is None else key
+        return self.make_jsonrpc_request(
+            f"/kubernetes_hosting/worker/{name}",
+            params,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+        )
+
+    def claim(self, **changes):
+        return self.call("claim", {**golden("claim_request"), **changes})
+
+    def report(self, claimed, steps=(), outcome=None, token=None):
+        answer = self.call(
+            "report",
+            {
+                "worker": golden("report_request")["worker"],
+                "jobs": [
+                    {
+                        "id": claimed["id"],
+                        "token": token or claimed["token"],
+                        "steps": list(steps),
+                        "outcome": outcome,
+                    }
+                ],
+            },
+        )
+        return answer["jobs"][0]["answer"]
+
+    def outcome(self, state, error=None, **result):
+        outcome = copy.deepcopy(golden("report_request")["jobs"][1]["outcome"])
+        outcome["state"] = state
+        if error:
+            failed = golden("report_request")["jobs"][2]["outcome"]["error"]
+            outcome["error"] = {**failed, **error}
+        outcome["result"].update(result)
+        return outcome
+
+    def job(self, claimed):
+        self.env.invalidate_all()
+        return self.jobs.browse(claimed["id"])
+
+    # -- golden files ------------------------------------------------------------
+
+    def test_claim_answers_as_the_golden_file(self):
+        shop = self.create_app("shop", self.int)
+        shop.inventory = golden("claim_response")["jobs"][0]["app"]["inventory"]
+        shop._enqueue("deploy")
+        self.cluster.allowed_kinds = "ClusterRole.rbac.authorization.k8s.io\n"
+        old = self.create_app("old")
+        old._enqueue("delete", {"keep_volumes": True})
+        wanted = golden("claim_response")
+
+        answer = self.claim()
+
+        self.assertEqual(answer["unknown_clusters"], ["edge"])
+        self.assertEqual(
+            {key: shape(value) for key, value in answer.items() if key != "jobs"},
+            {key: shape(value) for key, value in wanted.items() if key != "jobs"},
+        )
+        deploy, delete = answer["jobs"]
+        for got, expected in zip(answer["jobs"], wanted["jobs"], strict=True):
+            self.assertEqual(got.keys(), expected.keys())
+            for member in set(expected) - {"config_map", "secret", "manifests"}:
+                if member == "cluster":
+                    self.assertEqual(got[member].keys(), expected[member].keys())
+                else:
+                    self.assertEqual(shape(got[member]), shape(expected[member]))
+        self.assertEqual(
+            shape(deploy["manifests"]), shape(wanted["jobs"][0]["manifests"])
+        )
+        self.assertEqual(
+            shape(deploy["config_map"]), shape(wanted["jobs"][0]["config_map"])
+        )
+        self.assertEqual(shape(deploy["secret"]), shape(wanted["jobs"][0]["secret"]))
+        self.assertEqual(delete["options"], {"keep_volumes": True})
+        self.assertEqual(delete["app"]["wanted_state"], "deleted")
+        self.assertEqual(delete["app"]["namespace"], "old-prod")
+        self.assertEqual(
+            delete["cluster"]["allowed_kinds"],
+            ["ClusterRole.rbac.authorization.k8s.io"],
+        )
+        self.assertEqual(
+            [delete[name] for name in ("manifests", "config_map", "secret")],
+            [[], [], []],
+        )
+
+    def test_claim_carries_all_a_deploy_needs(self):
+        self.create_app("shop", self.int)._enqueue("deploy")
+        job = self.claim()["jobs"][0]
+        self.assertEqual(job["kind"], "deploy")
+        self.assertEqual(job["attempt"], 1)
+        self.assertRegex(job["token"], r"^[0-9a-f]{32}$")
+        self.assertEqual(
+            job["app"],
+            {
+                "id": self.env["kubernetes.app"].search([("name", "=", "shop")]).id,
+                "name": "shop",
+                "environment": "int",
+                "hostname": "shop-int.apps.localhost",
+                "url": "http://shop-int.apps.localhost",
+                "namespace": "shop-int",
+                "wanted_state": "running",
+                "inventory": [],
+            },
+        )
+        self.assertEqual(
+            [(m["title"], m["url"]) for m in job["manifests"]],
+            [
+                ("PostgreSQL", "https://example.com/postgres.yml"),
+                ("Odoo", "https://example.com/odoo.yml"),
+            ],
+        )
+        self.assertEqual(
+            job["config_map"],
+            [
+                {"key": "odoo_image", "type": "string", "value": "odoo:19.0"},
+                {"key": "odoo_replicas", "type": "yaml", "value": "1"},
+            ],
+        )
+        self.assertEqual(
+            job["secret"],
+            [
+                {
+                    "key": "smtp_password",
+                    "type": "string",
+                    "value": "s3cr#t",
+                    "generate": None,
+                },
+                {
+                    "key": "postgres_password",
+                    "type": "string",
+                    "value": None,
+                    "generate": {"length": 32, "alphabet": "alphanumeric"},
+                },
+            ],
+        )
+
+    def test_report_takes_the_golden_file(self):
+        names = {42: "shop", 44: "shelf", 45: "wiki"}
+        for name in names.values():
+            self.create_app(name)._enqueue("deploy")
+        claimed = {job["app"]["name"]: job for job in self.claim()["jobs"]}
+        request = golden("report_request")
+        manifests = dict(zip((3, 4), self.manifests.ids, strict=True))
+        for job in request["jobs"]:
+            mine = claimed[names[job["id"]]]
+            job["id"], job["token"] = mine["id"], mine["token"]
+            for manifest in (job["outcome"] or {"result": {"manifests": []}})["result"][
+                "manifests"
+            ]:
+                manifest["id"] = manifests[manifest["id"]]
+        request["jobs"][2]["token"] = "0" * 32  # a lost worker's
+        answer = self.call("report", request)
+        self.assertEqual(shape(answer), shape(golden("report_response")))
+        self.assertEqual(
+            [job["answer"] for job in answer["jobs"]],
+            [job["answer"] for job in golden("report_response")["jobs"]],
+        )
+        shop, shelf, wiki = (self.job(claimed[name]) for name in names.values())
+        self.assertEqual(shop.state, "running")
+        self.assertEqual(
+            shop.step_ids.mapped(lambda s: (s.number, s.code, s.state, s.seconds)),
+            [(1, "fetching", "done", 0.31), (2, "applying", "running", 0.0)],
+        )
+        self.assertEqual(shelf.state, "done")
+        self.assertEqual(shelf.result_text, "8 created, 1 changed")
+        self.assertEqual(shelf.app_id.state, "running")
+        self.assertEqual(shelf.app_id.ingress_state, "ready")
+        self.assertEqual(shelf.app_id.ingress_addresses, "127.0.0.1")
+        self.assertEqual(shelf.app_id.inventory[0]["kind"], "Ingress")
+        self.assertEqual(self.manifests[0].variables, ["postgres_password"])
+        self.assertEqual(self.manifests[0].content, "apiVersion: v1\n")
+        self.assertEqual(wiki.state, "running")
+
+    def test_report_of_a_failure_says_where_it_is_and_the_way_out(self):
+        self.create_app()._enqueue("deploy")
+        claimed = self.claim()["jobs"][0]
+        outcome = golden("report_request")["jobs"][2]["outcome"]
+        self.assertEqual(self.report(claimed, outcome=outcome), "go_on")
+        job = self.job(claimed)
+        self.assertEqual(job.state, "failed")
+        self.assertEqual(job.error_code, "template_render")
+        self.assertEqual((job.error_line, job.error_column), (12, 17))
+        self.assertEqual(job.app_id.state, "failed")
+        self.assertIn("Did you mean 'odoo_image'?", job.app_id.state_message)
+
+    def test_observe_takes_the_golden_file(self):
+        shop = self.create_app("shop", self.int)
+        request = golden("observe_request")
+        request["apps"][0]["id"] = shop.id
+        unknown = copy.deepcopy(request["apps"][0])
+        unknown["id"] = 2**30
+        foreign = copy.deepcopy(request["apps"][0])
+        foreign["id"] = self.create_app("shelf", self.int).id
+        request["apps"] += [unknown, foreign]
+        answer = self.call("observe", request)
+        self.assertEqual(shape(answer), shape(golden("observe_response")))
+        self.assertEqual(answer, {"unknown": [unknown["id"], foreign["id"]]})
+        self.env.invalidate_all()
+        self.assertEqual(shop.observed_state, "degraded")
+        self.assertIn("ImagePullBackOff", shop.observed_message)
+        self.assertEqual(shop.ingress_state, "no_address")
+        self.assertEqual(shop.ingress_hosts, "shop-int.apps.localhost")
+        self.assertTrue(shop.ingress_tls)
+
+    def test_observe_of_an_unknown_cluster_knows_no_app(self):
+        shop = self.create_app("shop", self.int)
+        request = golden("observe_request")
+        request.update(cluster="elsewhere")
+        request["apps"][0]["id"] = shop.id
+        self.assertEqual(self.call("observe", request), {"unknown": [shop.id]})
+
+    # -- answers to a report -----------------------------------------------------
+
+    def test_repeated_final_report_is_stale_and_harmless(self):
+        self.create_app()._enqueue("deploy")
+        claimed = self.claim()["jobs"][0]
+        self.assertEqual(
+            self.report(claimed, outcome=self.outcome("done")), "go_on"
+        )
+        self.assertEqual(
+            self.report(claimed, outcome=self.outcome("failed", {"code": "x"})),
+            "stale",
+        )
+        self.assertEqual(self.job(claimed).state, "done")
+
+    def test_repeated_steps_change_nothing(self):
+        self.create_app()._enqueue("deploy")
+        claimed = self.claim()["jobs"][0]
+        steps = golden("report_request")["jobs"][0]["steps"]
+        self.report(claimed, steps)
+        self.report(claimed, steps)
+        self.report(claimed, [{**steps[1], "state": "done", "seconds": 4.2}])
+        self.assertEqual(
+            self.job(claimed).step_ids.mapped(lambda s: (s.number, s.state)),
+            [(1, "done"), (2, "done")],
+        )
+
+    def test_cancel_answers_stop(self):
+        app = self.create_app()
+        job = app._enqueue("deploy")
+        claimed = self.claim()["jobs"][0]
+        job.action_cancel()
+        self.assertEqual(self.report(claimed), "stop")
+        self.assertEqual(
+            self.report(claimed, outcome=self.outcome("cancelled")), "go_on"
+        )
+        self.assertEqual(self.job(claimed).state, "cancelled")
+
+    def test_nul_characters_are_left_out(self):
+        self.create_app()._enqueue("deploy")
+        claimed = self.claim()["jobs"][0]
+        step = {**golden("report_request")["jobs"][0]["steps"][0], "message": "a\0b"}
+        self.assertEqual(self.report(claimed, [step]), "go_on")
+        self.assertEqual(self.job(claimed).step_ids.message, "ab")
+
+    # -- who may call ------------------------------------------------------------
+
+    def assert_unauthorized(self, key):
+        for name in ("claim", "report", "observe"):
+            with (
+                self.assertRaises(JsonRpcException) as raised,
+                mute_logger("odoo.http"),
+            ):
+                self.call(name, golden(f"{name}_request"), key)
+            self.assertEqual(
+                str(raised.exception), "werkzeug.exceptions.Unauthorized"
+            )
+
+    def test_no_key_is_unauthorized(self):
+        self.assert_unauthorized("")
+
+    def test_a_wrong_key_is_unauthorized(self):
+        self.assert_unauthorized("0" * 40)
+
+    def test_a_session_is_unauthorized(self):
+        new_test_user(
+            self.env,
+            "boss",
+            groups="kubernetes_hosting.group_kubernetes_administrator",
+        )
+        self.authenticate("boss", "boss")
+        self.assert_unauthorized("")
+
+    def test_a_plain_users_key_is_unauthorized(self):
+        keys = self.env["res.users.apikeys"]
+        for group in ("base.group_user", "base.group_system"):
+            user = new_test_user(self.env, f"plain-{group}", groups=group)
+            key = keys.with_user(user).sudo()._generate(None, "everything", False)
+            self.assert_unauthorized(key)
+
+    def test_a_revoked_key_is_unauthorized(self):
+        first = self.key
+        self.worker._create_key()
+        self.assert_unauthorized(first)
+        second = self.worker._create_key()
+        self.assertIn("jobs", self.call("claim", golden("claim_request"), second))
+        self.worker.action_revoke_keys()
+        self.assert_unauthorized(second)
+
+    def test_an_archived_workers_key_is_unauthorized(self):
+        self.worker.active = False
+        self.env.flush_all()
+        self.assert_unauthorized(self.key)
+        self.worker.active = True
+        self.env.flush_all()
+        self.assertIn("jobs", self.claim())
+
+    def test_a_workers_key_opens_nothing_else(self):
+        for model in ("kubernetes.app", "kubernetes.secret.line", "res.partner"):
+            answer = self.url_open(
+                f"/json/2/{model}/search_read",
+                json={"domain": []},
+                headers={"Authorization": f"Bearer {self.key}"},
+            )
+            self.assertEqual(answer.status_code, 401)
+
+    # -- bad parameters ----------------------------------------------------------
+
+    def assert_refused(self, call, params, message):
+        with mute_logger("odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"):
+            answer = self.call(call, params)
+        self.assertEqual(answer.keys(), {"error"})
+        self.assertEqual(answer["error"]["code"], "bad_params")
+        self.assertEqual(answer["error"]["message"], message)
+        self.assertTrue(answer["error"]["hint"])
+
+    def test_bad_params_are_refused_with_the_place(self):
+        claim = golden("claim_request")
+        self.assert_refused("claim", {}, "worker: is missing")
+        self.assert_refused(
+            "claim", {**claim, "capacity": "8"}, "capacity: expected a whole number,"
+            " found a text",
+        )
+        self.assert_refused(
+            "claim",
+            {**claim, "clusters": [{**claim["clusters"][0], "reachable": 1}]},
+            "clusters[0].reachable: expected true or false, found a number",
+        )
+        report = golden("report_request")
+        bad = copy.deepcopy(report)
+        bad["jobs"][0]["steps"][1]["started_at"] = "yesterday"
+        self.assert_refused(
+            "report",
+            bad,
+            "jobs[0].steps[1].started_at: “yesterday” is not a time in UTC like"
+            " 2026-11-21T08:00:00Z",
+        )
+        bad = copy.deepcopy(report)
+        bad["jobs"][1]["outcome"]["state"] = "finished"
+        self.assert_refused(
+            "report",
+            bad,
+            "jobs[1].outcome.state: “finished” is not one of done, failed, retry,"
+            " released, cancelled",
+        )
+        bad = copy.deepcopy(report)
+        bad["jobs"][0]["id"] = 2**40
+        self.assert_refused("report", bad, f"jobs[0].id: {2**40} is out of range")
+        observe = golden("observe_request")
+        bad = copy.deepcopy(observe)
+        del bad["apps"][0]["observation"]["ingress"]["tls"]
+        self.assert_refused(
+            "observe", bad, "apps[0].observation.ingress.tls: is missing"
+        )
+        self.assert_refused(
+            "observe", {**observe, "apps": {}}, "apps: expected a list, found an object"
+        )
+
+    def test_refused_report_changes_nothing(self):
+        self.create_app()._enqueue("deploy")
+        claimed = self.claim()["jobs"][0]
+        request = golden("report_request")
+        request["jobs"] = [
+            {"id": claimed["id"], "token": claimed["token"], "steps": [],
+             "outcome": self.outcome("done")},
+            {"id": 1, "token": None, "steps": [], "outcome": None},
+        ]
+        self.assert_refused(
+            "report", request, "jobs[1].token: expected a text, found null"
+        )
+        self.assertEqual(self.job(claimed).state, "running")
+
+    def test_members_of_a_newer_worker_are_ignored(self):
+        answer = self.claim(colour="blue")
+        self.assertNotIn("error", answer)
+
+    # -- worker record -----------------------------------------------------------
+
+    def test_worker_record_shows_name_version_clusters_and_last_seen(self):
+        self.claim()
+        self.env.invalidate_all()
+        self.assertEqual(self.worker.state, "online")
+        self.assertEqual(self.worker.reported_name, "worker-1")
+        self.assertEqual(self.worker.version, "0.1.0")
+        self.assertEqual(self.worker.cluster_ids, self.cluster)
+        self.assertTrue(self.worker.last_seen)
+        self.assertEqual(self.cluster.state, "reachable")
+        self.assertEqual(self.cluster.version, "v1.35.4")
+
+    def test_unreachable_cluster_gets_no_jobs_and_says_why(self):
+        self.create_app()._enqueue("deploy")
+        down = {
+            "name": "demo",
+            "reachable": False,
+            "version": None,
+            "message": "connection refused",
+        }
+        self.assertEqual(self.claim(clusters=[down])["jobs"], [])
+        self.env.invalidate_all()
+        self.assertEqual(self.cluster.state, "unreachable")
+        self.assertEqual(self.cluster.message, "connection refused")
