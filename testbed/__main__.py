@@ -7,6 +7,7 @@ import os
 import sys
 
 from . import addon_tests as tests_of_addons
+from . import demo as demo_of
 from . import ingress, instance, kubernetes, odoo, postgresql, processes
 from .problem import Problem
 
@@ -23,6 +24,9 @@ def main():
     except Problem as problem:
         print(*problem.lines(), sep="\n", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted. Run the same command again to go on.", file=sys.stderr)
+        return 130
 
 
 def command_line():
@@ -35,6 +39,11 @@ def command_line():
         sub.set_defaults(run=run, passes_on=passes_on)
         return sub
 
+    command(demo, "start whatever of the demo is not running, and say how to use it")
+    command(demo_status, "say what of the demo runs, and where its logs are")
+    command(demo_env, "print the demo's addresses and logins as KEY=value lines")
+    command(demo_down, "stop the demo; its data stays")
+    command(demo_reset, "remove the demo's data and start it anew")
     sub = command(addon_tests, "run the tests of addons on a fresh database")
     sub.add_argument("modules", help="addons to install and test, separated by commas")
     sub.add_argument("--tags", help="Odoo's --test-tags; default: all tests of these addons")
@@ -54,6 +63,30 @@ def command_line():
     command(kubernetes_up, "start the Kubernetes cluster of the test bed, and Traefik")
     command(kubernetes_down, "stop them; their data stays")
     return parser
+
+
+def demo(arguments):
+    bed = demo_of.Demo(instance.from_environment())
+    bed.up()
+    print(bed.welcome())
+
+
+def demo_status(arguments):
+    return 0 if demo_of.Demo(instance.from_environment()).status() else 1
+
+
+def demo_env(arguments):
+    for name, value in demo_of.Demo(instance.from_environment()).environment().items():
+        print(f"{name}={value}")
+
+
+def demo_down(arguments):
+    demo_of.Demo(instance.from_environment()).down()
+
+
+def demo_reset(arguments):
+    demo_of.Demo(instance.from_environment()).reset()
+    demo(arguments)
 
 
 def test_bed():

@@ -28,5 +28,6 @@ def daemon(instance, build_log):
         log=instance.logs / "traefik.log",
         pid_file=instance.state / "run" / "traefik.pid",
         healthy=lambda: processes.http_ok(f"http://127.0.0.1:{port('traefik-api')}/ping"),
+        ports=(port("traefik"), port("traefik-api")),
         cwd=instance.state,
     )

@@ -103,6 +103,7 @@ class Kubernetes:
                 "--log-level=warn",
             ],
             lambda: processes.http_ok(f"{etcd}/health", context=context),
+            "etcd-peer",
         )
         yield self.daemon(
             "kube-apiserver",
@@ -176,13 +177,14 @@ class Kubernetes:
             lambda: processes.http_ok(f"http://127.0.0.1:{port('kwok')}/healthz"),
         )
 
-    def daemon(self, name, arguments, healthy):
+    def daemon(self, name, arguments, healthy, *more_ports):
         return processes.Daemon(
             name=name,
             argv=[self.program[name], *arguments],
             log=self.instance.logs / f"{name}.log",
             pid_file=self.instance.state / "run" / f"{name}.pid",
             healthy=healthy,
+            ports=tuple(self.instance.port(port) for port in (name, *more_ports)),
             cwd=self.folder,
         )
 

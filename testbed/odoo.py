@@ -134,7 +134,9 @@ class Odoo:
             **postgresql.environment(self.instance),
             "PYTHONPATH": str(self.source / PACKAGES),
             "ODOO_RC": "/dev/null",
+            # Compiled files are worth having, but not in the checkout.
             "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(cache.folder() / "pycache"),
         }
 
     def filestore(self, database):

@@ -25,6 +25,7 @@ def daemon(instance):
         log=instance.logs / "postgresql.log",
         pid_file=instance.state / "run" / "postgresql.pid",
         healthy=lambda: accepts_connections(instance),
+        ports=(instance.port("postgresql"),),
         stop_signal=signal.SIGINT,  # ends at once, without waiting for clients
         cwd=Path("/"),
     )

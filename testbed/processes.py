@@ -17,7 +17,10 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .instance import write_private
 from .problem import Problem
+
+LARGE_LOG = 50 * 1024 * 1024
 
 
 def run(argv, *, log, what, env=None, cwd=None, hint=None, stdin=None):
@@ -68,31 +71,61 @@ class Daemon:
     env: dict = field(default_factory=dict)
     cwd: Path = Path("/")
     stop_signal: int = signal.SIGTERM
+    #: Where it listens on loopback; another program that listens there is told apart before the start.
+    ports: tuple = ()
+    #: What a running daemon was made from beyond its command: when it changes, the daemon is started anew.
+    made_from: str = ""
     start_seconds: float = 60
     stop_seconds: float = 30
 
-    def pid(self):
-        """The pid of the running daemon, or None; a recycled pid is not the daemon."""
+    def remembered(self):
+        """What the pid file says of the running daemon, or None; a recycled pid is not the daemon."""
         try:
             seen = json.loads(self.pid_file.read_text())
         except (FileNotFoundError, ValueError):
             return None
-        return seen["pid"] if identity(seen["pid"]) == seen["identity"] else None
+        return seen if identity(seen["pid"]) == seen["identity"] else None
 
-    def running_healthy(self):
-        return self.pid() is not None and self.healthy()
+    def pid(self):
+        seen = self.remembered()
+        return seen and seen["pid"]
+
+    def status(self):
+        """``running``, ``unhealthy`` (a process is there but does not do its work) or ``stopped``."""
+        if self.remembered() is None:
+            return "stopped"
+        return "running" if self.healthy() else "unhealthy"
+
+    def recipe(self):
+        """What the daemon would be started from now."""
+        return [[str(word) for word in self.argv], sorted(self.env.items()), self.made_from]
+
+    def current(self):
+        """Whether it runs, from the present command, and does its work."""
+        seen = self.remembered()
+        same = seen and seen["recipe"] == json.loads(json.dumps(self.recipe()))
+        return bool(same) and self.healthy()
 
     def ensure(self):
         """Start it unless it is there and healthy. True if it was started."""
-        if self.running_healthy():
+        if self.current():
             return False
         self.stop()
         self.start()
         return True
 
     def start(self):
+        for port in self.ports:
+            if port_open(port):
+                raise Problem(
+                    f"{self.name} cannot start: another program listens on 127.0.0.1:{port}.",
+                    hint=f"Find it with `ss -ltnp 'sport = :{port}'` and stop it, or shift all ports, for example: "
+                    "PORT_OFFSET=100 make demo",
+                )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LARGE_LOG:
+            self.log.replace(self.log.with_suffix(".log.old"))
         with open(self.log, "a") as output:
             try:
                 process = subprocess.Popen(
@@ -106,9 +139,12 @@ class Daemon:
                 )
             except OSError as error:
                 raise Problem(f"{self.name} cannot be started: {error}") from error
-        part = self.pid_file.with_suffix(".part")
-        part.write_text(json.dumps({"pid": process.pid, "identity": identity(process.pid)}))
-        part.replace(self.pid_file)
+        remembered = {
+            "pid": process.pid,
+            "identity": identity(process.pid),
+            "recipe": self.recipe(),
+        }
+        write_private(self.pid_file, json.dumps(remembered))
         self.wait_until_healthy(process)
 
     def wait_until_healthy(self, process):
@@ -118,7 +154,6 @@ class Daemon:
                 raise Problem(
                     f"{self.name} ended right after its start (exit status {process.returncode}).",
                     log=self.log,
-                    hint="If a port is taken, stop the other program or set PORT_OFFSET to another number.",
                 )
             if time.monotonic() > end:
                 raise Problem(

@@ -1,0 +1,36 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+#
+# PORT_OFFSET=n shifts every port, so that several test beds can stand side by side.
+# KUBECONFIG=file uses that cluster; otherwise one is built.
+
+TESTBED = python3 -B -m testbed
+
+.PHONY: help demo demo-status demo-env demo-down demo-reset test lint screenshots
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: ## a shop, a backend, a cluster and a worker, running and clickable
+	@$(TESTBED) demo
+
+demo-status: ## what of the demo runs, and where its logs are
+	@$(TESTBED) demo-status
+
+demo-env: ## the demo's addresses and logins as KEY=value lines
+	@$(TESTBED) demo-env
+
+demo-down: ## stop the demo, keep its data
+	@$(TESTBED) demo-down
+
+demo-reset: ## start over with fresh data
+	@$(TESTBED) demo-reset
+
+test: ## all tests, in a test bed of their own; SUITE=name runs one, KEEP=1 leaves the bed running
+	@$(TESTBED) test $(SUITE)
+
+lint: ## formatting, clippy, ruff, pylint-odoo
+	@$(TESTBED) lint
+
+screenshots: ## take the README's pictures from a running demo
+	@$(TESTBED) screenshots

@@ -1,0 +1,307 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""What the demo's database holds, run by ``odoo shell`` (which gives ``env``).
+
+It can be run again: what is there by its key is brought to what stands here, everything else stays as it is.
+It reads its settings (addresses, logins, files) as JSON from the variable CHANDLERY_DEMO.
+"""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import yaml
+
+from odoo.fields import Command
+
+SETTINGS = json.loads(os.environ["CHANDLERY_DEMO"])
+ENGLISH, GERMAN = "en_US", "de_DE"
+
+
+def main(env):
+    env = env(context={**env.context, "lang": ENGLISH, "no_reset_password": True, "tracking_disable": True})
+    company(env)
+    shop(env)
+    payment(env)
+    cluster = the_cluster(env)
+    hosting_product(env, cluster)
+    people(env)
+    worker_key(env)
+    env.cr.commit()
+
+
+def keep(env, model, key, values, company=None):
+    """The record with this key (a dict of field values), made or brought to these values."""
+    found = env[model].with_context(active_test=False).search(
+        [(name, "=", value) for name, value in key.items()], limit=1
+    )
+    if not found:
+        return env[model].create({**key, **values})
+    found.write(values)
+    return found
+
+
+def company(env):
+    main_company = env.company
+    euro = env.ref("base.EUR")
+    euro.active = True
+    if main_company.currency_id != euro:  # refused once there are bookings, and then it is the euro
+        main_company.currency_id = euro
+    main_company.write({"name": "Demo Hosting", "email": "hosting@demo.example", "phone": "+49 30 901820"})
+    main_company.partner_id.write(
+        {
+            "street": "Hafenstraße 1",
+            "zip": "20457",
+            "city": "Hamburg",
+            "country_id": env.ref("base.de").id,
+            "lang": ENGLISH,
+        }
+    )
+    # subscription_oca refuses a subscription without a price list.
+    env["res.config.settings"].create({"group_product_pricelist": True}).execute()
+    keep(
+        env,
+        "product.pricelist",
+        {"name": "Euro"},
+        {"currency_id": euro.id, "sequence": 1, "active": True, "website_id": False, "selectable": True},
+    )
+
+
+def shop(env):
+    website = env["website"].search([], limit=1)
+    languages = env["res.lang"].search([("code", "in", (ENGLISH, GERMAN))])
+    website.write(
+        {
+            "name": "Demo Hosting",
+            "domain": SETTINGS["odoo_url"],
+            "language_ids": [Command.set(languages.ids)],
+            "default_lang_id": languages.filtered(lambda lang: lang.code == ENGLISH).id,
+            "auth_signup_uninvited": "b2c",
+            # Who buys a hosting wants to find it again in the portal.
+            "account_on_checkout": "mandatory",
+            "homepage_url": "/shop",
+        }
+    )
+    parameters = env["ir.config_parameter"].sudo()
+    parameters.set_param("web.base.url", SETTINGS["odoo_url"])
+    parameters.set_param("web.base.url.freeze", "True")
+    parameters.set_param("auth_signup.invitation_scope", "b2c")
+    # A paid order is confirmed first, its mail with the PDF is made afterwards.
+    parameters.set_param("sale.async_emails", "True")
+
+
+def payment(env):
+    provider = env.ref("payment.payment_provider_demo")
+    provider.write({"state": "test", "is_published": True})
+    method = env.ref("payment_demo.payment_method_demo")
+    method.active = True
+
+
+def the_cluster(env):
+    return keep(
+        env,
+        "kubernetes.cluster",
+        {"name": SETTINGS["cluster"]},
+        {
+            "domain": SETTINGS["domain"],
+            "url_pattern": SETTINGS["url_pattern"],
+            "ingress_class": SETTINGS["ingress_class"],
+            "active": True,
+        },
+    )
+
+
+def hosting_product(env, cluster):
+    catalog = Path(SETTINGS["catalog_folder"]) / "odoo"
+    values = yaml.safe_load((catalog / "vars.yml").read_text())
+    manifests = [
+        keep(
+            env,
+            "kubernetes.manifest",
+            {"url": f"{SETTINGS['catalog_url']}/odoo/{path.name}"},
+            {"name": f"Odoo: {path.stem}", "active": True},
+        )
+        for path in manifests_in_order(catalog)
+    ]
+    plan = keep(
+        env,
+        "sale.subscription.template",
+        {"code": "HOSTING"},
+        {
+            "name": "Monthly",
+            "recurring_interval": 1,
+            "recurring_rule_type": "months",
+            "recurring_rule_boundary": "unlimited",
+            # Renewals by sale order would make a new subscription each time.
+            "invoicing_mode": "invoice",
+        },
+    )
+    income = env["account.account"].search([("account_type", "=", "income")], limit=1)
+    euro = env.ref("base.EUR")
+    image = next(iter(sorted(Path(SETTINGS["addons"]).glob("*/static/description/icon.png"))), None)
+    product = keep(
+        env,
+        "product.template",
+        {"default_code": "ODOO-HOSTING"},
+        {
+            "name": "Odoo Hosting",
+            "type": "service",
+            "list_price": 29.0,
+            "taxes_id": [Command.clear()],
+            "sale_ok": True,
+            "is_published": True,
+            "website_sequence": 1,
+            "service_tracking": "no",
+            # subscription_oca ignores the company's default account and then never invoices a renewal.
+            "property_account_income_id": income.id,
+            "subscribable": True,
+            "subscription_template_id": plan.id,
+            "description_sale": "Your own Odoo 19 with PostgreSQL, per month. Production and integration included.",
+            "kubernetes_cluster_id": cluster.id,
+            "kubernetes_config_map_id": config_map(env, values).id,
+            "kubernetes_secret_id": secret(env, values).id,
+            "kubernetes_environment_ids": [
+                Command.set(
+                    [
+                        env.ref("kubernetes_hosting.environment_prod").id,
+                        env.ref("kubernetes_hosting.environment_int").id,
+                    ]
+                )
+            ],
+            "kubernetes_manifest_ids": [
+                Command.clear(),
+                *(
+                    Command.create({"manifest_id": manifest.id, "sequence": 10 * number})
+                    for number, manifest in enumerate(manifests, 1)
+                ),
+            ],
+            "kubernetes_hosting": True,
+            **({"image_1920": base64.b64encode(image.read_bytes())} if image else {}),
+        },
+    )
+    product.currency_id = euro
+    product.with_context(lang=GERMAN).write(
+        {
+            "description_sale": "Ihr eigenes Odoo 19 mit PostgreSQL, pro Monat. Produktion und Integration inbegriffen.",
+        }
+    )
+    plan.with_context(lang=GERMAN).name = "Monatlich"
+
+
+def manifests_in_order(catalog):
+    """The catalog's templates as they are to be applied: the database before what uses it."""
+    first = ["postgresql", "postgres"]
+    paths = [
+        path
+        for path in catalog.iterdir()
+        if path.suffix in (".yml", ".yaml", ".j2") and not path.name.startswith("vars.")
+    ]
+    return sorted(paths, key=lambda path: (path.name.split(".")[0] not in first, path.name))
+
+
+def is_secret(name):
+    return name.endswith(("_password", "_secret", "_token"))
+
+
+def config_map(env, values):
+    lines = [
+        {"key": key, **typed(value), "sequence": 10 * number}
+        for number, (key, value) in enumerate(values.items(), 1)
+        if not is_secret(key)
+    ]
+    return lines_of(env, "kubernetes.config.map", "Odoo Hosting", lines)
+
+
+def typed(value):
+    if isinstance(value, str):
+        return {"type": "string", "value": value}
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+    return {"type": "yaml", "value": text}
+
+
+def secret(env, values):
+    """Passwords are generated by the worker, and stay in the cluster."""
+    lines = [
+        {"key": key, "generate": True, "generate_length": 32, "generate_alphabet": "alphanumeric"}
+        for key in values
+        if is_secret(key)
+    ]
+    return lines_of(env, "kubernetes.secret", "Odoo Hosting", lines)
+
+
+def lines_of(env, model, name, lines):
+    """A template whose lines are exactly these; apps have copies of their own."""
+    record = keep(env, model, {"name": name, "is_template": True}, {"active": True})
+    present = {line.key: line for line in record.line_ids}
+    (record.line_ids - record.line_ids.filtered(lambda line: line.key in {new["key"] for new in lines})).unlink()
+    for line in lines:
+        if line["key"] in present:
+            present[line["key"]].write(line)
+        else:
+            record.write({"line_ids": [Command.create(line)]})
+    return record
+
+
+def people(env):
+    operator_groups = [
+        "base.group_user",
+        "base.group_partner_manager",
+        "kubernetes_hosting.group_kubernetes_operator",
+        "sales_team.group_sale_manager",
+        "account.group_account_invoice",
+        "website.group_website_designer",
+    ]
+    user(env, "operator", "Demo Operator", operator_groups, {})
+    user(
+        env,
+        "customer",
+        "Demo Customer",
+        ["base.group_portal"],
+        # A whole address: so the checkout does not ask for it.
+        {
+            "street": "Am Kai 2",
+            "zip": "20457",
+            "city": "Hamburg",
+            "country_id": env.ref("base.de").id,
+            "phone": "+49 40 428280",
+        },
+    )
+
+
+def user(env, role, name, groups, address):
+    login, password = SETTINGS[f"{role}_login"], SETTINGS[f"{role}_password"]
+    email = login if "@" in login else f"{login}@demo.example"
+    found = env["res.users"].with_context(active_test=False).search([("login", "=", login)])
+    if found:
+        return found
+    found = env["res.users"].create(
+        {
+            "name": name,
+            "login": login,
+            "password": password,
+            "email": email,
+            "lang": ENGLISH,
+            "tz": "Europe/Berlin",
+            "group_ids": [Command.set([env.ref(group).id for group in groups])],
+        }
+    )
+    found.partner_id.write(address)
+    return found
+
+
+def worker_key(env):
+    """The worker's key, made anew where its file does not hold the valid one."""
+    worker = keep(env, "kubernetes.worker", {"name": SETTINGS["worker"]}, {"active": True})
+    file = Path(SETTINGS["key_file"])
+    key = file.read_text().strip() if file.exists() else ""
+    keys = env["res.users.apikeys"]
+    if key and keys._check_credentials(scope="kubernetes_worker", key=key) == worker.user_id.id:
+        return
+    key = worker._create_key()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+        output.write(key)
+
+
+main(env)  # noqa: F821

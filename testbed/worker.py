@@ -1,0 +1,164 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The worker: built by cargo, run with rights of its own on the cluster."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from . import cache, kubernetes, processes
+from .instance import CHECKOUT, write_private
+from .problem import Problem
+
+RUST_MINIMUM = (1, 89)
+NAME = "demo"
+
+
+def cargo():
+    program = shutil.which("cargo") or shutil.which("cargo", path=os.path.expanduser("~/.cargo/bin"))
+    seen = ""
+    if program:
+        seen = subprocess.run([program, "--version"], capture_output=True, text=True, cwd="/").stdout
+    found = re.match(r"cargo (\d+)\.(\d+)", seen)
+    if not found or (int(found[1]), int(found[2])) < RUST_MINIMUM:
+        wanted = ".".join(map(str, RUST_MINIMUM))
+        raise Problem(
+            f"Rust {wanted} or newer is needed to build the worker; this machine has {seen.strip() or 'none'}.",
+            hint="Install it as https://rustup.rs says, open a new shell so that `cargo --version` finds it, then "
+            "run the same command again.",
+        )
+    return program
+
+
+def target_folder():
+    # Two checkouts must not overwrite each other's builds.
+    return cache.folder() / "cargo" / cache.digest(str(CHECKOUT))
+
+
+def program():
+    return target_folder() / "debug" / "chandlery"
+
+
+def cargo_environment():
+    return {**os.environ, "CARGO_TARGET_DIR": str(target_folder()), "CARGO_TERM_COLOR": "never"}
+
+
+def build(log):
+    """Have the program up to date; cargo knows what has changed."""
+    processes.run(
+        [cargo(), "build", "--locked", "--bin", "chandlery"],
+        log=log,
+        what="Building the worker",
+        env=cargo_environment(),
+        cwd=CHECKOUT,
+        hint="Read the compiler's message above. If a download failed, run the same command again.",
+    )
+
+
+def key_file(instance):
+    return instance.state / "worker" / "odoo-key"
+
+
+def write_settings(instance, database, cluster, cluster_kubeconfig):
+    """The worker's settings file; `chandlery check --config` reads it as well."""
+    folder = instance.state / "worker"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "chandlery.toml"
+    settings = {
+        "odoo": {
+            "url": f"http://127.0.0.1:{instance.port('odoo')}",
+            "database": database,
+            "key_file": str(key_file(instance)),
+        },
+        "worker": {"name": NAME, "observe_seconds": 10},
+        "telemetry": {"listen": f"127.0.0.1:{instance.port('worker')}"},
+        f"clusters.{cluster}": {"kubeconfig": str(cluster_kubeconfig)},
+    }
+    text = "# Written by the test bed.\n"
+    for table, values in settings.items():
+        # JSON's strings and numbers are TOML's.
+        lines = (f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        text += f"\n[{table}]\n{''.join(lines)}"
+    if not file.exists() or file.read_text() != text:
+        write_private(file, text)
+    return file
+
+
+def daemon(instance, settings):
+    binary = program()
+    seen = binary.stat() if binary.exists() else None
+    listen = f"http://127.0.0.1:{instance.port('worker')}"
+    return processes.Daemon(
+        name="worker",
+        argv=[binary, "worker", "--config", settings],
+        env={"NO_PROXY": "127.0.0.1,localhost", "RUST_BACKTRACE": "0"},
+        log=instance.logs / "worker.log",
+        pid_file=instance.state / "run" / "worker.pid",
+        ports=(instance.port("worker"),),
+        healthy=lambda: processes.http_ok(f"{listen}/healthz"),
+        made_from=cache.digest(
+            str(seen and (seen.st_mtime_ns, seen.st_size)),
+            *(path for path in (settings, key_file(instance)) if path.exists()),
+        ),
+        cwd=instance.state,
+        stop_seconds=35,  # it hands its jobs back within 30 s
+    )
+
+
+def kubeconfig(instance, kubectl, admin):
+    """A kubeconfig with the rights that config/rbac.yaml gives, and no more."""
+    rights = CHECKOUT / "config" / "rbac.yaml"
+    kubernetes.kubectl(kubectl, admin, "apply", "-f", str(rights))
+    objects = json.loads(kubernetes.kubectl(kubectl, admin, "get", "-f", str(rights), "-o", "json"))
+    account = next(
+        item["metadata"] for item in objects.get("items", [objects]) if item["kind"] == "ServiceAccount"
+    )
+    token = token_of(kubectl, admin, account)
+    view = kubernetes.kubectl(
+        kubectl, admin, "config", "view", "--raw", "--minify", "--flatten", "-o", "json"
+    )
+    cluster = json.loads(view)["clusters"][0]["cluster"]
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "worker",
+        "clusters": [{"name": "cluster", "cluster": cluster}],
+        "users": [{"name": "worker", "user": {"token": token}}],
+        "contexts": [{"name": "worker", "context": {"cluster": "cluster", "user": "worker"}}],
+    }
+    file = instance.state / "worker" / "kubeconfig"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2)
+    if not file.exists() or file.read_text() != text:
+        write_private(file, text)
+    return file
+
+
+def token_of(kubectl, admin, account):
+    """A token of the service account that does not expire, as the cluster keeps it in a Secret."""
+    name = f"{account['name']}-testbed-token"
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {
+            "name": name,
+            "namespace": account["namespace"],
+            "annotations": {"kubernetes.io/service-account.name": account["name"]},
+        },
+    }
+    kubernetes.kubectl(kubectl, admin, "apply", "-f", "-", stdin=json.dumps(secret))
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        seen = kubernetes.kubectl(
+            kubectl, admin, "get", "secret", name, "-n", account["namespace"], "-o", "json"
+        )
+        token = json.loads(seen).get("data", {}).get("token")
+        if token:
+            return base64.b64decode(token).decode()
+        time.sleep(0.1)
+    raise Problem(f"The cluster made no token for the service account {account['name']}.")
