@@ -141,6 +141,13 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
 
+    config_map_line_ids = fields.One2many(
+        related="config_map_id.line_ids", string="Values", groups=USER
+    )
+    secret_line_ids = fields.One2many(
+        related="secret_id.line_ids", string="Secret Values", groups=USER
+    )
+
     wanted_state = fields.Selection(
         [("running", "Running"), ("stopped", "Stopped"), ("deleted", "Deleted")],
         required=True,
@@ -323,6 +330,43 @@ class KubernetesApp(models.Model):
     def _compute_sibling_count(self):
         for app in self:
             app.sibling_count = self.search_count(app._sibling_domain())
+
+    def _customer_status(self):
+        """State and story as the customer reads them: no technical word in it."""
+        self.ensure_one()
+        app = self.sudo()
+        explanations = {
+            "new": self.env._("We will set up your app soon."),
+            "deploying": self.env._("This takes about a minute."),
+            "degraded": self.env._(
+                "Some of it does not answer yet. This often passes by itself."
+            ),
+            "failed": self.env._(
+                "Something did not work. Our team sees it and takes care of it."
+            ),
+            "deleting": self.env._("Your app is being taken down."),
+        }
+        job = app.job_ids.sorted("id")[-1:]
+        at_work = bool(app.live_job_id)
+        steps = [
+            step._customer_values()
+            for step in job.step_ids.sorted("number")
+            if step.attempt == job.attempt
+        ]
+        running = [step["label"] for step in steps if step["state"] == "running"]
+        return {
+            "at_work": at_work,
+            "explanation": explanations.get(app.state, ""),
+            "is_open": app.state in ("running", "degraded") and bool(app.url),
+            # One sentence for screen readers, spoken whenever it changes.
+            "announcement": ": ".join([self.customer_state, *running[-1:]]),
+            "job": job
+            and {
+                "title": job._customer_label(),
+                "when": job.finished_at or job.started_at or job.create_date,
+                "steps": steps,
+            },
+        }
 
     # -- names -------------------------------------------------------------------
 

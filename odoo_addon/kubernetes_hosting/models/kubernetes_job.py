@@ -138,6 +138,14 @@ class KubernetesJob(models.Model):
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         return kinds[self.kind]
 
+    def _customer_label(self):
+        self.ensure_one()
+        return {
+            "deploy": self.env._("Setting up your app"),
+            "refresh": self.env._("Checking your app"),
+            "delete": self.env._("Taking down your app"),
+        }[self.kind]
+
     def _error_text(self):
         """What went wrong and the way out, as operators read it."""
         self.ensure_one()

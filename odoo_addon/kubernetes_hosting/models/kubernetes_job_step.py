@@ -58,3 +58,18 @@ class KubernetesJobStep(models.Model):
             "ingress": self.env._("Connecting the address"),
             "deleting": self.env._("Removing the app"),
         }
+
+    def _customer_values(self):
+        """What a customer sees of the step."""
+        self.ensure_one()
+        states = {
+            "running": self.env._("in progress"),
+            "done": self.env._("done"),
+            "warning": self.env._("done, with a remark"),
+            "failed": self.env._("did not work"),
+        }
+        return {
+            "label": self.label,
+            "state": self.state,
+            "state_label": states[self.state],
+        }

@@ -1,0 +1,96 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from werkzeug.exceptions import NotFound
+
+from odoo import http
+from odoo.http import request
+
+from odoo.addons.portal.controllers.portal import CustomerPortal, pager
+
+
+class AppPortal(CustomerPortal):
+    """A customer's apps: list, detail, and the detail's state while a job runs.
+
+    The record rule decides what a customer sees. What is not theirs answers as what
+    does not exist.
+    """
+
+    def _prepare_home_portal_values(self, counters):
+        values = super()._prepare_home_portal_values(counters)
+        if "app_count" in counters:
+            apps = request.env["kubernetes.app"]
+            values["app_count"] = (
+                apps.search_count([]) if apps.has_access("read") else 0
+            )
+        return values
+
+    @http.route(
+        ["/my/apps", "/my/apps/page/<int:page>"],
+        type="http",
+        auth="user",
+        website=True,
+        readonly=True,
+    )
+    def portal_my_apps(self, page=1, **_kwargs):
+        apps = request.env["kubernetes.app"]
+        readable = apps.has_access("read")
+        pages = pager(
+            url="/my/apps",
+            total=apps.search_count([]) if readable else 0,
+            page=page,
+            step=self._items_per_page,
+        )
+        if readable:
+            apps = apps.search(
+                [],
+                order="name, environment_id, id",
+                limit=self._items_per_page,
+                offset=pages["offset"],
+            )
+        values = self._prepare_portal_layout_values()
+        values.update(
+            apps=apps, pager=pages, page_name="kubernetes_app", default_url="/my/apps"
+        )
+        return request.render("kubernetes_hosting.portal_my_apps", values)
+
+    @http.route(
+        "/my/apps/<int:app_id>",
+        type="http",
+        auth="user",
+        website=True,
+        readonly=True,
+    )
+    def portal_app_page(self, app_id, **_kwargs):
+        app = self._portal_app(app_id)
+        values = self._prepare_portal_layout_values()
+        values.update(
+            app=app, status=app._customer_status(), page_name="kubernetes_app"
+        )
+        return request.render("kubernetes_hosting.portal_app_page", values)
+
+    @http.route(
+        "/my/apps/<int:app_id>/status",
+        type="jsonrpc",
+        auth="user",
+        website=True,
+        readonly=True,
+    )
+    def portal_app_status(self, app_id, **_kwargs):
+        """The page's changing part, asked for every two seconds while a job runs."""
+        app = self._portal_app(app_id)
+        status = app._customer_status()
+        return {
+            "at_work": status["at_work"],
+            "announcement": status["announcement"],
+            "html": request.env["ir.qweb"]._render(
+                "kubernetes_hosting.portal_app_status", {"app": app, "status": status}
+            ),
+        }
+
+    def _portal_app(self, app_id):
+        apps = request.env["kubernetes.app"].with_context(active_test=False)
+        app = apps.has_access("read") and apps.search([("id", "=", app_id)])
+        if not app:
+            raise NotFound()
+        return app
