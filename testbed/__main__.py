@@ -1,14 +1,17 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The commands of the test bed: ``python3 -m testbed COMMAND``; the Makefile calls them."""
+"""The commands of the test bed: ``python3 -m testbed COMMAND``; the Makefile calls
+them."""
 
 import argparse
 import os
+import signal
 import sys
 
 from . import addon_tests as tests_of_addons
 from . import demo as demo_of
-from . import ingress, instance, kubernetes, odoo, postgresql, processes
+from . import ingress, instance, kubernetes, odoo, postgresql, processes, suites
+from . import lint as lint_checks
 from .problem import Problem
 
 TEST_OFFSET = 1000
@@ -44,17 +47,24 @@ def command_line():
     command(demo_env, "print the demo's addresses and logins as KEY=value lines")
     command(demo_down, "stop the demo; its data stays")
     command(demo_reset, "remove the demo's data and start it anew")
+    sub = command(test, "run the test suites in a test bed of their own")
+    sub.add_argument("suites", nargs="*", help="default: all")
+    command(lint, "check formatting and style")
     sub = command(addon_tests, "run the tests of addons on a fresh database")
     sub.add_argument("modules", help="addons to install and test, separated by commas")
-    sub.add_argument("--tags", help="Odoo's --test-tags; default: all tests of these addons")
+    sub.add_argument(
+        "--tags", help="Odoo's --test-tags; default: all tests of these addons"
+    )
     command(odoo_paths, "print where Odoo, its Python and its database server are")
     sub = command(
         odoo_scratch,
-        "run Odoo on a database of one's own, made from the template; further arguments go to Odoo",
+        "run Odoo on a database of one's own; further arguments go to Odoo",
         passes_on=True,
     )
     sub.add_argument("database")
-    sub = command(odoo_shell, "run a script from standard input in Odoo's shell", passes_on=True)
+    sub = command(
+        odoo_shell, "run a script from standard input in Odoo's shell", passes_on=True
+    )
     sub.add_argument("database")
     sub = command(odoo_drop, "drop a database made by odoo-scratch")
     sub.add_argument("database")
@@ -89,8 +99,25 @@ def demo_reset(arguments):
     demo(arguments)
 
 
+def test(arguments):
+    # Ended from outside, the test bed is still taken down.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    bed = test_bed()
+    with bed.lock("test"):
+        result = suites.Suites(bed).run(
+            arguments.suites, keep=bool(os.environ.get("KEEP"))
+        )
+    print(result, flush=True)
+    return 1 if result.failed else 0
+
+
+def lint(arguments):
+    return 0 if lint_checks.run(test_bed().logs) else 1
+
+
 def test_bed():
-    """The instance for tests and for trying things out, unless PORT_OFFSET says otherwise."""
+    """The instance for tests and for trying things out, unless PORT_OFFSET says
+    otherwise."""
     return instance.from_environment(TEST_OFFSET)
 
 
@@ -101,8 +128,10 @@ def test_odoo():
 
 
 def addon_tests(arguments):
-    _, failed = tests_of_addons.run(test_bed(), arguments.modules, arguments.tags)
-    return 1 if failed else 0
+    result = tests_of_addons.run(test_bed(), arguments.modules, arguments.tags)
+    print(*result.failures, sep="\n")
+    print(f"{result} (of {result.passed + result.failed} tests)")
+    return 1 if result.failed else 0
 
 
 def odoo_paths(arguments):
@@ -130,7 +159,9 @@ def odoo_scratch(arguments):
 
 def odoo_shell(arguments):
     bed, _ = test_odoo()
-    command = bed.command("shell", "-d", arguments.database, "--no-http", *arguments.rest)
+    command = bed.command(
+        "shell", "-d", arguments.database, "--no-http", *arguments.rest
+    )
     os.execve(command[0], [str(word) for word in command], bed.environment())
 
 
@@ -142,7 +173,9 @@ def odoo_drop(arguments):
 def psql(arguments):
     program = postgresql.PROGRAMS / "psql"
     words = [program, "-d", arguments.database, *arguments.rest]
-    os.execve(program, [str(word) for word in words], postgresql.environment(test_bed()))
+    os.execve(
+        program, [str(word) for word in words], postgresql.environment(test_bed())
+    )
 
 
 def kubernetes_up(arguments):

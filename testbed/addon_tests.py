@@ -1,26 +1,25 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Odoo's own test runner on our addons, each run on a fresh database; several may run at once."""
+"""Odoo's own test runner on our addons, each run on a fresh database; several may run
+at once."""
 
 import re
-import time
 
 from . import odoo, processes
 from .problem import Problem
+from .result import Result
 
 RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 
 
-def run(instance, modules, tags=None, keep=False):
-    """Install the addons on a fresh database and run their tests. Returns (passed, failed)."""
-    started = time.monotonic()
+def run(instance, modules, tags=None, log=None):
+    """Install the addons on a fresh database and run their tests; returns a Result."""
     setup_log = instance.logs / "odoo-setup.log"
     bed = odoo.Odoo(instance, setup_log)
     template = odoo.template(bed, setup_log)
     with odoo.scratch_name(bed, f"test-{modules.split(',')[0]}") as database:
-        log = instance.logs / "addon-tests" / f"{database}.log"
-        print(f"Testing {modules} on the database {database}; log: {log}", flush=True)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log = log or instance.logs / "addon-tests" / f"{database}.log"
+        print(f"Testing {modules}; log: {log}", flush=True)
         log.unlink(missing_ok=True)
         bed.copy(template, database)
         problem = None
@@ -31,7 +30,7 @@ def run(instance, modules, tags=None, keep=False):
                     *("-d", database),
                     *("-i", modules),
                     *("-u", modules),  # for those that the template already has
-                    *("--test-tags", tags or ",".join(f"/{module}" for module in modules.split(","))),
+                    f"--test-tags={tags or all_tests_of(modules)}",
                     f"--http-port={processes.free_port()}",
                     f"--screenshots={log.with_suffix('.screenshots')}",
                     "--stop-after-init",
@@ -44,30 +43,38 @@ def run(instance, modules, tags=None, keep=False):
             )
         except Problem as caught:
             problem = caught
-        return judge(log, problem, time.monotonic() - started)
+    return judge(log, problem)
 
 
-def judge(log, problem, seconds):
+def all_tests_of(modules):
+    return ",".join(f"/{module}" for module in modules.split(","))
+
+
+def judge(log, problem):
+    """What Odoo's log says of the tests."""
     text = log.read_text(errors="replace")
     results = RESULT.findall(text)
-    for block in failures(text):
-        print(block)
     if not results:
         raise problem or Problem("Odoo told no test result.", log=log)
-    failed, errors, tests = (sum(column) for column in zip(*(map(int, row) for row in results)))
-    print(f"{failed} failed, {errors} error(s) of {tests} tests in {seconds:.0f} s; log: {log}")
+    failed, errors, tests = (
+        sum(int(row[column]) for row in results) for column in range(3)
+    )
     if tests == 0:
-        raise Problem("No test was run: the addons have none, or the tags match none.", log=log)
+        raise Problem(
+            "No test was run: the addons have none, or the tags match none.", log=log
+        )
     if problem and not failed + errors:
         raise problem
-    return tests - failed - errors, failed + errors
+    return Result(tests - failed - errors, failed + errors, [*failures(text)])
 
 
 def failures(text):
     """What the log says of each failed test, with its traceback."""
     entry = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ ([A-Z]+) ", re.M)
     starts = [*entry.finditer(text)]
-    for start, end in zip(starts, [*(found.start() for found in starts[1:]), len(text)]):
+    for start, end in zip(
+        starts, [*(found.start() for found in starts[1:]), len(text)], strict=False
+    ):
         block = text[start.start() : end].rstrip()
         if start[1] in ("ERROR", "CRITICAL") and not RESULT.search(block):
             yield block

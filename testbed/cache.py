@@ -1,10 +1,12 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""What is made once and kept: downloads, builds, Python environments, the database template.
+"""What is made once and kept: downloads, builds, Python environments, the database
+template.
 
-An entry is a folder named by its kind and by a digest of what it is made from, so a new version is a new
-entry. It is made in a temporary folder beside its place, under a lock, and renamed into place: two runs at
-once make it once, and an interrupted run leaves nothing that looks finished.
+An entry is a folder named by its kind and by a digest of what it is made from, so a new
+version is a new entry. It is made in a temporary folder beside its place, under a lock,
+and renamed into place: two runs at once make it once, and an interrupted run leaves
+nothing that looks finished.
 """
 
 import fcntl
@@ -42,12 +44,14 @@ def entry(kind, key, make):
     with lock(kind, key):
         if place.exists():  # somebody else made it while this run waited for the lock
             return place
-        # Whoever holds the lock is alone: temporary folders still here belong to interrupted runs.
+        # Whoever holds the lock is alone: temporary folders still here belong to
+        # interrupted runs.
         for left in place.parent.glob(f".{key}.making-*"):
             shutil.rmtree(left)
         making = Path(tempfile.mkdtemp(prefix=f".{key}.making-", dir=place.parent))
         try:
-            # The entry keeps this folder's rights, and the database server reads it as another user.
+            # The entry keeps this folder's rights, and the database server reads it as
+            # another user.
             making.chmod(0o755)
             make(making)
             making.rename(place)

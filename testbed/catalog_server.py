@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""A file server for catalog/, so that manifests have the URLs that they have in real life."""
+"""A file server for catalog/, so that manifests have the URLs that they have in real
+life."""
 
 from . import odoo, processes
 from .instance import CHECKOUT

@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The control plane's certificates: one authority, a server certificate, a client certificate per component."""
+"""The control plane's certificates: one authority, a server certificate, a client
+certificate per component."""
 
 from . import processes
 
@@ -23,19 +24,61 @@ CERTIFICATES = {
 
 
 def make(folder, log):
-    """Fill the folder with ca.crt, service-account.key and a .crt and .key per certificate."""
+    """Fill the folder with ca.crt, service-account.key and a .crt and .key per
+    certificate."""
 
     def openssl(*words):
-        processes.run(["openssl", *words], log=log, what="Making certificates", cwd=folder)
+        processes.run(
+            ["openssl", *words], log=log, what="Making certificates", cwd=folder
+        )
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", DAYS, "-subj", "/CN=chandlery-testbed")
+    openssl(
+        "req",
+        "-x509",
+        *key,
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-days",
+        DAYS,
+        "-subj",
+        "/CN=chandlery-testbed",
+    )
     for name, (subject, extensions) in CERTIFICATES.items():
-        openssl("req", "-new", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
+        openssl(
+            "req",
+            "-new",
+            *key,
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            subject,
+        )
         (folder / "extensions").write_text(extensions)
         openssl(
-            *("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", "-days", DAYS),
-            *("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions"),
+            *(
+                "x509",
+                "-req",
+                "-in",
+                f"{name}.csr",
+                "-out",
+                f"{name}.crt",
+                "-days",
+                DAYS,
+            ),
+            *(
+                "-CA",
+                "ca.crt",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-extfile",
+                "extensions",
+            ),
         )
     openssl("genrsa", "-out", "service-account.key", "2048")
     for left in ("extensions", *(f"{name}.csr" for name in CERTIFICATES)):

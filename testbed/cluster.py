@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The cluster that the apps go to: the one KUBECONFIG names, otherwise one of the test bed's own."""
+"""The cluster that the apps go to: the one KUBECONFIG names, otherwise one of the test
+bed's own."""
 
 import json
 import os
@@ -15,8 +16,12 @@ DOMAIN = "apps.localhost"
 
 
 def choose(instance, build_log):
+    own = OwnCluster(instance, build_log)
     given = os.environ.get("KUBECONFIG")
-    return GivenCluster(given, build_log) if given else OwnCluster(instance, build_log)
+    # Whoever follows the demo's advice has the demo's own kubeconfig there.
+    if not given or Path(given).absolute() == own.kubeconfig:
+        return own
+    return GivenCluster(given, build_log)
 
 
 class OwnCluster:
@@ -49,7 +54,8 @@ class OwnCluster:
         return ingress.daemon(self.instance, self.build_log).ensure()
 
     def daemons(self):
-        """In the order of their start; none as long as the programs are not built or never ran."""
+        """In the order of their start; none as long as the programs are not built or
+        never ran."""
         if go_programs.missing(self.programs()) or not self.kubeconfig.exists():
             return []
         return [
@@ -70,7 +76,7 @@ class GivenCluster:
         if not self.kubeconfig.is_file():
             raise Problem(
                 f"KUBECONFIG names {kubeconfig}, which is not a file.",
-                hint="Set KUBECONFIG to one file, or unset it: then the demo builds a cluster of its own.",
+                hint="Set KUBECONFIG to one file; unset, a cluster is built.",
             )
 
     def programs(self):
@@ -91,7 +97,9 @@ class GivenCluster:
     @property
     def ingress_class(self):
         """The cluster's default ingress class, or its first."""
-        seen = kubernetes.kubectl(self.kubectl, self.kubeconfig, "get", "ingressclass", "-o", "json")
+        seen = kubernetes.kubectl(
+            self.kubectl, self.kubeconfig, "get", "ingressclass", "-o", "json"
+        )
         classes = [item["metadata"] for item in json.loads(seen)["items"]]
         mark = "ingressclass.kubernetes.io/is-default-class"
         classes.sort(key=lambda found: found.get("annotations", {}).get(mark) != "true")

@@ -2,8 +2,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Debian packages: a few installed on the machine, others only unpacked into a folder.
 
-Odoo 19 is packaged in Debian's unstable suite. Its packages are never installed: apt reads that suite with a
-configuration of its own, downloads, and dpkg unpacks into the cache.
+Odoo 19 is packaged in Debian's unstable suite. Its packages are never installed: apt
+reads that suite with a configuration of its own, downloads, and dpkg unpacks into the
+cache.
 """
 
 import os
@@ -28,7 +29,9 @@ FOR_TESTS = {"/usr/bin/chromium": "chromium"}
 
 def install(wanted, log):
     """Install what is missing. True if something had to be installed."""
-    missing = sorted(package for path, package in wanted.items() if not Path(path).exists())
+    missing = sorted(
+        package for path, package in wanted.items() if not Path(path).exists()
+    )
     if not missing:
         return False
     as_root = [] if os.geteuid() == 0 else ["sudo"]
@@ -51,22 +54,25 @@ def install(wanted, log):
 
 
 def without_cluster(as_root):
-    """Keep Debian from making and starting a database cluster of its own, unless it already decided."""
+    """Keep Debian from making and starting a database cluster of its own, unless it
+    already decided."""
     settings = "/etc/postgresql-common/createcluster.conf"
     if Path(settings).exists():
         return
-    script = f"mkdir -p {Path(settings).parent} && echo 'create_main_cluster = false' > {settings}"
+    folder = Path(settings).parent
+    script = f"mkdir -p {folder} && echo 'create_main_cluster = false' > {settings}"
     subprocess.run([*as_root, "sh", "-c", script], check=True, stdin=subprocess.DEVNULL)
 
 
 def unpack(packages, suite, into, log):
-    """Download packages of a suite and unpack them into a folder; nothing is installed."""
+    """Unpack packages of a suite into a folder; nothing is installed."""
     apt_folder = into / ".apt"
     (apt_folder / "lists" / "partial").mkdir(parents=True)
     (apt_folder / "cache" / "archives" / "partial").mkdir(parents=True)
     sources = apt_folder / "sources.list"
     sources.write_text(
-        f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror()} {suite} main\n"
+        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+        f" {mirror()} {suite} main\n"
     )
     settings = apt_folder / "apt.conf"
     settings.write_text(
@@ -81,7 +87,9 @@ APT::Sandbox::User "";
 """
     )
     env = {**os.environ, "APT_CONFIG": str(settings)}
-    hint = f"Check that this machine reaches {mirror()}, then run the same command again."
+    hint = (
+        f"Check that this machine reaches {mirror()}, then run the same command again."
+    )
     for arguments in (["update"], ["download", *packages]):
         processes.run(
             ["apt-get", "-q", *arguments],
@@ -93,7 +101,10 @@ APT::Sandbox::User "";
         )
     for package in sorted(apt_folder.glob("*.deb")):
         processes.run(
-            ["dpkg-deb", "-x", package, into], log=log, what=f"Unpacking {package.name}", hint=hint
+            ["dpkg-deb", "-x", package, into],
+            log=log,
+            what=f"Unpacking {package.name}",
+            hint=hint,
         )
     shutil.rmtree(apt_folder)
 
@@ -105,7 +116,9 @@ def mirror():
         if path.suffix not in (".list", ".sources") or not path.exists():
             continue
         for line in path.read_text().splitlines():
-            found = re.match(r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s+)(\S+/debian)/?(?:\s|$)", line)
+            found = re.match(
+                r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s+)(\S+/debian)/?(?:\s|$)", line
+            )
             if found:
                 return found[1]
     return "http://deb.debian.org/debian"

@@ -1,13 +1,24 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The whole of Chandlery on one machine, in numbered steps; what already runs and is healthy is left alone."""
+"""The whole of Chandlery on one machine, in numbered steps; what already runs and is
+healthy is left alone."""
 
 import json
 import shutil
 import signal
 from pathlib import Path
 
-from . import cache, catalog_server, cluster, debian, go_programs, odoo, postgresql, processes, worker
+from . import (
+    cache,
+    catalog_server,
+    cluster,
+    debian,
+    go_programs,
+    odoo,
+    postgresql,
+    processes,
+    worker,
+)
 from .instance import state_home
 from .problem import Problem
 from .steps import Steps
@@ -19,6 +30,12 @@ LOGINS = {
     "operator": ("operator", "operator"),
     "customer": ("customer@demo.example", "customer"),
 }
+
+PLAYED_PODS = """
+Nodes and pods are simulated (kwok): an app becomes ready, but no container runs, so
+its own web page does not answer. Everything else is real: Odoo, PostgreSQL, the
+Kubernetes API server and its controllers, the ingress controller, the worker.
+"""
 
 
 class Demo:
@@ -56,7 +73,9 @@ class Demo:
 
     def packages(self, step):
         step.doing("apt-get install")
-        step.say("installed" if debian.install(debian.BASE, self.setup_log) else "there")
+        step.say(
+            "installed" if debian.install(debian.BASE, self.setup_log) else "there"
+        )
 
     def rust(self, step):
         step.say(worker.cargo())
@@ -76,13 +95,26 @@ class Demo:
         names = self.cluster.programs()
         missing = go_programs.missing(names)
         for number, name in enumerate(missing, 1):
-            step.doing(f"building {name} ({number} of {len(missing)}); once, up to 15 minutes in all")
+            step.doing(
+                f"building {name} ({number} of {len(missing)});"
+                " once, up to 15 minutes in all"
+            )
             go_programs.build(name, self.build_log)
-        step.say(f"{len(missing)} built" if missing else "built before" if names else "not needed")
+        step.say(
+            f"{len(missing)} built"
+            if missing
+            else "built before"
+            if names
+            else "not needed"
+        )
 
     def control_plane(self, step):
         changed = self.cluster.ensure()
-        step.say(started(changed) if self.cluster.own else f"the one of {self.cluster.kubeconfig}")
+        step.say(
+            started(changed)
+            if self.cluster.own
+            else f"the one of {self.cluster.kubeconfig}"
+        )
 
     def ingress(self, step):
         changed = self.cluster.ensure_ingress()
@@ -99,7 +131,12 @@ class Demo:
         digest = self.data_digest()
         mark = self.instance.state / "odoo" / "installed.digest"
         exists = postgresql.database_exists(self.instance, DATABASE)
-        if exists and mark.exists() and mark.read_text() == digest and worker.key_file(self.instance).exists():
+        if (
+            exists
+            and mark.exists()
+            and mark.read_text() == digest
+            and worker.key_file(self.instance).exists()
+        ):
             step.say("unchanged")
             return
         self.odoo_daemon().stop()
@@ -110,7 +147,16 @@ class Demo:
             self.odoo.copy(self.template_name, DATABASE)
         step.doing("installing the addons")
         modules = ",".join(own_addons())
-        self.run_odoo("server", "-i", modules, "-u", modules, "--i18n-overwrite", "--stop-after-init", what="Installing the addons")
+        self.run_odoo(
+            "server",
+            "-i",
+            modules,
+            "-u",
+            modules,
+            "--i18n-overwrite",
+            "--stop-after-init",
+            what="Installing the addons",
+        )
         step.doing("demo data")
         self.run_odoo("shell", script=DEMO_DATA, what="Making the demo data")
         mark.write_text(digest)
@@ -126,7 +172,10 @@ class Demo:
             ),
             log=self.instance.logs / "odoo-setup.log",
             what=what,
-            env={**self.odoo.environment(), "CHANDLERY_DEMO": json.dumps(self.data_settings())},
+            env={
+                **self.odoo.environment(),
+                "CHANDLERY_DEMO": json.dumps(self.data_settings()),
+            },
             stdin=script and script.read_text(),
             hint="make demo-reset starts over with fresh data.",
         )
@@ -172,20 +221,25 @@ class Demo:
                 "--no-database-list",
                 "--workers=0",
                 "--max-cron-threads=1",
-                # No mail leaves the demo: this port is closed, so a mail is marked as failed at once.
+                # No mail leaves the demo: this port is closed, so a mail is marked as
+                # failed at once.
                 *("--smtp=127.0.0.1", "--smtp-port=9"),
             ),
             env=bed.environment(),
             log=self.instance.logs / "odoo.log",
             pid_file=self.instance.state / "run" / "odoo.pid",
             ports=(port,),
-            healthy=lambda: processes.http_ok(f"{self.odoo_url}/web/health?db_server_status=1"),
+            healthy=lambda: processes.http_ok(
+                f"{self.odoo_url}/web/health?db_server_status=1"
+            ),
             made_from=addons_digest(),
             start_seconds=120,
         )
 
     def worker(self, step):
-        rights = worker.kubeconfig(self.instance, self.cluster.kubectl, self.cluster.kubeconfig)
+        rights = worker.kubeconfig(
+            self.instance, self.cluster.kubectl, self.cluster.kubeconfig
+        )
         step.say(started(self.worker_daemon(rights).ensure()))
 
     def worker_daemon(self, rights=None):
@@ -217,7 +271,10 @@ class Demo:
         for daemon in self.daemons():
             state = daemon.status()
             well = well and state == "running"
-            print(f"{daemon.name:<26} {state:<10} pid {daemon.pid() or '-':<8} {daemon.log}")
+            print(
+                f"{daemon.name:<26} {state:<10} "
+                f"pid {daemon.pid() or '-':<8} {daemon.log}"
+            )
         print("All runs." if well else "Not all runs. Start what is missing: make demo")
         return well
 
@@ -252,40 +309,17 @@ class Demo:
         }
 
     def welcome(self):
-        facts = self.environment()
-        settings = self.instance.state / "worker" / "chandlery.toml"
-        pods = (
-            "Nodes and pods are simulated (kwok): an app becomes ready, but no container runs, so its own web\n"
-            "page does not answer. Everything else is real: Odoo, PostgreSQL, the Kubernetes API server and its\n"
-            "controllers, the ingress controller, the worker.\n"
-            if self.cluster.own
-            else ""
+        """What the person at the terminal may do now."""
+        text = Path(__file__).with_name("welcome.txt").read_text()
+        return text.format(
+            **self.environment(),
+            DOMAIN=cluster.DOMAIN,
+            SETTINGS=self.instance.state / "worker" / "chandlery.toml",
+            PODS=PLAYED_PODS if self.cluster.own else "",
+            WITH_OFFSET=f"PORT_OFFSET={self.instance.offset} "
+            if self.instance.offset
+            else "",
         )
-        return f"""
-Chandlery's demo is running, on this machine only.
-
-  Shop      {facts["ODOO_URL"]}/shop
-            customer       {facts["CUSTOMER_LOGIN"]}  password  {facts["CUSTOMER_PASSWORD"]}   (or sign up)
-  Portal    {facts["ODOO_URL"]}/my
-  Backend   {facts["ODOO_URL"]}/odoo
-            operator       {facts["OPERATOR_LOGIN"]}  password  {facts["OPERATOR_PASSWORD"]}
-            administrator  admin  password  admin
-
-What to try first
-  1. Open the shop, sign in as the customer, put "Odoo Hosting" into the cart, choose a name for the app
-     in the checkout, and pay with the demo provider: any card number will do.
-  2. Open the portal, Apps: within a minute two apps run, NAME.{cluster.DOMAIN} and NAME-int.{cluster.DOMAIN}.
-  3. Sign in to the backend as the operator, menu Kubernetes: apps, their jobs step by step, their ingress.
-  4. Look into the cluster:
-       export KUBECONFIG={facts["KUBECONFIG"]}
-       {facts["KUBECTL"]} get deployments,services,ingresses -A -l chandlery.dev/app
-  5. Ask the worker what it thinks of its settings:
-       {facts["CHANDLERY"]} check --config {settings}
-
-{pods}
-Logs of all components: {facts["LOGS"]}
-make demo-status   make demo-env   make demo-down (stop, keep the data)   make demo-reset (fresh data)
-"""
 
 
 def started(changed):
@@ -293,7 +327,9 @@ def started(changed):
 
 
 def own_addons():
-    return sorted(path.parent.name for path in odoo.OWN_ADDONS.glob("*/__manifest__.py"))
+    return sorted(
+        path.parent.name for path in odoo.OWN_ADDONS.glob("*/__manifest__.py")
+    )
 
 
 def addons_digest():
@@ -305,15 +341,22 @@ def files_digest(folder):
     paths = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts and "tests" not in path.relative_to(folder).parts
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and "tests" not in path.relative_to(folder).parts
     ]
-    return cache.digest(*(part for path in paths for part in (str(path.relative_to(folder)), path)))
+    return cache.digest(
+        *(part for path in paths for part in (str(path.relative_to(folder)), path))
+    )
 
 
 def stop_all(instance):
-    """Stop every daemon that this test bed remembers, last started first, whatever made them."""
+    """Stop every daemon that this test bed remembers, last started first, whatever made
+    them."""
     run = instance.state / "run"
-    remembered = sorted(run.glob("*.pid"), key=lambda path: path.stat().st_mtime, reverse=True)
+    remembered = sorted(
+        run.glob("*.pid"), key=lambda path: path.stat().st_mtime, reverse=True
+    )
     # The database outlives those who use it.
     remembered.sort(key=lambda path: path.stem in ("postgresql", "etcd"))
     for path in remembered:

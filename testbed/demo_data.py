@@ -2,8 +2,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """What the demo's database holds, run by ``odoo shell`` (which gives ``env``).
 
-It can be run again: what is there by its key is brought to what stands here, everything else stays as it is.
-It reads its settings (addresses, logins, files) as JSON from the variable CHANDLERY_DEMO.
+It can be run again: what is there by its key is brought to what stands here, everything
+else stays as it is. It reads its settings (addresses, logins, files) as JSON from the
+variable CHANDLERY_DEMO.
 """
 
 import base64
@@ -20,7 +21,14 @@ ENGLISH, GERMAN = "en_US", "de_DE"
 
 
 def main(env):
-    env = env(context={**env.context, "lang": ENGLISH, "no_reset_password": True, "tracking_disable": True})
+    env = env(
+        context={
+            **env.context,
+            "lang": ENGLISH,
+            "no_reset_password": True,
+            "tracking_disable": True,
+        }
+    )
     company(env)
     shop(env)
     payment(env)
@@ -32,9 +40,12 @@ def main(env):
 
 
 def keep(env, model, key, values, company=None):
-    """The record with this key (a dict of field values), made or brought to these values."""
-    found = env[model].with_context(active_test=False).search(
-        [(name, "=", value) for name, value in key.items()], limit=1
+    """The record with this key (a dict of field values), made or brought to these
+    values."""
+    found = (
+        env[model]
+        .with_context(active_test=False)
+        .search([(name, "=", value) for name, value in key.items()], limit=1)
     )
     if not found:
         return env[model].create({**key, **values})
@@ -46,9 +57,17 @@ def company(env):
     main_company = env.company
     euro = env.ref("base.EUR")
     euro.active = True
-    if main_company.currency_id != euro:  # refused once there are bookings, and then it is the euro
+    if (
+        main_company.currency_id != euro
+    ):  # refused once there are bookings, and then it is the euro
         main_company.currency_id = euro
-    main_company.write({"name": "Demo Hosting", "email": "hosting@demo.example", "phone": "+49 30 901820"})
+    main_company.write(
+        {
+            "name": "Demo Hosting",
+            "email": "hosting@demo.example",
+            "phone": "+49 30 901820",
+        }
+    )
     main_company.partner_id.write(
         {
             "street": "Hafenstraße 1",
@@ -64,7 +83,13 @@ def company(env):
         env,
         "product.pricelist",
         {"name": "Euro"},
-        {"currency_id": euro.id, "sequence": 1, "active": True, "website_id": False, "selectable": True},
+        {
+            "currency_id": euro.id,
+            "sequence": 1,
+            "active": True,
+            "website_id": False,
+            "selectable": True,
+        },
     )
 
 
@@ -139,7 +164,10 @@ def hosting_product(env, cluster):
     )
     income = env["account.account"].search([("account_type", "=", "income")], limit=1)
     euro = env.ref("base.EUR")
-    image = next(iter(sorted(Path(SETTINGS["addons"]).glob("*/static/description/icon.png"))), None)
+    image = next(
+        iter(sorted(Path(SETTINGS["addons"]).glob("*/static/description/icon.png"))),
+        None,
+    )
     product = keep(
         env,
         "product.template",
@@ -153,11 +181,15 @@ def hosting_product(env, cluster):
             "is_published": True,
             "website_sequence": 1,
             "service_tracking": "no",
-            # subscription_oca ignores the company's default account and then never invoices a renewal.
+            # subscription_oca ignores the company's default account and then never
+            # invoices a renewal.
             "property_account_income_id": income.id,
             "subscribable": True,
             "subscription_template_id": plan.id,
-            "description_sale": "Your own Odoo 19 with PostgreSQL, per month. Production and integration included.",
+            "description_sale": (
+                "Your own Odoo 19 with PostgreSQL, per month."
+                " Production and integration included."
+            ),
             "kubernetes_cluster_id": cluster.id,
             "kubernetes_config_map_id": config_map(env, values).id,
             "kubernetes_secret_id": secret(env, values).id,
@@ -172,7 +204,9 @@ def hosting_product(env, cluster):
             "kubernetes_manifest_ids": [
                 Command.clear(),
                 *(
-                    Command.create({"manifest_id": manifest.id, "sequence": 10 * number})
+                    Command.create(
+                        {"manifest_id": manifest.id, "sequence": 10 * number}
+                    )
                     for number, manifest in enumerate(manifests, 1)
                 ),
             ],
@@ -183,21 +217,27 @@ def hosting_product(env, cluster):
     product.currency_id = euro
     product.with_context(lang=GERMAN).write(
         {
-            "description_sale": "Ihr eigenes Odoo 19 mit PostgreSQL, pro Monat. Produktion und Integration inbegriffen.",
+            "description_sale": (
+                "Ihr eigenes Odoo 19 mit PostgreSQL, pro Monat."
+                " Produktion und Integration inbegriffen."
+            ),
         }
     )
     plan.with_context(lang=GERMAN).name = "Monatlich"
 
 
 def manifests_in_order(catalog):
-    """The catalog's templates as they are to be applied: the database before what uses it."""
+    """The catalog's templates as they are to be applied: the database before what uses
+    it."""
     first = ["postgresql", "postgres"]
     paths = [
         path
         for path in catalog.iterdir()
         if path.suffix in (".yml", ".yaml", ".j2") and not path.name.startswith("vars.")
     ]
-    return sorted(paths, key=lambda path: (path.name.split(".")[0] not in first, path.name))
+    return sorted(
+        paths, key=lambda path: (path.name.split(".")[0] not in first, path.name)
+    )
 
 
 def is_secret(name):
@@ -216,14 +256,23 @@ def config_map(env, values):
 def typed(value):
     if isinstance(value, str):
         return {"type": "string", "value": value}
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+    text = (
+        yaml.safe_dump(value, default_flow_style=True, width=10_000)
+        .removesuffix("...\n")
+        .strip()
+    )
     return {"type": "yaml", "value": text}
 
 
 def secret(env, values):
     """Passwords are generated by the worker, and stay in the cluster."""
     lines = [
-        {"key": key, "generate": True, "generate_length": 32, "generate_alphabet": "alphanumeric"}
+        {
+            "key": key,
+            "generate": True,
+            "generate_length": 32,
+            "generate_alphabet": "alphanumeric",
+        }
         for key in values
         if is_secret(key)
     ]
@@ -234,7 +283,12 @@ def lines_of(env, model, name, lines):
     """A template whose lines are exactly these; apps have copies of their own."""
     record = keep(env, model, {"name": name, "is_template": True}, {"active": True})
     present = {line.key: line for line in record.line_ids}
-    (record.line_ids - record.line_ids.filtered(lambda line: line.key in {new["key"] for new in lines})).unlink()
+    (
+        record.line_ids
+        - record.line_ids.filtered(
+            lambda line: line.key in {new["key"] for new in lines}
+        )
+    ).unlink()
     for line in lines:
         if line["key"] in present:
             present[line["key"]].write(line)
@@ -272,7 +326,9 @@ def people(env):
 def user(env, role, name, groups, address):
     login, password = SETTINGS[f"{role}_login"], SETTINGS[f"{role}_password"]
     email = login if "@" in login else f"{login}@demo.example"
-    found = env["res.users"].with_context(active_test=False).search([("login", "=", login)])
+    found = (
+        env["res.users"].with_context(active_test=False).search([("login", "=", login)])
+    )
     if found:
         return found
     found = env["res.users"].create(
@@ -292,15 +348,23 @@ def user(env, role, name, groups, address):
 
 def worker_key(env):
     """The worker's key, made anew where its file does not hold the valid one."""
-    worker = keep(env, "kubernetes.worker", {"name": SETTINGS["worker"]}, {"active": True})
+    worker = keep(
+        env, "kubernetes.worker", {"name": SETTINGS["worker"]}, {"active": True}
+    )
     file = Path(SETTINGS["key_file"])
     key = file.read_text().strip() if file.exists() else ""
     keys = env["res.users.apikeys"]
-    if key and keys._check_credentials(scope="kubernetes_worker", key=key) == worker.user_id.id:
+    if (
+        key
+        and keys._check_credentials(scope="kubernetes_worker", key=key)
+        == worker.user_id.id
+    ):
         return
     key = worker._create_key()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+    with open(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+    ) as output:
         output.write(key)
 
 

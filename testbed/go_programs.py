@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Kubernetes, kwok and Traefik, built from the Go module proxy at the versions that go/*/go.mod and go.sum pin."""
+"""Kubernetes, kwok and Traefik, built from the Go module proxy at the versions that
+go/*/go.mod and go.sum pin."""
 
 import hashlib
 import os
@@ -35,7 +36,9 @@ class Program:
 
 def of_kubernetes(name):
     versions = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    variables = " ".join(f"-X {package}.gitVersion={KUBERNETES}" for package in versions)
+    variables = " ".join(
+        f"-X {package}.gitVersion={KUBERNETES}" for package in versions
+    )
     return Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", variables)
 
 
@@ -57,19 +60,28 @@ def place(program):
     """Where the built program's folder is or will be."""
     module = FOLDER / program.module
     key = cache.digest(
-        module / "go.mod", module / "go.sum", program.package, program.variables, program.files, GO_MINIMUM
+        module / "go.mod",
+        module / "go.sum",
+        program.package,
+        program.variables,
+        program.files,
+        GO_MINIMUM,
     )
     return f"{program.name}-{key}"
 
 
 def missing(names):
-    return [name for name in names if not cache.path("go", place(PROGRAMS[name])).exists()]
+    return [
+        name for name in names if not cache.path("go", place(PROGRAMS[name])).exists()
+    ]
 
 
 def build(name, log):
     """The program, built if nobody has built it yet."""
     program = PROGRAMS[name]
-    return cache.entry("go", place(program), lambda into: make(program, into, log)) / name
+    return (
+        cache.entry("go", place(program), lambda into: make(program, into, log)) / name
+    )
 
 
 def make(program, into, log):
@@ -93,8 +105,9 @@ def make(program, into, log):
         what=f"Building {program.name}",
         env=env,
         cwd=module,
-        hint="Check that this machine reaches the Go module proxy (GOPROXY) and has 3 GB of free disk and 4 GB of "
-        "free memory, then run the same command again: what is built stays built.",
+        hint="Check that this machine reaches the Go module proxy (GOPROXY) and has"
+        " 3 GB of free disk and 4 GB of free memory, then run the same command"
+        " again: what is built stays built.",
     )
     if program.files:
         folder = processes.output_of(
@@ -104,12 +117,15 @@ def make(program, into, log):
             cwd=module,
         )
         shutil.copytree(
-            Path(folder.strip()) / program.files, into / "files", copy_function=shutil.copyfile
+            Path(folder.strip()) / program.files,
+            into / "files",
+            copy_function=shutil.copyfile,
         )
 
 
 def go(log):
-    """A Go compiler that is new enough: the machine's own, or one from the module proxy."""
+    """A Go compiler that is new enough: the machine's own, or one from the module
+    proxy."""
     own = shutil.which("go")
     if own and go_version(own) >= GO_MINIMUM:
         return Path(own)
@@ -118,7 +134,9 @@ def go(log):
         archive = into / "go.zip"
         urls = [
             f"{proxy}/golang.org/toolchain/@v/{GO_TOOLCHAIN}.zip"
-            for proxy in re.split(r"[,|]", os.environ.get("GOPROXY") or "https://proxy.golang.org")
+            for proxy in re.split(
+                r"[,|]", os.environ.get("GOPROXY") or "https://proxy.golang.org"
+            )
             if proxy.startswith("http")
         ]
         download(urls, archive, GO_TOOLCHAIN_SHA256)
@@ -136,9 +154,12 @@ def go(log):
 
 
 def go_version(program):
-    # Without GOTOOLCHAIN=local an older Go would tell, and fetch, the version that a go.mod asks for.
+    # Without GOTOOLCHAIN=local an older Go would tell, and fetch, the version that a
+    # go.mod asks for.
     env = {**os.environ, "GOTOOLCHAIN": "local"}
-    done = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, env=env, cwd="/")
+    done = subprocess.run(
+        [program, "env", "GOVERSION"], capture_output=True, text=True, env=env, cwd="/"
+    )
     found = re.match(r"go(\d+)\.(\d+)", done.stdout)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
@@ -146,7 +167,10 @@ def go_version(program):
 def download(urls, into, sha256):
     for url in urls:
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer, open(into, "wb") as file:
+            with (
+                urllib.request.urlopen(url, timeout=60) as answer,
+                open(into, "wb") as file,
+            ):
                 shutil.copyfileobj(answer, file)
         except OSError as error:
             reason = f"{url}: {error}"
@@ -157,5 +181,6 @@ def download(urls, into, sha256):
         reason = f"{url} has the SHA-256 {seen}, not {sha256}"
     raise Problem(
         f"Go cannot be fetched: {reason}.",
-        hint=f"Install Go {'.'.join(map(str, GO_MINIMUM))} or newer so that `go version` finds it.",
+        hint=f"Install Go {'.'.join(map(str, GO_MINIMUM))} or newer:"
+        " `go version` has to find it.",
     )

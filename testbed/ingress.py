@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Traefik as the cluster's ingress controller: it routes by hostname and writes each Ingress's address."""
+"""Traefik as the cluster's ingress controller: it routes by hostname and writes each
+Ingress's address."""
 
 from . import go_programs, processes
 
@@ -18,7 +19,8 @@ def daemon(instance, build_log):
             "--providers.kubernetesingress=true",
             "--providers.kubernetesingress.ingressclass=traefik",
             "--providers.kubernetesingress.ingressendpoint.ip=127.0.0.1",
-            # Played pods answer on no address; a service without endpoints is no reason to hide its Ingress.
+            # Played pods answer on no address; a service without endpoints is no reason
+            # to hide its Ingress.
             "--providers.kubernetesingress.allowemptyservices=true",
             "--global.checknewversion=false",
             "--global.sendanonymoususage=false",
@@ -27,7 +29,9 @@ def daemon(instance, build_log):
         env={"KUBECONFIG": str(instance.state / "kubernetes" / "traefik.kubeconfig")},
         log=instance.logs / "traefik.log",
         pid_file=instance.state / "run" / "traefik.pid",
-        healthy=lambda: processes.http_ok(f"http://127.0.0.1:{port('traefik-api')}/ping"),
+        healthy=lambda: processes.http_ok(
+            f"http://127.0.0.1:{port('traefik-api')}/ping"
+        ),
         ports=(port("traefik"), port("traefik-api")),
         cwd=instance.state,
     )

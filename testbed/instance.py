@@ -2,8 +2,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Where one test bed lives: its ports, its state folder, its logs.
 
-A test bed is told apart from others on the same machine by ``PORT_OFFSET`` alone: the offset shifts
-every port and names the state folder, so that a demo (0) and a test run (1000) stand side by side.
+A test bed is told apart from others on the same machine by ``PORT_OFFSET`` alone: the
+offset shifts every port and names the state folder, so that a demo (0) and a test run
+(1000) stand side by side.
 """
 
 import fcntl
@@ -57,14 +58,16 @@ class Instance:
     @contextmanager
     def lock(self, name):
         """Let one command at a time do what the name says on this test bed."""
-        path = self.state / "run" / f"{name}.lock"
+        # Not in the state folder, which may be removed by who holds the lock.
+        path = state_home() / "locks" / f"{self.name}-{name}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
     def secret(self, name):
-        """A password of this test bed: made once, kept in its state folder, readable by its owner only."""
+        """A password of this test bed: made once, kept in its state folder, readable by
+        its owner only."""
         path = self.state / "secrets" / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -77,13 +80,15 @@ def from_environment(default_offset=0):
     if not text.isdecimal() or int(text) > HIGHEST_OFFSET:
         raise Problem(
             f"PORT_OFFSET is {text!r}.",
-            hint=f"Set it to a whole number from 0 to {HIGHEST_OFFSET}, for example PORT_OFFSET=100.",
+            hint=f"Set it to a whole number from 0 to {HIGHEST_OFFSET}:"
+            " PORT_OFFSET=100.",
         )
     return Instance(int(text))
 
 
 def state_home():
-    # PostgreSQL refuses to run as root and then runs as the user postgres, who cannot look into /root.
+    # PostgreSQL refuses to run as root and then runs as the user postgres, who cannot
+    # look into /root.
     if os.geteuid() == 0:
         return Path("/var/lib/chandlery")
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"

@@ -2,8 +2,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """A Kubernetes control plane on loopback, with nodes and pods that kwok plays.
 
-Real are the API server, its storage, controllers, scheduler, volumes' claims and access control. Played are the
-nodes: a pod counts as running a moment after it is scheduled, but no container runs and nothing answers in it.
+Real are the API server, its storage, controllers, scheduler, volumes' claims and access
+control. Played are the nodes: a pod counts as running a moment after it is scheduled,
+but no container runs and nothing answers in it.
 """
 
 import base64
@@ -17,12 +18,19 @@ from . import certificates, go_programs, processes
 from .instance import write_private
 from .problem import Problem
 
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl")
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+    "kubectl",
+)
 NODES = 2
 
 
 class Kubernetes:
-    """The control plane of one test bed; ``build_log`` gets the output of the builds."""
+    """The control plane of one test bed; builds write to ``build_log``."""
 
     def __init__(self, instance, build_log):
         self.instance = instance
@@ -47,7 +55,13 @@ class Kubernetes:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.pki.mkdir(parents=True, mode=0o700)
         certificates.make(self.pki, self.instance.logs / "kubernetes-setup.log")
-        for name in ("kube-controller-manager", "kube-scheduler", "kwok", "traefik", "admin"):
+        for name in (
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kwok",
+            "traefik",
+            "admin",
+        ):
             self.write_kubeconfig(name)
 
     def write_kubeconfig(self, name):
@@ -60,7 +74,10 @@ class Kubernetes:
             "client-certificate-data": data(f"{name}.crt"),
             "client-key-data": data(f"{name}.key"),
         }
-        write_private(self.folder / f"{name}.kubeconfig", kubeconfig(self.server, data("ca.crt"), name, user))
+        write_private(
+            self.folder / f"{name}.kubeconfig",
+            kubeconfig(self.server, data("ca.crt"), name, user),
+        )
 
     @property
     def server(self):
@@ -74,7 +91,8 @@ class Kubernetes:
         etcd_peer = f"https://127.0.0.1:{port('etcd-peer')}"
         context = ssl.create_default_context(cafile=pki / "ca.crt")
         context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        # These two serve with a certificate of their own making; they are asked on loopback only.
+        # These two serve with a certificate of their own making; they are asked on
+        # loopback only.
         unchecked = ssl.create_default_context()
         unchecked.check_hostname = False
         unchecked.verify_mode = ssl.CERT_NONE
@@ -140,7 +158,8 @@ class Kubernetes:
                 "--enable-hostpath-provisioner",
             ],
             lambda: processes.http_ok(
-                f"https://127.0.0.1:{port('kube-controller-manager')}/healthz", context=unchecked
+                f"https://127.0.0.1:{port('kube-controller-manager')}/healthz",
+                context=unchecked,
             ),
         )
         yield self.daemon(
@@ -189,8 +208,13 @@ class Kubernetes:
         )
 
     def furnish(self):
-        """What a cluster brings along: nodes, a default storage class, an ingress class."""
-        self.apply(*(node(number) for number in range(1, NODES + 1)), STORAGE_CLASS, INGRESS_CLASS)
+        """What a cluster brings along: nodes, a default storage class, an ingress
+        class."""
+        self.apply(
+            *(node(number) for number in range(1, NODES + 1)),
+            STORAGE_CLASS,
+            INGRESS_CLASS,
+        )
         self.run("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
 
     def apply(self, *objects):
@@ -221,10 +245,18 @@ def kubeconfig(server, authority, name, user):
             "kind": "Config",
             "current-context": "demo",
             "clusters": [
-                {"name": "demo", "cluster": {"server": server, "certificate-authority-data": authority}}
+                {
+                    "name": "demo",
+                    "cluster": {
+                        "server": server,
+                        "certificate-authority-data": authority,
+                    },
+                }
             ],
             "users": [{"name": name, "user": user}],
-            "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": name}}],
+            "contexts": [
+                {"name": "demo", "context": {"cluster": "demo", "user": name}}
+            ],
         },
         indent=2,
     )

@@ -1,9 +1,11 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Odoo 19: its source from Debian, its Python environment, its template database, and how it is run.
+"""Odoo 19: its source from Debian, its Python environment, its template database, and
+how it is run.
 
-The template is a database with everything installed but our own addons, made once and kept in the cache as a
-dump with its filestore. Each test bed restores it once; a new database is then a copy that takes a second.
+The template is a database with everything installed but our own addons, made once and
+kept in the cache as a dump with its filestore. Each test bed restores it once; a new
+database is then a copy that takes a second.
 """
 
 import os
@@ -24,6 +26,11 @@ MODULES = "website_sale,payment_demo,portal,subscription_oca"
 #: The first is the language of the administrator and of the company.
 LANGUAGES = "en_US,de_DE"
 
+PYPI_HINT = (
+    "Check that this machine reaches the Python package index,"
+    " then run the same command again."
+)
+
 #: Debian's package of Odoo leaves files of other packages out and links to them.
 FROM_UNSTABLE = ["odoo-19", "fonts-montserrat"]
 FROM_STABLE = [
@@ -38,17 +45,21 @@ FROM_STABLE = [
 
 
 def source(log):
-    """Odoo's folder in the cache; Odoo's Python package is in usr/lib/python3/dist-packages."""
+    """Odoo's folder in the cache; Odoo's Python package is in
+    usr/lib/python3/dist-packages."""
 
     def make(into):
         debian.unpack(FROM_UNSTABLE, "sid", into, log)
         debian.unpack(FROM_STABLE, "bookworm", into, log)
-        # Debian leaves this non-free file out; an empty one keeps the asset bundle whole.
+        # Debian leaves this non-free file out; an empty one keeps the asset bundle
+        # whole.
         empty = into / PACKAGES / "odoo/addons/mail/static/lib/selfie_segmentation"
         empty.mkdir(exist_ok=True)
         (empty / "selfie_segmentation.js").touch()
 
-    return cache.entry("odoo", "19.0-" + cache.digest(*FROM_UNSTABLE, *FROM_STABLE), make)
+    return cache.entry(
+        "odoo", "19.0-" + cache.digest(*FROM_UNSTABLE, *FROM_STABLE), make
+    )
 
 
 PACKAGES = "usr/lib/python3/dist-packages"
@@ -60,16 +71,30 @@ def subscription(log):
     def make(into):
         download = into / "download"
         processes.run(
-            [python(log), "-m", "pip", "download", "-q", "--no-deps", "-d", download, SUBSCRIPTION],
+            [
+                python(log),
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "-d",
+                download,
+                SUBSCRIPTION,
+            ],
             log=log,
             what=f"Downloading {SUBSCRIPTION}",
-            hint="Check that this machine reaches the Python package index, then run the same command again.",
+            hint=PYPI_HINT,
         )
         with zipfile.ZipFile(next(download.glob("*.whl"))) as wheel:
             wheel.extractall(into)
         shutil.rmtree(download)
 
-    return cache.entry("subscription_oca", cache.digest(SUBSCRIPTION), make) / "odoo" / "addons"
+    return (
+        cache.entry("subscription_oca", cache.digest(SUBSCRIPTION), make)
+        / "odoo"
+        / "addons"
+    )
 
 
 def python(log):
@@ -80,21 +105,30 @@ def python(log):
 def environment(name, requirements, log):
     """The Python of a virtual environment with exactly these requirements.
 
-    The environment is moved into its place after it is made, so use ``python -m …``, never its scripts.
+    The environment is moved into its place after it is made, so use ``python -m …``,
+    never its scripts.
     """
     base = base_python()
     version = processes.output_of([base, "-VV"], what="Asking Python for its version")
 
     def make(into):
-        processes.run([base, "-m", "venv", into], log=log, what="Making a Python environment")
+        processes.run(
+            [base, "-m", "venv", into], log=log, what="Making a Python environment"
+        )
         processes.run(
             [into / "bin" / "python", "-m", "pip", "install", "-q", "-r", requirements],
             log=log,
             what=f"Installing the Python packages of {requirements.name}",
-            hint="Check that this machine reaches the Python package index, then run the same command again.",
+            hint=PYPI_HINT,
         )
 
-    return cache.entry("python", f"{name}-" + cache.digest(requirements, base, version), make) / "bin" / "python"
+    return (
+        cache.entry(
+            "python", f"{name}-" + cache.digest(requirements, base, version), make
+        )
+        / "bin"
+        / "python"
+    )
 
 
 def base_python():
@@ -145,9 +179,13 @@ class Odoo:
     def copy(self, template, database):
         """A new database from another, with its files."""
         postgresql.copy_database(self.instance, template, database)
-        # Odoo names these files by their content and never changes one: links are as good as copies.
+        # Odoo names these files by their content and never changes one: links are as
+        # good as copies.
         shutil.copytree(
-            self.filestore(template), self.filestore(database), copy_function=os.link, dirs_exist_ok=True
+            self.filestore(template),
+            self.filestore(database),
+            copy_function=os.link,
+            dirs_exist_ok=True,
         )
 
     def drop(self, database):
@@ -157,7 +195,13 @@ class Odoo:
 
 def dump(odoo, log):
     """The cached dump of the template database."""
-    key = cache.digest(odoo.source.name, odoo.subscription.parent.parent.name, odoo.python.parent.parent.name, MODULES, LANGUAGES)
+    key = cache.digest(
+        odoo.source.name,
+        odoo.subscription.parent.parent.name,
+        odoo.python.parent.parent.name,
+        MODULES,
+        LANGUAGES,
+    )
 
     def make(into):
         with scratch_name(odoo, "template-making") as database:
@@ -178,7 +222,15 @@ def dump(odoo, log):
                 env=odoo.environment(),
             )
             processes.run(
-                [postgresql.PROGRAMS / "pg_dump", "-Fd", "-Z1", "-j2", "-f", into / "dump", database],
+                [
+                    postgresql.PROGRAMS / "pg_dump",
+                    "-Fd",
+                    "-Z1",
+                    "-j2",
+                    "-f",
+                    into / "dump",
+                    database,
+                ],
                 log=log,
                 what="Dumping the template database",
                 env=postgresql.environment(odoo.instance),
@@ -189,7 +241,8 @@ def dump(odoo, log):
 
 
 def template(odoo, log):
-    """The name of the template database in this test bed, restored from the cache at first use."""
+    """The name of the template database in this test bed, restored from the cache at
+    first use."""
     postgresql.ensure(odoo.instance)
     kept = dump(odoo, log)
     name = f"template-{kept.name}"
@@ -197,14 +250,26 @@ def template(odoo, log):
         if postgresql.database_exists(odoo.instance, name):
             return name
         with scratch_name(odoo, "template-restoring") as restoring:
-            postgresql.query(odoo.instance, 'CREATE DATABASE :"name" TEMPLATE template0', name=restoring)
+            postgresql.query(
+                odoo.instance,
+                'CREATE DATABASE :"name" TEMPLATE template0',
+                name=restoring,
+            )
             processes.run(
-                [postgresql.PROGRAMS / "pg_restore", "-j2", "-d", restoring, kept / "dump"],
+                [
+                    postgresql.PROGRAMS / "pg_restore",
+                    "-j2",
+                    "-d",
+                    restoring,
+                    kept / "dump",
+                ],
                 log=log,
                 what="Restoring the template database",
                 env=postgresql.environment(odoo.instance),
             )
-            shutil.copytree(kept / "filestore", odoo.filestore(name), dirs_exist_ok=True)
+            shutil.copytree(
+                kept / "filestore", odoo.filestore(name), dirs_exist_ok=True
+            )
             postgresql.query(
                 odoo.instance,
                 'ALTER DATABASE :"old" RENAME TO :"new"; '

@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""PostgreSQL 15 in the test bed's state folder: a server of its own, on loopback, with a password."""
+"""PostgreSQL 15 in the test bed's state folder: a server of its own, on loopback, with
+a password."""
 
 import os
 import shutil
@@ -91,7 +92,14 @@ def as_server_user():
 
 
 def accepts_connections(instance):
-    probe = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(instance.port("postgresql"))]
+    probe = [
+        PROGRAMS / "pg_isready",
+        "-q",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(instance.port("postgresql")),
+    ]
     return subprocess.run(probe).returncode == 0
 
 
@@ -108,8 +116,11 @@ def environment(instance):
 
 
 def query(instance, sql, database="postgres", **values):
-    """Run SQL and return its rows as text; ``values`` are quoted where the SQL says :'name'."""
-    words = [word for name, value in values.items() for word in ("-v", f"{name}={value}")]
+    """Run SQL and return its rows as text; ``values`` are quoted where the SQL says
+    :'name'."""
+    words = [
+        word for name, value in values.items() for word in ("-v", f"{name}={value}")
+    ]
     done = subprocess.run(
         [PROGRAMS / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *words, "-d", database],
         input=sql,
@@ -118,12 +129,16 @@ def query(instance, sql, database="postgres", **values):
         env=environment(instance),
     )
     if done.returncode:
-        raise Problem(f"PostgreSQL refused: {done.stderr.strip()}", log=daemon(instance).log)
+        raise Problem(
+            f"PostgreSQL refused: {done.stderr.strip()}", log=daemon(instance).log
+        )
     return done.stdout.splitlines()
 
 
 def database_exists(instance, name):
-    return bool(query(instance, "SELECT 1 FROM pg_database WHERE datname = :'name'", name=name))
+    return bool(
+        query(instance, "SELECT 1 FROM pg_database WHERE datname = :'name'", name=name)
+    )
 
 
 def copy_database(instance, template, name):

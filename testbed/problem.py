@@ -4,16 +4,20 @@
 
 
 class Problem(Exception):
-    """A failure that is told to a person: what failed, the log that tells more, and the way out."""
+    """A failure that is told to a person: what failed, the log that tells more, and the
+    way out."""
 
-    def __init__(self, message, *, log=None, hint=None):
+    def __init__(self, message, *, log=None, hint=None, status=1):
         super().__init__(message)
         self.message = message
         self.log = log
         self.hint = hint
+        #: the exit status of the program that failed
+        self.status = status
 
     def lines(self, log_lines=25):
-        yield self.message
+        if self.message:
+            yield self.message
         if self.log is not None and self.log.exists():
             yield f"The end of {self.log}:"
             for line in tail(self.log, log_lines):

@@ -1,9 +1,11 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Programs: those that are waited for, and daemons that outlive the command that starts them.
+"""Programs: those that are waited for, and daemons that outlive the command that starts
+them.
 
-A daemon is remembered in a pid file together with its start time and the boot it belongs to, so that a
-process which got the same pid later, after a crash or a reboot, is never taken for it and never killed.
+A daemon is remembered in a pid file together with its start time and the boot it
+belongs to, so that a process which got the same pid later, after a crash or a reboot,
+is never taken for it and never killed.
 """
 
 import json
@@ -24,7 +26,8 @@ LARGE_LOG = 50 * 1024 * 1024
 
 
 def run(argv, *, log, what, env=None, cwd=None, hint=None, stdin=None):
-    """Run a program to its end with its output in ``log``; a failure shows the end of that log."""
+    """Run a program to its end with its output in ``log``; a failure shows the end of
+    that log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as output:
         output.write(f"\n$ {' '.join(str(word) for word in argv)}\n")
@@ -41,18 +44,32 @@ def run(argv, *, log, what, env=None, cwd=None, hint=None, stdin=None):
                 text=True,
             )
         except FileNotFoundError as error:
-            raise Problem(f"{what}: the program {argv[0]} is missing.", hint=hint) from error
+            raise Problem(
+                f"{what}: the program {argv[0]} is missing.", hint=hint
+            ) from error
     if done.returncode:
-        raise Problem(f"{what} failed (exit status {done.returncode}).", log=log, hint=hint)
+        raise Problem(
+            f"{what} failed (exit status {done.returncode}).",
+            log=log,
+            hint=hint,
+            status=done.returncode,
+        )
 
 
 def output_of(argv, *, what, env=None, cwd=None, stdin=None):
     """Run a short program and return what it printed."""
     done = subprocess.run(
-        [str(word) for word in argv], capture_output=True, text=True, env=env, cwd=cwd, input=stdin
+        [str(word) for word in argv],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=cwd,
+        input=stdin,
     )
     if done.returncode:
-        raise Problem(f"{what} failed (exit status {done.returncode}): {done.stderr.strip()}")
+        raise Problem(
+            f"{what} failed (exit status {done.returncode}): {done.stderr.strip()}"
+        )
     return done.stdout
 
 
@@ -71,39 +88,38 @@ class Daemon:
     env: dict = field(default_factory=dict)
     cwd: Path = Path("/")
     stop_signal: int = signal.SIGTERM
-    #: Where it listens on loopback; another program that listens there is told apart before the start.
+    #: Where it listens on loopback; another program that listens there is told apart
+    #: before the start.
     ports: tuple = ()
-    #: What a running daemon was made from beyond its command: when it changes, the daemon is started anew.
+    #: What a running daemon was made from beyond its command: when it changes, the
+    #: daemon is started anew.
     made_from: str = ""
     start_seconds: float = 60
     stop_seconds: float = 30
 
-    def remembered(self):
-        """What the pid file says of the running daemon, or None; a recycled pid is not the daemon."""
-        try:
-            seen = json.loads(self.pid_file.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return seen if identity(seen["pid"]) == seen["identity"] else None
-
     def pid(self):
-        seen = self.remembered()
+        seen = remembered(self.pid_file)
         return seen and seen["pid"]
 
     def status(self):
-        """``running``, ``unhealthy`` (a process is there but does not do its work) or ``stopped``."""
-        if self.remembered() is None:
+        """``running``, ``unhealthy`` (a process is there but does not do its work) or
+        ``stopped``."""
+        if remembered(self.pid_file) is None:
             return "stopped"
         return "running" if self.healthy() else "unhealthy"
 
     def recipe(self):
         """What the daemon would be started from now."""
-        return [[str(word) for word in self.argv], sorted(self.env.items()), self.made_from]
+        return [
+            [str(word) for word in self.argv],
+            sorted(self.env.items()),
+            self.made_from,
+        ]
 
     def current(self):
         """Whether it runs, from the present command, and does its work."""
-        seen = self.remembered()
-        same = seen and seen["recipe"] == json.loads(json.dumps(self.recipe()))
+        seen = remembered(self.pid_file)
+        same = seen and seen.get("recipe") == json.loads(json.dumps(self.recipe()))
         return bool(same) and self.healthy()
 
     def ensure(self):
@@ -118,9 +134,10 @@ class Daemon:
         for port in self.ports:
             if port_open(port):
                 raise Problem(
-                    f"{self.name} cannot start: another program listens on 127.0.0.1:{port}.",
-                    hint=f"Find it with `ss -ltnp 'sport = :{port}'` and stop it, or shift all ports, for example: "
-                    "PORT_OFFSET=100 make demo",
+                    f"{self.name} cannot start: another program listens on"
+                    f" 127.0.0.1:{port}.",
+                    hint=f"Find it with `ss -ltnp 'sport = :{port}'` and stop it,"
+                    " or shift all ports: PORT_OFFSET=100 make demo",
                 )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
@@ -152,12 +169,14 @@ class Daemon:
         while not self.healthy():
             if process.poll() is not None:
                 raise Problem(
-                    f"{self.name} ended right after its start (exit status {process.returncode}).",
+                    f"{self.name} ended right after its start"
+                    f" (exit status {process.returncode}).",
                     log=self.log,
                 )
             if time.monotonic() > end:
                 raise Problem(
-                    f"{self.name} was not ready after {self.start_seconds:.0f} s.", log=self.log
+                    f"{self.name} was not ready after {self.start_seconds:.0f} s.",
+                    log=self.log,
                 )
             time.sleep(0.1)
 
@@ -171,14 +190,27 @@ class Daemon:
         end = time.monotonic() + self.stop_seconds
         while self.pid() is not None:
             if time.monotonic() > end:
-                os.killpg(pid, signal.SIGKILL)  # it is the leader of its own session and group
+                os.killpg(
+                    pid, signal.SIGKILL
+                )  # it is the leader of its own session and group
             time.sleep(0.05)
         self.pid_file.unlink(missing_ok=True)
         return True
 
 
+def remembered(pid_file):
+    """What a pid file says of its running daemon; None if that daemon is gone, also
+    where another process has got its pid since."""
+    try:
+        seen = json.loads(pid_file.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return seen if identity(seen["pid"]) == seen["identity"] else None
+
+
 def identity(pid):
-    """What tells this process from a later one with the same pid; None if there is none."""
+    """What tells this process from a later one with the same pid; None if there is
+    none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -207,7 +239,9 @@ def http_ok(url, *, timeout=5, context=None):
     if context is not None:
         handlers.append(urllib.request.HTTPSHandler(context=context))
     try:
-        with urllib.request.build_opener(*handlers).open(url, timeout=timeout) as answer:
+        with urllib.request.build_opener(*handlers).open(
+            url, timeout=timeout
+        ) as answer:
             return answer.status == 200
     except (OSError, urllib.error.URLError):
         return False

@@ -1,6 +1,6 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Steps as a person follows them: numbered, timed, and visibly alive while they last."""
+"""Steps as a person follows them: numbered, timed, and visibly alive."""
 
 import sys
 import threading
@@ -25,7 +25,8 @@ class Steps:
 
     @contextmanager
     def step(self, title):
-        """One numbered step; the block gives its result to ``say`` and its present doing to ``doing``."""
+        """One numbered step; the block gives its result to ``say`` and its present
+        doing to ``doing``."""
         self.number += 1
         self.detail = self.result = ""
         self.title = title

@@ -19,17 +19,22 @@ NAME = "demo"
 
 
 def cargo():
-    program = shutil.which("cargo") or shutil.which("cargo", path=os.path.expanduser("~/.cargo/bin"))
+    program = shutil.which("cargo") or shutil.which(
+        "cargo", path=os.path.expanduser("~/.cargo/bin")
+    )
     seen = ""
     if program:
-        seen = subprocess.run([program, "--version"], capture_output=True, text=True, cwd="/").stdout
+        seen = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, cwd="/"
+        ).stdout
     found = re.match(r"cargo (\d+)\.(\d+)", seen)
     if not found or (int(found[1]), int(found[2])) < RUST_MINIMUM:
         wanted = ".".join(map(str, RUST_MINIMUM))
         raise Problem(
-            f"Rust {wanted} or newer is needed to build the worker; this machine has {seen.strip() or 'none'}.",
-            hint="Install it as https://rustup.rs says, open a new shell so that `cargo --version` finds it, then "
-            "run the same command again.",
+            f"Rust {wanted} or newer is needed to build the worker;"
+            f" this machine has {seen.strip() or 'none'}.",
+            hint="Install it as https://rustup.rs says, open a new shell so that"
+            " `cargo --version` finds it, then run the same command again.",
         )
     return program
 
@@ -44,7 +49,11 @@ def program():
 
 
 def cargo_environment():
-    return {**os.environ, "CARGO_TARGET_DIR": str(target_folder()), "CARGO_TERM_COLOR": "never"}
+    return {
+        **os.environ,
+        "CARGO_TARGET_DIR": str(target_folder()),
+        "CARGO_TERM_COLOR": "never",
+    }
 
 
 def build(log):
@@ -55,7 +64,8 @@ def build(log):
         what="Building the worker",
         env=cargo_environment(),
         cwd=CHECKOUT,
-        hint="Read the compiler's message above. If a download failed, run the same command again.",
+        hint="Read the compiler's message above. If a download failed, run the same"
+        " command again.",
     )
 
 
@@ -113,9 +123,13 @@ def kubeconfig(instance, kubectl, admin):
     """A kubeconfig with the rights that config/rbac.yaml gives, and no more."""
     rights = CHECKOUT / "config" / "rbac.yaml"
     kubernetes.kubectl(kubectl, admin, "apply", "-f", str(rights))
-    objects = json.loads(kubernetes.kubectl(kubectl, admin, "get", "-f", str(rights), "-o", "json"))
+    objects = json.loads(
+        kubernetes.kubectl(kubectl, admin, "get", "-f", str(rights), "-o", "json")
+    )
     account = next(
-        item["metadata"] for item in objects.get("items", [objects]) if item["kind"] == "ServiceAccount"
+        item["metadata"]
+        for item in objects.get("items", [objects])
+        if item["kind"] == "ServiceAccount"
     )
     token = token_of(kubectl, admin, account)
     view = kubernetes.kubectl(
@@ -128,7 +142,9 @@ def kubeconfig(instance, kubectl, admin):
         "current-context": "worker",
         "clusters": [{"name": "cluster", "cluster": cluster}],
         "users": [{"name": "worker", "user": {"token": token}}],
-        "contexts": [{"name": "worker", "context": {"cluster": "cluster", "user": "worker"}}],
+        "contexts": [
+            {"name": "worker", "context": {"cluster": "cluster", "user": "worker"}}
+        ],
     }
     file = instance.state / "worker" / "kubeconfig"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +155,8 @@ def kubeconfig(instance, kubectl, admin):
 
 
 def token_of(kubectl, admin, account):
-    """A token of the service account that does not expire, as the cluster keeps it in a Secret."""
+    """A token of the service account that does not expire, as the cluster keeps it in a
+    Secret."""
     name = f"{account['name']}-testbed-token"
     secret = {
         "apiVersion": "v1",
@@ -155,10 +172,20 @@ def token_of(kubectl, admin, account):
     end = time.monotonic() + 30
     while time.monotonic() < end:
         seen = kubernetes.kubectl(
-            kubectl, admin, "get", "secret", name, "-n", account["namespace"], "-o", "json"
+            kubectl,
+            admin,
+            "get",
+            "secret",
+            name,
+            "-n",
+            account["namespace"],
+            "-o",
+            "json",
         )
         token = json.loads(seen).get("data", {}).get("token")
         if token:
             return base64.b64decode(token).decode()
         time.sleep(0.1)
-    raise Problem(f"The cluster made no token for the service account {account['name']}.")
+    raise Problem(
+        f"The cluster made no token for the service account {account['name']}."
+    )
