@@ -1,3 +1,8 @@
-//! The three calls to Odoo: what they say ([`contract`]).
+//! The way to Odoo: what the three calls say ([`contract`]), how they are made ([`client`]), and how Odoo says that
+//! there is work ([`wake`]).
 
+pub mod client;
 pub mod contract;
+pub mod wake;
+
+pub use client::{CallError, Client};

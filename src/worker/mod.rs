@@ -1,1 +1,198 @@
-//! claim → dispatch → lease → report.
+//! The frame around the recipes: claim → dispatch → lease → report.
+//!
+//! [`claiming`](Worker::run) asks Odoo for jobs and starts each on a task of its own; the [`board`] holds them with
+//! their leases and stories; one loop reports, one ends what is no longer ours, one per cluster observes. Nothing is
+//! kept elsewhere: a worker that is killed leaves no trace but jobs whose lease ends.
+
+mod board;
+mod claiming;
+mod contact;
+mod observing;
+mod reporting;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::job::{Stop, Story};
+use crate::odoo::contract::{
+    AppSeen, ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse,
+    Outcome, ReportRequest, ReportResponse, Wake, WorkerIdentity,
+};
+use crate::odoo::{CallError, Client};
+use crate::problem::Problem;
+use crate::telemetry::{Health, Metrics};
+use board::Board;
+use contact::Contact;
+
+/// At the end jobs may go on for so long before they are handed back, …
+const FINISH: Duration = Duration::from_secs(15);
+/// … which may take so long. Together with the last claim's 5 s: within 30 s.
+const HAND_BACK: Duration = Duration::from_secs(8);
+
+/// The three calls, as the worker makes them.
+pub trait Odoo: Send + Sync + 'static {
+    fn claim(
+        &self,
+        request: &ClaimRequest,
+    ) -> impl Future<Output = Result<ClaimResponse, CallError>> + Send;
+    fn report(
+        &self,
+        request: &ReportRequest,
+    ) -> impl Future<Output = Result<ReportResponse, CallError>> + Send;
+    fn observe(
+        &self,
+        request: &ObserveRequest,
+    ) -> impl Future<Output = Result<ObserveResponse, CallError>> + Send;
+    /// For messages.
+    fn address(&self) -> String;
+}
+
+impl Odoo for Client {
+    async fn claim(&self, request: &ClaimRequest) -> Result<ClaimResponse, CallError> {
+        self.claim(request).await
+    }
+
+    async fn report(&self, request: &ReportRequest) -> Result<ReportResponse, CallError> {
+        self.report(request).await
+    }
+
+    async fn observe(&self, request: &ObserveRequest) -> Result<ObserveResponse, CallError> {
+        self.observe(request).await
+    }
+
+    fn address(&self) -> String {
+        self.url().to_string()
+    }
+}
+
+/// What the worker does with jobs and clusters.
+pub trait Recipes: Send + Sync + 'static {
+    /// The clusters served, as they were last found.
+    fn clusters(&self) -> Vec<ClusterState>;
+    /// Finds out how a cluster is now.
+    fn check<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, ClusterState>;
+    /// What a cluster shows of this Odoo database's apps.
+    fn look<'a>(
+        &'a self,
+        cluster: &'a str,
+        database: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>>;
+    /// Does a job.
+    fn run(&self, job: Job, database: String, story: Arc<Story>) -> BoxFuture<'static, Outcome>;
+}
+
+/// One worker.
+pub struct Worker<O, R> {
+    odoo: O,
+    recipes: R,
+    identity: WorkerIdentity,
+    capacity: usize,
+    observe_every: Duration,
+    board: Board,
+    contact: Contact,
+    metrics: Arc<Metrics>,
+    bell: Arc<Notify>,
+    wake: watch::Sender<Option<Wake>>,
+    database: watch::Sender<Option<String>>,
+    unknown_clusters: watch::Sender<Vec<String>>,
+}
+
+impl<O: Odoo, R: Recipes> Worker<O, R> {
+    /// A worker that has not begun. Ringing `bell` makes it claim at once.
+    pub fn new(
+        odoo: O,
+        recipes: R,
+        settings: &crate::settings::Worker,
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            odoo,
+            recipes,
+            identity: WorkerIdentity {
+                name: settings.name.clone(),
+                instance: uuid::Uuid::new_v4().to_string(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            capacity: settings.capacity as usize,
+            observe_every: Duration::from_secs(settings.observe_seconds),
+            board: Board::default(),
+            contact: Contact::new(health, metrics.clone()),
+            metrics,
+            bell: Arc::default(),
+            wake: watch::channel(None).0,
+            database: watch::channel(None).0,
+            unknown_clusters: watch::channel(Vec::new()).0,
+        }
+    }
+
+    /// What makes the worker claim at once when it rings.
+    pub fn bell(&self) -> Arc<Notify> {
+        self.bell.clone()
+    }
+
+    /// The channel on which Odoo announces work, as the last claim named it.
+    pub fn wake(&self) -> watch::Receiver<Option<Wake>> {
+        self.wake.subscribe()
+    }
+
+    /// Works until `closing`; then claims no more, gives the jobs some time to finish, and hands back the others.
+    /// Returns within 30 s.
+    pub async fn run(self: Arc<Self>, closing: CancellationToken) {
+        let mut loops = JoinSet::new();
+        let names: Vec<String> = self
+            .recipes
+            .clusters()
+            .into_iter()
+            .map(|cluster| cluster.name)
+            .collect();
+        // What is claimed first is for clusters known to be reachable.
+        tokio::select! {
+            _ = futures::future::join_all(names.iter().map(|name| self.recipes.check(name))) => {}
+            () = closing.cancelled() => return,
+        }
+        for name in names {
+            let worker = self.clone();
+            loops.spawn(async move { worker.keep_observing(&name).await });
+        }
+        let worker = self.clone();
+        loops.spawn(async move { worker.keep_reporting().await });
+        let worker = self.clone();
+        loops.spawn(async move { worker.keep_leases().await });
+
+        self.claim_until(&closing).await;
+        self.contact.stopping();
+        match self.board.len() {
+            0 => {}
+            held => info!(
+                "no more jobs are claimed; {held} at work have {} s to finish",
+                FINISH.as_secs()
+            ),
+        }
+        if timeout(FINISH, self.all_reported()).await.is_err() {
+            self.board.stop_all(Stop::Released);
+            if timeout(HAND_BACK, self.all_reported()).await.is_err() {
+                let held = self.board.len();
+                warn!(
+                    "Odoo could not be told of {held} jobs; they go to another worker when their lease ends"
+                );
+            }
+        }
+    }
+
+    async fn all_reported(&self) {
+        while self.board.len() > 0 {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! A job's story: its steps as they are written, and the wish to stop that every step honours.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use jiff::{Timestamp, Unit};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::odoo::contract::{Step, StepCode, StepState};
+use crate::problem::Problem;
+
+/// Why a job has to end before its recipe does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Odoo said so.
+    Cancelled,
+    /// This worker ends; another one will take the job.
+    Released,
+    /// It is no longer ours; the cluster must not be touched again.
+    Lost,
+}
+
+/// The story of one attempt. The recipe writes it, the reporter reads it.
+pub struct Story {
+    steps: Mutex<Vec<Line>>,
+    /// Rings when there is something new to report.
+    news: Arc<Notify>,
+    stop: CancellationToken,
+    reason: OnceLock<Stop>,
+}
+
+struct Line {
+    step: Step,
+    began: Instant,
+    /// Counts changes, so that a change made while a report is under way is not taken as told.
+    revision: u64,
+    told: u64,
+}
+
+/// Which changes a report carried; handed back when it was accepted.
+#[derive(Debug, Default)]
+pub struct Told(Vec<(usize, u64)>);
+
+impl Story {
+    /// An empty story; `news` rings with every change.
+    pub fn new(news: Arc<Notify>) -> Self {
+        Self {
+            steps: Mutex::default(),
+            news,
+            stop: CancellationToken::new(),
+            reason: OnceLock::new(),
+        }
+    }
+
+    /// Does one step: writes that it began, what it says meanwhile, and how it ended. A wish to stop drops the work
+    /// where it waits.
+    pub async fn step<T>(
+        &self,
+        code: StepCode,
+        work: impl AsyncFnOnce(&StepHandle) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let handle = StepHandle {
+            story: self,
+            index: self.begin(code),
+        };
+        let ended = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(self.stopped()),
+            ended = work(&handle) => ended,
+        };
+        match &ended {
+            Ok(_) => handle.end(StepState::Done, None),
+            Err(problem) => handle.end(StepState::Failed, Some(problem.message.clone())),
+        }
+        ended
+    }
+
+    /// Asks the job to end. The first reason counts.
+    pub fn stop(&self, reason: Stop) {
+        let _ = self.reason.set(reason);
+        self.stop.cancel();
+    }
+
+    /// Why the job was asked to end.
+    pub fn stop_reason(&self) -> Option<Stop> {
+        self.reason.get().copied()
+    }
+
+    /// What Odoo has not been told yet.
+    pub fn untold(&self) -> (Vec<Step>, Told) {
+        let lines = self.lines();
+        let news = || {
+            lines
+                .iter()
+                .enumerate()
+                .filter(|(_, line)| line.told < line.revision)
+        };
+        (
+            news().map(|(_, line)| line.step.clone()).collect(),
+            Told(news().map(|(index, line)| (index, line.revision)).collect()),
+        )
+    }
+
+    /// Whether there is anything that Odoo has not been told yet.
+    pub fn has_news(&self) -> bool {
+        self.lines().iter().any(|line| line.told < line.revision)
+    }
+
+    /// Remembers that a report was accepted.
+    pub fn told(&self, Told(told): Told) {
+        let mut lines = self.lines();
+        for (index, revision) in told {
+            lines[index].told = revision.max(lines[index].told);
+        }
+    }
+
+    /// The steps that are over, with how long they took in seconds.
+    pub fn durations(&self) -> Vec<(StepCode, f64)> {
+        self.lines()
+            .iter()
+            .filter_map(|line| Some((line.step.code, line.step.seconds?)))
+            .collect()
+    }
+
+    fn stopped(&self) -> Problem {
+        match self.stop_reason() {
+            Some(Stop::Released) => {
+                Problem::transient("released", "Handed back: the worker stops.")
+            }
+            Some(Stop::Lost) => {
+                Problem::transient("lease_lost", "The job is no longer this worker's.")
+            }
+            Some(Stop::Cancelled) | None => Problem::new("cancelled", "Cancelled."),
+        }
+    }
+
+    fn begin(&self, code: StepCode) -> usize {
+        let mut lines = self.lines();
+        let number = lines.len() as u32 + 1;
+        lines.push(Line {
+            step: Step {
+                number,
+                code,
+                state: StepState::Running,
+                started_at: now(),
+                seconds: None,
+                message: String::new(),
+            },
+            began: Instant::now(),
+            revision: 1,
+            told: 0,
+        });
+        self.news.notify_one();
+        lines.len() - 1
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One step while it runs.
+pub struct StepHandle<'a> {
+    story: &'a Story,
+    index: usize,
+}
+
+impl StepHandle<'_> {
+    /// Says how far it is; the last word stays when the step is over.
+    pub fn say(&self, message: impl Into<String>) {
+        self.change(|line| line.step.message = message.into());
+    }
+
+    /// The same, for something that deserves a look though the job goes on.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.change(|line| {
+            line.step.message = message.into();
+            line.step.state = StepState::Warning;
+        });
+    }
+
+    fn end(&self, state: StepState, message: Option<String>) {
+        self.change(|line| {
+            if line.step.state == StepState::Running || state == StepState::Failed {
+                line.step.state = state;
+            }
+            if let Some(message) = message {
+                line.step.message = message;
+            }
+            let seconds = line.began.elapsed().as_secs_f64();
+            line.step.seconds = Some((seconds * 1000.0).round() / 1000.0);
+            let step = line.step.code.as_str();
+            match line.step.state {
+                StepState::Done | StepState::Running => {
+                    info!(step, seconds, "{}", line.step.message);
+                }
+                StepState::Warning | StepState::Failed => {
+                    warn!(step, seconds, "{}", line.step.message);
+                }
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Line)) {
+        let mut lines = self.story.lines();
+        let line = &mut lines[self.index];
+        let before = line.step.clone();
+        change(line);
+        if line.step != before {
+            line.revision += 1;
+            self.story.news.notify_one();
+        }
+    }
+}
+
+/// The time, as fine as the contract tells it.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Millisecond).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn story() -> Story {
+        Story::new(Arc::default())
+    }
+
+    fn shown(story: &Story) -> Vec<(u32, StepState, String)> {
+        let (steps, _) = story.untold();
+        steps
+            .into_iter()
+            .map(|step| (step.number, step.state, step.message))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn steps_are_told_as_they_happen_and_only_what_is_new() {
+        let story = story();
+        let result = story
+            .step(StepCode::Fetching, async |step| {
+                let (steps, told) = story.untold();
+                assert_eq!(
+                    (steps[0].state, steps[0].seconds),
+                    (StepState::Running, None)
+                );
+                story.told(told);
+                assert!(!story.has_news());
+                step.say("2 manifests");
+                assert!(story.has_news());
+                Ok(5)
+            })
+            .await;
+        assert_eq!(result.unwrap(), 5);
+        let (steps, told) = story.untold();
+        assert!(steps[0].seconds.is_some());
+        assert_eq!(
+            shown(&story),
+            [(1, StepState::Done, "2 manifests".to_owned())]
+        );
+        story.told(told);
+        assert!(story.untold().0.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_change_during_a_report_is_told_by_the_next_one() {
+        let story = story();
+        story
+            .step(StepCode::Applying, async |step| {
+                let (_, told) = story.untold();
+                step.say("3 of 9 objects");
+                story.told(told);
+                assert_eq!(
+                    shown(&story),
+                    [(1, StepState::Running, "3 of 9 objects".to_owned())]
+                );
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failed_step_says_why_and_a_warning_stays_one() {
+        let story = story();
+        let failed: Result<(), _> = story
+            .step(StepCode::Fetching, async |_| {
+                Err(Problem::new("x", "it broke"))
+            })
+            .await;
+        assert_eq!(failed.unwrap_err().code, "x");
+        story
+            .step(StepCode::Ingress, async |step| {
+                step.warn("no address yet");
+                Ok(())
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            shown(&story),
+            [
+                (1, StepState::Failed, "it broke".to_owned()),
+                (2, StepState::Warning, "no address yet".to_owned())
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_wish_to_stop_ends_the_step_that_waits_and_those_that_would_follow() {
+        let story = story();
+        let stopped: Result<(), _> = story
+            .step(StepCode::Waiting, async |_| {
+                story.stop(Stop::Cancelled);
+                std::future::pending().await
+            })
+            .await;
+        assert_eq!(stopped.unwrap_err().code, "cancelled");
+        let next: Result<(), _> = story
+            .step(StepCode::Ingress, async |_| panic!("must not begin"))
+            .await;
+        assert_eq!(next.unwrap_err().code, "cancelled");
+        story.stop(Stop::Lost);
+        assert_eq!(
+            story.stop_reason(),
+            Some(Stop::Cancelled),
+            "the first reason counts"
+        );
+    }
+}

@@ -1,0 +1,494 @@
+//! One call to Odoo: JSON-RPC 2.0 over HTTP with the worker's key, and what each kind of bad answer means.
+//!
+//! Odoo answers nearly everything with HTTP 200: what went wrong stands in `error.data.name`. What comes as HTML never
+//! reached the addon.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::contract::{
+    ClaimRequest, ClaimResponse, ObserveRequest, ObserveResponse, ReportRequest, ReportResponse,
+};
+use crate::problem::Problem;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The door to Odoo's three calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    database: String,
+    key: SecretString,
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nothing answered, or not in time.
+    #[error("Odoo at {url} does not answer: {reason}")]
+    Unreachable { url: String, reason: String },
+    /// Something in front of Odoo answered that Odoo is not there at the moment.
+    #[error("Odoo at {url} is not available at the moment ({status})")]
+    Unavailable { url: String, status: StatusCode },
+    /// The key does not open the calls.
+    #[error("Odoo at {url} does not accept the worker key")]
+    Unauthorized { url: String },
+    /// Whatever answers there does not know the calls.
+    #[error("{url} does not know the worker's calls ({status})")]
+    NotThere { url: String, status: StatusCode },
+    /// The call reached Odoo and failed in there.
+    #[error("Odoo failed: {name}: {message}")]
+    Server { name: String, message: String },
+    /// Odoo read the call and refuses what it says.
+    #[error("Odoo refuses the call: {message}")]
+    Refused {
+        code: String,
+        message: String,
+        hint: Option<String>,
+    },
+    /// An answer that is none.
+    #[error("{url} answers what the worker cannot read: {reason}")]
+    Unreadable { url: String, reason: String },
+}
+
+impl CallError {
+    /// A word for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::NotThere { .. } => "not_there",
+            Self::Server { .. } => "server",
+            Self::Refused { .. } => "refused",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// The same for people, with the way out.
+    pub fn problem(&self) -> Problem {
+        let code = format!("odoo_{}", self.kind());
+        let problem = Problem {
+            retry: matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. }),
+            ..Problem::new(&code, format!("{self}."))
+        };
+        match self {
+            Self::Unreachable { .. } => {
+                problem.hint("Check odoo.url in the worker's settings, and that Odoo runs.")
+            }
+            Self::Unavailable { .. } => {
+                problem.hint("Odoo may be restarting. If it stays so, see Odoo and the proxy in front of it.")
+            }
+            Self::Unauthorized { .. } => problem.hint(
+                "Create a new key in Odoo (Kubernetes > Configuration > Workers, button Create Key), and check that the worker's record there is not archived.",
+            ),
+            Self::NotThere { .. } => problem.hint(
+                "Check that odoo.url leads to Odoo, that the addon kubernetes_hosting is installed in the database, and set odoo.database where Odoo serves several databases.",
+            ),
+            Self::Server { .. } => problem.hint("Odoo's log has the details."),
+            Self::Refused { hint: Some(hint), .. } => problem.hint(hint.clone()),
+            Self::Refused { .. } | Self::Unreadable { .. } => problem.hint(
+                "Odoo's addons and the worker may be of versions that do not fit together: update the older one.",
+            ),
+        }
+    }
+}
+
+impl Client {
+    /// `url` is Odoo's address, `database` may be empty, `timeout` limits each call as a whole.
+    pub fn new(
+        url: &str,
+        database: &str,
+        key: SecretString,
+        timeout: Duration,
+    ) -> Result<Self, Problem> {
+        let wrong =
+            |error: &dyn std::fmt::Display| Problem::new("settings", format!("odoo: {error}."));
+        let mut headers = HeaderMap::new();
+        if !database.is_empty() {
+            headers.insert(
+                "X-Odoo-Database",
+                HeaderValue::from_str(database).map_err(|error| wrong(&error))?,
+            );
+        }
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("chandlery/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(timeout)
+            // A redirect would carry the key elsewhere, and turn the call into a page view.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| wrong(&error))?;
+        let mut url = Url::parse(url).map_err(|error| wrong(&error))?;
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(Self {
+            http,
+            url,
+            database: database.to_owned(),
+            key,
+        })
+    }
+
+    /// Odoo's address, ending in `/`.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The database that is asked for; empty where the host name decides.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Asks for jobs.
+    pub async fn claim(&self, request: &ClaimRequest) -> Result<ClaimResponse, CallError> {
+        self.call("claim", request).await
+    }
+
+    /// Tells what became of jobs; renews their leases.
+    pub async fn report(&self, request: &ReportRequest) -> Result<ReportResponse, CallError> {
+        self.call("report", request).await
+    }
+
+    /// Tells what a cluster shows.
+    pub async fn observe(&self, request: &ObserveRequest) -> Result<ObserveResponse, CallError> {
+        self.call("observe", request).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        params: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let url = self
+            .url
+            .join(&format!("kubernetes_hosting/worker/{name}"))
+            .expect("a fixed path joins any address");
+        let request = json!({"jsonrpc": "2.0", "method": "call", "id": name, "params": params});
+        let unreachable = |error: reqwest::Error| CallError::Unreachable {
+            url: self.url.to_string(),
+            reason: reason(&error),
+        };
+        let response = self
+            .http
+            .post(url)
+            .bearer_auth(self.key.expose_secret())
+            .json(&request)
+            .send()
+            .await
+            .map_err(unreachable)?;
+        let status = response.status();
+        let is_json = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let body = response.bytes().await.map_err(unreachable)?;
+        read(self.url.as_str(), status, is_json, &body)
+    }
+}
+
+/// The envelope of JSON-RPC 2.0.
+#[derive(Deserialize)]
+struct Envelope {
+    result: Option<Value>,
+    error: Option<RpcError>,
+}
+
+#[derive(Deserialize)]
+struct RpcError {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    data: RpcErrorData,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RpcErrorData {
+    name: String,
+    message: String,
+}
+
+/// A result that is a refusal in the contract's own form.
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+    message: String,
+    #[serde(default)]
+    hint: Option<String>,
+}
+
+/// Makes an answer, or the reason why it is none, of what came back.
+fn read<T: DeserializeOwned>(
+    url: &str,
+    status: StatusCode,
+    is_json: bool,
+    body: &[u8],
+) -> Result<T, CallError> {
+    let url = url.to_owned();
+    match status {
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            return Err(CallError::Unavailable { url, status });
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            return Err(CallError::Unauthorized { url });
+        }
+        status if !status.is_success() || !is_json => {
+            return Err(CallError::NotThere { url, status });
+        }
+        _ => {}
+    }
+    let unreadable = |reason: String| CallError::Unreadable {
+        url: url.clone(),
+        reason,
+    };
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    if let Some(RpcError { message, data }) = envelope.error {
+        return Err(match data.name.as_str() {
+            "werkzeug.exceptions.Unauthorized"
+            | "werkzeug.exceptions.Forbidden"
+            | "odoo.exceptions.AccessDenied"
+            | "odoo.exceptions.AccessError"
+            | "odoo.http.SessionExpiredException" => CallError::Unauthorized { url },
+            "werkzeug.exceptions.NotFound" => CallError::NotThere {
+                url,
+                status: StatusCode::NOT_FOUND,
+            },
+            "" => CallError::Server {
+                name: "Error".to_owned(),
+                message,
+            },
+            name => CallError::Server {
+                name: name.to_owned(),
+                message: data.message,
+            },
+        });
+    }
+    let Some(mut result) = envelope.result else {
+        return Err(unreadable("neither a result nor an error".to_owned()));
+    };
+    if let Some(refusal) = result.get_mut("error").map(Value::take) {
+        let Refusal {
+            code,
+            message,
+            hint,
+        } = serde_json::from_value(refusal).map_err(|error| unreadable(error.to_string()))?;
+        return Err(CallError::Refused {
+            code,
+            message,
+            hint,
+        });
+    }
+    serde_json::from_value(result).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The innermost cause says it best: reqwest's own text repeats the address.
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::odoo::contract::WorkerIdentity;
+    use wiremock::matchers::{body_partial_json, header, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    fn client(url: &str, database: &str) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Client::new(
+            url,
+            database,
+            SecretString::from("k3y"),
+            Duration::from_secs(5),
+        )
+        .unwrap()
+    }
+
+    fn request() -> ReportRequest {
+        ReportRequest {
+            worker: WorkerIdentity {
+                name: "worker-1".to_owned(),
+                instance: "i".to_owned(),
+                version: "0.1.0".to_owned(),
+            },
+            jobs: Vec::new(),
+        }
+    }
+
+    async fn answered(template: ResponseTemplate) -> Result<ReportResponse, CallError> {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .respond_with(template)
+            .mount(&server)
+            .await;
+        client(&server.uri(), "").report(&request()).await
+    }
+
+    fn rpc_error(name: &str, message: &str) -> ResponseTemplate {
+        ResponseTemplate::new(200).set_body_json(json!({
+            "jsonrpc": "2.0", "id": "report",
+            "error": {"code": 0, "message": "Odoo Server Error", "data": {
+                "name": name, "message": message, "debug": "Traceback (most recent call last): …", "arguments": [], "context": {},
+            }},
+        }))
+    }
+
+    #[tokio::test]
+    async fn a_call_carries_key_database_and_params_and_reads_the_result() {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .and(path("/odoo/kubernetes_hosting/worker/report"))
+            .and(header("Authorization", "Bearer k3y"))
+            .and(header("X-Odoo-Database", "shop"))
+            .and(header("Content-Type", "application/json"))
+            .and(body_partial_json(
+                json!({"jsonrpc": "2.0", "params": {"worker": {"name": "worker-1"}}}),
+            ))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+                "jsonrpc": "2.0", "id": "report", "result": {"jobs": [], "lease_seconds": 60},
+            })))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let response = client(&format!("{}/odoo", server.uri()), "shop")
+            .report(&request())
+            .await
+            .unwrap();
+        assert_eq!(response.lease_seconds, 60.0);
+    }
+
+    #[tokio::test]
+    async fn a_bad_key_is_told_by_the_errors_name_not_by_the_status() {
+        for name in [
+            "werkzeug.exceptions.Unauthorized",
+            "odoo.exceptions.AccessDenied",
+        ] {
+            let error = answered(rpc_error(name, "no")).await.unwrap_err();
+            assert!(matches!(error, CallError::Unauthorized { .. }), "{error}");
+            assert!(error.problem().hint.unwrap().contains("Create Key"));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_in_odoo_is_told_without_its_traceback() {
+        let error = answered(rpc_error(
+            "psycopg2.errors.DiskFull",
+            "No space left on device",
+        ))
+        .await
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Odoo failed: psycopg2.errors.DiskFull: No space left on device"
+        );
+        assert!(!error.problem().to_string().contains("Traceback"));
+    }
+
+    #[tokio::test]
+    async fn html_means_that_the_addon_was_not_reached() {
+        for status in [200, 404] {
+            let page =
+                ResponseTemplate::new(status).set_body_raw("<html>Not Found</html>", "text/html");
+            let error = answered(page).await.unwrap_err();
+            assert!(matches!(error, CallError::NotThere { .. }), "{error}");
+            assert!(error.problem().hint.unwrap().contains("odoo.database"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed_with_the_key() {
+        let page = ResponseTemplate::new(303)
+            .insert_header("Location", "http://127.0.0.1:1/web/database/selector");
+        let error = answered(page).await.unwrap_err();
+        assert!(matches!(error, CallError::NotThere { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_without_odoo_means_wait() {
+        for status in [502, 503, 504] {
+            let error = answered(ResponseTemplate::new(status).set_body_string("Bad Gateway"))
+                .await
+                .unwrap_err();
+            assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
+            assert!(error.problem().retry);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_listening_says_so_with_the_address() {
+        let error = client("http://127.0.0.1:1", "")
+            .report(&request())
+            .await
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("Odoo at http://127.0.0.1:1/ does not answer: Connection refused"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn silence_ends_with_the_timeout() {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(30)))
+            .mount(&server)
+            .await;
+        let client = Client::new(
+            &server.uri(),
+            "",
+            SecretString::from("k3y"),
+            Duration::from_millis(50),
+        )
+        .unwrap();
+        let error = client.report(&request()).await.unwrap_err();
+        assert!(error.to_string().ends_with("no answer in time"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_result_or_with_a_strange_one_is_refused() {
+        let empty =
+            ResponseTemplate::new(200).set_body_json(json!({"jsonrpc": "2.0", "id": "report"}));
+        let error = answered(empty).await.unwrap_err();
+        assert!(matches!(error, CallError::Unreadable { .. }), "{error}");
+        let strange = ResponseTemplate::new(200).set_body_json(json!({"result": {"jobs": "many"}}));
+        let error = answered(strange).await.unwrap_err();
+        assert!(matches!(error, CallError::Unreadable { .. }), "{error}");
+        let cut = ResponseTemplate::new(200).set_body_raw("{\"result\": ", "application/json");
+        let error = answered(cut).await.unwrap_err();
+        assert!(matches!(error, CallError::Unreadable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_keeps_odoos_words_and_hint() {
+        let refusal = ResponseTemplate::new(200).set_body_json(json!({"result": {"error": {
+            "code": "bad_params", "message": "capacity must be a number", "hint": "Update the worker.",
+        }}}));
+        let error = answered(refusal).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Odoo refuses the call: capacity must be a number"
+        );
+        assert_eq!(error.problem().hint.as_deref(), Some("Update the worker."));
+    }
+}

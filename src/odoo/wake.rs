@@ -1,0 +1,234 @@
+//! The wake-up: Odoo's bus over a websocket, so that new work is claimed at once and not at the next poll.
+//!
+//! Only a hint. Where it cannot be had, or while it is away, polling does the same more slowly.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use futures::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tracing::{debug, info};
+
+use super::client::Client;
+use super::contract::Wake;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Odoo sends a ping after 40 s of silence: longer than this means that the connection is dead.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Rings the bell whenever Odoo announces work. Follows the channel that the last claim named; never returns.
+pub async fn listen(client: Client, mut channel: watch::Receiver<Option<Wake>>, bell: &Notify) {
+    let mut last = 0;
+    let mut pauses = pauses();
+    loop {
+        let Some(wake) = channel.borrow_and_update().clone() else {
+            if channel.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            continue;
+        };
+        let mut listened = false;
+        let error = tokio::select! {
+            error = follow(&client, &wake, &mut last, &mut listened, bell) => error,
+            // Another channel: begin anew at once.
+            Ok(()) = channel.changed() => {
+                last = 0;
+                continue;
+            }
+        };
+        if listened {
+            info!("the wake-up connection ended ({error}); polling until it is back");
+            pauses = self::pauses();
+        } else {
+            debug!("no wake-up connection ({error}); polling instead");
+        }
+        tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(60))).await;
+    }
+}
+
+fn pauses() -> impl Iterator<Item = Duration> {
+    backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(60))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Listens until the connection ends; returns why it did.
+async fn follow(
+    client: &Client,
+    wake: &Wake,
+    last: &mut i64,
+    listened: &mut bool,
+    bell: &Notify,
+) -> String {
+    match try_follow(client, wake, last, listened, bell).await {
+        Ok(ControlFlow::Break(())) => "closed by Odoo".to_owned(),
+        Ok(ControlFlow::Continue(())) => "silence".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+async fn try_follow(
+    client: &Client,
+    wake: &Wake,
+    last: &mut i64,
+    listened: &mut bool,
+    bell: &Notify,
+) -> Result<ControlFlow<()>, Error> {
+    let mut request = address(client)?.into_client_request()?;
+    // Odoo refuses a websocket without an origin; whose it is matters to browsers only.
+    let origin = client.url().origin().ascii_serialization();
+    request
+        .headers_mut()
+        .insert("Origin", HeaderValue::from_str(&origin)?);
+    let (mut socket, _) =
+        timeout(CONNECT_TIMEOUT, tokio_tungstenite::connect_async(request)).await??;
+    let subscribe =
+        json!({"event_name": "subscribe", "data": {"channels": [wake.channel], "last": *last}});
+    socket.send(Message::text(subscribe.to_string())).await?;
+    *listened = true;
+    debug!("listening for the wake-up");
+    // What was announced while nobody listened.
+    bell.notify_one();
+    loop {
+        let Ok(message) = timeout(SILENCE, socket.next()).await else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        match message.transpose()? {
+            None | Some(Message::Close(_)) => return Ok(ControlFlow::Break(())),
+            Some(Message::Text(text)) => {
+                if announces(&text, &wake.event, last) {
+                    bell.notify_one();
+                }
+            }
+            Some(_) => socket.flush().await?,
+        }
+    }
+}
+
+fn address(client: &Client) -> Result<String, Error> {
+    let mut url = client.url().join("websocket")?;
+    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+    url.set_scheme(scheme)
+        .map_err(|()| "the address has no websocket form")?;
+    Ok(url.into())
+}
+
+#[derive(Deserialize)]
+struct Notification {
+    id: i64,
+    message: NotificationMessage,
+}
+
+#[derive(Deserialize)]
+struct NotificationMessage {
+    r#type: String,
+}
+
+/// Whether a frame holds the event; remembers the latest notification, to go on after it when reconnecting.
+fn announces(frame: &str, event: &str, last: &mut i64) -> bool {
+    let notifications: Vec<Value> = serde_json::from_str(frame).unwrap_or_default();
+    let mut found = false;
+    for notification in notifications {
+        // Odoo's bus carries other things too, now and in later versions.
+        if let Ok(Notification { id, message }) = serde_json::from_value(notification) {
+            *last = id.max(*last);
+            found |= message.r#type == event;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::SecretString;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::WebSocketStream;
+
+    fn wake() -> Wake {
+        Wake {
+            channel: "kubernetes_worker_1".to_owned(),
+            event: "kubernetes.job/pending".to_owned(),
+        }
+    }
+
+    fn client(listener: &TcpListener) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Client::new(&url, "", SecretString::from("k3y"), Duration::from_secs(5)).unwrap()
+    }
+
+    /// Accepts a websocket as Odoo does and reads what it subscribes to.
+    async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, Value) {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = stream.peek(&mut head).await.unwrap();
+        let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+        assert!(head.starts_with("get /websocket "), "{head}");
+        assert!(head.contains("\r\norigin: http://127.0.0.1"), "{head}");
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let subscribed = socket.next().await.unwrap().unwrap();
+        let subscribed = serde_json::from_str(subscribed.to_text().unwrap()).unwrap();
+        (socket, subscribed)
+    }
+
+    #[tokio::test]
+    async fn the_bell_rings_when_odoo_announces_work_and_goes_on_after_a_lost_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_sender, receiver) = watch::channel(Some(wake()));
+        let bell = Notify::new();
+        let listening = listen(client(&listener), receiver, &bell);
+        let odoo = async {
+            let (mut socket, subscribed) = accept(&listener).await;
+            assert_eq!(
+                subscribed,
+                json!({"event_name": "subscribe", "data": {"channels": ["kubernetes_worker_1"], "last": 0}})
+            );
+            bell.notified().await;
+            let news = json!([
+                {"id": 6, "message": {"type": "other", "payload": {}}},
+                {"id": 7, "message": {"type": "kubernetes.job/pending", "payload": {}}},
+            ]);
+            socket.send(Message::text(news.to_string())).await.unwrap();
+            bell.notified().await;
+            drop(socket);
+            let (_socket, subscribed) = accept(&listener).await;
+            assert_eq!(subscribed["data"]["last"], 7);
+            bell.notified().await;
+        };
+        tokio::select! {
+            () = listening => unreachable!("listens for ever"),
+            () = odoo => {}
+        }
+    }
+
+    #[test]
+    fn other_notifications_and_strange_frames_do_not_ring() {
+        let mut last = 3;
+        for frame in [
+            "",
+            "{}",
+            "[1]",
+            r#"[{"id": 9, "message": {"type": "other", "payload": null}}]"#,
+            r#"[{"id": "x", "message": {"type": "kubernetes.job/pending"}}]"#,
+        ] {
+            assert!(
+                !announces(frame, "kubernetes.job/pending", &mut last),
+                "{frame}"
+            );
+        }
+        assert_eq!(last, 9);
+    }
+}

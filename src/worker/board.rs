@@ -1,0 +1,260 @@
+//! The jobs this worker holds: their leases, what of their stories Odoo has not been told, and how they ended.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use crate::job::story::Told;
+use crate::job::{Stop, Story};
+use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse, Token};
+
+/// Reports are coalesced to about one in this time.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// The jobs this worker holds, by their id.
+#[derive(Default)]
+pub struct Board {
+    held: Mutex<BTreeMap<i64, Held>>,
+    /// Rings when there may be something to report, or another lease to watch.
+    pub news: Arc<Notify>,
+    /// Rings when a job has left the board.
+    pub freed: Notify,
+    apps: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+struct Held {
+    token: Token,
+    app: i64,
+    kind: JobKind,
+    story: Arc<Story>,
+    outcome: Option<Outcome>,
+    lease: Lease,
+}
+
+/// How long a job is ours. Counted from before the call that gave or renewed it, by a clock that never jumps: so it
+/// never ends later here than in Odoo.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    from: Instant,
+    length: Duration,
+}
+
+impl Lease {
+    /// `from` is when the call was sent, `seconds` what it answered.
+    pub fn new(from: Instant, seconds: f64) -> Self {
+        let length = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO);
+        Self { from, length }
+    }
+
+    /// When to report at the latest, early enough for two more tries.
+    fn renew_at(self) -> Instant {
+        self.from + self.length / 3
+    }
+
+    /// When to stop working: a sixth before the end, for what is under way in the cluster at that moment.
+    fn stop_at(self) -> Instant {
+        self.from + self.length / 6 * 5
+    }
+}
+
+/// A job that left the board, for the log and the metrics.
+pub struct Ended {
+    pub id: i64,
+    pub kind: JobKind,
+    pub outcome: Option<Outcome>,
+    pub story: Arc<Story>,
+}
+
+/// One report's content, and what to remember when it was accepted.
+pub struct Sent {
+    pub report: JobReport,
+    told: Told,
+}
+
+impl Board {
+    /// Puts a job on the board and opens its story. `None` when it is there already in the very same attempt. An
+    /// earlier attempt at it is no longer ours and ends.
+    pub fn take(
+        &self,
+        id: i64,
+        token: &Token,
+        app: i64,
+        kind: JobKind,
+        lease: Lease,
+    ) -> Option<Arc<Story>> {
+        let mut held = self.held();
+        if held.get(&id).is_some_and(|held| held.token == *token) {
+            return None;
+        }
+        let story = Arc::new(Story::new(self.news.clone()));
+        let earlier = held.insert(
+            id,
+            Held {
+                token: token.clone(),
+                app,
+                kind,
+                story: story.clone(),
+                outcome: None,
+                lease,
+            },
+        );
+        if let Some(earlier) = earlier {
+            earlier.story.stop(Stop::Lost);
+        }
+        self.news.notify_one();
+        Some(story)
+    }
+
+    /// Waits until nothing else is done to the app here, and keeps it so. An attempt that was lost may still be
+    /// letting go of the cluster when the next one has been claimed.
+    pub async fn alone_with(&self, app: i64) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
+            apps.retain(|_, lock| Arc::strong_count(lock) > 1);
+            apps.entry(app).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+
+    /// Remembers how an attempt ended, to be reported. Ignored when the job is no longer held in this attempt.
+    pub fn finish(&self, id: i64, token: &Token, outcome: Outcome) {
+        if let Some(held) = self.held().get_mut(&id)
+            && held.token == *token
+        {
+            held.outcome = Some(outcome);
+            self.news.notify_one();
+        }
+    }
+
+    /// When the next report is due, given when the last one was sent.
+    pub fn report_due(&self, last: Option<Instant>) -> Option<Instant> {
+        self.held()
+            .values()
+            .map(|held| match last {
+                _ if held.outcome.is_none() && !held.story.has_news() => held.lease.renew_at(),
+                Some(last) => last + REPORT_EVERY,
+                None => held.lease.from,
+            })
+            .min()
+    }
+
+    /// One line for every job held: also for those without news, since a report renews the lease.
+    pub fn reports(&self) -> Vec<Sent> {
+        self.held()
+            .iter()
+            .map(|(&id, held)| {
+                let (steps, told) = held.story.untold();
+                let report = JobReport {
+                    id,
+                    token: held.token.clone(),
+                    steps,
+                    outcome: held.outcome.clone(),
+                };
+                Sent { report, told }
+            })
+            .collect()
+    }
+
+    /// Obeys the answers to a report that was sent at `sent_at`; returns the jobs that left the board.
+    pub fn answered(
+        &self,
+        sent: Vec<Sent>,
+        sent_at: Instant,
+        response: &ReportResponse,
+    ) -> Vec<Ended> {
+        let mut board = self.held();
+        let mut ended = Vec::new();
+        for Sent { report, told } in sent {
+            let answer = response.jobs.iter().find(|answer| answer.id == report.id);
+            let (Some(answer), Some(held)) = (answer, board.get_mut(&report.id)) else {
+                continue;
+            };
+            if held.token != report.token {
+                continue;
+            }
+            held.story.told(told);
+            held.lease = Lease::new(sent_at, response.lease_seconds);
+            let over = match (answer.answer, report.outcome) {
+                (Answer::Stale, _) => {
+                    held.story.stop(Stop::Lost);
+                    Some(None)
+                }
+                (_, Some(outcome)) => Some(Some(outcome)),
+                (Answer::Stop, None) => {
+                    held.story.stop(Stop::Cancelled);
+                    None
+                }
+                (Answer::GoOn, None) => None,
+            };
+            if let Some(outcome) = over
+                && let Some(held) = board.remove(&report.id)
+            {
+                ended.push(Ended {
+                    id: report.id,
+                    kind: held.kind,
+                    outcome,
+                    story: held.story,
+                });
+            }
+        }
+        drop(board);
+        if !ended.is_empty() {
+            self.freed.notify_one();
+        }
+        ended
+    }
+
+    /// When the next lease ends.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.held().values().map(|held| held.lease.stop_at()).min()
+    }
+
+    /// Stops and drops the jobs whose lease has ended; somebody else may have them now.
+    pub fn expire(&self) -> Vec<Ended> {
+        let now = Instant::now();
+        let mut lost = Vec::new();
+        self.held().retain(|&id, held| {
+            let ours = held.lease.stop_at() > now;
+            if !ours {
+                lost.push(Ended {
+                    id,
+                    kind: held.kind,
+                    outcome: None,
+                    story: held.story.clone(),
+                });
+            }
+            ours
+        });
+        for lost in &lost {
+            lost.story.stop(Stop::Lost);
+        }
+        if !lost.is_empty() {
+            self.freed.notify_one();
+        }
+        lost
+    }
+
+    /// Asks every job to end.
+    pub fn stop_all(&self, reason: Stop) {
+        for held in self.held().values() {
+            held.story.stop(reason);
+        }
+    }
+
+    /// How many jobs are held.
+    pub fn len(&self) -> usize {
+        self.held().len()
+    }
+
+    /// Whether an app has a job here.
+    pub fn has_app(&self, app: i64) -> bool {
+        self.held().values().any(|held| held.app == app)
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<i64, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

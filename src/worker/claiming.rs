@@ -1,0 +1,191 @@
+//! Asking Odoo for jobs and starting them.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use futures::FutureExt;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::board::Lease;
+use super::{Odoo, Recipes, Worker};
+use crate::odoo::CallError;
+use crate::odoo::contract::{
+    ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState, Unreadable,
+};
+use crate::problem::Problem;
+
+/// A full worker still says that it is there, without asking for jobs.
+const ASK_WHEN_FULL: Duration = Duration::from_secs(30);
+/// However often it is woken, it asks no faster than this.
+const ASK_AT_MOST: Duration = Duration::from_millis(200);
+/// What a claim under way at the end may still take: its jobs would otherwise wait for their lease to end.
+const LAST_CLAIM: Duration = Duration::from_secs(5);
+
+impl<O: Odoo, R: Recipes> Worker<O, R> {
+    /// Claims until `closing`, then returns; the jobs claimed go on.
+    pub(super) async fn claim_until(self: &Arc<Self>, closing: &CancellationToken) {
+        let mut pauses = pauses();
+        while !closing.is_cancelled() {
+            let asked = Instant::now();
+            let free = self.capacity.saturating_sub(self.board.len());
+            let Some(answer) = self.claim(free, closing).await else {
+                return;
+            };
+            let wait = match answer {
+                Ok(response) => {
+                    pauses = self::pauses();
+                    self.contact.answered();
+                    self.start_all(response, asked)
+                }
+                Err(error) => {
+                    self.contact.failed("claim", &error);
+                    pauses.next().unwrap_or(ASK_WHEN_FULL)
+                }
+            };
+            let full = self.board.len() >= self.capacity;
+            tokio::select! {
+                () = closing.cancelled() => return,
+                () = self.board.freed.notified() => {}
+                () = self.bell.notified(), if !full => {}
+                () = sleep(if full { ASK_WHEN_FULL } else { wait }) => {}
+            }
+            tokio::select! {
+                () = closing.cancelled() => return,
+                () = sleep_until(asked + ASK_AT_MOST) => {}
+            }
+        }
+    }
+
+    /// One claim. `None` when the worker ends and Odoo does not answer in the time left.
+    async fn claim(
+        &self,
+        capacity: usize,
+        closing: &CancellationToken,
+    ) -> Option<Result<ClaimResponse, CallError>> {
+        let request = ClaimRequest {
+            worker: self.identity.clone(),
+            clusters: self.recipes.clusters(),
+            kinds: JobKind::ALL.to_vec(),
+            capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
+        };
+        let answer = tokio::select! {
+            answer = self.odoo.claim(&request) => answer,
+            () = async {
+                closing.cancelled().await;
+                sleep(LAST_CLAIM).await;
+            } => return None,
+        };
+        self.metrics.claimed(answer.is_ok());
+        Some(answer)
+    }
+
+    /// Starts what was claimed; returns how long to wait before asking again.
+    fn start_all(self: &Arc<Self>, response: ClaimResponse, asked: Instant) -> Duration {
+        self.wake.send_if_modified(|wake| {
+            let changed = *wake != response.wake;
+            wake.clone_from(&response.wake);
+            changed
+        });
+        self.unknown_clusters.send_if_modified(|unknown| {
+            let changed = *unknown != response.unknown_clusters;
+            if changed {
+                for name in &response.unknown_clusters {
+                    warn!(
+                        "Odoo has no cluster named '{name}'; create it there (Kubernetes > Configuration > Clusters) or correct its name in the worker's settings"
+                    );
+                }
+                unknown.clone_from(&response.unknown_clusters);
+            }
+            changed
+        });
+        let lease = Lease::new(asked, response.lease_seconds);
+        for job in response.jobs {
+            match Job::read(job) {
+                Ok(job) => self.start(job, lease, response.database.clone()),
+                Err(unreadable) => self.give_back_unreadable(unreadable, lease),
+            }
+        }
+        self.database.send_if_modified(|database| {
+            let changed = database.as_ref() != Some(&response.database);
+            *database = Some(response.database);
+            changed
+        });
+        self.metrics.jobs_held(self.board.len());
+        let seconds = response.poll_seconds.clamp(0.2, 300.0);
+        Duration::from_secs_f64(if seconds.is_nan() { 5.0 } else { seconds })
+    }
+
+    fn start(self: &Arc<Self>, job: Job, lease: Lease, database: String) {
+        let Some(story) = self
+            .board
+            .take(job.id, &job.token, job.app.id, job.kind, lease)
+        else {
+            return;
+        };
+        let span = info_span!(
+            "job",
+            job = job.id,
+            app = format!("{}-{}", job.app.name, job.app.environment),
+            kind = job.kind.as_str(),
+            attempt = job.attempt,
+        );
+        let worker = self.clone();
+        let run = async move {
+            info!("claimed");
+            let (id, token) = (job.id, job.token.clone());
+            let _alone = worker.board.alone_with(job.app.id).await;
+            let recipe = worker.recipes.run(job, database, story.clone());
+            let outcome = AssertUnwindSafe(recipe)
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| defect());
+            match (&outcome.error, story.stop_reason()) {
+                (None, _) => info!("done"),
+                (Some(_), Some(reason)) => info!(?reason, "stopped"),
+                (Some(problem), None) => error!(retry = problem.retry, "{problem}"),
+            }
+            worker.board.finish(id, &token, outcome);
+        };
+        tokio::spawn(run.instrument(span));
+    }
+
+    fn give_back_unreadable(&self, unreadable: Unreadable, lease: Lease) {
+        error!(job = unreadable.id, "{}", unreadable.problem);
+        if let (Some(id), Some(token)) = (unreadable.id, unreadable.token) {
+            self.board.take(id, &token, 0, JobKind::Refresh, lease);
+            self.board.finish(id, &token, failed(unreadable.problem));
+        }
+    }
+}
+
+/// The pauses between claims while Odoo is away.
+fn pauses() -> impl Iterator<Item = Duration> + Send {
+    backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(30))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+fn failed(problem: Problem) -> Outcome {
+    Outcome {
+        state: OutcomeState::Failed,
+        error: Some(problem),
+        result: JobResult::default(),
+    }
+}
+
+fn defect() -> Outcome {
+    failed(
+        Problem::new(
+            "internal",
+            "The worker met a defect of its own while it did this job.",
+        )
+        .hint("The worker's log says where; report it to Chandlery's developers."),
+    )
+}

@@ -1,0 +1,854 @@
+//! The frame against a double of Odoo and recipes made up for each test, on paused time: a minute passes at once when
+//! nothing is left to do.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::*;
+use crate::job::outcome;
+use crate::odoo::contract::{
+    Answer, Ingress, IngressState, JobAnswer, JobResult, Observation, ObservedState, OutcomeState,
+    StepCode, StepState,
+};
+
+/// What Odoo is asked.
+#[derive(Clone, Debug)]
+enum Call {
+    Claim(ClaimRequest),
+    Report(ReportRequest),
+    Observe(ObserveRequest),
+}
+
+/// Odoo as far as the three calls show it.
+#[derive(Clone)]
+struct Double(Arc<DoubleState>);
+
+struct DoubleState {
+    /// What the next claims hand out.
+    jobs: Mutex<VecDeque<Value>>,
+    /// How reports of these jobs are answered; others by `go_on`.
+    answers: Mutex<HashMap<i64, Answer>>,
+    /// Reports that hold this job are refused.
+    refused: Mutex<Option<i64>>,
+    down: AtomicBool,
+    calls: mpsc::UnboundedSender<(Instant, Call)>,
+}
+
+impl Double {
+    fn heard(&self, call: Call) -> Result<(), CallError> {
+        let _ = self.0.calls.send((Instant::now(), call));
+        if self.0.down.load(Ordering::SeqCst) {
+            return Err(CallError::Unreachable {
+                url: self.address(),
+                reason: "Connection refused".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn down(&self, down: bool) {
+        self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    fn answer(&self, id: i64, answer: Answer) {
+        self.0.answers.lock().unwrap().insert(id, answer);
+    }
+
+    fn queue(&self, job: Value) {
+        self.0.jobs.lock().unwrap().push_back(job);
+    }
+}
+
+impl Odoo for Double {
+    async fn claim(&self, request: &ClaimRequest) -> Result<ClaimResponse, CallError> {
+        self.heard(Call::Claim(request.clone()))?;
+        let mut jobs = self.0.jobs.lock().unwrap();
+        let count = jobs.len().min(request.capacity as usize);
+        Ok(ClaimResponse {
+            database: "5f0c1a52".to_owned(),
+            lease_seconds: 60.0,
+            poll_seconds: 5.0,
+            wake: None,
+            unknown_clusters: Vec::new(),
+            jobs: jobs.drain(..count).collect(),
+        })
+    }
+
+    async fn report(&self, request: &ReportRequest) -> Result<ReportResponse, CallError> {
+        self.heard(Call::Report(request.clone()))?;
+        let refused = *self.0.refused.lock().unwrap();
+        if request.jobs.iter().any(|job| Some(job.id) == refused) {
+            return Err(CallError::Refused {
+                code: "bad_params".to_owned(),
+                message: "no".to_owned(),
+                hint: None,
+            });
+        }
+        let answers = self.0.answers.lock().unwrap();
+        let jobs = request.jobs.iter().map(|job| JobAnswer {
+            id: job.id,
+            answer: answers.get(&job.id).copied().unwrap_or(Answer::GoOn),
+        });
+        Ok(ReportResponse {
+            jobs: jobs.collect(),
+            lease_seconds: 60.0,
+        })
+    }
+
+    async fn observe(&self, request: &ObserveRequest) -> Result<ObserveResponse, CallError> {
+        self.heard(Call::Observe(request.clone()))?;
+        Ok(ObserveResponse {
+            unknown: Vec::new(),
+        })
+    }
+
+    fn address(&self) -> String {
+        "http://odoo".to_owned()
+    }
+}
+
+type Recipe = dyn Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sync;
+
+/// Recipes for one test, and a cluster that shows what the test says.
+struct Kitchen {
+    recipe: Box<Recipe>,
+    seen: Arc<Mutex<Vec<AppSeen>>>,
+}
+
+impl Recipes for Kitchen {
+    fn clusters(&self) -> Vec<ClusterState> {
+        vec![ClusterState {
+            name: "demo".to_owned(),
+            reachable: true,
+            version: Some("v1.35.4".to_owned()),
+            message: String::new(),
+        }]
+    }
+
+    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ClusterState> {
+        Box::pin(async { self.clusters().remove(0) })
+    }
+
+    fn look<'a>(
+        &'a self,
+        _: &'a str,
+        database: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>> {
+        assert_eq!(database, "5f0c1a52");
+        Box::pin(async { Ok(self.seen.lock().unwrap().clone()) })
+    }
+
+    fn run(&self, job: Job, _: String, story: Arc<Story>) -> BoxFuture<'static, Outcome> {
+        (self.recipe)(job, story)
+    }
+}
+
+/// A worker at work, and what it asks of Odoo.
+struct Bench {
+    odoo: Double,
+    calls: mpsc::UnboundedReceiver<(Instant, Call)>,
+    closing: CancellationToken,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    bell: Arc<Notify>,
+    seen: Arc<Mutex<Vec<AppSeen>>>,
+    run: tokio::task::JoinHandle<()>,
+    outcomes: Vec<(i64, Outcome)>,
+}
+
+impl Bench {
+    fn start(
+        jobs: impl IntoIterator<Item = Value>,
+        recipe: impl Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        let (sender, calls) = mpsc::unbounded_channel();
+        let odoo = Double(Arc::new(DoubleState {
+            jobs: Mutex::new(jobs.into_iter().collect()),
+            answers: Mutex::default(),
+            refused: Mutex::default(),
+            down: AtomicBool::new(false),
+            calls: sender,
+        }));
+        let seen = Arc::<Mutex<Vec<AppSeen>>>::default();
+        let kitchen = Kitchen {
+            recipe: Box::new(recipe),
+            seen: seen.clone(),
+        };
+        let settings = crate::settings::Worker {
+            name: "worker-1".to_owned(),
+            capacity: 2,
+            observe_seconds: 30,
+        };
+        let (health, metrics) = (Arc::<Health>::default(), Arc::<Metrics>::default());
+        let worker = Worker::new(
+            odoo.clone(),
+            kitchen,
+            &settings,
+            health.clone(),
+            metrics.clone(),
+        );
+        let closing = CancellationToken::new();
+        Self {
+            odoo,
+            calls,
+            metrics,
+            health,
+            bell: worker.bell(),
+            seen,
+            run: tokio::spawn(Arc::new(worker).run(closing.clone())),
+            closing,
+            outcomes: Vec::new(),
+        }
+    }
+
+    async fn recv(&mut self) -> (Instant, Call) {
+        let call = tokio::time::timeout(Duration::from_secs(3600), self.calls.recv()).await;
+        call.expect("nothing is asked of Odoo any more").unwrap()
+    }
+
+    async fn next_report(&mut self) -> (Instant, ReportRequest) {
+        loop {
+            if let (at, Call::Report(report)) = self.recv().await {
+                return (at, report);
+            }
+        }
+    }
+
+    async fn next_claim(&mut self) -> (Instant, ClaimRequest) {
+        loop {
+            if let (at, Call::Claim(claim)) = self.recv().await {
+                return (at, claim);
+            }
+        }
+    }
+
+    async fn next_observe(&mut self) -> (Instant, ObserveRequest) {
+        loop {
+            if let (at, Call::Observe(observe)) = self.recv().await {
+                return (at, observe);
+            }
+        }
+    }
+
+    /// The next end of a job that is reported.
+    async fn next_outcome(&mut self) -> (i64, Outcome) {
+        while self.outcomes.is_empty() {
+            let (_, report) = self.next_report().await;
+            let ended = report.jobs.into_iter();
+            self.outcomes
+                .extend(ended.filter_map(|job| Some((job.id, job.outcome?))));
+        }
+        self.outcomes.remove(0)
+    }
+
+    /// Everything asked from now until `seconds` have passed.
+    async fn during(&mut self, seconds: u64) -> Vec<(Instant, Call)> {
+        let mut calls = Vec::new();
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while let Ok(Some(call)) = tokio::time::timeout_at(end, self.calls.recv()).await {
+            calls.push(call);
+        }
+        calls
+    }
+
+    fn counted(&self, line: &str) -> bool {
+        self.metrics.text().lines().any(|found| found == line)
+    }
+}
+
+fn job(id: i64) -> Value {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/contract/claim_response.json"
+    );
+    let claim: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut job = claim["jobs"][0].clone();
+    job["id"] = json!(id);
+    job["app"]["id"] = json!(id);
+    job["token"] = json!(format!("token-{id}"));
+    job
+}
+
+/// A recipe of one step.
+fn one_step<F>(
+    work: impl Fn(i64) -> F + Send + Sync + 'static,
+) -> impl Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome>
+where
+    F: Future<Output = Result<(), Problem>> + Send + 'static,
+{
+    move |job, story| {
+        let work = work(job.id);
+        Box::pin(async move {
+            let ended = story.step(StepCode::Applying, async |_| work.await).await;
+            outcome(ended, JobResult::default(), &story)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claimed_job_is_done_its_steps_told_as_they_happen_and_its_outcome_once() {
+    let mut bench = Bench::start([job(42)], |_, story| {
+        Box::pin(async move {
+            let ended = story
+                .step(StepCode::Fetching, async |step| {
+                    step.say("2 manifests");
+                    sleep(Duration::from_secs(3)).await;
+                    Ok(())
+                })
+                .await;
+            outcome(ended, JobResult::default(), &story)
+        })
+    });
+    let (_, claim) = bench.next_claim().await;
+    assert_eq!(
+        (claim.capacity, claim.worker.name.as_str()),
+        (2, "worker-1")
+    );
+    assert_eq!(claim.clusters[0].name, "demo");
+    let (_, first) = bench.next_report().await;
+    let step = &first.jobs[0].steps[0];
+    assert_eq!(
+        (step.state, step.message.as_str()),
+        (StepState::Running, "2 manifests")
+    );
+    assert!(first.jobs[0].outcome.is_none());
+    let (_, last) = bench.next_report().await;
+    assert_eq!(last.jobs[0].steps[0].state, StepState::Done);
+    assert_eq!(
+        last.jobs[0].outcome.as_ref().unwrap().state,
+        OutcomeState::Done
+    );
+    let later = bench.during(120).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Report(_))),
+        "told once"
+    );
+    assert!(bench.counted("chandlery_jobs_total{kind=\"deploy\",outcome=\"done\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_jobs_run_at_once_but_no_more_than_the_capacity() {
+    static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+    let mut bench = Bench::start(
+        (1..=7).map(job),
+        one_step(|_| async {
+            let now = AT_WORK.fetch_add(1, Ordering::SeqCst) + 1;
+            MOST.fetch_max(now, Ordering::SeqCst);
+            sleep(Duration::from_secs(10)).await;
+            AT_WORK.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        }),
+    );
+    let mut ended = Vec::new();
+    while ended.len() < 7 {
+        ended.push(bench.next_outcome().await.0);
+    }
+    ended.sort_unstable();
+    ended.dedup();
+    assert_eq!(ended.len(), 7);
+    assert_eq!(MOST.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_free_place_is_filled_at_once_and_a_full_worker_still_shows_itself() {
+    let mut bench = Bench::start(
+        (1..=3).map(job),
+        one_step(|_| async {
+            sleep(Duration::from_secs(100)).await;
+            Ok(())
+        }),
+    );
+    let (start, _) = bench.next_claim().await;
+    let (shown, claim) = bench.next_claim().await;
+    assert_eq!(
+        (shown - start, claim.capacity),
+        (Duration::from_secs(30), 0)
+    );
+    let (ended, _) = loop {
+        let (at, report) = bench.next_report().await;
+        if report.jobs.iter().any(|job| job.outcome.is_some()) {
+            break (at, report);
+        }
+    };
+    let (claimed, claim) = bench.next_claim().await;
+    assert!(claim.capacity > 0);
+    assert!(claimed - ended < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bell_makes_it_claim_at_once() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    let (first, _) = bench.next_claim().await;
+    let (polled, _) = bench.next_claim().await;
+    assert_eq!(
+        polled - first,
+        Duration::from_secs(5),
+        "without a bell it polls"
+    );
+    sleep(Duration::from_secs(1)).await;
+    bench.bell.notify_one();
+    let (woken, _) = bench.next_claim().await;
+    assert_eq!(woken - polled, Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_say_much_are_told_about_once_a_second() {
+    let mut bench = Bench::start([job(1)], |_, story| {
+        Box::pin(async move {
+            let ended = story
+                .step(StepCode::Applying, async |step| {
+                    for object in 0..1000 {
+                        step.say(format!("{object} of 1000 objects"));
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                    Ok(())
+                })
+                .await;
+            outcome(ended, JobResult::default(), &story)
+        })
+    });
+    let calls = bench.during(60).await;
+    let reports: Vec<Instant> = calls
+        .iter()
+        .filter(|(_, call)| matches!(call, Call::Report(_)))
+        .map(|(at, _)| *at)
+        .collect();
+    assert!((10..=13).contains(&reports.len()), "{}", reports.len());
+    for pair in reports.windows(2) {
+        assert!(pair[1] - pair[0] >= Duration::from_secs(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_job_keeps_its_lease() {
+    let mut bench = Bench::start(
+        [job(1)],
+        one_step(|_| async {
+            sleep(Duration::from_secs(600)).await;
+            Ok(())
+        }),
+    );
+    let (mut last, _) = bench.next_report().await;
+    let mut renewals = 0;
+    loop {
+        let (at, report) = bench.next_report().await;
+        if let Some(outcome) = &report.jobs[0].outcome {
+            assert_eq!(outcome.state, OutcomeState::Done);
+            break;
+        }
+        assert!(at - last <= Duration::from_secs(20), "a third of the lease");
+        assert!(report.jobs[0].steps.is_empty());
+        last = at;
+        renewals += 1;
+    }
+    assert!((28..=31).contains(&renewals), "{renewals}");
+    assert!(bench.counted("chandlery_leases_lost_total 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_ends_before_its_lease_does_when_odoo_cannot_be_told() {
+    static STOPPED: Mutex<Option<Instant>> = Mutex::new(None);
+    struct Watch;
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            *STOPPED.lock().unwrap() = Some(Instant::now());
+        }
+    }
+    let mut bench = Bench::start(
+        [job(1)],
+        one_step(|_| async {
+            let _watch = Watch;
+            std::future::pending::<()>().await;
+            Ok(())
+        }),
+    );
+    let (renewed, _) = bench.next_report().await;
+    bench.odoo.down(true);
+    while STOPPED.lock().unwrap().is_none() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    let lived = STOPPED.lock().unwrap().unwrap() - renewed;
+    assert!(
+        lived <= Duration::from_secs(51) && lived >= Duration::from_secs(49),
+        "{lived:?}"
+    );
+    assert!(bench.counted("chandlery_leases_lost_total 1"));
+    bench.odoo.down(false);
+    bench.during(1).await;
+    let later = bench.during(300).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Report(_))),
+        "dropped without a word"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_final_report_is_repeated_until_odoo_is_back() {
+    let mut bench = Bench::start(
+        [job(1)],
+        one_step(|_| async {
+            sleep(Duration::from_secs(5)).await;
+            Ok(())
+        }),
+    );
+    bench.next_report().await;
+    bench.odoo.down(true);
+    for _ in 0..4 {
+        assert_eq!(bench.next_outcome().await.1.state, OutcomeState::Done);
+    }
+    bench.odoo.down(false);
+    assert_eq!(bench.next_outcome().await.0, 1);
+    let later = bench.during(300).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Report(_))),
+        "accepted once"
+    );
+    assert!(bench.counted("chandlery_jobs_total{kind=\"deploy\",outcome=\"done\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_final_report_is_given_up_when_the_lease_has_ended() {
+    let mut bench = Bench::start(
+        [job(1)],
+        one_step(|_| async {
+            sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }),
+    );
+    bench.next_report().await;
+    bench.odoo.down(true);
+    bench.during(70).await;
+    let later = bench.during(300).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Report(_)))
+    );
+    assert!(bench.counted("chandlery_leases_lost_total 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_cancels_the_job_where_it_waits_and_says_so() {
+    let mut bench = Bench::start([job(1)], one_step(|_| std::future::pending()));
+    bench.next_report().await;
+    bench.odoo.answer(1, Answer::Stop);
+    let (_, outcome) = bench.next_outcome().await;
+    assert_eq!(outcome.state, OutcomeState::Cancelled);
+    assert_eq!(outcome.error.unwrap().code, "cancelled");
+    let later = bench.during(120).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Report(_)))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn stale_drops_the_job_without_a_word() {
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    let mut bench = Bench::start([job(1)], |_, story| {
+        Box::pin(async move {
+            let ended = story
+                .step(StepCode::Waiting, async |_| std::future::pending().await)
+                .await;
+            ENDED.fetch_add(1, Ordering::SeqCst);
+            outcome(ended, JobResult::default(), &story)
+        })
+    });
+    bench.odoo.answer(1, Answer::Stale);
+    bench.next_report().await;
+    let later = bench.during(120).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Report(_)))
+    );
+    assert_eq!(ENDED.load(Ordering::SeqCst), 1, "the recipe has ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_attempt_handed_out_twice_runs_once() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let mut bench = Bench::start(
+        [job(1), job(1)],
+        one_step(|_| async {
+            RUNS.fetch_add(1, Ordering::SeqCst);
+            sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }),
+    );
+    bench.next_outcome().await;
+    bench.during(60).await;
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_attempt_waits_until_the_lost_one_has_let_go() {
+    static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+    let again = {
+        let mut again = job(1);
+        again["token"] = json!("second");
+        again["attempt"] = json!(2);
+        again
+    };
+    let mut bench = Bench::start([job(1)], |job, story| {
+        Box::pin(async move {
+            assert_eq!(
+                AT_WORK.fetch_add(1, Ordering::SeqCst),
+                0,
+                "alone with the app"
+            );
+            let first = job.attempt == 1;
+            let ended = story
+                .step(StepCode::Applying, async |_| match first {
+                    true => std::future::pending().await,
+                    false => Ok(()),
+                })
+                .await;
+            // Letting go takes its time.
+            sleep(Duration::from_secs(2)).await;
+            AT_WORK.fetch_sub(1, Ordering::SeqCst);
+            outcome(ended, JobResult::default(), &story)
+        })
+    });
+    bench.next_report().await;
+    bench.odoo.queue(again);
+    loop {
+        let (_, report) = bench.next_report().await;
+        if let Some(outcome) = &report.jobs[0].outcome {
+            assert_eq!(report.jobs[0].token.0, "second");
+            assert_eq!(outcome.state, OutcomeState::Done);
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_cannot_be_read_fails_and_the_others_run() {
+    let mut strange = job(1);
+    strange["kind"] = json!("dance");
+    let mut bench = Bench::start([strange, job(2)], one_step(|_| async { Ok(()) }));
+    let mut ended = HashMap::new();
+    while ended.len() < 2 {
+        let (id, outcome) = bench.next_outcome().await;
+        ended.insert(id, outcome);
+        bench.odoo.down(false);
+    }
+    assert_eq!(ended[&1].state, OutcomeState::Failed);
+    assert!(ended[&1].error.as_ref().unwrap().message.contains("dance"));
+    assert_eq!(ended[&2].state, OutcomeState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_fails_the_job_and_nothing_else() {
+    let mut bench = Bench::start(
+        [job(1), job(2)],
+        one_step(|id| async move {
+            assert_ne!(id, 1, "a defect");
+            sleep(Duration::from_secs(3)).await;
+            Ok(())
+        }),
+    );
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (1, OutcomeState::Failed));
+    assert_eq!(outcome.error.unwrap().code, "internal");
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (2, OutcomeState::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_odoo_refuses_does_not_hold_up_the_other_jobs() {
+    let mut bench = Bench::start(
+        [job(1), job(2)],
+        one_step(|_| async {
+            sleep(Duration::from_secs(5)).await;
+            Ok(())
+        }),
+    );
+    *bench.odoo.0.refused.lock().unwrap() = Some(1);
+    let alone = loop {
+        let (_, report) = bench.next_report().await;
+        if let [job] = report.jobs.as_slice()
+            && job.id == 2
+            && job.outcome.is_some()
+        {
+            break job.clone();
+        }
+    };
+    assert_eq!(alone.outcome.unwrap().state, OutcomeState::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_jobs_finish_or_are_handed_back_within_30_seconds_and_none_is_claimed() {
+    let mut bench = Bench::start(
+        [job(1), job(2)],
+        one_step(|id| async move {
+            sleep(Duration::from_secs(if id == 1 { 5 } else { 1000 })).await;
+            Ok(())
+        }),
+    );
+    bench.next_report().await;
+    bench.odoo.queue(job(3));
+    bench.closing.cancel();
+    let closed = Instant::now();
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (1, OutcomeState::Done));
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (2, OutcomeState::Released));
+    (&mut bench.run).await.unwrap();
+    assert!(
+        closed.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        closed.elapsed()
+    );
+    assert!(!bench.health.report().0, "not ready any more");
+    let rest = bench.during(1).await;
+    assert!(!rest.iter().any(|(_, call)| matches!(call, Call::Claim(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_comes_within_30_seconds_even_when_odoo_is_away() {
+    let mut bench = Bench::start([job(1)], one_step(|_| std::future::pending()));
+    bench.next_report().await;
+    bench.odoo.down(true);
+    bench.closing.cancel();
+    let closed = Instant::now();
+    (&mut bench.run).await.unwrap();
+    assert!(
+        closed.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        closed.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_odoo_is_away_it_asks_ever_more_slowly_and_logs_once() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(
+        tracing_subscriber::fmt()
+            .with_writer({
+                let log = log.clone();
+                move || log.clone()
+            })
+            .finish(),
+    );
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    bench.next_claim().await;
+    bench.odoo.down(true);
+    let calls = bench.during(600).await;
+    let claims = calls
+        .iter()
+        .filter(|(_, call)| matches!(call, Call::Claim(_)))
+        .count();
+    assert!((12..=40).contains(&claims), "{claims}");
+    bench.odoo.down(false);
+    bench.next_claim().await;
+    bench.during(10).await;
+    let text = log.text();
+    assert_eq!(text.matches("does not answer").count(), 1, "{text}");
+    assert_eq!(text.matches("Odoo is back").count(), 1, "{text}");
+    assert!(bench.health.report().0);
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn app_seen(id: i64, message: &str) -> AppSeen {
+    AppSeen {
+        id,
+        namespace: format!("shop-{id}"),
+        observation: Observation {
+            state: if message.is_empty() {
+                ObservedState::Running
+            } else {
+                ObservedState::Degraded
+            },
+            message: message.to_owned(),
+            ingress: Ingress {
+                state: IngressState::None,
+                hosts: Vec::new(),
+                addresses: Vec::new(),
+                tls: false,
+                message: String::new(),
+            },
+            seen_at: jiff::Timestamp::now(),
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn observations_are_told_whole_at_the_start_and_then_only_what_changed() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, ""), app_seen(8, "")];
+    let ids = |observe: &ObserveRequest| observe.apps.iter().map(|app| app.id).collect::<Vec<_>>();
+    let (start, first) = bench.next_observe().await;
+    assert_eq!((first.cluster.as_str(), ids(&first)), ("demo", vec![7, 8]));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, ""), app_seen(8, "ImagePullBackOff")];
+    let (changed, second) = bench.next_observe().await;
+    assert_eq!(ids(&second), [8]);
+    assert_eq!(second.apps[0].observation.message, "ImagePullBackOff");
+    assert!(changed - start <= Duration::from_secs(31));
+    let later = bench.during(300).await;
+    assert!(
+        !later
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Observe(_))),
+        "nothing changed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_told_is_told_when_odoo_is_back() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    bench.next_claim().await;
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
+    bench.odoo.down(true);
+    bench.next_observe().await;
+    bench.odoo.down(false);
+    let (_, again) = bench.next_observe().await;
+    assert_eq!(again.apps[0].id, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_with_a_job_is_not_observed_until_the_job_is_over() {
+    let mut bench = Bench::start(
+        [job(7)],
+        one_step(|_| async {
+            sleep(Duration::from_secs(100)).await;
+            Ok(())
+        }),
+    );
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
+    let (started, _) = bench.next_claim().await;
+    let (told, _) = bench.next_observe().await;
+    assert!(told - started >= Duration::from_secs(100));
+}
