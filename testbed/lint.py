@@ -48,14 +48,14 @@ def clippy(log):
 
 
 def cargo(log, *words):
+    options = {"log": log, "env": worker.cargo_environment(), "cwd": CHECKOUT}
     processes.run(
-        [worker.cargo(), *words],
-        log=log,
-        what=f"cargo {words[0]}",
-        env=worker.cargo_environment(),
-        cwd=CHECKOUT,
-        hint="If cargo lacks the command: rustup component add rustfmt clippy",
+        [worker.cargo(), words[0], "--version"],
+        what=f"Looking for cargo {words[0]}",
+        hint="Install what is missing: rustup component add rustfmt clippy",
+        **options,
     )
+    processes.run([worker.cargo(), *words], what=f"cargo {words[0]}", **options)
 
 
 def ruff_check(log):

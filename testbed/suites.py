@@ -117,7 +117,14 @@ class Suites:
     def testbed(self, log):
         status = self.program(
             log,
-            [odoo.base_python(), "-B", "-m", "unittest", "discover", "-v"]
+            [
+                odoo.base_python(),
+                *("-B", "-W", "ignore::ResourceWarning"),
+                "-m",
+                "unittest",
+                "discover",
+                "-v",
+            ]
             + ["-s", "tests/testbed", "-t", "."],
         )
         text = log.read_text()

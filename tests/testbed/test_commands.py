@@ -1,0 +1,236 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The commands as a person or a script meets them."""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from testbed import addon_tests, cluster, debian, go_programs, instance, steps, suites
+from testbed.problem import Problem
+
+ENVIRONMENT_KEYS = [
+    "ODOO_URL",
+    "ODOO_DB",
+    "OPERATOR_LOGIN",
+    "OPERATOR_PASSWORD",
+    "CUSTOMER_LOGIN",
+    "CUSTOMER_PASSWORD",
+    "KUBECONFIG",
+    "KUBECTL",
+    "CATALOG_URL",
+    "CHANDLERY",
+    "LOGS",
+]
+
+
+def testbed(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-B", "-m", "testbed", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=instance.CHECKOUT,
+        env={**os.environ, **environment},
+    )
+
+
+class EnvironmentTest(unittest.TestCase):
+    def test_demo_env_prints_all_keys_one_each(self):
+        with tempfile.NamedTemporaryFile() as kubeconfig:
+            done = testbed("demo-env", PORT_OFFSET="7", KUBECONFIG=kubeconfig.name)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            lines = [line.partition("=") for line in done.stdout.splitlines()]
+            values = {name: value for name, _, value in lines}
+            self.assertEqual([name for name, _, _ in lines], ENVIRONMENT_KEYS)
+            self.assertEqual(values["ODOO_URL"], "http://127.0.0.1:8076")
+            self.assertEqual(values["KUBECONFIG"], kubeconfig.name)
+            self.assertTrue(all(values.values()), values)
+
+    def test_status_of_no_demo_says_how_to_start_one(self):
+        done = testbed("demo-status", PORT_OFFSET="41234", KUBECONFIG="")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("make demo", done.stdout)
+
+    def test_a_bad_offset_is_refused_with_the_way_out(self):
+        for offset in ("-1", "x", "60000", "1.5"):
+            done = testbed("demo-status", PORT_OFFSET=offset)
+            self.assertEqual(done.returncode, 1, offset)
+            self.assertIn("PORT_OFFSET", done.stderr)
+            self.assertIn("What to do: ", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+    def test_an_unknown_suite_is_refused_with_their_names(self):
+        done = testbed("test", "nosuch", PORT_OFFSET="41234")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("testbed, rust, addons, integration, e2e", done.stderr)
+
+
+class PortsTest(unittest.TestCase):
+    def test_the_offset_shifts_every_port_and_names_the_state_folder(self):
+        plain, shifted = instance.Instance(0), instance.Instance(1000)
+        for name in instance.PORTS:
+            self.assertEqual(shifted.port(name), plain.port(name) + 1000)
+        self.assertEqual(plain.port("odoo"), 8069)
+        self.assertNotEqual(shifted.state, plain.state)
+        self.assertNotEqual(shifted.logs, plain.logs)
+
+    def test_two_beds_share_no_port(self):
+        both = {
+            instance.Instance(offset).port(name)
+            for offset in (0, 1000)
+            for name in instance.PORTS
+        }
+        self.assertEqual(len(both), 2 * len(instance.PORTS))
+
+
+class ClusterTest(unittest.TestCase):
+    def choose(self, kubeconfig):
+        with mock.patch.dict(os.environ, KUBECONFIG=str(kubeconfig)):
+            return cluster.choose(instance.Instance(0), Path("builds.log"))
+
+    def test_with_kubeconfig_set_no_cluster_is_built(self):
+        with tempfile.NamedTemporaryFile() as kubeconfig:
+            chosen = self.choose(kubeconfig.name)
+            self.assertFalse(chosen.own)
+            self.assertEqual(str(chosen.kubeconfig), kubeconfig.name)
+            self.assertNotIn("kube-apiserver", chosen.programs())
+            self.assertEqual(chosen.daemons(), [])
+
+    def test_without_it_one_is_built(self):
+        self.assertTrue(self.choose("").own)
+
+    def test_the_demos_own_kubeconfig_is_still_the_demos_own_cluster(self):
+        self.assertTrue(self.choose(self.choose("").kubeconfig).own)
+
+    def test_a_kubeconfig_that_is_no_file_is_refused(self):
+        with self.assertRaises(Problem):
+            self.choose("/nonexistent/config")
+
+
+class GoTest(unittest.TestCase):
+    def test_an_old_go_is_not_taken(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "go"
+            for said, version in (("go1.19.8", (1, 19)), ("go1.26.8", (1, 26))):
+                program.write_text(f"#!/bin/sh\necho {said}\n")
+                program.chmod(0o755)
+                self.assertEqual(go_programs.go_version(program), version)
+
+    def test_a_tampered_download_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "go.zip"
+            source.write_text("something else")
+            with self.assertRaises(Problem) as caught:
+                go_programs.download([source.as_uri()], Path(folder) / "x", "0" * 64)
+            self.assertIn("SHA-256", caught.exception.message)
+
+
+class DebianTest(unittest.TestCase):
+    def test_nothing_is_installed_where_all_is_there(self):
+        self.assertFalse(debian.install({"/usr/bin/env": "coreutils"}, Path("no.log")))
+
+    def test_without_sudo_the_user_is_told_the_command(self):
+        with (
+            mock.patch("os.geteuid", return_value=1000),
+            mock.patch("shutil.which", return_value=None),
+            self.assertRaises(Problem) as caught,
+        ):
+            debian.install({"/nonexistent": "some-package"}, Path("no.log"))
+        self.assertIn("some-package", caught.exception.message)
+        self.assertIn("apt-get install", caught.exception.hint)
+
+
+class StepsTest(unittest.TestCase):
+    def test_steps_are_numbered_and_timed(self):
+        out = io.StringIO()
+        shown = steps.Steps(2, out)
+        with shown.step("First"):
+            shown.say("done before")
+        with shown.step("Second"):
+            pass
+        first, second = out.getvalue().splitlines()
+        self.assertRegex(first, r"^\[ 1/2\] First +\d+\.\d s  done before$")
+        self.assertRegex(second, r"^\[ 2/2\] Second +\d+\.\d s$")
+
+    def test_a_long_step_shows_that_it_lives(self):
+        said = threading.Event()
+
+        class Out(io.StringIO):
+            def write(self, text):
+                if "still at it" in text:
+                    said.set()
+                return super().write(text)
+
+        with mock.patch.object(steps, "IN_LOG", 0.01):
+            shown = steps.Steps(1, Out())
+            with shown.step("Long"):
+                shown.doing("building x (1 of 3)")
+                self.assertTrue(said.wait(30))
+        self.assertIn("building x (1 of 3)", shown.out.getvalue())
+
+    def test_a_failed_step_says_so(self):
+        out = io.StringIO()
+        with self.assertRaises(Problem), steps.Steps(1, out).step("It"):
+            raise Problem("no")
+        self.assertIn("It", out.getvalue())
+        self.assertIn("FAILED", out.getvalue())
+
+
+class CountingTest(unittest.TestCase):
+    """A run of zero tests fails; every failure is counted."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.log = Path(folder.name) / "x.log"
+
+    def judge(self, text, problem=None):
+        self.log.write_text(text)
+        return addon_tests.judge(self.log, problem)
+
+    def test_addon_tests_are_counted(self):
+        line = (
+            "2026-11-21 03:45:54,116 1 ERROR db odoo.tests.result:"
+            " 1 failed, 2 error(s) of 10 tests when loading database 'db'"
+        )
+        result = self.judge(line, Problem("exit status 1"))
+        self.assertEqual((result.passed, result.failed), (7, 3))
+
+    def test_no_addon_test_is_a_failure(self):
+        with self.assertRaises(Problem):
+            self.judge("0 failed, 0 error(s) of 0 tests when loading database 'db'")
+
+    def test_an_odoo_that_breaks_before_the_tests_is_a_failure(self):
+        with self.assertRaises(Problem):
+            self.judge("Traceback …", Problem("exit status 255"))
+
+    def test_an_odoo_that_breaks_after_good_tests_is_a_failure(self):
+        with self.assertRaises(Problem):
+            self.judge("0 failed, 0 error(s) of 5 tests", Problem("exit status 1"))
+
+    def test_a_suite_without_tests_counts_as_failed(self):
+        with tempfile.TemporaryDirectory() as state:
+            bed = suites.Suites(instance.Instance(41234))
+            bed.logs = Path(state)
+            bed.all = {"empty": (lambda: None, lambda log: suites.Result())}
+            with mock.patch("builtins.print"):
+                result = bed.run_each(["empty"])
+        self.assertEqual((result.passed, result.failed), (0, 1))
+
+    def test_all_suites_are_summed(self):
+        with tempfile.TemporaryDirectory() as state:
+            bed = suites.Suites(instance.Instance(41234))
+            bed.logs = Path(state)
+            bed.all = {
+                "one": (lambda: None, lambda log: suites.Result(3, 1, ["x"])),
+                "two": (lambda: None, lambda log: suites.Result(4, 0)),
+            }
+            with mock.patch("builtins.print"):
+                result = bed.run_each(["one", "two"])
+        self.assertEqual(str(result), "7 passed, 1 failed")
