@@ -74,11 +74,13 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(os.getsid(daemon.pid()), daemon.pid())
 
     def test_a_recycled_pid_is_not_the_daemon_and_is_not_killed(self):
-        other = self.other_process()
         daemon = self.daemon()
         daemon.start()
         seen = json.loads(daemon.pid_file.read_text())
         daemon.stop()
+        other = self.other_process()
+        while processes.identity(other.pid) == seen["identity"]:
+            other = self.other_process()  # start times have ticks of 10 ms
         # After a crash or a reboot, another process may have got the daemon's pid.
         daemon.pid_file.write_text(json.dumps({**seen, "pid": other.pid}))
         self.assertIsNone(daemon.pid())
