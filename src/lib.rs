@@ -16,3 +16,4 @@ pub mod problem;
 pub mod settings;
 pub mod telemetry;
 pub mod worker;
+pub mod yaml;

@@ -1,1 +1,42 @@
-//! From a URL to objects that may go to the cluster: fetch → render → parse → check.
+//! From a URL to objects that may go to the cluster: [`Fetcher::fetch`] → [`render`] → [`parse`] → [`check`].
+//!
+//! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
+//! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
+//! pure functions. [`preview`] does the first three for people who write templates. What goes wrong names manifest,
+//! line, object, field and the way out.
+
+mod check;
+mod fetch;
+mod parse;
+pub mod preview;
+
+pub use check::{Rules, check};
+pub use fetch::{Fetcher, Limits, Source};
+pub use parse::{Parsed, parse};
+
+use crate::ansible::{self, Resolved};
+use crate::problem::Problem;
+
+/// A template's text with the variables filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Title of the manifest.
+    pub title: String,
+    /// Where its template came from.
+    pub url: String,
+    /// The text, which holds secrets.
+    pub text: String,
+    /// The names of the variables that the template mentions, sorted.
+    pub variables: Vec<String>,
+}
+
+/// Renders a template as Ansible would.
+pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Problem> {
+    let rendered = ansible::render(&source.title, &source.url, &source.text, variables)?;
+    Ok(Rendered {
+        title: source.title.clone(),
+        url: source.url.clone(),
+        text: rendered.text,
+        variables: rendered.variables,
+    })
+}

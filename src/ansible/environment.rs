@@ -1,0 +1,191 @@
+//! minijinja, set as Ansible sets Jinja2, with limits that keep every template harmless.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+
+use super::source::{self, Prepared};
+use super::{Resolved, filters, methods, problems, python, tests};
+use crate::problem::Problem;
+
+/// Instructions one rendering may take: far beyond any manifest, well below two seconds.
+const FUEL: u64 = 2_000_000;
+/// Nesting of macros and loops.
+const RECURSION: usize = 200;
+/// Bytes a rendering may produce.
+const MAX_OUTPUT: usize = 16 * 1024 * 1024;
+
+/// A rendered template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    pub text: String,
+    /// The names of the variables that the template mentions, sorted.
+    pub variables: Vec<String>,
+}
+
+/// Renders a template with the variables. `title` and `url` say in problems which template it is.
+pub fn render(
+    title: &str,
+    url: &str,
+    text: &str,
+    variables: &Resolved,
+) -> Result<Rendered, Problem> {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+    let text = source::normalise(text);
+    let problem = |error: &Failure| {
+        variables
+            .mask_problem(problems::explain(error, &text, Some(variables)).in_manifest(title, url))
+    };
+    let names = names(&ENVIRONMENT, &text).map_err(|error| problem(&error))?;
+    let rendered =
+        output(&ENVIRONMENT, &text, variables.context()).map_err(|error| problem(&error))?;
+    Ok(Rendered {
+        text: rendered,
+        variables: names
+            .into_iter()
+            .filter(|name| ENVIRONMENT.globals().all(|(global, _)| global != name))
+            .collect(),
+    })
+}
+
+/// minijinja as Ansible sets Jinja2: `trim_blocks`, the last line end kept, undefined values strict, nothing escaped.
+pub fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(false)
+            .keep_trailing_newline(true)
+            .build()
+            .expect("Jinja2's own delimiters"),
+    );
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_formatter(|out, _, value| {
+        // What arrives undefined here is the missing `else` of an inline `if`: Jinja2 prints nothing for it, and
+        // Ansible nothing for none.
+        if value.is_undefined() || value.is_none() {
+            return Ok(());
+        }
+        if let Some(text) = value.as_str() {
+            return out.write_str(text).map_err(Error::from);
+        }
+        out.write_str(&python::text(value)?).map_err(Error::from)
+    });
+    environment.set_unknown_method_callback(methods::call);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION);
+    environment.set_debug(true);
+    environment.remove_global("debug");
+    environment.add_filter(source::CHAIN, |value: &Value| {
+        if value.is_undefined() {
+            Value::from_pairs(Vec::<(String, Value)>::new())
+        } else {
+            value.clone()
+        }
+    });
+    filters::add(&mut environment);
+    tests::add(&mut environment);
+    environment
+}
+
+/// What failed in making a text of a template.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Refused before minijinja saw it.
+    Refused(source::Refusal),
+    /// minijinja's error, whose places are those of the prepared text.
+    Jinja(Box<Error>, Prepared),
+}
+
+/// Whether a text holds anything for Jinja.
+pub(super) fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// The names of variables that a template mentions.
+pub(super) fn names(environment: &Environment, text: &str) -> Result<BTreeSet<String>, Failure> {
+    let text = source::normalise(text);
+    let prepared = source::prepare(&text).map_err(Failure::Refused)?;
+    let names = match environment.template_from_str(&prepared.text) {
+        Ok(template) => Ok(template.undeclared_variables(false)),
+        Err(error) => Err(error),
+    };
+    match names {
+        Ok(names) => Ok(names.into_iter().collect()),
+        Err(error) => Err(Failure::Jinja(Box::new(error), prepared)),
+    }
+}
+
+/// The value of a variable that is a template: of one expression, what it gives; otherwise a text.
+pub(super) fn evaluate(
+    environment: &Environment,
+    text: &str,
+    known: &Resolved,
+) -> Result<Value, Problem> {
+    let text = source::normalise(text);
+    let explain = |error: &Failure, text: &str| problems::explain(error, text, Some(known));
+    let Some(expression) = source::single_expression(&text) else {
+        return output(environment, &text, known.context())
+            .map(Value::from)
+            .map_err(|error| explain(&error, &text));
+    };
+    let prepared = source::prepare_expression(expression)
+        .map_err(|refusal| explain(&Failure::Refused(refusal), expression))?;
+    let value = environment
+        .compile_expression_owned(prepared.text.clone())
+        .and_then(|compiled| compiled.eval(known.context()))
+        .and_then(|value| match value.kind() {
+            ValueKind::Undefined => Err(undefined_expression(expression)),
+            _ => python::concrete(value),
+        });
+    value.map_err(|error| explain(&Failure::Jinja(Box::new(error), prepared), expression))
+}
+
+/// An expression that gives an undefined value is named as it stands.
+fn undefined_expression(expression: &str) -> Error {
+    Error::new(
+        ErrorKind::UndefinedError,
+        format!("`{}` is undefined", expression.trim()),
+    )
+}
+
+fn output(environment: &Environment, text: &str, context: Value) -> Result<String, Failure> {
+    let prepared = source::prepare(text).map_err(Failure::Refused)?;
+    let mut out = Limited::default();
+    let result = environment
+        .template_from_str(&prepared.text)
+        .and_then(|template| template.render_captured_to(context, &mut out).map(drop));
+    match result {
+        // Only whole texts are written, so what arrives is UTF-8.
+        Ok(()) => Ok(String::from_utf8_lossy(&out.bytes).into_owned()),
+        Err(error) => Err(Failure::Jinja(Box::new(error), prepared)),
+    }
+}
+
+/// Takes a rendering up to the limit.
+#[derive(Default)]
+struct Limited {
+    bytes: Vec<u8>,
+}
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MAX_OUTPUT {
+            return Err(io::Error::other(format!(
+                "the text becomes longer than {} MiB",
+                MAX_OUTPUT / 1024 / 1024
+            )));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

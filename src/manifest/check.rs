@@ -1,0 +1,253 @@
+//! Whether objects may go to the cluster: whole, of a kind that it knows, and nowhere but in the app's own namespace.
+
+use crate::object::{Kind, Kinds, Object};
+use crate::problem::Problem;
+
+/// The Secret in which the worker keeps generated passwords.
+const RESERVED_SECRET: &str = "chandlery-generated";
+/// How alike two names must be for one to be offered for the other.
+const ALIKE: f64 = 0.85;
+
+/// What is allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The app's own namespace.
+    pub namespace: &'a str,
+    /// Kinds beyond the namespaced ones that the cluster's operators allow, as `Kind.group` (`Kind` in the core group).
+    pub allowed_kinds: &'a [String],
+    /// The kinds that the cluster serves.
+    pub kinds: &'a Kinds,
+}
+
+/// Checks all objects of a deploy together and puts those without a namespace into the app's.
+pub fn check(objects: Vec<Object>, rules: &Rules) -> Result<Vec<Object>, Problem> {
+    let mut checked: Vec<Object> = Vec::with_capacity(objects.len());
+    for mut object in objects {
+        let kind = identify(&object, rules.kinds)?;
+        place(&mut object, kind, rules)?;
+        let reference = object.reference();
+        if let Some(first) = checked
+            .iter()
+            .find(|first| first.reference().is_same_object(&reference))
+        {
+            return Err(object.locate(
+                Problem::new(
+                    "manifest_check",
+                    format!(
+                        "The same object stands in {}, document {}, line {} already.",
+                        first.manifest, first.document, first.line
+                    ),
+                )
+                .hint("Remove one of them, or give it another name."),
+            ));
+        }
+        checked.push(object);
+    }
+    Ok(checked)
+}
+
+/// Finds the object's kind; it must have apiVersion, kind and a name.
+fn identify<'a>(object: &Object, kinds: &'a Kinds) -> Result<&'a Kind, Problem> {
+    let wrong = |field: &str, message: String, hint: &str| {
+        Err(object.locate_field(field, Problem::new("manifest_check", message).hint(hint)))
+    };
+    if !object.value.is_object() {
+        return Err(object.locate(
+            Problem::new(
+                "manifest_check",
+                "This document is not a Kubernetes object: it is not a mapping.",
+            )
+            .hint("Every document needs apiVersion, kind and metadata."),
+        ));
+    }
+    for field in ["apiVersion", "kind"] {
+        match &object.value[field] {
+            serde_json::Value::String(text) if !text.is_empty() => {}
+            serde_json::Value::Null => {
+                return wrong(
+                    field,
+                    format!("The object has no {field}."),
+                    "Every object needs apiVersion, kind and metadata.name.",
+                );
+            }
+            _ => return wrong(field, format!("{field} is not a text."), "Quote it."),
+        }
+    }
+    let name = &object.value["metadata"]["name"];
+    match name.as_str() {
+        Some(name) => {
+            if let Some(message) = wrong_name(name, object) {
+                return wrong(
+                    "metadata.name",
+                    message,
+                    "Correct the name, or the variables it is made of.",
+                );
+            }
+        }
+        None if name.is_null() && object.value["metadata"]["generateName"].is_string() => {
+            return wrong(
+                "metadata.generateName",
+                "Objects need a fixed name; a generated one would be another at every deploy."
+                    .to_owned(),
+                "Write metadata.name instead of generateName.",
+            );
+        }
+        None if name.is_null() => {
+            return wrong(
+                "metadata.name",
+                "The object has no name.".to_owned(),
+                "Give it one in metadata.name.",
+            );
+        }
+        None => {
+            return wrong(
+                "metadata.name",
+                "The object's name is not a text.".to_owned(),
+                "Quote it: a name of digits is a number otherwise.",
+            );
+        }
+    }
+    match kinds.get(object.api_version(), object.kind()) {
+        Some(kind) => Ok(kind),
+        None => Err(unknown_kind(object, kinds)),
+    }
+}
+
+/// Most names are DNS names; those of RBAC only must be usable in a URL.
+fn wrong_name(name: &str, object: &Object) -> Option<String> {
+    if name.is_empty() {
+        return Some("The object's name is empty.".to_owned());
+    }
+    if name.len() > 253 {
+        return Some(format!(
+            "The object's name has {} characters, more than 253.",
+            name.len()
+        ));
+    }
+    let usable = if object
+        .api_version()
+        .starts_with("rbac.authorization.k8s.io/")
+    {
+        name != "." && name != ".." && !name.contains(['/', '%'])
+    } else {
+        let inner = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+        };
+        let edge = |byte: Option<&u8>| {
+            byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let bytes = name.as_bytes();
+        bytes.iter().all(|byte| inner(*byte)) && edge(bytes.first()) && edge(bytes.last())
+    };
+    (!usable).then(|| {
+        format!("`{name}` cannot be an object's name: lower-case letters, digits, `-` and `.` only, a letter or digit at both ends.")
+    })
+}
+
+fn unknown_kind(object: &Object, kinds: &Kinds) -> Problem {
+    let (api_version, kind) = (object.api_version(), object.kind());
+    let mut elsewhere: Vec<&str> = kinds
+        .iter()
+        .filter(|known| known.kind == kind)
+        .map(|known| known.api_version.as_str())
+        .collect();
+    elsewhere.sort_unstable();
+    let (field, hint) = if elsewhere.is_empty() {
+        let near = kinds
+            .iter()
+            .map(|known| (strsim::jaro_winkler(&known.kind, kind), known.kind.as_str()))
+            .filter(|(alike, _)| *alike >= ALIKE)
+            .max_by(|(one, _), (other, _)| one.total_cmp(other));
+        let hint = match near {
+            Some((_, near)) => format!("Did you mean `{near}`?"),
+            None => {
+                "Install what provides this kind in the cluster, or correct kind and apiVersion."
+                    .to_owned()
+            }
+        };
+        ("kind", hint)
+    } else {
+        (
+            "apiVersion",
+            format!("The cluster serves {kind} as {}.", elsewhere.join(", ")),
+        )
+    };
+    object.locate_field(
+        field,
+        Problem::new(
+            "manifest_check",
+            format!("The cluster does not know {kind} of {api_version}."),
+        )
+        .hint(hint),
+    )
+}
+
+/// Refuses what stands elsewhere than in the app's namespace, and fills in the namespace where none is given.
+fn place(object: &mut Object, kind: &Kind, rules: &Rules) -> Result<(), Problem> {
+    let namespace = object.value["metadata"]["namespace"].clone();
+    if !kind.namespaced {
+        let group = crate::object::group_of(&kind.api_version);
+        let name = match group {
+            "" => kind.kind.clone(),
+            group => format!("{}.{group}", kind.kind),
+        };
+        if !rules.allowed_kinds.contains(&name) {
+            return Err(object.locate_field(
+                "kind",
+                Problem::new(
+                    "manifest_check",
+                    format!(
+                        "{} objects belong to the whole cluster, not to the app's namespace.",
+                        kind.kind
+                    ),
+                )
+                .hint(if kind.kind == "Namespace" {
+                    "Remove it: Chandlery makes the app's namespace itself.".to_owned()
+                } else {
+                    format!("Remove it, or let an administrator allow `{name}` on the cluster.")
+                }),
+            ));
+        }
+        if !namespace.is_null() {
+            return Err(object.locate_field(
+                "metadata.namespace",
+                Problem::new(
+                    "manifest_check",
+                    format!("A {} has no namespace.", kind.kind),
+                )
+                .hint("Remove metadata.namespace."),
+            ));
+        }
+        return Ok(());
+    }
+    if kind.kind == "Secret" && object.name() == RESERVED_SECRET {
+        return Err(object.locate_field(
+            "metadata.name",
+            Problem::new("manifest_check", format!("The name {RESERVED_SECRET} is taken: Chandlery keeps generated passwords there."))
+                .hint("Give the secret another name."),
+        ));
+    }
+    match namespace {
+        serde_json::Value::Null => {
+            object.value["metadata"]["namespace"] = rules.namespace.into();
+            Ok(())
+        }
+        serde_json::Value::String(given) if given == rules.namespace => Ok(()),
+        given => {
+            let given = given
+                .as_str()
+                .map_or_else(|| given.to_string(), str::to_owned);
+            Err(object.locate_field(
+                "metadata.namespace",
+                Problem::new(
+                    "manifest_check",
+                    format!(
+                        "The object stands in the namespace {given}, but the app's is {}.",
+                        rules.namespace
+                    ),
+                )
+                .hint("Remove metadata.namespace, or write `{{ namespace }}`."),
+            ))
+        }
+    }
+}
