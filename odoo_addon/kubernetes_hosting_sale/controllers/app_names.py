@@ -1,0 +1,151 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import http
+from odoo.exceptions import AccessError, MissingError, ValidationError
+from odoo.http import request
+
+from odoo.addons.portal.controllers.portal import CustomerPortal
+
+SESSION_KEY = "kubernetes_app_names"
+
+
+class AppNamesForm:
+    """The form that asks for app names; a page of the shop and one of the portal.
+
+    What was typed and refused is kept in the session until it is accepted, so that the
+    page can be reloaded and left and found again as it was.
+    """
+
+    def _app_names_values(self, order_sudo):
+        """What the template ``kubernetes_hosting_sale.app_names_form`` needs."""
+        kept = request.session.get(SESSION_KEY, {}).get(str(order_sudo.id), {})
+        entries = []
+        for line in order_sudo._kubernetes_hosting_lines():
+            for unit in line._kubernetes_missing_units():
+                key = f"{line.id}-{unit}"
+                name = line._kubernetes_reservation(unit).name or ""
+                entries.append(
+                    {
+                        "key": key,
+                        "line": line,
+                        "unit": unit,
+                        "name": kept.get(key, {}).get("name", name),
+                        "problem": kept.get(key, {}).get("problem", ""),
+                        "addresses": line._kubernetes_addresses(),
+                        "suggestions": kept.get(key, {}).get("suggestions", []),
+                    }
+                )
+        return {
+            "app_names": entries,
+            "app_names_order": order_sudo,
+            "app_names_token": order_sudo._portal_ensure_token(),
+        }
+
+    def _app_names_submit(self, order_sudo, form):
+        """Hold what was typed. Returns whether every app of the order has its name."""
+        names = {
+            (line, unit): str(form.get(f"name-{line.id}-{unit}") or "")[:100]
+            for line in order_sudo._kubernetes_hosting_lines()
+            for unit in line._kubernetes_missing_units()
+        }
+        problems = order_sudo._kubernetes_set_names(names)
+        kept = dict(request.session.get(SESSION_KEY, {}))
+        kept.pop(str(order_sudo.id), None)
+        if problems:
+            kept[str(order_sudo.id)] = {
+                f"{line.id}-{unit}": {
+                    "name": name,
+                    "problem": problems.get((line, unit), ""),
+                    "suggestions": self._app_names_suggestions(
+                        line, unit, name.strip().lower()
+                    )
+                    if (line, unit) in problems
+                    else [],
+                }
+                for (line, unit), name in names.items()
+            }
+        request.session[SESSION_KEY] = kept
+        return not problems
+
+    def _app_names_suggestions(self, line, unit, name):
+        """Free names, where the one typed is fine but somebody else's."""
+        if not line._kubernetes_is_valid_name(name):
+            return []
+        if line._kubernetes_name_available(unit, name):
+            return []
+        return line._kubernetes_suggest_names(unit, name)
+
+
+class AppNames(AppNamesForm, CustomerPortal):
+    """The portal's page for a quotation, and the question whether a name is free."""
+
+    @http.route(
+        "/my/orders/<int:order_id>/app_names",
+        type="http",
+        auth="public",
+        website=True,
+        sitemap=False,
+        methods=["GET", "POST"],
+    )
+    def portal_app_names(self, order_id, access_token=None, **post):
+        try:
+            order_sudo = self._document_check_access(
+                "sale.order", order_id, access_token=access_token
+            )
+        except (AccessError, MissingError):
+            return request.redirect("/my")
+        asked = order_sudo.state in ("draft", "sent")
+        if not asked or not order_sudo._kubernetes_hosting_lines():
+            return request.redirect(order_sudo.get_portal_url())
+        if request.httprequest.method == "POST":
+            if self._app_names_submit(order_sudo, post):
+                return request.redirect(order_sudo.get_portal_url())
+            return request.redirect(order_sudo.get_portal_url(suffix="/app_names"))
+        values = self._app_names_values(order_sudo)
+        values.update(
+            {"sale_order": order_sudo, "page_name": "quote", "token": access_token}
+        )
+        return request.render("kubernetes_hosting_sale.portal_app_names", values)
+
+    @http.route(
+        "/kubernetes_hosting/app_name/check",
+        type="jsonrpc",
+        auth="public",
+        website=True,
+    )
+    def check_app_name(self, order_id, access_token, line_id, unit, name):
+        """Whether a unit of the order could have a name.
+
+        Answers ``{"state", "message", "suggestions"}``, state being ``free``, ``taken``
+        or ``invalid``. Whose a taken name is, it does not say.
+        """
+        try:
+            order_sudo = self._document_check_access(
+                "sale.order", int(order_id), access_token=access_token
+            )
+        except (AccessError, MissingError):
+            return {"state": "unknown", "message": "", "suggestions": []}
+        line = order_sudo._kubernetes_hosting_lines().filtered(
+            lambda line: line.id == line_id
+        )
+        if not line or order_sudo.state not in ("draft", "sent"):
+            return {"state": "unknown", "message": "", "suggestions": []}
+        name = str(name or "").strip().lower()[:100]
+        try:
+            request.env["kubernetes.app"]._check_app_name(name)
+        except ValidationError as error:
+            return {"state": "invalid", "message": error.args[0], "suggestions": []}
+        if not line._kubernetes_name_available(unit, name):
+            return {
+                "state": "taken",
+                "message": request.env._(
+                    "The name “%s” is already taken. Please choose another one.", name
+                ),
+                "suggestions": line._kubernetes_suggest_names(unit, name),
+            }
+        return {
+            "state": "free",
+            "message": request.env._("The name “%s” is free.", name),
+            "suggestions": [],
+        }

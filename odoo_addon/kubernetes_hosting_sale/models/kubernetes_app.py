@@ -1,0 +1,93 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+
+from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
+
+
+class KubernetesApp(models.Model):
+    """An app knows what it was sold as: product, order line and unit, subscription."""
+
+    _inherit = "kubernetes.app"
+
+    product_id = fields.Many2one(
+        "product.product",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        groups=USER,
+    )
+    sale_order_id = fields.Many2one(
+        "sale.order",
+        string="Order",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups=USER,
+    )
+    sale_order_line_id = fields.Many2one(
+        "sale.order.line",
+        string="Order Line",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups=USER,
+    )
+    unit_no = fields.Integer(
+        string="Unit",
+        readonly=True,
+        copy=False,
+        help="Which unit of the order line: 1 is the first.",
+        groups=USER,
+    )
+    subscription_id = fields.Many2one(
+        "sale.subscription",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups=USER,
+    )
+
+    # However an order comes to be confirmed twice: a unit has one app per environment.
+    _sold_once = models.Constraint(
+        "UNIQUE (sale_order_line_id, unit_no, environment_id)",
+        "This unit of the order line has an app in this environment already.",
+    )
+
+    @api.model
+    def _action_view_sold(self, domain):
+        """The list of some apps, or the form when it is one."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kubernetes_hosting.kubernetes_app_action"
+        )
+        action["domain"] = domain
+        action["context"] = {}
+        apps = self.search(domain, limit=2)
+        if len(apps) == 1:
+            action["views"] = [(False, "form")]
+            action["view_mode"] = "form"
+            action["res_id"] = apps.id
+        return action
+
+    def action_view_sale_order(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "sale.order",
+            "res_id": self.sale_order_id.id,
+            "views": [(False, "form")],
+        }
+
+    def action_view_subscription(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "sale.subscription",
+            "res_id": self.subscription_id.id,
+            "views": [(False, "form")],
+        }

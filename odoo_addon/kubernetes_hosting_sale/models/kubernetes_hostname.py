@@ -1,0 +1,14 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import fields, models
+
+
+class KubernetesHostname(models.Model):
+    """A hostname may be held by a customer's cart before an app has it."""
+
+    _inherit = "kubernetes.hostname"
+
+    reservation_id = fields.Many2one(
+        "kubernetes.app.reservation", readonly=True, index=True, ondelete="cascade"
+    )

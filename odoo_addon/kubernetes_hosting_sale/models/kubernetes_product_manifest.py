@@ -1,0 +1,26 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import fields, models
+
+
+class KubernetesProductManifest(models.Model):
+    """A manifest in a product's order: its apps apply them from first to last."""
+
+    _name = "kubernetes.product.manifest"
+    _description = "Manifest of a Hosting Product"
+    _rec_name = "manifest_id"
+    _order = "sequence, id"
+
+    product_tmpl_id = fields.Many2one(
+        "product.template", required=True, index=True, ondelete="cascade"
+    )
+    sequence = fields.Integer(default=10)
+    manifest_id = fields.Many2one(
+        "kubernetes.manifest", required=True, index=True, ondelete="restrict"
+    )
+    url = fields.Char(related="manifest_id.url")
+
+    _manifest_uniq = models.UniqueIndex(
+        "(product_tmpl_id, manifest_id)", "The product has this manifest already."
+    )

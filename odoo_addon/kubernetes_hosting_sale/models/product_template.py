@@ -1,0 +1,124 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+
+class ProductTemplate(models.Model):
+    """A product may be a hosting: each unit sold becomes an app per environment."""
+
+    _inherit = "product.template"
+
+    kubernetes_hosting = fields.Boolean(
+        string="Kubernetes Hosting",
+        help="Each unit sold becomes one app in each of the environments below.",
+    )
+    kubernetes_cluster_id = fields.Many2one(
+        "kubernetes.cluster",
+        string="Cluster",
+        ondelete="restrict",
+        help="Where the apps run. Its domain ends their addresses.",
+    )
+    kubernetes_config_map_id = fields.Many2one(
+        "kubernetes.config.map",
+        string="ConfigMap Template",
+        domain=[("is_template", "=", True)],
+        ondelete="restrict",
+        help="Each app gets a copy of its own.",
+    )
+    kubernetes_secret_id = fields.Many2one(
+        "kubernetes.secret",
+        string="Secret Template",
+        domain=[("is_template", "=", True)],
+        ondelete="restrict",
+        help="Each app gets a copy of its own.",
+    )
+    kubernetes_environment_ids = fields.Many2many(
+        "kubernetes.environment",
+        "kubernetes_product_environment_rel",
+        "product_tmpl_id",
+        "environment_id",
+        string="Environments",
+        help="One app is made in each of them for every unit sold.",
+    )
+    kubernetes_manifest_ids = fields.One2many(
+        "kubernetes.product.manifest",
+        "product_tmpl_id",
+        string="Manifests",
+        copy=True,
+        help="Applied from first to last.",
+    )
+    kubernetes_app_count = fields.Integer(
+        string="Apps",
+        compute="_compute_kubernetes_app_count",
+        groups="kubernetes_hosting.group_kubernetes_user",
+    )
+
+    def _compute_kubernetes_app_count(self):
+        counts = dict(
+            self.env["kubernetes.app"]._read_group(
+                [("product_id.product_tmpl_id", "in", self.ids)],
+                ["product_id"],
+                ["__count"],
+            )
+        )
+        for template in self:
+            template.kubernetes_app_count = sum(
+                counts.get(product, 0)
+                for product in template.with_context(
+                    active_test=False
+                ).product_variant_ids
+            )
+
+    @api.constrains(
+        "kubernetes_hosting",
+        "kubernetes_cluster_id",
+        "kubernetes_environment_ids",
+        "kubernetes_manifest_ids",
+    )
+    def _check_kubernetes_hosting(self):
+        """What is missing here would fail after the customer has paid."""
+        for template in self.filtered("kubernetes_hosting").sudo():
+            missing = template._kubernetes_missing()
+            if missing:
+                raise ValidationError(
+                    self.env._(
+                        "The hosting product “%(product)s” lacks: %(missing)s. Fill"
+                        " them in on its tab Kubernetes.",
+                        product=template.display_name,
+                        missing=", ".join(missing),
+                    )
+                )
+
+    def _kubernetes_missing(self):
+        """The labels of what a hosting product needs and this one has not."""
+        self.ensure_one()
+        missing = []
+        if not self.kubernetes_cluster_id:
+            missing.append(self.env._("a cluster"))
+        if not self.kubernetes_environment_ids:
+            missing.append(self.env._("environments"))
+        if not self.kubernetes_manifest_ids:
+            missing.append(self.env._("manifests"))
+        return missing
+
+    @api.onchange("kubernetes_hosting")
+    def _onchange_kubernetes_hosting(self):
+        """Begin with what nearly every hosting product is."""
+        if not self.kubernetes_hosting:
+            return
+        self.type = "service"
+        if not self.kubernetes_cluster_id:
+            clusters = self.env["kubernetes.cluster"].search([], limit=2)
+            self.kubernetes_cluster_id = clusters if len(clusters) == 1 else False
+        if not self.kubernetes_environment_ids:
+            self.kubernetes_environment_ids = self.env["kubernetes.environment"].search(
+                [("code", "in", ("prod", "int"))]
+            )
+
+    def action_view_kubernetes_apps(self):
+        self.ensure_one()
+        return self.env["kubernetes.app"]._action_view_sold(
+            [("product_id.product_tmpl_id", "=", self.id)]
+        )

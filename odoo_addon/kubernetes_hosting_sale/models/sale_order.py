@@ -1,0 +1,522 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import logging
+from datetime import datetime, time, timedelta
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import clean_context
+
+from .kubernetes_app_reservation import QUOTATION_DAYS
+
+_logger = logging.getLogger(__name__)
+
+
+class SaleOrder(models.Model):
+    """An order of hostings: names before it is paid, apps once it is confirmed.
+
+    Confirming comes first and never fails because of an app. What could not be created
+    is kept as ``kubernetes_pending``, shown to operators, and tried again by a cron.
+    """
+
+    _inherit = "sale.order"
+
+    kubernetes_hosting = fields.Boolean(
+        string="Hosting Order", compute="_compute_kubernetes_hosting"
+    )
+    kubernetes_named_at = fields.Datetime(
+        string="App Names Chosen On", readonly=True, copy=False
+    )
+    kubernetes_pending = fields.Boolean(
+        string="Apps Pending",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The order is confirmed, and something it sells is not created yet. It is"
+        " tried again every five minutes.",
+    )
+    kubernetes_app_ids = fields.One2many(
+        "kubernetes.app",
+        "sale_order_id",
+        string="Apps",
+        copy=False,
+        groups="kubernetes_hosting.group_kubernetes_user",
+    )
+    kubernetes_app_count = fields.Integer(
+        string="App Count",
+        compute="_compute_kubernetes_app_count",
+        groups="kubernetes_hosting.group_kubernetes_user",
+    )
+    kubernetes_missing_app = fields.Boolean(
+        string="Lacks Apps", compute="_compute_kubernetes_missing_app"
+    )
+
+    @api.depends("order_line.kubernetes_units")
+    def _compute_kubernetes_hosting(self):
+        for order in self:
+            order.kubernetes_hosting = bool(order._kubernetes_hosting_lines())
+
+    def _compute_kubernetes_app_count(self):
+        counts = dict(
+            self.env["kubernetes.app"]._read_group(
+                [("sale_order_id", "in", self.ids)], ["sale_order_id"], ["__count"]
+            )
+        )
+        for order in self:
+            order.kubernetes_app_count = counts.get(order, 0)
+
+    @api.depends("state", "order_line.kubernetes_units")
+    def _compute_kubernetes_missing_app(self):
+        for order in self:
+            order.kubernetes_missing_app = order.state == "sale" and any(
+                line._kubernetes_missing_units()
+                for line in order.sudo()._kubernetes_hosting_lines()
+            )
+
+    def _kubernetes_hosting_lines(self):
+        return self.order_line.filtered("kubernetes_units")
+
+    # === NAMES === #
+
+    def _kubernetes_set_names(self, names):
+        """Hold the names typed for units: ``{(line, unit): name}``.
+
+        Returns ``{(line, unit): sentence}`` for those that cannot be had; what such a
+        unit held before it keeps. All others are held afterwards.
+        """
+        self.ensure_one()
+        # Makes two answers to the same page follow one another: the database refuses
+        # the second until it has seen the first, and Odoo repeats it.
+        self.kubernetes_named_at = fields.Datetime.now()
+        self.flush_recordset(["kubernetes_named_at"])
+        problems = {}
+        names = {key: (name or "").strip().lower() for key, name in names.items()}
+        # Free all that change before taking any: names may be exchanged.
+        for (line, unit), name in names.items():
+            reservation = line._kubernetes_reservation(unit)
+            if reservation.state == "used":
+                if reservation.name != name:
+                    problems[line, unit] = self.env._(
+                        "The app “%s” exists already and cannot be renamed.",
+                        reservation.name,
+                    )
+            elif reservation and reservation.name != name:
+                reservation._release()
+        for (line, unit), name in names.items():
+            reservation = line._kubernetes_reservation(unit)
+            if reservation.state == "used":
+                continue
+            if not name:
+                reservation.unlink()
+                problems[line, unit] = self.env._("Please choose a name.")
+                continue
+            try:
+                self._kubernetes_hold_name(line, unit, name)
+            except ValidationError as error:
+                problems[line, unit] = error.args[0]
+        for line, unit in problems:
+            self._kubernetes_hold_former_name(line._kubernetes_reservation(unit))
+        return problems
+
+    def _kubernetes_hold_name(self, line, unit, name):
+        """Hold one name for one unit or raise a ValidationError."""
+        self.env["kubernetes.app"]._check_app_name(name)
+        if name in self._kubernetes_names_beside(line, unit):
+            raise ValidationError(
+                self.env._(
+                    "You have chosen the name “%s” for another app of this order"
+                    " already.",
+                    name,
+                )
+            )
+        with self.env.cr.savepoint():
+            reservation = line._kubernetes_reservation(unit)
+            if reservation:
+                reservation.name = name
+            else:
+                reservation = reservation.create(
+                    {"sale_order_line_id": line.id, "unit": unit, "name": name}
+                )
+            reservation._hold()
+
+    def _kubernetes_names_beside(self, line, unit):
+        """The names held for the order's other units on the same cluster."""
+        cluster = line._kubernetes_target()[0]
+        others = self.order_line.kubernetes_reservation_ids
+        others -= line._kubernetes_reservation(unit)
+        return {
+            hostname.app_name
+            for hostname in others.hostname_ids
+            if hostname.cluster_id == cluster
+        }
+
+    def _kubernetes_hold_former_name(self, reservation):
+        """Take back what a unit held before a name was refused, where it is free."""
+        if reservation and reservation.state == "released":
+            try:
+                reservation._hold()
+            except ValidationError:
+                _logger.info("Order %s lost the name %s", self.name, reservation.name)
+
+    def _kubernetes_name_problems(self):
+        """What keeps the order from being paid: ``{(line, unit): sentence}``.
+
+        Takes names again that were released while nobody paid.
+        """
+        self.ensure_one()
+        problems = {}
+        for line in self._kubernetes_hosting_lines():
+            for unit in line._kubernetes_missing_units():
+                reservation = line._kubernetes_reservation(unit)
+                if not reservation:
+                    problems[line, unit] = self.env._("Please choose a name.")
+                    continue
+                try:
+                    reservation._hold()
+                except ValidationError as error:
+                    problems[line, unit] = error.args[0]
+        return problems
+
+    def _kubernetes_needs_names(self):
+        """Whether the customer has to choose names before this order can be paid."""
+        self.ensure_one()
+        return self.state in ("draft", "sent") and any(
+            not line._kubernetes_reservation(unit)
+            or not line._kubernetes_reservation(unit)._is_held()
+            for line in self._kubernetes_hosting_lines()
+            for unit in line._kubernetes_missing_units()
+        )
+
+    def _kubernetes_check_names(self):
+        """Raise a ValidationError for the customer when names are missing."""
+        for order in self:
+            if order.state not in ("draft", "sent"):
+                continue
+            for (line, unit), problem in order._kubernetes_name_problems().items():
+                reservation = line._kubernetes_reservation(unit)
+                if reservation:
+                    raise ValidationError(problem)
+                raise ValidationError(
+                    self.env._(
+                        "Please choose a name for “%s” before you order. It becomes the"
+                        " first part of the address.",
+                        line.product_id.display_name,
+                    )
+                )
+
+    def _kubernetes_names_held_until(self):
+        """When the names of an order that nobody pays are given to others.
+
+        A quotation keeps them while it is valid.
+        """
+        self.ensure_one()
+        if self.validity_date:
+            return datetime.combine(self.validity_date, time.max)
+        return (self.kubernetes_named_at or self.create_date) + timedelta(
+            days=QUOTATION_DAYS
+        )
+
+    def _kubernetes_payment_in_flight(self):
+        """Whether a payment of the order may arrive or has arrived."""
+        self.ensure_one()
+        return any(
+            transaction.state in ("pending", "authorized", "done")
+            for transaction in self.sudo().transaction_ids
+        )
+
+    def _kubernetes_is_abandoned(self, now):
+        self.ensure_one()
+        if self._kubernetes_payment_in_flight():
+            return False
+        return self.state == "cancel" or self._kubernetes_names_held_until() < now
+
+    def _action_cancel(self):
+        res = super()._action_cancel()
+        for order in self.sudo():
+            if not order._kubernetes_payment_in_flight():
+                order.order_line.kubernetes_reservation_ids._release()
+            apps = order.kubernetes_app_ids
+            if apps:
+                order._kubernetes_alert(
+                    apps[:1],
+                    self.env._("Order cancelled"),
+                    self.env._(
+                        "The order %(order)s was cancelled. Its apps still run:"
+                        " %(apps)s. Delete them if they are no longer wanted.",
+                        order=order.name,
+                        apps=", ".join(apps.mapped("display_name")),
+                    ),
+                )
+        return res
+
+    # === CONFIRMATION === #
+
+    def _confirmation_error_message(self):
+        """Tell a seller who confirms by hand that names are missing.
+
+        Never after a payment and never in a customer's or a server's own confirmation.
+        """
+        message = super()._confirmation_error_message()
+        if (
+            not message
+            and not self.env.su
+            and self.env.user._is_internal()
+            and not self._kubernetes_payment_in_flight()
+            and self.sudo()._kubernetes_needs_names()
+        ):
+            return self.env._(
+                "%s: enter the names of the apps on the order lines first (column App"
+                " Names). They become the first part of the addresses.",
+                self.name,
+            )
+        return message
+
+    def action_confirm(self):
+        self._kubernetes_ensure_pricelist()
+        res = super().action_confirm()
+        for order in self:
+            if order.state == "sale" and order._kubernetes_hosting_lines():
+                order._kubernetes_fulfil()
+        return res
+
+    def _kubernetes_ensure_pricelist(self):
+        """Give orders that open a subscription the pricelist it requires.
+
+        Without one subscription_oca refuses the confirmation, or takes one in another
+        currency. An empty pricelist in the order's own currency changes no price.
+        """
+        for order in self.sudo():
+            if order.pricelist_id or not order._kubernetes_hosting_lines():
+                continue
+            order = order._kubernetes_as_system()
+            company_domain = [("company_id", "in", (False, order.company_id.id))]
+            pricelist = self.env["product.pricelist"].sudo().search(
+                [
+                    ("currency_id", "=", order.currency_id.id),
+                    ("item_ids", "=", False),
+                    *company_domain,
+                ],
+                limit=1,
+            )
+            order.pricelist_id = pricelist or pricelist.create(
+                {
+                    "name": self.env._("Subscriptions %s", order.currency_id.name),
+                    "currency_id": order.currency_id.id,
+                    "company_id": order.company_id.id,
+                }
+            )
+
+    def _kubernetes_as_system(self):
+        """The order as the server handles it, whoever happened to confirm it.
+
+        The public user of a shop gets no chatter, no records and no context of his.
+        """
+        self.ensure_one()
+        order = self.sudo()
+        if not self.env.user._is_internal():
+            order = self.with_user(SUPERUSER_ID)
+        order = order.with_context(clean_context(self.env.context))
+        return order.with_company(self.company_id)
+
+    def group_subscription_lines(self):
+        """Open no second subscription for what one pays for already.
+
+        That is a renewal's order, and an order confirmed again after a cancellation.
+        """
+        grouped = super().group_subscription_lines()
+        subscription = self.order_subscription_id.sudo()
+        if subscription.kubernetes_app_ids:
+            return type(grouped)(list)
+        if not self._kubernetes_hosting_lines():
+            return grouped
+        for template, lines in list(grouped.items()):
+            grouped[template] = [
+                line
+                for line in lines
+                if line.sudo()._kubernetes_subscription().stage_type in (False, "post")
+            ]
+            if not grouped[template]:
+                del grouped[template]
+        return grouped
+
+    def create_subscription(self, lines, subscription_tmpl):
+        """A subscription that cannot be opened does not undo a paid order either.
+
+        ``_kubernetes_fulfil``, which comes next, tries again and tells operators.
+        """
+        if not any(line.kubernetes_units for line in lines):
+            return super().create_subscription(lines, subscription_tmpl)
+        self.env.cr.flush()  # what fails here is not the subscription's
+        try:
+            with self.env.cr.savepoint():
+                return self._kubernetes_create_subscription(lines, subscription_tmpl)
+        except Exception:
+            _logger.exception("No subscription could be opened for %s", self.name)
+            return None
+
+    def _kubernetes_create_subscription(self, lines, template):
+        order = self._kubernetes_as_system()
+        lines = order.order_line.browse([line.id for line in lines])
+        # subscription_oca takes the salesperson from this key: the order's, not the
+        # public user of the shop.
+        order = order.with_context(uid=order.user_id.id)
+        return super(SaleOrder, order).create_subscription(lines, template)
+
+    def _kubernetes_fulfil(self):
+        """Create what the confirmed order still lacks. Never raises.
+
+        Whatever fails leaves nothing behind, is told to operators, and is tried again.
+        """
+        self.ensure_one()
+        order = self._kubernetes_as_system()
+        order.kubernetes_pending = True
+        self.env.cr.flush()  # what fails here is not the apps'
+        try:
+            with self.env.cr.savepoint():
+                problems = order._kubernetes_create_missing()
+                order.kubernetes_pending = bool(problems)
+                if problems:
+                    order._kubernetes_alert(
+                        order,
+                        self.env._("Apps could not be created"),
+                        self.env._(
+                            "%s The order stays confirmed, and Odoo tries again every"
+                            " five minutes.",
+                            " ".join(problems),
+                        ),
+                    )
+        except Exception:
+            _logger.exception("Order %s: creating the apps failed", self.name)
+        return not order.kubernetes_pending
+
+    def _kubernetes_create_missing(self):
+        """Open missing subscriptions, create missing apps; return what went wrong."""
+        self.ensure_one()
+        problems = []
+        for template, lines in self.group_subscription_lines().items():
+            new = [line for line in lines if not line._kubernetes_subscriptions()]
+            if template and new:
+                self._kubernetes_try(
+                    problems,
+                    self.env._("the subscription “%s”", template.name),
+                    lambda new=new, template=template: (
+                        self._kubernetes_create_subscription(new, template)
+                    ),
+                )
+        for line in self._kubernetes_hosting_lines():
+            for unit in line._kubernetes_missing_units():
+                self._kubernetes_try(
+                    problems,
+                    self.env._(
+                        "the apps of “%(product)s”, unit %(unit)s",
+                        product=line.product_id.display_name,
+                        unit=unit,
+                    ),
+                    lambda line=line, unit=unit: line._kubernetes_create_apps(unit),
+                )
+        self._kubernetes_link_subscriptions()
+        return problems
+
+    def _kubernetes_try(self, problems, what, create):
+        """Run one step in its own savepoint; note the failure instead of raising it."""
+        try:
+            with self.env.cr.savepoint():
+                create()
+        except Exception as error:
+            _logger.exception("Order %s: %s could not be created", self.name, what)
+            reason = error.args[0] if isinstance(error, ValidationError) else error
+            problems.append(
+                self.env._(
+                    "Failed to create %(what)s: %(reason)s", what=what, reason=reason
+                )
+            )
+
+    def _kubernetes_link_subscriptions(self):
+        """Link apps to the subscription that pays for them, also one opened later."""
+        for line in self._kubernetes_hosting_lines():
+            subscription = line._kubernetes_subscription()
+            apps = line.kubernetes_app_ids
+            apps.filtered(
+                lambda app, subscription=subscription: app.subscription_id
+                != subscription
+            ).subscription_id = subscription
+
+    @api.model
+    def _cron_kubernetes_fulfil(self):
+        """Create what confirmed orders still lack."""
+        orders = self.search(
+            [("kubernetes_pending", "=", True), ("state", "=", "sale")], order="id"
+        )
+        commit_progress = self.env["ir.cron"]._commit_progress
+        commit_progress(remaining=len(orders))
+        for order in orders:
+            # Whoever else works on the order right now will settle it.
+            if order.try_lock_for_update():
+                order._kubernetes_fulfil()
+            if not commit_progress(1):
+                break
+
+    def action_kubernetes_create_apps(self):
+        """Create missing apps now (button)."""
+        self.check_access("write")
+        for order in self:
+            if order.state == "sale":
+                order._kubernetes_fulfil()
+
+    # === ALERTS === #
+
+    def _kubernetes_alert(self, record, summary, note):
+        """Put a to-do on ``record`` for an operator, once per summary."""
+        self.ensure_one()
+        if summary in record.activity_ids.mapped("summary"):
+            return
+        record.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=summary,
+            note=note,
+            user_id=self._kubernetes_operator(record).id,
+        )
+
+    def _kubernetes_operator(self, record):
+        """Who gets the to-do: the order's salesperson, an operator, an administrator.
+
+        The first who may see the record.
+        """
+        operators = self.env.ref("kubernetes_hosting.group_kubernetes_operator")
+        users = self.user_id | operators.all_user_ids | self.env.ref("base.user_admin")
+        for user in users.filtered(lambda user: user.active and not user.share):
+            user_record = record.with_user(user).with_company(self.company_id)
+            if self.company_id in user.company_ids and user_record.has_access("read"):
+                return user
+        return self.env["res.users"]
+
+    def action_view_kubernetes_apps(self):
+        self.ensure_one()
+        return self.env["kubernetes.app"]._action_view_sold(
+            [("sale_order_id", "=", self.id)]
+        )
+
+    # === MAIL === #
+
+    def _send_order_notification_mail(self, mail_template, allow_deferred_sending=True):
+        """A mail that cannot be made does not undo the order of a hosting.
+
+        With sale.async_emails, which this addon switches on, it is made later anyway;
+        where somebody has switched that off, a PDF that fails would fail the order.
+        """
+        if not allow_deferred_sending or not self._kubernetes_hosting_lines():
+            return super()._send_order_notification_mail(
+                mail_template, allow_deferred_sending=allow_deferred_sending
+            )
+        self.env.cr.flush()  # what fails here is not the mail's
+        try:
+            with self.env.cr.savepoint():
+                return super()._send_order_notification_mail(
+                    mail_template, allow_deferred_sending=allow_deferred_sending
+                )
+        except Exception:
+            _logger.exception("The mail about %s could not be sent yet", self.name)
+            self.sudo().pending_email_template_id = mail_template
+            self.env.ref("sale.send_pending_emails_cron").sudo()._trigger()
+            return None

@@ -1,0 +1,326 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import math
+import re
+import secrets
+from itertools import chain, islice
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+NAME_LENGTH = 30  # of an app's name, at most
+
+
+class SaleOrderLine(models.Model):
+    """A line with a hosting product: each unit has a name, and later its apps."""
+
+    _inherit = "sale.order.line"
+
+    kubernetes_units = fields.Integer(
+        string="Hostings",
+        compute="_compute_kubernetes_units",
+        help="How many names this line needs: one for each unit of a hosting product.",
+    )
+    kubernetes_reservation_ids = fields.One2many(
+        "kubernetes.app.reservation",
+        "sale_order_line_id",
+        string="Reserved Names",
+        copy=False,
+    )
+    kubernetes_app_ids = fields.One2many(
+        "kubernetes.app", "sale_order_line_id", string="Apps", copy=False
+    )
+    kubernetes_app_names = fields.Char(
+        string="App Names",
+        compute="_compute_kubernetes_app_names",
+        inverse="_inverse_kubernetes_app_names",
+        compute_sudo=True,
+        copy=False,
+        help="One name for each unit, separated by commas. The name is the first part of"
+        " the address: “shop” answers at shop.<domain>.",
+    )
+
+    @api.depends(
+        "product_id",
+        "product_id.kubernetes_hosting",
+        "product_uom_qty",
+        "product_uom_id",
+        "display_type",
+        "is_downpayment",
+        "order_id.order_subscription_id",
+    )
+    def _compute_kubernetes_units(self):
+        for line in self:
+            if (
+                line.display_type
+                or line.is_downpayment
+                or not line.product_id.kubernetes_hosting
+                # A renewal pays for apps that exist.
+                or line.order_id.order_subscription_id
+            ):
+                line.kubernetes_units = 0
+                continue
+            quantity = line.product_uom_qty
+            if line.product_uom_id:
+                quantity = line.product_uom_id._compute_quantity(
+                    quantity, line.product_id.uom_id, round=False
+                )
+            line.kubernetes_units = max(0, math.ceil(round(quantity, 4)))
+
+    @api.depends("kubernetes_reservation_ids.name", "kubernetes_reservation_ids.unit")
+    def _compute_kubernetes_app_names(self):
+        for line in self:
+            names = {
+                reservation.unit: reservation.name
+                for reservation in line.kubernetes_reservation_ids
+            }
+            line.kubernetes_app_names = ", ".join(
+                names.get(unit, "") for unit in range(1, max(names, default=0) + 1)
+            )
+
+    def _inverse_kubernetes_app_names(self):
+        for order, lines in self.sudo().grouped("order_id").items():
+            names = {}
+            for line in lines:
+                typed = (line.kubernetes_app_names or "").rstrip(" ,").split(",")
+                typed = [name.strip() for name in typed]
+                if len(typed) > max(line.kubernetes_units, 1) or (
+                    typed != [""] and not line.kubernetes_units
+                ):
+                    raise ValidationError(
+                        self.env._(
+                            "The line “%(line)s” needs %(units)s names, and there are"
+                            " %(names)s.",
+                            line=line.product_id.display_name,
+                            units=line.kubernetes_units,
+                            names=len(typed),
+                        )
+                    )
+                typed += [""] * (line.kubernetes_units - len(typed))
+                names.update(
+                    {
+                        (line, unit): name
+                        for unit, name in enumerate(typed, start=1)
+                        if unit <= line.kubernetes_units
+                    }
+                )
+            problems = order._kubernetes_set_names(names)
+            # A name left open in a quotation is no mistake: the customer may choose.
+            for (line, unit), problem in problems.items():
+                if names[line, unit]:
+                    raise ValidationError(problem)
+
+    def write(self, vals):
+        res = super().write(vals)
+        if {"product_id", "product_uom_qty", "product_uom_id"} & set(vals):
+            self.sudo()._kubernetes_drop_surplus_names()
+        return res
+
+    def _kubernetes_drop_surplus_names(self):
+        """Forget the names of units that are no longer ordered."""
+        for line in self:
+            if line.state != "sale":
+                line.kubernetes_reservation_ids.filtered(
+                    lambda reservation, line=line: reservation.unit
+                    > line.kubernetes_units
+                ).unlink()
+
+    def _kubernetes_target(self):
+        """Where the line's apps will run: the cluster and the environments."""
+        self.ensure_one()
+        template = self.product_id.product_tmpl_id.sudo()
+        return (
+            template.kubernetes_cluster_id,
+            template.kubernetes_environment_ids.sorted(),
+        )
+
+    def _kubernetes_addresses(self):
+        """How the addresses of the line's apps are made, for the page that asks names.
+
+        A list of {environment, prefix, suffix}: the name goes between the last two.
+        """
+        self.ensure_one()
+        cluster, environments = self._kubernetes_target()
+        marker = "\0"  # never in a hostname
+        addresses = []
+        for environment in environments:
+            prefix, suffix = environment._hostname(cluster, marker).split(marker)
+            addresses.append(
+                {"environment": environment.name, "prefix": prefix, "suffix": suffix}
+            )
+        return addresses
+
+    def _kubernetes_reservation(self, unit):
+        """The reservation of one unit, perhaps empty."""
+        return self.kubernetes_reservation_ids.filtered(
+            lambda reservation: reservation.unit == unit
+        )
+
+    def _kubernetes_name_available(self, unit, name):
+        """Whether the unit could have the name; what it holds itself counts as free."""
+        self.ensure_one()
+        cluster, environments = self._kubernetes_target()
+        hostnames = [
+            environment._hostname(cluster, name) for environment in environments
+        ]
+        taken = self.env["kubernetes.hostname"].search([("hostname", "in", hostnames)])
+        return not taken - self._kubernetes_reservation(unit).hostname_ids
+
+    def _kubernetes_suggest_names(self, unit, name, limit=3):
+        """A few free names that resemble a taken one."""
+        self.ensure_one()
+        endings = chain(("2", "app", "online", "3", "web"), map(str, range(4, 20)))
+        wishes = (
+            f"{name[: NAME_LENGTH - 1 - len(ending)].rstrip('-')}-{ending}"
+            for ending in endings
+        )
+        return list(
+            islice(
+                (
+                    wish
+                    for wish in wishes
+                    if self._kubernetes_is_valid_name(wish)
+                    and self._kubernetes_name_available(unit, wish)
+                ),
+                limit,
+            )
+        )
+
+    def _kubernetes_is_valid_name(self, name):
+        try:
+            self.env["kubernetes.app"]._check_app_name(name)
+        except ValidationError:
+            return False
+        return True
+
+    def _kubernetes_missing_units(self):
+        """The units without apps. A unit's apps are made all or none."""
+        self.ensure_one()
+        apps = self.with_context(active_test=False).kubernetes_app_ids
+        present = set(apps.mapped("unit_no"))
+        return [
+            unit for unit in range(1, self.kubernetes_units + 1) if unit not in present
+        ]
+
+    def _kubernetes_create_apps(self, unit):
+        """Create one unit's apps, one per environment, and their deploy jobs.
+
+        Returns the apps. Run in a savepoint: all or none.
+        """
+        self.ensure_one()
+        reservation, remark = self._kubernetes_hold_any_name(unit)
+        template = self.product_id.product_tmpl_id
+        subscription = self._kubernetes_subscription()
+        apps = self.env["kubernetes.app"].create(
+            [
+                {
+                    "name": reservation.name,
+                    "cluster_id": hostname.cluster_id.id,
+                    "environment_id": hostname.environment_id.id,
+                    "partner_id": self.order_id.partner_id.id,
+                    "company_id": self.order_id.company_id.id,
+                    "product_id": self.product_id.id,
+                    "sale_order_id": self.order_id.id,
+                    "sale_order_line_id": self.id,
+                    "unit_no": unit,
+                    "subscription_id": subscription.id,
+                    "hostname_ids": [fields.Command.link(hostname.id)],
+                    "config_map_id": template.kubernetes_config_map_id.id,
+                    "secret_id": template.kubernetes_secret_id.id,
+                    "manifest_line_ids": [
+                        fields.Command.create(
+                            {
+                                "sequence": line.sequence,
+                                "manifest_id": line.manifest_id.id,
+                            }
+                        )
+                        for line in template.kubernetes_manifest_ids
+                    ],
+                }
+                for hostname in reservation.hostname_ids.sorted(
+                    lambda hostname: (
+                        hostname.environment_id.sequence,
+                        hostname.environment_id.id,
+                    )
+                )
+            ]
+        )
+        apps.hostname_ids.reservation_id = False
+        for app in apps:
+            app._enqueue("deploy")
+        if remark:
+            self.order_id._kubernetes_alert(
+                apps[:1], self.env._("App named automatically"), remark
+            )
+        return apps
+
+    def _kubernetes_hold_any_name(self, unit):
+        """The unit's reservation with its hostnames held, and a remark for operators.
+
+        A paid unit always gets a name: without one, or where the customer's has gone to
+        somebody else, it is made from the order's. The remark is empty when all is as
+        the customer wanted it.
+        """
+        self.ensure_one()
+        reservation = self._kubernetes_reservation(unit)
+        if reservation:
+            try:
+                reservation._hold()
+                return reservation, ""
+            except ValidationError as error:
+                remark = self.env._(
+                    "The customer wanted the name “%(name)s”: %(reason)s",
+                    name=reservation.name,
+                    reason=error.args[0],
+                )
+        else:
+            remark = self.env._("The order was confirmed without a name for this app.")
+            reservation = self.env["kubernetes.app.reservation"]
+        for name in self._kubernetes_generated_names():
+            if not self._kubernetes_is_valid_name(name):
+                continue
+            try:
+                with self.env.cr.savepoint():
+                    if reservation:
+                        reservation.name = name
+                    else:
+                        reservation = reservation.create(
+                            {"sale_order_line_id": self.id, "unit": unit, "name": name}
+                        )
+                    reservation._hold()
+            except ValidationError:
+                reservation = self._kubernetes_reservation(unit)
+                continue
+            remark += " " + self.env._(
+                "It runs as “%s”. Ask the customer whether that will do.", name
+            )
+            return reservation, remark
+        raise ValidationError(self.env._("No free name was found."))
+
+    def _kubernetes_generated_names(self):
+        """Names made from the order's: s00042, s00042-2 …, in the end random ones."""
+        base = re.sub(r"[^a-z0-9]+", "-", (self.order_id.name or "").lower())
+        base = base.strip("-")[: NAME_LENGTH - 4].strip("-")
+        if len(base) < 3:
+            base = f"app-{self.order_id.id}"
+        yield base
+        yield from (f"{base}-{number}" for number in range(2, 100))
+        yield from (f"app-{secrets.token_hex(6)}" for _attempt in range(10))
+
+    def _kubernetes_subscriptions(self):
+        """Every subscription opened for the line, the latest first."""
+        lines = self.env["sale.subscription.line"].search(
+            [("sale_order_line_id", "in", self.ids)], order="id desc"
+        )
+        return lines.sale_subscription_id
+
+    def _kubernetes_subscription(self):
+        """The subscription that pays for the line's apps: an open one, if any."""
+        subscriptions = self._kubernetes_subscriptions()
+        return subscriptions.filtered(lambda sub: sub.stage_type != "post")[:1] or (
+            subscriptions[:1]
+        )
+
+    def get_subscription_line_values(self):
+        return {**super().get_subscription_line_values(), "sale_order_line_id": self.id}

@@ -1,0 +1,8 @@
+from . import (
+    test_app_names,
+    test_concurrency,
+    test_order_to_apps,
+    test_pitfalls,
+    test_portal,
+    test_product,
+)

@@ -1,0 +1,221 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import threading
+import time
+from unittest.mock import patch
+
+from psycopg2.errors import SerializationFailure, UniqueViolation
+
+from odoo import SUPERUSER_ID, api
+from odoo.fields import Command
+from odoo.orm.registry import DummyRLock, Registry
+from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tools import mute_logger
+
+
+@tagged("post_install", "-at_install")
+class TestConcurrency(BaseCase):
+    """Two at the same moment, on two connections and committed data."""
+
+    def setUp(self):
+        super().setUp()
+        self.registry = Registry(get_db_name())
+        # Whoever runs tests holds the registry's lock; threads here need it too.
+        self.startPatcher(patch.object(Registry, "_lock", DummyRLock()))
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            cluster = env["kubernetes.cluster"].create(
+                {"name": "race", "domain": "race.example"}
+            )
+            manifest = env["kubernetes.manifest"].create(
+                {"name": "Race", "url": "https://catalog.example/race.yml"}
+            )
+            product = env["product.product"].create(
+                {
+                    "name": "Race Hosting",
+                    "type": "service",
+                    "list_price": 20,
+                    "taxes_id": [Command.clear()],
+                    "kubernetes_hosting": True,
+                    "kubernetes_cluster_id": cluster.id,
+                    "kubernetes_environment_ids": [
+                        Command.set(
+                            env["kubernetes.environment"]
+                            .search([("code", "in", ("prod", "int"))])
+                            .ids
+                        )
+                    ],
+                    "kubernetes_manifest_ids": [
+                        Command.create({"manifest_id": manifest.id})
+                    ],
+                }
+            )
+            partner = env["res.partner"].create({"name": "Racer"})
+            orders = env["sale.order"].create(
+                [
+                    {
+                        "partner_id": partner.id,
+                        "order_line": [Command.create({"product_id": product.id})],
+                    }
+                    for _number in range(2)
+                ]
+            )
+            self.order_ids = orders.ids
+            self.made = [
+                ("sale.order", orders.ids),
+                ("product.template", product.product_tmpl_id.ids),
+                ("kubernetes.manifest", manifest.ids),
+                ("kubernetes.cluster", cluster.ids),
+                ("res.partner", partner.ids),
+            ]
+        self.addCleanup(self._clean_up)
+
+    def _clean_up(self):
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {"active_test": False})
+            orders = env["sale.order"].browse(self.order_ids)
+            apps = orders.kubernetes_app_ids
+            namespaces = apps.namespace_id
+            apps.job_ids.unlink()
+            apps.unlink()
+            namespaces.exists().unlink()
+            orders.filtered(lambda order: order.state == "sale").write(
+                {"locked": False, "state": "cancel"}
+            )
+            for model, ids in self.made:
+                env[model].browse(ids).unlink()
+
+    def _order(self, cr, number):
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        return env["sale.order"].browse(self.order_ids[number])
+
+    def _choose(self, cr, number, name):
+        order = self._order(cr, number)
+        problems = order._kubernetes_set_names({(order.order_line, 1): name})
+        return list(problems.values())
+
+    def _in_thread(self, target):
+        thread = threading.Thread(target=target)
+        thread.dbname = get_db_name()
+        thread.start()
+        self.addCleanup(thread.join)
+        return thread
+
+    def _wait_until_blocked(self, cr, pid):
+        """Until the database says that ``pid`` waits for somebody's lock."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            cr.execute("SELECT cardinality(pg_blocking_pids(%s))", [pid])
+            if cr.fetchone()[0]:
+                return
+        self.fail("Nobody waits: the two do not meet")
+
+    def test_two_customers_want_one_name_the_index_decides(self):
+        """The first to write has it, the other gets a sentence and no error."""
+        answers = []
+        with (
+            self.registry.cursor() as first,
+            self.registry.cursor() as second,
+            self.registry.cursor() as watcher,
+        ):
+            second.execute("SELECT pg_backend_pid()")
+            pid = second.fetchone()[0]
+            self.assertEqual(self._choose(first, 0, "shop"), [])
+
+            def loser():
+                answers.extend(self._choose(second, 1, "shop"))
+                second.commit()
+
+            thread = self._in_thread(loser)
+            self._wait_until_blocked(watcher, pid)
+            first.commit()
+            thread.join(timeout=30)
+        self.assertEqual(
+            answers, ["The name “shop” is already taken. Please choose another one."]
+        )
+        with self.registry.cursor() as cr:
+            orders = self._order(cr, 0), self._order(cr, 1)
+            self.assertEqual(
+                [order.order_line.kubernetes_app_names or "" for order in orders],
+                ["shop", ""],
+            )
+
+    def test_the_winner_changes_their_mind_and_the_other_gets_the_name(self):
+        answers = []
+        with (
+            self.registry.cursor() as first,
+            self.registry.cursor() as second,
+            self.registry.cursor() as watcher,
+        ):
+            second.execute("SELECT pg_backend_pid()")
+            pid = second.fetchone()[0]
+            self.assertEqual(self._choose(first, 0, "shop"), [])
+
+            def other():
+                answers.append(self._choose(second, 1, "shop"))
+                second.commit()
+
+            thread = self._in_thread(other)
+            self._wait_until_blocked(watcher, pid)
+            first.rollback()
+            thread.join(timeout=30)
+        self.assertEqual(answers, [[]])
+
+    @mute_logger("odoo.sql_db")
+    def test_the_same_form_sent_twice_at_once_is_repeated_by_odoo(self):
+        """The second fails in a way that makes Odoo run it again, after the first."""
+        with self.registry.cursor() as first, self.registry.cursor() as second:
+            second.execute("SELECT 1")  # its snapshot is from before the first
+            self.assertEqual(self._choose(first, 0, "shop"), [])
+            first.commit()
+            with self.assertRaises(SerializationFailure):
+                self._choose(second, 0, "bakery")
+            second.rollback()
+            self.assertEqual(self._choose(second, 0, "bakery"), [])
+            second.commit()
+        with self.registry.cursor() as cr:
+            line = self._order(cr, 0).order_line
+            self.assertEqual(line.kubernetes_app_names, "bakery")
+            self.assertEqual(
+                line.kubernetes_reservation_ids.hostname_ids.mapped("app_name"),
+                ["bakery", "bakery"],
+            )
+
+    @mute_logger("odoo.sql_db")
+    def test_two_confirmations_at_once_make_one_set(self):
+        """Browser and webhook: the slower fails, is repeated, and finds it done."""
+        with self.registry.cursor() as cr:
+            self.assertEqual(self._choose(cr, 0, "shop"), [])
+        with self.registry.cursor() as first, self.registry.cursor() as second:
+            slow = self._order(second, 0)
+            self.assertEqual(slow.state, "draft")
+            self._order(first, 0).action_confirm()
+            first.commit()
+            with self.assertRaises(SerializationFailure):
+                slow.action_confirm()
+            second.rollback()
+        with self.registry.cursor() as cr:
+            self.assertEqual(len(self._order(cr, 0).kubernetes_app_ids), 2)
+
+    @mute_logger("odoo.sql_db")
+    def test_two_that_create_the_apps_at_once_make_one_set(self):
+        """The cron and an operator's button: the database refuses the second set."""
+        with self.registry.cursor() as cr:
+            self.assertEqual(self._choose(cr, 0, "shop"), [])
+            order = self._order(cr, 0)
+            order.write({"state": "sale", "kubernetes_pending": True})
+        with self.registry.cursor() as first, self.registry.cursor() as second:
+            slow = self._order(second, 0)
+            line = slow.order_line
+            self.assertEqual(line._kubernetes_missing_units(), [1])
+            self._order(first, 0).order_line._kubernetes_create_apps(1)
+            first.commit()
+            with self.assertRaises((SerializationFailure, UniqueViolation)):
+                line._kubernetes_create_apps(1)
+            second.rollback()
+        with self.registry.cursor() as cr:
+            order = self._order(cr, 0)
+            order._kubernetes_fulfil()
+            self.assertEqual(len(order.kubernetes_app_ids), 2)
+            self.assertFalse(order.kubernetes_pending)

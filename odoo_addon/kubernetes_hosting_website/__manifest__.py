@@ -1,0 +1,18 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+{
+    "name": "Kubernetes Hosting: Website",
+    "summary": "The shop asks for the names of hosted apps in the checkout",
+    "version": "19.0.1.0.0",
+    "category": "Services/Kubernetes",
+    "author": "Chandlery contributors, Odoo Community Association (OCA)",
+    "website": "https://github.com/OCA/chandlery",
+    "license": "AGPL-3",
+    "depends": ["website_sale", "kubernetes_hosting_sale"],
+    "data": [
+        "data/website_checkout_step.xml",
+        "views/website_sale_templates.xml",
+    ],
+    "auto_install": True,
+    "post_init_hook": "post_init_hook",
+}

@@ -1,0 +1,68 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo.http import request, route
+from odoo.tools.translate import LazyTranslate
+
+from odoo.addons.kubernetes_hosting_sale.controllers.app_names import AppNamesForm
+from odoo.addons.website_sale.controllers.main import WebsiteSale
+
+from ..models.website import STEP_HREF
+
+_lt = LazyTranslate(__name__)
+
+
+class AppNamesCheckout(AppNamesForm, WebsiteSale):
+    """The checkout step that asks for names, and the way to it from all later ones."""
+
+    @route(
+        STEP_HREF,
+        type="http",
+        auth="public",
+        website=True,
+        sitemap=False,
+        methods=["GET", "POST"],
+        list_as_website_content=_lt("Shop App Names"),
+    )
+    def shop_app_names(self, **post):
+        order_sudo = request.cart
+        if redirection := super()._check_cart(order_sudo):
+            return redirection
+        steps = request.website._get_checkout_step_values()
+        if not order_sudo._kubernetes_hosting_lines():
+            return request.redirect("/shop/checkout?try_skip_step=true")
+        if request.httprequest.method == "POST":
+            if self._app_names_submit(order_sudo, post):
+                return request.redirect(steps["next_website_checkout_step_href"])
+            return request.redirect(STEP_HREF)
+        values = self._app_names_values(order_sudo)
+        values.update(steps)
+        values.update(
+            {
+                "website_sale_order": order_sudo,
+                "order": order_sudo,
+                "app_names_action": STEP_HREF,
+            }
+        )
+        return request.render("kubernetes_hosting_website.app_names", values)
+
+    def _check_cart(self, order_sudo):
+        """Send whoever skips the step to it: from the address and the payment page."""
+        if redirection := super()._check_cart(order_sudo):
+            return redirection
+        if order_sudo._kubernetes_name_problems():
+            return request.redirect(STEP_HREF)
+        return None
+
+    @route()
+    def shop_payment_validate(self, sale_order_id=None, **post):
+        """An order that costs nothing is confirmed here, without a payment."""
+        order_sudo = request.cart
+        if (
+            order_sudo
+            and sale_order_id is None
+            and not order_sudo.get_portal_last_transaction()
+            and order_sudo._kubernetes_name_problems()
+        ):
+            return request.redirect(STEP_HREF)
+        return super().shop_payment_validate(sale_order_id=sale_order_id, **post)
