@@ -22,6 +22,11 @@ BASE = {
     "/usr/bin/wkhtmltopdf": "wkhtmltopdf",
     "/usr/lib/python3.11/ensurepip/__init__.py": "python3-venv",
     "/usr/bin/setpriv": "util-linux",
+    "/usr/bin/openssl": "openssl",
+    "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
+    # for the worker's crates
+    "/usr/bin/cc": "gcc",
+    "/usr/include/stdio.h": "libc6-dev",
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
 }
 FOR_TESTS = {"/usr/bin/chromium": "chromium"}

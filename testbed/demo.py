@@ -142,8 +142,6 @@ class Demo:
         self.odoo_daemon().stop()
         if not exists:
             step.doing("copying the template database")
-            # A copy that was interrupted may have left its files.
-            shutil.rmtree(self.odoo.filestore(DATABASE), ignore_errors=True)
             self.odoo.copy(self.template_name, DATABASE)
         step.doing("installing the addons")
         modules = ",".join(own_addons())

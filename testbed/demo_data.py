@@ -19,6 +19,11 @@ from odoo.fields import Command
 SETTINGS = json.loads(os.environ["CHANDLERY_DEMO"])
 ENGLISH, GERMAN = "en_US", "de_DE"
 
+LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" width="220" height="50">
+<path d="M6 31h38l-6 13H13zM23 5v23H9zM27 9v19h14z" fill="#21435f"/>
+<text x="54" y="33" font-family="DejaVu Sans,sans-serif" font-size="21"
+ font-weight="bold" fill="#21435f">Demo Hosting</text></svg>"""
+
 
 def main(env):
     env = env(
@@ -106,6 +111,7 @@ def shop(env):
             # Who buys a hosting wants to find it again in the portal.
             "account_on_checkout": "mandatory",
             "homepage_url": "/shop",
+            "logo": base64.b64encode(LOGO),
         }
     )
     parameters = env["ir.config_parameter"].sudo()

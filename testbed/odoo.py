@@ -178,15 +178,13 @@ class Odoo:
 
     def copy(self, template, database):
         """A new database from another, with its files."""
-        postgresql.copy_database(self.instance, template, database)
-        # Odoo names these files by their content and never changes one: links are as
-        # good as copies.
+        # The files first: what is interrupted is then not yet a database. Odoo names
+        # files by their content and never changes one: links are as good as copies.
+        shutil.rmtree(self.filestore(database), ignore_errors=True)
         shutil.copytree(
-            self.filestore(template),
-            self.filestore(database),
-            copy_function=os.link,
-            dirs_exist_ok=True,
+            self.filestore(template), self.filestore(database), copy_function=os.link
         )
+        postgresql.copy_database(self.instance, template, database)
 
     def drop(self, database):
         postgresql.drop_database(self.instance, database)

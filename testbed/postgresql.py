@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from . import processes
@@ -19,7 +20,7 @@ USER = "odoo"
 
 
 def daemon(instance):
-    data = instance.state / "postgres"
+    data = folder(instance)
     return processes.Daemon(
         name="PostgreSQL",
         argv=[*as_server_user(), PROGRAMS / "postgres", "-D", data],
@@ -35,13 +36,44 @@ def daemon(instance):
 def ensure(instance):
     """Have the server running; True if it was started."""
     with instance.lock("postgresql"):
-        if not (instance.state / "postgres" / "PG_VERSION").exists():
+        if not folder(instance).exists():
             create(instance)
-        return daemon(instance).ensure()
+        server = daemon(instance)
+        if server.current():
+            return False
+        server.stop()
+        forget_killed_server(folder(instance))
+        server.start()
+        return True
+
+
+def folder(instance):
+    return instance.state / "postgres"
+
+
+def forget_killed_server(data):
+    """Clear up after a server that was killed.
+
+    Its children end a moment later, and until then a new server refuses to start. Its
+    lock file names a pid that somebody else may have by now, which is refused for ever.
+    """
+    end = time.monotonic() + 20
+    while any(works_in(process, data) for process in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > end:
+            return  # the new server says what is wrong
+        time.sleep(0.05)
+    (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def works_in(process, data):
+    try:
+        return (process / "cwd").readlink() == data
+    except OSError:  # ended, or of another user
+        return False
 
 
 def create(instance):
-    data = instance.state / "postgres"
+    data = folder(instance)
     instance.state.mkdir(parents=True, exist_ok=True)
     making = instance.state / "postgres.making"
     shutil.rmtree(making, ignore_errors=True)

@@ -12,8 +12,9 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from testbed import processes
+from testbed import postgresql, processes
 from testbed.problem import Problem
 
 
@@ -154,6 +155,36 @@ class DaemonTest(unittest.TestCase):
         self.assertIn("| disk full", text)
         self.assertIn("What to do: Free some space.", text)
         self.assertEqual(caught.exception.status, 3)
+
+
+class KilledServerTest(unittest.TestCase):
+    """PostgreSQL's lock file after a crash, see testbed/postgresql.py."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.data = Path(folder.name).resolve()
+        self.lock = self.data / "postmaster.pid"
+        self.lock.write_text(f"{os.getpid()}\n")  # a pid that somebody else has now
+
+    def test_the_lock_of_a_killed_server_is_forgotten(self):
+        postgresql.forget_killed_server(self.data)
+        self.assertFalse(self.lock.exists())
+
+    def test_its_children_are_waited_for(self):
+        child = subprocess.Popen(["cat"], cwd=self.data, stdin=subprocess.PIPE)
+        self.addCleanup(child.kill)
+        waited = []
+
+        def end_child(seconds):
+            waited.append(self.lock.exists())
+            child.stdin.close()
+            child.wait()
+
+        with mock.patch("time.sleep", end_child):
+            postgresql.forget_killed_server(self.data)
+        self.assertEqual(waited, [True])
+        self.assertFalse(self.lock.exists())
 
 
 class HealthTest(unittest.TestCase):
