@@ -235,7 +235,7 @@ class SaleOrderLine(models.Model):
                                 "manifest_id": line.manifest_id.id,
                             }
                         )
-                        for line in template.kubernetes_manifest_ids
+                        for line in template.kubernetes_manifest_ids.sorted()
                     ],
                 }
                 for hostname in reservation.hostname_ids.sorted(

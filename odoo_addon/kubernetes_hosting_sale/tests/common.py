@@ -1,6 +1,8 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from unittest.mock import patch
+
 from odoo.fields import Command
 
 from odoo.addons.base.tests.common import BaseCommon
@@ -13,6 +15,10 @@ class HostingSaleCase(BaseCommon):
     def setUpClass(cls):
         super().setUpClass()
         env = cls.env
+        # Accounting is not set up and not the subject.
+        cls.startClassPatcher(
+            patch.object(env.registry["payment.transaction"], "_create_payment")
+        )
         cls.prod = env["kubernetes.environment"].search([("code", "=", "prod")])
         cls.int = env["kubernetes.environment"].search([("code", "=", "int")])
         cls.cluster = env["kubernetes.cluster"].create(
@@ -130,6 +136,15 @@ class HostingSaleCase(BaseCommon):
                 **values,
             }
         )
+
+    def _run_cron(self, xmlid):
+        """Run a cron as the server does, commits included (they are simulated)."""
+        with self.enter_registry_test_mode():
+            self.env.ref(xmlid).method_direct_trigger()
+        self.env.invalidate_all()
+
+    def _retry(self):
+        self._run_cron("kubernetes_hosting_sale.ir_cron_create_apps")
 
     def _hostnames(self, *names):
         """Which of the hostnames made of some names are taken."""

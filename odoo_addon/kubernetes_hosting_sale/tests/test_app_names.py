@@ -193,6 +193,13 @@ class TestAppNames(HostingSaleCase):
         self.assertFalse(copy.order_line.kubernetes_app_names)
         self.assertTrue(copy._kubernetes_needs_names())
 
+    def test_the_cron_frees_the_names(self):
+        order = self._order()
+        order.kubernetes_named_at = fields.Datetime.now() - timedelta(days=40)
+        order.validity_date = False
+        self._run_cron("kubernetes_hosting_sale.ir_cron_release_names")
+        self.assertFalse(self._hostnames("shop"))
+
     # -- quotations in the backend -----------------------------------------------
 
     def test_names_are_entered_on_the_order_line(self):

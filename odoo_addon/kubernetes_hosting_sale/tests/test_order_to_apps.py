@@ -115,7 +115,7 @@ class TestOrderToApps(HostingSaleCase):
         order._kubernetes_fulfil()
         order.action_kubernetes_create_apps()
         order.kubernetes_pending = True
-        self.env["sale.order"]._cron_kubernetes_fulfil()
+        self._retry()
         self.assertEqual(order.kubernetes_app_ids, apps)
         self.assertFalse(order.kubernetes_pending)
 
@@ -145,7 +145,7 @@ class TestOrderToApps(HostingSaleCase):
             mute_logger(LOGGER),
         ):
             order.action_confirm()
-            self.env["sale.order"]._cron_kubernetes_fulfil()
+            self._retry()
         self.assertEqual(order.state, "sale")
         self.assertTrue(order.kubernetes_pending)
         self.assertTrue(order.kubernetes_missing_app)
@@ -159,7 +159,7 @@ class TestOrderToApps(HostingSaleCase):
             "The name stays the customer's meanwhile",
         )
         self.assertEqual(type(self.env["kubernetes.app"]).create, create)
-        self.env["sale.order"]._cron_kubernetes_fulfil()
+        self._retry()
         self.assertEqual(len(order.kubernetes_app_ids), 2)
         self.assertFalse(order.kubernetes_pending)
 
@@ -181,7 +181,7 @@ class TestOrderToApps(HostingSaleCase):
             order.action_confirm()
         self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"bakery"})
         self.assertIn("The cluster is full.", order.activity_ids.note)
-        self.env["sale.order"]._cron_kubernetes_fulfil()
+        self._retry()
         self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"shop", "bakery"})
 
     def test_even_a_broken_alert_does_not_fail_the_confirmation(self):
@@ -232,7 +232,7 @@ class TestOrderToApps(HostingSaleCase):
         transaction = self._transaction(order)
         transaction._post_process()
         transaction._post_process()
-        self.env["payment.transaction"]._cron_post_process()
+        self._run_cron("payment.cron_post_process_payment_tx")
         self.assertEqual(order.state, "sale")
         self.assertEqual(len(order.kubernetes_app_ids), 2)
         self.assertEqual(len(order.subscription_ids), 1)

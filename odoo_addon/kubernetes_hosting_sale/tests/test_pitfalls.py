@@ -162,7 +162,7 @@ class TestPitfalls(HostingSaleCase):
         self.assertEqual(len(order.kubernetes_app_ids), 2, "Paid apps do not wait")
         self.assertTrue(order.kubernetes_pending)
         self.assertIn("No stage", order.activity_ids.note)
-        self.env["sale.order"]._cron_kubernetes_fulfil()
+        self._retry()
         self.assertEqual(len(order.subscription_ids), 1)
         self.assertEqual(order.kubernetes_app_ids.subscription_id, order.subscription_ids)
         self.assertFalse(order.kubernetes_pending)
@@ -172,7 +172,7 @@ class TestPitfalls(HostingSaleCase):
         order.action_confirm()
         order.subscription_ids.close_subscription()
         order.kubernetes_pending = True
-        self.env["sale.order"]._cron_kubernetes_fulfil()
+        self._retry()
         self.assertEqual(len(order.subscription_ids), 1)
 
     def test_orders_without_hosting_are_left_alone(self):

@@ -1,0 +1,253 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import json
+
+from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import HostingSaleCase
+
+CHECK = "/kubernetes_hosting/app_name/check"
+
+
+@tagged("post_install", "-at_install")
+class TestPortal(HostingSaleCase, HttpCase):
+    """A customer with a quotation, a payment link, an order."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.user = new_test_user(
+            cls.env, "portal-customer", "base.group_portal", password="portal-customer"
+        )
+        cls.customer = cls.user.partner_id
+        cls.customer.write({"email": "portal@example.com"})
+
+    def _quotation(self, *lines, **values):
+        order = self._order(
+            *(lines or [(self.hosting, 1, None)]),
+            **{"require_payment": True, "require_signature": False, **values},
+        )
+        order._portal_ensure_token()
+        order.action_quotation_sent()
+        return order
+
+    def _names_page(self, order):
+        return order.get_portal_url(suffix="/app_names")
+
+    def _send(self, order, *names):
+        """Open the form as a browser does, fill it in and send it."""
+        page = self.url_open(self._names_page(order))
+        token = page.text.split('name="csrf_token" value="')[1].split('"')[0]
+        data = {
+            f"name-{order.order_line[0].id}-{unit}": name
+            for unit, name in enumerate(names, start=1)
+        }
+        return self.url_open(
+            self._names_page(order), data={"csrf_token": token, **data}
+        )
+
+    def _check(self, order, name, **params):
+        return self.make_jsonrpc_request(
+            CHECK,
+            {
+                "order_id": order.id,
+                "access_token": order.access_token,
+                "line_id": order.order_line[0].id,
+                "unit": 1,
+                "name": name,
+                **params,
+            },
+        )
+
+    # -- the page that asks for names --------------------------------------------
+
+    def test_a_quotation_without_names_leads_to_the_page_that_asks_them(self):
+        order = self._quotation()
+        page = self.url_open(order.get_portal_url()).text
+        self.assertIn(f"/my/orders/{order.id}/app_names", page)
+        self.assertNotIn('id="o_sale_portal_paynow"', page)
+        done = self._send(order, "Shop")
+        self.assertIn('id="o_sale_portal_paynow"', done.text)
+        self.assertNotIn("app_names", done.text)
+        self.assertEqual(order.order_line.kubernetes_app_names, "shop")
+
+    def test_the_page_shows_the_addresses_of_each_environment(self):
+        page = self.url_open(self._names_page(self._quotation())).text
+        self.assertIn("-int.sale-test.example", page)
+        self.assertIn(">.sale-test.example", page.replace("</strong>", ">"))
+
+    def test_a_refused_name_is_shown_as_typed_with_the_reason(self):
+        self._order()
+        order = self._quotation((self.hosting, 2, None))
+        page = self._send(order, "shop", "good-name").text
+        self.assertIn('value="shop"', page)
+        self.assertIn("already taken", page)
+        self.assertIn("shop-2", page, "Free names are suggested")
+        self.assertIn('value="good-name"', page)
+        again = self.url_open(self._names_page(order)).text
+        self.assertIn('value="shop"', again, "Reloading keeps what was typed")
+        self.assertIn("already taken", again)
+        self.assertEqual(order.order_line.kubernetes_app_names, ", good-name")
+
+    def test_script_in_a_name_is_text(self):
+        page = self._send(self._quotation(), '"><script>alert(1)</script>').text
+        self.assertNotIn("<script>alert(1)", page)
+        self.assertIn("letters a to z", page)
+
+    def test_in_german(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.env["ir.module.module"]._load_module_terms(
+            ["kubernetes_hosting", "kubernetes_hosting_sale"], ["de_DE"]
+        )
+        order = self._quotation()
+        self._order()
+        self.opener.cookies["frontend_lang"] = "de_DE"
+        self.assertIn(
+            "bereits vergeben", self._check(order, "shop")["message"]
+        )
+
+    def test_the_page_of_another_order_does_not_open(self):
+        order = self._quotation()
+        for url in (
+            f"/my/orders/{order.id}/app_names",
+            f"/my/orders/{order.id}/app_names?access_token=wrong",
+            "/my/orders/999999999/app_names",
+        ):
+            page = self.url_open(url)
+            self.assertNotIn("kubernetes_app_names", page.text)
+
+    def test_a_confirmed_or_other_order_has_no_such_page(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        page = self.url_open(self._names_page(order))
+        self.assertTrue(page.url.split("?")[0].endswith(f"/my/orders/{order.id}"))
+        book = self._quotation((self.book, 1, None))
+        page = self.url_open(self._names_page(book))
+        self.assertTrue(page.url.split("?")[0].endswith(f"/my/orders/{book.id}"))
+
+    # -- is a name free? ---------------------------------------------------------
+
+    def test_the_answer_says_free_taken_or_invalid(self):
+        order = self._quotation()
+        self.assertEqual(self._check(order, "shop")["state"], "free")
+        self.assertEqual(self._check(order, "www")["state"], "invalid")
+        self.assertEqual(self._check(order, "a b")["state"], "invalid")
+        other = self._order()
+        answer = self._check(order, "shop")
+        self.assertEqual(answer["state"], "taken")
+        self.assertEqual(len(answer["suggestions"]), 3)
+        self.assertEqual(self._check(order, "shop-int")["state"], "taken")
+        # It tells nothing about who owns the name.
+        told = json.dumps(answer)
+        self.assertNotIn(other.name, told)
+        self.assertNotIn(self.customer.name, told)
+        other.action_confirm()
+        self.assertEqual(self._check(order, "shop"), answer)
+
+    def test_ones_own_name_is_free(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        self.assertEqual(self._check(order, "shop")["state"], "free")
+
+    def test_strangers_get_no_answer(self):
+        order = self._quotation()
+        self._order()
+        for params in (
+            {"access_token": "wrong"},
+            {"access_token": None},
+            {"order_id": 999999999},
+            {"line_id": 0},
+            {"line_id": "x"},
+        ):
+            with self.subTest(params=params):
+                answer = self._check(order, "shop", **params)
+                self.assertEqual(answer["state"], "unknown")
+
+    # -- no way around -----------------------------------------------------------
+
+    def _pay(self, order):
+        transaction = self._transaction(order, state="draft")
+        provider, method = transaction.provider_id, transaction.payment_method_id
+        transaction.unlink()
+        return self.make_jsonrpc_request(
+            f"/my/orders/{order.id}/transaction",
+            {
+                "access_token": order.access_token,
+                "provider_id": provider.id,
+                "payment_method_id": method.id,
+                "token_id": None,
+                "amount": order.amount_total,
+                "flow": "direct",
+                "tokenization_requested": False,
+                "landing_route": order.get_portal_url(),
+            },
+        )
+
+    @mute_logger("odoo.http")
+    def test_payment_link_does_not_pay_an_order_without_names(self):
+        order = self._quotation()
+        with self.assertRaises(JsonRpcException):
+            self._pay(order)
+        self.assertFalse(order.transaction_ids)
+        self._send(order, "shop")
+        self._pay(order)
+        self.assertEqual(len(order.transaction_ids), 1)
+
+    @mute_logger("odoo.http")
+    def test_payment_link_does_not_pay_a_name_that_has_gone(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.order_line.kubernetes_reservation_ids._release()
+        self._order()
+        with self.assertRaises(JsonRpcException):
+            self._pay(order)
+        self.assertFalse(order.transaction_ids)
+
+    def test_a_name_released_meanwhile_is_taken_again_when_paying(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.order_line.kubernetes_reservation_ids._release()
+        self._pay(order)
+        self.assertEqual(len(self._hostnames("shop")), 2)
+
+    def test_signing_needs_names_too(self):
+        order = self._quotation(require_payment=False, require_signature=True)
+        params = {
+            "access_token": order.access_token,
+            "name": "Customer",
+            "signature": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+        }
+        answer = self.make_jsonrpc_request(f"/my/orders/{order.id}/accept", params)
+        self.assertIn("Please choose a name", answer["error"])
+        self.assertFalse(order.signature)
+        self.assertEqual(order.state, "sent")
+        self._send(order, "shop")
+        self.make_jsonrpc_request(f"/my/orders/{order.id}/accept", params)
+        self.assertEqual(order.state, "sale")
+        self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"shop"})
+
+    # -- afterwards --------------------------------------------------------------
+
+    def test_the_order_shows_its_apps(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        page = self.url_open(order.get_portal_url()).text
+        self.assertIn("shop.sale-test.example", page)
+        self.assertIn("shop-int.sale-test.example", page)
+        app = order.kubernetes_app_ids[0]
+        self.assertIn(f"/my/apps/{app.id}", page)
+
+    def test_an_order_whose_apps_are_late_says_so(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.write({"state": "sale", "kubernetes_pending": True})
+        page = self.url_open(order.get_portal_url()).text
+        self.assertIn("takes a little longer", page)
+
+    def test_the_app_leads_to_its_order_and_subscription(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        app = order.kubernetes_app_ids[0]
+        self.authenticate("portal-customer", "portal-customer")
+        page = self.url_open(f"/my/apps/{app.id}").text
+        self.assertIn(f"/my/orders/{order.id}", page)
+        self.assertIn(order.subscription_ids.name, page)
+        self.assertIn("Monthly", page)
