@@ -6,10 +6,11 @@
 //! wrong anywhere is a [`problem::Problem`]: what, where, and the way out.
 
 pub mod ansible;
+pub mod check;
+pub mod cli;
 pub mod job;
 pub mod kubernetes;
 pub mod manifest;
-
 pub mod object;
 pub mod odoo;
 pub mod problem;

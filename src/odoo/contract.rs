@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::object::ObjectRef;
 use crate::problem::Problem;
 
 /// Who calls.
@@ -203,17 +204,6 @@ pub enum WantedState {
     Running,
     Stopped,
     Deleted,
-}
-
-/// One object in a cluster, by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ObjectRef {
-    /// `v1`, `apps/v1`, …
-    pub api_version: String,
-    pub kind: String,
-    /// `None` for kinds that have no namespace.
-    pub namespace: Option<String>,
-    pub name: String,
 }
 
 /// A template to fetch.

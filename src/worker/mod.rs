@@ -8,6 +8,7 @@ mod board;
 mod claiming;
 mod contact;
 mod observing;
+mod recipes;
 mod reporting;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,135 @@
+//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::job::Runner;
+use crate::odoo::{Client, wake};
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::telemetry::{Health, Metrics, health, logs, systemd};
+use crate::worker::Worker;
+
+/// Deploys the applications that an Odoo shop sells onto Kubernetes.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Arguments {
+    /// The settings file [default: /etc/chandlery/chandlery.toml, where it exists]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Takes jobs from Odoo and does them, until it is told to end (SIGTERM or Ctrl-C)
+    Worker,
+    /// Says of everything the worker needs whether it works, and how to put right what does not
+    Check,
+}
+
+/// Runs a command.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let settings = Settings::load(arguments.config.as_deref());
+    match arguments.command {
+        Command::Worker => match settings {
+            Ok(settings) => work(settings).await,
+            Err(problems) => refuse(&problems),
+        },
+        Command::Check => crate::check::run(settings).await,
+    }
+}
+
+async fn work(settings: Settings) -> ExitCode {
+    logs::start(&settings.telemetry.log);
+    match start(&settings).await {
+        Ok((worker, client)) => {
+            let closing = CancellationToken::new();
+            match signals() {
+                Ok(signals) => tokio::spawn(obey(signals, closing.clone())),
+                Err(error) => {
+                    return refuse(&[Problem::new(
+                        "internal",
+                        format!("Signals cannot be received: {error}."),
+                    )]);
+                }
+            };
+            let (bell, channel) = (worker.bell(), worker.wake());
+            tokio::spawn(async move { wake::listen(client, channel, &bell).await });
+            tokio::spawn(systemd::watchdog());
+            info!(
+                odoo = settings.odoo.url,
+                clusters = ?settings.clusters.keys().collect::<Vec<_>>(),
+                capacity = settings.worker.capacity,
+                "the worker {} {} begins",
+                settings.worker.name,
+                env!("CARGO_PKG_VERSION"),
+            );
+            systemd::ready(&format!("serving {} clusters", settings.clusters.len()));
+            Arc::new(worker).run(closing).await;
+            info!("the worker has ended");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => refuse(&[problem]),
+    }
+}
+
+async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), Problem> {
+    let (health, metrics) = (Arc::<Health>::default(), Arc::<Metrics>::default());
+    if let Ok(address) = settings.telemetry.listen.parse() {
+        health::serve(address, health.clone(), metrics.clone()).await?;
+    }
+    let client = client(settings)?;
+    let runner = Runner::new(settings)?;
+    let worker = Worker::new(client.clone(), runner, &settings.worker, health, metrics);
+    Ok((worker, client))
+}
+
+/// The client that the settings describe.
+pub fn client(settings: &Settings) -> Result<Client, Problem> {
+    let odoo = &settings.odoo;
+    let timeout = Duration::from_secs(odoo.timeout_seconds);
+    Client::new(&odoo.url, &odoo.database, odoo.key().clone(), timeout)
+}
+
+fn signals() -> std::io::Result<[Signal; 2]> {
+    Ok([
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    ])
+}
+
+/// The first signal closes, the second one ends the process where it stands.
+async fn obey([mut terminate, mut interrupt]: [Signal; 2], closing: CancellationToken) {
+    for time in 1.. {
+        let number = tokio::select! {
+            _ = terminate.recv() => 15,
+            _ = interrupt.recv() => 2,
+        };
+        if time == 1 {
+            info!("told to end; a second signal ends at once");
+            systemd::stopping();
+            closing.cancel();
+        } else {
+            error!(
+                "ended by a second signal; jobs at work go to another worker when their lease ends"
+            );
+            std::process::exit(128 + number);
+        }
+    }
+}
+
+fn refuse(problems: &[Problem]) -> ExitCode {
+    for problem in problems {
+        eprintln!("chandlery: {problem}");
+    }
+    ExitCode::FAILURE
+}

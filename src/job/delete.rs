@@ -1,0 +1,54 @@
+//! `delete`: removes the app; its volumes stay unless the job says otherwise.
+
+use std::time::Duration;
+
+use super::Task;
+use crate::kubernetes;
+use crate::odoo::contract::{JobResult, StepCode};
+use crate::problem::Problem;
+
+/// How long Kubernetes may take to let go of everything.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Deletes, and tells what is left.
+pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
+    let app = &task.job.app;
+    let keep_volumes = task.job.options.keep_volumes.unwrap_or(true);
+    let deleted = task
+        .story
+        .step(StepCode::Deleting, async |step| {
+            let deleted = kubernetes::delete(
+                &task.cluster,
+                &app.namespace,
+                &app.inventory,
+                &task.owner,
+                keep_volumes,
+                LIMIT,
+                |waiting| step.say(waiting),
+            )
+            .await?;
+            step.say(
+                match (
+                    deleted.objects,
+                    deleted.namespace_deleted,
+                    deleted.kept.len(),
+                ) {
+                    (0, true, _) => "There was nothing to delete".to_owned(),
+                    (objects, true, _) => {
+                        format!("{objects} objects and the namespace {}", app.namespace)
+                    }
+                    (objects, false, 0) => format!("{objects} objects"),
+                    (objects, false, kept) => format!(
+                        "{objects} objects; {kept} volumes are kept in {}",
+                        app.namespace
+                    ),
+                },
+            );
+            Ok(deleted)
+        })
+        .await?;
+    result.objects.pruned = deleted.objects;
+    result.namespace_deleted = deleted.namespace_deleted;
+    result.inventory = Some(deleted.kept);
+    Ok(())
+}

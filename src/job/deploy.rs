@@ -1,0 +1,7 @@
+//! placeholder
+use super::Task;
+use crate::odoo::contract::JobResult;
+use crate::problem::Problem;
+pub async fn deploy(_task: &Task, _result: &mut JobResult) -> Result<(), Problem> {
+    Err(Problem::new("internal", "not yet"))
+}

@@ -1,0 +1,56 @@
+//! What the cluster shows, in the words of the contract.
+
+use jiff::{Timestamp, Unit};
+
+use crate::kubernetes::{self, Owner};
+use crate::odoo::contract::{Ingress, IngressState, Observation, ObservedState};
+
+/// An app's observation.
+pub fn observation(seen: kubernetes::Observation) -> Observation {
+    Observation {
+        state: match seen.state {
+            kubernetes::State::Running => ObservedState::Running,
+            kubernetes::State::Degraded => ObservedState::Degraded,
+            kubernetes::State::Stopped => ObservedState::Stopped,
+            kubernetes::State::Missing => ObservedState::Missing,
+        },
+        message: seen.message,
+        ingress: Ingress {
+            state: match seen.ingress.state {
+                kubernetes::IngressState::None => IngressState::None,
+                kubernetes::IngressState::NoAddress => IngressState::NoAddress,
+                kubernetes::IngressState::Ready => IngressState::Ready,
+            },
+            hosts: seen.ingress.hosts,
+            addresses: seen.ingress.addresses,
+            tls: seen.ingress.tls,
+            message: seen.ingress.message,
+        },
+        seen_at: fine_enough(seen.seen_at),
+    }
+}
+
+/// An app's ingress in a sentence, for a step.
+pub fn ingress_sentence(ingress: &Ingress) -> String {
+    let hosts = ingress.hosts.join(", ");
+    match ingress.state {
+        IngressState::None => "The app has no ingress".to_owned(),
+        IngressState::NoAddress if ingress.message.is_empty() => format!("{hosts}: no address yet"),
+        IngressState::NoAddress => ingress.message.clone(),
+        IngressState::Ready => format!("{hosts} has the address {}", ingress.addresses.join(", ")),
+    }
+}
+
+/// Who owns what is made for an app.
+pub fn owner(database: &str, app: i64, name: &str, environment: &str) -> Owner {
+    Owner {
+        instance: database.to_owned(),
+        app,
+        name: name.to_owned(),
+        environment: environment.to_owned(),
+    }
+}
+
+fn fine_enough(time: Timestamp) -> Timestamp {
+    time.round(Unit::Millisecond).unwrap_or(time)
+}

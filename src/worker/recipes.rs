@@ -1,0 +1,33 @@
+//! The real recipes and clusters behind the worker's frame.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::Recipes;
+use crate::job::{Runner, Story};
+use crate::odoo::contract::{AppSeen, ClusterState, Job, Outcome};
+use crate::problem::Problem;
+
+impl Recipes for Runner {
+    fn clusters(&self) -> Vec<ClusterState> {
+        self.clusters().states()
+    }
+
+    fn check<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, ClusterState> {
+        Box::pin(self.clusters().check(cluster))
+    }
+
+    fn look<'a>(
+        &'a self,
+        cluster: &'a str,
+        database: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>> {
+        Box::pin(self.look(cluster, database))
+    }
+
+    fn run(&self, job: Job, database: String, story: Arc<Story>) -> BoxFuture<'static, Outcome> {
+        let runner = self.clone();
+        Box::pin(async move { runner.run(job, &database, story).await })
+    }
+}
