@@ -1,5 +1,6 @@
 //! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::job::Runner;
+use crate::manifest::preview;
 use crate::odoo::{Client, wake};
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -34,17 +36,40 @@ enum Command {
     Worker,
     /// Says of everything the worker needs whether it works, and how to put right what does not
     Check,
+    /// Shows what the worker would make of templates
+    Render {
+        /// Variables as Ansible reads them; of two with one name the later file wins
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        vars: Vec<PathBuf>,
+        /// The rendered text, or the objects as parsed
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+        /// Files or URLs, in order
+        #[arg(value_name = "TEMPLATE", required = true)]
+        templates: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
 }
 
 /// Runs a command.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let settings = Settings::load(arguments.config.as_deref());
+    let settings = || Settings::load(arguments.config.as_deref());
     match arguments.command {
-        Command::Worker => match settings {
+        Command::Worker => match settings() {
             Ok(settings) => work(settings).await,
-            Err(problems) => refuse(&problems),
+            Err(problems) => refuse(&problems, 1),
         },
-        Command::Check => crate::check::run(settings).await,
+        Command::Check => crate::check::run(settings()).await,
+        Command::Render {
+            vars,
+            output,
+            templates,
+        } => render(&vars, output, &templates).await,
     }
 }
 
@@ -56,10 +81,13 @@ async fn work(settings: Settings) -> ExitCode {
             match signals() {
                 Ok(signals) => tokio::spawn(obey(signals, closing.clone())),
                 Err(error) => {
-                    return refuse(&[Problem::new(
-                        "internal",
-                        format!("Signals cannot be received: {error}."),
-                    )]);
+                    return refuse(
+                        &[Problem::new(
+                            "internal",
+                            format!("Signals cannot be received: {error}."),
+                        )],
+                        1,
+                    );
                 }
             };
             let (bell, channel) = (worker.bell(), worker.wake());
@@ -78,7 +106,7 @@ async fn work(settings: Settings) -> ExitCode {
             info!("the worker has ended");
             ExitCode::SUCCESS
         }
-        Err(problem) => refuse(&[problem]),
+        Err(problem) => refuse(&[problem], 1),
     }
 }
 
@@ -91,6 +119,20 @@ async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), 
     let runner = Runner::new(settings)?;
     let worker = Worker::new(client.clone(), runner, &settings.worker, health, metrics);
     Ok((worker, client))
+}
+
+async fn render(vars: &[PathBuf], output: Output, templates: &[String]) -> ExitCode {
+    let output = match output {
+        Output::Text => preview::Output::Text,
+        Output::Json => preview::Output::Json,
+    };
+    match preview::preview(vars, templates, output).await {
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(problems) => refuse(&problems, 2),
+    }
 }
 
 /// The client that the settings describe.
@@ -127,9 +169,9 @@ async fn obey([mut terminate, mut interrupt]: [Signal; 2], closing: Cancellation
     }
 }
 
-fn refuse(problems: &[Problem]) -> ExitCode {
+fn refuse(problems: &[Problem], status: u8) -> ExitCode {
     for problem in problems {
         eprintln!("chandlery: {problem}");
     }
-    ExitCode::FAILURE
+    ExitCode::from(status)
 }

@@ -10,12 +10,15 @@ mod deploy;
 mod refresh;
 mod seen;
 pub mod story;
+mod variables;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
 use crate::kubernetes::{self, Cluster, Owner, namespace};
+use crate::manifest::{Fetcher, Limits};
 use crate::odoo::contract::{AppSeen, Job, JobKind, JobResult, Outcome, OutcomeState};
 use crate::problem::Problem;
 use crate::settings::{self, Settings};
@@ -36,6 +39,7 @@ pub struct Runner {
 /// What all jobs share.
 struct Shared {
     patience: settings::Deploy,
+    fetcher: Fetcher,
 }
 
 /// One job with all that its recipe needs.
@@ -54,6 +58,11 @@ impl Runner {
             clusters: Arc::new(Clusters::new(&settings.clusters)),
             shared: Arc::new(Shared {
                 patience: settings.deploy.clone(),
+                fetcher: Fetcher::new(Limits {
+                    time: Duration::from_secs(settings.manifests.timeout_seconds),
+                    bytes: usize::try_from(settings.manifests.max_bytes).unwrap_or(usize::MAX),
+                    ..Limits::default()
+                })?,
             }),
         })
     }

@@ -15,18 +15,23 @@ pub fn observation(seen: kubernetes::Observation) -> Observation {
             kubernetes::State::Missing => ObservedState::Missing,
         },
         message: seen.message,
-        ingress: Ingress {
-            state: match seen.ingress.state {
-                kubernetes::IngressState::None => IngressState::None,
-                kubernetes::IngressState::NoAddress => IngressState::NoAddress,
-                kubernetes::IngressState::Ready => IngressState::Ready,
-            },
-            hosts: seen.ingress.hosts,
-            addresses: seen.ingress.addresses,
-            tls: seen.ingress.tls,
-            message: seen.ingress.message,
-        },
+        ingress: ingress(seen.ingress),
         seen_at: fine_enough(seen.seen_at),
+    }
+}
+
+/// An app's ingress.
+pub fn ingress(seen: kubernetes::Ingress) -> Ingress {
+    Ingress {
+        state: match seen.state {
+            kubernetes::IngressState::None => IngressState::None,
+            kubernetes::IngressState::NoAddress => IngressState::NoAddress,
+            kubernetes::IngressState::Ready => IngressState::Ready,
+        },
+        hosts: seen.hosts,
+        addresses: seen.addresses,
+        tls: seen.tls,
+        message: seen.message,
     }
 }
 

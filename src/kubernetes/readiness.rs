@@ -87,8 +87,11 @@ pub async fn wait_until_ready(
 /// Looks once: which objects are not ready, and why.
 pub async fn not_ready(cluster: &Cluster, objects: &[ObjectRef]) -> Result<Vec<NotReady>, Problem> {
     let kinds = cluster.kinds().await?;
-    stream::iter(objects)
+    let looks: Vec<_> = objects
+        .iter()
         .map(|object| look(cluster, &kinds, object))
+        .collect();
+    stream::iter(looks)
         .buffered(8)
         .try_filter_map(|missing| async move { Ok(missing) })
         .try_collect()

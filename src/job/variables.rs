@@ -1,0 +1,198 @@
+//! The variables of a deploy: the app's config map and secret, what is generated, and what Chandlery itself gives.
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::ansible::{self, Variables};
+use crate::kubernetes::generated::{Alphabet, Generated, Rule};
+use crate::odoo::contract::{Job, SecretLine, ValueType};
+use crate::problem::Problem;
+
+const CONFIG_MAP: &str = "config map";
+const SECRET: &str = "secret";
+const OURS: &str = "Chandlery";
+
+/// Gathers them; of two with one name the later wins, and Chandlery's own always do.
+pub fn variables(job: &Job, generated: &Generated) -> Result<Variables, Problem> {
+    let mut variables = Variables::new();
+    for line in &job.config_map {
+        let value = match line.r#type {
+            ValueType::String => Value::from(line.value.as_str()),
+            ValueType::Yaml => ansible::read_value(&line.key, &line.value, CONFIG_MAP)?,
+        };
+        variables.set(&line.key, value, CONFIG_MAP);
+    }
+    for line in &job.secret {
+        if let Some(value) = secret_value(line)? {
+            variables.set_secret(&line.key, value, SECRET, false);
+        } else if let Some(value) = generated.get(&line.key) {
+            variables.set_secret(&line.key, value.expose_secret(), "generated secret", true);
+        }
+    }
+    let app = &job.app;
+    for (name, value) in [
+        ("app_name", &app.name),
+        ("environment", &app.environment),
+        ("hostname", &app.hostname),
+        ("url", &app.url),
+        ("namespace", &app.namespace),
+        ("cluster_name", &job.cluster.name),
+        ("cluster_domain", &job.cluster.domain),
+        ("ingress_class", &job.cluster.ingress_class),
+    ] {
+        variables.set(name, value.as_str(), OURS);
+    }
+    Ok(variables)
+}
+
+/// The value of a line that holds one.
+fn secret_value(line: &SecretLine) -> Result<Option<Value>, Problem> {
+    let Some(value) = &line.value else {
+        return Ok(None);
+    };
+    let value = value.expose_secret();
+    match line.r#type {
+        ValueType::String => Ok(Some(Value::from(value))),
+        ValueType::Yaml => match ansible::read_value(&line.key, value, SECRET) {
+            Ok(value) => Ok(Some(value)),
+            // What the reader has to say may quote the value.
+            Err(problem) => Err(Problem {
+                message: format!("The value of `{}` ({SECRET}) is not YAML.", line.key),
+                ..problem
+            }),
+        },
+    }
+}
+
+/// The rules of the lines whose value is generated.
+pub fn rules(job: &Job) -> Result<Vec<Rule>, Problem> {
+    let lines = job.secret.iter().filter(|line| line.value.is_none());
+    let rules = lines.filter_map(|line| line.generate.as_ref().map(|generate| (line, generate)));
+    rules
+        .map(|(line, generate)| {
+            let wrong = |reason: String| {
+                Problem::new(
+                    "variables",
+                    format!(
+                        "The rule for `{}` (secret) cannot be followed: {reason}.",
+                        line.key
+                    ),
+                )
+                .hint("Correct the line in the app's secret.")
+            };
+            let alphabet = match generate.alphabet.as_str() {
+                "alphanumeric" => Alphabet::Alphanumeric,
+                "hex" => Alphabet::Hex,
+                "ascii" => Alphabet::Ascii,
+                other => return Err(wrong(format!("there is no alphabet '{other}'"))),
+            };
+            if !(1..=4096).contains(&generate.length) {
+                return Err(wrong(format!(
+                    "a length of {} is not between 1 and 4096",
+                    generate.length
+                )));
+            }
+            Ok(Rule {
+                key: line.key.clone(),
+                length: generate.length as usize,
+                alphabet,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(change: impl FnOnce(&mut Value)) -> Job {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/contract/claim_response.json"
+        );
+        let claim: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut job = claim["jobs"][0].clone();
+        change(&mut job);
+        Job::read(job).unwrap()
+    }
+
+    #[test]
+    fn lines_keep_their_types_and_refer_to_one_another() {
+        let generated = Generated::from([(
+            "postgres_password".to_owned(),
+            SecretString::from("{{ x }}"),
+        )]);
+        let resolved = variables(&job(|_| {}), &generated)
+            .unwrap()
+            .resolve()
+            .unwrap();
+        assert_eq!(resolved.get("odoo_replicas"), Some(json!(1)));
+        assert_eq!(resolved.get("odoo_volume_name"), Some(json!("shop-data")));
+        assert_eq!(resolved.get("smtp_password"), Some(json!("s3cr#t")));
+        assert_eq!(
+            resolved.get("postgres_password"),
+            Some(json!("{{ x }}")),
+            "generated values are no templates"
+        );
+        assert_eq!(resolved.mask("it is s3cr#t"), "it is ***");
+    }
+
+    #[test]
+    fn what_chandlery_gives_always_wins() {
+        let job = job(|job| {
+            job["config_map"] =
+                json!([{"key": "namespace", "type": "string", "value": "kube-system"}]);
+        });
+        let resolved = variables(&job, &Generated::new())
+            .unwrap()
+            .resolve()
+            .unwrap();
+        for (name, value) in [
+            ("app_name", "shop"),
+            ("environment", "int"),
+            ("hostname", "shop-int.apps.localhost"),
+            ("url", "http://shop-int.apps.localhost"),
+            ("namespace", "shop-int"),
+            ("cluster_name", "demo"),
+            ("cluster_domain", "apps.localhost"),
+            ("ingress_class", "traefik"),
+        ] {
+            assert_eq!(resolved.get(name), Some(json!(value)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_no_yaml_is_named_and_not_shown() {
+        let job = job(|job| {
+            job["secret"] =
+                json!([{"key": "smtp", "type": "yaml", "value": "[hunter2", "generate": null}]);
+        });
+        let problem = variables(&job, &Generated::new()).unwrap_err();
+        assert!(problem.message.contains("`smtp`"), "{problem}");
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
+    }
+
+    #[test]
+    fn rules_are_read_and_strange_ones_refused() {
+        let read = rules(&job(|_| {})).unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!(
+            (read[0].key.as_str(), read[0].length),
+            ("postgres_password", 32)
+        );
+        for (rule, reason) in [
+            (
+                json!({"length": 8, "alphabet": "runes"}),
+                "no alphabet 'runes'",
+            ),
+            (json!({"length": 0, "alphabet": "hex"}), "0 is not between"),
+        ] {
+            let job = job(|job| job["secret"][1]["generate"] = rule);
+            let problem = rules(&job).unwrap_err();
+            assert!(problem.message.contains(reason), "{problem}");
+        }
+    }
+}
