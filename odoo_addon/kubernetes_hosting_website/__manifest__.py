@@ -13,6 +13,11 @@
         "data/website_checkout_step.xml",
         "views/website_sale_templates.xml",
     ],
+    "assets": {
+        "web.assets_tests": [
+            "kubernetes_hosting_website/static/tests/tours/**/*",
+        ],
+    },
     "auto_install": True,
     "post_init_hook": "post_init_hook",
 }

@@ -1,0 +1,1 @@
+from . import test_browser, test_checkout, test_checkout_step
