@@ -180,9 +180,8 @@ def hosting_product(env, cluster):
     product = keep(
         env,
         "product.template",
-        {"default_code": "ODOO-HOSTING"},
+        {"name": "Odoo Hosting"},
         {
-            "name": "Odoo Hosting",
             "type": "service",
             "list_price": 29.0,
             "taxes_id": [Command.clear()],
