@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use minijinja::value::{Rest, Value, ValueKind};
+use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind};
 
 use super::{filters, python};
@@ -26,14 +26,15 @@ pub fn add(environment: &mut Environment) {
         matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
     });
     for (name, anchored) in [("match", true), ("search", false), ("regex", false)] {
-        let test = move |value: &Value, pattern: String, arguments: Rest<Value>| {
-            matches(value, &pattern, &arguments, anchored)
+        let test = move |value: &Value, pattern: String, arguments: Rest<ValueOrKwargs>| {
+            matches(value, &pattern, &arguments.into_values(), anchored)
         };
         environment.add_test(name, test);
         environment.add_test(format!("ansible.builtin.{name}"), test);
     }
-    let version =
-        |value: &Value, other: &Value, arguments: Rest<Value>| version(value, other, &arguments);
+    let version = |value: &Value, other: &Value, arguments: Rest<ValueOrKwargs>| {
+        version(value, other, &arguments.into_values())
+    };
     let subset = |value: &Value, other: &Value| contains_all(other, value);
     let superset = |value: &Value, other: &Value| contains_all(value, other);
     let contains = |value: &Value, item: &Value| contains(value, item);

@@ -10,7 +10,7 @@ mod encoding;
 mod regex;
 pub mod text;
 
-use minijinja::value::{Rest, Value};
+use minijinja::value::{Rest, Value, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind};
 
 pub use encoding::encode_base64;
@@ -40,8 +40,11 @@ fn all() -> impl Iterator<Item = &'static Filter> {
 /// Adds the filters to an environment, in place of minijinja's own.
 pub fn add(environment: &mut Environment) {
     for &(name, parameters, function) in all() {
-        let filter = move |value: &Value, arguments: Rest<Value>| {
-            function(value, &Arguments::bind(name, parameters, &arguments)?)
+        let filter = move |value: &Value, arguments: Rest<ValueOrKwargs>| {
+            function(
+                value,
+                &Arguments::bind(name, parameters, &arguments.into_values())?,
+            )
         };
         environment.add_filter(name, filter);
         environment.add_filter(format!("ansible.builtin.{name}"), filter);

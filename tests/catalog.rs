@@ -1,0 +1,176 @@
+//! The catalog's templates: rendered here and by Ansible they are the same text.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chandlery::ansible::{Resolved, Variables};
+use chandlery::manifest::{Rendered, Source, parse, render};
+use chandlery::object::Object;
+
+fn variables(case: &str) -> Resolved {
+    let mut variables = Variables::new();
+    for path in [
+        "catalog/odoo/vars.yml".to_owned(),
+        format!("tests/inputs/catalog/{case}/vars.yml"),
+    ] {
+        let text = std::fs::read_to_string(&path).unwrap();
+        variables.extend(Variables::read(&text, &path).unwrap());
+    }
+    variables.resolve().unwrap()
+}
+
+fn rendered(template: &str, case: &str) -> Rendered {
+    let source = Source::read(Path::new(&format!("catalog/odoo/{template}.yml"))).unwrap();
+    render(&source, &variables(case)).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+fn objects(case: &str) -> Vec<Object> {
+    ["postgres", "odoo"]
+        .iter()
+        .flat_map(|template| {
+            let parsed = parse(&rendered(template, case), &variables(case))
+                .unwrap_or_else(|problem| panic!("{problem}"));
+            assert_eq!(parsed.warnings, []);
+            parsed.objects
+        })
+        .collect()
+}
+
+fn find<'a>(objects: &'a [Object], kind: &str, name: &str) -> &'a serde_json::Value {
+    &objects
+        .iter()
+        .find(|object| object.kind() == kind && object.name() == name)
+        .unwrap_or_else(|| panic!("no {kind}/{name}"))
+        .value
+}
+
+#[test]
+fn the_catalog_renders_as_with_ansible() {
+    for case in ["given", "all"] {
+        for template in ["postgres", "odoo"] {
+            let expected =
+                std::fs::read_to_string(format!("tests/inputs/catalog/{case}/{template}.yml"))
+                    .unwrap();
+            assert_eq!(
+                rendered(template, case).text,
+                expected,
+                "{template} with {case}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_catalog_needs_no_variable_that_its_readme_does_not_explain() {
+    let readme = std::fs::read_to_string("catalog/odoo/README.md").unwrap();
+    let used: BTreeSet<String> = ["postgres", "odoo"]
+        .iter()
+        .flat_map(|template| rendered(template, "given").variables)
+        .collect();
+    assert!(used.contains("odoo_image"));
+    let unexplained: Vec<&String> = used
+        .iter()
+        .filter(|name| !readme.contains(&format!("`{name}`")))
+        .collect();
+    assert_eq!(unexplained, Vec::<&String>::new());
+    let vars = std::fs::read_to_string("catalog/odoo/vars.yml").unwrap();
+    let unused: Vec<String> = Variables::read(&vars, "vars.yml")
+        .unwrap()
+        .iter()
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !used.contains(name))
+        .collect();
+    assert_eq!(
+        unused,
+        Vec::<String>::new(),
+        "in vars.yml, but no template uses it"
+    );
+}
+
+#[test]
+fn pods_of_the_catalog_are_locked_down() {
+    for case in ["given", "all"] {
+        let objects = objects(case);
+        for name in ["postgres", "odoo"] {
+            let deployment = find(&objects, "Deployment", name);
+            assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate");
+            let pod = &deployment["spec"]["template"]["spec"];
+            assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+            assert_eq!(
+                pod["securityContext"]["seccompProfile"]["type"],
+                "RuntimeDefault"
+            );
+            assert_eq!(pod["automountServiceAccountToken"], false);
+            let containers = pod["containers"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .chain(pod["initContainers"].as_array().unwrap());
+            for container in containers {
+                let context = &container["securityContext"];
+                assert_eq!(context["readOnlyRootFilesystem"], true);
+                assert_eq!(context["allowPrivilegeEscalation"], false);
+                assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+                assert!(container["resources"]["limits"]["memory"].is_string());
+            }
+            let container = &pod["containers"][0];
+            for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+                assert!(container[probe].is_object(), "{name} has no {probe}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ingress_leads_to_both_ports_of_odoo() {
+    let objects = objects("all");
+    let ingress = find(&objects, "Ingress", "odoo");
+    let paths = ingress["spec"]["rules"][0]["http"]["paths"]
+        .as_array()
+        .unwrap();
+    let routes: Vec<(&str, &str)> = paths
+        .iter()
+        .map(|path| {
+            (
+                path["path"].as_str().unwrap(),
+                path["backend"]["service"]["port"]["name"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(routes, [("/websocket", "websocket"), ("/", "http")]);
+    assert_eq!(
+        ingress["spec"]["tls"][0]["hosts"][0],
+        "shop.apps.example.com"
+    );
+    let ports = find(&objects, "Service", "odoo")["spec"]["ports"].clone();
+    assert_eq!(
+        (&ports[0]["port"], &ports[1]["port"]),
+        (&8069.into(), &8072.into())
+    );
+}
+
+#[test]
+fn a_changed_password_restarts_what_uses_it_and_nothing_else() {
+    let checksums = |password: &str, admin: &str| {
+        let mut all = Variables::new();
+        for path in [
+            "catalog/odoo/vars.yml",
+            "tests/inputs/catalog/given/vars.yml",
+        ] {
+            all.extend(Variables::read(&std::fs::read_to_string(path).unwrap(), path).unwrap());
+        }
+        all.set_secret("postgres_password", password, "secret", true);
+        all.set_secret("odoo_admin_password", admin, "secret", true);
+        let all = all.resolve().unwrap();
+        ["postgres", "odoo"].map(|template| {
+            let source = Source::read(Path::new(&format!("catalog/odoo/{template}.yml"))).unwrap();
+            let objects = parse(&render(&source, &all).unwrap(), &all).unwrap().objects;
+            find(&objects, "Deployment", template)["spec"]["template"]["metadata"]["annotations"]["checksum/config"].clone()
+        })
+    };
+    let before = checksums("one", "x");
+    let after = checksums("two", "x");
+    assert_ne!(before[0], after[0], "PostgreSQL");
+    assert_ne!(before[1], after[1], "Odoo");
+    assert_eq!(before, checksums("one", "y"));
+}
