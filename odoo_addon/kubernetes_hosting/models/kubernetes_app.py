@@ -260,7 +260,7 @@ class KubernetesApp(models.Model):
     def _compute_display_name(self):
         for app in self:
             code = app.sudo().environment_id.code
-            app.display_name = f"{app.name} ({code})" if code else app.name
+            app.display_name = f"{app.name} ({code})" if app.name and code else app.name
 
     @api.depends("hostname", "cluster_id.url_pattern")
     def _compute_url(self):
@@ -529,12 +529,22 @@ class KubernetesApp(models.Model):
         return result
 
     def copy_data(self, default=None):
-        """A copy needs a name of its own, and gets copies of the values."""
         vals_list = super().copy_data(default=default)
         for app, vals in zip(self, vals_list, strict=True):
             if "name" not in (default or {}):
                 vals["name"] = app._free_name()
         return vals_list
+
+    def copy(self, default=None):
+        """A copy has a name, a namespace and values of its own."""
+        copies = super().copy(default)
+        for app, copy in zip(self.sudo(), copies, strict=True):
+            for name in VALUE_FIELDS - set(default or {}):
+                values = app[name]
+                copy.sudo()[name] = values.copy(
+                    {"name": copy.display_name, "template_id": values.template_id.id}
+                )
+        return copies
 
     def _free_name(self):
         """``shop-2``, ``shop-3`` …: the next name like this app's that is free."""
@@ -744,7 +754,8 @@ class KubernetesApp(models.Model):
         ``observation`` is the contract's, its ``seen_at`` a naive datetime in UTC.
         """
         self.ensure_one()
-        if self.observed_at and observation["seen_at"] < self.observed_at:
+        late = self.observed_at and observation["seen_at"] < self.observed_at
+        if late or self.state == "deleted":
             return
         ingress = observation["ingress"]
         values = {
@@ -767,7 +778,17 @@ class KubernetesApp(models.Model):
         where no volumes stay."""
         self.ensure_one()
         self.hostname_ids.unlink()
-        self.inventory = []
+        self.write(
+            {
+                "inventory": [],
+                "observed_state": "unknown",
+                "observed_message": False,
+                "ingress_state": "unknown",
+                "ingress_hosts": False,
+                "ingress_addresses": False,
+                "ingress_message": False,
+            }
+        )
         self.namespace_id.state = "deleted" if namespace_deleted else "kept"
 
     def _stay(self):

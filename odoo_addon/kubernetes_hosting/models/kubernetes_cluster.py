@@ -7,8 +7,9 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from .kubernetes_worker import SEEN_STEP
+
 REACHED_LATELY = timedelta(seconds=30)
-SEEN_STEP = timedelta(seconds=5)
 
 
 class KubernetesCluster(models.Model):

@@ -147,9 +147,24 @@ class KubernetesJob(models.Model):
         }[self.kind]
 
     def _error_text(self):
-        """What went wrong and the way out, as operators read it."""
+        """What went wrong, where, and the way out, as operators read it."""
         self.ensure_one()
-        return "\n".join(filter(None, [self.error_message, self.error_hint])) or False
+        parts = [self.error_message, self._error_place(), self.error_hint]
+        return "\n".join(filter(None, parts)) or False
+
+    def _error_place(self):
+        """``Manifest Odoo, line 12, column 17``: what is known of it."""
+        self.ensure_one()
+        places = [
+            ("manifest", self.env._("Manifest")),
+            ("document", self.env._("document")),
+            ("line", self.env._("line")),
+            ("column", self.env._("column")),
+            ("object", self.env._("object")),
+            ("field", self.env._("field")),
+        ]
+        known = [(self[f"error_{name}"], label) for name, label in places]
+        return ", ".join(f"{label} {value}" for value, label in known if value)
 
     # -- asking ------------------------------------------------------------------
 
@@ -260,6 +275,7 @@ class KubernetesJob(models.Model):
         jobs only the oldest may be taken, and only when none of them runs.
         """
         now = fields.Datetime.now()
+        self.flush_model()
         self.env.cr.execute(
             """
             WITH next AS (
@@ -314,6 +330,7 @@ class KubernetesJob(models.Model):
     @api.model
     def _expire_leases(self):
         """Take back the jobs whose worker has not been heard of for a lease."""
+        self.flush_model(["state", "lease_until"])
         self.env.cr.execute(
             """
             SELECT id FROM kubernetes_job

@@ -30,6 +30,13 @@ class KubernetesSecret(models.Model):
     company_id = fields.Many2one("res.company")
     active = fields.Boolean(default=True)
 
+    def copy(self, default=None):
+        """Copies have the values too, without whoever copies reading them."""
+        self.check_access("read")
+        self.browse().check_access("create")
+        copies = super(KubernetesSecret, self.sudo()).copy(default)
+        return copies.sudo(self.env.su)
+
     def _copy_for_app(self, app):
         """The copy of this secret that belongs to ``app``, values included.
 

@@ -12,6 +12,7 @@ from .ir_http import KEY_SCOPE
 
 # A worker asks every few seconds; after this long it is not there.
 UNSEEN_AFTER = timedelta(minutes=2)
+SEEN_STEP = timedelta(seconds=5)
 WORKER_GROUP = "kubernetes_hosting.group_kubernetes_worker"
 
 
@@ -158,20 +159,18 @@ class KubernetesWorker(models.Model):
     def _seen(self, now, said, clusters):
         """Note what the worker says of itself, the contract's ``worker``."""
         self.ensure_one()
-        self.write(
-            {
-                "state": "online",
-                "last_seen": now,
-                "reported_name": said["name"],
-                "instance": said["instance"],
-                "version": said["version"],
-                **(
-                    {"cluster_ids": [Command.set(clusters.ids)]}
-                    if clusters != self.cluster_ids
-                    else {}
-                ),
-            }
-        )
+        values = {
+            "state": "online",
+            "reported_name": said["name"],
+            "instance": said["instance"],
+            "version": said["version"],
+        }
+        changed = {name: v for name, v in values.items() if self[name] != v}
+        if clusters != self.cluster_ids:
+            changed["cluster_ids"] = [Command.set(clusters.ids)]
+        # Many calls at once: no write for a second or two of difference.
+        if changed or not self.last_seen or now - self.last_seen >= SEEN_STEP:
+            self.write({**changed, "last_seen": now})
 
     @api.model
     def _mark_unseen(self):

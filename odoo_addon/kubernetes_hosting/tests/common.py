@@ -83,6 +83,7 @@ class KubernetesCase:
             cls.env,
             login or f"{group}-person",
             groups=f"{MODULE}.group_kubernetes_{group}",
+            lang="en_US",
             **values,
         )
 

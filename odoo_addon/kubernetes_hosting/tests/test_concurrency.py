@@ -1,0 +1,291 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import threading
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from odoo import SUPERUSER_ID, api
+from odoo.exceptions import ValidationError
+from odoo.fields import Command
+from odoo.modules.registry import DummyRLock, Registry
+from odoo.service.model import retrying
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
+
+WORKER = {"name": "w", "instance": "i", "version": "0.1.0"}
+APPS = 40
+THREADS = 6
+
+
+@tagged("post_install", "-at_install")
+class TestConcurrency(TransactionCase):
+    """Two at once, on committed data over connections of their own. What a test
+    commits it removes again."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Odoo holds this lock while tests run; threads need the registry too.
+        cls.startClassPatcher(patch.object(Registry, "_lock", DummyRLock()))
+        cls.made = {}
+        cls.addClassCleanup(cls.remove)
+        with cls.committed() as env:
+            cluster = env["kubernetes.cluster"].create(
+                {"name": "at-once", "domain": "at-once.example.com"}
+            )
+            workers = env["kubernetes.worker"].create(
+                [{"name": "at-once-1"}, {"name": "at-once-2"}]
+            )
+            cls.made = {"kubernetes.cluster": cluster.ids}
+            cls.made["kubernetes.worker"] = workers.ids
+            cls.cluster_id = cluster.id
+            cls.worker_uids = workers.user_id.ids
+            cls.prod_id = env.ref("kubernetes_hosting.environment_prod").id
+
+    @classmethod
+    @contextmanager
+    def committed(cls, uid=SUPERUSER_ID):
+        with cls.registry.cursor() as cr:
+            yield api.Environment(cr, uid, {})
+
+    @classmethod
+    def remove(cls):
+        with cls.committed() as env:
+            apps = (
+                env["kubernetes.app"]
+                .with_context(active_test=False)
+                .search([("cluster_id", "in", cls.made.get("kubernetes.cluster", []))])
+            )
+            apps.job_ids.unlink()
+            apps.namespace_id.state = "new"
+            apps.unlink()
+            workers = env["kubernetes.worker"].browse(
+                cls.made.get("kubernetes.worker", [])
+            )
+            users = workers.user_id
+            env["bus.bus"].search([]).unlink()
+            workers.unlink()
+            partners = users.partner_id
+            users.unlink()
+            partners.unlink()
+            env["kubernetes.cluster"].browse(
+                cls.made.get("kubernetes.cluster", [])
+            ).unlink()
+
+    def make_apps(self, prefix, count, kinds=("deploy",)):
+        with self.committed() as env:
+            apps = env["kubernetes.app"].create(
+                [
+                    {
+                        "name": f"{prefix}-{n}",
+                        "environment_id": self.prod_id,
+                        "cluster_id": self.cluster_id,
+                    }
+                    for n in range(count)
+                ]
+            )
+            for app in apps:
+                for kind in kinds:
+                    app._enqueue(kind)
+            return apps.ids
+
+    def together(self, function, count=THREADS):
+        """Run a function in threads that start at one moment; return what each gave,
+        exceptions too."""
+        barrier = threading.Barrier(count)
+        results = [None] * count
+
+        def run(n):
+            barrier.wait(timeout=30)
+            try:
+                results[n] = function(n)
+            except Exception as error:
+                results[n] = error
+
+        threads = [threading.Thread(target=run, args=[n]) for n in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+            self.assertFalse(thread.is_alive())
+        return results
+
+    def call(self, name, params, worker=0):
+        with self.committed(self.worker_uids[worker]) as env:
+            return env["kubernetes.worker.call"]._answer(name, params)
+
+    def claim(self, n=0, capacity=3):
+        answer = self.call(
+            "claim",
+            {
+                "worker": WORKER,
+                "clusters": [
+                    {
+                        "name": "at-once",
+                        "reachable": True,
+                        "version": "v1.35.4",
+                        "message": "",
+                    }
+                ],
+                "kinds": ["deploy", "refresh", "delete"],
+                "capacity": capacity,
+            },
+            n % 2,
+        )
+        return answer["jobs"]
+
+    def report(self, jobs, state=None):
+        outcome = state and {"state": state, "error": None, "result": None}
+        return self.call(
+            "report",
+            {
+                "worker": WORKER,
+                "jobs": [
+                    {
+                        "id": job["id"],
+                        "token": job["token"],
+                        "steps": [],
+                        "outcome": outcome,
+                    }
+                    for job in jobs
+                ],
+            },
+        )["jobs"]
+
+    def raise_first(self, results):
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def test_claims_at_once_get_different_jobs_and_leave_none(self):
+        app_ids = self.make_apps("claim", APPS)
+
+        def drain(n):
+            mine = []
+            while jobs := self.claim(n):
+                mine += jobs
+            return mine
+
+        results = self.together(drain)
+        self.raise_first(results)
+        claimed = [job["app"]["id"] for result in results for job in result]
+        self.assertEqual(sorted(claimed), sorted(app_ids))
+        self.assertGreater(len([result for result in results if result]), 1)
+        self.report([job for result in results for job in result], "done")
+
+    def test_one_running_job_per_app_whoever_claims(self):
+        self.make_apps("single", 4, ("deploy", "refresh"))
+        seen = []
+        lock = threading.Lock()
+        working = set()
+
+        def work(n):
+            for _round in range(12):
+                for job in self.claim(n, capacity=2):
+                    with lock:
+                        self.assertNotIn(job["app"]["id"], working)
+                        working.add(job["app"]["id"])
+                        seen.append(job["id"])
+                    with lock:
+                        working.discard(job["app"]["id"])
+                    self.report([job], "done")
+
+        self.raise_first(self.together(work))
+        self.assertEqual(len(seen), 8)
+        self.assertEqual(len(set(seen)), 8)
+
+    def test_two_who_ask_for_the_same_get_one_job(self):
+        (app_id,) = self.make_apps("ask", 1, ())
+
+        def ask(_n):
+            with self.committed() as env:
+                return retrying(
+                    lambda: env["kubernetes.app"].browse(app_id)._enqueue("deploy").id,
+                    env,
+                )
+
+        with mute_logger("odoo.service.model", "odoo.sql_db"):
+            results = self.together(ask, 3)
+        self.raise_first(results)
+        self.assertEqual(len(set(results)), 1)
+        self.report(self.claim(), "done")
+
+    def test_two_who_want_the_same_name_at_the_same_moment(self):
+        def take(_n):
+            with self.committed() as env:
+                return env["kubernetes.app"].create(
+                    {
+                        "name": "wanted",
+                        "environment_id": self.prod_id,
+                        "cluster_id": self.cluster_id,
+                    }
+                ).id
+
+        results = self.together(take)
+        won = [result for result in results if isinstance(result, int)]
+        lost = [result for result in results if not isinstance(result, int)]
+        self.assertEqual(len(won), 1)
+        for error in lost:
+            self.assertIsInstance(error, ValidationError)
+            self.assertIn("already taken", str(error))
+
+    def test_two_apps_created_at_once_from_one_template(self):
+        with self.committed() as env:
+            template = env["kubernetes.config.map"].create(
+                {
+                    "name": "T",
+                    "is_template": True,
+                    "line_ids": [Command.create({"key": "a", "value": "1"})],
+                }
+            )
+
+        def create(n):
+            with self.committed() as env:
+                return env["kubernetes.app"].create(
+                    {
+                        "name": f"templated-{n}",
+                        "environment_id": self.prod_id,
+                        "cluster_id": self.cluster_id,
+                        "config_map_id": template.id,
+                    }
+                ).config_map_id.id
+
+        results = self.together(create)
+        self.raise_first(results)
+        self.assertEqual(len(set(results)), THREADS)
+
+    def test_a_late_report_of_a_lost_worker_is_stale(self):
+        (app_id,) = self.make_apps("late", 1)
+        (first,) = self.claim(0)
+        with self.committed() as env:
+            env["kubernetes.job"].browse(first["id"]).lease_until = "2020-01-01"
+        (second,) = self.claim(1)
+        self.assertEqual(second["id"], first["id"])
+        self.assertEqual(second["attempt"], 2)
+        self.assertNotEqual(second["token"], first["token"])
+        self.assertEqual(self.report([first], "failed")[0]["answer"], "stale")
+        self.assertEqual(self.report([second])[0]["answer"], "go_on")
+        self.assertEqual(self.report([second], "done")[0]["answer"], "go_on")
+        with self.committed() as env:
+            self.assertEqual(env["kubernetes.app"].browse(app_id).state, "running")
+
+    def test_reports_and_cancels_at_once_lose_nothing(self):
+        self.make_apps("both", 6)
+        jobs = self.claim(capacity=6)
+        self.assertEqual(len(jobs), 6)
+
+        def act(n):
+            if n % 2:
+                return self.report(jobs)
+            with self.committed() as env:
+                    return retrying(
+                    lambda: env["kubernetes.job"].browse(jobs[n]["id"]).action_cancel(),
+                    env,
+                )
+
+        with mute_logger("odoo.service.model", "odoo.sql_db"):
+            self.raise_first(self.together(act))
+        answers = [answer["answer"] for answer in self.report(jobs)]
+        self.assertEqual(answers, ["stop", "go_on"] * 3)
+        self.report(jobs, "cancelled")

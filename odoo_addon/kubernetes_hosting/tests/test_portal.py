@@ -1,0 +1,286 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from lxml import html
+
+from odoo import fields
+from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import KubernetesCase
+
+SECRET_WORDS = ("ImagePullBackOff", "namespace", "manifest", "Kubernetes", "traefik")
+
+
+@tagged("post_install", "-at_install")
+class TestPortal(KubernetesCase, HttpCase):
+    """The customer's portal: tile, list, detail with state and story."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["res.lang"]._activate_lang("de_DE")
+        cls.env["ir.module.module"]._load_module_terms(
+            ["kubernetes_hosting"], ["de_DE"]
+        )
+        cls.anna, cls.ben = (
+            new_test_user(cls.env, login, groups="base.group_portal", lang=lang)
+            for login, lang in (("anna", "en_US"), ("ben", "de_DE"))
+        )
+        cls.app = cls.create_app(partner_id=cls.anna.partner_id.id)
+        cls.other = cls.create_app("other", partner_id=cls.ben.partner_id.id)
+        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+
+    def page(self, url):
+        answer = self.url_open(url)
+        self.assertEqual(answer.status_code, 200, url)
+        wrap = html.fromstring(answer.text).get_element_by_id("wrap")
+        return " ".join(wrap.text_content().split()), wrap
+
+    def claim(self, app):
+        self.env.flush_all()
+        jobs = self.env["kubernetes.job"]._claim(
+            self.worker.id, ["unit"], ["deploy", "refresh", "delete"], 9
+        )
+        return jobs.filtered(lambda job: job.app_id == app)
+
+    def step(self, number, code, state, message=""):
+        return {
+            "number": number,
+            "code": code,
+            "state": state,
+            "started_at": fields.Datetime.now(),
+            "seconds": 1.0,
+            "message": message,
+        }
+
+    def finish(self, job, state="done", error=None):
+        job._conclude({"state": state, "error": error, "result": None})
+        self.env.flush_all()
+
+    # -- tile and list -----------------------------------------------------------
+
+    def test_tile_counts_the_apps(self):
+        self.authenticate("anna", "anna")
+        counters = self.make_jsonrpc_request("/my/counters", {"counters": ["app_count"]})
+        self.assertEqual(counters["app_count"], 1)
+        text, _wrap = self.page("/my")
+        self.assertIn("Apps", text)
+
+    def test_list_shows_only_the_own_apps(self):
+        self.authenticate("anna", "anna")
+        text, wrap = self.page("/my/apps")
+        self.assertIn("shop.apps.example.com", text)
+        self.assertIn("Production", text)
+        self.assertIn("Waiting to be set up", text)
+        self.assertNotIn("other", text)
+        self.assertIn(f"/my/apps/{self.app.id}", wrap.xpath("//li/div/a/@href"))
+
+    def test_empty_list_says_so(self):
+        new_test_user(self.env, "carla", groups="base.group_portal", lang="en_US")
+        self.authenticate("carla", "carla")
+        text, _wrap = self.page("/my/apps")
+        self.assertIn("You have no apps yet", text)
+
+    def test_long_list_has_pages(self):
+        self.env["kubernetes.app"].create(
+            [
+                self.app_values(f"shop-{n:03}", partner_id=self.anna.partner_id.id)
+                for n in range(81)
+            ]
+        )
+        self.authenticate("anna", "anna")
+        text, wrap = self.page("/my/apps")
+        self.assertIn("/my/apps/page/2", wrap.xpath("//a/@href"))
+        text, _wrap = self.page("/my/apps/page/2")
+        self.assertIn("shop-080", text)
+
+    # -- detail ------------------------------------------------------------------
+
+    def test_detail_shows_state_address_and_environment(self):
+        self.authenticate("anna", "anna")
+        text, wrap = self.page(f"/my/apps/{self.app.id}")
+        self.assertIn("Waiting to be set up", text)
+        self.assertIn("http://shop.apps.example.com:8080", text)
+        self.assertIn("Production", text)
+        # Nothing answers there yet, so it is no link.
+        self.assertNotIn("http://shop.apps.example.com:8080", wrap.xpath("//a/@href"))
+        self.assertTrue(wrap.xpath("//div[@id='kubernetes_app_extra']"))
+
+    def test_story_in_plain_words_never_technical_messages(self):
+        self.app._enqueue("deploy")
+        job = self.claim(self.app)
+        job._record_steps(
+            [
+                self.step(1, "fetching", "done", "2 manifests, 9.4 KiB"),
+                self.step(2, "waiting", "running", "odoo-6c9: ImagePullBackOff"),
+                self.step(3, "something_newer", "warning", "namespace x"),
+            ]
+        )
+        self.env.flush_all()
+        self.authenticate("anna", "anna")
+        text, wrap = self.page(f"/my/apps/{self.app.id}")
+        self.assertIn("Being set up", text)
+        self.assertIn("Starting the app in progress", text)
+        self.assertIn("Fetching the building plans done", text)
+        self.assertIn("Working done, with a remark", text)
+        for word in SECRET_WORDS:
+            self.assertNotIn(word, text)
+        status = wrap.xpath("//div[@data-url]")[0]
+        self.assertEqual(status.get("data-at-work"), "1")
+        self.assertEqual(
+            wrap.xpath("//*[@role='status'][@aria-live='polite']/text()"),
+            ["Being set up: Starting the app"],
+        )
+
+    def test_failure_in_plain_words(self):
+        self.app._enqueue("deploy")
+        job = self.claim(self.app)
+        job._record_steps([self.step(1, "rendering", "failed", "traefik says no")])
+        self.finish(
+            job,
+            "failed",
+            {"code": "template_render", "message": "ImagePullBackOff", "hint": None},
+        )
+        self.authenticate("anna", "anna")
+        text, wrap = self.page(f"/my/apps/{self.app.id}")
+        self.assertIn("Needs our attention", text)
+        self.assertIn("Our team sees it", text)
+        self.assertIn("did not work", text)
+        for word in SECRET_WORDS:
+            self.assertNotIn(word, text)
+        self.assertIsNone(wrap.xpath("//div[@data-url]")[0].get("data-at-work"))
+
+    def test_running_app_is_linked(self):
+        self.app._enqueue("deploy")
+        self.finish(self.claim(self.app))
+        self.authenticate("anna", "anna")
+        text, wrap = self.page(f"/my/apps/{self.app.id}")
+        self.assertIn("Running", text)
+        self.assertIn("http://shop.apps.example.com:8080", wrap.xpath("//a/@href"))
+
+    def test_german(self):
+        self.other._enqueue("deploy")
+        self.claim(self.other)._record_steps([self.step(1, "applying", "running")])
+        self.env.flush_all()
+        self.authenticate("ben", "ben")
+        text, _wrap = self.page("/my/apps")
+        self.assertIn("Produktion", text)
+        self.assertIn("Wird eingerichtet", text)
+        text, _wrap = self.page(f"/my/apps/{self.other.id}")
+        self.assertIn("Zuletzt geschehen", text)
+        self.assertIn("Wird installiert läuft", text)
+
+    # -- the page refreshes by itself --------------------------------------------
+
+    def status(self, app):
+        return self.make_jsonrpc_request(f"/my/apps/{app.id}/status", {})
+
+    def test_status_moves_on_until_nothing_runs(self):
+        self.authenticate("anna", "anna")
+        self.assertFalse(self.status(self.app)["at_work"])
+        self.app._enqueue("deploy")
+        self.env.flush_all()
+        waiting = self.status(self.app)
+        self.assertTrue(waiting["at_work"])
+        self.assertIn("It begins within moments", waiting["html"])
+        job = self.claim(self.app)
+        job._record_steps([self.step(1, "applying", "running")])
+        self.env.flush_all()
+        running = self.status(self.app)
+        self.assertEqual(running["announcement"], "Being set up: Installing")
+        self.finish(job)
+        done = self.status(self.app)
+        self.assertFalse(done["at_work"])
+        self.assertEqual(done["announcement"], "Running")
+        self.assertIn('href="http://shop.apps.example.com:8080"', done["html"])
+
+    def test_page_refreshes_in_the_browser_and_stops(self):
+        """A real browser: the page shows each change without a click, and asks no
+        more when nothing runs."""
+        self.app._enqueue("deploy")
+        self.env.flush_all()
+        job = self.claim(self.app)
+        self.finish(job)
+        self.app._enqueue("refresh")
+        self.env.flush_all()
+        # The waiting job is finished by the third look at it.
+        looks = []
+        original = type(self.app)._customer_status
+
+        def look(app):
+            looks.append(1)
+            if len(looks) == 3:
+                self.finish(self.claim_as_system(app))
+            return original(app)
+
+        self.patch(type(self.app), "_customer_status", look)
+        self.browser_js(
+            f"/my/apps/{self.app.id}",
+            """
+            const work = document.querySelector(".o_kubernetes_app_status_body");
+            const before = work.textContent.includes("It begins within moments");
+            const timer = setInterval(() => {
+                if (before && !work.textContent.includes("It begins within moments")) {
+                    clearInterval(timer);
+                    console.log("test successful");
+                }
+            }, 100);
+            """,
+            ready="!!document.querySelector('.o_kubernetes_app_status')",
+            login="anna",
+            timeout=60,
+        )
+        self.assertEqual(len(looks), 3)
+
+    def claim_as_system(self, app):
+        system = app.with_user(self.env.ref("base.user_root")).env
+        system.flush_all()
+        return system["kubernetes.job"]._claim(
+            self.worker.id, ["unit"], ["refresh"], 1
+        )
+
+    # -- not theirs --------------------------------------------------------------
+
+    def test_another_customers_app_answers_as_if_it_did_not_exist(self):
+        self.authenticate("anna", "anna")
+        with mute_logger("odoo.http"):
+            other = self.url_open(f"/my/apps/{self.other.id}")
+            nothing = self.url_open("/my/apps/999999999")
+        self.assertEqual(other.status_code, 404)
+        self.assertEqual(nothing.status_code, 404)
+        strip = str.maketrans("", "", "0123456789")
+        self.assertEqual(
+            html.fromstring(other.text).xpath("string(//main)").translate(strip),
+            html.fromstring(nothing.text).xpath("string(//main)").translate(strip),
+        )
+        for app_id in (self.other.id, 999999999):
+            with (
+                self.assertRaises(JsonRpcException) as raised,
+                mute_logger("odoo.http"),
+            ):
+                self.make_jsonrpc_request(f"/my/apps/{app_id}/status", {})
+            self.assertEqual(
+                str(raised.exception), "werkzeug.exceptions.NotFound"
+            )
+
+    def test_an_employee_without_rights_finds_nothing(self):
+        new_test_user(self.env, "employee", groups="base.group_user")
+        self.authenticate("employee", "employee")
+        with mute_logger("odoo.http"):
+            answer = self.url_open(f"/my/apps/{self.app.id}")
+        self.assertEqual(answer.status_code, 404)
+        self.page("/my/apps")
+
+    def test_visitors_have_to_sign_in(self):
+        answer = self.url_open(f"/my/apps/{self.app.id}")
+        self.assertIn("/web/login", answer.url)
+
+    def test_deleted_app_leaves_the_list_and_says_so_on_its_page(self):
+        self.app._enqueue("delete", {"keep_volumes": True})
+        self.finish(self.claim(self.app))
+        self.authenticate("anna", "anna")
+        text, _wrap = self.page("/my/apps")
+        self.assertIn("You have no apps yet", text)
+        text, _wrap = self.page(f"/my/apps/{self.app.id}")
+        self.assertIn("Deleted", text)
