@@ -99,7 +99,7 @@ pub(super) fn apply_problem(error: &CallError, url: &str, object: &Object) -> Pr
         return object.locate(call_problem(error, url, "apply this object"));
     };
     match status.code {
-        401 | 429 | 500.. if !is_admission(status) => {
+        401 | 429 | 500.. if !is_admission(status) && !is_schema(status) => {
             object.locate(call_problem(error, url, "apply this object"))
         }
         403 if is_terminating(status) => object.locate(
@@ -124,6 +124,13 @@ pub(super) fn apply_problem(error: &CallError, url: &str, object: &Object) -> Pr
             }
         }
     }
+}
+
+/// Server-side apply answers 500 when an object does not fit its kind's schema, though nothing of the server is broken.
+fn is_schema(status: &Status) -> bool {
+    status
+        .message
+        .starts_with("failed to create typed patch object")
 }
 
 fn is_terminating(status: &Status) -> bool {

@@ -1,0 +1,416 @@
+//! Whole recipes against a real API server (KUBECONFIG), each test in a namespace of its own.
+
+mod common;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chandlery::job::{Runner, Stop, Story};
+use chandlery::odoo::contract::{
+    IngressState, Job, ObservedState, Outcome, OutcomeState, Step, StepCode, StepState,
+};
+use chandlery::settings::{Cluster, Settings};
+use common::{App, DATABASE};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Secret};
+use kube::api::{Api, ObjectMeta, PostParams};
+use serde_json::{Value, json};
+
+/// How long an app of these tests may take to become ready.
+const READY_SECONDS: u64 = 60;
+
+fn runner() -> Runner {
+    let mut settings = Settings::default();
+    settings.deploy.ready_seconds = READY_SECONDS;
+    let cluster = Cluster {
+        kubeconfig: common::kubeconfig(),
+        ..Cluster::default()
+    };
+    settings.clusters.insert("demo".to_owned(), cluster);
+    Runner::new(&settings).unwrap()
+}
+
+/// Runs a test with an app and cleans up behind it, however it ends.
+async fn with_app<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Arc<App>) -> F) {
+    let app = Arc::new(App::new().await);
+    let ended = tokio::spawn(test(app.clone())).await;
+    app.clean_up().await;
+    if let Err(error) = ended {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// Does a job; returns its outcome and its steps.
+async fn run(runner: &Runner, job: Value) -> (Outcome, Vec<Step>) {
+    let story = Arc::new(Story::new(Arc::default()));
+    let outcome = runner
+        .run(Job::read(job).unwrap(), DATABASE, story.clone())
+        .await;
+    (outcome, story.untold().0)
+}
+
+/// The next job of the app, knowing what the last one left.
+fn after(mut job: Value, outcome: &Outcome) -> Value {
+    job["app"]["inventory"] = json!(outcome.result.inventory);
+    job
+}
+
+fn shown(steps: &[Step]) -> Vec<(StepCode, StepState)> {
+    steps.iter().map(|step| (step.code, step.state)).collect()
+}
+
+fn message(steps: &[Step], code: StepCode) -> &str {
+    &steps.iter().find(|step| step.code == code).unwrap().message
+}
+
+#[track_caller]
+fn assert_done(outcome: &Outcome) {
+    assert_eq!(outcome.state, OutcomeState::Done, "{:#?}", outcome.error);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_brings_the_app_to_its_address_and_a_second_one_changes_nothing_and_says_so() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (first, steps) = run(&runner, app.job("deploy")).await;
+        assert_done(&first);
+        use StepCode::*;
+        let expected = [
+            Fetching, Rendering, Namespace, Applying, Pruning, Waiting, Ingress,
+        ];
+        assert_eq!(shown(&steps), expected.map(|code| (code, StepState::Done)));
+        assert!(
+            message(&steps, Fetching).starts_with("2 manifests, "),
+            "{steps:?}"
+        );
+        assert_eq!(message(&steps, Applying), "5 objects: 5 created");
+        assert_eq!(message(&steps, Waiting), "Everything is ready");
+        let host = format!("{}.apps.localhost", app.namespace);
+        assert!(
+            message(&steps, Ingress).starts_with(&format!("{host} has the address ")),
+            "{steps:?}"
+        );
+
+        let result = &first.result;
+        assert_eq!((result.objects.created, result.objects.unchanged), (5, 0));
+        assert_eq!(result.inventory.as_ref().unwrap().len(), 5);
+        assert_eq!(
+            result.manifests[0].variables,
+            ["postgres_password", "title"]
+        );
+        assert_eq!(result.manifests[1].content, common::WORKLOAD);
+        let observation = result.observation.as_ref().unwrap();
+        assert_eq!(observation.state, ObservedState::Running, "{observation:?}");
+        assert_eq!(observation.ingress.state, IngressState::Ready);
+        assert_eq!(observation.ingress.hosts, [host]);
+        assert!(!observation.ingress.addresses.is_empty());
+
+        let config_maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), &app.namespace);
+        let settings = config_maps.get("settings").await.unwrap().data.unwrap();
+        assert_eq!(settings["title"], "The web");
+        let password = settings["password"].clone();
+        assert_eq!(password.len(), 24);
+        assert!(
+            !serde_json::to_string(&first).unwrap().contains(&password),
+            "nobody is told of it"
+        );
+
+        let (second, steps) = run(&runner, after(app.job("deploy"), &first)).await;
+        assert_done(&second);
+        assert_eq!(
+            (second.result.objects.created, second.result.objects.changed),
+            (0, 0)
+        );
+        assert_eq!(second.result.objects.unchanged, 5);
+        assert_eq!(message(&steps, Applying), "5 objects, nothing changed");
+        let settings = config_maps.get("settings").await.unwrap().data.unwrap();
+        assert_eq!(settings["password"], password, "generated once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_manifests_no_longer_hold_is_removed_but_never_volumes() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (first, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&first);
+        let mut job = after(app.job("deploy"), &first);
+        job["manifests"].as_array_mut().unwrap().pop();
+        let (second, steps) = run(&runner, job).await;
+        assert_done(&second);
+        assert_eq!(second.result.objects.pruned, 3);
+        let pruning = message(&steps, StepCode::Pruning);
+        assert!(
+            pruning.contains("Deployment/web") && pruning.contains("kept though"),
+            "{pruning}"
+        );
+        let claims: Api<PersistentVolumeClaim> =
+            Api::namespaced(app.client.clone(), &app.namespace);
+        assert!(claims.get_opt("data").await.unwrap().is_some());
+        let kinds: Vec<String> = second
+            .result
+            .inventory
+            .unwrap()
+            .into_iter()
+            .map(|object| object.kind)
+            .collect();
+        assert_eq!(
+            kinds,
+            ["ConfigMap", "PersistentVolumeClaim"],
+            "not forgotten"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_of_somebody_else_is_refused_and_not_touched() {
+    with_app(|app| async move {
+        let namespaces: Api<Namespace> = Api::all(app.client.clone());
+        let foreign = Namespace {
+            metadata: ObjectMeta {
+                name: Some(app.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        namespaces
+            .create(&PostParams::default(), &foreign)
+            .await
+            .unwrap();
+        for kind in ["deploy", "delete"] {
+            let mut job = app.job(kind);
+            job["options"] = json!({"keep_volumes": false});
+            let (outcome, steps) = run(&runner(), job).await;
+            assert_eq!(outcome.state, OutcomeState::Failed);
+            assert_eq!(outcome.error.unwrap().code, "namespace_foreign");
+            let last = steps.last().unwrap();
+            assert!(
+                matches!(last.code, StepCode::Namespace | StepCode::Deleting),
+                "{last:?}"
+            );
+            let left = namespaces.get(&app.namespace).await.unwrap();
+            assert!(left.metadata.deletion_timestamp.is_none());
+        }
+        let config_maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), &app.namespace);
+        assert!(config_maps.get_opt("settings").await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_deploy_names_manifest_and_line_and_can_be_repeated() {
+    with_app(|app| async move {
+        app.serve(
+            "broken.yml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"{{ titel }}\"\n",
+        )
+        .await;
+        let mut job = app.job("deploy");
+        job["manifests"][1]["url"] = json!(format!("{}/broken.yml", app.server.uri()));
+        let runner = runner();
+        let (outcome, steps) = run(&runner, job).await;
+        assert_eq!(outcome.state, OutcomeState::Failed);
+        let error = outcome.error.as_ref().unwrap();
+        assert_eq!(
+            (error.code.as_str(), error.manifest.as_deref(), error.line),
+            ("template_render", Some("Workload"), Some(4))
+        );
+        assert_eq!(steps.last().unwrap().state, StepState::Failed);
+        assert_eq!(
+            outcome.result.manifests.len(),
+            2,
+            "what was fetched is told"
+        );
+        assert_eq!(outcome.result.inventory, None, "nothing was touched");
+        let (outcome, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&outcome);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_the_api_server_refuses_is_named_and_what_came_before_stays_known() {
+    with_app(|app| async move {
+        app.serve(
+            "misspelt.yml",
+            &common::WORKLOAD.replace("nodeSelector", "nodeSelektor"),
+        )
+        .await;
+        let mut job = app.job("deploy");
+        job["manifests"][1]["url"] = json!(format!("{}/misspelt.yml", app.server.uri()));
+        let (outcome, _) = run(&runner(), job).await;
+        let error = outcome.error.unwrap();
+        assert_eq!(outcome.state, OutcomeState::Failed, "{error}");
+        assert_eq!(error.code, "apply_refused");
+        assert_eq!(error.object.as_deref(), Some("Deployment/web"));
+        assert!(error.to_string().contains("nodeSelektor"), "{error}");
+        let kinds: Vec<String> = outcome
+            .result
+            .inventory
+            .unwrap()
+            .into_iter()
+            .map(|object| object.kind)
+            .collect();
+        assert_eq!(kinds, ["ConfigMap", "PersistentVolumeClaim"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_that_waits_can_be_cancelled_and_then_deleted() {
+    with_app(|app| async move {
+        let runner = runner();
+        let mut job = app.job("deploy");
+        job["config_map"][2]["value"] = json!("{kind: none}");
+        let news = Arc::new(tokio::sync::Notify::new());
+        let story = Arc::new(Story::new(news.clone()));
+        let running = tokio::spawn({
+            let (runner, story, job) = (runner.clone(), story.clone(), job.clone());
+            async move { runner.run(Job::read(job).unwrap(), DATABASE, story).await }
+        });
+        let unschedulable = async {
+            loop {
+                news.notified().await;
+                let (steps, _) = story.untold();
+                let last = steps.last().unwrap();
+                if last.code == StepCode::Waiting && last.message.contains("cannot be scheduled") {
+                    return;
+                }
+            }
+        };
+        let waited =
+            tokio::time::timeout(Duration::from_secs(READY_SECONDS / 2), unschedulable).await;
+        assert!(waited.is_ok(), "{:#?}", story.untold().0);
+        story.stop(Stop::Cancelled);
+        let outcome = running.await.unwrap();
+        assert_eq!(outcome.state, OutcomeState::Cancelled);
+        assert_eq!(outcome.result.inventory.as_ref().unwrap().len(), 5);
+
+        let (deleted, _) = run(&runner, after(app.job("delete"), &outcome)).await;
+        assert_done(&deleted);
+        let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+        assert!(deployments.get_opt("web").await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_keeps_the_volumes_and_the_next_deploy_finds_them_until_one_takes_all() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let secrets: Api<Secret> = Api::namespaced(app.client.clone(), &app.namespace);
+        let generated = secrets.get("chandlery-generated").await.unwrap().data;
+
+        let (deleted, steps) = run(&runner, after(app.job("delete"), &deployed)).await;
+        assert_done(&deleted);
+        assert!(!deleted.result.namespace_deleted);
+        assert!(
+            message(&steps, StepCode::Deleting).contains("1 volumes are kept"),
+            "{steps:?}"
+        );
+        let kept = deleted.result.inventory.as_ref().unwrap();
+        assert_eq!(
+            (kept.len(), kept[0].kind.as_str()),
+            (1, "PersistentVolumeClaim")
+        );
+        let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+        assert!(deployments.get_opt("web").await.unwrap().is_none());
+        assert_eq!(
+            secrets.get("chandlery-generated").await.unwrap().data,
+            generated
+        );
+
+        let (again, _) = run(&runner, after(app.job("deploy"), &deleted)).await;
+        assert_done(&again);
+        assert_eq!(
+            (again.result.objects.created, again.result.objects.unchanged),
+            (4, 1)
+        );
+        assert_eq!(
+            secrets.get("chandlery-generated").await.unwrap().data,
+            generated
+        );
+
+        let mut all = after(app.job("delete"), &again);
+        all["options"] = json!({"keep_volumes": false});
+        let (deleted, _) = run(&runner, all.clone()).await;
+        assert_done(&deleted);
+        assert!(deleted.result.namespace_deleted);
+        let namespaces: Api<Namespace> = Api::all(app.client.clone());
+        assert!(namespaces.get_opt(&app.namespace).await.unwrap().is_none());
+        let (again, _) = run(&runner, all).await;
+        assert_done(&again);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_tells_what_is_there_and_changes_nothing() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (nothing, _) = run(&runner, app.job("refresh")).await;
+        assert_done(&nothing);
+        assert_eq!(
+            nothing.result.observation.unwrap().state,
+            ObservedState::Missing
+        );
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let (seen, steps) = run(&runner, app.job("refresh")).await;
+        assert_done(&seen);
+        assert_eq!(
+            shown(&steps),
+            [
+                (StepCode::Waiting, StepState::Done),
+                (StepCode::Ingress, StepState::Done)
+            ]
+        );
+        assert_eq!(seen.result.inventory, None, "Odoo keeps what it has");
+        let observation = seen.result.observation.unwrap();
+        assert_eq!(
+            (observation.state, observation.ingress.state),
+            (ObservedState::Running, IngressState::Ready)
+        );
+
+        let all = runner.look("demo", DATABASE).await.unwrap();
+        let ours = all.iter().find(|seen| seen.id == app.id).unwrap();
+        assert_eq!(
+            (ours.namespace.as_str(), ours.observation.state),
+            (app.namespace.as_str(), ObservedState::Running)
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_of_nothing_is_refused_for_it_would_remove_everything() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let mut job = after(app.job("deploy"), &deployed);
+        job["manifests"] = json!([]);
+        let (outcome, _) = run(&runner, job).await;
+        assert_eq!(outcome.state, OutcomeState::Failed);
+        let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+        assert!(deployments.get_opt("web").await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_for_a_cluster_that_is_not_served_here_says_so_and_may_be_tried_elsewhere() {
+    with_app(|app| async move {
+        let mut job = app.job("deploy");
+        job["cluster"]["name"] = json!("moon");
+        let (outcome, _) = run(&runner(), job).await;
+        assert_eq!(outcome.state, OutcomeState::Retry);
+        assert!(outcome.error.unwrap().message.contains("'moon'"));
+    })
+    .await;
+}
