@@ -9,8 +9,8 @@ import signal
 import sys
 
 from . import addon_tests as tests_of_addons
+from . import debian, ingress, instance, kubernetes, odoo, postgresql, processes, suites
 from . import demo as demo_of
-from . import ingress, instance, kubernetes, odoo, postgresql, processes, suites
 from . import lint as lint_checks
 from .problem import Problem
 
@@ -47,6 +47,7 @@ def command_line():
     command(demo_env, "print the demo's addresses and logins as KEY=value lines")
     command(demo_down, "stop the demo; its data stays")
     command(demo_reset, "remove the demo's data and start it anew")
+    command(screenshots, "take the README's pictures from the running demo")
     sub = command(test, "run the test suites in a test bed of their own")
     sub.add_argument("suites", nargs="*", help="default: all")
     command(lint, "check formatting and style")
@@ -97,6 +98,17 @@ def demo_down(arguments):
 def demo_reset(arguments):
     demo_of.Demo(instance.from_environment()).reset()
     demo(arguments)
+
+
+def screenshots(arguments):
+    bed = demo_of.Demo(instance.from_environment())
+    if not bed.status():
+        return 1
+    debian.install(debian.FOR_TESTS, bed.setup_log)
+    python = odoo.environment("e2e", suites.E2E_REQUIREMENTS, bed.setup_log)
+    script = instance.CHECKOUT / "testbed" / "screenshots.py"
+    environment = {**os.environ, **bed.environment()}
+    os.execve(python, [str(python), "-B", str(script)], environment)
 
 
 def test(arguments):
