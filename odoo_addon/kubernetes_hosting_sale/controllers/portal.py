@@ -16,6 +16,7 @@ class CustomerPortal(sale_portal.CustomerPortal):
     def portal_quote_accept(
         self, order_id, access_token=None, name=None, signature=None
     ):
+        params = {"access_token": access_token, "name": name, "signature": signature}
         try:
             order_sudo = self._document_check_access(
                 "sale.order",
@@ -23,14 +24,13 @@ class CustomerPortal(sale_portal.CustomerPortal):
                 access_token=access_token
                 or request.httprequest.args.get("access_token"),
             )
+        except (AccessError, MissingError):
+            return super().portal_quote_accept(order_id, **params)  # says so
+        try:
             order_sudo._kubernetes_check_names()
         except ValidationError as error:
             return {"error": error.args[0]}
-        except (AccessError, MissingError):
-            pass  # the answer is Odoo's own
-        return super().portal_quote_accept(
-            order_id, access_token=access_token, name=name, signature=signature
-        )
+        return super().portal_quote_accept(order_id, **params)
 
 
 class PaymentPortal(payment_portal.PaymentPortal):

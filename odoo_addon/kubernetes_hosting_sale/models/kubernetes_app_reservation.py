@@ -4,7 +4,6 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
 
 # How long names are held for somebody who has not paid.
 CART_HOURS = 24
@@ -105,7 +104,11 @@ class KubernetesAppReservation(models.Model):
             [
                 ("hostname_ids", "!=", False),
                 ("order_id.state", "in", ("draft", "sent", "cancel")),
-                ("order_id.kubernetes_named_at", "<", now - timedelta(hours=CART_HOURS)),
+                (
+                    "order_id.kubernetes_named_at",
+                    "<",
+                    now - timedelta(hours=CART_HOURS),
+                ),
             ]
         )
         abandoned = reservations.order_id.filtered(
@@ -114,16 +117,3 @@ class KubernetesAppReservation(models.Model):
         for order in abandoned.try_lock_for_update():
             order.order_line.kubernetes_reservation_ids._release()
         return abandoned
-
-    @api.model
-    def _refuse_duplicates(self, names):
-        """Raise when a list of names for one order has one of them twice."""
-        for name in names:
-            if names.count(name) > 1:
-                raise ValidationError(
-                    self.env._(
-                        "You have used the name “%s” twice. Every app needs a name of"
-                        " its own.",
-                        name,
-                    )
-                )

@@ -11,7 +11,6 @@ class ProductTemplate(models.Model):
     _inherit = "product.template"
 
     kubernetes_hosting = fields.Boolean(
-        string="Kubernetes Hosting",
         help="Each unit sold becomes one app in each of the environments below.",
     )
     kubernetes_cluster_id = fields.Many2one(

@@ -273,14 +273,14 @@ class SaleOrder(models.Model):
         return message
 
     def action_confirm(self):
-        self._kubernetes_ensure_pricelist()
+        self._kubernetes_ensure_pricelists()
         res = super().action_confirm()
         for order in self:
             if order.state == "sale" and order._kubernetes_hosting_lines():
                 order._kubernetes_fulfil()
         return res
 
-    def _kubernetes_ensure_pricelist(self):
+    def _kubernetes_ensure_pricelists(self):
         """Give orders that open a subscription the pricelist it requires.
 
         Without one subscription_oca refuses the confirmation, or takes one in another
@@ -289,23 +289,30 @@ class SaleOrder(models.Model):
         for order in self.sudo():
             if order.pricelist_id or not order._kubernetes_hosting_lines():
                 continue
-            order = order._kubernetes_as_system()
-            company_domain = [("company_id", "in", (False, order.company_id.id))]
-            pricelist = self.env["product.pricelist"].sudo().search(
-                [
-                    ("currency_id", "=", order.currency_id.id),
-                    ("item_ids", "=", False),
-                    *company_domain,
-                ],
-                limit=1,
-            )
-            order.pricelist_id = pricelist or pricelist.create(
-                {
-                    "name": self.env._("Subscriptions %s", order.currency_id.name),
-                    "currency_id": order.currency_id.id,
-                    "company_id": order.company_id.id,
-                }
-            )
+            self.env.cr.flush()  # what fails here is not the pricelist's
+            try:
+                with self.env.cr.savepoint():
+                    order.pricelist_id = order._kubernetes_pricelist()
+            except Exception:
+                _logger.exception("No pricelist for %s", order.name)
+
+    def _kubernetes_pricelist(self):
+        """A pricelist without rules in the order's currency."""
+        pricelists = self._kubernetes_as_system().env["product.pricelist"].sudo()
+        return pricelists.search(
+            [
+                ("currency_id", "=", self.currency_id.id),
+                ("item_ids", "=", False),
+                ("company_id", "in", (False, self.company_id.id)),
+            ],
+            limit=1,
+        ) or pricelists.create(
+            {
+                "name": self.env._("Subscriptions %s", self.currency_id.name),
+                "currency_id": self.currency_id.id,
+                "company_id": self.company_id.id,
+            }
+        )
 
     def _kubernetes_as_system(self):
         """The order as the server handles it, whoever happened to confirm it.
@@ -345,23 +352,29 @@ class SaleOrder(models.Model):
 
         ``_kubernetes_fulfil``, which comes next, tries again and tells operators.
         """
-        if not any(line.kubernetes_units for line in lines):
+        if self.env.context.get("kubernetes_open_subscription") or not any(
+            line.kubernetes_units for line in lines
+        ):
             return super().create_subscription(lines, subscription_tmpl)
         self.env.cr.flush()  # what fails here is not the subscription's
         try:
             with self.env.cr.savepoint():
-                return self._kubernetes_create_subscription(lines, subscription_tmpl)
+                return self._kubernetes_open_subscription(lines, subscription_tmpl)
         except Exception:
             _logger.exception("No subscription could be opened for %s", self.name)
             return None
 
-    def _kubernetes_create_subscription(self, lines, template):
+    def _kubernetes_open_subscription(self, lines, template):
+        """Open a subscription as the server does, or raise."""
         order = self._kubernetes_as_system()
+        order = order.with_context(
+            kubernetes_open_subscription=True,
+            # subscription_oca takes the salesperson from this key: the order's, not
+            # the public user of the shop.
+            uid=order.user_id.id,
+        )
         lines = order.order_line.browse([line.id for line in lines])
-        # subscription_oca takes the salesperson from this key: the order's, not the
-        # public user of the shop.
-        order = order.with_context(uid=order.user_id.id)
-        return super(SaleOrder, order).create_subscription(lines, template)
+        return order.create_subscription(lines, template)
 
     def _kubernetes_fulfil(self):
         """Create what the confirmed order still lacks. Never raises.
@@ -401,7 +414,7 @@ class SaleOrder(models.Model):
                     problems,
                     self.env._("the subscription “%s”", template.name),
                     lambda new=new, template=template: (
-                        self._kubernetes_create_subscription(new, template)
+                        self._kubernetes_open_subscription(new, template)
                     ),
                 )
         for line in self._kubernetes_hosting_lines():
@@ -438,8 +451,9 @@ class SaleOrder(models.Model):
             subscription = line._kubernetes_subscription()
             apps = line.kubernetes_app_ids
             apps.filtered(
-                lambda app, subscription=subscription: app.subscription_id
-                != subscription
+                lambda app, subscription=subscription: (
+                    app.subscription_id != subscription
+                )
             ).subscription_id = subscription
 
     @api.model

@@ -37,8 +37,8 @@ class SaleOrderLine(models.Model):
         inverse="_inverse_kubernetes_app_names",
         compute_sudo=True,
         copy=False,
-        help="One name for each unit, separated by commas. The name is the first part of"
-        " the address: “shop” answers at shop.<domain>.",
+        help="One name for each unit, separated by commas. The name is the first part"
+        " of the address: “shop” answers at shop.<domain>.",
     )
 
     @api.depends(
@@ -122,8 +122,9 @@ class SaleOrderLine(models.Model):
         for line in self:
             if line.state != "sale":
                 line.kubernetes_reservation_ids.filtered(
-                    lambda reservation, line=line: reservation.unit
-                    > line.kubernetes_units
+                    lambda reservation, line=line: (
+                        reservation.unit > line.kubernetes_units
+                    )
                 ).unlink()
 
     def _kubernetes_target(self):
@@ -318,8 +319,9 @@ class SaleOrderLine(models.Model):
     def _kubernetes_subscription(self):
         """The subscription that pays for the line's apps: an open one, if any."""
         subscriptions = self._kubernetes_subscriptions()
-        return subscriptions.filtered(lambda sub: sub.stage_type != "post")[:1] or (
-            subscriptions[:1]
+        return (
+            subscriptions.filtered(lambda sub: sub.stage_type != "post")[:1]
+            or (subscriptions[:1])
         )
 
     def get_subscription_line_values(self):

@@ -5,4 +5,5 @@ from . import (
     test_pitfalls,
     test_portal,
     test_product,
+    test_translations,
 )

@@ -127,7 +127,9 @@ class TestAppNames(HostingSaleCase):
         order = self._order()
         order.order_line.product_uom_qty = 2
         self.assertTrue(order._kubernetes_needs_names())
-        self.assertEqual(list(order._kubernetes_name_problems()), [(order.order_line, 2)])
+        self.assertEqual(
+            list(order._kubernetes_name_problems()), [(order.order_line, 2)]
+        )
 
     def test_another_product_frees_the_names(self):
         order = self._order()
@@ -204,14 +206,12 @@ class TestAppNames(HostingSaleCase):
 
     def test_names_are_entered_on_the_order_line(self):
         order = self._order((self.hosting, 2, None))
-        with Form(order) as form:
-            with form.order_line.edit(0) as line:
-                line.kubernetes_app_names = "shop,bakery"
+        with Form(order) as form, form.order_line.edit(0) as line:
+            line.kubernetes_app_names = "shop,bakery"
         self.assertEqual(order.order_line.kubernetes_app_names, "shop, bakery")
         self.assertEqual(self._hostnames("shop", "bakery"), BAKERY + SHOP)
-        with Form(order) as form:
-            with form.order_line.edit(0) as line:
-                line.kubernetes_app_names = "shop"
+        with Form(order) as form, form.order_line.edit(0) as line:
+            line.kubernetes_app_names = "shop"
         self.assertEqual(self._hostnames("shop", "bakery"), SHOP)
 
     def test_only_the_second_unit_named(self):

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -39,7 +39,9 @@ class TestOrderToApps(HostingSaleCase):
         self.assertEqual(apps.sale_order_line_id, order.order_line[0])
         self.assertEqual(apps.company_id, order.company_id)
         self.assertFalse(order.kubernetes_pending)
-        self.assertEqual(order.order_line.kubernetes_reservation_ids.mapped("state"), ["used"] * 2)
+        self.assertEqual(
+            order.order_line.kubernetes_reservation_ids.mapped("state"), ["used"] * 2
+        )
 
     def test_manifests_come_in_the_products_order(self):
         self.hosting.kubernetes_manifest_ids.filtered(
@@ -104,9 +106,7 @@ class TestOrderToApps(HostingSaleCase):
         order.action_cancel()
         order.action_draft()
         order.action_confirm()
-        self.assertEqual(
-            order.with_context(active_test=False).kubernetes_app_ids, apps
-        )
+        self.assertEqual(order.with_context(active_test=False).kubernetes_app_ids, apps)
 
     def test_fulfilled_however_often_there_is_one_set(self):
         order = self._order()
@@ -171,7 +171,7 @@ class TestOrderToApps(HostingSaleCase):
         def fail_for_the_first(line, unit):
             apps = create(line, unit)
             if unit == 1:
-                raise ValidationError("The cluster is full.")
+                raise KeyError("The cluster is full.")
             return apps
 
         with (
@@ -182,7 +182,9 @@ class TestOrderToApps(HostingSaleCase):
         self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"bakery"})
         self.assertIn("The cluster is full.", order.activity_ids.note)
         self._retry()
-        self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"shop", "bakery"})
+        self.assertEqual(
+            set(order.kubernetes_app_ids.mapped("name")), {"shop", "bakery"}
+        )
 
     def test_even_a_broken_alert_does_not_fail_the_confirmation(self):
         order = self._order()

@@ -31,14 +31,18 @@ class TestPitfalls(HostingSaleCase):
         self._transaction(order)._post_process()
         self.assertEqual(order.state, "sale")
         self.assertEqual(order.subscription_ids.currency_id, order.currency_id)
-        self.assertEqual(order.kubernetes_app_ids.subscription_id, order.subscription_ids)
+        self.assertEqual(
+            order.kubernetes_app_ids.subscription_id, order.subscription_ids
+        )
         self.assertEqual(order.amount_total, 20)
 
     def test_pricelist_in_another_currency_is_not_used(self):
         order = self._order()
         self._without_pricelists(order)
-        other = self.env["res.currency"].with_context(active_test=False).search(
-            [("id", "!=", order.currency_id.id)], limit=1
+        other = (
+            self.env["res.currency"]
+            .with_context(active_test=False)
+            .search([("id", "!=", order.currency_id.id)], limit=1)
         )
         other.active = True
         self.env["product.pricelist"].create(
@@ -164,7 +168,9 @@ class TestPitfalls(HostingSaleCase):
         self.assertIn("No stage", order.activity_ids.note)
         self._retry()
         self.assertEqual(len(order.subscription_ids), 1)
-        self.assertEqual(order.kubernetes_app_ids.subscription_id, order.subscription_ids)
+        self.assertEqual(
+            order.kubernetes_app_ids.subscription_id, order.subscription_ids
+        )
         self.assertFalse(order.kubernetes_pending)
 
     def test_a_closed_subscription_is_not_opened_again_by_the_cron(self):

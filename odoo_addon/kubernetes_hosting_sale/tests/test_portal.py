@@ -104,9 +104,7 @@ class TestPortal(HostingSaleCase, HttpCase):
         order = self._quotation()
         self._order()
         self.opener.cookies["frontend_lang"] = "de_DE"
-        self.assertIn(
-            "bereits vergeben", self._check(order, "shop")["message"]
-        )
+        self.assertIn("bereits vergeben", self._check(order, "shop")["message"])
 
     def test_the_page_of_another_order_does_not_open(self):
         order = self._quotation()

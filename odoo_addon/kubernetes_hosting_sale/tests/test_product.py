@@ -54,9 +54,8 @@ class TestProduct(HostingSaleCase):
         arch = product.get_view(view_type="form")["arch"]
         self.assertNotIn("kubernetes_manifest_ids", arch)
         order = self._order()
-        with Form(order.with_user(seller)) as form:
-            with form.order_line.edit(0) as line:
-                line.kubernetes_app_names = "bakery"
+        with Form(order.with_user(seller)) as form, form.order_line.edit(0) as line:
+            line.kubernetes_app_names = "bakery"
         self.assertEqual(order.order_line.kubernetes_app_names, "bakery")
 
     def test_rights_on_manifests_of_products_and_reserved_names(self):

@@ -26,7 +26,8 @@ class AppNamesCheckout(AppNamesForm, WebsiteSale):
     )
     def shop_app_names(self, **post):
         order_sudo = request.cart
-        if redirection := super()._check_cart(order_sudo):
+        # The cart's own checks; ours would lead here.
+        if redirection := WebsiteSale._check_cart(self, order_sudo):
             return redirection
         steps = request.website._get_checkout_step_values()
         if not order_sudo._kubernetes_hosting_lines():

@@ -23,14 +23,16 @@ class SaleOrder(models.Model):
         self._kubernetes_check_names()
         return res
 
-    def _verify_updated_quantity(self, order_line, product_id, new_qty, uom_id, **kwargs):
+    def _verify_updated_quantity(
+        self, order_line, product_id, new_qty, uom_id, **kwargs
+    ):
         new_qty, warning = super()._verify_updated_quantity(
             order_line, product_id, new_qty, uom_id, **kwargs
         )
         product = self.env["product.product"].browse(product_id)
         if product.kubernetes_hosting and new_qty > MAX_UNITS:
             return MAX_UNITS, self.env._(
-                "You can order %s of these at once. Please contact us if you need more.",
+                "You can order %s of these at once. Please contact us for more.",
                 MAX_UNITS,
             )
         return new_qty, warning

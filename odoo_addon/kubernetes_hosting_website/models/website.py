@@ -15,6 +15,10 @@ class Website(models.Model):
 
     def _get_allowed_steps_domain(self):
         domain = super()._get_allowed_steps_domain()
-        if request and getattr(request, "cart", None) and request.cart.kubernetes_hosting:
+        if (
+            request
+            and getattr(request, "cart", None)
+            and request.cart.kubernetes_hosting
+        ):
             return domain
         return Domain.AND([domain, [("step_href", "!=", STEP_HREF)]])

@@ -1,1 +1,1 @@
-from . import test_browser, test_checkout, test_checkout_step
+from . import test_browser, test_checkout, test_checkout_step, test_translations

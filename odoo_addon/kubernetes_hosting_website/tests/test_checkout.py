@@ -291,9 +291,11 @@ class TestCheckout(ShopCase):
 
     def test_paid_by_a_visitor_without_an_account(self):
         self.test_a_visitor_without_an_account()
-        order = self.env["kubernetes.app.reservation"].search(
-            [("name", "=", "visitor")]
-        ).order_id
+        order = (
+            self.env["kubernetes.app.reservation"]
+            .search([("name", "=", "visitor")])
+            .order_id
+        )
         order.partner_id = self.customer
         transaction = self._pay(order)
         transaction._set_done()
@@ -302,9 +304,7 @@ class TestCheckout(ShopCase):
         self.assertEqual(order.state, "sale")
         self.assertEqual(len(order.kubernetes_app_ids), 2)
         self.assertFalse(order.kubernetes_pending)
-        self.assertNotIn(
-            self.website.user_id, order.subscription_ids.mapped("user_id")
-        )
+        self.assertNotIn(self.website.user_id, order.subscription_ids.mapped("user_id"))
 
     def test_confirmation_when_the_apps_are_late(self):
         order = self._add(self.hosting)

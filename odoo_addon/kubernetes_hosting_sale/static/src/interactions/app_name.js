@@ -31,7 +31,7 @@ export class AppName extends Interaction {
             }),
         },
         ".o_kubernetes_app_name_part": {
-            "t-out": () => this.name || "…",
+            "t-out": () => this.name || this.form.dataset.placeholder,
         },
         ".o_kubernetes_app_name_suggestions": {
             "t-on-click": this.onSuggestion,
@@ -162,7 +162,7 @@ export class AppName extends Interaction {
         for (const name of names) {
             const button = document.createElement("button");
             button.type = "button";
-            button.className = "btn btn-sm btn-outline-secondary";
+            button.className = "btn btn-sm btn-light border";
             button.textContent = name;
             this.suggestions.append(button);
         }

@@ -18,12 +18,6 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_names", {
         {trigger: "input[name=add_qty]", run: "edit 2"},
         {trigger: "#add_to_cart", run: "click"},
         {
-            trigger: "#add_to_cart",
-            async run() {
-                await new Promise((resolve) => setTimeout(resolve, 0));
-            },
-        },
-        {
             content: "To the step",
             trigger: "header a[href='/shop/cart'] .my_cart_quantity:contains(2)",
             run: "click",
@@ -85,6 +79,9 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_names", {
             trigger: `${SECOND} .o_kubernetes_app_name_message.text-success`,
         },
         {trigger: SUBMIT, run: "click", expectUnloadPage: true},
-        {content: "The payment page", trigger: "#payment_method, form[name=o_wsale_confirm_order], .o_payment_form, #shop_checkout, h4"},
+        {
+            content: "The step after the names, with the names beside it",
+            trigger: ".o_cart_products_table:contains(taken-name-2, other-name)",
+        },
     ],
 });
