@@ -231,7 +231,6 @@ def hosting_product(env, cluster):
             ),
         }
     )
-    plan.with_context(lang=GERMAN).name = "Monatlich"
 
 
 def config_map(env, values):
