@@ -7,6 +7,7 @@ environment variables; buys with the steps of tests/e2e/shop.py.
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -33,11 +34,11 @@ def main():
         email = f"pictures-{time.time():.0f}@demo.example"
         shop.sign_up(customer, "New Customer", email, "only for pictures")
         name = buy(customer)
-        watch(customer, name)
+        app = watch(customer, name)
         operator = visitor(browser)
         login, password = os.environ["OPERATOR_LOGIN"], os.environ["OPERATOR_PASSWORD"]
         shop.log_in(operator, login, password)
-        look(operator, name)
+        look(operator, app)
         browser.close()
     for picture in sorted(PICTURES.glob("*.png")):
         print(picture.relative_to(CHECKOUT))
@@ -72,23 +73,27 @@ def buy(page):
 
 
 def watch(page, name):
-    """The portal, as soon as both apps run."""
+    """The portal, as soon as the app runs; returns the app's id."""
     page.goto("/my/apps")
     page.locator("a[href*='/my/apps/']").filter(has_text=name).first.click()
     page.get_by_text("Running").first.wait_for(timeout=180_000)
     picture(page, "portal")
+    return re.search(r"/my/apps/(\d+)", page.url)[1]
 
 
-def look(page, name):
+def look(page, app):
     """The backend's form of the app."""
-    page.goto("/odoo/action-kubernetes_hosting.kubernetes_app_action")
-    page.locator(".o_data_row, .o_kanban_record").filter(has_text=name).first.click()
+    page.goto(f"/odoo/action-kubernetes_hosting.kubernetes_app_action/{app}")
     page.locator(".o_form_view .o_form_sheet").wait_for()
     picture(page, "backend")
 
 
 def picture(page, name):
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function(
+        "document.fonts.status === 'loaded'"
+        " && !document.querySelector('.o_loading_indicator')"
+        " && [...document.images].every((image) => image.complete)"
+    )
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
