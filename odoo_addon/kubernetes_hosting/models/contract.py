@@ -106,9 +106,7 @@ def _time(value, path):
 def _one_of(*values):
     def check(value, path):
         if _text(value, path) not in values:
-            raise ContractError(
-                f"{path}: “{value}” is not one of {', '.join(values)}"
-            )
+            raise ContractError(f"{path}: “{value}” is not one of {', '.join(values)}")
         return value
 
     return check

@@ -429,7 +429,7 @@ class KubernetesApp(models.Model):
             app._take_hostname()
             app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
             app._own_values(copied)
-        return apps.with_context(self.env.context)
+        return apps.with_env(self.env)
 
     def write(self, vals):
         if not self.env.su:
@@ -498,12 +498,14 @@ class KubernetesApp(models.Model):
         """Give the app its own copies of the templates in ``copied``, and an empty
         config map or secret where it has none."""
         self.ensure_one()
-        for name in VALUE_FIELDS:
-            if not self[name]:
-                template = copied.get(name, self[name]).sudo()
-                super(KubernetesApp, self).write(
-                    {name: template._copy_for_app(self).id}
-                )
+        missing = [name for name in VALUE_FIELDS if not self[name]]
+        if missing:
+            self.write(
+                {
+                    name: copied.get(name, self[name]).sudo()._copy_for_app(self).id
+                    for name in missing
+                }
+            )
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_cluster(self):
@@ -650,13 +652,17 @@ class KubernetesApp(models.Model):
         else:
             try:
                 with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
-                    job = self.env["kubernetes.job"].sudo().create(
-                        {
-                            "kind": kind,
-                            "app_id": app.id,
-                            "options": options or {},
-                            "requested_by": self.env.uid,
-                        }
+                    job = (
+                        self.env["kubernetes.job"]
+                        .sudo()
+                        .create(
+                            {
+                                "kind": kind,
+                                "app_id": app.id,
+                                "options": options or {},
+                                "requested_by": self.env.uid,
+                            }
+                        )
                     )
             except UniqueViolation as error:
                 # Somebody asked at the same moment; the rerun of this request joins.
@@ -711,8 +717,10 @@ class KubernetesApp(models.Model):
 
     def _derive_state(self):
         self.ensure_one()
-        jobs = self.env["kubernetes.job"].sudo().search(
-            [("app_id", "=", self.id), ("kind", "!=", "refresh")], order="id"
+        jobs = (
+            self.env["kubernetes.job"]
+            .sudo()
+            .search([("app_id", "=", self.id), ("kind", "!=", "refresh")], order="id")
         )
         live = jobs.filtered(lambda job: job.state in ("pending", "running"))
         if live:

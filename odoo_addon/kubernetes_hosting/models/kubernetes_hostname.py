@@ -1,11 +1,11 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from psycopg2.errors import UniqueViolation
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import mute_logger
-
-from psycopg2.errors import UniqueViolation
 
 
 class KubernetesHostname(models.Model):

@@ -189,8 +189,10 @@ class KubernetesJob(models.Model):
             job.app_id._check_operator()
             if job.state not in ("pending", "running"):
                 raise UserError(
-                    self.env._("%s is over; there is nothing left to cancel.")
-                    % job.display_name
+                    self.env._(
+                        "%s is over; there is nothing left to cancel.",
+                        job.display_name,
+                    )
                 )
             job.sudo()._cancel()
             job.app_id.sudo()._log(
@@ -206,9 +208,9 @@ class KubernetesJob(models.Model):
                 raise UserError(
                     self.env._(
                         "%s neither failed nor was cancelled; there is nothing to"
-                        " retry."
+                        " retry.",
+                        job.display_name,
                     )
-                    % job.display_name
                 )
             job.app_id._enqueue(job.kind, job.options)
 
@@ -435,9 +437,7 @@ class KubernetesJob(models.Model):
         elif self.attempt >= self.max_attempts:
             self._finish("failed", error)
         else:
-            self._wait_again(
-                self._backoff_seconds() if delay is None else delay, error
-            )
+            self._wait_again(self._backoff_seconds() if delay is None else delay, error)
 
     def _release(self):
         """Handed back by a worker that stops: at once for the next one, and not

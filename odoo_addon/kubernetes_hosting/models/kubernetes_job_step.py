@@ -49,7 +49,7 @@ class KubernetesJobStep(models.Model):
     def _labels(self):
         """The customer's words for each code; a newer worker may know more codes."""
         return {
-            "fetching": self.env._("Fetching the building plans"),
+            "fetching": self.env._("Gathering what your app needs"),
             "rendering": self.env._("Preparing the configuration"),
             "namespace": self.env._("Reserving the space"),
             "applying": self.env._("Installing"),

@@ -39,10 +39,8 @@ class KubernetesReservedName(models.Model):
     @api.model
     def _is_reserved(self, name):
         """Whether the list refuses ``name``."""
-        for pattern in self.sudo().search([]).mapped("name"):
-            if pattern.endswith("*"):
-                if name.startswith(pattern[:-1]):
-                    return True
-            elif name == pattern:
-                return True
-        return False
+        prefixes = [f"{name[:length]}*" for length in range(1, len(name) + 1)]
+        reserved = self.sudo().search_count(
+            [("name", "in", [name, *prefixes])], limit=1
+        )
+        return bool(reserved)

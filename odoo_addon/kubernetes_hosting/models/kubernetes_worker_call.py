@@ -91,9 +91,9 @@ class KubernetesWorkerCall(models.AbstractModel):
         )
         jobs_model = self.env["kubernetes.job"]
         return {
-            "database": self.env["ir.config_parameter"].sudo().get_param(
-                "database.uuid"
-            ),
+            "database": self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("database.uuid"),
             "lease_seconds": LEASE_SECONDS,
             "poll_seconds": POLL_SECONDS,
             "wake": {"channel": jobs_model._wake_channel(), "event": WAKE_EVENT},

@@ -6,5 +6,6 @@ from . import test_environment
 from . import test_name
 from . import test_portal
 from . import test_queue
+from . import test_translation
 from . import test_values
 from . import test_worker

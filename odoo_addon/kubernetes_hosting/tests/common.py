@@ -47,9 +47,7 @@ class KubernetesCase:
                 "is_template": True,
                 "line_ids": [
                     Command.create({"key": "smtp_password", "value": "s3cr#t"}),
-                    Command.create(
-                        {"key": "postgres_password", "generate": True}
-                    ),
+                    Command.create({"key": "postgres_password", "generate": True}),
                 ],
             }
         )

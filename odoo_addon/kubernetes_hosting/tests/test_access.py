@@ -149,9 +149,7 @@ class TestAccess(KubernetesTransactionCase):
     # -- portal ------------------------------------------------------------------
 
     def test_portal_user_sees_only_apps_of_the_own_company(self):
-        company = self.env["res.partner"].create(
-            {"name": "Acme", "is_company": True}
-        )
+        company = self.env["res.partner"].create({"name": "Acme", "is_company": True})
         anna, ben = (
             new_test_user(self.env, login, groups="base.group_portal", lang="en_US")
             for login in ("anna", "ben")
@@ -255,8 +253,6 @@ class TestAccess(KubernetesTransactionCase):
             )
 
     def test_another_companys_cluster_is_refused(self):
-
-
         self.cluster.company_id = self.env["res.company"].create({"name": "Other"})
         with self.assertRaises(UserError):
             self.create_app()

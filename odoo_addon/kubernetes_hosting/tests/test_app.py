@@ -42,7 +42,9 @@ class TestApp(KubernetesTransactionCase):
         self.assertEqual(note.author_id, self.env.ref("base.partner_root"))
 
     def test_created_for_a_portal_customer_under_sudo(self):
-        buyer = new_test_user(self.env, "buyer", groups="base.group_portal", lang="en_US")
+        buyer = new_test_user(
+            self.env, "buyer", groups="base.group_portal", lang="en_US"
+        )
         env = self.env(user=buyer, su=True)
         app = env["kubernetes.app"].create(
             self.app_values(partner_id=buyer.partner_id.id)

@@ -214,13 +214,17 @@ class TestConcurrency(TransactionCase):
     def test_two_who_want_the_same_name_at_the_same_moment(self):
         def take(_n):
             with self.committed() as env:
-                return env["kubernetes.app"].create(
-                    {
-                        "name": "wanted",
-                        "environment_id": self.prod_id,
-                        "cluster_id": self.cluster_id,
-                    }
-                ).id
+                return (
+                    env["kubernetes.app"]
+                    .create(
+                        {
+                            "name": "wanted",
+                            "environment_id": self.prod_id,
+                            "cluster_id": self.cluster_id,
+                        }
+                    )
+                    .id
+                )
 
         results = self.together(take)
         won = [result for result in results if isinstance(result, int)]
@@ -242,14 +246,18 @@ class TestConcurrency(TransactionCase):
 
         def create(n):
             with self.committed() as env:
-                return env["kubernetes.app"].create(
-                    {
-                        "name": f"templated-{n}",
-                        "environment_id": self.prod_id,
-                        "cluster_id": self.cluster_id,
-                        "config_map_id": template.id,
-                    }
-                ).config_map_id.id
+                return (
+                    env["kubernetes.app"]
+                    .create(
+                        {
+                            "name": f"templated-{n}",
+                            "environment_id": self.prod_id,
+                            "cluster_id": self.cluster_id,
+                            "config_map_id": template.id,
+                        }
+                    )
+                    .config_map_id.id
+                )
 
         results = self.together(create)
         self.raise_first(results)
@@ -279,7 +287,7 @@ class TestConcurrency(TransactionCase):
             if n % 2:
                 return self.report(jobs)
             with self.committed() as env:
-                    return retrying(
+                return retrying(
                     lambda: env["kubernetes.job"].browse(jobs[n]["id"]).action_cancel(),
                     env,
                 )

@@ -263,9 +263,7 @@ class TestContract(KubernetesCase, HttpCase):
     def test_repeated_final_report_is_stale_and_harmless(self):
         self.create_app()._enqueue("deploy")
         claimed = self.claim()["jobs"][0]
-        self.assertEqual(
-            self.report(claimed, outcome=self.outcome("done")), "go_on"
-        )
+        self.assertEqual(self.report(claimed, outcome=self.outcome("done")), "go_on")
         self.assertEqual(
             self.report(claimed, outcome=self.outcome("failed", {"code": "x"})),
             "stale",
@@ -311,9 +309,7 @@ class TestContract(KubernetesCase, HttpCase):
                 mute_logger("odoo.http"),
             ):
                 self.call(name, golden(f"{name}_request"), key)
-            self.assertEqual(
-                str(raised.exception), "werkzeug.exceptions.Unauthorized"
-            )
+            self.assertEqual(str(raised.exception), "werkzeug.exceptions.Unauthorized")
 
     def test_no_key_is_unauthorized(self):
         self.assert_unauthorized("")
@@ -366,7 +362,9 @@ class TestContract(KubernetesCase, HttpCase):
     # -- bad parameters ----------------------------------------------------------
 
     def assert_refused(self, call, params, message):
-        with mute_logger("odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"):
+        with mute_logger(
+            "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
+        ):
             answer = self.call(call, params)
         self.assertEqual(answer.keys(), {"error"})
         self.assertEqual(answer["error"]["code"], "bad_params")
@@ -377,8 +375,9 @@ class TestContract(KubernetesCase, HttpCase):
         claim = golden("claim_request")
         self.assert_refused("claim", {}, "worker: is missing")
         self.assert_refused(
-            "claim", {**claim, "capacity": "8"}, "capacity: expected a whole number,"
-            " found a text",
+            "claim",
+            {**claim, "capacity": "8"},
+            "capacity: expected a whole number, found a text",
         )
         self.assert_refused(
             "claim",
@@ -420,8 +419,12 @@ class TestContract(KubernetesCase, HttpCase):
         claimed = self.claim()["jobs"][0]
         request = golden("report_request")
         request["jobs"] = [
-            {"id": claimed["id"], "token": claimed["token"], "steps": [],
-             "outcome": self.outcome("done")},
+            {
+                "id": claimed["id"],
+                "token": claimed["token"],
+                "steps": [],
+                "outcome": self.outcome("done"),
+            },
             {"id": 1, "token": None, "steps": [], "outcome": None},
         ]
         self.assert_refused(

@@ -30,7 +30,12 @@ class TestEnvironment(KubernetesTransactionCase):
             with self.assertRaises(ValidationError):
                 environments.create({"name": "X", "code": code})
         for pattern in (
-            "app", "{app}-", "-{app}", "{app}.int", "{app}{app}", "{APP}",
+            "app",
+            "{app}-",
+            "-{app}",
+            "{app}.int",
+            "{app}{app}",
+            "{APP}",
             "{app}-" + "x" * 33,
         ):
             with self.assertRaises(ValidationError):
@@ -59,8 +64,12 @@ class TestEnvironment(KubernetesTransactionCase):
 
     def test_bad_domains_are_refused(self):
         for domain in (
-            "https://example.com", "Example.com", ".example.com", "example.com.",
-            "a_b.com", "a" * 190,
+            "https://example.com",
+            "Example.com",
+            ".example.com",
+            "example.com.",
+            "a_b.com",
+            "a" * 190,
         ):
             with self.assertRaises(ValidationError):
                 self.cluster.domain = domain

@@ -10,7 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from ..models.kubernetes_job import LEASE_SECONDS, WAKE_EVENT
 from .common import KubernetesTransactionCase
 
-KINDS = ["deploy", "refresh", "delete"]
+KINDS = ("deploy", "refresh", "delete")
 
 
 class TestQueue(KubernetesTransactionCase):
@@ -30,7 +30,9 @@ class TestQueue(KubernetesTransactionCase):
 
     def outcome(self, state, error_code=None, **result):
         error = error_code and {
-            "code": error_code, "message": "It broke", "hint": "Mend it",
+            "code": error_code,
+            "message": "It broke",
+            "hint": "Mend it",
         }
         return {
             "state": state,
@@ -203,8 +205,11 @@ class TestQueue(KubernetesTransactionCase):
         job._record_steps(
             [
                 {
-                    "number": 1, "code": "fetching", "state": "running",
-                    "started_at": fields.Datetime.now(), "seconds": None,
+                    "number": 1,
+                    "code": "fetching",
+                    "state": "running",
+                    "started_at": fields.Datetime.now(),
+                    "seconds": None,
                     "message": "",
                 }
             ]

@@ -95,8 +95,10 @@ class TestValues(KubernetesTransactionCase):
         self.assertEqual(line.value, "")
         self.assertEqual(line.read(["value"])[0]["value"], "")
         self.assertEqual(self.secret.line_ids[0].sudo().stored_value, "n3w")
-        created = self.env["kubernetes.secret.line"].with_user(operator).create(
-            {"secret_id": secret.id, "key": "token", "value": "t0ken"}
+        created = (
+            self.env["kubernetes.secret.line"]
+            .with_user(operator)
+            .create({"secret_id": secret.id, "key": "token", "value": "t0ken"})
         )
         self.assertEqual(created.value, "")
         self.assertTrue(created.is_set)

@@ -28,7 +28,8 @@ class TestWorker(KubernetesTransactionCase):
         user = self.worker.user_id
         self.assertTrue(user.share)
         self.assertEqual(
-            user.all_group_ids, self.env.ref("kubernetes_hosting.group_kubernetes_worker")
+            user.all_group_ids,
+            self.env.ref("kubernetes_hosting.group_kubernetes_worker"),
         )
 
     def test_a_key_never_expires_and_has_a_scope_of_its_own(self):
@@ -112,9 +113,7 @@ class TestCreateKeyButton(KubernetesCase, HttpCase):
         shown = self.press(worker)
         self.assertEqual(shown["res_model"], "kubernetes.worker.key")
         key = shown["context"]["default_key"]
-        uid = self.env["res.users.apikeys"]._check_credentials(
-            scope=KEY_SCOPE, key=key
-        )
+        uid = self.env["res.users.apikeys"]._check_credentials(scope=KEY_SCOPE, key=key)
         self.assertEqual(uid, worker.user_id.id)
         form = self.env["kubernetes.worker.key"].with_user(administrator)
         self.assertEqual(

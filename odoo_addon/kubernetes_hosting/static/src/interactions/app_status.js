@@ -43,9 +43,10 @@ export class AppStatus extends Interaction {
             this.shown = status.html;
             setElementContent(body, markup(status.html));
         }
-        const announcement = this.el.querySelector(".o_kubernetes_app_announcement");
-        if (announcement.textContent !== status.announcement) {
-            announcement.textContent = status.announcement;
+        if (status.announcement !== this.el.dataset.announcement) {
+            this.el.dataset.announcement = status.announcement;
+            this.el.querySelector(".o_kubernetes_app_announcement").textContent =
+                status.announcement;
         }
     }
 }
