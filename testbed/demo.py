@@ -287,6 +287,11 @@ class Demo:
         if self.instance.state.parent != state_home():
             raise Problem(f"{self.instance.state} is no test bed.")
         shutil.rmtree(self.instance.state, ignore_errors=True)
+        if not self.cluster.own:
+            print(
+                "The apps' namespaces stay in your cluster. See them: kubectl get"
+                " namespaces -l app.kubernetes.io/managed-by=chandlery"
+            )
 
     # What others need to know
 
