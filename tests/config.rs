@@ -1,0 +1,152 @@
+//! What config/ ships: rights, systemd unit, example. Needs a cluster (KUBECONFIG) for what a cluster has to accept.
+
+use std::path::Path;
+use std::process::Command;
+
+use chandlery::kubernetes::permissions::NEEDED;
+use chandlery::settings::Settings;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::discovery::pinned_kind;
+use serde_json::Value;
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+
+fn objects(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(format!("{CONFIG}/{file}")).unwrap();
+    serde_saphyr::from_multiple(&text).unwrap()
+}
+
+#[test]
+fn the_cluster_role_grants_all_that_the_worker_needs_and_no_list_of_secrets() {
+    let objects = objects("rbac.yaml");
+    let role = objects
+        .iter()
+        .find(|object| object["kind"] == "ClusterRole")
+        .unwrap();
+    let has = |list: &Value, word: &str| list.as_array().unwrap().iter().any(|item| item == word);
+    let granted = |group: &str, resource: &str, verb: &str| {
+        role["rules"].as_array().unwrap().iter().any(|rule| {
+            has(&rule["apiGroups"], group)
+                && has(&rule["resources"], resource)
+                && has(&rule["verbs"], verb)
+        })
+    };
+    for (group, resource, verbs) in NEEDED {
+        for verb in *verbs {
+            assert!(granted(group, resource, verb), "{verb} {resource} {group}");
+        }
+    }
+    for verb in ["list", "watch"] {
+        assert!(!granted("", "secrets", verb), "{verb} secrets");
+    }
+    let text = role.to_string();
+    assert!(!text.contains('*'), "no wildcard: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_accepts_the_rights_and_the_example_without_a_word() {
+    std::env::var_os("KUBECONFIG")
+        .expect("KUBECONFIG must name a kubeconfig of a cluster to test on");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = kube::Client::try_default().await.unwrap();
+    for mut object in [objects("rbac.yaml"), objects("example/worker.yaml")].concat() {
+        let (group, version) = match object["apiVersion"].as_str().unwrap().split_once('/') {
+            Some((group, version)) => (group.to_owned(), version.to_owned()),
+            None => (
+                String::new(),
+                object["apiVersion"].as_str().unwrap().to_owned(),
+            ),
+        };
+        let kind = object["kind"].as_str().unwrap().to_owned();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let gvk = GroupVersionKind {
+            group,
+            version,
+            kind,
+        };
+        let (resource, _) = pinned_kind(&client, &gvk).await.unwrap();
+        let api: Api<DynamicObject> = if object["metadata"]["namespace"].is_string() {
+            // Nothing is made, so the real namespace need not be there.
+            object["metadata"]["namespace"] = "default".into();
+            Api::namespaced_with(client.clone(), "default", &resource)
+        } else {
+            Api::all_with(client.clone(), &resource)
+        };
+        let mut strictly = PatchParams::apply("chandlery-test").validation_strict();
+        strictly.dry_run = true;
+        strictly.force = true;
+        api.patch(&name, &strictly, &Patch::Apply(&object))
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn the_example_runs_without_root_on_a_read_only_system_with_valid_settings() {
+    let objects = objects("example/worker.yaml");
+    let deployment = objects
+        .iter()
+        .find(|object| object["kind"] == "Deployment")
+        .unwrap();
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(
+        container["securityContext"]["allowPrivilegeEscalation"],
+        false
+    );
+    assert_eq!(pod["enableServiceLinks"], false);
+    let settings = objects
+        .iter()
+        .find(|object| object["kind"] == "ConfigMap")
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key) = (
+        folder.path().join("chandlery.toml"),
+        folder.path().join("key"),
+    );
+    std::fs::write(&key, "0123").unwrap();
+    let text = settings["data"]["chandlery.toml"].as_str().unwrap();
+    let text = text.replace("/etc/chandlery-key/key", key.to_str().unwrap());
+    std::fs::write(&file, text).unwrap();
+    Settings::load(Some(&file)).unwrap();
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit_and_calls_it_safe() {
+    let unit = std::fs::read_to_string(format!("{CONFIG}/chandlery.service")).unwrap();
+    assert!(unit.contains("\nType=notify\n") && unit.contains("\nWatchdogSec="));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chandlery.service");
+    std::fs::write(
+        &file,
+        unit.replace("/usr/bin/chandlery", env!("CARGO_BIN_EXE_chandlery")),
+    )
+    .unwrap();
+    let Some(verified) = systemd_analyze(&["verify"], &file) else {
+        eprintln!("systemd-analyze is not installed: the unit was not verified");
+        return;
+    };
+    assert_eq!(verified, (true, String::new()));
+    let (safe, text) =
+        systemd_analyze(&["security", "--offline=yes", "--threshold=20"], &file).unwrap();
+    assert!(safe, "{text}");
+}
+
+fn systemd_analyze(words: &[&str], file: &Path) -> Option<(bool, String)> {
+    let output = Command::new("systemd-analyze")
+        .args(words)
+        .arg(file)
+        .output()
+        .ok()?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    // Other units of the machine are none of ours.
+    let ours: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("chandlery"))
+        .collect();
+    Some((output.status.success(), ours.join("\n")))
+}
