@@ -3,14 +3,15 @@
 """The test bed: makes a machine on which the whole of Chandlery runs, for a demo and
 for the tests. Python's standard library only.
 
-The way through: ``__main__`` reads the command. ``demo`` is the recipe of the whole, in
-numbered ``steps``; ``suites`` runs the tests on one, ``lint`` the checks that need none.
-Each part of the machine has a file: ``debian`` (packages), ``postgresql``, ``odoo`` (its
-source, environment and template database), ``demo_data`` (what the shop sells, run
-inside Odoo), ``cluster`` (a given one, or ``kubernetes`` with its ``certificates`` and
-``ingress``, built by ``go_programs``), ``catalog_server`` and ``worker``.
+The way through: ``__main__`` reads the command. ``demo`` is the recipe of the whole,
+in numbered ``steps``; ``suites`` runs the tests on one, ``lint`` the checks that need
+none. Each part of the machine has a file: ``debian`` (packages), ``postgresql``,
+``odoo`` (its source, environment and template database), ``demo_data`` (what the shop
+sells, run inside Odoo), ``cluster`` (a given one, or ``kubernetes`` with its
+``certificates`` and ``ingress``, built by ``go_programs``), ``catalog_server`` and
+``worker``.
 
 Below them: ``instance`` (ports and folders of one test bed), ``cache`` (what is made
-once and kept), ``processes`` (programs and daemons) and ``problem`` (what is told when
-something fails).
+once and kept), ``processes`` (programs and daemons) and ``problem`` (what is told
+when something fails).
 """

@@ -319,10 +319,15 @@ class Demo:
             DOMAIN=cluster.DOMAIN,
             SETTINGS=self.instance.state / "worker" / "chandlery.toml",
             PODS=PLAYED_PODS if self.cluster.own else "",
-            WITH_OFFSET=f"PORT_OFFSET={self.instance.offset} "
-            if self.instance.offset
-            else "",
+            WITH="".join(self.variables()),
         )
+
+    def variables(self):
+        """What has to stand before the next make, for it to mean this demo."""
+        if self.instance.offset:
+            yield f"PORT_OFFSET={self.instance.offset} "
+        if not self.cluster.own:
+            yield f"KUBECONFIG={self.cluster.kubeconfig} "
 
 
 def started(changed):
