@@ -168,11 +168,15 @@ fn words(status: &Status) -> String {
     }
     if causes.is_empty() || status.reason != "Invalid" {
         // `failed to create typed patch object (ns/name; kind): .spec.x: field not declared in schema`
-        status
-            .message
-            .split_once("): .")
-            .filter(|(head, _)| head.starts_with("failed to create typed patch object"))
-            .map_or_else(|| status.message.clone(), |(_, rest)| rest.to_owned())
+        let words = match status.message.split_once("): .") {
+            Some((_, rest)) if is_schema(status) => rest,
+            _ => &status.message,
+        };
+        // Go's way to say that something of another type stands there; the value may be a secret.
+        match words.split_once("&value.") {
+            Some((head, _)) => format!("{head}something else"),
+            None => words.to_owned(),
+        }
     } else {
         causes.join("; ")
     }
@@ -283,6 +287,8 @@ fn hint_for(status: &Status, field: Option<&str>) -> String {
             Some(field) => format!("The cluster does not know the field `{field}`: check its spelling and indentation in the manifest."),
             None => "The cluster does not know one of the fields: check spelling and indentation in the manifest.".to_owned(),
         }
+    } else if message.contains("expected string, got") {
+        "The field takes a text. Quote what stands there, for example `\"{{ value }}\"` or `{{ value | to_json }}`: without quotes, digits become a number and `yes` a boolean.".to_owned()
     } else if is_quota(status) {
         "Raise the quota or limit in the namespace, or lower what the manifest asks for.".to_owned()
     } else if is_admission(status) {

@@ -1,0 +1,1233 @@
+//! The kubernetes room against a real API server: the one that KUBECONFIG names. Each test has a namespace of its own
+//! and removes it.
+
+use std::collections::BTreeMap;
+use std::sync::Once;
+use std::time::Duration;
+
+use chandlery::ansible::Variables;
+use chandlery::kubernetes::generated::{self, Alphabet, Rule};
+use chandlery::kubernetes::namespace::{self, OurNamespace};
+use chandlery::kubernetes::prune::Pruned;
+use chandlery::kubernetes::{
+    Access, Applied, Change, Cluster, IngressState, Owner, State, apply, apply_object, delete,
+    ingress, observe, prune, wait_until_ready,
+};
+use chandlery::manifest::{Rendered, Rules, check, parse};
+use chandlery::object::{Object, ObjectRef};
+use chandlery::problem::Problem;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::ClusterRole;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config, ResourceExt};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn install_tls() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+fn kubeconfig() -> String {
+    std::env::var("KUBECONFIG")
+        .expect("set KUBECONFIG to a cluster for tests; `make test` brings one up")
+}
+
+fn access() -> Access {
+    Access::Kubeconfig {
+        path: kubeconfig().into(),
+        context: None,
+    }
+}
+
+/// A client of the cluster that KUBECONFIG names, never of another that the machine may know.
+async fn client() -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// A namespace for one test, removed at its end however that comes.
+struct Home {
+    cluster: Cluster,
+    client: Client,
+    namespace: String,
+    owner: Owner,
+}
+
+impl Home {
+    async fn new() -> Self {
+        install_tls();
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let client = client().await;
+        Self {
+            cluster: Cluster::connect(&access()).await.unwrap(),
+            client,
+            namespace: format!("rooms-{}", &unique[..12]),
+            owner: Owner {
+                instance: unique,
+                app: 7,
+                name: "shop".to_owned(),
+                environment: "int".to_owned(),
+            },
+        }
+    }
+
+    async fn with_namespace() -> Self {
+        let home = Self::new().await;
+        assert!(
+            namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+                .await
+                .unwrap()
+        );
+        home
+    }
+
+    /// Reads and checks a manifest for this namespace.
+    async fn objects(&self, text: &str) -> Vec<Object> {
+        let rendered = Rendered {
+            title: "Test".to_owned(),
+            url: "http://example.com/test.yml".to_owned(),
+            text: text.to_owned(),
+            variables: Vec::new(),
+        };
+        let parsed = parse(&rendered, &Variables::new().resolve().unwrap()).unwrap();
+        let kinds = self.cluster.kinds().await.unwrap();
+        check(
+            parsed.objects,
+            &Rules {
+                namespace: &self.namespace,
+                allowed_kinds: &["ClusterRole.rbac.authorization.k8s.io".to_owned()],
+                kinds: &kinds,
+            },
+        )
+        .unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    async fn apply(&self, text: &str) -> Result<Applied, Problem> {
+        let objects = self.objects(text).await;
+        let mut applied = Applied::default();
+        apply(&self.cluster, &objects, &self.owner, &mut applied, |_| {})
+            .await
+            .map(|()| applied)
+    }
+
+    async fn delete(
+        &self,
+        inventory: &[ObjectRef],
+        keep_volumes: bool,
+    ) -> Result<chandlery::kubernetes::Deleted, Problem> {
+        delete(
+            &self.cluster,
+            &self.namespace,
+            inventory,
+            &self.owner,
+            keep_volumes,
+            LIMIT,
+            |_| {},
+        )
+        .await
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The app's only pod, once it exists.
+    async fn pod(&self) -> String {
+        let pods: Api<Pod> = self.api();
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        loop {
+            if let Some(pod) = pods
+                .list(&ListParams::default())
+                .await
+                .unwrap()
+                .iter()
+                .find(|pod| {
+                    pod.spec
+                        .as_ref()
+                        .is_some_and(|spec| spec.node_name.is_some())
+                })
+            {
+                return pod.name_any();
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "no pod was scheduled"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let namespace = self.namespace.clone();
+        let cleanup = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let client = client().await;
+                let namespaces: Api<Namespace> = Api::all(client.clone());
+                let _ = namespaces
+                    .delete(&namespace, &DeleteParams::background())
+                    .await;
+                let nodes: Api<Node> = Api::all(client.clone());
+                let _ = nodes.delete(&namespace, &DeleteParams::background()).await;
+                let roles: Api<ClusterRole> = Api::all(client);
+                let _ = roles.delete(&namespace, &DeleteParams::background()).await;
+            });
+        });
+        let _ = cleanup.join();
+    }
+}
+
+const DEPLOYMENT: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  replicas: 1
+  selector:
+    matchLabels:
+      app: web
+  template:
+    metadata:
+      labels:
+        app: web
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: web
+          image: registry.example.com/web:1
+";
+
+const CONFIG_MAP: &str = "
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+data:
+  a: one
+  b: two
+";
+
+const CLAIM: &str = "
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: data
+spec:
+  accessModes: [ReadWriteOnce]
+  resources:
+    requests:
+      storage: 1Mi
+";
+
+fn together(texts: &[&str]) -> String {
+    texts.join("---\n")
+}
+
+fn reference(kind: &str, inventory: &[ObjectRef]) -> ObjectRef {
+    inventory
+        .iter()
+        .find(|reference| reference.kind == kind)
+        .unwrap()
+        .clone()
+}
+
+#[tokio::test]
+async fn a_cluster_says_its_version_and_kinds() {
+    let home = Home::new().await;
+    assert!(home.cluster.version().await.unwrap().starts_with('v'));
+    let kinds = home.cluster.kinds().await.unwrap();
+    let deployment = kinds.get("apps/v1", "Deployment").unwrap();
+    assert_eq!(deployment.plural, "deployments");
+    assert!(deployment.namespaced);
+    assert!(!kinds.get("v1", "Namespace").unwrap().namespaced);
+    assert_eq!(home.cluster.missing_permissions().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_reached_says_so_and_may_come_back() {
+    install_tls();
+    // A port that was free a moment ago, and one where nobody ever answers.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for (address, words) in [
+        (closed, "cannot be reached"),
+        (silent.local_addr().unwrap(), "did not answer"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        std::fs::write(&path, kubeconfig_text(&format!("http://{address}"), "x")).unwrap();
+        let cluster = Cluster::connect(&Access::Kubeconfig {
+            path,
+            context: None,
+        })
+        .await
+        .unwrap()
+        .call_timeout(Duration::from_millis(500));
+        let problem = cluster.version().await.unwrap_err();
+        assert_eq!(problem.code, "cluster_unreachable");
+        assert!(problem.retry);
+        assert!(problem.message.contains(words), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_kubeconfig_or_context_is_named() {
+    install_tls();
+    let missing = Access::Kubeconfig {
+        path: "/nowhere/kubeconfig".into(),
+        context: None,
+    };
+    let problem = Cluster::connect(&missing).await.map(drop).unwrap_err();
+    assert_eq!(problem.code, "cluster_settings");
+    assert!(problem.message.contains("/nowhere/kubeconfig"), "{problem}");
+    let context = Access::Kubeconfig {
+        path: kubeconfig().into(),
+        context: Some("no-such-context".to_owned()),
+    };
+    let problem = Cluster::connect(&context).await.map(drop).unwrap_err();
+    assert!(problem.message.contains("no-such-context"), "{problem}");
+}
+
+fn kubeconfig_text(server: &str, token: &str) -> String {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": server, "insecure-skip-tls-verify": true}}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn what_the_worker_may_not_do_is_named() {
+    let home = Home::with_namespace().await;
+    let account: ServiceAccount =
+        serde_json::from_value(json!({"metadata": {"name": "nobody"}})).unwrap();
+    let accounts: Api<ServiceAccount> = home.api();
+    accounts
+        .create(&PostParams::default(), &account)
+        .await
+        .unwrap();
+    let request =
+        serde_json::from_value(json!({"spec": {"audiences": [], "expirationSeconds": 600}}))
+            .unwrap();
+    let token = accounts
+        .create_token_request("nobody", &PostParams::default(), &request)
+        .await
+        .unwrap()
+        .status
+        .unwrap()
+        .token;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, kubeconfig_text(home.cluster.url(), &token)).unwrap();
+    let nobody = Cluster::connect(&Access::Kubeconfig {
+        path,
+        context: None,
+    })
+    .await
+    .unwrap();
+
+    let missing: Vec<String> = nobody
+        .missing_permissions()
+        .await
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        missing.contains(&"patch deployments.apps".to_owned()),
+        "{missing:?}"
+    );
+    assert!(
+        missing.contains(&"create namespaces".to_owned()),
+        "{missing:?}"
+    );
+    assert!(!missing.contains(&"list secrets".to_owned()), "{missing:?}");
+
+    let problem = namespace::ensure(&nobody, &home.namespace, &home.owner)
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, "cluster_forbidden");
+    assert!(!problem.retry);
+    let objects = home.objects(CONFIG_MAP).await;
+    let kinds = home.cluster.kinds().await.unwrap();
+    let problem = apply_object(&nobody, &kinds, &objects[0], &home.owner)
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, "cluster_forbidden");
+    assert_eq!(problem.object.as_deref(), Some("ConfigMap/settings"));
+    assert!(problem.hint.unwrap().contains("chandlery check"));
+
+    let path = folder.path().join("wrong");
+    std::fs::write(&path, kubeconfig_text(home.cluster.url(), "not-a-token")).unwrap();
+    let stranger = Cluster::connect(&Access::Kubeconfig {
+        path,
+        context: None,
+    })
+    .await
+    .unwrap();
+    let problem = namespace::list(&stranger, "x").await.unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("cluster_credentials", false)
+    );
+}
+
+#[tokio::test]
+async fn a_namespace_is_made_once_and_labelled_as_ours() {
+    let home = Home::with_namespace().await;
+    assert!(
+        !namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap()
+    );
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    let labels = namespaces
+        .get(&home.namespace)
+        .await
+        .unwrap()
+        .labels()
+        .clone();
+    for (label, value) in home.owner.namespace_labels() {
+        assert_eq!(labels.get(&label), Some(&value), "{label}");
+    }
+    assert_eq!(
+        namespace::list(&home.cluster, &home.owner.instance)
+            .await
+            .unwrap(),
+        [OurNamespace {
+            namespace: home.namespace.clone(),
+            app: 7
+        }]
+    );
+}
+
+#[tokio::test]
+async fn a_namespace_of_somebody_else_is_never_taken_over() {
+    let home = Home::new().await;
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    let foreign: Namespace =
+        serde_json::from_value(json!({"metadata": {"name": home.namespace}})).unwrap();
+    namespaces
+        .create(&PostParams::default(), &foreign)
+        .await
+        .unwrap();
+    for problem in [
+        namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        observe(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        home.delete(&[], false).await.map(drop).unwrap_err(),
+        generated::read(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .map(drop)
+            .unwrap_err(),
+    ] {
+        assert_eq!(
+            (problem.code.as_str(), problem.retry),
+            ("namespace_foreign", false)
+        );
+        assert!(problem.message.contains(&home.namespace), "{problem}");
+    }
+    let still = namespaces.get(&home.namespace).await.unwrap();
+    assert!(still.metadata.deletion_timestamp.is_none());
+
+    // Another app of the same database is somebody else too.
+    let other = Home::with_namespace().await;
+    let stranger = Owner {
+        app: 8,
+        ..other.owner.clone()
+    };
+    let problem = namespace::ensure(&other.cluster, &other.namespace, &stranger)
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, "namespace_foreign");
+}
+
+#[tokio::test]
+async fn applying_twice_changes_nothing_and_says_so() {
+    let home = Home::with_namespace().await;
+    let text = together(&[CONFIG_MAP, CLAIM, DEPLOYMENT]);
+    let first = home.apply(&text).await.unwrap();
+    assert_eq!((first.created, first.changed, first.unchanged), (3, 0, 0));
+    let kinds: Vec<&str> = first
+        .inventory
+        .iter()
+        .map(|reference| reference.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["ConfigMap", "PersistentVolumeClaim", "Deployment"]);
+    assert!(
+        first
+            .inventory
+            .iter()
+            .all(|reference| reference.namespace.as_deref() == Some(home.namespace.as_str()))
+    );
+    wait_until_ready(&home.cluster, &first.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+
+    let second = home.apply(&text).await.unwrap();
+    assert_eq!(
+        (second.created, second.changed, second.unchanged),
+        (0, 0, 3)
+    );
+
+    let third = home
+        .apply(&text.replace("a: one", "a: other"))
+        .await
+        .unwrap();
+    assert_eq!((third.created, third.changed, third.unchanged), (0, 1, 2));
+    assert_eq!(first.inventory, third.inventory);
+}
+
+#[tokio::test]
+async fn fields_that_a_manifest_leaves_out_later_are_removed() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    // Somebody changes it by hand: what Chandlery owns is taken back, what is theirs stays.
+    let maps: Api<ConfigMap> = home.api();
+    let by_hand = json!({"data": {"a": "by hand", "theirs": "x"}});
+    maps.patch("settings", &PatchParams::default(), &Patch::Merge(by_hand))
+        .await
+        .unwrap();
+    let applied = home
+        .apply(&CONFIG_MAP.replace("  b: two\n", ""))
+        .await
+        .unwrap();
+    assert_eq!(applied.changed, 1);
+    let map = maps.get("settings").await.unwrap();
+    assert_eq!(
+        map.data.clone().unwrap(),
+        BTreeMap::from([
+            ("a".to_owned(), "one".to_owned()),
+            ("theirs".to_owned(), "x".to_owned())
+        ])
+    );
+    assert_eq!(
+        map.labels().get("chandlery.dev/app").map(String::as_str),
+        Some("7")
+    );
+}
+
+#[tokio::test]
+async fn a_misspelt_field_is_refused_with_its_line() {
+    let home = Home::with_namespace().await;
+    let text = together(&[CONFIG_MAP, &DEPLOYMENT.replace("image:", "imagee:")]);
+    let objects = home.objects(&text).await;
+    let mut applied = Applied::default();
+    let problem = apply(&home.cluster, &objects, &home.owner, &mut applied, |_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(problem.manifest.as_deref(), Some("Test"));
+    assert_eq!(problem.document, Some(2));
+    assert_eq!(problem.object.as_deref(), Some("Deployment/web"));
+    assert_eq!(
+        problem.field.as_deref(),
+        Some("spec.template.spec.containers[0].imagee")
+    );
+    let line = text
+        .lines()
+        .position(|line| line.contains("imagee"))
+        .unwrap()
+        + 1;
+    assert_eq!(problem.line.map(|line| line as usize), Some(line));
+    assert!(
+        problem.message.contains("field not declared in schema"),
+        "{problem}"
+    );
+    assert!(!problem.retry);
+    // What had been applied before is known.
+    assert_eq!(applied.created, 1);
+    assert_eq!(applied.inventory.len(), 1);
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_refused_with_the_servers_own_words() {
+    let home = Home::with_namespace().await;
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 99999\n";
+    let problem = home.apply(service).await.unwrap_err();
+    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(problem.field.as_deref(), Some("spec.ports[0].port"));
+    assert_eq!(problem.line, Some(7));
+    assert!(
+        problem.message.contains("must be between 1 and 65535"),
+        "{problem}"
+    );
+
+    let number =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: numbers\ndata:\n  password: 12345\n";
+    let problem = home.apply(number).await.unwrap_err();
+    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(
+        (problem.field.as_deref(), problem.line),
+        (Some("data.password"), Some(6)),
+        "{problem}"
+    );
+    assert!(
+        problem.hint.as_ref().unwrap().contains("Quote"),
+        "{problem}"
+    );
+    assert!(!problem.to_string().contains("12345"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_field_that_cannot_be_changed_is_explained() {
+    let home = Home::with_namespace().await;
+    home.apply(DEPLOYMENT).await.unwrap();
+    let problem = home
+        .apply(&DEPLOYMENT.replace("app: web", "app: other"))
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, "apply_refused");
+    assert!(
+        problem
+            .field
+            .as_deref()
+            .unwrap()
+            .starts_with("spec.selector"),
+        "{problem}"
+    );
+    assert!(problem.message.contains("immutable"), "{problem}");
+    assert!(problem.hint.unwrap().contains("cannot be changed"));
+}
+
+#[tokio::test]
+async fn an_object_outside_the_namespace_that_is_not_ours_is_never_taken_over() {
+    let home = Home::with_namespace().await;
+    let roles: Api<ClusterRole> = Api::all(home.client.clone());
+    let foreign: ClusterRole =
+        serde_json::from_value(json!({"metadata": {"name": home.namespace}, "rules": []})).unwrap();
+    roles
+        .create(&PostParams::default(), &foreign)
+        .await
+        .unwrap();
+    let text = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {}\nrules:\n  - apiGroups: ['*']\n    resources: ['*']\n    verbs: ['*']\n",
+        home.namespace
+    );
+    let problem = home.apply(&text).await.unwrap_err();
+    assert_eq!(problem.code, "object_foreign");
+    assert!(
+        roles
+            .get(&home.namespace)
+            .await
+            .unwrap()
+            .rules
+            .unwrap_or_default()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn generated_values_stay_in_the_cluster_and_the_same() {
+    let home = Home::new().await;
+    let rules = [Rule {
+        key: "postgres_password".to_owned(),
+        length: 32,
+        alphabet: Alphabet::Alphanumeric,
+    }];
+    assert!(
+        generated::read(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let values = generated::fill(generated::Generated::new(), &rules);
+    namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap();
+    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
+        .await
+        .unwrap();
+    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
+        .await
+        .unwrap();
+
+    let read = generated::read(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap();
+    assert_eq!(
+        read["postgres_password"].expose_secret(),
+        values["postgres_password"].expose_secret()
+    );
+
+    // A further rule adds its value and leaves the others.
+    let more = [
+        rules[0].clone(),
+        Rule {
+            key: "odoo_admin_password".to_owned(),
+            length: 20,
+            alphabet: Alphabet::Hex,
+        },
+    ];
+    let filled = generated::fill(read, &more);
+    generated::store(&home.cluster, &home.namespace, &home.owner, &filled)
+        .await
+        .unwrap();
+    let secrets: Api<Secret> = home.api();
+    let secret = secrets.get("chandlery-generated").await.unwrap();
+    let data = secret.data.clone().unwrap();
+    assert_eq!(
+        data.keys().collect::<Vec<_>>(),
+        ["odoo_admin_password", "postgres_password"]
+    );
+    assert_eq!(
+        data["postgres_password"].0,
+        values["postgres_password"].expose_secret().as_bytes()
+    );
+
+    // Made by somebody else at the same moment: the next attempt uses those.
+    let other = generated::fill(generated::Generated::new(), &rules);
+    let problem = generated::store(&home.cluster, &home.namespace, &home.owner, &other)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("generated_secret", true)
+    );
+    assert!(
+        !problem
+            .to_string()
+            .contains(other["postgres_password"].expose_secret())
+    );
+}
+
+#[tokio::test]
+async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
+    let home = Home::with_namespace().await;
+    let old = home
+        .apply(&together(&[
+            CONFIG_MAP,
+            CLAIM,
+            &CONFIG_MAP.replace("settings", "stays"),
+            &CONFIG_MAP.replace("settings", "theirs"),
+        ]))
+        .await
+        .unwrap()
+        .inventory;
+    // Somebody took this one over by taking our label off.
+    let maps: Api<ConfigMap> = home.api();
+    let take_over = json!({"metadata": {"labels": {"chandlery.dev/app": null}}});
+    maps.patch("theirs", &PatchParams::default(), &Patch::Merge(take_over))
+        .await
+        .unwrap();
+    let new = vec![
+        old.iter()
+            .find(|reference| reference.name == "stays")
+            .unwrap()
+            .clone(),
+    ];
+
+    let pruned = prune(&home.cluster, &old, &new, &home.owner).await.unwrap();
+    assert_eq!(
+        pruned,
+        Pruned {
+            removed: vec![
+                old.iter()
+                    .find(|reference| reference.name == "settings")
+                    .unwrap()
+                    .clone()
+            ],
+            kept: vec![reference("PersistentVolumeClaim", &old)],
+        }
+    );
+    let mut names: Vec<String> = maps
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect();
+    names.retain(|name| name != "kube-root-ca.crt");
+    assert_eq!(names, ["stays", "theirs"]);
+    assert_eq!(
+        prune(&home.cluster, &old, &new, &home.owner)
+            .await
+            .unwrap()
+            .removed,
+        []
+    );
+}
+
+#[tokio::test]
+async fn readiness_waits_for_deployments_and_volumes() {
+    let home = Home::with_namespace().await;
+    let applied = home.apply(&together(&[CLAIM, DEPLOYMENT])).await.unwrap();
+    let mut told = Vec::new();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |message| {
+        told.push(message.to_owned())
+    })
+    .await
+    .unwrap();
+    assert!(told.iter().all(|message| !message.is_empty()));
+    // After a change it waits for the new version, not for the old one that is still ready.
+    home.apply(
+        &DEPLOYMENT
+            .replace("web:1", "web:2")
+            .replace("replicas: 1", "replicas: 2"),
+    )
+    .await
+    .unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let pods: Api<Pod> = home.api();
+    let new = pods
+        .list(&ListParams::default().labels("app=web"))
+        .await
+        .unwrap()
+        .iter()
+        .filter(|pod| {
+            pod.spec.as_ref().unwrap().containers[0].image.as_deref()
+                == Some("registry.example.com/web:2")
+        })
+        .count();
+    assert_eq!(new, 2);
+}
+
+#[tokio::test]
+async fn a_pod_that_fits_on_no_node_is_named_after_the_wait() {
+    let home = Home::with_namespace().await;
+    let text = DEPLOYMENT.replace(
+        "      containers:",
+        "      nodeSelector: {no: such}\n      containers:",
+    );
+    let applied = home.apply(&text).await.unwrap();
+    let mut told = Vec::new();
+    let problem = wait_until_ready(
+        &home.cluster,
+        &applied.inventory,
+        Duration::from_secs(5),
+        |message| told.push(message.to_owned()),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!((problem.code.as_str(), problem.retry), ("not_ready", false));
+    assert_eq!(problem.object.as_deref(), Some("Deployment/web"));
+    assert!(
+        problem
+            .message
+            .contains("cannot be scheduled: Unschedulable"),
+        "{problem}"
+    );
+    assert!(told.last().unwrap().contains("Unschedulable"), "{told:?}");
+
+    let seen = observe(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap();
+    assert_eq!(seen.state, State::Degraded);
+    assert!(seen.message.contains("Unschedulable"), "{}", seen.message);
+}
+
+/// A Deployment on a node that nothing simulates, so that its pod's status is the test's own.
+async fn on_a_node_of_our_own(home: &Home) -> Applied {
+    let nodes: Api<Node> = Api::all(home.client.clone());
+    let node: Node = serde_json::from_value(json!({
+        "metadata": {"name": home.namespace, "labels": {"rooms": home.namespace}},
+        "spec": {"taints": [{"key": "rooms", "effect": "NoSchedule"}]},
+    }))
+    .unwrap();
+    nodes.create(&PostParams::default(), &node).await.unwrap();
+    let status = json!({"status": {
+        "capacity": {"cpu": "4", "memory": "4Gi", "pods": "10"},
+        "allocatable": {"cpu": "4", "memory": "4Gi", "pods": "10"},
+        "conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": null, "lastTransitionTime": null}],
+    }});
+    nodes
+        .patch_status(
+            &home.namespace,
+            &PatchParams::default(),
+            &Patch::Merge(status),
+        )
+        .await
+        .unwrap();
+    let text = DEPLOYMENT.replace(
+        "      containers:",
+        &format!("      nodeSelector: {{rooms: {}}}\n      tolerations: [{{operator: Exists}}]\n      containers:", home.namespace),
+    );
+    home.apply(&text).await.unwrap()
+}
+
+async fn set_waiting(home: &Home, state: Value) {
+    let pods: Api<Pod> = home.api();
+    let status = json!({"status": {"phase": "Pending", "containerStatuses": [{
+        "name": "web", "image": "registry.example.com/web:1", "imageID": "", "ready": false, "restartCount": 3, "state": state,
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+    }]}});
+    pods.patch_status(
+        &home.pod().await,
+        &PatchParams::default(),
+        &Patch::Merge(status),
+    )
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_pulled_is_waited_for_and_then_named() {
+    let home = Home::with_namespace().await;
+    let applied = on_a_node_of_our_own(&home).await;
+    set_waiting(
+        &home,
+        json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}),
+    )
+    .await;
+    let problem = wait_until_ready(
+        &home.cluster,
+        &applied.inventory,
+        Duration::from_secs(3),
+        |_| {},
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        problem
+            .message
+            .contains("cannot pull its image registry.example.com/web:1: ImagePullBackOff"),
+        "{problem}"
+    );
+    assert!(problem.hint.unwrap().contains("registry"));
+
+    set_waiting(&home, json!({"waiting": {"reason": "CrashLoopBackOff"}})).await;
+    let problem = wait_until_ready(
+        &home.cluster,
+        &applied.inventory,
+        Duration::from_secs(3),
+        |_| {},
+    )
+    .await
+    .unwrap_err();
+    assert!(problem.message.contains("CrashLoopBackOff"), "{problem}");
+    assert!(
+        problem
+            .message
+            .contains("restarted 3 times, last exit code 1"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn an_image_name_that_is_none_fails_at_once() {
+    let home = Home::with_namespace().await;
+    let applied = on_a_node_of_our_own(&home).await;
+    set_waiting(
+        &home,
+        json!({"waiting": {"reason": "InvalidImageName", "message": "couldn't parse image name"}}),
+    )
+    .await;
+    let began = tokio::time::Instant::now();
+    let problem = wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap_err();
+    assert!(began.elapsed() < LIMIT / 2);
+    assert!(problem.message.contains("InvalidImageName"), "{problem}");
+}
+
+#[tokio::test]
+async fn the_ingress_is_read_with_hosts_addresses_and_tls() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    let read = || ingress::read(&home.cluster, &home.namespace, &home.owner);
+    assert_eq!(read().await.unwrap().state, IngressState::None);
+
+    let host = format!("{}.apps.localhost", home.namespace);
+    let text = format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\nspec:\n  ingressClassName: nobody\n  tls:\n    - hosts: [{host}]\n  rules:\n    - host: {host}\n      http:\n        paths:\n          - path: /\n            pathType: Prefix\n            backend:\n              service: {{name: web, port: {{number: 80}}}}\n"
+    );
+    home.apply(&text).await.unwrap();
+    let waiting = read().await.unwrap();
+    assert_eq!(waiting.state, IngressState::NoAddress);
+    assert_eq!(waiting.hosts, std::slice::from_ref(&host));
+    assert!(waiting.tls);
+    assert!(
+        waiting
+            .message
+            .contains("has not written an address to web"),
+        "{}",
+        waiting.message
+    );
+
+    // As an ingress controller does.
+    let ingresses: Api<k8s_openapi::api::networking::v1::Ingress> = home.api();
+    let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
+    ingresses
+        .patch_status("web", &PatchParams::default(), &Patch::Merge(status))
+        .await
+        .unwrap();
+    let ready = read().await.unwrap();
+    assert_eq!(
+        (ready.state, ready.addresses.as_slice()),
+        (IngressState::Ready, ["192.0.2.1".to_owned()].as_slice())
+    );
+}
+
+#[tokio::test]
+async fn an_app_is_seen_missing_running_and_stopped() {
+    let home = Home::new().await;
+    let state = || async {
+        observe(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap()
+    };
+    assert_eq!(state().await.state, State::Missing);
+    namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap();
+    assert_eq!(state().await.state, State::Missing);
+    let applied = home.apply(&together(&[CLAIM, DEPLOYMENT])).await.unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let running = state().await;
+    assert_eq!(
+        (running.state, running.message.as_str()),
+        (State::Running, "")
+    );
+    let stopped = home
+        .apply(&DEPLOYMENT.replace("replicas: 1", "replicas: 0"))
+        .await
+        .unwrap();
+    wait_until_ready(&home.cluster, &stopped.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(state().await.state, State::Stopped);
+}
+
+#[tokio::test]
+async fn a_delete_that_keeps_volumes_keeps_the_passwords_too_and_nothing_else() {
+    let home = Home::with_namespace().await;
+    let values = generated::fill(
+        generated::Generated::new(),
+        &[Rule {
+            key: "x".to_owned(),
+            length: 8,
+            alphabet: Alphabet::Hex,
+        }],
+    );
+    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
+        .await
+        .unwrap();
+    let applied = home
+        .apply(&together(&[CONFIG_MAP, CLAIM, DEPLOYMENT]))
+        .await
+        .unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    // The inventory may have lost one: it is found by its labels.
+    let inventory: Vec<ObjectRef> = applied
+        .inventory
+        .iter()
+        .filter(|reference| reference.kind != "ConfigMap")
+        .cloned()
+        .collect();
+
+    let deleted = home.delete(&inventory, true).await.unwrap();
+    assert!(!deleted.namespace_deleted);
+    assert_eq!(deleted.objects, 2);
+    assert_eq!(
+        deleted.kept,
+        [reference("PersistentVolumeClaim", &applied.inventory)]
+    );
+    let pods: Api<Pod> = home.api();
+    assert_eq!(pods.list(&ListParams::default()).await.unwrap().items, []);
+    let secrets: Api<Secret> = home.api();
+    assert!(
+        secrets
+            .get_opt("chandlery-generated")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let maps: Api<ConfigMap> = home.api();
+    assert!(maps.get_opt("settings").await.unwrap().is_none());
+    assert_eq!(
+        observe(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap()
+            .state,
+        State::Missing
+    );
+
+    // Once more: nothing left to do.
+    assert_eq!(home.delete(&inventory, true).await.unwrap().objects, 0);
+}
+
+#[tokio::test]
+async fn a_delete_without_keeping_volumes_removes_the_namespace() {
+    let home = Home::with_namespace().await;
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {}\nrules: []\n",
+        home.namespace
+    );
+    let applied = home
+        .apply(&together(&[CONFIG_MAP, CLAIM, &role]))
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    let deleted = delete(
+        &home.cluster,
+        &home.namespace,
+        &applied.inventory,
+        &home.owner,
+        false,
+        LIMIT,
+        |message| told.push(message.to_owned()),
+    )
+    .await
+    .unwrap();
+    assert!(deleted.namespace_deleted);
+    assert_eq!(deleted.objects, 3);
+    assert!(told[0].contains(&home.namespace), "{told:?}");
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    assert!(namespaces.get_opt(&home.namespace).await.unwrap().is_none());
+    let roles: Api<ClusterRole> = Api::all(home.client.clone());
+    assert!(
+        roles.get_opt(&home.namespace).await.unwrap().is_none(),
+        "what stands outside goes too"
+    );
+
+    let again = home.delete(&applied.inventory, false).await.unwrap();
+    assert!(again.namespace_deleted);
+}
+
+#[tokio::test]
+async fn what_cannot_be_deleted_in_time_is_named() {
+    let home = Home::with_namespace().await;
+    let applied = home.apply(CONFIG_MAP).await.unwrap();
+    let maps: Api<ConfigMap> = home.api();
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    maps.patch("settings", &PatchParams::default(), &Patch::Merge(hold))
+        .await
+        .unwrap();
+    let problem = delete(
+        &home.cluster,
+        &home.namespace,
+        &applied.inventory,
+        &home.owner,
+        true,
+        Duration::from_secs(1),
+        |_| {},
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("not_deleted", true)
+    );
+    assert!(problem.message.contains("ConfigMap/settings"), "{problem}");
+    let release = json!({"metadata": {"finalizers": null}});
+    maps.patch("settings", &PatchParams::default(), &Patch::Merge(release))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_being_deleted_is_waited_for_by_trying_again() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    let maps: Api<ConfigMap> = home.api();
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    maps.patch("settings", &PatchParams::default(), &Patch::Merge(hold))
+        .await
+        .unwrap();
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    namespaces
+        .delete(&home.namespace, &DeleteParams::background())
+        .await
+        .unwrap();
+
+    let problem = namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("namespace_terminating", true)
+    );
+    let problem = home
+        .apply(&CONFIG_MAP.replace("settings", "late"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("namespace_terminating", true)
+    );
+    let release = json!({"metadata": {"finalizers": null}});
+    maps.patch("settings", &PatchParams::default(), &Patch::Merge(release))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_fails_fails_the_wait_and_one_that_completes_ends_it() {
+    let home = Home::with_namespace().await;
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: NAME\nspec:\n  backoffLimit: 0\n  template:\n    spec:\n      restartPolicy: Never\n      nodeSelector: {no: such}\n      containers:\n        - name: once\n          image: registry.example.com/once:1\n";
+    let failing = home.apply(&job.replace("NAME", "failing")).await.unwrap();
+    let jobs: Api<k8s_openapi::api::batch::v1::Job> = home.api();
+    jobs.patch(
+        "failing",
+        &PatchParams::default(),
+        &Patch::Merge(json!({"spec": {"activeDeadlineSeconds": 1}})),
+    )
+    .await
+    .unwrap();
+    let problem = wait_until_ready(&home.cluster, &failing.inventory, LIMIT, |_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(problem.object.as_deref(), Some("Job/failing"));
+    assert!(
+        problem
+            .message
+            .contains("was active longer than specified deadline"),
+        "{problem}"
+    );
+
+    let completing = home
+        .apply(
+            &job.replace("NAME", "completing")
+                .replace("      nodeSelector: {no: such}\n", ""),
+        )
+        .await
+        .unwrap();
+    wait_until_ready(&home.cluster, &completing.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn changes_are_counted_per_object() {
+    let home = Home::with_namespace().await;
+    let kinds = home.cluster.kinds().await.unwrap();
+    let objects = home.objects(CONFIG_MAP).await;
+    let change = || apply_object(&home.cluster, &kinds, &objects[0], &home.owner);
+    assert_eq!(change().await.unwrap(), Change::Created);
+    assert_eq!(change().await.unwrap(), Change::Unchanged);
+}
