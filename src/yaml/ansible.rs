@@ -183,14 +183,18 @@ fn resolve(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
     }
 }
 
-/// What a plain scalar means; `None` where it is refused.
-pub fn value_of_plain(text: &str) -> Option<Value> {
+/// Whether a plain scalar of this text is read as something other than the text.
+pub fn means_something_else(text: &str) -> bool {
+    static DATE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").expect("a valid expression"));
     let node = Node {
         line: 1,
         column: 1,
         content: Content::Sequence(Vec::new()),
     };
-    plain(&node, text).ok()
+    matches!(text, "=" | "<<")
+        || DATE.is_match(text)
+        || !matches!(plain(&node, text), Ok(Value::String(_)))
 }
 
 fn plain(node: &Node, text: &str) -> Result<Value, YamlError> {

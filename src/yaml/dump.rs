@@ -51,13 +51,7 @@ impl Style {
                 writer.block(value, None, false)
             }
             Value::Array(_) | Value::Object(_) => writer.flow(value, indent, 0),
-            _ => {
-                writer.scalar(value, 0, false, false);
-                // A bare plain scalar is followed by the end of the document.
-                if !writer.out.starts_with(['\'', '"']) {
-                    writer.out.push_str("\n...");
-                }
-            }
+            _ => writer.scalar(value, self.indent, false, false),
         }
         writer.out.push('\n');
         writer.out
@@ -192,7 +186,7 @@ impl Writer {
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     self.next_in_flow(index, inner);
-                    self.scalar(item, inner, true, false);
+                    self.scalar(item, inner + self.style.indent, true, false);
                 }
             }
             Value::Object(map) => {
@@ -200,7 +194,7 @@ impl Writer {
                     self.next_in_flow(index, inner);
                     self.scalar(&Value::String(key.clone()), inner, true, true);
                     self.push(": ");
-                    self.scalar(item, inner, true, false);
+                    self.scalar(item, inner + self.style.indent, true, false);
                 }
             }
             _ => {}
@@ -229,7 +223,7 @@ impl Writer {
             Value::Array(_) | Value::Object(_) => return self.flow(value, indent, 1),
         };
         let analysis = Analysis::of(text);
-        let resolves_otherwise = !matches!(ansible::value_of_plain(text), Some(Value::String(_)));
+        let resolves_otherwise = ansible::means_something_else(text);
         let plain = if in_flow {
             analysis.plain_in_flow
         } else {
@@ -355,9 +349,9 @@ fn number_text(number: &serde_json::Number) -> String {
     }
 }
 
-/// What PyYAML printable characters are, with Unicode allowed.
+/// What libyaml writes as it is: nothing beyond 16 bits.
 fn is_printable(character: char) -> bool {
-    matches!(character, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+    matches!(character, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' )
         && character != '\u{feff}'
 }
 

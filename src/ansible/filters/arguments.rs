@@ -27,7 +27,8 @@ impl Arguments {
         };
         let mut named: Vec<(String, Value)> = Vec::new();
         let mut rest = Vec::new();
-        let mut names = parameters.iter().filter(|name| !name.starts_with('*'));
+        // What stands behind `*` can be given by name only.
+        let mut names = parameters.iter().take_while(|name| !name.starts_with('*'));
         for value in positional {
             match names.next() {
                 Some(name) => named.push(((*name).to_owned(), value.clone())),

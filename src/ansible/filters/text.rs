@@ -16,6 +16,9 @@ pub const FILTERS: &[Filter] = &[
     ("basename", &[], basename),
     ("dirname", &[], dirname),
     ("center", &["width"], center),
+    ("replace", &["old", "new", "count"], replace),
+    ("urlencode", &[], urlencode),
+    ("wordcount", &[], wordcount),
 ];
 
 fn indent(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
@@ -255,4 +258,60 @@ pub fn centered(text: &str, width: usize, fill: char) -> String {
     let left = pad / 2 + (pad & width & 1);
     let fill = |count: usize| std::iter::repeat_n(fill, count).collect::<String>();
     format!("{}{text}{}", fill(left), fill(pad - left))
+}
+
+fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let text = python::text(value)?;
+    let old = python::text(arguments.needed("old")?)?;
+    let new = python::text(arguments.needed("new")?)?;
+    Ok(Value::from(match arguments.number("count")? {
+        Some(count) if count >= 0 => {
+            text.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX))
+        }
+        _ => text.replace(&old, &new),
+    }))
+}
+
+/// A text with `/` kept; pairs as in a query, with `+` for blanks.
+fn urlencode(value: &Value, _: &Arguments) -> Result<Value, Error> {
+    let pairs: Vec<(Value, Value)> = match value.kind() {
+        ValueKind::Map => value
+            .try_iter()?
+            .map(|key| value.get_item(&key).map(|item| (key, item)))
+            .collect::<Result<_, _>>()?,
+        ValueKind::Seq | ValueKind::Iterable => value
+            .try_iter()?
+            .map(|pair| Ok((pair.get_item_by_index(0)?, pair.get_item_by_index(1)?)))
+            .collect::<Result<_, Error>>()?,
+        _ => return Ok(Value::from(percent_encoded(&python::text(value)?, true))),
+    };
+    let mut parts = Vec::new();
+    for (key, item) in pairs {
+        let encode = |value: &Value| {
+            python::text(value).map(|text| percent_encoded(&text, false).replace("%20", "+"))
+        };
+        parts.push(format!("{}={}", encode(&key)?, encode(&item)?));
+    }
+    Ok(Value::from(parts.join("&")))
+}
+
+fn percent_encoded(text: &str, keep_slash: bool) -> String {
+    let mut result = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep_slash && byte == b'/' {
+            result.push(char::from(byte));
+        } else {
+            result.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    result
+}
+
+fn wordcount(value: &Value, _: &Arguments) -> Result<Value, Error> {
+    let text = python::text(value)?;
+    let words = text
+        .split(|character: char| !(character.is_alphanumeric() || character == '_'))
+        .filter(|word| !word.is_empty())
+        .count();
+    Ok(Value::from(words))
 }

@@ -1,0 +1,62 @@
+//! Snippets rendered here and by Ansible: the same text, or a refusal where Ansible refuses too. What Chandlery refuses
+//! and Ansible does not is listed by name; nothing may silently differ.
+
+use chandlery::ansible::{Variables, render};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    template: String,
+    /// What Ansible makes of it; `None` where it refuses.
+    expected: Option<String>,
+}
+
+/// What is refused here with a clear message, and not by Ansible.
+const REFUSED: &[&str] = &[
+    "{{ '%s-%05.1f' % ('a', 2.5) }}",
+    "{{ list.append(4) }}",
+    "{{ lookup('env', 'HOME') }}",
+    "{{ text | truncate(5) }}",
+];
+
+/// What Ansible refuses and Chandlery does not: no template that works with Ansible holds it.
+const ACCEPTED: &[&str] = &["{{ 1 < '2' }}"];
+
+#[test]
+fn snippets_render_as_with_ansible() {
+    let text = std::fs::read_to_string("tests/inputs/dialect/vars.yml").unwrap();
+    let variables = Variables::read(&text, "vars.yml")
+        .unwrap()
+        .resolve()
+        .unwrap();
+    let cases: Vec<Case> =
+        serde_json::from_str(&std::fs::read_to_string("tests/inputs/dialect/cases.json").unwrap())
+            .unwrap();
+    assert!(cases.len() > 150);
+    let mut wrong = Vec::new();
+    for case in cases {
+        let ours = render("snippet", "snippet", &case.template, &variables);
+        let template = &case.template;
+        match (ours, case.expected) {
+            (Ok(ours), Some(expected)) if ours.text == expected => {}
+            (Err(_), None) => {}
+            (Ok(_), None) if ACCEPTED.contains(&template.as_str()) => {}
+            (Err(problem), Some(_)) if REFUSED.contains(&template.as_str()) => {
+                assert!(!problem.message.is_empty());
+            }
+            (Ok(ours), expected) => wrong.push(format!(
+                "{template:?}\n  here    {:?}\n  Ansible {expected:?}",
+                ours.text
+            )),
+            (Err(problem), expected) => wrong.push(format!(
+                "{template:?}\n  here    {problem}\n  Ansible {expected:?}"
+            )),
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
