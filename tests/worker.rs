@@ -1,0 +1,426 @@
+//! The program itself between a double of Odoo and a real API server (KUBECONFIG): killed, told to end, told twice.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{App, DATABASE};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{Api, ListParams};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use wiremock::matchers::path_regex;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+const KEY: &str = "0123456789abcdef";
+/// Long enough for a busy machine, never waited for in full.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A queue of one app behind the three calls: one job at a time, with lease and token as Odoo has them.
+#[derive(Clone)]
+struct Odoo(Arc<Mutex<Queue>>, watch::Sender<Vec<Value>>);
+
+#[derive(Default)]
+struct Queue {
+    pending: Vec<Value>,
+    claims: u32,
+}
+
+impl Odoo {
+    async fn start(jobs: Vec<Value>) -> (Self, MockServer) {
+        let queue = Queue {
+            pending: jobs,
+            claims: 0,
+        };
+        let odoo = Self(Arc::new(Mutex::new(queue)), watch::channel(Vec::new()).0);
+        let server = MockServer::start().await;
+        Mock::given(path_regex("^/kubernetes_hosting/worker/"))
+            .respond_with(odoo.clone())
+            .mount(&server)
+            .await;
+        (odoo, server)
+    }
+
+    fn queue(&self, job: Value) {
+        self.0.lock().unwrap().pending.push(job);
+    }
+
+    /// Waits for a job's report of which something is true, and returns it.
+    async fn reported(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let mut reports = self.1.subscribe();
+        let found = async {
+            let reports = reports.wait_for(|all| all.iter().any(&is)).await.unwrap();
+            reports.iter().find(|report| is(report)).unwrap().clone()
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(report) => report,
+            Err(_) => panic!("never reported: {what}: {:#?}", self.1.borrow()),
+        }
+    }
+
+    fn forget(&self) {
+        self.1.send_modify(Vec::clear);
+    }
+
+    fn claims(&self) -> u32 {
+        self.0.lock().unwrap().claims
+    }
+}
+
+impl Respond for Odoo {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        assert_eq!(
+            request.headers["Authorization"],
+            format!("Bearer {KEY}").as_str()
+        );
+        let call: Value = request.body_json().unwrap();
+        let params = &call["params"];
+        let result = match request.url.path().rsplit('/').next().unwrap() {
+            "claim" => {
+                let mut queue = self.0.lock().unwrap();
+                queue.claims += 1;
+                assert_eq!(params["clusters"][0]["reachable"], true, "{params}");
+                let count = queue
+                    .pending
+                    .len()
+                    .min(params["capacity"].as_u64().unwrap() as usize);
+                json!({
+                    "database": DATABASE, "lease_seconds": 60, "poll_seconds": 0.2, "wake": null, "unknown_clusters": [],
+                    "jobs": queue.pending.drain(..count).collect::<Vec<_>>(),
+                })
+            }
+            "report" => {
+                let jobs = params["jobs"].as_array().unwrap();
+                self.1
+                    .send_modify(|reports| reports.extend(jobs.iter().cloned()));
+                let answers: Vec<Value> = jobs
+                    .iter()
+                    .map(|job| json!({"id": job["id"], "answer": "go_on"}))
+                    .collect();
+                json!({"jobs": answers, "lease_seconds": 60})
+            }
+            _ => json!({"unknown": []}),
+        };
+        ResponseTemplate::new(200)
+            .set_body_json(json!({"jsonrpc": "2.0", "id": call["id"], "result": result}))
+    }
+}
+
+/// The program at work. Killed when dropped.
+struct Worker {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    health: String,
+}
+
+impl Worker {
+    fn start(odoo: &MockServer) -> Self {
+        // Free now, and nobody else is likely to take it within the next milliseconds.
+        let listen = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chandlery"))
+            .args([
+                "worker",
+                "--config",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/config/chandlery.toml"),
+            ])
+            .env("CHANDLERY_ODOO__URL", odoo.uri())
+            .env("CHANDLERY_ODOO__KEY", KEY)
+            .env("CHANDLERY_WORKER__NAME", "worker-1")
+            .env("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", common::kubeconfig())
+            .env("CHANDLERY_TELEMETRY__LISTEN", listen.to_string())
+            .env("RUST_BACKTRACE", "1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::<Mutex<String>>::default();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        Self {
+            child,
+            log,
+            health: format!("http://{listen}"),
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "does not end: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let response = reqwest::get(format!("{}{path}", self.health))
+            .await
+            .unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn step(report: &Value, code: &str, state: &str) -> bool {
+    let steps = report["steps"].as_array().unwrap();
+    steps
+        .iter()
+        .any(|step| step["code"] == code && step["state"] == state)
+}
+
+/// A deploy whose pods no node takes: it waits until somebody ends it.
+fn endless(app: &App) -> Value {
+    let mut job = app.job("deploy");
+    job["config_map"][2]["value"] = json!("{kind: none}");
+    job
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_done_end_to_end_and_health_metrics_and_log_tell_of_it() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![app.job("deploy")]).await;
+    let mut worker = Worker::start(&server);
+    let report = odoo
+        .reported("done", |report| report["outcome"]["state"] == "done")
+        .await;
+    assert_eq!(
+        report["outcome"]["result"]["observation"]["ingress"]["state"],
+        "ready"
+    );
+    assert_eq!(worker.get("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(
+        worker.get("/readyz").await,
+        (200, "odoo: ok\ncluster demo: ok\n".to_owned())
+    );
+    let (_, metrics) = worker.get("/metrics").await;
+    assert!(
+        metrics.contains("chandlery_jobs_total{kind=\"deploy\",outcome=\"done\"} 1"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("chandlery_step_duration_seconds_count{step=\"applying\"} 1"),
+        "{metrics}"
+    );
+    worker.signal("-TERM");
+    assert!(worker.ended().await.success());
+    let log = worker.log();
+    assert!(!log.contains(KEY), "{log}");
+    let applied = log
+        .lines()
+        .find(|line| line.contains("5 objects: 5 created"))
+        .expect(&log);
+    let applied: Value = serde_json::from_str(applied).unwrap();
+    assert_eq!(
+        (&applied["span"]["job"], &applied["span"]["app"]),
+        (&json!(app.id), &json!("web-int"))
+    );
+    app.clean_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_in_the_middle_is_started_again_and_still_gets_there() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![endless(&app)]).await;
+    let worker = Worker::start(&server);
+    odoo.reported("waiting", |report| step(report, "waiting", "running"))
+        .await;
+    worker.signal("-KILL");
+    drop(worker);
+    odoo.forget();
+
+    // The lease has ended: Odoo hands the job out again, with another token, knowing nothing of the first attempt.
+    let mut again = app.job("deploy");
+    again["attempt"] = json!(2);
+    odoo.queue(again);
+    let _worker = Worker::start(&server);
+    let report = odoo
+        .reported("done", |report| report["outcome"]["state"] == "done")
+        .await;
+    let result = &report["outcome"]["result"];
+    assert_eq!(
+        (
+            &result["objects"]["created"],
+            &result["objects"]["unchanged"]
+        ),
+        (&json!(0), &json!(4))
+    );
+    assert_eq!(result["inventory"].as_array().unwrap().len(), 5);
+    let namespaces: Api<Namespace> = Api::all(app.client.clone());
+    let ours = ListParams::default().labels(&format!("chandlery.dev/app={}", app.id));
+    assert_eq!(namespaces.list(&ours).await.unwrap().items.len(), 1);
+    app.clean_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_it_claims_no_more_and_hands_back_what_it_holds_within_30_seconds() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![endless(&app)]).await;
+    let mut worker = Worker::start(&server);
+    odoo.reported("waiting", |report| step(report, "waiting", "running"))
+        .await;
+    let told = Instant::now();
+    worker.signal("-TERM");
+    let report = odoo
+        .reported("an outcome", |report| report["outcome"].is_object())
+        .await;
+    assert_eq!(report["outcome"]["state"], "released");
+    assert_eq!(
+        report["outcome"]["result"]["inventory"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
+    assert!(worker.ended().await.success());
+    assert!(
+        told.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        told.elapsed()
+    );
+    let claims = odoo.claims();
+    let log = worker.log();
+    assert!(log.contains("no more jobs are claimed"), "{log}");
+    assert_eq!(odoo.claims(), claims);
+    app.clean_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![endless(&app)]).await;
+    let mut worker = Worker::start(&server);
+    odoo.reported("waiting", |report| step(report, "waiting", "running"))
+        .await;
+    worker.signal("-INT");
+    while !worker.log().contains("told to end") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.signal("-INT");
+    assert_eq!(worker.ended().await.code(), Some(130));
+    app.clean_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_on_the_cluster_is_observed_outside_any_job() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![app.job("deploy")]).await;
+    let _worker = Worker::start(&server);
+    odoo.reported("done", |report| report["outcome"]["state"] == "done")
+        .await;
+    let config_maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), &app.namespace);
+    assert!(config_maps.get_opt("settings").await.unwrap().is_some());
+    // A worker that starts tells all it sees, without a job.
+    let _another = Worker::start(&server);
+    let seen = async {
+        loop {
+            let requests = server.received_requests().await.unwrap();
+            let told = requests.iter().any(|request| {
+                let call: Value = request.body_json().unwrap();
+                let apps = call["params"]["apps"].as_array();
+                apps.is_some_and(|apps| apps.iter().any(|seen| seen["id"] == app.id))
+            });
+            if told {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.unwrap();
+    app.clean_up().await;
+}
+
+#[test]
+fn bad_settings_are_refused_at_start_in_plain_words() {
+    let output = Command::new(env!("CARGO_BIN_EXE_chandlery"))
+        .args(["worker", "--config", "/nowhere/chandlery.toml"])
+        .env("CHANDLERY_WORKER__CAPACTY", "3")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("chandlery: /nowhere/chandlery.toml: cannot be read: No such file"),
+        "{text}"
+    );
+    assert!(
+        text.contains("CHANDLERY_WORKER__CAPACTY: worker.capacty: unknown field"),
+        "{text}"
+    );
+}
+
+#[test]
+fn render_shows_text_and_objects_and_ends_with_2_on_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let vars = file("vars.yml", "port: 80\nname: \"{{ app }}-web\"\napp: shop\n");
+    let template = file(
+        "t.yml",
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ name }}\nspec:\n  port: {{ port }}\n",
+    );
+    let render = |words: &[&str], template: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chandlery"));
+        command
+            .arg("render")
+            .arg("--vars")
+            .arg(&vars)
+            .args(words)
+            .arg(template)
+            .output()
+            .unwrap()
+    };
+    let text = render(&["--output", "text"], &template);
+    assert!(text.status.success());
+    assert!(
+        String::from_utf8(text.stdout)
+            .unwrap()
+            .contains("  name: shop-web\nspec:\n  port: 80\n")
+    );
+    let objects = render(&["--output", "json"], &template);
+    let objects: Value = serde_json::from_slice(&objects.stdout).unwrap();
+    assert_eq!(objects[0]["spec"]["port"], 80);
+    let broken = render(
+        &["--output", "text"],
+        &file("broken.yml", "a: {{ nmae }}\n"),
+    );
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(broken.stdout.is_empty());
+    let text = String::from_utf8(broken.stderr).unwrap();
+    assert!(
+        text.contains("broken.yml") && text.contains("line 1") && text.contains("nmae"),
+        "{text}"
+    );
+}
