@@ -4,6 +4,8 @@
 import logging
 from datetime import datetime, time, timedelta
 
+from psycopg2.extensions import TransactionRollbackError
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import clean_context
@@ -293,6 +295,8 @@ class SaleOrder(models.Model):
             try:
                 with self.env.cr.savepoint():
                     order.pricelist_id = order._kubernetes_pricelist()
+            except TransactionRollbackError:
+                raise  # somebody confirms it at this moment; Odoo repeats this
             except Exception:
                 _logger.exception("No pricelist for %s", order.name)
 

@@ -162,11 +162,12 @@ class SaleOrderLine(models.Model):
         """Whether the unit could have the name; what it holds itself counts as free."""
         self.ensure_one()
         cluster, environments = self._kubernetes_target()
-        hostnames = [
-            environment._hostname(cluster, name) for environment in environments
-        ]
-        taken = self.env["kubernetes.hostname"].search([("hostname", "in", hostnames)])
-        return not taken - self._kubernetes_reservation(unit).hostname_ids
+        return self.env["kubernetes.hostname"]._is_available(
+            cluster,
+            name,
+            environments,
+            ignore=self._kubernetes_reservation(unit).hostname_ids,
+        )
 
     def _kubernetes_suggest_names(self, unit, name, limit=3):
         """A few free names that resemble a taken one."""
