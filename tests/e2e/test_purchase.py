@@ -24,6 +24,10 @@ def app_records(operator, name):
     )
 
 
+def live_apps(operator, name):
+    return [app for app in app_records(operator, name) if app["state"] != "deleted"]
+
+
 def namespaces_of(kubectl, name):
     listed = kubectl.get("namespaces", "-l", f"chandlery.dev/name={name}")
     return {
@@ -38,7 +42,7 @@ def wait_until_running(operator, name, seconds=90):
     return wait_until(
         f"two apps named {name} run",
         lambda: (
-            (apps := app_records(operator, name))
+            (apps := live_apps(operator, name))
             and len(apps) == 2
             and all(app["state"] == "running" for app in apps)
             and apps
