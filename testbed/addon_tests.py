@@ -10,6 +10,9 @@ from .problem import Problem
 from .result import Result
 
 RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
+TESTED = re.compile(r"odoo\.tests\.stats: (\w+): [1-9]\d* tests")
+ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ ([A-Z]+) ", re.M)
+FAILED_TEST = re.compile(r".{24}\d+ \S+ \S+ odoo\.addons\.\S+: (FAIL|ERROR): ")
 
 
 def run(instance, modules, tags=None, log=None):
@@ -43,15 +46,16 @@ def run(instance, modules, tags=None, log=None):
             )
         except Problem as caught:
             problem = caught
-    return judge(log, problem)
+    # Tags are whoever gives them to answer for; without them, no addon is left out.
+    return judge(log, problem, [] if tags else modules.split(","))
 
 
 def all_tests_of(modules):
     return ",".join(f"/{module}" for module in modules.split(","))
 
 
-def judge(log, problem):
-    """What Odoo's log says of the tests."""
+def judge(log, problem, modules=()):
+    """What Odoo's log says of the tests; each of the modules needs at least one."""
     text = log.read_text(errors="replace")
     results = RESULT.findall(text)
     if not results:
@@ -63,18 +67,22 @@ def judge(log, problem):
         raise Problem(
             "No test was run: the addons have none, or the tags match none.", log=log
         )
+    untested = sorted(set(modules) - set(TESTED.findall(text)))
+    if untested:
+        raise Problem(f"No test was run of {', '.join(untested)}.", log=log)
     if problem and not failed + errors:
         raise problem
-    return Result(tests - failed - errors, failed + errors, [*failures(text)])
+    return Result(tests - failed - errors, failed + errors, failures(text))
 
 
 def failures(text):
-    """What the log says of each failed test, with its traceback."""
-    entry = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ ([A-Z]+) ", re.M)
-    starts = [*entry.finditer(text)]
-    for start, end in zip(
-        starts, [*(found.start() for found in starts[1:]), len(text)], strict=False
-    ):
-        block = text[start.start() : end].rstrip()
-        if start[1] in ("ERROR", "CRITICAL") and not RESULT.search(block):
-            yield block
+    """What the log says of each failed test, with its traceback; of any other error
+    where no test failed."""
+    starts = [*ENTRY.finditer(text), None]
+    blocks = [
+        text[start.start() : end.start() if end else None].rstrip()
+        for start, end in zip(starts[:-1], starts[1:], strict=True)
+        if start[1] in ("ERROR", "CRITICAL")
+    ]
+    blocks = [block for block in blocks if not RESULT.search(block)]
+    return [block for block in blocks if FAILED_TEST.match(block)] or blocks

@@ -202,6 +202,27 @@ class CountingTest(unittest.TestCase):
         result = self.judge(line, Problem("exit status 1"))
         self.assertEqual((result.passed, result.failed), (7, 3))
 
+    def test_an_addon_without_tests_is_a_failure(self):
+        self.log.write_text(
+            "INFO db odoo.tests.stats: one: 5 tests 0.1s 3 queries\n"
+            "INFO db odoo.tests.result: 0 failed, 0 error(s) of 5 tests when loading"
+        )
+        self.assertEqual(addon_tests.judge(self.log, None, ["one"]).passed, 5)
+        with self.assertRaises(Problem) as caught:
+            addon_tests.judge(self.log, None, ["one", "two"])
+        self.assertIn("two", caught.exception.message)
+
+    def test_of_a_failed_addon_test_its_own_words_are_shown(self):
+        head = "2026-11-21 05:05:56,722 26480 ERROR db odoo."
+        failures = addon_tests.failures(
+            f"{head}sql_db: bad query: a test provoked it\n"
+            f"{head}addons.a.tests.test_b: FAIL: B.test_c\nTraceback\n  why\n"
+            "2026-11-21 05:05:57,000 26480 INFO db odoo.tests: next\n"
+            f"{head}tests.result: 1 failed, 0 error(s) of 5 tests\n"
+        )
+        self.assertEqual(len(failures), 1)
+        self.assertTrue(failures[0].endswith("FAIL: B.test_c\nTraceback\n  why"))
+
     def test_no_addon_test_is_a_failure(self):
         with self.assertRaises(Problem):
             self.judge("0 failed, 0 error(s) of 0 tests when loading database 'db'")
