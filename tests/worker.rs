@@ -118,12 +118,17 @@ struct Worker {
 
 impl Worker {
     fn start(odoo: &MockServer) -> Self {
+        Self::start_with(odoo, |_| {})
+    }
+
+    fn start_with(odoo: &MockServer, more: impl FnOnce(&mut Command)) -> Self {
         // Free now, and nobody else is likely to take it within the next milliseconds.
         let listen = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chandlery"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chandlery"));
+        command
             .args([
                 "worker",
                 "--config",
@@ -135,9 +140,9 @@ impl Worker {
             .env("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", common::kubeconfig())
             .env("CHANDLERY_TELEMETRY__LISTEN", listen.to_string())
             .env("RUST_BACKTRACE", "1")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        more(&mut command);
+        let mut child = command.spawn().unwrap();
         let log = Arc::<Mutex<String>>::default();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let kept = log.clone();
@@ -357,6 +362,35 @@ async fn an_app_on_the_cluster_is_observed_outside_any_job() {
     };
     tokio::time::timeout(PATIENCE, seen).await.unwrap();
     app.clean_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_when_it_is_ready_that_it_lives_and_when_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&place).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (_odoo, server) = Odoo::start(Vec::new()).await;
+    let mut worker = Worker::start_with(&server, |command| {
+        command
+            .env("NOTIFY_SOCKET", &place)
+            .env("WATCHDOG_USEC", "400000");
+    });
+    let told = |what: &str| loop {
+        let mut buffer = [0; 4096];
+        let length = socket
+            .recv(&mut buffer)
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if text.contains(what) {
+            return text;
+        }
+    };
+    assert!(tokio::task::block_in_place(|| told("READY=1")).contains("STATUS=serving 1 clusters"));
+    tokio::task::block_in_place(|| told("WATCHDOG=1"));
+    worker.signal("-TERM");
+    tokio::task::block_in_place(|| told("STOPPING=1"));
+    assert!(worker.ended().await.success());
 }
 
 #[test]

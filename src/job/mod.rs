@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use tracing::warn;
 
 use crate::kubernetes::{self, Cluster, Owner, namespace};
 use crate::manifest::{Fetcher, Limits};
@@ -109,16 +110,22 @@ impl Runner {
             let cluster = &cluster;
             async move {
                 let owner = seen::owner(database, ours.app, "", "");
-                let seen = kubernetes::observe(cluster, &ours.namespace, &owner).await?;
-                Ok::<_, Problem>(AppSeen {
-                    id: ours.app,
-                    namespace: ours.namespace,
-                    observation: seen::observation(seen),
-                })
+                match kubernetes::observe(cluster, &ours.namespace, &owner).await {
+                    Ok(seen) => Some(AppSeen {
+                        id: ours.app,
+                        namespace: ours.namespace,
+                        observation: seen::observation(seen),
+                    }),
+                    // One app that cannot be looked at must not hide the others.
+                    Err(problem) => {
+                        warn!(app = ours.app, namespace = ours.namespace, "{problem}");
+                        None
+                    }
+                }
             }
         });
-        let seen: Vec<_> = looks.buffer_unordered(LOOKS_AT_ONCE).collect().await;
-        seen.into_iter().collect()
+        let seen = looks.buffer_unordered(LOOKS_AT_ONCE);
+        Ok(seen.filter_map(async |seen| seen).collect().await)
     }
 }
 

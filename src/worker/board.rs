@@ -34,8 +34,8 @@ struct Held {
     lease: Lease,
 }
 
-/// How long a job is ours. Counted from before the call that gave or renewed it, by a clock that never jumps: so it
-/// never ends later here than in Odoo.
+/// How long a job is ours. Counted from before the call that gave or renewed it, by a clock that is never set: so it
+/// does not end later here than in Odoo.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
     from: Instant,
@@ -212,6 +212,13 @@ impl Board {
         self.held().values().map(|held| held.lease.stop_at()).min()
     }
 
+    /// Takes time off all leases that the clock did not count: the machine was asleep.
+    pub fn slept(&self, time: Duration) {
+        for held in self.held().values_mut() {
+            held.lease.length = held.lease.length.saturating_sub(time);
+        }
+    }
+
     /// Stops and drops the jobs whose lease has ended; somebody else may have them now.
     pub fn expire(&self) -> Vec<Ended> {
         let now = Instant::now();
@@ -256,5 +263,23 @@ impl Board {
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<i64, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_also_ends_while_the_machine_sleeps() {
+        let board = Board::default();
+        let token = Token("a".to_owned());
+        let lease = Lease::new(Instant::now(), 60.0);
+        let story = board.take(1, &token, 7, JobKind::Deploy, lease).unwrap();
+        board.slept(Duration::from_secs(30));
+        assert!(board.expire().is_empty());
+        board.slept(Duration::from_secs(3600));
+        assert_eq!(board.expire().len(), 1);
+        assert_eq!(story.stop_reason(), Some(Stop::Lost));
     }
 }

@@ -1,7 +1,7 @@
 //! Telling Odoo what becomes of the jobs: steps as they happen, outcomes, and, by telling anything at all, that they
 //! are still ours.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::BackoffBuilder;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -14,6 +14,10 @@ use crate::odoo::contract::{ReportRequest, ReportResponse};
 
 /// A report may take no longer, so that another try fits into a lease.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often leases are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many bytes of manifests go into one report, at most; Odoo refuses what is much larger.
+const REPORT_BYTES: usize = 8 * 1024 * 1024;
 /// With nothing held there is nothing due; news ends this wait.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
@@ -41,10 +45,15 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     /// Stops jobs whose lease has ended, for as long as it is polled.
     pub(super) async fn keep_leases(&self) {
         loop {
-            // A claim or an accepted report moves the next end of a lease only further away, or there was none.
-            let next = self.board.next_expiry();
-            let at = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
-            sleep_until(at.min(Instant::now() + Duration::from_secs(1))).await;
+            let looked = (SystemTime::now(), std::time::Instant::now());
+            let soon = Instant::now() + LOOK_EVERY;
+            sleep_until(self.board.next_expiry().map_or(soon, |end| end.min(soon))).await;
+            // The clock of leases stands still while the machine sleeps, the calendar does not.
+            let passed = looked.0.elapsed().unwrap_or_default();
+            let slept = passed.saturating_sub(looked.1.elapsed());
+            if slept > LOOK_EVERY {
+                self.board.slept(slept);
+            }
             for lost in self.board.expire() {
                 warn!(
                     job = lost.id,
@@ -56,31 +65,28 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         }
     }
 
-    /// One report of everything held. Where Odoo refuses it, each job is told alone, so that one cannot hold up the
-    /// others.
+    /// Reports everything held. Where Odoo refuses it, each job is told alone, so that one cannot hold up the others.
     async fn report_all(&self) -> bool {
-        let sent = self.board.reports();
-        if sent.is_empty() {
-            return true;
-        }
-        match self.report(sent).await {
-            Ok(()) => true,
-            Err((CallError::Refused { .. }, sent)) if sent.len() > 1 => {
-                let mut good = true;
-                for one in sent {
-                    let id = one.report.id;
-                    if let Err((error, _)) = self.report(vec![one]).await {
-                        error!(job = id, "{}", error.problem());
-                        good = false;
+        let mut good = true;
+        for sent in portions(self.board.reports()) {
+            match self.report(sent).await {
+                Ok(()) => {}
+                Err((CallError::Refused { .. }, sent)) => {
+                    for one in sent {
+                        let id = one.report.id;
+                        if let Err((error, _)) = self.report(vec![one]).await {
+                            error!(job = id, "{}", error.problem());
+                            good = false;
+                        }
                     }
                 }
-                good
-            }
-            Err((error, _)) => {
-                self.contact.failed("report", &error);
-                false
+                Err((error, _)) => {
+                    self.contact.failed("report", &error);
+                    good = false;
+                }
             }
         }
+        good
     }
 
     async fn report(&self, sent: Vec<Sent>) -> Result<(), (CallError, Vec<Sent>)> {
@@ -117,6 +123,32 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         }
         self.metrics.jobs_held(self.board.len());
     }
+}
+
+/// Divides what there is to report by its size.
+fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
+    let mut portions: Vec<Vec<Sent>> = Vec::new();
+    let mut bytes = 0;
+    for sent in all {
+        let size: usize = sent
+            .report
+            .outcome
+            .iter()
+            .flat_map(|outcome| &outcome.result.manifests)
+            .map(|manifest| manifest.content.len())
+            .sum();
+        match portions.last_mut() {
+            Some(portion) if bytes + size <= REPORT_BYTES => {
+                portion.push(sent);
+                bytes += size;
+            }
+            _ => {
+                portions.push(vec![sent]);
+                bytes = size;
+            }
+        }
+    }
+    portions
 }
 
 /// The pauses between reports while Odoo is away: short, for a lease may end.

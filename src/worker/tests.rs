@@ -691,6 +691,29 @@ async fn a_report_that_odoo_refuses_does_not_hold_up_the_other_jobs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reports_with_large_manifests_are_divided_so_that_odoo_takes_them() {
+    let mut bench = Bench::start([job(1), job(2)], |_, story| {
+        Box::pin(async move {
+            sleep(Duration::from_secs(5)).await;
+            let mut result = JobResult::default();
+            result.manifests.push(crate::odoo::contract::ManifestSeen {
+                id: 3,
+                digest: "sha256:0".to_owned(),
+                content: "#".repeat(5 * 1024 * 1024),
+                variables: Vec::new(),
+            });
+            outcome(Ok(()), result, &story)
+        })
+    });
+    for id in [1, 2] {
+        let (_, report) = bench.next_report().await;
+        assert_eq!(report.jobs.len(), 1);
+        assert_eq!(report.jobs[0].id, id);
+        assert!(report.jobs[0].outcome.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_the_end_jobs_finish_or_are_handed_back_within_30_seconds_and_none_is_claimed() {
     let mut bench = Bench::start(
         [job(1), job(2)],
