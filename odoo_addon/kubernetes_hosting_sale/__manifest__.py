@@ -13,6 +13,7 @@
         "security/ir.model.access.csv",
         "security/kubernetes_hosting_sale_rules.xml",
         "data/ir_cron.xml",
+        "data/mail_activity_type.xml",
         "views/kubernetes_app_reservation_views.xml",
         "views/kubernetes_app_views.xml",
         "views/product_template_views.xml",

@@ -14,6 +14,8 @@ from .kubernetes_app_reservation import QUOTATION_DAYS
 
 _logger = logging.getLogger(__name__)
 
+XMLID = "kubernetes_hosting_sale."
+
 
 class SaleOrder(models.Model):
     """An order of hostings: names before it is paid, apps once it is confirmed.
@@ -240,10 +242,11 @@ class SaleOrder(models.Model):
                 order.order_line.kubernetes_reservation_ids._release()
             apps = order.kubernetes_app_ids
             if apps:
+                order = order._kubernetes_as_system()
                 order._kubernetes_alert(
                     apps[:1],
-                    self.env._("Order cancelled"),
-                    self.env._(
+                    "activity_order_cancelled",
+                    order.env._(
                         "The order %(order)s was cancelled. Its apps still run:"
                         " %(apps)s. Delete them if they are no longer wanted.",
                         order=order.name,
@@ -321,13 +324,15 @@ class SaleOrder(models.Model):
     def _kubernetes_as_system(self):
         """The order as the server handles it, whoever happened to confirm it.
 
-        The public user of a shop gets no chatter, no records and no context of his.
+        The public user of a shop gets no chatter and no records; a customer's language
+        does not become the operators', nor a screen's defaults the apps'.
         """
         self.ensure_one()
         order = self.sudo()
         if not self.env.user._is_internal():
             order = self.with_user(SUPERUSER_ID)
-        order = order.with_context(clean_context(self.env.context))
+        lang = order.company_id.partner_id.lang or "en_US"
+        order = order.with_context(clean_context(self.env.context), lang=lang)
         return order.with_company(self.company_id)
 
     def group_subscription_lines(self):
@@ -373,6 +378,7 @@ class SaleOrder(models.Model):
         order = self._kubernetes_as_system()
         order = order.with_context(
             kubernetes_open_subscription=True,
+            lang=order.partner_id.lang or order.env.lang,  # of what is invoiced
             # subscription_oca takes the salesperson from this key: the order's, not
             # the public user of the shop.
             uid=order.user_id.id,
@@ -396,13 +402,15 @@ class SaleOrder(models.Model):
                 if problems:
                     order._kubernetes_alert(
                         order,
-                        self.env._("Apps could not be created"),
-                        self.env._(
+                        "activity_apps_failed",
+                        order.env._(
                             "%s The order stays confirmed, and Odoo tries again every"
                             " five minutes.",
                             " ".join(problems),
                         ),
                     )
+                else:
+                    order.activity_feedback([XMLID + "activity_apps_failed"])
         except Exception:
             _logger.exception("Order %s: creating the apps failed", self.name)
         return not order.kubernetes_pending
@@ -484,14 +492,13 @@ class SaleOrder(models.Model):
 
     # === ALERTS === #
 
-    def _kubernetes_alert(self, record, summary, note):
-        """Put a to-do on ``record`` for an operator, once per summary."""
+    def _kubernetes_alert(self, record, activity_type, note):
+        """Put a to-do on ``record`` for an operator, once while it is open."""
         self.ensure_one()
-        if summary in record.activity_ids.mapped("summary"):
+        if record.activity_search([XMLID + activity_type]):
             return
         record.activity_schedule(
-            "mail.mail_activity_data_todo",
-            summary=summary,
+            XMLID + activity_type,
             note=note,
             user_id=self._kubernetes_operator(record).id,
         )

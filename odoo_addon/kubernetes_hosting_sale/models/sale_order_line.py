@@ -252,9 +252,7 @@ class SaleOrderLine(models.Model):
         for app in apps:
             app._enqueue("deploy")
         if remark:
-            self.order_id._kubernetes_alert(
-                apps[:1], self.env._("App named automatically"), remark
-            )
+            self.order_id._kubernetes_alert(apps[:1], "activity_app_named", remark)
         return apps
 
     def _kubernetes_hold_any_name(self, unit):

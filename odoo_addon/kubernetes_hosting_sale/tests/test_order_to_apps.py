@@ -91,7 +91,9 @@ class TestOrderToApps(HostingSaleCase):
         apps = order.kubernetes_app_ids
         order.action_unlock()
         order.action_cancel()
-        self.assertIn("Order cancelled", apps.activity_ids.mapped("summary"))
+        self.assertIn(
+            "Order cancelled", apps.activity_ids.activity_type_id.mapped("name")
+        )
         order.action_draft()
         order.action_confirm()
         self.assertEqual(order.kubernetes_app_ids, apps)
@@ -151,8 +153,10 @@ class TestOrderToApps(HostingSaleCase):
         self.assertTrue(order.kubernetes_missing_app)
         self.assertFalse(order.kubernetes_app_ids)
         self.assertEqual(
-            order.activity_ids.mapped("summary"), ["Apps could not be created"]
+            order.activity_ids.mapped("activity_type_id.name"),
+            ["Apps could not be created"],
         )
+        self.assertEqual(len(order.activity_ids), 1, "One, however often it is tried")
         self.assertEqual(
             self._hostnames("shop"),
             ["shop-int.sale-test.example", "shop.sale-test.example"],
@@ -162,6 +166,7 @@ class TestOrderToApps(HostingSaleCase):
         self._retry()
         self.assertEqual(len(order.kubernetes_app_ids), 2)
         self.assertFalse(order.kubernetes_pending)
+        self.assertFalse(order.activity_ids, "Nothing is left to do")
 
     def test_a_failing_unit_leaves_the_others_alone(self):
         order = self._order((self.hosting, 2, "shop, bakery"))
@@ -207,7 +212,10 @@ class TestOrderToApps(HostingSaleCase):
             [base, base, f"{base}-2", f"{base}-2"],
         )
         self.assertEqual(
-            order.kubernetes_app_ids.activity_ids.mapped("summary"),
+            [
+                activity.activity_type_id.name
+                for activity in order.kubernetes_app_ids.activity_ids
+            ],
             ["App named automatically"] * 2,
         )
 
@@ -285,6 +293,22 @@ class TestOrderToApps(HostingSaleCase):
         admin = self.env.ref("base.user_admin")
         order.with_user(admin).action_confirm()
         self.assertEqual(len(order.kubernetes_app_ids), 2)
+
+    def test_operators_read_their_language_and_invoices_speak_the_customers(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.env.company.partner_id.lang = "en_US"
+        self.customer.lang = "de_DE"
+        self.hosting.with_context(lang="de_DE").name = "Laden-Hosting"
+        order = self._order((self.hosting, 1, None))
+        transaction = self._transaction(order)
+        public = self.env.ref("base.public_user")
+        transaction.with_user(public).sudo().with_context(lang="de_DE")._post_process()
+        self.assertIn(
+            "confirmed without a name", order.kubernetes_app_ids.activity_ids.note
+        )
+        self.assertEqual(
+            order.subscription_ids.sale_subscription_line_ids.name, "Laden-Hosting"
+        )
 
     def test_context_defaults_do_not_reach_the_apps(self):
         order = self._order()
