@@ -365,6 +365,7 @@ class KubernetesApp(models.Model):
                 "title": job._customer_label(),
                 "when": job.finished_at or job.started_at or job.create_date,
                 "steps": steps,
+                "tries_again": job.state == "pending" and bool(steps),
             },
         }
 
