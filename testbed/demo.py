@@ -223,7 +223,7 @@ class Demo:
                 # failed at once.
                 *("--smtp=127.0.0.1", "--smtp-port=9"),
             ),
-            env=bed.environment(),
+            variables=bed.variables(),
             log=self.instance.logs / "odoo.log",
             pid_file=self.instance.state / "run" / "odoo.pid",
             ports=(port,),

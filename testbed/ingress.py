@@ -26,7 +26,9 @@ def daemon(instance, build_log):
             "--global.sendanonymoususage=false",
             "--log.level=INFO",
         ],
-        env={"KUBECONFIG": str(instance.state / "kubernetes" / "traefik.kubeconfig")},
+        variables={
+            "KUBECONFIG": str(instance.state / "kubernetes" / "traefik.kubeconfig")
+        },
         log=instance.logs / "traefik.log",
         pid_file=instance.state / "run" / "traefik.pid",
         healthy=lambda: processes.http_ok(

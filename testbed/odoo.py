@@ -162,16 +162,19 @@ class Odoo:
             *rest,
         ]
 
-    def environment(self):
+    def variables(self):
         # Odoo reads the PG… variables; so the password is on no command line.
         return {
-            **postgresql.environment(self.instance),
+            **postgresql.variables(self.instance),
             "PYTHONPATH": str(self.source / PACKAGES),
             "ODOO_RC": "/dev/null",
             # Compiled files are worth having, but not in the checkout.
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(cache.folder() / "pycache"),
         }
+
+    def environment(self):
+        return {**os.environ, **self.variables()}
 
     def filestore(self, database):
         return self.data / "filestore" / database

@@ -135,16 +135,19 @@ def accepts_connections(instance):
     return subprocess.run(probe).returncode == 0
 
 
-def environment(instance):
-    """Where PostgreSQL's own programs find the server."""
+def variables(instance):
+    """Where PostgreSQL's own programs, and Odoo, find the server."""
     return {
-        **os.environ,
         "PGHOST": "127.0.0.1",
         "PGPORT": str(instance.port("postgresql")),
         "PGUSER": USER,
         "PGPASSWORD": instance.secret("postgresql"),
         "PGDATABASE": "postgres",
     }
+
+
+def environment(instance):
+    return {**os.environ, **variables(instance)}
 
 
 def query(instance, sql, database="postgres", **values):

@@ -85,7 +85,10 @@ class Daemon:
     log: Path
     pid_file: Path
     healthy: callable
-    env: dict = field(default_factory=dict)
+    #: environment variables beside those of whoever starts it
+    variables: dict = field(default_factory=dict)
+    #: the prefix of environment variables that it does not get
+    without: str = ""
     cwd: Path = Path("/")
     stop_signal: int = signal.SIGTERM
     #: Where it listens on loopback; another program that listens there is told apart
@@ -108,11 +111,19 @@ class Daemon:
             return "stopped"
         return "running" if self.healthy() else "unhealthy"
 
+    def environment(self):
+        kept = (
+            (name, value)
+            for name, value in os.environ.items()
+            if not self.without or not name.startswith(self.without)
+        )
+        return {**dict(kept), **self.variables}
+
     def recipe(self):
         """What the daemon would be started from now."""
         return [
             [str(word) for word in self.argv],
-            sorted(self.env.items()),
+            sorted(self.variables.items()),
             self.made_from,
         ]
 
@@ -150,7 +161,7 @@ class Daemon:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **self.env},
+                    env=self.environment(),
                     cwd=self.cwd,
                     start_new_session=True,
                 )

@@ -105,7 +105,8 @@ def daemon(instance, settings):
     return processes.Daemon(
         name="worker",
         argv=[binary, "worker", "--config", settings],
-        env={"NO_PROXY": "127.0.0.1,localhost", "RUST_BACKTRACE": "0"},
+        variables={"NO_PROXY": "127.0.0.1,localhost", "RUST_BACKTRACE": "0"},
+        without="CHANDLERY_",  # settings of another worker, maybe a real one
         log=instance.logs / "worker.log",
         pid_file=instance.state / "run" / "worker.pid",
         ports=(instance.port("worker"),),

@@ -69,6 +69,17 @@ class DaemonTest(unittest.TestCase):
         self.assertFalse(self.daemon().ensure())
         self.assertTrue(self.daemon(made_from="another build").ensure())
 
+    def test_another_terminal_is_no_reason_to_start_anew(self):
+        self.daemon(variables={"A": "1"}).ensure()
+        with mock.patch.dict(os.environ, TERM_SESSION="2"):
+            self.assertFalse(self.daemon(variables={"A": "1"}).ensure())
+
+    def test_settings_of_another_worker_stay_outside(self):
+        with mock.patch.dict(os.environ, CHANDLERY_ODOO__URL="https://real"):
+            daemon = self.daemon(without="CHANDLERY_", variables={"A": "1"})
+            self.assertNotIn("CHANDLERY_ODOO__URL", daemon.environment())
+            self.assertEqual(daemon.environment()["A"], "1")
+
     def test_it_outlives_the_command_and_its_terminal(self):
         daemon = self.daemon()
         daemon.ensure()
