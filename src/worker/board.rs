@@ -13,6 +13,8 @@ use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse,
 
 /// Reports are coalesced to about one in this time.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Somebody may want a silent job to stop: it is asked about as often as this.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// The jobs this worker holds, by their id.
 #[derive(Default)]
@@ -49,9 +51,9 @@ impl Lease {
         Self { from, length }
     }
 
-    /// When to report at the latest, early enough for two more tries.
+    /// When to report at the latest: early enough for two more tries, and for a wish to stop to be heard soon.
     fn renew_at(self) -> Instant {
-        self.from + self.length / 3
+        self.from + ASK_EVERY.min(self.length / 3)
     }
 
     /// When to stop working: a sixth before the end, for what is under way in the cluster at that moment.

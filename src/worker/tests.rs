@@ -444,12 +444,15 @@ async fn a_silent_job_keeps_its_lease() {
             assert_eq!(outcome.state, OutcomeState::Done);
             break;
         }
-        assert!(at - last <= Duration::from_secs(20), "a third of the lease");
+        assert!(
+            at - last <= Duration::from_secs(5),
+            "a wish to stop is heard soon"
+        );
         assert!(report.jobs[0].steps.is_empty());
         last = at;
         renewals += 1;
     }
-    assert!((28..=31).contains(&renewals), "{renewals}");
+    assert!((115..=121).contains(&renewals), "{renewals}");
     assert!(bench.counted("chandlery_leases_lost_total 0"));
 }
 
@@ -694,7 +697,7 @@ async fn a_report_that_odoo_refuses_does_not_hold_up_the_other_jobs() {
 async fn reports_with_large_manifests_are_divided_so_that_odoo_takes_them() {
     let mut bench = Bench::start([job(1), job(2)], |_, story| {
         Box::pin(async move {
-            sleep(Duration::from_secs(5)).await;
+            sleep(Duration::from_secs(3)).await;
             let mut result = JobResult::default();
             result.manifests.push(crate::odoo::contract::ManifestSeen {
                 id: 3,
