@@ -511,12 +511,12 @@ class KubernetesApp(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_cluster(self):
         for app in self.sudo():
-            if app.namespace_id.state == "active" or app.live_job_id:
+            if app.namespace_id.state in ("active", "kept") or app.live_job_id:
                 raise UserError(
                     self.env._(
-                        "The app %s may still be in the cluster. Press “Delete” on the"
-                        " app and wait until its state is Deleted; the record can go"
-                        " then.",
+                        "The app %s or its volumes may still be in the cluster. Press"
+                        " “Delete” or “Delete Volumes” on the app and wait until its"
+                        " namespace is deleted; the record can go then.",
                         app.display_name,
                     )
                 )

@@ -69,7 +69,10 @@ class KubernetesConfigMap(models.Model):
             "template_id": self.id,
             "company_id": app.company_id.id,
         }
-        return self.copy(values) if self else self.create(values)
+        # Whoever buys an app does not follow its values.
+        quiet = self.with_context(mail_create_nosubscribe=True)
+        copy = quiet.copy(values) if quiet else quiet.create(values)
+        return copy.with_env(self.env)
 
 
 class KubernetesConfigMapLine(models.Model):

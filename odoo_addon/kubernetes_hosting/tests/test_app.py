@@ -53,6 +53,7 @@ class TestApp(KubernetesTransactionCase):
         env.flush_all()
         self.cr.precommit.run()
         self.assertFalse(app.message_follower_ids)
+        self.assertFalse(app.config_map_id.message_follower_ids)
         self.assertEqual(app.message_ids[0].author_id, buyer.partner_id)
 
     def test_a_failed_creation_leaves_nothing(self):

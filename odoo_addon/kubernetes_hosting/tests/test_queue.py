@@ -496,6 +496,8 @@ class TestQueue(KubernetesTransactionCase):
         app = self.deployed()
         app._enqueue("delete", {"keep_volumes": True})
         self.claim()._conclude(self.outcome("done"))
+        with self.assertRaisesRegex(UserError, "Delete Volumes"):
+            app.unlink()
         wizard = self.env["kubernetes.app.delete"].create(
             {"app_id": app.id, "confirmed_name": "shop"}
         )
