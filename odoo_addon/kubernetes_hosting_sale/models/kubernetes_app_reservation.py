@@ -40,7 +40,10 @@ class KubernetesAppReservation(models.Model):
         "kubernetes.hostname", "reservation_id", string="Hostnames", readonly=True
     )
     order_id = fields.Many2one(
-        related="sale_order_line_id.order_id", store=True, index=True
+        related="sale_order_line_id.order_id",
+        store=True,
+        index=True,
+        ondelete="cascade",
     )
     partner_id = fields.Many2one(related="order_id.partner_id", store=True)
     company_id = fields.Many2one(related="order_id.company_id", store=True, index=True)

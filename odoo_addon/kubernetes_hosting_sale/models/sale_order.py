@@ -264,16 +264,19 @@ class SaleOrder(models.Model):
         """
         message = super()._confirmation_error_message()
         if (
-            not message
-            and not self.env.su
-            and self.env.user._is_internal()
-            and not self._kubernetes_payment_in_flight()
-            and self.sudo()._kubernetes_needs_names()
+            message
+            or self.env.su
+            or not self.env.user._is_internal()
+            or self._kubernetes_payment_in_flight()
         ):
+            return message
+        for problem in self.sudo()._kubernetes_name_problems().values():
             return self.env._(
-                "%s: enter the names of the apps on the order lines first (column App"
-                " Names). They become the first part of the addresses.",
-                self.name,
+                "%(order)s: %(problem)s Enter the names of the apps on the order lines,"
+                " in the column App Names. They become the first part of the"
+                " addresses.",
+                order=self.name,
+                problem=problem,
             )
         return message
 
@@ -341,9 +344,9 @@ class SaleOrder(models.Model):
         That is a renewal's order, and an order confirmed again after a cancellation.
         """
         grouped = super().group_subscription_lines()
-        subscription = self.order_subscription_id.sudo()
-        if subscription.kubernetes_app_ids:
-            return type(grouped)(list)
+        renewed = self.order_subscription_id.sudo().with_context(active_test=False)
+        if renewed.kubernetes_app_ids:
+            return {}
         if not self._kubernetes_hosting_lines():
             return grouped
         for template, lines in list(grouped.items()):

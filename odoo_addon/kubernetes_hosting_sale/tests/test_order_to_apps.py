@@ -281,11 +281,18 @@ class TestOrderToApps(HostingSaleCase):
                 ],
             }
         )
-        with self.assertRaisesRegex(UserError, "enter the names of the apps"):
+        with self.assertRaisesRegex(UserError, "Enter the names of the apps"):
             order.with_user(seller).action_confirm()
         order.order_line.with_user(seller).kubernetes_app_names = "shop"
         order.with_user(seller).action_confirm()
         self.assertEqual(len(order.sudo().kubernetes_app_ids), 2)
+
+    def test_a_seller_confirms_an_order_that_was_cancelled_before(self):
+        order = self._order()
+        order.action_cancel()
+        order.action_draft()
+        order.with_user(self.env.ref("base.user_admin")).action_confirm()
+        self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"shop"})
 
     def test_a_seller_confirming_a_paid_order_is_not_stopped(self):
         order = self._order((self.hosting, 1, None))
