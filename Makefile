@@ -6,7 +6,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset test lint screenshots
+.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity screenshots
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -31,6 +31,9 @@ test: ## all tests, in a test bed of their own; SUITE=name runs one, KEEP=1 leav
 
 lint: ## formatting, clippy, ruff, pylint-odoo
 	@$(TESTBED) lint
+
+parity: ## make what Ansible and kubectl make of tests/parity anew, and say what changed
+	@$(TESTBED).parity
 
 screenshots: ## take the README's pictures from a running demo
 	@$(TESTBED) screenshots
