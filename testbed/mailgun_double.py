@@ -150,6 +150,7 @@ def read_multipart(content_type, body):
         name = part.get_param("name", header="content-disposition")
         if not name:
             raise Refused(400, "a part of the multipart/form-data request has no name")
+        name = name.encode(errors="surrogateescape").decode()
         value = part.get_payload(decode=True)
         if part.get_filename():
             form.files.append({"name": part.get_filename(), "bytes": len(value)})
