@@ -147,10 +147,13 @@ def read_multipart(content_type, body):
         raise Refused(400, "the multipart/form-data request cannot be read")
     form = Form()
     for part in parsed.get_payload():
-        name = part.get_param("name", header="content-disposition")
+        # As raw bytes: the email package replaces what is not ASCII.
+        raw = {name.lower(): value for name, value in part.raw_items()}
+        disposition = raw.get("content-disposition", "")
+        name = re.search(r';\s*name="([^"]*)"', disposition)
         if not name:
             raise Refused(400, "a part of the multipart/form-data request has no name")
-        name = name.encode(errors="surrogateescape").decode()
+        name = name[1].encode(errors="surrogateescape").decode()
         value = part.get_payload(decode=True)
         if part.get_filename():
             form.files.append({"name": part.get_filename(), "bytes": len(value)})
