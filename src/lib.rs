@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod job;
 pub mod kubernetes;
+pub mod mailgun;
 pub mod manifest;
 pub mod object;
 pub mod odoo;

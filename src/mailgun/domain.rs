@@ -1,0 +1,270 @@
+//! A domain's life: registered or adopted, verified, released.
+
+use reqwest::Method;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::client::{Mailgun, Request};
+use super::error::{self, Error};
+use super::record::{self, Record};
+use crate::problem::Problem;
+
+/// A domain as Mailgun shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain {
+    pub id: String,
+    pub name: String,
+    pub state: State,
+    /// Why Mailgun disabled it, in Mailgun's words.
+    pub disabled: Option<String>,
+    /// Ordered; equal whenever Mailgun answers the same records.
+    pub records: Vec<Record>,
+}
+
+/// What a domain may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Active,
+    /// Mailgun took its right to send; [`Domain::disabled`] says why.
+    Disabled,
+    /// Its records have not been seen: it may send 300 mails a day.
+    #[serde(other)]
+    Unverified,
+}
+
+/// The sign by which Chandlery knows its own domains: a DKIM selector that stands for one Odoo database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark(String);
+
+impl Mark {
+    /// The mark of an Odoo database, by its uuid.
+    pub fn of(database_uuid: &str) -> Self {
+        let digest = Sha256::digest(database_uuid.as_bytes());
+        let digits: String = digest[..6]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self(format!("chandlery-{digits}"))
+    }
+
+    /// The DKIM selector.
+    pub fn selector(&self) -> &str {
+        &self.0
+    }
+
+    fn is_on(&self, domain: &Domain) -> bool {
+        let name = format!("{}._domainkey.{}", self.0, domain.name);
+        domain
+            .records
+            .iter()
+            .any(|record| record.name.eq_ignore_ascii_case(&name))
+    }
+}
+
+/// What [`register`] found or made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Registered {
+    Created(Domain),
+    /// It was there with our mark: from an earlier attempt, an app of this name before, or a worker at the same moment.
+    Adopted(Domain),
+}
+
+impl Registered {
+    pub fn domain(&self) -> &Domain {
+        match self {
+            Self::Created(domain) | Self::Adopted(domain) => domain,
+        }
+    }
+}
+
+/// What [`release`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// Mailgun deletes it in the background.
+    Deleted,
+    AlreadyGone,
+    /// It is in the account without our mark and stays.
+    NotOurs,
+}
+
+/// Looks a domain up. `None`: this account has none of this name in this region, or does not show it yet.
+pub async fn find(mailgun: &Mailgun, name: &str) -> Result<Option<Domain>, Problem> {
+    let doing = format!("look up the mail domain {name}");
+    match mailgun
+        .call(Request::new(Method::GET, ["v4", "domains", name]))
+        .await
+    {
+        Ok(details) => domain(details, name, mailgun, &doing).map(Some),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.problem(mailgun, &doing)),
+    }
+}
+
+/// Makes sure that the account has the domain and that it is ours.
+///
+/// # Errors
+/// `mail_domain_taken` (permanent): another account, or this one in the other region, has the name.
+/// `mail_domain_foreign` (permanent): it is in the account, but not with our mark.
+/// `mail_domain_missing` (passes): Mailgun says that it exists but does not show it yet.
+pub async fn register(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Registered, Problem> {
+    if let Some(found) = find(mailgun, name).await? {
+        return adopt(found, mark);
+    }
+    let message = match create(mailgun, name, mark).await {
+        Err(Error::Refused { message, .. }) if says_it_exists(&message) => message,
+        Err(error) => return Err(error.problem(mailgun, &registering(name))),
+        Ok(details) => {
+            let created = domain(details, name, mailgun, &registering(name))?;
+            if !mark.is_on(&created) {
+                tracing::warn!(domain = name, "Mailgun did not take the DKIM selector");
+            }
+            return Ok(Registered::Created(created));
+        }
+    };
+    match find(mailgun, name).await? {
+        Some(found) => adopt(found, mark),
+        None => Err(unseen(mailgun, name, &message)),
+    }
+}
+
+/// Has Mailgun look at the DNS now. The caller repeats it, with growing pauses, until the state is active.
+///
+/// # Errors
+/// `mail_domain_missing` (passes): register it again.
+pub async fn verify(mailgun: &Mailgun, name: &str) -> Result<Domain, Problem> {
+    let doing = format!("verify the mail domain {name}");
+    let details = mailgun
+        .call(Request::new(Method::PUT, ["v4", "domains", name, "verify"]))
+        .await
+        .map_err(|error| error.problem(mailgun, &doing))?;
+    domain(details, name, mailgun, &doing)
+}
+
+/// Deletes the domain, with its credentials, if it is ours.
+pub async fn release(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Released, Problem> {
+    match find(mailgun, name).await? {
+        None => return Ok(Released::AlreadyGone),
+        Some(found) if !mark.is_on(&found) => return Ok(Released::NotOurs),
+        Some(_) => {}
+    }
+    let request = Request::new(Method::DELETE, ["v3", "domains", name]);
+    match mailgun.call::<serde_json::Value>(request).await {
+        Ok(_) => Ok(Released::Deleted),
+        Err(Error::NotFound { .. }) => Ok(Released::AlreadyGone),
+        Err(error) => Err(error.problem(mailgun, &format!("release the mail domain {name}"))),
+    }
+}
+
+/// A domain as Mailgun answers it.
+#[derive(Deserialize)]
+struct Details {
+    domain: Answered,
+    sending_dns_records: Option<Vec<record::Answered>>,
+    receiving_dns_records: Option<Vec<record::Answered>>,
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    #[serde(default)]
+    id: String,
+    name: String,
+    state: State,
+    disabled: Option<Disabled>,
+}
+
+#[derive(Deserialize)]
+struct Disabled {
+    reason: Option<String>,
+}
+
+async fn create(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Details, Error> {
+    let request = Request::new(Method::POST, ["v4", "domains"])
+        .field("name", name)
+        .field("spam_action", "disabled")
+        .field("dkim_key_size", "2048")
+        .field("dkim_selector", mark.selector())
+        // Otherwise a parent domain in the same account signs, and neither key nor mark is the app's own.
+        .field("force_dkim_authority", "true")
+        .field("use_automatic_sender_security", "false")
+        .field("web_scheme", "https");
+    mailgun.call(request).await
+}
+
+fn domain(details: Details, name: &str, mailgun: &Mailgun, doing: &str) -> Result<Domain, Problem> {
+    let answered = details.domain;
+    if !answered.name.eq_ignore_ascii_case(name) {
+        return Err(Problem::new(
+            "mailgun_answer",
+            format!(
+                "Could not {doing}: Mailgun answered for {} instead.",
+                answered.name
+            ),
+        )
+        .hint(format!("The worker asked {}.", mailgun.address())));
+    }
+    Ok(Domain {
+        id: answered.id,
+        records: record::records(
+            name,
+            details.sending_dns_records,
+            details.receiving_dns_records,
+        ),
+        name: name.to_owned(),
+        state: answered.state,
+        disabled: answered.disabled.and_then(|disabled| disabled.reason),
+    })
+}
+
+fn adopt(found: Domain, mark: &Mark) -> Result<Registered, Problem> {
+    if mark.is_on(&found) {
+        return Ok(Registered::Adopted(found));
+    }
+    let name = &found.name;
+    Err(Problem::new(
+        "mail_domain_foreign",
+        format!("The Mailgun account has the domain {name} already, but Chandlery did not register it for this Odoo."),
+    )
+    .hint(format!(
+        "Give the app another name. If the app shall take the domain over, set its DKIM selector at Mailgun to '{selector}' \
+         (PUT /v3/domains/{name}/dkim_selector) or delete it there, then try again.",
+        selector = mark.selector()
+    )))
+}
+
+/// Mailgun's words for a name of one's own and for one of others.
+fn says_it_exists(message: &str) -> bool {
+    let message = message.to_lowercase();
+    message.contains("already exists") || is_taken(&message)
+}
+
+fn is_taken(message: &str) -> bool {
+    message.to_lowercase().contains("already taken")
+}
+
+/// The name can be neither found nor created.
+fn unseen(mailgun: &Mailgun, name: &str, message: &str) -> Problem {
+    let region = error::name(mailgun.region());
+    if is_taken(message) {
+        return Problem::new(
+            "mail_domain_taken",
+            format!("Somebody else has the mail domain {name} at Mailgun: {message}."),
+        )
+        .hint(format!(
+            "It belongs to another Mailgun account, or to this one in another region than {region}. Delete it there, \
+             ask Mailgun's support to release it, or give the app another name."
+        ));
+    }
+    Problem::transient(
+        "mail_domain_missing",
+        format!("Mailgun says of the mail domain {name} that it exists, but does not show it: {message}."),
+    )
+    .hint(format!(
+        "If it was registered moments ago, this passes. Otherwise it belongs to another Mailgun account, or to this one \
+         in another region than {region}."
+    ))
+}
+
+fn registering(name: &str) -> String {
+    format!("register the mail domain {name}")
+}

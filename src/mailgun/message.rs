@@ -1,0 +1,120 @@
+//! One mail, sent.
+
+use std::fmt;
+
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+
+use super::client::{Mailgun, Request};
+use super::error::Error;
+use crate::problem::Problem;
+
+/// A mail. Its bodies may hold a password, so that `Debug` does not show them.
+#[derive(Clone, Default)]
+pub struct Message {
+    /// `Name <user@domain>`; the domain should be the one it is sent from.
+    pub from: String,
+    /// At least one recipient, each in the same form.
+    pub to: Vec<String>,
+    pub subject: String,
+    /// Needed: this, `html`, or both.
+    pub text: Option<String>,
+    pub html: Option<String>,
+    /// Further headers, such as `Reply-To`; 16 kB in all. With a `Message-Id` of one's own that stays the same,
+    /// recipients may tell a mail that was sent twice.
+    pub headers: Vec<(String, String)>,
+    /// For Mailgun's statistics.
+    pub tags: Vec<String>,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Queued {
+    id: String,
+}
+
+/// Hands the mail to Mailgun and returns its message id.
+///
+/// Links are not rewritten and opening is not tracked: an invitation's links are nobody else's.
+///
+/// # Errors
+/// `mail_unconfirmed` (permanent): no answer came, so that the mail may be on its way. It is not sent again by itself.
+/// `mail_invalid` (permanent): it has no recipient or no body, or a line break where none may be.
+pub async fn send(mailgun: &Mailgun, domain: &str, message: &Message) -> Result<String, Problem> {
+    check(message)?;
+    let recipients = message.to.join(", ");
+    let request = Request {
+        fields: fields(message),
+        ..Request::new(Method::POST, ["v3", domain, "messages"])
+    };
+    match mailgun.call::<Queued>(request).await {
+        Ok(queued) => Ok(queued.id),
+        Err(error) if is_unconfirmed(&error) => Err(Problem::new(
+            "mail_unconfirmed",
+            format!("Mailgun did not confirm the mail to {recipients}, which may have been sent: it {error}."),
+        )
+        .hint("Look for the recipient in Mailgun's log of the domain. If the mail is not there, send it again.")),
+        Err(error) => Err(error.problem(mailgun, &format!("send a mail to {recipients}"))),
+    }
+}
+
+/// Whether Mailgun may have taken the mail all the same.
+fn is_unconfirmed(error: &Error) -> bool {
+    match error {
+        Error::Unanswered { .. } | Error::Unreadable { .. } => true,
+        Error::Failed { status, .. } => *status == StatusCode::GATEWAY_TIMEOUT,
+        _ => false,
+    }
+}
+
+fn fields(message: &Message) -> Vec<(String, String)> {
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut fields = vec![field("from", &message.from)];
+    fields.extend(message.to.iter().map(|to| field("to", to)));
+    fields.push(field("subject", &message.subject));
+    fields.extend(message.text.iter().map(|text| field("text", text)));
+    fields.extend(message.html.iter().map(|html| field("html", html)));
+    fields.extend(
+        message
+            .headers
+            .iter()
+            .map(|(name, value)| field(&format!("h:{name}"), value)),
+    );
+    fields.extend(message.tags.iter().map(|tag| field("o:tag", tag)));
+    fields.push(field("o:tracking", "no"));
+    fields
+}
+
+fn check(message: &Message) -> Result<(), Problem> {
+    let lines = [&message.from, &message.subject]
+        .into_iter()
+        .chain(&message.to)
+        .chain(
+            message
+                .headers
+                .iter()
+                .flat_map(|(name, value)| [name, value]),
+        );
+    let wrong = if message.to.is_empty() {
+        "it has no recipient"
+    } else if message.text.is_none() && message.html.is_none() {
+        "it has neither text nor HTML"
+    } else if lines.into_iter().any(|line| line.contains(['\r', '\n'])) {
+        "an address, the subject or a header has a line break"
+    } else {
+        return Ok(());
+    };
+    Err(
+        Problem::new("mail_invalid", format!("The mail cannot be sent: {wrong}."))
+            .hint("Correct the mail template or the customer's address, then send it again."),
+    )
+}
