@@ -44,5 +44,5 @@ pub use error::Error;
 pub use message::Message;
 pub use record::{Purpose, Record, RecordType, Validity};
 
-//#[cfg(test)]
-//mod odd_answers;
+#[cfg(test)]
+mod odd_answers;
