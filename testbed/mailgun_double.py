@@ -1004,8 +1004,11 @@ li {{ border-bottom: 1px solid #8886; padding: .75rem 0; }}
 li a {{ display: block; font-weight: 600; }} small, dt {{ opacity: .75; }}
 dd {{ margin: 0 0 .5rem; }}
 pre {{ white-space: pre-wrap; border: 1px solid #8886; padding: 1rem; }}
-iframe {{ width: 100%; min-height: 24rem; border: 1px solid #8886; background: #fff; }}
+iframe {{ box-sizing: border-box; width: 100%; min-height: 24rem;
+  border: 1px solid #8886; background: #fff; }}
 </style></head><body><p class="notice">{notice}</p>{body}</body></html>"""
+
+SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 
 
 def inbox_page(mailgun):
@@ -1050,9 +1053,9 @@ def mail_page(mail):
     )
     parts = ""
     if mail["html"] is not None:
-        # The mail's own page may run nothing and load nothing from here.
-        page = text(mail["html"])
-        parts += f'<h2>HTML</h2><iframe sandbox srcdoc="{page}" title="HTML"></iframe>'
+        # It may run nothing; its links open beside this page.
+        page = text(f'<base target="_blank">{mail["html"]}')
+        parts += f'<h2>HTML</h2><iframe sandbox="{SANDBOX}" srcdoc="{page}"></iframe>'
     if mail["text"] is not None:
         parts += f"<h2>Text</h2><pre>{text(mail['text'])}</pre>"
     back = '<p><a href="/_double/">All mails</a></p>'

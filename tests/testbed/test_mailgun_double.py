@@ -654,10 +654,9 @@ class TestMessages(DoubleTest):
         (mail,) = self.steer("GET", "messages")
         page = self.double.request("GET", f"/_double/mails/{mail['number']}").text
         self.assertIn("Your app runs.", page)
-        self.assertIn(
-            'sandbox srcdoc="&lt;b class=&quot;x&quot;&gt;runs&lt;/b&gt;"', page
-        )
+        self.assertIn('&lt;b class=&quot;x&quot;&gt;runs&lt;/b&gt;"></iframe>', page)
         self.assertNotIn("<script>", page)
+        self.assertNotIn("allow-scripts", page)
 
     def test_no_mails_yet_is_said(self):
         self.assertIn("None yet.", self.double.request("GET", "/_double/").text)
