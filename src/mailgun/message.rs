@@ -12,7 +12,8 @@ use crate::problem::Problem;
 /// A mail. Its bodies may hold a password, so that `Debug` does not show them.
 #[derive(Clone, Default)]
 pub struct Message {
-    /// `Name <user@domain>`; the domain should be the one it is sent from.
+    /// `Name <user@domain>`, the name quoted where it holds a comma or the like; the domain should be the one it is sent
+    /// from.
     pub from: String,
     /// At least one recipient, each in the same form.
     pub to: Vec<String>,
