@@ -1,12 +1,13 @@
 //! minijinja, set as Ansible sets Jinja2, with limits that keep every template harmless.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior};
 
 use super::source::{self, Prepared};
 use super::{Resolved, filters, methods, problems, python, tests};
@@ -18,6 +19,14 @@ const FUEL: u64 = 2_000_000;
 const RECURSION: usize = 200;
 /// Bytes a rendering may produce.
 const MAX_OUTPUT: usize = 16 * 1024 * 1024;
+
+/// Bytes (and items) that a value set in a template may have.
+const MAX_VALUE: usize = 1024 * 1024;
+
+thread_local! {
+    /// What the rendering on this thread has printed so far, also into values that it only sets.
+    static PRINTED: Cell<usize> = const { Cell::new(0) };
+}
 
 /// A rendered template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +80,10 @@ pub fn environment() -> Environment<'static> {
         if value.is_undefined() || value.is_none() {
             return Ok(());
         }
-        if let Some(text) = value.as_str() {
-            return out.write_str(text).map_err(Error::from);
+        match value.as_str() {
+            Some(text) => print(out, text),
+            None => print(out, &python::text(value)?),
         }
-        out.write_str(&python::text(value)?).map_err(Error::from)
     });
     environment.set_unknown_method_callback(methods::call);
     environment.set_fuel(Some(FUEL));
@@ -88,9 +97,68 @@ pub fn environment() -> Environment<'static> {
             value.clone()
         }
     });
+    environment.add_filter(source::LIMIT, |value: &Value| {
+        let mut left = MAX_VALUE;
+        limited(value, &mut left).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidOperation,
+                "the value set here becomes too large",
+            )
+        })
+    });
     filters::add(&mut environment);
     tests::add(&mut environment);
     environment
+}
+
+/// Prints a text, unless too much has been printed already.
+fn print(out: &mut Output, text: &str) -> Result<(), Error> {
+    let printed = PRINTED.get().saturating_add(text.len());
+    PRINTED.set(printed);
+    if printed > MAX_OUTPUT {
+        return Err(too_long());
+    }
+    out.write_str(text).map_err(Error::from)
+}
+
+fn too_long() -> Error {
+    Error::new(
+        ErrorKind::InvalidOperation,
+        format!(
+            "the text becomes longer than {} MiB",
+            MAX_OUTPUT / 1024 / 1024
+        ),
+    )
+}
+
+/// Takes a value's size off what is left. Gives the value, with iterators unfolded into lists (a sum of lists is one,
+/// and would be walked through again by each value made of it); `None` when it is too large.
+fn limited(value: &Value, left: &mut usize) -> Option<Value> {
+    let own = value.as_str().map_or(1, |text| text.len().max(1));
+    *left = left.checked_sub(own)?;
+    match value.kind() {
+        ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in value.try_iter().ok()? {
+                items.push(limited(&item, left)?);
+            }
+            Some(Value::from(items))
+        }
+        ValueKind::Seq => {
+            for item in value.try_iter().ok()? {
+                limited(&item, left)?;
+            }
+            Some(value.clone())
+        }
+        ValueKind::Map => {
+            for key in value.try_iter().ok()? {
+                limited(&key, left)?;
+                limited(&value.get_item(&key).ok()?, left)?;
+            }
+            Some(value.clone())
+        }
+        _ => Some(value.clone()),
+    }
 }
 
 /// What failed in making a text of a template.
@@ -136,6 +204,7 @@ pub(super) fn evaluate(
     };
     let prepared = source::prepare_expression(expression)
         .map_err(|refusal| explain(&Failure::Refused(refusal), expression))?;
+    PRINTED.set(0);
     let value = environment
         .compile_expression_owned(prepared.text.clone())
         .and_then(|compiled| compiled.eval(known.context()))
@@ -157,6 +226,7 @@ fn undefined_expression(expression: &str) -> Error {
 fn output(environment: &Environment, text: &str, context: Value) -> Result<String, Failure> {
     let prepared = source::prepare(text).map_err(Failure::Refused)?;
     let mut out = Limited::default();
+    PRINTED.set(0);
     let result = environment
         .template_from_str(&prepared.text)
         .and_then(|template| template.render_captured_to(context, &mut out).map(drop));
@@ -189,3 +259,7 @@ impl io::Write for Limited {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "environment_tests.rs"]
+mod environment_tests;

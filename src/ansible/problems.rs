@@ -133,18 +133,18 @@ fn undefined(detail: &str, variables: Option<&Resolved>) -> (String, Option<Stri
             broken.hint.clone(),
         );
     }
+    if variables.names().any(|known| known == root) {
+        return (
+            message,
+            Some("The variable is there, but not what is asked of it.".to_owned()),
+        );
+    }
     if environment::environment()
         .globals()
         .any(|(global, _)| global == root)
         || root == "omit"
     {
         return (format!("'{root}' cannot be used here as a value."), None);
-    }
-    if variables.names().any(|known| known == root) {
-        return (
-            message,
-            Some("The variable is there, but not what is asked of it.".to_owned()),
-        );
     }
     match nearest(&root, variables.names()) {
         Some(near) => (

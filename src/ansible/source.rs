@@ -10,6 +10,11 @@ use std::borrow::Cow;
 
 /// The inner filter that lets a chain go on below an undefined value. Not to be written in templates.
 pub const CHAIN: &str = "__chain";
+/// The inner filter that keeps a value that is set from growing without end. Not to be written in templates.
+pub const LIMIT: &str = "__limit";
+/// At most this many operators that make a value longer, in one tag.
+const MAX_JOINS: usize = 256;
+const MAX_REPEATS: usize = 8;
 
 /// Names that Jinja2 finds on a dictionary before its keys.
 const DICTIONARY_METHODS: [&str; 11] = [
@@ -90,6 +95,7 @@ pub fn prepare(text: &str) -> Result<Prepared, Refusal> {
                 let close = if open == "{{" { "}}" } else { "%}" };
                 let (tokens, end) = tokens(text, start + 2, close);
                 check(&tokens)?;
+                limit(&tokens, &mut edits);
                 chains(&tokens, &mut edits);
                 position = end;
             }
@@ -281,13 +287,26 @@ fn check(tokens: &[Token]) -> Result<(), Refusal> {
                 ),
             });
         }
-        if token.is_name(CHAIN) {
+        if token.is_name(CHAIN) || token.is_name(LIMIT) {
             return Err(Refusal {
                 offset: token.start,
-                message: format!("the name `{CHAIN}` is reserved"),
+                message: format!("the name `{}` is reserved", token.text),
                 hint: "Use another name.".to_owned(),
             });
         }
+    }
+    let many = |operators: &[&str], limit: usize| {
+        tokens
+            .iter()
+            .filter(|token| operators.iter().any(|operator| token.is(operator)))
+            .nth(limit)
+    };
+    if let Some(token) = many(&["~", "+"], MAX_JOINS).or_else(|| many(&["*"], MAX_REPEATS)) {
+        return Err(Refusal {
+            offset: token.start,
+            message: "this joins or repeats too many values at once".to_owned(),
+            hint: "Use a list and the filter `join`.".to_owned(),
+        });
     }
     if tokens.first().is_some_and(|token| token.is_name("with")) {
         check_with(tokens)?;
@@ -327,6 +346,27 @@ fn check_with(tokens: &[Token]) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Passes the value of `set name = value` through the inner filter that limits it.
+fn limit(tokens: &[Token], edits: &mut Vec<(usize, &'static str)>) {
+    // The whitespace control of the tag's end is no part of the value.
+    let tokens = match tokens.split_last() {
+        Some((last, head)) if last.is("-") || last.is("+") => head,
+        _ => tokens,
+    };
+    let statement = match tokens.split_first() {
+        Some((first, rest)) if first.is("-") || first.is("+") => rest,
+        _ => tokens,
+    };
+    let assigns = statement.iter().find(|token| token.is("="));
+    if let (Some(set), Some(assigns), Some(last)) = (statement.first(), assigns, statement.last())
+        && set.is_name("set")
+        && last.start > assigns.start
+    {
+        edits.push((assigns.end, "("));
+        edits.push((last.end, ")|__limit"));
+    }
 }
 
 /// Words that are no values.
@@ -496,6 +536,26 @@ mod tests {
         ] {
             assert_eq!(prepared(text), text);
         }
+    }
+
+    #[test]
+    fn values_that_are_set_are_limited() {
+        assert_eq!(
+            prepared("{% set a = b ~ b -%}"),
+            "{% set a =( b ~ b)|__limit -%}"
+        );
+        assert_eq!(
+            prepared("{%- set a.b = c == 1 %}"),
+            "{%- set a.b =( c == 1)|__limit %}"
+        );
+        assert_eq!(
+            prepared("{% set a %}{% endset %}"),
+            "{% set a %}{% endset %}"
+        );
+        assert_eq!(
+            prepared("{% set a=b.c.d|d(1)%}"),
+            "{% set a=(((b|__chain).c|__chain).d|d(1))|__limit%}"
+        );
     }
 
     #[test]

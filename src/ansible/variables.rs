@@ -370,3 +370,7 @@ impl Resolving<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+#[path = "variables_tests.rs"]
+mod tests;

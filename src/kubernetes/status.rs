@@ -347,3 +347,7 @@ fn waiting(what: &str, now: i64, wanted: i64) -> Status {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

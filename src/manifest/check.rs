@@ -251,3 +251,7 @@ fn place(object: &mut Object, kind: &Kind, rules: &Rules) -> Result<(), Problem>
         }
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

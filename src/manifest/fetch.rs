@@ -308,3 +308,7 @@ fn chain(error: &reqwest::Error) -> String {
         text
     }
 }
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -111,3 +111,7 @@ fn sentence(text: &str) -> String {
         format!("{text}.")
     }
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

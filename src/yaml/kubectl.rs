@@ -191,7 +191,8 @@ fn json(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
         Resolved::Bool(value) => Value::Bool(value),
         Resolved::Text(text) => Value::String(text),
         Resolved::Int(number) => Value::from(number),
-        Resolved::Unsigned(number) => Value::from(number),
+        // Go's JSON has whole numbers of 63 bits only.
+        Resolved::Unsigned(number) => Value::from(number as f64),
         Resolved::Float(number) => float(number).map(Value::Number).ok_or_else(|| {
             YamlError::at(
                 node,
@@ -227,14 +228,27 @@ fn key_text(key: &Node) -> Result<String, YamlError> {
                 "this number is too large for a key; quote it",
             ));
         }
-        // kubectl writes such keys with the precision of 32 bits.
-        Resolved::Float(_) => {
-            return Err(YamlError::at(
-                key,
-                "a fraction as a key is read in surprising ways; quote it",
-            ));
-        }
+        Resolved::Float(number) => float_key(number),
     })
+}
+
+/// A number as a key, with the precision of 32 bits as Go's `%g` writes it.
+fn float_key(number: f64) -> String {
+    let number = number as f32;
+    if number.is_nan() {
+        return ".nan".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if number == 0.0 || (-4..6).contains(&exponent) {
+        return number.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 enum Resolved {

@@ -1,0 +1,111 @@
+//! Errors that lead to their cause, and templates that must not do harm.
+
+use std::time::{Duration, Instant};
+
+use super::render;
+use crate::ansible::Variables;
+use crate::problem::Problem;
+
+fn problem(template: &str) -> Problem {
+    let variables = Variables::read("odoo_image: x\nlist: [1, 2]\ndict: {a: 1}\n", "vars.yml")
+        .unwrap()
+        .resolve()
+        .unwrap();
+    let problem = render("Odoo", "http://example.com/odoo.yml", template, &variables).unwrap_err();
+    assert_eq!(problem.code, "template_render");
+    assert_eq!(problem.url.as_deref(), Some("http://example.com/odoo.yml"));
+    problem
+}
+
+#[test]
+fn an_undefined_name_is_named_with_its_place_and_the_nearest() {
+    let problem = problem("a: 1\r\nimage: {{ odoo_imagee }}\n");
+    assert_eq!((problem.line, problem.column), (Some(2), Some(11)));
+    assert_eq!(problem.message, "'odoo_imagee' is undefined.");
+    assert!(
+        problem
+            .hint
+            .unwrap()
+            .starts_with("Did you mean 'odoo_image'?")
+    );
+}
+
+#[test]
+fn the_place_is_right_behind_chains_too() {
+    let problem = problem("{{ dict.x.y | default('') }} {{ nowhere }}");
+    assert_eq!((problem.line, problem.column), (Some(1), Some(33)));
+}
+
+#[test]
+fn unknown_filters_and_tests_are_named_with_the_nearest() {
+    assert!(
+        problem("{{ dict | to_nice_yml }}")
+            .hint
+            .unwrap()
+            .contains("'to_nice_yaml'")
+    );
+    assert!(
+        problem("{{ dict is maping }}")
+            .hint
+            .unwrap()
+            .contains("'mapping'")
+    );
+    let lookup = problem("{{ lookup('file', '/etc/passwd') }}");
+    assert!(lookup.message.contains("`lookup`"), "{lookup}");
+}
+
+#[test]
+fn syntax_errors_have_a_place() {
+    let problem = problem("a: 1\nb: {{ 1 + }}\n");
+    assert_eq!(problem.line, Some(2));
+    assert!(problem.column.is_some());
+}
+
+#[test]
+fn a_key_that_is_missing_in_a_known_variable_is_told_apart() {
+    let problem = problem("{{ dict.nope }}");
+    assert_eq!(problem.message, "'dict.nope' is undefined.");
+    assert!(problem.hint.unwrap().contains("The variable is there"));
+}
+
+#[test]
+fn the_variables_of_a_template_are_known() {
+    let variables = Variables::read("a: 1\nb: [1]\n", "vars.yml")
+        .unwrap()
+        .resolve()
+        .unwrap();
+    let rendered = render(
+        "t",
+        "t",
+        "{{ a }}{% for x in b %}{{ x }}{% endfor %}{{ range(1) | list }}{{ c | default('') }}",
+        &variables,
+    )
+    .unwrap();
+    assert_eq!(rendered.variables, ["a", "b", "c"]);
+}
+
+#[test]
+fn templates_that_would_do_harm_end_in_a_clear_error_soon() {
+    for template in [
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{{ c }}{% endfor %}{% endfor %}{% endfor %}",
+        "{{ range(1000000000) | list }}",
+        "{{ 'x' * 1000000000 }}",
+        "{% for a in range(99999) %}{{ 'x' * 10000 }}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ 'a'.ljust(1000000000) }}",
+        "{{ 'a' | indent(1000000000) }}",
+        "{{ '((a+)+)+b' | regex_replace('(((a{1,99}){1,99}){1,99}){1,99}', '') }}",
+        "{% set x = 'x' * 100 %}{% for a in range(60) %}{% set y %}{{ x }}{% endset %}{% endfor %}{% macro m(x) %}{{ x }}{{ x }}{% endmacro %}{{ m(m(m(m(m(m(m(m(m(m(m(m(m(m(m(m(m(m(m(m(x)))))))))))))))))))) }}",
+        "{% set ns = namespace(x=[1]) %}{% for a in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}",
+        "{% set ns = namespace(x='x') %}{% for a in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x | length }}",
+    ] {
+        let began = Instant::now();
+        let problem = problem(template);
+        assert!(
+            began.elapsed() < Duration::from_secs(4),
+            "{template}: {:?}",
+            began.elapsed()
+        );
+        assert!(!problem.message.is_empty());
+    }
+}

@@ -1,0 +1,191 @@
+//! Values that refer to one another, and what of them may be seen.
+
+use serde_json::json;
+
+use super::{Variable, Variables, read_value};
+use crate::ansible::render;
+
+fn variables(text: &str) -> Variables {
+    Variables::read(text, "vars.yml").unwrap()
+}
+
+#[test]
+fn values_refer_to_one_another_in_any_order() {
+    let resolved =
+        variables("a: '{{ b }}-a'\nb: '{{ c }}-b'\nc: c\nlist: ['{{ a }}', {x: '{{ c }}'}]\n")
+            .resolve()
+            .unwrap();
+    assert_eq!(resolved.get("a"), Some(json!("c-b-a")));
+    assert_eq!(resolved.get("list"), Some(json!(["c-b-a", {"x": "c"}])));
+}
+
+#[test]
+fn a_value_of_one_expression_keeps_its_type() {
+    let resolved = variables("n: 5\nsame: '{{ n }}'\nsum: '{{ n + 1 }}'\ntext: ' {{ n }}'\nl: '{{ [n, none] }}'\nz: '{{ [1, 2] | map(\"string\") }}'\n")
+        .resolve()
+        .unwrap();
+    assert_eq!(resolved.get("same"), Some(json!(5)));
+    assert_eq!(resolved.get("sum"), Some(json!(6)));
+    assert_eq!(resolved.get("text"), Some(json!(" 5")));
+    assert_eq!(resolved.get("l"), Some(json!([5, null])));
+    assert_eq!(resolved.get("z"), Some(json!(["1", "2"])));
+}
+
+#[test]
+fn a_ring_of_values_is_shown() {
+    let problem = variables("a: '{{ b }}'\nb: 'x{{ c }}'\nc: ['{{ a }}']\n")
+        .resolve()
+        .unwrap_err();
+    assert!(problem.message.contains("a → b → c → a"), "{problem}");
+    let itself = variables("a: '{{ a }}'\n").resolve().unwrap_err();
+    assert!(itself.message.contains("`a` needs itself"), "{itself}");
+}
+
+#[test]
+fn what_is_wrong_with_a_value_matters_only_where_it_is_used() {
+    let resolved =
+        variables("good: 1\nbad: '{{ nowhere }}'\nworse: '{{ 1 + }}'\nuses: 'x {{ bad }}'\n")
+            .resolve()
+            .unwrap();
+    assert_eq!(render("t", "t", "{{ good }}", &resolved).unwrap().text, "1");
+    let problem = render("t", "t", "\n{{ uses }}", &resolved).unwrap_err();
+    assert_eq!(problem.line, Some(2));
+    assert!(
+        problem.message.contains("`uses`") && problem.message.contains("'nowhere' is undefined"),
+        "{problem}"
+    );
+    assert!(
+        render("t", "t", "{{ worse }}", &resolved)
+            .unwrap_err()
+            .message
+            .contains("`worse` (vars.yml)")
+    );
+    assert_eq!(
+        render("t", "t", "{{ bad | default('x') }}", &resolved)
+            .unwrap()
+            .text,
+        "x"
+    );
+}
+
+#[test]
+fn the_later_of_two_wins() {
+    let mut all = variables("a: 1\nb: '{{ a }}'\n");
+    all.extend(variables("a: 2\n"));
+    all.set("app_name", "shop", "Chandlery");
+    let resolved = all.resolve().unwrap();
+    assert_eq!(resolved.get("b"), Some(json!(2)));
+    assert_eq!(resolved.origin("app_name"), Some("Chandlery"));
+}
+
+#[test]
+fn a_literal_is_never_a_template() {
+    let mut all = variables("marked: !unsafe '{{ x }}'\nuses: '{{ password }}!'\n");
+    all.set_secret("password", "{{ not }} a {% template", "secret", true);
+    let resolved = all.resolve().unwrap();
+    assert_eq!(
+        resolved.get("password"),
+        Some(json!("{{ not }} a {% template"))
+    );
+    assert_eq!(
+        resolved.get("uses"),
+        Some(json!("{{ not }} a {% template!"))
+    );
+    assert_eq!(resolved.get("marked"), Some(json!("{{ x }}")));
+}
+
+#[test]
+fn secrets_are_blackened_in_problems() {
+    let mut all = variables("uri: 'postgresql://odoo:{{ password }}@postgres'\n");
+    all.set_secret("password", "tops3cret", "secret", true);
+    all.set_secret("templated", "key-{{ password }}", "secret", false);
+    let resolved = all.resolve().unwrap();
+    for template in [
+        "{{ uri | from_json }}",
+        "{{ uri | mandatory | regex_replace('(' ~ password, '') }}",
+        "{{ templated.x.y }}",
+        "{{ uri | nosuch }}",
+    ] {
+        let problem = render("t", "t", template, &resolved).unwrap_err();
+        assert!(!problem.to_string().contains("tops3cret"), "{problem}");
+    }
+    assert_eq!(
+        resolved.mask("a tops3cret b key-tops3cret dG9wczNjcmV0"),
+        "a *** b *** ***"
+    );
+}
+
+#[test]
+fn vars_files_are_read_as_ansible_does() {
+    let all = variables(
+        "a: yes\nb: 0644\nc: 22:22\nd: 1e3\ne: y\nf: 1_000\ng: 1.5\nh: 2020-01-01\nbase: &b {x: 1, y: 1}\nm:\n  y: 2\n  <<: *b\n",
+    );
+    let value = |name: &str| all.get(name).unwrap().value.clone();
+    assert_eq!(value("a"), json!(true));
+    assert_eq!(value("b"), json!(420));
+    assert_eq!(value("c"), json!(1342));
+    assert_eq!(value("d"), json!("1e3"));
+    assert_eq!(value("e"), json!("y"));
+    assert_eq!(value("f"), json!(1000));
+    assert_eq!(value("g"), json!(1.5));
+    assert_eq!(value("h"), json!("2020-01-01"));
+    assert_eq!(value("m"), json!({"x": 1, "y": 2}));
+    assert_eq!(Variables::read("", "vars.yml").unwrap(), Variables::new());
+    assert_eq!(
+        Variables::read("---\n# nothing\n", "vars.yml").unwrap(),
+        Variables::new()
+    );
+}
+
+#[test]
+fn what_would_be_read_in_another_way_is_refused_with_its_place() {
+    for (text, words) in [
+        ("a: 1\nb: 123456789012345678901234567890\n", "64 bits"),
+        ("a: 1\nb: 2001-12-14 21:59:43\n", "a date with a time"),
+        ("a: 1\nb: !vault x\n", "ansible-vault"),
+        ("a: 1\n1: x\n", "does not read the key"),
+        ("a: 1\nb: {c: !unsafe '{{ x }}'}\n", "!unsafe"),
+        ("a: 1\n- b\n", ""),
+    ] {
+        let problem = Variables::read(text, "vars.yml").unwrap_err();
+        assert_eq!(
+            (problem.code.as_str(), problem.line),
+            ("variables", Some(2)),
+            "{text}: {problem}"
+        );
+        assert!(problem.message.contains(words), "{problem}");
+    }
+    assert!(
+        Variables::read("just text", "vars.yml")
+            .unwrap_err()
+            .message
+            .contains("mapping")
+    );
+}
+
+#[test]
+fn a_value_of_type_yaml_is_read() {
+    assert_eq!(
+        read_value("a", "[1, yes, {b: c}]", "config map").unwrap(),
+        json!([1, true, {"b": "c"}])
+    );
+    assert_eq!(read_value("a", "", "config map").unwrap(), json!(null));
+    let problem = read_value("odoo_replicas", "[1", "config map").unwrap_err();
+    assert!(
+        problem.message.contains("`odoo_replicas` (config map)"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_variable_can_be_put_as_a_whole() {
+    let mut all = Variables::new();
+    let variable = Variable {
+        value: json!(1),
+        origin: "test".to_owned(),
+        literal: false,
+        secret: false,
+    };
+    all.insert("a", variable.clone());
+    assert_eq!(all.iter().collect::<Vec<_>>(), [("a", &variable)]);
+}

@@ -1,0 +1,153 @@
+//! What may go to a cluster, and what may not.
+
+use super::{Rules, check};
+use crate::ansible::Resolved;
+use crate::manifest::{Rendered, parse};
+use crate::object::{Kind, Kinds, Object};
+use crate::problem::Problem;
+
+fn kinds() -> Kinds {
+    [
+        ("v1", "ConfigMap", true),
+        ("v1", "Secret", true),
+        ("v1", "Namespace", false),
+        ("apps/v1", "Deployment", true),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", false),
+        ("rbac.authorization.k8s.io/v1", "Role", true),
+    ]
+    .into_iter()
+    .map(|(api_version, kind, namespaced)| Kind {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        plural: format!("{}s", kind.to_lowercase()),
+        namespaced,
+    })
+    .collect()
+}
+
+fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
+    let rendered = Rendered {
+        title: "Odoo".to_owned(),
+        url: "http://example.com/odoo.yml".to_owned(),
+        text: text.to_owned(),
+        variables: Vec::new(),
+    };
+    let allowed: Vec<String> = allowed.iter().map(|&kind| kind.to_owned()).collect();
+    check(
+        parse(&rendered, &Resolved::default()).unwrap().objects,
+        &Rules {
+            namespace: "shop-int",
+            allowed_kinds: &allowed,
+            kinds: &kinds(),
+        },
+    )
+}
+
+fn refused(text: &str) -> Problem {
+    let problem = checked(text, &[]).unwrap_err();
+    assert_eq!(problem.code, "manifest_check");
+    assert_eq!(problem.manifest.as_deref(), Some("Odoo"));
+    assert!(problem.hint.is_some(), "{problem}");
+    assert!(!problem.retry);
+    problem
+}
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n";
+
+#[test]
+fn objects_without_a_namespace_get_the_apps_own() {
+    let objects = checked(MAP, &[]).unwrap();
+    assert_eq!(objects[0].namespace(), Some("shop-int"));
+    let same = checked(&format!("{MAP}  namespace: shop-int\n"), &[]).unwrap();
+    assert_eq!(same[0].namespace(), Some("shop-int"));
+}
+
+#[test]
+fn another_namespace_is_refused() {
+    let problem = refused(&format!("{MAP}  namespace: kube-system\n"));
+    assert!(
+        problem.message.contains("kube-system") && problem.message.contains("shop-int"),
+        "{problem}"
+    );
+    assert_eq!(
+        (problem.field.as_deref(), problem.line),
+        (Some("metadata.namespace"), Some(5))
+    );
+}
+
+#[test]
+fn kinds_of_the_whole_cluster_are_refused_unless_allowed() {
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: system:shop\n";
+    let problem = refused(role);
+    assert!(
+        problem
+            .hint
+            .unwrap()
+            .contains("ClusterRole.rbac.authorization.k8s.io")
+    );
+    let allowed = checked(role, &["ClusterRole.rbac.authorization.k8s.io"]).unwrap();
+    assert_eq!(allowed[0].namespace(), None);
+    let namespace = refused("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop-int\n");
+    assert!(namespace.hint.unwrap().contains("namespace itself"));
+}
+
+#[test]
+fn objects_must_be_whole() {
+    for (text, field) in [
+        ("kind: ConfigMap\nmetadata:\n  name: a\n", "apiVersion"),
+        ("apiVersion: v1\nmetadata:\n  name: a\n", "kind"),
+        (
+            "apiVersion: 1\nkind: ConfigMap\nmetadata:\n  name: a\n",
+            "apiVersion",
+        ),
+        ("apiVersion: v1\nkind: ConfigMap\n", "metadata.name"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: 123\n",
+            "metadata.name",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"\"\n",
+            "metadata.name",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: My_App\n",
+            "metadata.name",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: a-\n",
+            "metadata.generateName",
+        ),
+    ] {
+        assert_eq!(refused(text).field.as_deref(), Some(field), "{text}");
+    }
+    assert!(refused("just text\n").message.contains("not a mapping"));
+}
+
+#[test]
+fn a_kind_that_the_cluster_does_not_know_is_named_with_the_one_it_does() {
+    let version =
+        refused("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata:\n  name: a\n");
+    assert!(version.hint.unwrap().contains("apps/v1"));
+    let kind = refused("apiVersion: apps/v1\nkind: Deploymnet\nmetadata:\n  name: a\n");
+    assert!(kind.hint.unwrap().contains("Did you mean `Deployment`?"));
+}
+
+#[test]
+fn the_same_object_twice_is_refused_with_both_places() {
+    let problem = refused(&format!("{MAP}---\n{MAP}"));
+    assert_eq!((problem.document, problem.line), (Some(2), Some(6)));
+    assert!(problem.message.contains("document 1, line 1"), "{problem}");
+    assert!(
+        checked(
+            &format!("{MAP}---\n{}", MAP.replace("ConfigMap", "Secret")),
+            &[]
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn the_secret_of_generated_passwords_is_not_for_manifests() {
+    let problem = refused("apiVersion: v1\nkind: Secret\nmetadata:\n  name: chandlery-generated\n");
+    assert!(problem.message.contains("taken"), "{problem}");
+}
