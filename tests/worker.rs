@@ -388,6 +388,8 @@ async fn systemd_is_told_when_it_is_ready_that_it_lives_and_when_it_stops() {
     };
     assert!(tokio::task::block_in_place(|| told("READY=1")).contains("STATUS=serving 1 clusters"));
     tokio::task::block_in_place(|| told("WATCHDOG=1"));
+    server.reset().await;
+    tokio::task::block_in_place(|| told("does not know the worker's calls"));
     worker.signal("-TERM");
     tokio::task::block_in_place(|| told("STOPPING=1"));
     assert!(worker.ended().await.success());

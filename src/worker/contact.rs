@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::odoo::CallError;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, systemd};
 
 /// What the last calls to Odoo met with.
 pub struct Contact {
@@ -38,6 +38,7 @@ impl Contact {
             .unwrap_or_else(PoisonError::into_inner)
             .take()
         {
+            systemd::status("at work");
             info!(
                 "Odoo is back after {:.0} s",
                 away.since.elapsed().as_secs_f64()
@@ -62,6 +63,7 @@ impl Contact {
         self.health.odoo_failed(&message);
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         if away.as_ref().is_none_or(|away| away.message != message) {
+            systemd::status(&message);
             error!(call, "{}; trying again until it works", error.problem());
             let since = away.as_ref().map_or_else(Instant::now, |away| away.since);
             *away = Some(Away { since, message });
