@@ -29,7 +29,10 @@ BASE = {
     "/usr/include/stdio.h": "libc6-dev",
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
 }
-FOR_TESTS = {"/usr/bin/chromium": "chromium"}
+FOR_TESTS = {
+    "/usr/bin/chromium": "chromium",
+    "/usr/bin/systemd-analyze": "systemd",
+}
 
 
 def install(wanted, log):

@@ -78,7 +78,7 @@ class Demo:
         )
 
     def rust(self, step):
-        step.say(worker.cargo())
+        step.say(worker.cargo(self.setup_log))
 
     def odoo_programs(self, step):
         step.doing("downloading and unpacking")

@@ -50,12 +50,12 @@ def clippy(log):
 def cargo(log, *words):
     options = {"log": log, "env": worker.cargo_environment(), "cwd": CHECKOUT}
     processes.run(
-        [worker.cargo(), words[0], "--version"],
+        [worker.cargo(log), words[0], "--version"],
         what=f"Looking for cargo {words[0]}",
         hint="Install what is missing: rustup component add rustfmt clippy",
         **options,
     )
-    processes.run([worker.cargo(), *words], what=f"cargo {words[0]}", **options)
+    processes.run([worker.cargo(log), *words], what=f"cargo {words[0]}", **options)
 
 
 def ruff_check(log):

@@ -31,7 +31,7 @@ class Suites:
         self.all = {
             "testbed": (self.nothing, self.testbed),
             "rust": (self.nothing, self.rust),
-            "addons": (self.chromium, self.addons),
+            "addons": (self.packages, self.addons),
             "integration": (self.cluster, self.integration),
             "e2e": (self.whole_demo, self.e2e),
         }
@@ -100,16 +100,17 @@ class Suites:
     def nothing(self):
         pass
 
-    def chromium(self):
+    def packages(self):
         log = self.demo.setup_log
         debian.install({**debian.BASE, **debian.FOR_TESTS}, log)
 
     def cluster(self):
+        self.packages()
         self.demo.cluster.ensure()
         self.demo.cluster.ensure_ingress()
 
     def whole_demo(self):
-        self.chromium()
+        self.packages()
         self.demo.up()
 
     # The suites
@@ -150,7 +151,7 @@ class Suites:
     def cargo_test(self, log, *words, **environment):
         status = self.program(
             log,
-            [worker.cargo(), "test", "--locked", "--no-fail-fast", *words],
+            [worker.cargo(log), "test", "--locked", "--no-fail-fast", *words],
             env={**worker.cargo_environment(), **environment},
         )
         rows = CARGO_RESULT.findall(log.read_text())

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 
-from . import cache, kubernetes, processes
+from . import cache, debian, kubernetes, processes
 from .instance import CHECKOUT, write_private
 from .problem import Problem
 
@@ -18,25 +18,40 @@ RUST_MINIMUM = (1, 89)
 NAME = "demo"
 
 
-def cargo():
-    program = shutil.which("cargo") or shutil.which(
-        "cargo", path=os.path.expanduser("~/.cargo/bin")
-    )
-    seen = ""
-    if program:
-        seen = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, cwd="/"
-        ).stdout
-    found = re.match(r"cargo (\d+)\.(\d+)", seen)
-    if not found or (int(found[1]), int(found[2])) < RUST_MINIMUM:
+#: Debian 12 keeps a recent compiler for its browsers under these names.
+DEBIAN_PACKAGES = {"/usr/bin/cargo": "cargo-web", "/usr/bin/rustc": "rustc-web"}
+
+
+def cargo(log):
+    """A cargo that is new enough: the machine's own, or else Debian's."""
+    program = found_cargo()
+    if not program and not shutil.which("cargo"):
+        debian.install(DEBIAN_PACKAGES, log)
+        program = found_cargo()
+    if not program:
         wanted = ".".join(map(str, RUST_MINIMUM))
         raise Problem(
             f"Rust {wanted} or newer is needed to build the worker;"
-            f" this machine has {seen.strip() or 'none'}.",
+            " this machine's cargo is older.",
             hint="Install it as https://rustup.rs says, open a new shell so that"
             " `cargo --version` finds it, then run the same command again.",
         )
     return program
+
+
+def found_cargo():
+    for folders in (None, os.path.expanduser("~/.cargo/bin")):
+        program = shutil.which("cargo", path=folders)
+        if program and version_of(program) >= RUST_MINIMUM:
+            return program
+
+
+def version_of(program):
+    said = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, cwd="/"
+    ).stdout
+    found = re.match(r"cargo (\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def target_folder():
@@ -59,7 +74,7 @@ def cargo_environment():
 def build(log):
     """Have the program up to date; cargo knows what has changed."""
     processes.run(
-        [cargo(), "build", "--locked", "--bin", "chandlery"],
+        [cargo(log), "build", "--locked", "--bin", "chandlery"],
         log=log,
         what="Building the worker",
         env=cargo_environment(),
