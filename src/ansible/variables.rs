@@ -152,12 +152,6 @@ impl Variables {
     }
 }
 
-impl Extend<(String, Variable)> for Variables {
-    fn extend<I: IntoIterator<Item = (String, Variable)>>(&mut self, variables: I) {
-        self.by_name.extend(variables);
-    }
-}
-
 /// Reads the text of a value of type `yaml`: number, boolean, list, mapping, … `name` and `origin` say whose it is.
 pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Json, Problem> {
     yaml::ansible::value(text).map_err(|error| {

@@ -99,3 +99,7 @@ async fn source(template: &str) -> Result<Source, Problem> {
         Source::read(&PathBuf::from(template))
     }
 }
+
+#[cfg(test)]
+#[path = "preview_tests.rs"]
+mod tests;
