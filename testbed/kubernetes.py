@@ -13,6 +13,7 @@ import os
 import shutil
 import ssl
 import subprocess
+from pathlib import Path
 
 from . import certificates, go_programs, processes
 from .instance import write_private
@@ -27,6 +28,8 @@ PROGRAMS = (
     "kubectl",
 )
 NODES = 2
+#: Where kube-controller-manager makes hostpath volumes; it knows no other place.
+VOLUMES = Path("/tmp/hostpath_pv")
 
 
 class Kubernetes:
@@ -45,6 +48,7 @@ class Kubernetes:
         with self.instance.lock("kubernetes"):
             if not self.kubeconfig.exists():
                 self.create()
+            make_volumes_folder(VOLUMES)
             started = [daemon.ensure() for daemon in self.daemons()]
             if any(started) or not (self.folder / "furnished").exists():
                 self.furnish()
@@ -223,6 +227,18 @@ class Kubernetes:
 
     def run(self, *arguments, stdin=None):
         return kubectl(self.kubectl, self.kubeconfig, *arguments, stdin=stdin)
+
+
+def make_volumes_folder(folder):
+    """The test beds of all users of this machine share this folder."""
+    folder.mkdir(exist_ok=True)
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o1777)
+    if not os.access(folder, os.W_OK):
+        raise Problem(
+            f"Volumes cannot be made: {folder} belongs to another user.",
+            hint=f"Let everybody make folders in it: sudo chmod 1777 {folder}",
+        )
 
 
 def kubectl(program, kubeconfig, *arguments, stdin=None):

@@ -12,7 +12,16 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from testbed import addon_tests, cluster, debian, go_programs, instance, steps, suites
+from testbed import (
+    addon_tests,
+    cluster,
+    debian,
+    go_programs,
+    instance,
+    kubernetes,
+    steps,
+    suites,
+)
 from testbed.problem import Problem
 
 ENVIRONMENT_KEYS = [
@@ -111,6 +120,25 @@ class ClusterTest(unittest.TestCase):
     def test_a_kubeconfig_that_is_no_file_is_refused(self):
         with self.assertRaises(Problem):
             self.choose("/nonexistent/config")
+
+
+class VolumesTest(unittest.TestCase):
+    def test_the_folder_of_volumes_is_open_to_the_beds_of_other_users(self):
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / "volumes"
+            kubernetes.make_volumes_folder(folder)
+            self.assertEqual(folder.stat().st_mode & 0o7777, 0o1777)
+            kubernetes.make_volumes_folder(folder)
+
+    def test_one_closed_by_another_user_is_told_with_the_way_out(self):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mock.patch("os.geteuid", return_value=12345),
+            mock.patch("os.access", return_value=False),
+            self.assertRaises(Problem) as caught,
+        ):
+            kubernetes.make_volumes_folder(Path(folder))
+        self.assertIn(f"chmod 1777 {folder}", caught.exception.hint)
 
 
 class GoTest(unittest.TestCase):
