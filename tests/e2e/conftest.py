@@ -1,4 +1,4 @@
-"""A running test bed (its ``demo-env`` as environment variables) and one browser for all end-to-end tests."""
+"""One browser for all tests, and the test bed as ``make demo-env`` tells it."""
 
 import json
 import os
@@ -129,7 +129,9 @@ def browser():
 def page(browser, bed, request):
     """A fresh visitor's page; a failing test leaves a picture beside the logs."""
     context = browser.new_context(
-        base_url=bed["ODOO_URL"], locale="en-US", viewport={"width": 1280, "height": 900}
+        base_url=bed["ODOO_URL"],
+        locale="en-US",
+        viewport={"width": 1280, "height": 900},
     )
     context.set_default_timeout(30_000)
     page = context.new_page()

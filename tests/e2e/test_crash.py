@@ -1,4 +1,4 @@
-"""The worker is killed in the middle: nothing is lost, the paid order becomes two running apps."""
+"""The worker is killed in the middle: the paid order still becomes two apps."""
 
 import os
 import signal

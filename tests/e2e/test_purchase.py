@@ -1,4 +1,4 @@
-"""From a paid order to two running apps, as a customer, an operator and the cluster see it."""
+"""From a paid order to two running apps: for customer, operator and cluster."""
 
 import re
 
@@ -64,9 +64,7 @@ def delete_apps(operator, name, keep_volumes=False):
         operator.call("kubernetes.app.delete", "action_confirm", wizard)
     wait_until(
         f"the apps named {name} are deleted",
-        lambda: all(
-            app["state"] == "deleted" for app in app_records(operator, name)
-        ),
+        lambda: all(app["state"] == "deleted" for app in app_records(operator, name)),
         120,
     )
 
@@ -179,7 +177,9 @@ def test_a_taken_name_is_refused_while_typing_and_when_sent(
 
     context = page.context.browser.new_context(base_url=bed["ODOO_URL"])
     second = context.new_page()
-    shop.sign_up(second, "Zoe Zweite", f"zoe-{unique}@customer.example", "a good password")
+    shop.sign_up(
+        second, "Zoe Zweite", f"zoe-{unique}@customer.example", "a good password"
+    )
     shop.put_into_cart(second)
     shop.go_to_name_step(second)
     for taken in (name, f"{name}-int"):

@@ -2,14 +2,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo.http import request, route
-from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.kubernetes_hosting_sale.controllers.app_names import AppNamesForm
 from odoo.addons.website_sale.controllers.main import WebsiteSale
 
 from ..models.website import STEP_HREF
-
-_lt = LazyTranslate(__name__)
 
 
 class AppNamesCheckout(AppNamesForm, WebsiteSale):
@@ -22,7 +19,6 @@ class AppNamesCheckout(AppNamesForm, WebsiteSale):
         website=True,
         sitemap=False,
         methods=["GET", "POST"],
-        list_as_website_content=_lt("Shop App Names"),
     )
     def shop_app_names(self, **post):
         order_sudo = request.cart
