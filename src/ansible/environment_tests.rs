@@ -31,6 +31,14 @@ fn an_undefined_name_is_named_with_its_place_and_the_nearest() {
 }
 
 #[test]
+fn an_undefined_name_is_named_behind_filters_too() {
+    let problem = problem("a: 1\npassword: {{ postgres_password | string | b64encode }}\n");
+    assert_eq!(problem.line, Some(2));
+    assert_eq!(problem.message, "'postgres_password' is undefined.");
+    assert!(problem.hint.unwrap().contains("'postgres_password'"));
+}
+
+#[test]
 fn the_place_is_right_behind_chains_too() {
     let problem = problem("{{ dict.x.y | default('') }} {{ nowhere }}");
     assert_eq!((problem.line, problem.column), (Some(1), Some(33)));

@@ -29,7 +29,13 @@ pub(super) fn explain(failure: &Failure, text: &str, variables: Option<&Resolved
                 }
                 None => (error.line().and_then(|line| u32::try_from(line).ok()), None),
             };
-            let (message, hint) = words(error, variables);
+            let (message, hint) = match line {
+                Some(line) if is_nameless(error) => {
+                    let name = missing_in_line(text, line, variables);
+                    undefined(name.as_deref().unwrap_or_default(), variables)
+                }
+                _ => words(error, variables),
+            };
             Problem {
                 line,
                 column,
@@ -57,10 +63,34 @@ fn place(text: &str, offset: usize) -> (u32, u32) {
     )
 }
 
+/// Whether an undefined value was met that the error does not name, as filters do.
+fn is_nameless(error: &Error) -> bool {
+    error.kind() == ErrorKind::UndefinedError && name_of_undefined(error).is_empty()
+}
+
+fn name_of_undefined(error: &Error) -> &str {
+    let detail = error.detail().unwrap_or_default();
+    let name = detail.strip_suffix(" is undefined").unwrap_or_default();
+    name.trim_matches('`')
+}
+
+/// A variable that a line mentions and nobody gives.
+fn missing_in_line(text: &str, line: u32, variables: Option<&Resolved>) -> Option<String> {
+    let line = text
+        .lines()
+        .nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
+    let environment = environment::environment();
+    let mentioned = environment::names(&environment, line).ok()?;
+    mentioned.into_iter().find(|name| {
+        !environment.globals().any(|(global, _)| global == name)
+            && variables.is_none_or(|known| known.names().all(|given| given != name))
+    })
+}
+
 fn words(error: &Error, variables: Option<&Resolved>) -> (String, Option<String>) {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
-        ErrorKind::UndefinedError => undefined(detail, variables),
+        ErrorKind::UndefinedError => undefined(name_of_undefined(error), variables),
         ErrorKind::UnknownFilter => {
             let name = between(detail, "filter ", " is unknown");
             unknown("filter", name, &super::filters::names())
@@ -111,11 +141,7 @@ fn words(error: &Error, variables: Option<&Resolved>) -> (String, Option<String>
     }
 }
 
-fn undefined(detail: &str, variables: Option<&Resolved>) -> (String, Option<String>) {
-    let name = detail
-        .strip_suffix(" is undefined")
-        .unwrap_or_default()
-        .trim_matches('`');
+fn undefined(name: &str, variables: Option<&Resolved>) -> (String, Option<String>) {
     if name.is_empty() {
         return ("An undefined value is used.".to_owned(), None);
     }
