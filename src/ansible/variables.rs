@@ -213,6 +213,18 @@ impl Resolved {
         python::to_json(self.values.get(name)?).ok()
     }
 
+    /// The value of a variable with its type, or why it has none.
+    pub fn value(&self, name: &str) -> Result<Value, Problem> {
+        match (self.values.get(name), self.broken.get(name)) {
+            (Some(value), _) => Ok(value.clone()),
+            (None, Some(problem)) => Err(self.mask_problem(problem.clone())),
+            (None, None) => Err(Problem::new(
+                "variables",
+                format!("The variable `{name}` is not set."),
+            )),
+        }
+    }
+
     /// Where a variable came from.
     pub fn origin(&self, name: &str) -> Option<&str> {
         self.origins.get(name).map(String::as_str)
@@ -282,8 +294,6 @@ impl Resolving<'_> {
                         "the value of `{name}` ({}) cannot be made: {}",
                         variable.origin, problem.message
                     ),
-                    line: None,
-                    column: None,
                     ..problem
                 };
                 self.broken.insert(name.to_owned(), problem);
