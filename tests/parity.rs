@@ -84,7 +84,11 @@ fn the_same_files_give_the_same_objects() {
     std::panic::set_hook(Box::new(|_| {}));
     let mut count = |family: &str, name: &str, outcome: Outcome| {
         let Outcome(state, text) = outcome;
-        if state != State::Same && show.as_deref().is_some_and(|wanted| family.contains(wanted)) {
+        if state != State::Same
+            && show
+                .as_deref()
+                .is_some_and(|wanted| family.contains(wanted))
+        {
             println!("{} {family}: {name}\n{text}", state.word());
         }
         counts.entry(family.to_owned()).or_default()[state as usize] += 1;
@@ -284,7 +288,7 @@ fn run_yaml(sections: &Sections, expected: &Json) -> Outcome {
     let warned = read.as_ref().is_ok_and(|(_, warned)| *warned);
     let ours = read.map(|(documents, _)| {
         let documents = documents.into_iter().map(|mut document| {
-            if wrapped && let Some(pairs) = document["dict"].as_array_mut() {
+            if wrapped && let Some(pairs) = document.get_mut("dict").and_then(Json::as_array_mut) {
                 pairs.retain(|pair| {
                     !["apiVersion", "kind", "metadata"].contains(&pair[0].as_str().unwrap_or(""))
                 });
@@ -293,14 +297,17 @@ fn run_yaml(sections: &Sections, expected: &Json) -> Outcome {
         });
         documents.collect()
     });
-    let both = expected["kubectl"].get("refused").is_none()
-        && expected["pyyaml"].get("refused").is_none();
+    let both =
+        expected["kubectl"].get("refused").is_none() && expected["pyyaml"].get("refused").is_none();
     let wanted_warning = both && expected["readings"] == "differ";
     let outcome = compare("kubectl", ours, &expected["kubectl"], false);
     if outcome.0 == State::Same && both && warned != wanted_warning {
         return Outcome(
             State::Different,
-            format!("  warned {warned}, wanted {wanted_warning}; {}", expected["pyyaml"]),
+            format!(
+                "  warned {warned}, wanted {wanted_warning}; {}",
+                expected["pyyaml"]
+            ),
         );
     }
     outcome
@@ -329,9 +336,9 @@ fn documents(stream: &str) -> Result<(Vec<Json>, bool), Failure> {
 
 fn without_empty_labels(mut document: Json) -> Json {
     let empty = json!({"dict": []});
-    if let Some(pairs) = document["dict"].as_array_mut() {
+    if let Some(pairs) = document.get_mut("dict").and_then(Json::as_array_mut) {
         for pair in pairs.iter_mut().filter(|pair| pair[0] == "metadata") {
-            if let Some(metadata) = pair[1]["dict"].as_array_mut() {
+            if let Some(metadata) = pair[1].get_mut("dict").and_then(Json::as_array_mut) {
                 metadata.retain(|pair| pair[0] != "labels" || pair[1] != empty);
             }
         }
@@ -343,7 +350,13 @@ fn without_empty_labels(mut document: Json) -> Json {
 fn run_whole(folder: &Path, name: &str) -> Outcome {
     let template = files(folder.to_str().unwrap())
         .into_iter()
-        .find(|path| path.file_stem().unwrap().to_str().unwrap().starts_with("template"))
+        .find(|path| {
+            path.file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("template")
+        })
         .expect("a template");
     let expected = PathBuf::from(format!("{FOLDER}/expected/templates/{name}"));
     let wanted = std::fs::read_to_string(expected.join("rendered")).unwrap();
@@ -375,7 +388,7 @@ fn worst(outcomes: Vec<Outcome>) -> Outcome {
     outcomes
         .into_iter()
         .reduce(|one, other| if other.0 > one.0 { other } else { one })
-        .expect("at least one result")
+        .unwrap_or_else(|| Outcome(State::Same, String::new()))
 }
 
 fn compare(what: &str, ours: Result<Json, Failure>, wanted: &Json, random: bool) -> Outcome {
@@ -417,7 +430,9 @@ fn typed(value: &Value) -> Result<Json, Failure> {
         let items = value
             .try_iter()
             .map_err(|error| Failure::unplaced(&error.to_string()))?;
-        items.map(|item| typed(&item)).collect::<Result<Vec<_>, _>>()
+        items
+            .map(|item| typed(&item))
+            .collect::<Result<Vec<_>, _>>()
     };
     Ok(match value.kind() {
         ValueKind::None => Json::Null,
@@ -442,7 +457,7 @@ fn typed(value: &Value) -> Result<Json, Failure> {
 
 fn integer(digits: &str) -> Json {
     match digits.parse::<i64>() {
-        Ok(number) if number.unsigned_abs() <= 1 << 53 => Json::from(number),
+        Ok(number) if number.unsigned_abs() < 1 << 53 => Json::from(number),
         _ => json!({"int": digits}),
     }
 }

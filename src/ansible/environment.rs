@@ -26,6 +26,8 @@ const MAX_VALUE: usize = 1024 * 1024;
 thread_local! {
     /// What the rendering on this thread has printed so far, also into values that it only sets.
     static PRINTED: Cell<usize> = const { Cell::new(0) };
+    /// How many values it has printed, and whether the last one was something other than a text.
+    static VALUES: Cell<(usize, bool)> = const { Cell::new((0, false)) };
 }
 
 /// A rendered template.
@@ -50,8 +52,24 @@ pub fn render(
             .mask_problem(problems::explain(error, &text, Some(variables)).in_manifest(title, url))
     };
     let names = names(&ENVIRONMENT, &text).map_err(|error| problem(&error))?;
-    let rendered =
-        output(&ENVIRONMENT, &text, variables.context()).map_err(|error| problem(&error))?;
+    if let Some((name, ring)) = names
+        .iter()
+        .find_map(|name| variables.rings.get_key_value(name))
+    {
+        let (line, column) = problems::place_of(&text, name);
+        return Err(Problem {
+            line: Some(line),
+            column: Some(column),
+            ..variables.mask_problem(ring.clone()).in_manifest(title, url)
+        });
+    }
+    let rendered = output(
+        &ENVIRONMENT,
+        &text,
+        variables.context(),
+        source::Place::Template,
+    )
+    .map_err(|error| problem(&error))?;
     Ok(Rendered {
         text: rendered,
         variables: names
@@ -80,6 +98,7 @@ pub fn environment() -> Environment<'static> {
         if value.is_undefined() || value.is_none() {
             return Ok(());
         }
+        VALUES.set((VALUES.get().0 + 1, value.kind() != ValueKind::String));
         match value.as_str() {
             Some(text) => print(out, text),
             None => print(out, &python::text(value)?),
@@ -178,7 +197,7 @@ pub(super) fn is_template(text: &str) -> bool {
 /// The names of variables that a template mentions.
 pub(super) fn names(environment: &Environment, text: &str) -> Result<BTreeSet<String>, Failure> {
     let text = source::normalise(text);
-    let prepared = source::prepare(&text).map_err(Failure::Refused)?;
+    let prepared = source::prepare(&text, source::Place::Template).map_err(Failure::Refused)?;
     let names = match environment.template_from_str(&prepared.text) {
         Ok(template) => Ok(template.undeclared_variables(false)),
         Err(error) => Err(error),
@@ -196,9 +215,18 @@ pub(super) fn evaluate(
     known: &Resolved,
 ) -> Result<Value, Problem> {
     let text = source::normalise(text);
-    let explain = |error: &Failure, text: &str| problems::explain(error, text, Some(known));
-    let Some(expression) = source::single_expression(&text) else {
-        return output(environment, &text, known.context())
+    let explain = |error: &Failure, text: &str| {
+        let problem = problems::explain(error, text, Some(known));
+        // Where minijinja knows no place, it is the expression as a whole.
+        Problem {
+            line: problem.line.or(Some(1)),
+            column: problem.column.or(Some(1)),
+            ..problem
+        }
+    };
+    let body = text.strip_suffix('\n').unwrap_or(&text);
+    let Some(expression) = source::single_expression(body) else {
+        return output(environment, &text, known.context(), source::Place::Value)
             .map(Value::from)
             .map_err(|error| explain(&error, &text));
     };
@@ -211,8 +239,19 @@ pub(super) fn evaluate(
         .and_then(|value| match value.kind() {
             ValueKind::Undefined => Err(undefined_expression(expression)),
             _ => python::concrete(value),
-        });
-    value.map_err(|error| explain(&Failure::Jinja(Box::new(error), prepared), expression))
+        })
+        .map_err(|error| explain(&Failure::Jinja(Box::new(error), prepared), expression))?;
+    Ok(match value.as_str() {
+        Some(result) if text.ends_with('\n') => Value::from(with_line_ends(result, &text)),
+        _ => value,
+    })
+}
+
+/// A text with as many line ends behind it as its template has: Ansible puts back what Jinja2 takes off.
+fn with_line_ends(result: &str, template: &str) -> String {
+    let ends = |text: &str| text.len() - text.trim_end_matches('\n').len();
+    let missing = ends(template).saturating_sub(ends(result));
+    format!("{result}{}", "\n".repeat(missing))
 }
 
 /// An expression that gives an undefined value is named as it stands.
@@ -223,16 +262,36 @@ fn undefined_expression(expression: &str) -> Error {
     )
 }
 
-fn output(environment: &Environment, text: &str, context: Value) -> Result<String, Failure> {
-    let prepared = source::prepare(text).map_err(Failure::Refused)?;
+fn output(
+    environment: &Environment,
+    text: &str,
+    context: Value,
+    place: source::Place,
+) -> Result<String, Failure> {
+    let prepared = source::prepare(text.strip_suffix('\n').unwrap_or(text), place)
+        .map_err(Failure::Refused)?;
     let mut out = Limited::default();
     PRINTED.set(0);
+    VALUES.set((0, false));
     let result = environment
         .template_from_str(&prepared.text)
         .and_then(|template| template.render_captured_to(context, &mut out).map(drop));
     match result {
         // Only whole texts are written, so what arrives is UTF-8.
-        Ok(()) => Ok(String::from_utf8_lossy(&out.bytes).into_owned()),
+        Ok(()) => {
+            let result = String::from_utf8_lossy(&out.bytes).into_owned();
+            // What is nothing, or one value and no text, has no line end of its own.
+            let plain = match VALUES.get() {
+                (0, _) => result.is_empty(),
+                (1, other) => other && PRINTED.get() == result.len(),
+                _ => false,
+            };
+            Ok(if plain {
+                result
+            } else {
+                with_line_ends(&result, text)
+            })
+        }
         Err(error) => Err(Failure::Jinja(Box::new(error), prepared)),
     }
 }

@@ -87,6 +87,18 @@ fn missing_in_line(text: &str, line: u32, variables: Option<&Resolved>) -> Optio
     })
 }
 
+/// Line and column of the first place where a name stands in a text.
+pub(super) fn place_of(text: &str, name: &str) -> (u32, u32) {
+    let inside = |character: char| character.is_alphanumeric() || character == '_';
+    let offset = text
+        .match_indices(name)
+        .find(|(start, _)| {
+            !text[..*start].ends_with(inside) && !text[start + name.len()..].starts_with(inside)
+        })
+        .map_or(0, |(start, _)| start);
+    place(text, offset)
+}
+
 fn words(error: &Error, variables: Option<&Resolved>) -> (String, Option<String>) {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {

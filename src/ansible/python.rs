@@ -93,11 +93,12 @@ pub fn concrete(value: Value) -> Result<Value, Error> {
         ValueKind::Map => {
             let mut pairs = Vec::new();
             for key in value.try_iter()? {
-                pairs.push((key.clone(), concrete(value.get_item(&key)?)?));
+                pairs.push((concrete(key.clone())?, concrete(value.get_item(&key)?)?));
             }
             Ok(Value::from_pairs(pairs))
         }
         ValueKind::Invalid => value.validate_kind(),
+        ValueKind::Undefined => Err(undefined(&value)),
         _ => Ok(value),
     }
 }

@@ -72,8 +72,15 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Where a text stands: Ansible takes the backslashes of text literals in values of variables as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Template,
+    Value,
+}
+
 /// Prepares a whole template, whose line ends are normalised.
-pub fn prepare(text: &str) -> Result<Prepared, Refusal> {
+pub fn prepare(text: &str, place: Place) -> Result<Prepared, Refusal> {
     let mut edits = Vec::new();
     let mut position = 0;
     while let Some((start, open)) = next_tag(text, position) {
@@ -95,6 +102,11 @@ pub fn prepare(text: &str) -> Result<Prepared, Refusal> {
                 let close = if open == "{{" { "}}" } else { "%}" };
                 let (tokens, end) = tokens(text, start + 2, close);
                 check(&tokens)?;
+                escapes(
+                    &tokens,
+                    if open == "{{" { place } else { Place::Template },
+                    &mut edits,
+                )?;
                 limit(&tokens, &mut edits);
                 chains(&tokens, &mut edits);
                 position = end;
@@ -109,6 +121,7 @@ pub fn prepare_expression(text: &str) -> Result<Prepared, Refusal> {
     let (tokens, _) = tokens(text, 0, "}}");
     let mut edits = Vec::new();
     check(&tokens)?;
+    escapes(&tokens, Place::Value, &mut edits)?;
     chains(&tokens, &mut edits);
     Ok(edited(text, edits))
 }
@@ -260,6 +273,46 @@ fn tokens<'a>(text: &'a str, from: usize, close: &str) -> (Vec<Token<'a>>, usize
         });
     }
     (tokens, text.len())
+}
+
+/// Doubles the backslashes of literals in values; refuses escapes that minijinja does not know.
+fn escapes(
+    tokens: &[Token],
+    place: Place,
+    edits: &mut Vec<(usize, &'static str)>,
+) -> Result<(), Refusal> {
+    for token in tokens.iter().filter(|token| token.kind == Kind::Text) {
+        let mut characters = token.text.char_indices();
+        while let Some((index, character)) = characters.next() {
+            if character != '\\' {
+                continue;
+            }
+            let Some((_, escaped)) = characters.next() else {
+                break;
+            };
+            let offset = token.start + index;
+            match (place, escaped) {
+                (Place::Value, '\\' | '\'' | '"')
+                    if escaped == '\\' || token.text.starts_with(escaped) =>
+                {
+                    edits.push((offset, "\\\\"));
+                }
+                (Place::Value, _) => edits.push((offset, "\\")),
+                (Place::Template, 'a' | 'v' | 'N' | 'U' | '\n') => {
+                    return Err(Refusal {
+                        offset,
+                        message: format!(
+                            "the escape `\\{}` is not supported",
+                            escaped.escape_debug()
+                        ),
+                        hint: "Write the character itself, or `\\u` and four digits.".to_owned(),
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what minijinja would read in another way without a word.
@@ -504,7 +557,7 @@ mod tests {
     use super::*;
 
     fn prepared(text: &str) -> String {
-        prepare(text).unwrap().text
+        prepare(text, Place::Template).unwrap().text
     }
 
     #[test]
@@ -569,7 +622,7 @@ mod tests {
 
     #[test]
     fn places_lead_back_to_the_original() {
-        let prepared = prepare("{{ a.b | default('x') }}{{ y }}").unwrap();
+        let prepared = prepare("{{ a.b | default('x') }}{{ y }}", Place::Template).unwrap();
         let place = prepared.text.find("y }}").unwrap();
         assert_eq!(
             prepared.original(place),
@@ -591,15 +644,15 @@ mod tests {
 
     #[test]
     fn a_method_name_as_a_key_is_refused() {
-        let refusal = prepare("{{ d.items }}").unwrap_err();
+        let refusal = prepare("{{ d.items }}", Place::Template).unwrap_err();
         assert!(refusal.message.contains("items"), "{}", refusal.message);
-        assert!(prepare("{{ d.items() }}{{ d['items'] }}").is_ok());
+        assert!(prepare("{{ d.items() }}{{ d['items'] }}", Place::Template).is_ok());
     }
 
     #[test]
     fn a_with_that_refers_to_itself_is_refused() {
-        assert!(prepare("{% with a=1, b=a %}{% endwith %}").is_err());
-        assert!(prepare("{% with a=1, b=c.a %}{% endwith %}").is_ok());
-        assert!(prepare("{% with a=1, b=2 %}{% endwith %}").is_ok());
+        assert!(prepare("{% with a=1, b=a %}{% endwith %}", Place::Template).is_err());
+        assert!(prepare("{% with a=1, b=c.a %}{% endwith %}", Place::Template).is_ok());
+        assert!(prepare("{% with a=1, b=2 %}{% endwith %}", Place::Template).is_ok());
     }
 }

@@ -108,9 +108,8 @@ impl Variables {
 
     /// Expands values that are templates of other values, in whatever order they stand.
     ///
-    /// A value that is one expression keeps its type. A ring of values that need one another is a problem at once;
-    /// anything else that is wrong with a value (undefined names, syntax) is one only for a template that uses it, as
-    /// with Ansible.
+    /// A value that is one expression keeps its type. What is wrong with a value (undefined names, syntax, a ring of
+    /// values that need one another) is a problem only for a template that uses it, as with Ansible.
     pub fn resolve(&self) -> Result<Resolved, Problem> {
         let environment = environment::environment();
         let mut resolving = Resolving {
@@ -118,12 +117,19 @@ impl Variables {
             environment: &environment,
             values: IndexMap::new(),
             broken: HashMap::new(),
+            rings: BTreeMap::new(),
             path: Vec::new(),
         };
         for name in self.by_name.keys() {
-            resolving.variable(name)?;
+            // What is wrong is kept with the variable.
+            let _ = resolving.variable(name);
         }
-        let Resolving { values, broken, .. } = resolving;
+        let Resolving {
+            values,
+            broken,
+            rings,
+            ..
+        } = resolving;
         let mut secrets = Vec::new();
         for (name, variable) in self.iter().filter(|(_, variable)| variable.secret) {
             texts(&variable.value, &mut secrets);
@@ -143,6 +149,7 @@ impl Variables {
         Ok(Resolved {
             values: values.into_iter().collect(),
             broken,
+            rings,
             origins: self
                 .iter()
                 .map(|(name, variable)| (name.to_owned(), variable.origin.clone()))
@@ -203,6 +210,8 @@ pub struct Resolved {
     pub(super) values: BTreeMap<String, Value>,
     /// Why a variable has no value.
     pub(super) broken: HashMap<String, Problem>,
+    /// The variables that need a ring of others: not even `default` can be asked of them.
+    pub(super) rings: BTreeMap<String, Problem>,
     origins: HashMap<String, String>,
     secrets: Vec<String>,
 }
@@ -261,12 +270,17 @@ struct Resolving<'a> {
     environment: &'a Environment<'static>,
     values: IndexMap<String, Value>,
     broken: HashMap<String, Problem>,
+    rings: BTreeMap<String, Problem>,
     /// The variables being expanded now, each needed by the one before it.
     path: Vec<String>,
 }
 
 impl Resolving<'_> {
+    /// Makes the value of a variable. An error is a ring.
     fn variable(&mut self, name: &str) -> Result<(), Problem> {
+        if let Some(ring) = self.rings.get(name) {
+            return Err(ring.clone());
+        }
         if self.values.contains_key(name) || self.broken.contains_key(name) {
             return Ok(());
         }
@@ -282,8 +296,12 @@ impl Resolving<'_> {
             return Ok(());
         }
         self.path.push(name.to_owned());
-        let value = self.expand(&variable.value)?;
+        let value = self.expand(&variable.value);
         self.path.pop();
+        let value = value.inspect_err(|ring| {
+            self.rings.insert(name.to_owned(), ring.clone());
+            self.broken.insert(name.to_owned(), ring.clone());
+        })?;
         match value {
             Ok(value) => {
                 self.values.insert(name.to_owned(), value);
@@ -311,7 +329,14 @@ impl Resolving<'_> {
                     Err(error) => return Ok(Err(problems::explain(&error, text, None))),
                 };
                 for name in names {
-                    self.variable(&name)?;
+                    self.variable(&name).map_err(|ring| {
+                        let (line, column) = problems::place_of(text, &name);
+                        Problem {
+                            line: ring.line.or(Some(line)),
+                            column: ring.column.or(Some(column)),
+                            ..ring
+                        }
+                    })?;
                 }
                 let known = Resolved {
                     values: self
@@ -325,6 +350,7 @@ impl Resolving<'_> {
                         .iter()
                         .map(|(name, variable)| (name.to_owned(), variable.origin.clone()))
                         .collect(),
+                    rings: BTreeMap::new(),
                     secrets: Vec::new(),
                 };
                 Ok(environment::evaluate(self.environment, text, &known))
