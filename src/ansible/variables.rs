@@ -31,6 +31,8 @@ pub struct Variable {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Variables {
     by_name: IndexMap<String, Variable>,
+    /// Values that Ansible reads and Chandlery cannot hold: a problem where they are used.
+    unreadable: HashMap<String, Problem>,
 }
 
 impl Variables {
@@ -54,6 +56,11 @@ impl Variables {
                     secret: false,
                 },
             );
+            if let Some(error) = value.problem {
+                variables
+                    .unreadable
+                    .insert(name, unreadable(&error, origin));
+            }
         }
         Ok(variables)
     }
@@ -86,11 +93,15 @@ impl Variables {
 
     /// Sets a variable, in place of an earlier one of this name.
     pub fn insert(&mut self, name: &str, variable: Variable) {
+        self.unreadable.remove(name);
         self.by_name.insert(name.to_owned(), variable);
     }
 
     /// Adds all of the others, which win.
     pub fn extend(&mut self, others: Self) {
+        self.unreadable
+            .retain(|name, _| !others.by_name.contains_key(name));
+        self.unreadable.extend(others.unreadable);
         self.by_name.extend(others.by_name);
     }
 
@@ -210,7 +221,8 @@ pub struct Resolved {
     pub(super) values: BTreeMap<String, Value>,
     /// Why a variable has no value.
     pub(super) broken: HashMap<String, Problem>,
-    /// The variables that need a ring of others: not even `default` can be asked of them.
+    /// The variables that need a ring of others, or a value that cannot be held: not even `default` can be asked of
+    /// them.
     pub(super) rings: BTreeMap<String, Problem>,
     origins: HashMap<String, String>,
     secrets: Vec<String>,
@@ -276,7 +288,7 @@ struct Resolving<'a> {
 }
 
 impl Resolving<'_> {
-    /// Makes the value of a variable. An error is a ring.
+    /// Makes the value of a variable. An error also concerns all that use it: a ring, or a value that cannot be held.
     fn variable(&mut self, name: &str) -> Result<(), Problem> {
         if let Some(ring) = self.rings.get(name) {
             return Err(ring.clone());
@@ -287,6 +299,12 @@ impl Resolving<'_> {
         let Some(variable) = self.variables.get(name) else {
             return Ok(());
         };
+        if let Some(problem) = self.variables.unreadable.get(name) {
+            // A value it is, which `default` must not replace.
+            self.rings.insert(name.to_owned(), problem.clone());
+            self.broken.insert(name.to_owned(), problem.clone());
+            return Err(problem.clone());
+        }
         if let Some(start) = self.path.iter().position(|known| known == name) {
             return Err(self.ring(start, name));
         }

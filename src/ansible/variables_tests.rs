@@ -32,13 +32,21 @@ fn a_value_of_one_expression_keeps_its_type() {
 }
 
 #[test]
-fn a_ring_of_values_is_shown() {
-    let problem = variables("a: '{{ b }}'\nb: 'x{{ c }}'\nc: ['{{ a }}']\n")
-        .resolve()
-        .unwrap_err();
+fn a_ring_of_values_is_shown_where_it_is_used() {
+    let resolved = variables(
+        "a: '{{ b }}'\nb: 'x{{ c }}'\nc: ['{{ a }}']\nother: 1\nme: '{{ me | default(1) }}'\n",
+    )
+    .resolve()
+    .unwrap();
+    assert_eq!(
+        render("t", "t", "{{ other }}", &resolved).unwrap().text,
+        "1"
+    );
+    let problem = render("t", "t", "\n {{ b | default('x') }}", &resolved).unwrap_err();
     assert!(problem.message.contains("a → b → c → a"), "{problem}");
-    let itself = variables("a: '{{ a }}'\n").resolve().unwrap_err();
-    assert!(itself.message.contains("`a` needs itself"), "{itself}");
+    assert_eq!((problem.line, problem.column), (Some(2), Some(5)));
+    let itself = render("t", "t", "{{ me }}", &resolved).unwrap_err();
+    assert!(itself.message.contains("`me` needs itself"), "{itself}");
 }
 
 #[test]

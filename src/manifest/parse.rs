@@ -15,7 +15,7 @@ use crate::yaml::kubectl::{self, Document};
 pub struct Parsed {
     /// In their order; the items of a `List` in its place.
     pub objects: Vec<Object>,
-    /// What is read, but probably not meant: keys that stand there twice.
+    /// What is read, but probably not meant: keys that stand there twice, and what Ansible reads differently.
     pub warnings: Vec<Problem>,
 }
 
@@ -33,7 +33,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
     })?;
     let mut parsed = Parsed::default();
     for document in documents {
-        for duplicate in &document.duplicates {
+        for duplicate in document.duplicates.iter().chain(&document.readings) {
             let problem = Problem {
                 document: Some(document.number),
                 line: Some(duplicate.line),

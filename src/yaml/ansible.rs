@@ -17,6 +17,62 @@ pub struct VariableValue {
     pub value: Value,
     /// It was marked `!unsafe`: never a template.
     pub literal: bool,
+    /// Why Chandlery cannot hold what Ansible reads here; the value is null then.
+    pub problem: Option<YamlError>,
+}
+
+/// What a scalar is for whoever gets it as JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    /// Something that JSON has no word for, as people call it.
+    Other(&'static str),
+}
+
+impl std::fmt::Display for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => write!(f, "null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(number) => write!(f, "the number {number}"),
+            Self::Text(text) => write!(f, "the text `{text}`"),
+            Self::Other(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+/// What PyYAML reads, as kubectl's reading is compared with it; `None` where it refuses.
+pub fn reading(scalar: &Scalar) -> Option<Reading> {
+    let node = Node {
+        line: 1,
+        column: 1,
+        tag: None,
+        content: Content::Sequence(Vec::new()),
+    };
+    let tag = scalar.tag.as_deref().filter(|tag| *tag != "!");
+    match tag.map(core_tag) {
+        None if !scalar.plain => return Some(Reading::Text(scalar.text.clone())),
+        None | Some(Some("int" | "float" | "bool" | "null")) => {}
+        Some(Some("str")) => return Some(Reading::Text(scalar.text.clone())),
+        Some(Some("binary")) => return Some(Reading::Other("bytes")),
+        Some(Some("timestamp")) => return Some(Reading::Other("a date")),
+        Some(_) => return None,
+    }
+    match plain(&node, &scalar.text) {
+        Ok(Value::Null) => Some(Reading::Null),
+        Ok(Value::Bool(value)) => Some(Reading::Bool(value)),
+        Ok(Value::Number(number)) => Some(Reading::Number(number.as_f64().unwrap_or(f64::NAN))),
+        Ok(value) => Some(Reading::Text(value.as_str().unwrap_or_default().to_owned())),
+        Err(error) if !error.unsupported => None,
+        // Whole numbers beyond 64 bits and dates.
+        Err(_) => Some(match scalar.text.replace('_', "").parse::<f64>() {
+            Ok(number) => Reading::Number(number),
+            Err(_) => Reading::Other("a date, or a number that is not finite"),
+        }),
+    }
 }
 
 /// Reads a file of variables: one document, a mapping. An empty file holds none.
@@ -39,9 +95,15 @@ pub fn variables(text: &str) -> Result<Vec<(String, VariableValue)>, YamlError> 
     let mut variables: Vec<(String, VariableValue)> = Vec::new();
     for (key, value) in merged(pairs)? {
         let name = key_text(key)?;
+        let (json, problem) = match to_json(value, is_unsafe(value)) {
+            Ok(json) => (json, None),
+            Err(problem) if problem.unsupported => (Value::Null, Some(problem)),
+            Err(problem) => return Err(problem),
+        };
         let read = VariableValue {
             literal: is_unsafe(value),
-            value: to_json(value, is_unsafe(value))?,
+            value: json,
+            problem,
         };
         match variables.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = read,
@@ -75,14 +137,35 @@ fn is_unsafe(node: &Node) -> bool {
     matches!(&node.content, Content::Scalar(scalar) if scalar.tag.as_deref() == Some("!unsafe"))
 }
 
+/// Lists and mappings may carry the tags of lists and mappings.
+fn check_tag(node: &Node) -> Result<(), YamlError> {
+    let Some(tag) = node.tag.as_deref() else {
+        return Ok(());
+    };
+    match (core_tag(tag), &node.content) {
+        (Some("seq"), Content::Sequence(_)) | (Some("map"), Content::Mapping(_)) => Ok(()),
+        (None, _) if tag == "!" => Ok(()),
+        (Some("set" | "omap" | "pairs"), _) | (None, _)
+            if tag == "!unsafe" || core_tag(tag).is_some() =>
+        {
+            Err(YamlError::unsupported(
+                node,
+                format!("the tag `{tag}` is not read on lists and mappings"),
+            ))
+        }
+        _ => Err(YamlError::at(node, format!("the tag `{tag}` is unknown"))),
+    }
+}
+
 fn to_json(node: &Node, literal: bool) -> Result<Value, YamlError> {
+    check_tag(node)?;
     match &node.content {
         Content::Scalar(scalar) => {
             if is_unsafe(node)
                 && !literal
                 && (scalar.text.contains("{{") || scalar.text.contains("{%"))
             {
-                return Err(YamlError::at(
+                return Err(YamlError::unsupported(
                     node,
                     "`!unsafe` is read on a variable itself, not yet on a value inside of one",
                 ));
@@ -157,9 +240,10 @@ fn resolve(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
     let wanted = match scalar.tag.as_deref() {
         None if !scalar.plain => return Ok(Value::from(text)),
         None => None,
-        Some("!" | "!unsafe") => return Ok(Value::from(text)),
+        Some("!" | "!unsafe") if !scalar.plain => return Ok(Value::from(text)),
+        Some("!" | "!unsafe") => None,
         Some("!vault" | "!vault-encrypted") => {
-            return Err(YamlError::at(
+            return Err(YamlError::unsupported(
                 node,
                 "values encrypted with ansible-vault cannot be read yet",
             ));
@@ -172,10 +256,14 @@ fn resolve(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
     };
     let value = plain(node, text)?;
     match (wanted, &value) {
+        (Some("float"), Value::Number(number)) => Ok(number
+            .as_f64()
+            .and_then(serde_json::Number::from_f64)
+            .map_or(Value::Null, Value::Number)),
         (None, _)
         | (Some("null"), Value::Null)
         | (Some("bool"), Value::Bool(_))
-        | (Some("int" | "float"), Value::Number(_)) => Ok(value),
+        | (Some("int"), Value::Number(_)) => Ok(value),
         (Some(wanted), _) => Err(YamlError::at(
             node,
             format!("cannot read `{text}` as a {wanted}"),
@@ -185,16 +273,13 @@ fn resolve(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
 
 /// Whether a plain scalar of this text is read as something other than the text.
 pub fn means_something_else(text: &str) -> bool {
-    static DATE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").expect("a valid expression"));
     let node = Node {
         line: 1,
         column: 1,
+        tag: None,
         content: Content::Sequence(Vec::new()),
     };
-    matches!(text, "=" | "<<")
-        || DATE.is_match(text)
-        || !matches!(plain(&node, text), Ok(Value::String(_)))
+    matches!(text, "=" | "<<") || !matches!(plain(&node, text), Ok(Value::String(_)))
 }
 
 fn plain(node: &Node, text: &str) -> Result<Value, YamlError> {
@@ -210,8 +295,10 @@ fn plain(node: &Node, text: &str) -> Result<Value, YamlError> {
         Regex::new(r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
             .expect("a valid expression")
     });
+    static DATE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").expect("a valid expression"));
     let refuse = |what: &str| {
-        Err(YamlError::at(
+        Err(YamlError::unsupported(
             node,
             format!("Ansible reads `{text}` as {what}; quote it to make it a text"),
         ))
@@ -230,6 +317,21 @@ fn plain(node: &Node, text: &str) -> Result<Value, YamlError> {
             Some(number) => number,
             None => return refuse("a number that is not finite"),
         },
+        "=" | "<<" => {
+            return Err(YamlError::at(
+                node,
+                format!("Ansible refuses a plain `{text}`; quote it"),
+            ));
+        }
+        _ if DATE.is_match(text) => {
+            if text.parse::<jiff::civil::Date>().is_err() {
+                return Err(YamlError::at(
+                    node,
+                    format!("`{text}` looks like a date, but there is no such day; quote it"),
+                ));
+            }
+            return refuse("a date");
+        }
         _ if TIME.is_match(text) => return refuse("a date with a time"),
         _ => Value::from(text),
     })

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
-use super::{Content, Node, Scalar, YamlError, core_tag, read};
+use super::{Content, Node, Scalar, YamlError, ansible, core_tag, read};
 
 /// One document of a manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Document {
     pub places: BTreeMap<String, (u32, u32)>,
     /// Keys that stand there twice, of which the last counts.
     pub duplicates: Vec<YamlError>,
+    /// Scalars and keys that Ansible reads differently, unless it cannot read the document at all.
+    pub readings: Vec<YamlError>,
 }
 
 /// Reads the documents of a stream. Empty ones are left out.
@@ -50,6 +52,7 @@ pub fn documents(stream: &str) -> Result<Vec<Document>, (u32, YamlError)> {
             first_line,
             places: BTreeMap::new(),
             duplicates: Vec::new(),
+            readings: Some(Vec::new()),
         };
         let value = reading.value(&node, "").map_err(shift)?;
         if value.is_null() {
@@ -61,6 +64,7 @@ pub fn documents(stream: &str) -> Result<Vec<Document>, (u32, YamlError)> {
             value,
             places: reading.places,
             duplicates: reading.duplicates,
+            readings: reading.readings.unwrap_or_default(),
         });
     }
     Ok(documents)
@@ -84,6 +88,7 @@ fn split(stream: &str) -> Result<Vec<(u32, String)>, (u32, YamlError)> {
                         ),
                         line: number,
                         column: 4,
+                        unsupported: false,
                     },
                 ));
             }
@@ -105,15 +110,58 @@ struct Reading {
     first_line: u32,
     places: BTreeMap<String, (u32, u32)>,
     duplicates: Vec<YamlError>,
+    /// `None` once Ansible cannot read the document.
+    readings: Option<Vec<YamlError>>,
 }
 
 impl Reading {
+    /// Notes where Ansible reads a scalar differently.
+    fn compare(&mut self, node: &Node, is_key: bool) -> Result<(), YamlError> {
+        let tag = node.tag.as_deref().and_then(core_tag);
+        let (ours, theirs, shown) = match &node.content {
+            Content::Scalar(scalar) => (
+                reading(resolve(node, scalar)?),
+                ansible::reading(scalar),
+                scalar.text.as_str(),
+            ),
+            _ => match tag {
+                Some(tag @ ("set" | "omap" | "pairs")) => (
+                    ansible::Reading::Other("what stands there"),
+                    Some(ansible::Reading::Other("a collection of its own kind")),
+                    tag,
+                ),
+                _ => return Ok(()),
+            },
+        };
+        let Some(theirs) = theirs else {
+            self.readings = None;
+            return Ok(());
+        };
+        let same = if is_key {
+            as_key(&theirs).is_some_and(|theirs| key_text(node).is_ok_and(|ours| ours == theirs))
+        } else {
+            ours == theirs
+        };
+        if !same && let Some(readings) = &mut self.readings {
+            readings.push(YamlError {
+                message: format!(
+                    "kubectl reads `{shown}` as {ours}, Ansible reads {theirs}; quote it to make it a text for both"
+                ),
+                line: node.line + self.first_line - 1,
+                column: node.column,
+                unsupported: false,
+            });
+        }
+        Ok(())
+    }
+
     fn value(&mut self, node: &Node, path: &str) -> Result<Value, YamlError> {
         if !path.is_empty() {
             self.places
                 .entry(path.to_owned())
                 .or_insert((node.line + self.first_line - 1, node.column));
         }
+        self.compare(node, false)?;
         match &node.content {
             Content::Scalar(scalar) => json(node, scalar),
             Content::Sequence(items) => items
@@ -162,6 +210,7 @@ impl Reading {
                 continue;
             }
             let name = key_text(key)?;
+            self.compare(key, true)?;
             let path = match path {
                 "" => name.clone(),
                 path => format!("{path}.{name}"),
@@ -173,6 +222,7 @@ impl Reading {
                     ),
                     line: key.line + self.first_line - 1,
                     column: key.column,
+                    unsupported: false,
                 });
             }
             self.places
@@ -182,6 +232,28 @@ impl Reading {
             seen.push(name);
         }
         Ok(())
+    }
+}
+
+fn reading(resolved: Resolved) -> ansible::Reading {
+    match resolved {
+        Resolved::Null => ansible::Reading::Null,
+        Resolved::Bool(value) => ansible::Reading::Bool(value),
+        Resolved::Int(number) => ansible::Reading::Number(number as f64),
+        Resolved::Unsigned(number) => ansible::Reading::Number(number as f64),
+        Resolved::Float(number) => ansible::Reading::Number(number),
+        Resolved::Text(text) => ansible::Reading::Text(text),
+    }
+}
+
+/// Ansible's reading of a key, as Python's JSON writes it. Fractions look different there.
+fn as_key(reading: &ansible::Reading) -> Option<String> {
+    match reading {
+        ansible::Reading::Null => Some("null".to_owned()),
+        ansible::Reading::Bool(value) => Some(value.to_string()),
+        ansible::Reading::Number(number) if number.fract() == 0.0 => Some(number.to_string()),
+        ansible::Reading::Text(text) => Some(text.clone()),
+        ansible::Reading::Number(_) | ansible::Reading::Other(_) => None,
     }
 }
 
@@ -318,11 +390,10 @@ fn plain(text: &str) -> Resolved {
             .expect("a valid expression")
     });
     match text.as_bytes()[0] {
-        // Go reads digits apart by `_` in a fraction only where they follow a base prefix: nobody writes that.
-        b'.' => match text.parse::<f64>() {
+        b'.' => match text.replace('_', "").parse::<f64>() {
             Ok(number)
                 if text.bytes().skip(1).all(|byte| {
-                    byte.is_ascii_digit() || matches!(byte, b'e' | b'E' | b'+' | b'-')
+                    byte.is_ascii_digit() || matches!(byte, b'e' | b'E' | b'+' | b'-' | b'_')
                 }) =>
             {
                 Resolved::Float(number)

@@ -25,14 +25,25 @@ pub struct YamlError {
     pub line: u32,
     /// From 1.
     pub column: u32,
+    /// The other program reads this; only Chandlery cannot hold it. It concerns the value it stands in alone.
+    pub unsupported: bool,
 }
 
 impl YamlError {
+    /// What the other program reads, and Chandlery cannot hold.
+    fn unsupported(node: &Node, message: impl Into<String>) -> Self {
+        Self {
+            unsupported: true,
+            ..Self::at(node, message)
+        }
+    }
+
     fn at(node: &Node, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             line: node.line,
             column: node.column,
+            unsupported: false,
         }
     }
 }
@@ -44,6 +55,8 @@ pub struct Node {
     pub line: u32,
     /// From 1.
     pub column: u32,
+    /// The explicit tag of a list or a mapping, as of a [`Scalar`].
+    pub tag: Option<String>,
     pub content: Content,
 }
 
@@ -117,6 +130,7 @@ impl<'a> Reader<'a> {
         let mut node = Node {
             line: number(span.start.line()),
             column: number(span.start.col() + 1),
+            tag: None,
             content: Content::Sequence(Vec::new()),
         };
         if depth > MAX_DEPTH {
@@ -136,7 +150,8 @@ impl<'a> Reader<'a> {
                 });
                 anchor
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(_, anchor, tag) => {
+                node.tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
                 let mut items = Vec::new();
                 loop {
                     match self.next()? {
@@ -147,7 +162,8 @@ impl<'a> Reader<'a> {
                 node.content = Content::Sequence(items);
                 anchor
             }
-            Event::MappingStart(_, anchor, _) => {
+            Event::MappingStart(_, anchor, tag) => {
+                node.tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
                 let mut pairs = Vec::new();
                 loop {
                     match self.next()? {
@@ -171,6 +187,7 @@ impl<'a> Reader<'a> {
                 };
                 self.count(&node, size)?;
                 node.content = target.content;
+                node.tag = target.tag;
                 return Ok(node);
             }
             _ => return Err(YamlError::at(&node, "a value is missing here")),
@@ -200,6 +217,7 @@ fn scan_error(error: &ScanError) -> YamlError {
         message: error.info(),
         line: number(marker.line().max(1)),
         column: number(marker.col() + 1),
+        unsupported: false,
     }
 }
 
