@@ -1,6 +1,6 @@
 //! minijinja, set as Ansible sets Jinja2, with limits that keep every template harmless.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::LazyLock;
@@ -28,6 +28,8 @@ thread_local! {
     static PRINTED: Cell<usize> = const { Cell::new(0) };
     /// How many values it has printed, and whether the last one was something other than a text.
     static VALUES: Cell<(usize, bool)> = const { Cell::new((0, false)) };
+    /// The last value it has printed.
+    static LAST: RefCell<Option<Value>> = const { RefCell::new(None) };
 }
 
 /// A rendered template.
@@ -71,7 +73,9 @@ pub fn render(
     )
     .map_err(|error| problem(&error))?;
     Ok(Rendered {
-        text: rendered,
+        text: match rendered {
+            Made::Text(text) | Made::Plain(_, text) => text,
+        },
         variables: names
             .into_iter()
             .filter(|name| ENVIRONMENT.globals().all(|(global, _)| global != name))
@@ -99,6 +103,7 @@ pub fn environment() -> Environment<'static> {
             return Ok(());
         }
         VALUES.set((VALUES.get().0 + 1, value.kind() != ValueKind::String));
+        LAST.replace(Some(value.clone()));
         match value.as_str() {
             Some(text) => print(out, text),
             None => print(out, &python::text(value)?),
@@ -194,6 +199,47 @@ pub(super) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
+/// What Ansible knows of the machine that it runs on, and its own words for values.
+const CONTROLLER: [&str; 16] = [
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "lookup",
+    "now",
+    "omit",
+    "playbook_dir",
+    "q",
+    "query",
+    "role_path",
+    "undef",
+    "vars",
+];
+
+/// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
+pub(super) fn controller(
+    names: &BTreeSet<String>,
+    text: &str,
+    known: impl Fn(&str) -> bool,
+) -> Option<source::Refusal> {
+    let name = names
+        .iter()
+        .find(|name| CONTROLLER.contains(&name.as_str()) && !known(name))?;
+    Some(source::Refusal {
+        offset: problems::offset_of(text, name),
+        message: match name.as_str() {
+            "omit" | "undef" => format!("'{name}' cannot be used here as a value"),
+            _ => format!(
+                "`{name}` reads from the machine that Ansible runs on, which does not exist here"
+            ),
+        },
+        hint: "Put the value into a config map or secret.".to_owned(),
+    })
+}
+
 /// The names of variables that a template mentions.
 pub(super) fn names(environment: &Environment, text: &str) -> Result<BTreeSet<String>, Failure> {
     let text = source::normalise(text);
@@ -227,8 +273,13 @@ pub(super) fn evaluate(
     let body = text.strip_suffix('\n').unwrap_or(&text);
     let Some(expression) = source::single_expression(body) else {
         return output(environment, &text, known.context(), source::Place::Value)
-            .map(Value::from)
-            .map_err(|error| explain(&error, &text));
+            .map_err(|error| explain(&error, &text))
+            .and_then(|output| match output {
+                Made::Text(text) => Ok(Value::from(text)),
+                Made::Plain(value, _) => python::concrete(value).map_err(|error| {
+                    explain(&Failure::Jinja(Box::new(error), Prepared::default()), &text)
+                }),
+            });
     };
     let prepared = source::prepare_expression(expression)
         .map_err(|refusal| explain(&Failure::Refused(refusal), expression))?;
@@ -262,17 +313,24 @@ fn undefined_expression(expression: &str) -> Error {
     )
 }
 
+/// What a text becomes: one value and its text where it gives nothing else, and none where it gives nothing at all.
+enum Made {
+    Text(String),
+    Plain(Value, String),
+}
+
 fn output(
     environment: &Environment,
     text: &str,
     context: Value,
     place: source::Place,
-) -> Result<String, Failure> {
+) -> Result<Made, Failure> {
     let prepared = source::prepare(text.strip_suffix('\n').unwrap_or(text), place)
         .map_err(Failure::Refused)?;
     let mut out = Limited::default();
     PRINTED.set(0);
     VALUES.set((0, false));
+    LAST.take();
     let result = environment
         .template_from_str(&prepared.text)
         .and_then(|template| template.render_captured_to(context, &mut out).map(drop));
@@ -287,9 +345,9 @@ fn output(
                 _ => false,
             };
             Ok(if plain {
-                result
+                Made::Plain(LAST.take().unwrap_or_else(|| Value::from(())), result)
             } else {
-                with_line_ends(&result, text)
+                Made::Text(with_line_ends(&result, text))
             })
         }
         Err(error) => Err(Failure::Jinja(Box::new(error), prepared)),

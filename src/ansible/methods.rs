@@ -38,6 +38,10 @@ pub fn call(
         ValueKind::Seq | ValueKind::Map if CHANGING.contains(&method) => Err(fail(format!(
             "`.{method}()` changes a value, which is not supported; build a new one, for example with `+` or `combine`"
         ))),
+        // Ansible's lists from variables count wrongly (always 0), those made in a template do not.
+        ValueKind::Seq if method == "count" => Err(fail(
+            "`.count()` of a list is not supported; use `select('equalto', …) | list | length`",
+        )),
         ValueKind::Map if method == "copy" => Ok(value.clone()),
         ValueKind::Seq if method == "copy" => Ok(value.clone()),
         ValueKind::Seq if method == "index" => match arguments {

@@ -89,14 +89,17 @@ fn missing_in_line(text: &str, line: u32, variables: Option<&Resolved>) -> Optio
 
 /// Line and column of the first place where a name stands in a text.
 pub(super) fn place_of(text: &str, name: &str) -> (u32, u32) {
+    place(text, offset_of(text, name))
+}
+
+/// The first place where a name stands in a text.
+pub(super) fn offset_of(text: &str, name: &str) -> usize {
     let inside = |character: char| character.is_alphanumeric() || character == '_';
-    let offset = text
-        .match_indices(name)
+    text.match_indices(name)
         .find(|(start, _)| {
             !text[..*start].ends_with(inside) && !text[start + name.len()..].starts_with(inside)
         })
-        .map_or(0, |(start, _)| start);
-    place(text, offset)
+        .map_or(0, |(start, _)| start)
 }
 
 fn words(error: &Error, variables: Option<&Resolved>) -> (String, Option<String>) {

@@ -32,7 +32,7 @@ const DICTIONARY_METHODS: [&str; 11] = [
 ];
 
 /// A text ready for minijinja, and the way back to places in the original.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Prepared {
     pub text: String,
     /// Where something was inserted: position in the prepared text, number of bytes.
@@ -81,6 +81,13 @@ pub enum Place {
 
 /// Prepares a whole template, whose line ends are normalised.
 pub fn prepare(text: &str, place: Place) -> Result<Prepared, Refusal> {
+    if text.starts_with("#jinja2:") {
+        return Err(Refusal {
+            offset: 0,
+            message: "a line `#jinja2:` that sets Jinja's own settings is not supported".to_owned(),
+            hint: "Write the template with Jinja's usual settings.".to_owned(),
+        });
+    }
     let mut edits = Vec::new();
     let mut position = 0;
     while let Some((start, open)) = next_tag(text, position) {
@@ -338,6 +345,18 @@ fn check(tokens: &[Token]) -> Result<(), Refusal> {
                     "Write `['{0}']` for the key, or `.{0}()` for the method.",
                     name.text
                 ),
+            });
+        }
+        if token.kind == Kind::Number
+            && token.text.len() > 1
+            && token.text.starts_with('0')
+            && token.text.bytes().all(|byte| byte.is_ascii_digit())
+            && !(index > 0 && tokens[index - 1].is("."))
+        {
+            return Err(Refusal {
+                offset: token.start,
+                message: format!("Jinja2 does not read `{}` as a number", token.text),
+                hint: "Write it without the leading zero, or in quotes.".to_owned(),
             });
         }
         if token.is_name(CHAIN) || token.is_name(LIMIT) {

@@ -61,6 +61,28 @@ pub fn add(environment: &mut Environment) {
         environment.add_test(format!("{prefix}truthy"), truthy);
         environment.add_test(format!("{prefix}falsy"), falsy);
     }
+    // Only `defined` and `undefined` can be asked of an undefined value.
+    environment.add_test("none", |value: &Value| {
+        defined(value).map(|()| value.is_none())
+    });
+    environment.add_test("string", |value: &Value| {
+        defined(value).map(|()| value.kind() == ValueKind::String)
+    });
+    environment.add_test("mapping", |value: &Value| {
+        defined(value).map(|()| value.kind() == ValueKind::Map)
+    });
+    environment.add_test("boolean", |value: &Value| {
+        defined(value).map(|()| value.kind() == ValueKind::Bool)
+    });
+    environment.add_test("odd", |value: &Value| {
+        remainder(value, 2, "odd").map(|rest| rest != 0)
+    });
+    environment.add_test("even", |value: &Value| {
+        remainder(value, 2, "even").map(|rest| rest == 0)
+    });
+    environment.add_test("divisibleby", |value: &Value, by: i64| {
+        remainder(value, by, "divisibleby").map(|rest| rest == 0)
+    });
     // minijinja's own that Jinja2 does not have.
     environment.remove_test("startingwith");
     environment.remove_test("endingwith");
@@ -125,6 +147,18 @@ fn defined(value: &Value) -> Result<(), Error> {
     } else {
         Ok(())
     }
+}
+
+fn remainder(value: &Value, by: i64, test: &str) -> Result<i64, Error> {
+    defined(value)?;
+    let number = match value.kind() {
+        ValueKind::Bool => i64::from(value.is_true()),
+        _ => i64::try_from(value.clone())
+            .map_err(|_| fail(format!("`{test}` needs a whole number of 64 bits")))?,
+    };
+    number
+        .checked_rem(by)
+        .ok_or_else(|| fail(format!("`{test}` cannot divide by {by}")))
 }
 
 /// `match` begins at the start, `search` and `regex` find anywhere.

@@ -346,6 +346,11 @@ impl Resolving<'_> {
                     Ok(names) => names,
                     Err(error) => return Ok(Err(problems::explain(&error, text, None))),
                 };
+                let known = |name: &str| self.variables.get(name).is_some();
+                if let Some(refusal) = environment::controller(&names, text, known) {
+                    let failure = environment::Failure::Refused(refusal);
+                    return Err(problems::explain(&failure, text, None));
+                }
                 for name in names {
                     self.variable(&name).map_err(|ring| {
                         let (line, column) = problems::place_of(text, &name);

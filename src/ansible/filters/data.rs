@@ -227,26 +227,54 @@ fn both(
     Ok((list(value, filter)?, list(arguments.needed("b")?, filter)?))
 }
 
+/// Ansible gives what its sets give: sorted for the smallest whole numbers, in an order of chance for texts, and in
+/// another order of its own for other numbers, which is refused.
+fn as_set(result: Value, filter: &str) -> Result<Value, Error> {
+    let mut items: Vec<Value> = result.try_iter()?.collect();
+    let numbers = |item: &Value| matches!(item.kind(), ValueKind::Number | ValueKind::Bool);
+    if items.len() > 1 && items.iter().all(numbers) {
+        let small = |item: &Value| {
+            item.is_integer() && u8::try_from(item.clone()).is_ok_and(|number| number < 8)
+        };
+        if !items.iter().all(small) {
+            return Err(fail(format!(
+                "the order in which `{filter}` gives these numbers is not supported"
+            )));
+        }
+        items.sort();
+    }
+    Ok(Value::from(items))
+}
+
 fn union(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let (a, b) = both(value, arguments, "union")?;
-    Ok(unique(a.into_iter().chain(b)))
+    as_set(unique(a.into_iter().chain(b)), "union")
 }
 
 fn intersect(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let (a, b) = both(value, arguments, "intersect")?;
-    Ok(unique(a.into_iter().filter(|item| b.contains(item))))
+    as_set(
+        unique(a.into_iter().filter(|item| b.contains(item))),
+        "intersect",
+    )
 }
 
 fn difference(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let (a, b) = both(value, arguments, "difference")?;
-    Ok(unique(a.into_iter().filter(|item| !b.contains(item))))
+    as_set(
+        unique(a.into_iter().filter(|item| !b.contains(item))),
+        "difference",
+    )
 }
 
 fn symmetric_difference(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let (a, b) = both(value, arguments, "symmetric_difference")?;
     let only_a: Vec<Value> = a.iter().filter(|item| !b.contains(item)).cloned().collect();
     let only_b = b.into_iter().filter(|item| !a.contains(item));
-    Ok(unique(only_a.into_iter().chain(only_b)))
+    as_set(
+        unique(only_a.into_iter().chain(only_b)),
+        "symmetric_difference",
+    )
 }
 
 fn zip(value: &Value, arguments: &Arguments) -> Result<Value, Error> {

@@ -37,6 +37,8 @@ pub const FILTERS: &[Filter] = &[
     ("b64encode", &["encoding", "urlsafe"], b64encode),
     ("b64decode", &["encoding", "urlsafe"], b64decode),
     ("hash", &["hashtype"], hash),
+    ("checksum", &[], hash),
+    ("sha1", &[], hash),
 ];
 
 fn to_json(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
@@ -270,14 +272,15 @@ fn b64decode(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
 fn hash(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let text = python::text(value)?;
     let digest: Vec<u8> = match arguments.text("hashtype")?.as_deref() {
+        None | Some("sha1") => sha1::Sha1::digest(text).to_vec(),
+        Some("md5") => md5::Md5::digest(text).to_vec(),
         Some("sha224") => sha2::Sha224::digest(text).to_vec(),
         Some("sha256") => sha2::Sha256::digest(text).to_vec(),
         Some("sha384") => sha2::Sha384::digest(text).to_vec(),
         Some("sha512") => sha2::Sha512::digest(text).to_vec(),
-        other => {
+        Some(other) => {
             return Err(fail(format!(
-                "`hash` does not know {}, use `hash('sha256')`",
-                other.unwrap_or("sha1")
+                "`hash` does not know {other}, use `hash('sha256')`"
             )));
         }
     };

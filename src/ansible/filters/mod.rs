@@ -1,5 +1,6 @@
 //! Jinja2's and Ansible's filters, where minijinja has none or others: [`core`] those of Jinja2 itself, [`text`] and
-//! [`regex`] those that make texts, [`data`] those on lists and dictionaries, [`encoding`] JSON, YAML and Base64.
+//! [`regex`] those that make texts, [`data`] those on lists and dictionaries, [`order`] those
+//! that compare items, [`paths`] those on paths of files, [`encoding`] JSON, YAML and Base64.
 //!
 //! Ansible's can also be called by their full names (`ansible.builtin.combine`).
 
@@ -7,10 +8,12 @@ mod arguments;
 mod core;
 mod data;
 mod encoding;
+mod order;
+mod paths;
 mod regex;
 pub mod text;
 
-use minijinja::value::{Rest, Value, ValueOrKwargs};
+use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind};
 
 pub use encoding::encode_base64;
@@ -31,6 +34,8 @@ fn all() -> impl Iterator<Item = &'static Filter> {
         text::FILTERS,
         regex::FILTERS,
         data::FILTERS,
+        order::FILTERS,
+        paths::FILTERS,
         encoding::FILTERS,
     ]
     .into_iter()
@@ -95,6 +100,18 @@ pub fn names() -> Vec<&'static str> {
         "upper",
     ];
     all().map(|(name, ..)| *name).chain(JINJA).collect()
+}
+
+/// A text that a filter needs as such.
+fn only_text(value: &Value, filter: &str) -> Result<(), Error> {
+    if value.kind() == ValueKind::String || value.is_undefined() {
+        Ok(())
+    } else {
+        Err(fail(format!(
+            "`{filter}` needs a text, not a {}",
+            value.kind()
+        )))
+    }
 }
 
 fn fail(message: impl Into<String>) -> Error {

@@ -6,7 +6,7 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::arguments::Arguments;
-use super::{Filter, fail};
+use super::{Filter, fail, only_text};
 use crate::ansible::python;
 
 pub const FILTERS: &[Filter] = &[
@@ -114,6 +114,11 @@ fn flags(pattern: &str, arguments: &Arguments) -> Result<Regex, Error> {
 }
 
 fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    for given in ["pattern", "replacement"] {
+        if let Some(given) = arguments.get(given) {
+            only_text(given, "regex_replace")?;
+        }
+    }
     let text = python::text(value)?;
     let pattern = arguments.text("pattern")?.unwrap_or_default();
     // `$` would otherwise take the last line end away with what it replaces.

@@ -4,7 +4,7 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::arguments::Arguments;
-use super::{Filter, fail};
+use super::{Filter, fail, only_text};
 use crate::ansible::python;
 
 pub const FILTERS: &[Filter] = &[
@@ -13,8 +13,6 @@ pub const FILTERS: &[Filter] = &[
     ("comment", &["style", "**"], comment),
     ("quote", &[], quote),
     ("split", &["sep", "maxsplit"], split),
-    ("basename", &[], basename),
-    ("dirname", &[], dirname),
     ("center", &["width"], center),
     ("replace", &["old", "new", "count"], replace),
     ("urlencode", &[], urlencode),
@@ -22,6 +20,7 @@ pub const FILTERS: &[Filter] = &[
 ];
 
 fn indent(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    only_text(value, "indent")?;
     let text = python::text(value)?;
     let indention = match arguments.get("width") {
         Some(width) if width.kind() == ValueKind::String => width.to_string(),
@@ -195,6 +194,7 @@ fn quote(value: &Value, _: &Arguments) -> Result<Value, Error> {
 
 /// Python's `str.split`.
 fn split(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    only_text(value, "split")?;
     let text = python::text(value)?;
     let separator = match arguments
         .get("sep")
@@ -232,18 +232,6 @@ pub fn split_text(text: &str, separator: Option<&str>, limit: i64) -> Result<Vec
             Ok(parts)
         }
     }
-}
-
-fn basename(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    Ok(Value::from(text.rsplit('/').next().unwrap_or_default()))
-}
-
-fn dirname(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    let head = text.rfind('/').map_or("", |index| &text[..=index]);
-    let trimmed = head.trim_end_matches('/');
-    Ok(Value::from(if trimmed.is_empty() { head } else { trimmed }))
 }
 
 fn center(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
