@@ -65,6 +65,10 @@ pub fn render(
             ..variables.mask_problem(ring.clone()).in_manifest(title, url)
         });
     }
+    let known = |name: &str| variables.names().any(|known| known == name);
+    if let Some(refusal) = controller(&names, &text, known) {
+        return Err(problem(&Failure::Refused(refusal)));
+    }
     let rendered = output(
         &ENVIRONMENT,
         &text,

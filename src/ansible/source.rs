@@ -81,13 +81,7 @@ pub enum Place {
 
 /// Prepares a whole template, whose line ends are normalised.
 pub fn prepare(text: &str, place: Place) -> Result<Prepared, Refusal> {
-    if text.starts_with("#jinja2:") {
-        return Err(Refusal {
-            offset: 0,
-            message: "a line `#jinja2:` that sets Jinja's own settings is not supported".to_owned(),
-            hint: "Write the template with Jinja's usual settings.".to_owned(),
-        });
-    }
+    check_header(text)?;
     let mut edits = Vec::new();
     let mut position = 0;
     while let Some((start, open)) = next_tag(text, position) {
@@ -322,6 +316,18 @@ fn escapes(
     Ok(())
 }
 
+/// Refuses the first line that sets Jinja's own settings.
+fn check_header(text: &str) -> Result<(), Refusal> {
+    if !text.starts_with("#jinja2:") {
+        return Ok(());
+    }
+    Err(Refusal {
+        offset: 0,
+        message: "a line `#jinja2:` that sets Jinja's own settings is not supported".to_owned(),
+        hint: "Write the template with Jinja's usual settings.".to_owned(),
+    })
+}
+
 /// Refuses what minijinja would read in another way without a word.
 fn check(tokens: &[Token]) -> Result<(), Refusal> {
     for (index, token) in tokens.iter().enumerate() {
@@ -357,6 +363,18 @@ fn check(tokens: &[Token]) -> Result<(), Refusal> {
                 offset: token.start,
                 message: format!("Jinja2 does not read `{}` as a number", token.text),
                 hint: "Write it without the leading zero, or in quotes.".to_owned(),
+            });
+        }
+        if token.is_name("is")
+            && tokens
+                .get(index + 1)
+                .is_some_and(|test| matches!(test.text, "defined" | "undefined" | "none"))
+            && tokens.get(index + 2).is_some_and(|next| next.is_name("is"))
+        {
+            return Err(Refusal {
+                offset: token.start,
+                message: "Jinja2 does not take two tests with `is` in a row".to_owned(),
+                hint: "Put the first one in parentheses.".to_owned(),
             });
         }
         if token.is_name(CHAIN) || token.is_name(LIMIT) {

@@ -126,7 +126,7 @@ fn secrets_are_blackened_in_problems() {
 #[test]
 fn vars_files_are_read_as_ansible_does() {
     let all = variables(
-        "a: yes\nb: 0644\nc: 22:22\nd: 1e3\ne: y\nf: 1_000\ng: 1.5\nh: 2020-01-01\nbase: &b {x: 1, y: 1}\nm:\n  y: 2\n  <<: *b\n",
+        "a: yes\nb: 0644\nc: 22:22\nd: 1e3\ne: y\nf: 1_000\ng: 1.5\nbase: &b {x: 1, y: 1}\nm:\n  y: 2\n  <<: *b\n",
     );
     let value = |name: &str| all.get(name).unwrap().value.clone();
     assert_eq!(value("a"), json!(true));
@@ -136,7 +136,6 @@ fn vars_files_are_read_as_ansible_does() {
     assert_eq!(value("e"), json!("y"));
     assert_eq!(value("f"), json!(1000));
     assert_eq!(value("g"), json!(1.5));
-    assert_eq!(value("h"), json!("2020-01-01"));
     assert_eq!(value("m"), json!({"x": 1, "y": 2}));
     assert_eq!(Variables::read("", "vars.yml").unwrap(), Variables::new());
     assert_eq!(
@@ -146,13 +145,28 @@ fn vars_files_are_read_as_ansible_does() {
 }
 
 #[test]
+fn a_value_that_cannot_be_held_is_refused_where_it_is_used() {
+    for (value, words) in [
+        ("123456789012345678901234567890", "64 bits"),
+        ("2001-12-14", "a date"),
+        ("2001-12-14 21:59:43", "a date with a time"),
+        ("!vault x", "ansible-vault"),
+        ("{c: !unsafe '{{ x }}'}", "!unsafe"),
+    ] {
+        let resolved = variables(&format!("a: 1\nb: {value}\n")).resolve().unwrap();
+        assert_eq!(render("t", "t", "{{ a }}", &resolved).unwrap().text, "1");
+        let problem = render("t", "t", "{{ b | default('x') }}", &resolved).unwrap_err();
+        assert!(problem.message.contains(words), "{problem}");
+        assert_eq!((problem.line, problem.column), (Some(1), Some(4)));
+    }
+}
+
+#[test]
 fn what_would_be_read_in_another_way_is_refused_with_its_place() {
     for (text, words) in [
-        ("a: 1\nb: 123456789012345678901234567890\n", "64 bits"),
-        ("a: 1\nb: 2001-12-14 21:59:43\n", "a date with a time"),
-        ("a: 1\nb: !vault x\n", "ansible-vault"),
         ("a: 1\n1: x\n", "does not read the key"),
-        ("a: 1\nb: {c: !unsafe '{{ x }}'}\n", "!unsafe"),
+        ("a: 1\nb: 2001-02-30\n", "no such day"),
+        ("a: 1\nb: !nothing x\n", "!nothing"),
         ("a: 1\n- b\n", ""),
     ] {
         let problem = Variables::read(text, "vars.yml").unwrap_err();

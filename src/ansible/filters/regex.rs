@@ -41,6 +41,11 @@ const MAX_SIZE: usize = 1 << 20;
 /// Compiles an expression with Python's flags.
 pub fn compile(pattern: &str, ignore_case: bool, multi_line: bool) -> Result<Regex, Error> {
     // Python's `$` also stands before a line end at the very end, and `\Z` is what is `\z` here.
+    if pattern.contains("\\z") {
+        return Err(fail(
+            "`\\z` is not known to Python's regular expressions; use `\\Z`",
+        ));
+    }
     let pattern = translate(pattern, multi_line);
     RegexBuilder::new(&pattern)
         .case_insensitive(ignore_case)
