@@ -390,6 +390,8 @@ fn plain(text: &str) -> Resolved {
             .expect("a valid expression")
     });
     match text.as_bytes()[0] {
+        // Go takes no `_` before the first digit.
+        b'.' if text.starts_with("._") => Resolved::Text(text.to_owned()),
         b'.' => match text.replace('_', "").parse::<f64>() {
             Ok(number)
                 if text.bytes().skip(1).all(|byte| {
