@@ -532,16 +532,16 @@ fn read_family(kind: &str, path: &Path) -> Family {
     let mut section: Option<(String, bool, Vec<&str>)> = None;
     for line in text.split('\n').chain(["==="]) {
         let begins = line == "===" || line.starts_with("=== ");
-        if begins || line.starts_with("==> ") {
-            if let Some((name, escaped, lines)) = section.take() {
-                let text = section_text(&name, escaped, lines);
-                if !(text.is_empty() && name == named && !escaped) {
-                    let sections = match &mut case {
-                        Some(case) => &mut case.sections,
-                        None => &mut family.shared,
-                    };
-                    sections.insert(name, text);
-                }
+        if (begins || line.starts_with("==> "))
+            && let Some((name, escaped, lines)) = section.take()
+        {
+            let text = section_text(&name, escaped, lines);
+            if !(text.is_empty() && name == named && !escaped) {
+                let sections = match &mut case {
+                    Some(case) => &mut case.sections,
+                    None => &mut family.shared,
+                };
+                sections.insert(name, text);
             }
         }
         if begins {
