@@ -129,4 +129,7 @@ def mirror():
             )
             if found:
                 return found[1]
-    return "http://deb.debian.org/debian"
+    raise Problem(
+        f"No Debian mirror is named in {folder}/sources.list or sources.list.d.",
+        hint="Name one there, as apt wants it, and run the same command again.",
+    )
