@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import go_programs, ingress, kubernetes
+from . import go_programs, ingress, kubernetes, mail
 from .problem import Problem
 
 NAME = "demo"
@@ -53,6 +53,14 @@ class OwnCluster:
     def ensure_ingress(self):
         return ingress.daemon(self.instance, self.build_log).ensure()
 
+    def ensure_dns(self):
+        return self.dns().ensure()
+
+    def dns(self):
+        return mail.external_dns(
+            self.instance, kubernetes.Kubernetes(self.instance, self.build_log)
+        )
+
     def daemons(self):
         """In the order of their start; none as long as the programs are not built or
         never ran."""
@@ -61,6 +69,7 @@ class OwnCluster:
         return [
             *kubernetes.Kubernetes(self.instance, self.build_log).daemons(),
             ingress.daemon(self.instance, self.build_log),
+            self.dns(),
         ]
 
 
@@ -92,6 +101,9 @@ class GivenCluster:
         return False
 
     def ensure_ingress(self):
+        return False
+
+    def ensure_dns(self):
         return False
 
     @property

@@ -14,6 +14,7 @@ from . import (
     cluster,
     debian,
     go_programs,
+    mail,
     odoo,
     postgresql,
     processes,
@@ -59,6 +60,7 @@ class Demo:
             ("Kubernetes control plane", self.control_plane),
             ("Ingress controller", self.ingress),
             ("Catalog file server", self.catalog),
+            ("Mailgun and external-dns (doubles)", self.mail),
             ("Worker program", self.worker_program),
             ("Addons and demo data", self.database),
             ("Odoo", self.odoo_server),
@@ -122,6 +124,11 @@ class Demo:
 
     def catalog(self, step):
         step.say(started(catalog_server.daemon(self.instance).ensure()))
+
+    def mail(self, step):
+        changed = mail.mailgun(self.instance).ensure()
+        changed = self.cluster.ensure_dns() or changed
+        step.say(started(changed) if self.cluster.own else "Mailgun only")
 
     def worker_program(self, step):
         step.doing("cargo build")
@@ -251,6 +258,7 @@ class Demo:
         """In the order of their start."""
         return [
             postgresql.daemon(self.instance),
+            mail.mailgun(self.instance),
             *self.cluster.daemons(),
             catalog_server.daemon(self.instance),
             self.odoo_daemon(),
@@ -307,6 +315,7 @@ class Demo:
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "KUBECTL": str(self.cluster.kubectl),
             "CATALOG_URL": catalog_server.url(self.instance),
+            "MAILGUN_URL": mail.url(self.instance),
             "CHANDLERY": str(worker.program()),
             "LOGS": str(self.instance.logs),
         }

@@ -31,6 +31,8 @@ PORTS = {
     "traefik": 8080,
     "traefik-api": 8081,
     "catalog": 8090,
+    "mailgun": 8095,
+    "external-dns": 7979,
     "worker": 9091,  # 9090 would be the catalog of PORT_OFFSET=1000
 }
 HIGHEST_OFFSET = 65535 - max(PORTS.values())

@@ -15,7 +15,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
-from . import certificates, go_programs, processes
+from . import cache, certificates, go_programs, processes
 from .instance import write_private
 from .problem import Problem
 
@@ -28,6 +28,8 @@ PROGRAMS = (
     "kubectl",
 )
 NODES = 2
+#: The kind of external-dns, whose schema its own definition has.
+DNS_ENDPOINT = Path(__file__).with_name("dnsendpoint.json")
 #: Where kube-controller-manager makes hostpath volumes; it knows no other place.
 VOLUMES = Path("/tmp/hostpath_pv")
 
@@ -50,9 +52,11 @@ class Kubernetes:
                 self.create()
             make_volumes_folder(VOLUMES)
             started = [daemon.ensure() for daemon in self.daemons()]
-            if any(started) or not (self.folder / "furnished").exists():
+            mark = self.folder / "furnished"
+            wanted = cache.digest(NODES, STORAGE_CLASS, INGRESS_CLASS, DNS_ENDPOINT)
+            if any(started) or not mark.exists() or mark.read_text() != wanted:
                 self.furnish()
-                (self.folder / "furnished").touch()
+                mark.write_text(wanted)
             return any(started)
 
     def create(self):
@@ -213,12 +217,14 @@ class Kubernetes:
 
     def furnish(self):
         """What a cluster brings along: nodes, a default storage class, an ingress
-        class."""
+        class, the kind of external-dns."""
         self.apply(
             *(node(number) for number in range(1, NODES + 1)),
             STORAGE_CLASS,
             INGRESS_CLASS,
+            json.loads(DNS_ENDPOINT.read_text()),
         )
+        self.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         self.run("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
 
     def apply(self, *objects):

@@ -34,6 +34,7 @@ ENVIRONMENT_KEYS = [
     "KUBECONFIG",
     "KUBECTL",
     "CATALOG_URL",
+    "MAILGUN_URL",
     "CHANDLERY",
     "LOGS",
 ]
