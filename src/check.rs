@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use crate::cli;
-use crate::job::clusters;
+use crate::job::{Abilities, clusters};
 use crate::kubernetes::Cluster;
-use crate::odoo::contract::{ClaimRequest, ClusterState, JobKind, WorkerIdentity};
+use crate::odoo::contract::{ClaimRequest, ClusterState, WorkerIdentity};
 use crate::problem::Problem;
 use crate::settings::Settings;
 
@@ -90,6 +90,7 @@ async fn check_odoo(
         .iter()
         .map(|cluster| cluster.name.clone())
         .collect();
+    let Abilities { kinds, mailgun } = Abilities::of(settings);
     // A claim of no job changes nothing but when the worker was last seen.
     let request = ClaimRequest {
         worker: WorkerIdentity {
@@ -98,7 +99,8 @@ async fn check_odoo(
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
         clusters,
-        kinds: JobKind::ALL.to_vec(),
+        kinds,
+        mailgun,
         capacity: 0,
     };
     let answer = match cli::client(settings) {

@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Deletes, and tells what is left.
 pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let app = &task.job.app;
+    let app = &task.app;
     let keep_volumes = task.job.options.keep_volumes.unwrap_or(true);
     let deleted = task
         .story

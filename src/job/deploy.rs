@@ -65,7 +65,7 @@ pub async fn deploy(task: &Task, result: &mut JobResult) -> Result<(), Problem> 
             .await?;
     }
     if story.stop_reason().is_none() {
-        let seen = kubernetes::observe(&task.cluster, &task.job.app.namespace, &task.owner).await;
+        let seen = kubernetes::observe(&task.cluster, &task.app.namespace, &task.owner).await;
         result.observation = seen.ok().map(seen::observation);
     }
     ended
@@ -114,7 +114,7 @@ async fn render(
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<Wanted, Problem> {
-    let app = &task.job.app;
+    let app = &task.app;
     let rules = rules(&task.job)?;
     let made = match rules.is_empty() {
         true => Generated::new(),
@@ -125,7 +125,7 @@ async fn render(
         },
     };
     let generated = generated::fill(made, &rules);
-    let variables = variables(&task.job, &generated)?.resolve()?;
+    let variables = variables(&task.job, &task.app, &task.site, &generated)?.resolve()?;
 
     // Templates compute: not on a thread that other jobs need for waiting.
     let rendering = {
@@ -144,7 +144,7 @@ async fn render(
     let kinds = task.cluster.kinds().await?;
     let rules = Rules {
         namespace: &app.namespace,
-        allowed_kinds: &task.job.cluster.allowed_kinds,
+        allowed_kinds: &task.site.allowed_kinds,
         kinds: &kinds,
     };
     let objects = manifest::check(rendered.objects, &rules)
@@ -191,7 +191,7 @@ async fn make_namespace(
     wanted: &Wanted,
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
-    let name = &task.job.app.namespace;
+    let name = &task.app.namespace;
     let created = namespace::ensure(&task.cluster, name, &task.owner).await?;
     generated::store(&task.cluster, name, &task.owner, &wanted.generated).await?;
     step.say(match created {
@@ -236,7 +236,7 @@ fn tell_applied(
     cut_short: bool,
     result: &mut JobResult,
 ) {
-    let mut inventory = applied.together_with(&task.job.app.inventory);
+    let mut inventory = applied.together_with(&task.app.inventory);
     if cut_short && task.story.stop_reason().is_some() {
         // The one under way when the job was stopped may have arrived: better named than forgotten.
         let under_way = wanted
@@ -261,7 +261,7 @@ async fn prune(
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let old = &task.job.app.inventory;
+    let old = &task.app.inventory;
     let pruned = kubernetes::prune(&task.cluster, old, &applied.inventory, &task.owner).await?;
     result.objects.pruned = u32::try_from(pruned.removed.len()).unwrap_or(u32::MAX);
     let names = |objects: &[_]| -> String {
@@ -299,7 +299,7 @@ async fn wait(task: &Task, applied: &Applied, step: &StepHandle<'_>) -> Result<(
 async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
     let deadline = Instant::now() + Duration::from_secs(task.shared.patience.ingress_seconds);
     loop {
-        let seen = ingress::read(&task.cluster, &task.job.app.namespace, &task.owner).await?;
+        let seen = ingress::read(&task.cluster, &task.app.namespace, &task.owner).await?;
         let seen = seen::ingress(seen);
         let sentence = seen::ingress_sentence(&seen);
         if seen.state != IngressState::NoAddress {

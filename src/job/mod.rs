@@ -20,7 +20,9 @@ use tracing::warn;
 
 use crate::kubernetes::{self, Cluster, Owner, namespace};
 use crate::manifest::{Fetcher, Limits};
-use crate::odoo::contract::{AppSeen, Job, JobKind, JobResult, Outcome, OutcomeState};
+use crate::odoo::contract::{
+    self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState,
+};
 use crate::problem::Problem;
 use crate::settings::{self, Settings};
 
@@ -30,9 +32,35 @@ pub use story::{Stop, Story};
 /// How many apps of a cluster are looked at at once.
 const LOOKS_AT_ONCE: usize = 4;
 
+/// What a worker can do, as its settings allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// The kinds of job it asks for.
+    pub kinds: Vec<JobKind>,
+    /// The Mailgun account it works with.
+    pub mailgun: Option<Mailgun>,
+}
+
+impl Abilities {
+    /// Those of a worker with these settings.
+    pub fn of(_settings: &Settings) -> Self {
+        let mailgun = None;
+        let kinds = JobKind::ALL.into_iter().filter(|kind| match kind {
+            JobKind::Deploy | JobKind::Refresh | JobKind::Delete => true,
+            JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
+            _ => false,
+        });
+        Self {
+            kinds: kinds.collect(),
+            mailgun,
+        }
+    }
+}
+
 /// Does jobs, with what they share.
 #[derive(Clone)]
 pub struct Runner {
+    abilities: Abilities,
     clusters: Arc<Clusters>,
     shared: Arc<Shared>,
 }
@@ -43,10 +71,14 @@ struct Shared {
     fetcher: Fetcher,
 }
 
-/// One job with all that its recipe needs.
+/// One job on an app, with all that its recipe needs.
 pub struct Task {
     pub job: Job,
+    pub app: App,
+    /// The app's cluster as Odoo describes it, …
+    pub site: contract::Cluster,
     pub owner: Owner,
+    /// … and the door to it.
     pub cluster: Cluster,
     pub story: Arc<Story>,
     shared: Arc<Shared>,
@@ -56,6 +88,7 @@ impl Runner {
     /// A runner with nothing under way.
     pub fn new(settings: &Settings) -> Result<Self, Problem> {
         Ok(Self {
+            abilities: Abilities::of(settings),
             clusters: Arc::new(Clusters::new(&settings.clusters)),
             shared: Arc::new(Shared {
                 patience: settings.deploy.clone(),
@@ -66,6 +99,11 @@ impl Runner {
                 })?,
             }),
         })
+    }
+
+    /// What it can do.
+    pub fn abilities(&self) -> &Abilities {
+        &self.abilities
     }
 
     /// The clusters it works on.
@@ -87,19 +125,40 @@ impl Runner {
         story: Arc<Story>,
         result: &mut JobResult,
     ) -> Result<(), Problem> {
-        let app = &job.app;
-        let task = Task {
-            owner: seen::owner(database, app.id, &app.name, &app.environment),
-            cluster: self.clusters.get(&job.cluster.name).await?,
-            job,
-            story,
-            shared: self.shared.clone(),
-        };
+        let task = self.task(job, database, story).await?;
         match task.job.kind {
             JobKind::Deploy => deploy::deploy(&task, result).await,
             JobKind::Refresh => refresh::refresh(&task, result).await,
             JobKind::Delete => delete::delete(&task, result).await,
+            kind => Err(Problem::transient(
+                "kind_unknown",
+                format!(
+                    "This worker cannot do a job of the kind '{}'.",
+                    kind.as_str()
+                ),
+            )
+            .hint("It goes to another worker; see that one is there that can.")),
         }
+    }
+
+    /// A job on an app, with the door to its cluster.
+    async fn task(&self, job: Job, database: &str, story: Arc<Story>) -> Result<Task, Problem> {
+        let (Some(app), Some(site)) = (job.app.clone(), job.cluster.clone()) else {
+            return Err(Problem::new(
+                "contract",
+                format!("A job of the kind '{}' needs an app and its cluster.", job.kind.as_str()),
+            )
+            .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one."));
+        };
+        Ok(Task {
+            owner: seen::owner(database, app.id, &app.name, &app.environment),
+            cluster: self.clusters.get(&site.name).await?,
+            job,
+            app,
+            site,
+            story,
+            shared: self.shared.clone(),
+        })
     }
 
     /// What a cluster shows of a database's apps.
@@ -142,5 +201,20 @@ pub fn outcome(ended: Result<(), Problem>, result: JobResult, story: &Story) -> 
         state,
         error: ended.err(),
         result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_mailgun_account_no_mail_jobs_are_asked_for() {
+        let abilities = Abilities::of(&Settings::default());
+        assert_eq!(abilities.mailgun, None);
+        assert!(abilities.kinds.contains(&JobKind::Deploy));
+        for kind in [JobKind::MailDomain, JobKind::Invitation] {
+            assert!(!abilities.kinds.contains(&kind), "{kind:?}");
+        }
     }
 }

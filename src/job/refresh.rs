@@ -10,7 +10,7 @@ pub async fn refresh(task: &Task, result: &mut JobResult) -> Result<(), Problem>
     let seen = task
         .story
         .step(StepCode::Waiting, async |step| {
-            let app = &task.job.app;
+            let app = &task.app;
             let seen = kubernetes::observe(&task.cluster, &app.namespace, &task.owner).await?;
             let seen = seen::observation(seen);
             match seen.state {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::ansible::{self, Variables};
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
-use crate::odoo::contract::{Job, SecretLine, ValueType};
+use crate::odoo::contract::{App, Cluster, Job, SecretLine, ValueType};
 use crate::problem::Problem;
 
 const CONFIG_MAP: &str = "config map";
@@ -13,7 +13,12 @@ const SECRET: &str = "secret";
 const OURS: &str = "Chandlery";
 
 /// Gathers them; of two with one name the later wins, and Chandlery's own always do.
-pub fn variables(job: &Job, generated: &Generated) -> Result<Variables, Problem> {
+pub fn variables(
+    job: &Job,
+    app: &App,
+    site: &Cluster,
+    generated: &Generated,
+) -> Result<Variables, Problem> {
     let mut variables = Variables::new();
     for line in &job.config_map {
         let value = match line.r#type {
@@ -29,16 +34,15 @@ pub fn variables(job: &Job, generated: &Generated) -> Result<Variables, Problem>
             variables.set_secret(&line.key, value.expose_secret(), "generated secret", true);
         }
     }
-    let app = &job.app;
     for (name, value) in [
         ("app_name", &app.name),
         ("environment", &app.environment),
         ("hostname", &app.hostname),
         ("url", &app.url),
         ("namespace", &app.namespace),
-        ("cluster_name", &job.cluster.name),
-        ("cluster_domain", &job.cluster.domain),
-        ("ingress_class", &job.cluster.ingress_class),
+        ("cluster_name", &site.name),
+        ("cluster_domain", &site.domain),
+        ("ingress_class", &site.ingress_class),
     ] {
         variables.set(name, value.as_str(), OURS);
     }
@@ -119,13 +123,18 @@ mod tests {
         Job::read(job).unwrap()
     }
 
+    fn gathered(job: &Job, generated: &Generated) -> Result<Variables, Problem> {
+        let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
+        variables(job, app, site, generated)
+    }
+
     #[test]
     fn lines_keep_their_types_and_refer_to_one_another() {
         let generated = Generated::from([(
             "postgres_password".to_owned(),
             SecretString::from("{{ x }}"),
         )]);
-        let resolved = variables(&job(|_| {}), &generated)
+        let resolved = gathered(&job(|_| {}), &generated)
             .unwrap()
             .resolve()
             .unwrap();
@@ -146,7 +155,7 @@ mod tests {
             job["config_map"] =
                 json!([{"key": "namespace", "type": "string", "value": "kube-system"}]);
         });
-        let resolved = variables(&job, &Generated::new())
+        let resolved = gathered(&job, &Generated::new())
             .unwrap()
             .resolve()
             .unwrap();
@@ -170,7 +179,7 @@ mod tests {
             job["secret"] =
                 json!([{"key": "smtp", "type": "yaml", "value": "[hunter2", "generate": null}]);
         });
-        let problem = variables(&job, &Generated::new()).unwrap_err();
+        let problem = gathered(&job, &Generated::new()).unwrap_err();
         assert!(problem.message.contains("`smtp`"), "{problem}");
         assert!(!problem.to_string().contains("hunter2"), "{problem}");
     }

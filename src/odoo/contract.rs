@@ -31,10 +31,20 @@ pub struct ClaimRequest {
     pub worker: WorkerIdentity,
     /// The clusters of this worker's settings, reachable or not.
     pub clusters: Vec<ClusterState>,
-    /// The kinds of job this program has a recipe for.
+    /// The kinds of job this worker can do.
     pub kinds: Vec<JobKind>,
+    /// `None` where the worker's settings name no Mailgun.
+    pub mailgun: Option<Mailgun>,
     /// How many jobs may be handed out, at most.
     pub capacity: u32,
+}
+
+/// The Mailgun account of a worker, as far as Odoo knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Mailgun {
+    /// `us` or `eu`.
+    pub region: String,
 }
 
 /// A cluster as this worker sees it.
@@ -59,11 +69,42 @@ pub enum JobKind {
     Refresh,
     /// Removes the app from the cluster.
     Delete,
+    /// Scales the app down to nothing; its volumes, settings and address stay.
+    Stop,
+    /// Brings a stopped app back to what it was.
+    Start,
+    /// Replaces the app's pods, one after the other where its manifests say so.
+    Restart,
+    /// Gives the app fresh data: none, or what the product's reset manifests make.
+    Reset,
+    /// Says what a deploy would change, and changes nothing.
+    Diff,
+    /// Says what a manifest is made of. Needs no app and no cluster.
+    Preview,
+    /// Registers the app's hostname at Mailgun and sees to its DNS records and SMTP credentials.
+    MailDomain,
+    /// Sends the customer address, login and first password.
+    Invitation,
+    /// Hands a generated password to a browser, encrypted for it alone.
+    Password,
 }
 
 impl JobKind {
-    /// Every kind there is a recipe for.
-    pub const ALL: [Self; 3] = [Self::Deploy, Self::Refresh, Self::Delete];
+    /// Every kind of the contract.
+    pub const ALL: [Self; 12] = [
+        Self::Deploy,
+        Self::Refresh,
+        Self::Delete,
+        Self::Stop,
+        Self::Start,
+        Self::Restart,
+        Self::Reset,
+        Self::Diff,
+        Self::Preview,
+        Self::MailDomain,
+        Self::Invitation,
+        Self::Password,
+    ];
 
     /// The word of the contract.
     pub fn as_str(self) -> &'static str {
@@ -71,6 +112,15 @@ impl JobKind {
             Self::Deploy => "deploy",
             Self::Refresh => "refresh",
             Self::Delete => "delete",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Reset => "reset",
+            Self::Diff => "diff",
+            Self::Preview => "preview",
+            Self::MailDomain => "mail_domain",
+            Self::Invitation => "invitation",
+            Self::Password => "password",
         }
     }
 }
@@ -114,7 +164,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// One unit of work on one app, with all that it needs.
+/// One unit of work, with all that it needs. Members that a kind has no use for are `None` or empty.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize))]
 pub struct Job {
@@ -124,12 +174,19 @@ pub struct Job {
     pub attempt: u32,
     pub token: Token,
     pub options: Options,
-    pub cluster: Cluster,
-    pub app: App,
+    /// `None` for a preview, as is the app.
+    pub cluster: Option<Cluster>,
+    pub app: Option<App>,
+    /// The production app that this one stands beside; `None` on production itself and where there is none.
+    pub production: Option<Production>,
     /// In the order in which they are applied.
     pub manifests: Vec<Manifest>,
+    /// `reset`: in the order in which they are applied and awaited.
+    pub reset_manifests: Vec<Manifest>,
     pub config_map: Vec<ConfigMapLine>,
     pub secret: Vec<SecretLine>,
+    /// `invitation`: the mail to send.
+    pub message: Option<Message>,
 }
 
 impl Job {
@@ -166,6 +223,26 @@ pub struct Options {
     /// they stay.
     #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub keep_volumes: Option<bool>,
+    /// `reset`: how.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub reset: Option<ResetMode>,
+    /// `password`: the generated secret's key.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub key: Option<String>,
+    /// `password`: the browser's public key: an uncompressed point of P-256 in base64.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub public_key: Option<String>,
+}
+
+/// How a reset gives an app fresh data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+#[serde(rename_all = "snake_case")]
+pub enum ResetMode {
+    /// Everything is deleted, volumes too, and deployed from scratch. Generated passwords stay.
+    Empty,
+    /// The reset manifests are applied one after the other and their Jobs awaited.
+    Manifests,
 }
 
 /// The cluster a job is for, as Odoo's record describes it.
@@ -192,8 +269,22 @@ pub struct App {
     pub url: String,
     pub namespace: String,
     pub wanted_state: WantedState,
+    /// The name registered for it at Mailgun, if one is.
+    pub mail_domain: Option<String>,
     /// What the last deploys left in the cluster.
     pub inventory: Vec<ObjectRef>,
+}
+
+/// The production app beside a job's app.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Production {
+    /// Its id.
+    pub app: i64,
+    pub name: String,
+    pub namespace: String,
+    pub hostname: String,
+    pub url: String,
 }
 
 /// What the app's owner wants of it.
@@ -255,6 +346,31 @@ pub struct Generate {
     pub alphabet: String,
 }
 
+/// A mail to send.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Message {
+    /// `Name <address>`, as all addresses here.
+    pub from: String,
+    pub to: Vec<String>,
+    pub reply_to: Option<String>,
+    pub subject: String,
+    pub html: String,
+    pub text: String,
+    /// Which text in `html` and `text` stands for which generated password.
+    pub password: Option<PasswordPlace>,
+}
+
+/// Where a generated password goes in a mail.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct PasswordPlace {
+    /// The text to replace: random, so that it stands nowhere else.
+    pub placeholder: String,
+    /// The generated secret's key.
+    pub key: String,
+}
+
 /// `report`: what became of the jobs I hold. Without an outcome it renews the lease.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(Deserialize))]
@@ -302,9 +418,43 @@ pub enum StepCode {
     Waiting,
     Ingress,
     Deleting,
+    Stopping,
+    Starting,
+    Restarting,
+    Resetting,
+    Comparing,
+    MailDomain,
+    DnsRecords,
+    Verification,
+    SmtpCredentials,
+    Invitation,
+    Password,
 }
 
 impl StepCode {
+    /// Every code of the contract.
+    pub const ALL: [Self; 19] = [
+        Self::Fetching,
+        Self::Rendering,
+        Self::Namespace,
+        Self::Applying,
+        Self::Pruning,
+        Self::Waiting,
+        Self::Ingress,
+        Self::Deleting,
+        Self::Stopping,
+        Self::Starting,
+        Self::Restarting,
+        Self::Resetting,
+        Self::Comparing,
+        Self::MailDomain,
+        Self::DnsRecords,
+        Self::Verification,
+        Self::SmtpCredentials,
+        Self::Invitation,
+        Self::Password,
+    ];
+
     /// The word of the contract.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -316,6 +466,17 @@ impl StepCode {
             Self::Waiting => "waiting",
             Self::Ingress => "ingress",
             Self::Deleting => "deleting",
+            Self::Stopping => "stopping",
+            Self::Starting => "starting",
+            Self::Restarting => "restarting",
+            Self::Resetting => "resetting",
+            Self::Comparing => "comparing",
+            Self::MailDomain => "mail_domain",
+            Self::DnsRecords => "dns_records",
+            Self::Verification => "verification",
+            Self::SmtpCredentials => "smtp_credentials",
+            Self::Invitation => "invitation",
+            Self::Password => "password",
         }
     }
 }
@@ -379,6 +540,123 @@ pub struct JobResult {
     pub inventory: Option<Vec<ObjectRef>>,
     pub observation: Option<Observation>,
     pub namespace_deleted: bool,
+    /// How the app's mail domain stands; `None`: not looked at.
+    pub mail_domain: Option<MailDomain>,
+    /// `invitation`: Mailgun's id of the mail, with its angle brackets.
+    pub message_id: Option<String>,
+    pub password: Option<Password>,
+    pub diff: Option<Diff>,
+    pub preview: Option<Preview>,
+}
+
+/// An app's domain at Mailgun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct MailDomain {
+    pub name: String,
+    pub state: MailDomainState,
+    /// Whether the records stand in the cluster as a `DNSEndpoint`.
+    pub published: bool,
+    /// What is missing; empty when nothing is.
+    pub message: String,
+    pub records: Vec<DnsRecord>,
+}
+
+/// How a mail domain stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailDomainState {
+    /// Registered; Mailgun does not see its DNS records yet.
+    Unverified,
+    /// Mail can be sent.
+    Active,
+    /// No longer registered.
+    Released,
+}
+
+/// One DNS record that a mail domain needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct DnsRecord {
+    /// `sending` or `receiving`.
+    pub purpose: String,
+    /// `TXT`, `MX`, `CNAME`, …
+    pub r#type: String,
+    pub name: String,
+    pub value: String,
+    /// For MX.
+    pub priority: Option<u16>,
+    /// What Mailgun saw of it: `valid`, `invalid` or `unknown`.
+    pub validity: String,
+}
+
+/// A password that only the browser which asked for it can read. All members are base64.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Password {
+    /// The worker's, made for this answer: an uncompressed point of P-256.
+    pub public_key: String,
+    /// 12 bytes.
+    pub nonce: String,
+    /// AES-256-GCM, its tag at the end.
+    pub ciphertext: String,
+}
+
+/// What a deploy would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Diff {
+    /// The objects that would change, in the order of the deploy, those that would be removed last.
+    pub objects: Vec<ObjectDiff>,
+    /// How many objects stay as they are.
+    pub unchanged: u32,
+}
+
+/// What a deploy would change of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct ObjectDiff {
+    /// `Kind name`.
+    pub object: String,
+    pub action: DiffAction,
+    /// A unified diff of the object's YAML, secrets masked; all of it is new when the object is created.
+    pub text: String,
+}
+
+/// What would happen to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiffAction {
+    Create,
+    Change,
+    Delete,
+}
+
+/// What a manifest is made of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct Preview {
+    /// As [`ManifestSeen::digest`]; empty when the manifest could not be fetched, as is the content.
+    pub digest: String,
+    pub content: String,
+    /// The variables it uses, sorted.
+    pub variables: Vec<String>,
+    /// Those of them that nobody gives.
+    pub missing: Vec<String>,
+    pub objects: Vec<PreviewObject>,
+    /// Why it could not be deployed as it is, with line and column in the content where there is one.
+    pub problems: Vec<Problem>,
+    /// What can be deployed but is probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// One object that a manifest makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct PreviewObject {
+    pub kind: String,
+    pub api_version: String,
+    pub name: String,
 }
 
 /// A template's content as fetched.
@@ -621,16 +899,7 @@ mod tests {
         for kind in JobKind::ALL {
             assert_eq!(json!(kind), json!(kind.as_str()));
         }
-        for code in [
-            StepCode::Fetching,
-            StepCode::Rendering,
-            StepCode::Namespace,
-            StepCode::Applying,
-            StepCode::Pruning,
-            StepCode::Waiting,
-            StepCode::Ingress,
-            StepCode::Deleting,
-        ] {
+        for code in StepCode::ALL {
             assert_eq!(json!(code), json!(code.as_str()));
         }
         for state in [

@@ -29,7 +29,8 @@ pub struct Board {
 
 struct Held {
     token: Token,
-    app: i64,
+    /// `None` for a job that concerns no app.
+    app: Option<i64>,
     kind: JobKind,
     story: Arc<Story>,
     outcome: Option<Outcome>,
@@ -83,7 +84,7 @@ impl Board {
         &self,
         id: i64,
         token: &Token,
-        app: i64,
+        app: Option<i64>,
         kind: JobKind,
         lease: Lease,
     ) -> Option<Arc<Story>> {
@@ -260,7 +261,7 @@ impl Board {
 
     /// Whether an app has a job here.
     pub fn has_app(&self, app: i64) -> bool {
-        self.held().values().any(|held| held.app == app)
+        self.held().values().any(|held| held.app == Some(app))
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<i64, Held>> {
@@ -277,7 +278,9 @@ mod tests {
         let board = Board::default();
         let token = Token("a".to_owned());
         let lease = Lease::new(Instant::now(), 60.0);
-        let story = board.take(1, &token, 7, JobKind::Deploy, lease).unwrap();
+        let story = board
+            .take(1, &token, Some(7), JobKind::Deploy, lease)
+            .unwrap();
         board.slept(Duration::from_secs(30));
         assert!(board.expire().is_empty());
         board.slept(Duration::from_secs(3600));

@@ -12,6 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::board::Lease;
 use super::{Odoo, Recipes, Worker};
+use crate::job::Abilities;
 use crate::odoo::CallError;
 use crate::odoo::contract::{
     ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState, Unreadable,
@@ -66,10 +67,12 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         capacity: usize,
         closing: &CancellationToken,
     ) -> Option<Result<ClaimResponse, CallError>> {
+        let Abilities { kinds, mailgun } = self.recipes.abilities();
         let request = ClaimRequest {
             worker: self.identity.clone(),
             clusters: self.recipes.clusters(),
-            kinds: JobKind::ALL.to_vec(),
+            kinds,
+            mailgun,
             capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
         };
         let answer = tokio::select! {
@@ -120,16 +123,17 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     }
 
     fn start(self: &Arc<Self>, job: Job, lease: Lease, database: String) {
-        let Some(story) = self
-            .board
-            .take(job.id, &job.token, job.app.id, job.kind, lease)
-        else {
+        let app = job.app.as_ref().map(|app| app.id);
+        let Some(story) = self.board.take(job.id, &job.token, app, job.kind, lease) else {
             return;
         };
         let span = info_span!(
             "job",
             job = job.id,
-            app = format!("{}-{}", job.app.name, job.app.environment),
+            app = job
+                .app
+                .as_ref()
+                .map(|app| format!("{}-{}", app.name, app.environment)),
             kind = job.kind.as_str(),
             attempt = job.attempt,
         );
@@ -137,7 +141,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         let run = async move {
             info!("claimed");
             let (id, token) = (job.id, job.token.clone());
-            let _alone = worker.board.alone_with(job.app.id).await;
+            let _alone = match app {
+                Some(app) => Some(worker.board.alone_with(app).await),
+                None => None,
+            };
             let recipe = worker.recipes.run(job, database, story.clone());
             let outcome = AssertUnwindSafe(recipe)
                 .catch_unwind()
@@ -156,7 +163,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     fn give_back_unreadable(&self, unreadable: Unreadable, lease: Lease) {
         error!(job = unreadable.id, "{}", unreadable.problem);
         if let (Some(id), Some(token)) = (unreadable.id, unreadable.token) {
-            self.board.take(id, &token, 0, JobKind::Refresh, lease);
+            self.board.take(id, &token, None, JobKind::Refresh, lease);
             self.board.finish(id, &token, failed(unreadable.problem));
         }
     }

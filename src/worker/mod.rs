@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::job::{Stop, Story};
+use crate::job::{Abilities, Stop, Story};
 use crate::odoo::contract::{
     AppSeen, ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse,
     Outcome, ReportRequest, ReportResponse, Wake, WorkerIdentity,
@@ -78,6 +78,8 @@ impl Odoo for Client {
 
 /// What the worker does with jobs and clusters.
 pub trait Recipes: Send + Sync + 'static {
+    /// What can be done.
+    fn abilities(&self) -> Abilities;
     /// The clusters served, as they were last found.
     fn clusters(&self) -> Vec<ClusterState>;
     /// Finds out how a cluster is now.

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::Recipes;
-use crate::job::{Runner, Story};
+use crate::job::{Abilities, Runner, Story};
 use crate::odoo::contract::{AppSeen, ClusterState, Job, Outcome};
 use crate::problem::Problem;
 
 impl Recipes for Runner {
+    fn abilities(&self) -> Abilities {
+        self.abilities().clone()
+    }
+
     fn clusters(&self) -> Vec<ClusterState> {
         self.clusters().states()
     }

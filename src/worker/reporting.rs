@@ -10,13 +10,13 @@ use tracing::{error, warn};
 use super::board::{Ended, Sent};
 use super::{Odoo, Recipes, Worker};
 use crate::odoo::CallError;
-use crate::odoo::contract::{ReportRequest, ReportResponse};
+use crate::odoo::contract::{JobResult, ReportRequest, ReportResponse};
 
 /// A report may take no longer, so that another try fits into a lease.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often leases are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How many bytes of manifests go into one report, at most; Odoo refuses what is much larger.
+/// How many bytes of manifests and differences go into one report, at most; Odoo refuses what is much larger.
 const REPORT_BYTES: usize = 8 * 1024 * 1024;
 /// With nothing held there is nothing due; news ends this wait.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
@@ -134,8 +134,7 @@ fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
             .report
             .outcome
             .iter()
-            .flat_map(|outcome| &outcome.result.manifests)
-            .map(|manifest| manifest.content.len())
+            .map(|outcome| size(&outcome.result))
             .sum();
         match portions.last_mut() {
             Some(portion) if bytes + size <= REPORT_BYTES => {
@@ -149,6 +148,20 @@ fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
         }
     }
     portions
+}
+
+/// About how many bytes a result's texts take.
+fn size(result: &JobResult) -> usize {
+    let manifests = result
+        .manifests
+        .iter()
+        .map(|manifest| manifest.content.len());
+    let diff = result.diff.iter().flat_map(|diff| &diff.objects);
+    let preview = result.preview.iter().map(|preview| preview.content.len());
+    manifests
+        .chain(diff.map(|object| object.text.len()))
+        .chain(preview)
+        .sum()
 }
 
 /// The pauses between reports while Odoo is away: short, for a lease may end.

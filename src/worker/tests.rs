@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::*;
 use crate::job::outcome;
 use crate::odoo::contract::{
-    Answer, Ingress, IngressState, JobAnswer, JobResult, Observation, ObservedState, OutcomeState,
-    StepCode, StepState,
+    Answer, Ingress, IngressState, JobAnswer, JobKind, JobResult, Observation, ObservedState,
+    OutcomeState, StepCode, StepState,
 };
 
 /// What Odoo is asked.
@@ -121,6 +121,13 @@ struct Kitchen {
 }
 
 impl Recipes for Kitchen {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            kinds: vec![JobKind::Deploy],
+            mailgun: None,
+        }
+    }
+
     fn clusters(&self) -> Vec<ClusterState> {
         vec![ClusterState {
             name: "demo".to_owned(),

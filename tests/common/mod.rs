@@ -152,12 +152,15 @@ impl App {
                 "url": format!("http://{}.apps.localhost", self.namespace),
                 "namespace": self.namespace,
                 "wanted_state": "running",
+                "mail_domain": null,
                 "inventory": [],
             },
+            "production": null,
             "manifests": [
                 {"id": 1, "title": "Config", "url": format!("{}/config.yml", self.server.uri())},
                 {"id": 2, "title": "Workload", "url": format!("{}/workload.yml", self.server.uri())},
             ],
+            "reset_manifests": [],
             "config_map": [
                 {"key": "title", "type": "string", "value": "The {{ app_name }}"},
                 {"key": "image", "type": "string", "value": "docker.io/library/web:1"},
@@ -167,6 +170,7 @@ impl App {
                 {"key": "postgres_password", "type": "string", "value": null,
                  "generate": {"length": 24, "alphabet": "alphanumeric"}},
             ],
+            "message": null,
         })
     }
 
