@@ -1,4 +1,5 @@
 from . import ir_http
+from . import kubernetes_live
 from . import kubernetes_reserved_name
 from . import kubernetes_environment
 from . import kubernetes_cluster

@@ -149,6 +149,54 @@ ERROR = _object(
     }
 )
 
+MAIL_DOMAIN = _object(
+    {
+        "name": _text,
+        "state": _one_of("unverified", "active", "released"),
+        "published": _flag,
+        "message": _text,
+        "records": _list(
+            _object(
+                {
+                    "purpose": _text,
+                    "type": _text,
+                    "name": _text,
+                    "value": _text,
+                    "priority": _or_null(_integer),
+                    "validity": _text,
+                }
+            )
+        ),
+    }
+)
+
+DIFF = _object(
+    {
+        "objects": _list(
+            _object(
+                {
+                    "object": _text,
+                    "action": _one_of("create", "change", "delete"),
+                    "text": _text,
+                }
+            )
+        ),
+        "unchanged": _integer,
+    }
+)
+
+PREVIEW = _object(
+    {
+        "digest": _text,
+        "content": _text,
+        "variables": _list(_text),
+        "missing": _list(_text),
+        "objects": _list(_object({"kind": _text, "api_version": _text, "name": _text})),
+        "problems": _list(ERROR),
+        "warnings": _list(ERROR),
+    }
+)
+
 RESULT = _object(
     {
         "manifests": _list(
@@ -183,6 +231,13 @@ RESULT = _object(
         ),
         "observation": _or_null(OBSERVATION),
         "namespace_deleted": _flag,
+        "mail_domain": _or_null(MAIL_DOMAIN),
+        "message_id": _or_null(_text),
+        "password": _or_null(
+            _object({"public_key": _text, "nonce": _text, "ciphertext": _text})
+        ),
+        "diff": _or_null(DIFF),
+        "preview": _or_null(PREVIEW),
     }
 )
 
@@ -219,6 +274,7 @@ SHAPES = {
             )
         ),
         "kinds": _list(_text),
+        "mailgun": _or_null(_object({"region": _one_of("us", "eu")})),
         "capacity": _integer,
     },
     "report": {

@@ -2,12 +2,16 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import re
+from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
 from odoo.tools import mute_logger
+
+from .kubernetes_environment import PRODUCTION
+from .kubernetes_job import CHANGING_KINDS
 
 # What only the queue and the worker's reports change.
 SEEN_FIELDS = frozenset(
@@ -36,6 +40,29 @@ IDENTITY_FIELDS = frozenset(["name", "environment_id", "cluster_id", "company_id
 # The app's own values: a template given for one of them is copied.
 VALUE_FIELDS = frozenset(["config_map_id", "secret_id"])
 
+# What a job makes of the app's wanted state; a restart leaves it.
+WANTED = {
+    "deploy": "running",
+    "start": "running",
+    "reset": "running",
+    "stop": "stopped",
+    "delete": "deleted",
+}
+# The app's state while a job of this kind waits or runs.
+STATE_AT_WORK = {
+    "deploy": "deploying",
+    "start": "starting",
+    "restart": "restarting",
+    "reset": "resetting",
+    "stop": "stopping",
+    "delete": "deleting",
+}
+# What operators and customers ask for, and the chatter says so. The others are asked
+# for by Odoo itself or change nothing.
+LOGGED_KINDS = (*CHANGING_KINDS, "refresh")
+# Kinds that are not part of the story a customer reads.
+QUIET_KINDS = ("diff", "password")
+
 USER = "kubernetes_hosting.group_kubernetes_user"
 
 
@@ -50,7 +77,12 @@ class KubernetesApp(models.Model):
 
     _name = "kubernetes.app"
     _description = "Kubernetes App"
-    _inherit = ["portal.mixin", "mail.thread", "mail.activity.mixin"]
+    _inherit = [
+        "kubernetes.live",
+        "portal.mixin",
+        "mail.thread",
+        "mail.activity.mixin",
+    ]
     _order = "id desc"
     _rec_names_search = ["name", "hostname"]
     _check_company_auto = True
@@ -137,6 +169,27 @@ class KubernetesApp(models.Model):
         "kubernetes.app.manifest",
         "app_id",
         string="Manifests",
+        domain=[("purpose", "=", "deploy")],
+        copy=True,
+        groups=USER,
+    )
+    reset_allowed = fields.Boolean(related="environment_id.reset_allowed")
+    reset_mode = fields.Selection(
+        [("empty", "Deploy again with empty data"), ("manifests", "Run manifests")],
+        string="Reset",
+        required=True,
+        default="empty",
+        groups=USER,
+        help="What a reset does: delete everything with all data and deploy from"
+        " scratch, or run the reset manifests, for example Jobs that copy production"
+        " here and neutralise it.",
+    )
+    reset_manifest_line_ids = fields.One2many(
+        "kubernetes.app.manifest",
+        "app_id",
+        string="Reset Manifests",
+        domain=[("purpose", "=", "reset")],
+        context={"default_purpose": "reset"},
         copy=True,
         groups=USER,
     )
@@ -159,8 +212,12 @@ class KubernetesApp(models.Model):
         [
             ("new", "New"),
             ("deploying", "Deploying"),
+            ("starting", "Starting"),
+            ("restarting", "Restarting"),
+            ("resetting", "Resetting"),
             ("running", "Running"),
             ("degraded", "Degraded"),
+            ("stopping", "Stopping"),
             ("stopped", "Stopped"),
             ("failed", "Failed"),
             ("deleting", "Deleting"),
@@ -282,6 +339,10 @@ class KubernetesApp(models.Model):
         words = {
             "new": self.env._("Waiting to be set up"),
             "deploying": self.env._("Being set up"),
+            "starting": self.env._("Being started"),
+            "restarting": self.env._("Being restarted"),
+            "resetting": self.env._("Being reset"),
+            "stopping": self.env._("Being stopped"),
             "running": self.env._("Running"),
             "degraded": self.env._("Running with problems"),
             "stopped": self.env._("Stopped"),
@@ -338,6 +399,12 @@ class KubernetesApp(models.Model):
         explanations = {
             "new": self.env._("We will set up your app soon."),
             "deploying": self.env._("This takes about a minute."),
+            "starting": self.env._("This takes about a minute."),
+            "restarting": self.env._("This takes about a minute."),
+            "resetting": self.env._(
+                "Your app starts over. Depending on its data, this takes some minutes."
+            ),
+            "stopped": self.env._("Your data is kept."),
             "degraded": self.env._(
                 "Some of it does not answer yet. This often passes by itself."
             ),
@@ -346,7 +413,8 @@ class KubernetesApp(models.Model):
             ),
             "deleting": self.env._("Your app is being taken down."),
         }
-        job = app.job_ids.sorted("id")[-1:]
+        told = app.job_ids.filtered(lambda job: job.kind not in QUIET_KINDS)
+        job = told.sorted("id")[-1:]
         at_work = bool(app.live_job_id)
         steps = [
             step._customer_values()
@@ -447,6 +515,15 @@ class KubernetesApp(models.Model):
                             app=app.display_name,
                         )
                     )
+        unreachable = self.sudo().filtered(lambda app: not app._is_reachable())
+        result = self._write_values(vals)
+        self._changed()
+        for app in unreachable.filtered(lambda app: app._is_reachable()):
+            app._go_on(app._reachable)
+        return result
+
+    def _write_values(self, vals):
+        """Write, and copy the templates of config map and secret among the values."""
         if not VALUE_FIELDS & set(vals):
             return super().write(vals)
         vals, copied = self._split_off_templates(vals)
@@ -567,6 +644,62 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         return self.manifest_line_ids.sorted().manifest_id
 
+    def _reset_manifests(self):
+        """The reset manifests in the order in which they are run."""
+        self.ensure_one()
+        return self.reset_manifest_line_ids.sorted().manifest_id
+
+    def _production(self):
+        """The app of the same purchase that is in production; empty for itself and
+        where there is none."""
+        self.ensure_one()
+        if self.environment_id.code == PRODUCTION:
+            return self.browse()
+        return self.search(
+            [
+                *self._sibling_domain(),
+                ("environment_id.code", "=", PRODUCTION),
+                ("wanted_state", "!=", "deleted"),
+            ],
+            limit=1,
+        )
+
+    def _mail_domain(self):
+        """The name of the app's mail domain for the contract: registered, or to be;
+        None where it has none."""
+        self.ensure_one()
+        return None
+
+    # -- what the worker gets ----------------------------------------------------
+
+    def _contract_values(self):
+        """The app as the contract's claim answer has it."""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "name": self.name,
+            "environment": self.environment_id.code,
+            "hostname": self.hostname,
+            "url": self.url,
+            "namespace": self.namespace_id.name,
+            "wanted_state": self.wanted_state,
+            "mail_domain": self._mail_domain() or None,
+            "inventory": self.inventory or [],
+        }
+
+    def _production_values(self):
+        """The app in production beside this one, as the contract has it, or None."""
+        production = self._production()
+        if not production:
+            return None
+        return {
+            "app": production.id,
+            "name": production.name,
+            "namespace": production.namespace_id.name,
+            "hostname": production.hostname,
+            "url": production.url,
+        }
+
     # -- asking for something ----------------------------------------------------
 
     def action_apply(self):
@@ -574,14 +707,15 @@ class KubernetesApp(models.Model):
         self._check_operator()
         for app in self:
             if not app.manifest_line_ids:
-                raise UserError(
-                    self.env._(
-                        "The app %s has no manifests: add what is to be deployed under"
-                        " “Manifests” first.",
-                        app.display_name,
-                    )
-                )
+                raise UserError(app._no_manifests_text())
             app._enqueue("deploy")
+
+    def _no_manifests_text(self):
+        return self.env._(
+            "The app %s has no manifests: add what is to be deployed under “Manifests”"
+            " first.",
+            self.display_name,
+        )
 
     def action_refresh(self):
         """Look again at what the cluster shows."""
@@ -634,58 +768,89 @@ class KubernetesApp(models.Model):
         """Whoever may not change an app may not ask for anything either."""
         self.check_access("write")
 
-    def _enqueue(self, kind, options=None):
-        """Ask for a job of ``kind`` and return it.
+    def _enqueue(self, kind, options=None, delay=0):
+        """Ask for a job of ``kind``, in ``delay`` seconds at the earliest; return it.
 
-        A request for what waits already joins the waiting job. A delete wins: it
-        cancels what waits and stops what runs. Raises a UserError when the app is
-        deleted or about to be.
+        A request for what waits already joins the waiting job. The latest wish wins:
+        what contradicts it is cancelled or asked to stop. Starting an app that was
+        never deployed deploys it. Raises a UserError in words when it cannot be.
         """
         self.ensure_one()
         app = self.sudo()
-        app._check_may_enqueue(kind)
+        if kind == "start" and app._is_undeployed():
+            kind = "deploy"
+        app._check_may_enqueue(kind, options or {})
         waiting = app.job_ids.filtered(
             lambda job: job.kind == kind and job.state == "pending"
         )
         if waiting:
-            waiting._join(options)
+            waiting._join(options, delay)
             job = waiting
         else:
-            try:
-                with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
-                    job = (
-                        self.env["kubernetes.job"]
-                        .sudo()
-                        .create(
-                            {
-                                "kind": kind,
-                                "app_id": app.id,
-                                "options": options or {},
-                                "requested_by": self.env.uid,
-                            }
-                        )
-                    )
-            except UniqueViolation as error:
-                # Somebody asked at the same moment; the rerun of this request joins.
-                raise ConcurrencyError(
-                    self.env._("Somebody else asked for this at the same moment.")
-                ) from error
-        if kind == "delete":
-            app.wanted_state = "deleted"
-            (app.job_ids - job)._cancel()
-        elif kind == "deploy":
-            app.wanted_state = "running"
-        app._log(
-            self.env._("%(job)s requested", job=job._kind_label())
-            if job != waiting
-            else self.env._(
-                "%(job)s requested again; it waits already", job=job._kind_label()
+            job = self._create_job(kind, options, delay)
+        wanted = WANTED.get(kind)
+        if wanted and app.wanted_state != wanted:
+            app.wanted_state = wanted
+        app._drop_contradicted(job)
+        if kind in LOGGED_KINDS:
+            app._log(
+                self.env._("%(job)s requested", job=job._kind_label())
+                if job != waiting
+                else self.env._(
+                    "%(job)s requested again; it waits already", job=job._kind_label()
+                )
             )
-        )
         app._update_state()
         return job
 
-    def _check_may_enqueue(self, kind):
+    def _create_job(self, kind, options, delay):
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
+                return (
+                    self.env["kubernetes.job"]
+                    .sudo()
+                    .create(
+                        {
+                            "kind": kind,
+                            "app_id": self.id,
+                            "options": options or {},
+                            "run_at": fields.Datetime.now() + timedelta(seconds=delay),
+                            "requested_by": self.env.uid,
+                        }
+                    )
+                )
+        except UniqueViolation as error:
+            # Somebody asked at the same moment; the rerun of this request joins.
+            raise ConcurrencyError(
+                self.env._("Somebody else asked for this at the same moment.")
+            ) from error
+
+    def _is_undeployed(self):
+        """No deploy of the app has ever come to its end."""
+        self.ensure_one()
+        return not self.job_ids.filtered(
+            lambda job: job.kind in ("deploy", "reset") and job.state == "done"
+        )
+
+    def _drop_contradicted(self, wish):
+        """Cancel what waits and stop what runs where the job ``wish`` says otherwise.
+        A stop that runs comes to its end before what brings the app back begins."""
+        self.ensure_one()
+        others = self.job_ids - wish
+        if wish.kind == "delete":
+            others._cancel()
+        elif wish.kind == "stop":
+            others.filtered(
+                lambda job: job.kind in ("deploy", "start", "restart", "reset")
+            )._cancel()
+        elif wish.kind in ("deploy", "start", "reset"):
+            others.filtered(
+                lambda job: job.kind == "stop" and job.state == "pending"
+            )._cancel()
+
+    def _check_may_enqueue(self, kind, options):
+        """Refuse in words what cannot be done with the app as it is."""
         self.ensure_one()
         if kind == "delete":
             if self.state == "deleted" and self.namespace_id.state != "kept":
@@ -699,6 +864,56 @@ class KubernetesApp(models.Model):
                     self.display_name,
                 )
             )
+        if kind == "restart":
+            self._check_may_restart()
+        elif kind == "reset":
+            self._check_may_reset(options.get("reset"))
+
+    def _check_may_restart(self):
+        self.ensure_one()
+        if self.wanted_state == "stopped":
+            raise UserError(
+                self.env._(
+                    "The app %s is stopped, so there is nothing to restart. Start it"
+                    " instead.",
+                    self.display_name,
+                )
+            )
+        if self._is_undeployed():
+            raise UserError(
+                self.env._(
+                    "The app %s was never deployed, so there is nothing to restart."
+                    " Apply it instead.",
+                    self.display_name,
+                )
+            )
+
+    def _check_may_reset(self, mode):
+        self.ensure_one()
+        environment = self.environment_id
+        if not environment.reset_allowed or environment.code == PRODUCTION:
+            raise UserError(
+                self.env._(
+                    "The app %(app)s cannot be reset: its environment,"
+                    " %(environment)s, does not allow it, so that its data is safe.",
+                    app=self.display_name,
+                    environment=environment.name,
+                )
+            )
+        if mode not in ("empty", "manifests"):
+            raise UserError(
+                self.env._("A reset empties the app or runs its reset manifests.")
+            )
+        if mode == "manifests" and not self.reset_manifest_line_ids:
+            raise UserError(
+                self.env._(
+                    "The app %s has no reset manifests: add what a reset is to run"
+                    " under “Reset” first.",
+                    self.display_name,
+                )
+            )
+        if mode == "empty" and not self.manifest_line_ids:
+            raise UserError(self._no_manifests_text())
 
     # -- what came of it ---------------------------------------------------------
 
@@ -718,44 +933,83 @@ class KubernetesApp(models.Model):
 
     def _derive_state(self):
         self.ensure_one()
-        jobs = (
-            self.env["kubernetes.job"]
-            .sudo()
-            .search([("app_id", "=", self.id), ("kind", "!=", "refresh")], order="id")
-        )
-        live = jobs.filtered(lambda job: job.state in ("pending", "running"))
+        jobs = self.env["kubernetes.job"].sudo()
+        mine = [("app_id", "=", self.id), ("kind", "in", CHANGING_KINDS)]
+        live = jobs.search([*mine, ("state", "in", ("pending", "running"))], order="id")
         if live:
-            kind = "delete" if "delete" in live.mapped("kind") else "deploy"
             waiting = live.filtered("error_message")[-1:]
             message = waiting._error_text() if waiting else False
-            return {"delete": "deleting", "deploy": "deploying"}[kind], message
-        over = jobs.filtered(lambda job: job.state in ("done", "failed"))
-        last = over.sorted(lambda job: (job.finished_at, job.id))[-1:]
+            return STATE_AT_WORK[self._decisive(live).kind], message
+        last = jobs.search(
+            [*mine, ("state", "in", ("done", "failed"))],
+            order="finished_at desc, id desc",
+            limit=1,
+        )
         if not last:
-            return "new", False
+            return ("stopped" if self.wanted_state == "stopped" else "new"), False
         if last.state == "failed" and not self._has_recovered(last):
             return "failed", last._error_text()
         if last.kind == "delete" and last.state == "done":
             return "deleted", False
         return self._observed_app_state()
 
+    def _decisive(self, live):
+        """Of the jobs that wait or run, the one by which the app is named: a delete,
+        what runs and is to come to its end, or else what comes next."""
+        return (
+            live.filtered(lambda job: job.kind == "delete")
+            or live.filtered(
+                lambda job: job.state == "running" and not job.cancel_requested
+            )
+            or live.filtered(lambda job: not job.cancel_requested)
+            or live
+        )[:1]
+
     def _has_recovered(self, job):
-        """A deploy that only took too long to become ready may get there later."""
+        """What only took too long may get there later."""
+        wanted = "stopped" if job.kind == "stop" else "running"
         return (
             job.error_code == "not_ready"
-            and self.observed_state == "running"
+            and self.observed_state == wanted
             and self.observed_at > job.finished_at
         )
 
     def _observed_app_state(self):
+        """The state of an app that no job works on."""
         self.ensure_one()
-        if self.observed_state == "missing":
+        seen = self.observed_state
+        if self.wanted_state == "stopped":
+            if seen in ("running", "degraded"):
+                return "degraded", self.env._(
+                    "The app is to be stopped, but something of it runs in the"
+                    " cluster. Press “Stop” to stop it, “Start” to keep it running."
+                )
+            return "stopped", False
+        if seen == "missing":
             return "degraded", self.env._(
                 "Nothing of this app is in the cluster. Apply deploys it again."
             )
-        if self.observed_state in ("degraded", "stopped"):
-            return self.observed_state, self.observed_message
+        if seen == "stopped":
+            return "stopped", self.observed_message or self.env._(
+                "Somebody scaled it to zero in the cluster. Start brings it back."
+            )
+        if seen == "degraded":
+            return "degraded", self.observed_message
         return "running", False
+
+    def _is_reachable(self):
+        """Its last job went well, its workloads are ready, and its ingress has an
+        address."""
+        self.ensure_one()
+        return (
+            self.state == "running"
+            and self.observed_state == "running"
+            and self.ingress_state == "ready"
+        )
+
+    def _reachable(self):
+        """Called whenever the app becomes reachable (``_is_reachable``): after the
+        first deploy, and again after every later interruption."""
 
     def _apply_observation(self, observation):
         """Take over what the cluster shows; older news than what is known is dropped.
@@ -800,15 +1054,20 @@ class KubernetesApp(models.Model):
         )
         self.namespace_id.state = "deleted" if namespace_deleted else "kept"
 
-    def _stay(self):
-        """A delete was cancelled: what is not deleted yet shall run, unless another
-        delete is on its way."""
+    def _drop_wish(self):
+        """A job was cancelled. Where no other one is on its way, the app stays what the
+        cluster shows of it."""
         self.ensure_one()
-        deletes = self.job_ids.filtered(
-            lambda job: job.kind == "delete" and job.state in ("pending", "running")
+        live = self.job_ids.filtered(
+            lambda job: (
+                job.kind in CHANGING_KINDS
+                and job.state in ("pending", "running")
+                and not job.cancel_requested
+            )
         )
-        if not deletes and self.namespace_id.state in ("new", "active"):
-            self.wanted_state = "running"
+        if not live and self.namespace_id.state in ("new", "active"):
+            stopped = self.observed_state == "stopped"
+            self.wanted_state = "stopped" if stopped else "running"
 
     def _log(self, body):
         """A note in the chatter by whoever acts. Notifies nobody, so cannot fail a

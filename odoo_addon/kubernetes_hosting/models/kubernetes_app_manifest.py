@@ -5,7 +5,8 @@ from odoo import fields, models
 
 
 class KubernetesAppManifest(models.Model):
-    """A manifest in an app's order: they are applied from first to last."""
+    """A manifest in an app's order: they are applied from first to last, by a deploy
+    or by a reset."""
 
     _name = "kubernetes.app.manifest"
     _description = "Manifest of a Kubernetes App"
@@ -20,6 +21,10 @@ class KubernetesAppManifest(models.Model):
         "kubernetes.manifest", required=True, index=True, ondelete="restrict"
     )
 
+    purpose = fields.Selection(
+        [("deploy", "Deploy"), ("reset", "Reset")], required=True, default="deploy"
+    )
+
     _manifest_uniq = models.UniqueIndex(
-        "(app_id, manifest_id)", "The app has this manifest already."
+        "(app_id, purpose, manifest_id)", "The app has this manifest already."
     )

@@ -165,6 +165,16 @@ class KubernetesCluster(models.Model):
         lines = (self.allowed_kinds or "").splitlines()
         return [line.strip() for line in lines if line.strip()]
 
+    def _contract_values(self):
+        """The cluster as the contract's claim answer has it."""
+        self.ensure_one()
+        return {
+            "name": self.name,
+            "domain": self.domain,
+            "ingress_class": self.ingress_class or "",
+            "allowed_kinds": self._allowed_kinds(),
+        }
+
     def _seen(self, now, said):
         """Note what a worker says of this cluster, the contract's ``clusters`` entry.
 

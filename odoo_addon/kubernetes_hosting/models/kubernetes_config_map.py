@@ -74,6 +74,10 @@ class KubernetesConfigMap(models.Model):
         copy = quiet.copy(values) if quiet else quiet.create(values)
         return copy.with_env(self.env)
 
+    def _contract_values(self):
+        """The lines as the contract's claim answer has them."""
+        return [line._contract_values() for line in self.line_ids]
+
 
 class KubernetesConfigMapLine(models.Model):
     """One variable. ``string`` is text as it stands, ``yaml`` is read as YAML."""

@@ -6,6 +6,8 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+PRODUCTION = "prod"
+
 
 class KubernetesEnvironment(models.Model):
     """What an app is for: production, integration, test, development.
@@ -33,6 +35,17 @@ class KubernetesEnvironment(models.Model):
     sequence = fields.Integer(default=10)
     color = fields.Integer()
     active = fields.Boolean(default=True)
+    reset_allowed = fields.Boolean(
+        compute="_compute_reset_allowed",
+        store=True,
+        readonly=False,
+        help="Apps of this environment can be reset, which loses their data. Never"
+        " those of production.",
+    )
+    mail_domain = fields.Boolean(
+        default=True,
+        help="Apps of this environment get a mail domain of their own at Mailgun.",
+    )
     app_ids = fields.One2many(
         "kubernetes.app",
         "environment_id",
@@ -42,6 +55,22 @@ class KubernetesEnvironment(models.Model):
     _code_uniq = models.UniqueIndex(
         "(code)", "There is an environment with this code already."
     )
+
+    @api.depends("code")
+    def _compute_reset_allowed(self):
+        for environment in self:
+            environment.reset_allowed = environment.code in ("int", "test", "dev")
+
+    @api.constrains("reset_allowed", "code")
+    def _check_reset_allowed(self):
+        for environment in self:
+            if environment.reset_allowed and environment.code == PRODUCTION:
+                raise ValidationError(
+                    self.env._(
+                        "Apps in production are never reset. Allow it for another"
+                        " environment, or give this one another code."
+                    )
+                )
 
     @api.constrains("code")
     def _check_code(self):

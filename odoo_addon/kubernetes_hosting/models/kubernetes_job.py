@@ -12,6 +12,16 @@ LEASE_SECONDS = 60
 POLL_SECONDS = 5
 WAKE_EVENT = "kubernetes.job/pending"
 
+# Kinds that change the app in the cluster: its state follows from them, and the latest
+# wish wins among them.
+CHANGING_KINDS = ("deploy", "stop", "start", "restart", "reset", "delete")
+# Somebody sits and waits for these: they come first, and one failure is the answer.
+AWAITED_KINDS = ("diff", "preview", "password")
+# Kinds that render the app's manifests.
+RENDERING_KINDS = ("deploy", "reset", "diff")
+# What screens need of a job's result.
+KEPT_RESULTS = ("diff", "preview", "password")
+
 # The contract's error members, kept one field each.
 ERROR_MEMBERS = (
     "code",
@@ -28,7 +38,7 @@ ERROR_MEMBERS = (
 
 
 class KubernetesJob(models.Model):
-    """One unit of work on one app.
+    """One unit of work on one app, or the preview of a manifest.
 
     pending → running → done, failed or cancelled. A running job goes back to pending
     when its lease ends, when its error can be tried again, or when the worker hands it
@@ -39,21 +49,50 @@ class KubernetesJob(models.Model):
 
     _name = "kubernetes.job"
     _description = "Kubernetes Job"
+    _inherit = ["kubernetes.live"]
     _order = "id desc"
 
     kind = fields.Selection(
-        [("deploy", "Apply"), ("refresh", "Update"), ("delete", "Delete")],
+        [
+            ("deploy", "Apply"),
+            ("refresh", "Update"),
+            ("stop", "Stop"),
+            ("start", "Start"),
+            ("restart", "Restart"),
+            ("reset", "Reset"),
+            ("delete", "Delete"),
+            ("diff", "Compare"),
+            ("preview", "Preview"),
+            ("mail_domain", "Mail Domain"),
+            ("invitation", "Invitation"),
+            ("password", "First Password"),
+        ],
         required=True,
         readonly=True,
     )
     app_id = fields.Many2one(
-        "kubernetes.app", required=True, readonly=True, index=True, ondelete="cascade"
+        "kubernetes.app",
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+        help="Empty for the preview of a manifest.",
+    )
+    manifest_id = fields.Many2one(
+        "kubernetes.manifest",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="cascade",
+        help="The manifest that a preview is of; empty while it is not saved.",
     )
     cluster_id = fields.Many2one(
         related="app_id.cluster_id", store=True, index=True, precompute=True
     )
     company_id = fields.Many2one(
-        related="app_id.company_id", store=True, index=True, precompute=True
+        "res.company",
+        compute="_compute_company_id",
+        store=True,
+        index=True,
+        precompute=True,
     )
     partner_id = fields.Many2one(related="app_id.partner_id")
     environment_id = fields.Many2one(related="app_id.environment_id", store=True)
@@ -97,7 +136,13 @@ class KubernetesJob(models.Model):
     duration = fields.Float(
         string="Seconds", compute="_compute_duration", digits=(16, 1)
     )
-    result_text = fields.Char(string="Result", readonly=True)
+    result_text = fields.Char(string="Objects", readonly=True)
+    result = fields.Json(
+        readonly=True,
+        prefetch=False,
+        help="What a screen shows of it: a comparison, a preview, or a password"
+        " that only the browser which asked can read.",
+    )
     step_ids = fields.One2many("kubernetes.job.step", "job_id", readonly=True)
 
     error_code = fields.Char(readonly=True)
@@ -116,16 +161,25 @@ class KubernetesJob(models.Model):
     _running_uniq = models.UniqueIndex(
         "(app_id) WHERE state = 'running'", "A job of this app is running already."
     )
+    _app_check = models.Constraint(
+        "CHECK (app_id IS NOT NULL OR kind = 'preview')", "A job needs an app."
+    )
     _pending_uniq = models.UniqueIndex(
         "(app_id, kind) WHERE state = 'pending'",
         "The same job of this app is waiting already.",
     )
 
-    @api.depends("kind", "app_id.display_name")
+    @api.depends("app_id.company_id")
+    def _compute_company_id(self):
+        for job in self:
+            job.company_id = job.app_id.company_id or self.env.company
+
+    @api.depends("kind", "app_id.display_name", "options")
     @api.depends_context("lang")
     def _compute_display_name(self):
         for job in self:
-            job.display_name = f"{job._kind_label()} {job.app_id.display_name}"
+            about = job.app_id.display_name or (job.options or {}).get("title") or ""
+            job.display_name = f"{job._kind_label()} {about}".strip()
 
     @api.depends("started_at", "finished_at")
     def _compute_duration(self):
@@ -143,8 +197,16 @@ class KubernetesJob(models.Model):
         return {
             "deploy": self.env._("Setting up your app"),
             "refresh": self.env._("Checking your app"),
+            "stop": self.env._("Stopping your app"),
+            "start": self.env._("Starting your app"),
+            "restart": self.env._("Restarting your app"),
+            "reset": self.env._("Resetting your app"),
             "delete": self.env._("Taking down your app"),
-        }[self.kind]
+            "diff": self.env._("Checking your app"),
+            "mail_domain": self.env._("Setting up your app's mail"),
+            "invitation": self.env._("Sending your invitation"),
+            "password": self.env._("Fetching your password"),
+        }.get(self.kind, "")
 
     def _error_text(self):
         """What went wrong, where, and the way out, as operators read it."""
@@ -170,23 +232,72 @@ class KubernetesJob(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        jobs = super().create(vals_list)
+        awaited = {"priority": 1, "max_attempts": 1}
+        jobs = super().create(
+            [
+                {**awaited, **vals} if vals["kind"] in AWAITED_KINDS else vals
+                for vals in vals_list
+            ]
+        )
+        jobs._changed()
         jobs._wake_workers()
         return jobs
 
-    def _join(self, options):
+    def write(self, vals):
+        result = super().write(vals)
+        if set(vals) != {"lease_until"}:
+            self._changed()
+        return result
+
+    def _changed(self):
+        """A job is shown with its app, too."""
+        super()._changed()
+        self.app_id._changed()
+
+    @api.model
+    def _enqueue_preview(self, title, url, manifest=None, config_map=None, secret=None):
+        """Ask a worker to fetch and read the manifest at ``url``; return the job.
+
+        ``manifest`` is its record where it is saved. The variables of ``config_map``
+        and ``secret`` are what it is rendered with. The outcome stands in ``result``,
+        as ``preview`` of the contract. Whoever may not write manifests is refused.
+        """
+        self.env["kubernetes.manifest"].check_access("write")
+        options = {
+            "title": title or url,
+            "url": url,
+            "config_map_id": config_map.id if config_map else False,
+            "secret_id": secret.id if secret else False,
+        }
+        return self.sudo().create(
+            {
+                "kind": "preview",
+                "manifest_id": manifest.id if manifest else False,
+                "options": options,
+                "requested_by": self.env.uid,
+            }
+        )
+
+    def _join(self, options, delay=0):
         """Somebody asks again for a job that waits: it no longer waits for its
         backoff, and the newest wish counts."""
         self.ensure_one()
-        self.run_at = fields.Datetime.now()
+        run_at = fields.Datetime.now() + timedelta(seconds=delay)
+        values = {"run_at": min(run_at, self.run_at)}
         if options is not None:
-            self.options = options
+            values["options"] = options
+        self.write(values)
         self._wake_workers()
+
+    def _check_operator(self):
+        """Whoever may not change an app or manifest may not handle its jobs either."""
+        for job in self:
+            (job.app_id or self.env["kubernetes.manifest"]).check_access("write")
 
     def action_cancel(self):
         """Drop jobs that wait and ask the worker to stop those that run."""
+        self._check_operator()
         for job in self:
-            job.app_id._check_operator()
             if job.state not in ("pending", "running"):
                 raise UserError(
                     self.env._(
@@ -202,8 +313,8 @@ class KubernetesJob(models.Model):
 
     def action_retry(self):
         """Ask again for what failed or was cancelled."""
+        self._check_operator()
         for job in self:
-            job.app_id._check_operator()
             if job.state not in ("failed", "cancelled"):
                 raise UserError(
                     self.env._(
@@ -212,7 +323,21 @@ class KubernetesJob(models.Model):
                         job.display_name,
                     )
                 )
-            job.app_id._enqueue(job.kind, job.options)
+            if job.app_id:
+                job.app_id._enqueue(job.kind, job.options)
+            else:
+                job._retry_preview()
+
+    def _retry_preview(self):
+        self.ensure_one()
+        options = self.options
+        self._enqueue_preview(
+            options["title"],
+            options["url"],
+            self.manifest_id,
+            self.env["kubernetes.config.map"].browse(options["config_map_id"]),
+            self.env["kubernetes.secret"].browse(options["secret_id"]),
+        )
 
     def _cancel(self):
         for job in self:
@@ -224,45 +349,57 @@ class KubernetesJob(models.Model):
     # -- what the worker gets ----------------------------------------------------
 
     def _contract_values(self):
-        """The job as the contract's claim answer has it. Only a deploy gets manifests,
-        values and secrets: the others do not need them."""
+        """The job as the contract's claim answer has it. Manifests, values and secrets
+        go only with the kinds that render them."""
         self.ensure_one()
-        app, cluster = self.app_id, self.cluster_id
-        deploy = self.kind == "deploy"
-        return {
+        app = self.app_id
+        options = dict(self.options or {})
+        message = options.pop("message", None)
+        values = {
             "id": self.id,
             "kind": self.kind,
             "attempt": self.attempt,
             "token": self.token,
-            "options": self.options or {},
-            "cluster": {
-                "name": cluster.name,
-                "domain": cluster.domain,
-                "ingress_class": cluster.ingress_class or "",
-                "allowed_kinds": cluster._allowed_kinds(),
-            },
-            "app": {
-                "id": app.id,
-                "name": app.name,
-                "environment": app.environment_id.code,
-                "hostname": app.hostname,
-                "url": app.url,
-                "namespace": app.namespace_id.name,
-                "wanted_state": app.wanted_state,
-                "inventory": app.inventory or [],
-            },
+            "options": options,
+            "cluster": app.cluster_id._contract_values() if app else None,
+            "app": app._contract_values() if app else None,
+            "production": app._production_values() if app else None,
+            "manifests": [],
+            "reset_manifests": [],
+            "config_map": [],
+            "secret": [],
+            "message": message,
+        }
+        if self.kind == "preview":
+            values.update(self._preview_values())
+        elif self.kind in RENDERING_KINDS:
+            values.update(
+                manifests=app._manifests()._contract_values(),
+                config_map=app.config_map_id._contract_values(),
+                secret=app.secret_id._contract_values(),
+            )
+        if self.kind == "reset" and options.get("reset") == "manifests":
+            values["reset_manifests"] = app._reset_manifests()._contract_values()
+        return values
+
+    def _preview_values(self):
+        """What a preview needs instead of an app: the manifest as it was typed, and
+        the values it is to be rendered with."""
+        self.ensure_one()
+        options = self.options
+        config_map = self.env["kubernetes.config.map"].browse(options["config_map_id"])
+        secret = self.env["kubernetes.secret"].browse(options["secret_id"])
+        return {
+            "options": {},
             "manifests": [
-                {"id": manifest.id, "title": manifest.name, "url": manifest.url}
-                for manifest in (app._manifests() if deploy else [])
+                {
+                    "id": self.manifest_id.id or 0,
+                    "title": options["title"],
+                    "url": options["url"],
+                }
             ],
-            "config_map": [
-                line._contract_values()
-                for line in (app.config_map_id.line_ids if deploy else [])
-            ],
-            "secret": [
-                line._contract_values()
-                for line in (app.secret_id.line_ids if deploy else [])
-            ],
+            "config_map": config_map.exists()._contract_values(),
+            "secret": secret.exists()._contract_values(),
         }
 
     # -- being worked on ---------------------------------------------------------
@@ -273,8 +410,9 @@ class KubernetesJob(models.Model):
 
         One statement, which is to be the first of its transaction: it skips what
         others are taking at this moment, and fails with a serialization error (to be
-        run again) when others took it since the transaction began. Of an app's waiting
-        jobs only the oldest may be taken, and only when none of them runs.
+        run again) when others took it since the transaction began. Of an app's due
+        jobs that this worker can do only the oldest may be taken, and only when none
+        of them runs. A preview has no app and may go to any worker.
         """
         now = fields.Datetime.now()
         self.flush_model()
@@ -283,17 +421,20 @@ class KubernetesJob(models.Model):
             WITH next AS (
                 SELECT job.id
                   FROM kubernetes_job job
-                  JOIN kubernetes_cluster cluster ON cluster.id = job.cluster_id
+             LEFT JOIN kubernetes_cluster cluster ON cluster.id = job.cluster_id
                  WHERE job.state = 'pending'
                    AND job.run_at <= %(now)s
-                   AND cluster.active
-                   AND cluster.name = ANY(%(clusters)s)
+                   AND (job.app_id IS NULL
+                        OR cluster.active AND cluster.name = ANY(%(clusters)s))
                    AND job.kind = ANY(%(kinds)s)
                    AND NOT EXISTS (
                         SELECT 1 FROM kubernetes_job other
                          WHERE other.app_id = job.app_id
                            AND (other.state = 'running'
-                                OR other.state = 'pending' AND other.id < job.id))
+                                OR other.state = 'pending'
+                                   AND other.id < job.id
+                                   AND other.run_at <= %(now)s
+                                   AND other.kind = ANY(%(kinds)s)))
               ORDER BY job.priority, job.run_at, job.id
                  LIMIT %(limit)s
                    FOR NO KEY UPDATE OF job SKIP LOCKED)
@@ -322,7 +463,8 @@ class KubernetesJob(models.Model):
         ids = [row[0] for row in self.env.cr.fetchall()]
         self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
-        for job in jobs.filtered(lambda job: job.kind == "deploy"):
+        jobs._changed()
+        for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
             # From now on the worker may have made it.
             if job.app_id.namespace_id.state == "new":
                 job.app_id.namespace_id.state = "active"
@@ -359,6 +501,8 @@ class KubernetesJob(models.Model):
         """Insert or update the steps of the present attempt by their number, so that
         a repeated report changes nothing."""
         self.ensure_one()
+        if steps:
+            super()._changed()
         known = {
             step.number: step
             for step in self.step_ids.filtered(lambda s: s.attempt == self.attempt)
@@ -378,21 +522,28 @@ class KubernetesJob(models.Model):
         if result:
             self._take_over(result)
         if state == "retry":
-            self._retry(error)
+            self._retry(error, result=result)
         elif state == "released":
             self._release()
         else:
             if state == "done" and self.kind == "delete":
                 self.app_id._deleted(bool(result and result["namespace_deleted"]))
-            self._finish(state, error, self._objects_text(result))
+            self._finish(state, error, result)
 
     def _take_over(self, result):
-        """What the worker found out: manifests' contents, inventory, state."""
+        """What the worker found out: manifests' contents, inventory, state, and what
+        screens show."""
+        kept = {name: result[name] for name in KEPT_RESULTS if result[name]}
+        if kept:
+            self.result = kept
         app = self.app_id
-        manifests = {manifest.id: manifest for manifest in app._manifests()}
+        if not app:
+            return
+        manifests = app._manifests() | app._reset_manifests()
+        known = {manifest.id: manifest for manifest in manifests}
         for seen in result["manifests"]:
-            if seen["id"] in manifests:
-                manifests[seen["id"]]._remember(
+            if seen["id"] in known:
+                known[seen["id"]]._remember(
                     seen["digest"], seen["content"], seen["variables"]
                 )
         if result["inventory"] is not None and result["inventory"] != app.inventory:
@@ -405,37 +556,60 @@ class KubernetesJob(models.Model):
         parts = [f"{count} {what}" for what, count in objects.items() if count]
         return ", ".join(parts) or False
 
-    def _finish(self, state, error=None, result_text=False):
+    def _finish(self, state, error=None, result=None):
         """The end of a job. Steps still open share its fate."""
         self.ensure_one()
-        values = {
-            "state": state,
-            "finished_at": fields.Datetime.now(),
-            "token": False,
-            "lease_until": False,
-            "result_text": result_text,
-            **self._error_values(error),
-        }
-        self.write(values)
+        app = self.app_id
+        self.write(
+            {
+                "state": state,
+                "finished_at": fields.Datetime.now(),
+                "token": False,
+                "lease_until": False,
+                "result_text": self._objects_text(result),
+                **self._error_values(error),
+            }
+        )
         self._close_steps("done" if state == "done" else "failed")
-        if state == "cancelled" and self.kind == "delete":
-            self.app_id._stay()
-        if state == "failed":
-            self.app_id._log(
+        if state == "cancelled" and self.kind in CHANGING_KINDS:
+            app._drop_wish()
+        if state == "failed" and app:
+            app._log(
                 self.env._("%(job)s failed", job=self._kind_label())
                 + f": {self.error_message}"
             )
-        self.app_id._update_state()
+        app._update_state()
+        self._after(result)
 
-    def _retry(self, error, delay=None):
+    def _after(self, result):
+        """Let the app, or the previewed manifest, go on from here: after a job that is
+        done its ``_after_<kind>(job, result)`` where it has one, after one that failed
+        for good its ``_after_failed(job)``.
+
+        ``result`` is the contract's, or None. What goes wrong in there is for the log
+        and the chatter: the worker's part is done and stays so.
+        """
+        self.ensure_one()
+        about = self.app_id or self.manifest_id
+        if self.state == "done":
+            hook = getattr(about, f"_after_{self.kind}", None)
+            arguments = (self, result)
+        else:
+            failed = self.state == "failed"
+            hook = getattr(about, "_after_failed", None) if failed else None
+            arguments = (self,)
+        if about and hook:
+            about._go_on(hook, *arguments)
+
+    def _retry(self, error, delay=None, result=None):
         """Back to waiting after an attempt that may succeed another time, or failed
         when the attempts are used up. ``delay`` in seconds; none: the backoff's."""
         self.ensure_one()
         self._close_steps("failed")
         if self.cancel_requested:
-            self._finish("cancelled", error)
+            self._finish("cancelled", error, result)
         elif self.attempt >= self.max_attempts:
-            self._finish("failed", error)
+            self._finish("failed", error, result)
         else:
             self._wait_again(self._backoff_seconds() if delay is None else delay, error)
 
@@ -457,9 +631,10 @@ class KubernetesJob(models.Model):
                 ("app_id", "=", self.app_id.id),
                 ("kind", "=", self.kind),
                 ("state", "=", "pending"),
-            ]
+            ],
+            limit=1,
         )
-        if twin:
+        if self.app_id and twin:
             # Asked for again meanwhile: that job does the work.
             self._finish("cancelled", error)
             return
@@ -504,10 +679,22 @@ class KubernetesJob(models.Model):
     def _wake_workers(self):
         """Tell the workers after the commit that there is something to claim. Only a
         hint: they ask every few seconds anyway."""
-        if self:
+        now = fields.Datetime.now()
+        if any(job.state == "pending" and job.run_at <= now for job in self):
             self.env["bus.bus"]._sendone(self._wake_channel(), WAKE_EVENT, {})
 
     # -- cron --------------------------------------------------------------------
+
+    @api.autovacuum
+    def _gc_awaited(self):
+        """Comparisons, previews and passwords are of no use after a day."""
+        self.search(
+            [
+                ("kind", "in", AWAITED_KINDS),
+                ("state", "in", ("done", "failed", "cancelled")),
+                ("finished_at", "<", fields.Datetime.now() - timedelta(days=1)),
+            ]
+        ).unlink()
 
     @api.model
     def _cron_watch(self):

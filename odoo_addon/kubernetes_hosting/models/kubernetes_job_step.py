@@ -12,7 +12,6 @@ class KubernetesJobStep(models.Model):
 
     _name = "kubernetes.job.step"
     _description = "Step of a Kubernetes Job"
-    _rec_name = "label"
     _order = "job_id, attempt, number"
 
     job_id = fields.Many2one(
@@ -21,7 +20,12 @@ class KubernetesJobStep(models.Model):
     attempt = fields.Integer(required=True, readonly=True)
     number = fields.Integer(required=True, readonly=True)
     code = fields.Char(required=True, readonly=True)
-    label = fields.Char(string="Step", compute="_compute_label")
+    name = fields.Char(string="Step", compute="_compute_name")
+    label = fields.Char(
+        string="Customer's Words",
+        compute="_compute_label",
+        help="What a customer reads of the step.",
+    )
     state = fields.Selection(
         [
             ("running", "Running"),
@@ -37,6 +41,39 @@ class KubernetesJobStep(models.Model):
     message = fields.Text(readonly=True)
 
     _number_uniq = models.UniqueIndex("(job_id, attempt, number)")
+
+    @api.depends("code")
+    @api.depends_context("lang")
+    def _compute_name(self):
+        names = self._names()
+        for step in self:
+            step.name = names.get(step.code) or step.code
+
+    @api.model
+    def _names(self):
+        """The operators' words for each code; a newer worker may know more codes."""
+        return {
+            "fetching": self.env._("Fetch manifests"),
+            "rendering": self.env._("Render manifests"),
+            "namespace": self.env._("Namespace"),
+            "applying": self.env._("Apply objects"),
+            "pruning": self.env._("Prune objects"),
+            "waiting": self.env._("Wait until ready"),
+            "ingress": self.env._("Read the ingress"),
+            "deleting": self.env._("Delete objects"),
+            "stopping": self.env._("Scale to zero"),
+            "starting": self.env._("Scale back"),
+            "restarting": self.env._("Restart workloads"),
+            "resetting": self.env._("Run reset manifests"),
+            "comparing": self.env._("Compare with the cluster"),
+            "previewing": self.env._("Read the manifest"),
+            "mail_domain": self.env._("Mail domain"),
+            "dns_records": self.env._("Publish DNS records"),
+            "verification": self.env._("Verify the mail domain"),
+            "smtp_credentials": self.env._("SMTP credentials"),
+            "invitation": self.env._("Send the invitation"),
+            "password": self.env._("Encrypt the password"),
+        }
 
     @api.depends("code")
     @api.depends_context("lang")
@@ -57,6 +94,18 @@ class KubernetesJobStep(models.Model):
             "waiting": self.env._("Starting the app"),
             "ingress": self.env._("Connecting the address"),
             "deleting": self.env._("Removing the app"),
+            "stopping": self.env._("Stopping the app"),
+            "starting": self.env._("Starting the app"),
+            "restarting": self.env._("Restarting the app"),
+            "resetting": self.env._("Resetting the data"),
+            "comparing": self.env._("Checking for changes"),
+            "previewing": self.env._("Checking for changes"),
+            "mail_domain": self.env._("Setting up mail"),
+            "dns_records": self.env._("Publishing the mail settings"),
+            "verification": self.env._("Checking the mail settings"),
+            "smtp_credentials": self.env._("Connecting the app to mail"),
+            "invitation": self.env._("Sending your invitation"),
+            "password": self.env._("Fetching your password"),
         }
 
     def _customer_values(self):

@@ -12,7 +12,7 @@ class KubernetesManifest(models.Model):
 
     _name = "kubernetes.manifest"
     _description = "Kubernetes Manifest"
-    _inherit = ["mail.thread"]
+    _inherit = ["kubernetes.live", "mail.thread"]
     _order = "name, id"
 
     name = fields.Char(string="Title", required=True, tracking=True)
@@ -100,6 +100,13 @@ class KubernetesManifest(models.Model):
                     "fetched_at": fields.Datetime.now(),
                 }
             )
+
+    def _contract_values(self):
+        """The manifests as the contract's claim answer has them, in this order."""
+        return [
+            {"id": manifest.id, "title": manifest.name, "url": manifest.url}
+            for manifest in self
+        ]
 
     def action_view_apps(self):
         self.ensure_one()

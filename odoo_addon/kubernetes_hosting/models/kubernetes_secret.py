@@ -52,6 +52,10 @@ class KubernetesSecret(models.Model):
         copy = self.sudo().copy(values) if self else self.sudo().create(values)
         return copy.sudo(self.env.su)
 
+    def _contract_values(self):
+        """The lines as the contract's claim answer has them, values included."""
+        return [line._contract_values() for line in self.line_ids]
+
 
 class KubernetesSecretLine(models.Model):
     """One secret variable: a value, or how the worker generates it.

@@ -53,6 +53,13 @@ class KubernetesWorker(models.Model):
         readonly=True, copy=False, help="New with every start of the worker."
     )
     version = fields.Char(readonly=True, copy=False)
+    mailgun_region = fields.Selection(
+        [("us", "US"), ("eu", "EU")],
+        readonly=True,
+        copy=False,
+        help="Where the worker's Mailgun account is. Empty: the worker has none, and"
+        " registers no mail domains and sends no invitations.",
+    )
     last_seen = fields.Datetime(readonly=True, copy=False)
     key_created_at = fields.Datetime(readonly=True, copy=False)
     cluster_ids = fields.Many2many(
@@ -156,14 +163,16 @@ class KubernetesWorker(models.Model):
         ).unlink()
         self.sudo().key_created_at = False
 
-    def _seen(self, now, said, clusters):
-        """Note what the worker says of itself, the contract's ``worker``."""
+    def _seen(self, now, said, clusters, mailgun=None):
+        """Note what the worker says of itself, the contract's ``worker`` and
+        ``mailgun``."""
         self.ensure_one()
         values = {
             "state": "online",
             "reported_name": said["name"],
             "instance": said["instance"],
             "version": said["version"],
+            "mailgun_region": mailgun["region"] if mailgun else False,
         }
         changed = {name: v for name, v in values.items() if self[name] != v}
         if clusters != self.cluster_ids:

@@ -108,7 +108,7 @@ class KubernetesWorkerCall(models.AbstractModel):
         now = fields.Datetime.now()
         names = [cluster["name"] for cluster in params["clusters"]]
         clusters = self.env["kubernetes.cluster"].search([("name", "in", names)])
-        worker._seen(now, params["worker"], clusters)
+        worker._seen(now, params["worker"], clusters, params["mailgun"])
         by_name = {cluster.name: cluster for cluster in clusters}
         for said in params["clusters"]:
             if said["name"] in by_name:

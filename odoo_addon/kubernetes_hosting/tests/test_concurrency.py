@@ -128,7 +128,8 @@ class TestConcurrency(TransactionCase):
                         "message": "",
                     }
                 ],
-                "kinds": ["deploy", "refresh", "delete"],
+                "kinds": ["deploy", "refresh", "delete", "preview"],
+                "mailgun": None,
                 "capacity": capacity,
             },
             n % 2,

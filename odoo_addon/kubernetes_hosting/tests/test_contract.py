@@ -4,7 +4,9 @@
 import copy
 import json
 from pathlib import Path
+from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -89,37 +91,72 @@ class TestContract(KubernetesCase, HttpCase):
 
     # -- golden files ------------------------------------------------------------
 
-    def test_claim_answers_as_the_golden_file(self):
+    def golden_jobs(self):
+        """The jobs of the golden answer, asked for one by one; returns the apps."""
+        wanted = golden("claim_response")["jobs"]
+        production = self.create_app("shop")
         shop = self.create_app("shop", self.int)
-        shop.inventory = golden("claim_response")["jobs"][0]["app"]["inventory"]
-        shop._enqueue("deploy")
+        shop.inventory = wanted[0]["app"]["inventory"]
+        shop.reset_manifest_line_ids = [
+            Command.create({"manifest_id": self.manifests[1].id})
+        ]
         self.cluster.allowed_kinds = "ClusterRole.rbac.authorization.k8s.io\n"
         old = self.create_app("old")
+        shop._enqueue("deploy")
         old._enqueue("delete", {"keep_volumes": True})
-        wanted = golden("claim_response")
+        second = self.create_app("wiki", self.int)
+        self.create_app("wiki")
+        second.reset_manifest_line_ids = [
+            Command.create({"manifest_id": self.manifests[1].id})
+        ]
+        second._enqueue("reset", {"reset": "manifests"})
+        production._enqueue("invitation", {"message": wanted[3]["message"]})
+        self.create_app("forum")._enqueue("password", wanted[4]["options"])
+        self.jobs._enqueue_preview(
+            "Copy production",
+            "https://example.com/reset.yml",
+            self.manifests[1],
+            self.config_map,
+            self.secret,
+        )
+        return production + shop + old
 
-        answer = self.claim()
+    def test_claim_answers_as_the_golden_file(self):
+        self.golden_jobs()
+        apps = type(self.env["kubernetes.app"])
+        # Mail domains have tests of their own.
+        with patch.object(
+            apps, "_mail_domain", lambda app: app.environment_id.code == "prod" and "x"
+        ):
+            answer = self.claim()
+        wanted = golden("claim_response")
 
         self.assertEqual(answer["unknown_clusters"], ["edge"])
         self.assertEqual(
             {key: shape(value) for key, value in answer.items() if key != "jobs"},
             {key: shape(value) for key, value in wanted.items() if key != "jobs"},
         )
-        deploy, delete = answer["jobs"]
-        for got, expected in zip(answer["jobs"], wanted["jobs"], strict=True):
+        got_by_kind = {job["kind"]: job for job in answer["jobs"]}
+        wanted_by_kind = {job["kind"]: job for job in wanted["jobs"]}
+        self.assertEqual(got_by_kind.keys(), wanted_by_kind.keys())
+        # Lists may be longer or empty here and there: they are looked at in the deploy.
+        lists = {"manifests", "reset_manifests", "config_map", "secret"}
+        for kind, expected in wanted_by_kind.items():
+            got = got_by_kind[kind]
             self.assertEqual(got.keys(), expected.keys())
-            for member in set(expected) - {"config_map", "secret", "manifests"}:
-                if member == "cluster":
-                    self.assertEqual(got[member].keys(), expected[member].keys())
-                else:
-                    self.assertEqual(shape(got[member]), shape(expected[member]))
-        self.assertEqual(
-            shape(deploy["manifests"]), shape(wanted["jobs"][0]["manifests"])
-        )
-        self.assertEqual(
-            shape(deploy["config_map"]), shape(wanted["jobs"][0]["config_map"])
-        )
-        self.assertEqual(shape(deploy["secret"]), shape(wanted["jobs"][0]["secret"]))
+            for member in set(expected) - lists - {"cluster", "app"}:
+                self.assertEqual(shape(got[member]), shape(expected[member]), member)
+            for member in ("cluster", "app"):
+                self.assertEqual(
+                    got[member] and shape({**got[member], "inventory": 0}).keys(),
+                    expected[member]
+                    and shape({**expected[member], "inventory": 0}).keys(),
+                )
+        deploy, delete = got_by_kind["deploy"], got_by_kind["delete"]
+        for member in ("app", "manifests", "config_map", "secret"):
+            self.assertEqual(
+                shape(deploy[member]), shape(wanted_by_kind["deploy"][member])
+            )
         self.assertEqual(delete["options"], {"keep_volumes": True})
         self.assertEqual(delete["app"]["wanted_state"], "deleted")
         self.assertEqual(delete["app"]["namespace"], "old-prod")
@@ -127,9 +164,66 @@ class TestContract(KubernetesCase, HttpCase):
             delete["cluster"]["allowed_kinds"],
             ["ClusterRole.rbac.authorization.k8s.io"],
         )
+        for kind in ("delete", "invitation", "password"):
+            self.assertEqual(
+                [got_by_kind[kind][name] for name in sorted(lists)], 4 * [[]]
+            )
+
+    def test_claim_of_a_reset_carries_its_manifests_and_production(self):
+        self.golden_jobs()
+        job = {job["kind"]: job for job in self.claim()["jobs"]}["reset"]
+        production = self.env["kubernetes.app"].search(
+            [("name", "=", "wiki"), ("environment_id", "=", self.prod.id)]
+        )
+        self.assertEqual(job["options"], {"reset": "manifests"})
         self.assertEqual(
-            [delete[name] for name in ("manifests", "config_map", "secret")],
-            [[], [], []],
+            job["production"],
+            {
+                "app": production.id,
+                "name": "wiki",
+                "namespace": "wiki-prod",
+                "hostname": "wiki.apps.localhost",
+                "url": "http://wiki.apps.localhost",
+            },
+        )
+        self.assertEqual([m["title"] for m in job["reset_manifests"]], ["Odoo"])
+        self.assertEqual([m["title"] for m in job["manifests"]], ["PostgreSQL", "Odoo"])
+        self.assertTrue(job["secret"])
+
+    def test_claim_of_a_preview_has_neither_app_nor_cluster(self):
+        self.golden_jobs()
+        job = {job["kind"]: job for job in self.claim()["jobs"]}["preview"]
+        self.assertEqual((job["app"], job["cluster"], job["options"]), (None, None, {}))
+        self.assertEqual(
+            job["manifests"],
+            [
+                {
+                    "id": self.manifests[1].id,
+                    "title": "Copy production",
+                    "url": "https://example.com/reset.yml",
+                }
+            ],
+        )
+        self.assertEqual(
+            [line["key"] for line in job["config_map"]],
+            ["odoo_image", "odoo_replicas"],
+        )
+        self.assertEqual(
+            [line["key"] for line in job["secret"]],
+            ["smtp_password", "postgres_password"],
+        )
+
+    def test_claim_notes_the_mailgun_region(self):
+        self.claim()
+        self.env.invalidate_all()
+        self.assertEqual(self.worker.mailgun_region, "eu")
+        self.claim(mailgun=None)
+        self.env.invalidate_all()
+        self.assertFalse(self.worker.mailgun_region)
+        self.assert_refused(
+            "claim",
+            {**golden("claim_request"), "mailgun": {"region": "moon"}},
+            "mailgun.region: “moon” is not one of us, eu",
         )
 
     def test_claim_carries_all_a_deploy_needs(self):
@@ -148,6 +242,7 @@ class TestContract(KubernetesCase, HttpCase):
                 "url": "http://shop-int.apps.localhost",
                 "namespace": "shop-int",
                 "wanted_state": "running",
+                "mail_domain": None,
                 "inventory": [],
             },
         )
@@ -184,10 +279,23 @@ class TestContract(KubernetesCase, HttpCase):
         )
 
     def test_report_takes_the_golden_file(self):
-        names = {42: "shop", 44: "shelf", 45: "wiki"}
-        for name in names.values():
-            self.create_app(name)._enqueue("deploy")
-        claimed = {job["app"]["name"]: job for job in self.claim()["jobs"]}
+        asked = {
+            42: ("shop", "deploy", {}),
+            44: ("shelf", "deploy", {}),
+            45: ("wiki", "deploy", {}),
+            46: ("post", "mail_domain", {}),
+            47: ("news", "invitation", {}),
+            48: ("forum", "password", {}),
+            49: ("press", "diff", {}),
+        }
+        for name, kind, options in asked.values():
+            self.create_app(name)._enqueue(kind, options)
+        self.jobs._enqueue_preview("Odoo", "https://example.com/odoo.yml")
+        claimed = {
+            job["app"]["name"] if job["app"] else "preview": job
+            for job in self.claim()["jobs"]
+        }
+        names = {**{key: values[0] for key, values in asked.items()}, 50: "preview"}
         request = golden("report_request")
         manifests = dict(zip((3, 4), self.manifests.ids, strict=True))
         for job in request["jobs"]:
@@ -204,7 +312,9 @@ class TestContract(KubernetesCase, HttpCase):
             [job["answer"] for job in answer["jobs"]],
             [job["answer"] for job in golden("report_response")["jobs"]],
         )
-        shop, shelf, wiki = (self.job(claimed[name]) for name in names.values())
+        shop, shelf, wiki, mail, news, docs, press, preview = (
+            self.job(claimed[name]) for name in names.values()
+        )
         self.assertEqual(shop.state, "running")
         self.assertEqual(
             shop.step_ids.mapped(lambda s: (s.number, s.code, s.state, s.seconds)),
@@ -219,6 +329,16 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(self.manifests[0].variables, ["postgres_password"])
         self.assertEqual(self.manifests[0].content, "apiVersion: v1\n")
         self.assertEqual(wiki.state, "running")
+        outcomes = [job["outcome"] for job in golden("report_request")["jobs"]]
+        self.assertEqual((mail.state, news.state), ("done", "done"))
+        self.assertFalse(mail.result or news.result)
+        self.assertEqual(docs.result, {"password": outcomes[5]["result"]["password"]})
+        self.assertEqual(press.result, {"diff": outcomes[6]["result"]["diff"]})
+        self.assertEqual(preview.result, {"preview": outcomes[7]["result"]["preview"]})
+        # None of these changes an app.
+        self.assertEqual(
+            (mail + news + docs + press).app_id.mapped("state"), ["new"] * 4
+        )
 
     def test_report_of_a_failure_says_where_it_is_and_the_way_out(self):
         self.create_app()._enqueue("deploy")

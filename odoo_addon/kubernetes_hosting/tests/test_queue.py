@@ -10,7 +10,20 @@ from odoo.exceptions import AccessError, UserError
 from ..models.kubernetes_job import LEASE_SECONDS, WAKE_EVENT
 from .common import KubernetesTransactionCase
 
-KINDS = ("deploy", "refresh", "delete")
+KINDS = (
+    "deploy",
+    "refresh",
+    "delete",
+    "stop",
+    "start",
+    "restart",
+    "reset",
+    "diff",
+    "preview",
+    "mail_domain",
+    "invitation",
+    "password",
+)
 
 
 class TestQueue(KubernetesTransactionCase):
@@ -43,6 +56,11 @@ class TestQueue(KubernetesTransactionCase):
                 "inventory": None,
                 "observation": None,
                 "namespace_deleted": False,
+                "mail_domain": None,
+                "message_id": None,
+                "password": None,
+                "diff": None,
+                "preview": None,
                 **result,
             },
         }
@@ -127,15 +145,23 @@ class TestQueue(KubernetesTransactionCase):
         refresh._conclude(self.outcome("done"))
         self.assertEqual(self.claim(), again)
 
-    def test_a_waiting_backoff_holds_back_the_apps_later_jobs(self):
+    def test_a_waiting_backoff_holds_back_nothing(self):
         app = self.create_app()
         deploy = app._enqueue("deploy")
         refresh = app._enqueue("refresh")
         deploy.run_at = fields.Datetime.now() + timedelta(minutes=5)
-        self.assertFalse(self.claim())
+        self.assertEqual(self.claim(), refresh)
         with self.later(301):
+            self.assertFalse(self.claim())
+            refresh._conclude(self.outcome("done"))
             self.assertEqual(self.claim(), deploy)
-        self.assertEqual(refresh.state, "pending")
+
+    def test_what_this_worker_cannot_do_holds_back_nothing(self):
+        app = self.create_app()
+        mail = app._enqueue("mail_domain")
+        deploy = app._enqueue("deploy")
+        self.assertEqual(self.claim(kinds=["deploy"]), deploy)
+        self.assertEqual(mail.state, "pending")
 
     def test_each_attempt_has_a_token_of_its_own(self):
         job = self.create_app()._enqueue("deploy")
