@@ -16,6 +16,7 @@
         "data/mail_activity_type.xml",
         "views/kubernetes_app_reservation_views.xml",
         "views/kubernetes_app_views.xml",
+        "views/product_attribute_views.xml",
         "views/product_template_views.xml",
         "views/sale_order_views.xml",
         "views/sale_subscription_views.xml",

@@ -59,6 +59,37 @@ class KubernetesApp(models.Model):
         "This unit of the order line has an app in this environment already.",
     )
 
+    def _sibling_domain(self):
+        """The apps of one purchase: of the same unit of the same order line."""
+        if not self.sale_order_line_id:
+            return super()._sibling_domain()
+        return [
+            ("id", "!=", self.id),
+            ("sale_order_line_id", "=", self.sale_order_line_id.id),
+            ("unit_no", "=", self.unit_no),
+        ]
+
+    def _set_variables(self, variables):
+        """Put variables into the app's own config map; the template's of the same keys
+        give way."""
+        self.ensure_one()
+        lines = self.config_map_id.line_ids
+        last = max(lines.mapped("sequence"), default=0)
+        for number, variable in enumerate(variables.sorted(), start=1):
+            values = {"type": variable.type, "value": variable.value}
+            line = lines.filtered(lambda line, key=variable.key: line.key == key)
+            if line:
+                line.write(values)
+            else:
+                lines.create(
+                    {
+                        **values,
+                        "config_map_id": self.config_map_id.id,
+                        "key": variable.key,
+                        "sequence": last + number,
+                    }
+                )
+
     @api.model
     def _action_view_sold(self, domain):
         """The list of some apps, or the form when it is one."""
@@ -80,6 +111,15 @@ class KubernetesApp(models.Model):
             "type": "ir.actions.act_window",
             "res_model": "sale.order",
             "res_id": self.sale_order_id.id,
+            "views": [(False, "form")],
+        }
+
+    def action_view_partner(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "res.partner",
+            "res_id": self.partner_id.id,
             "views": [(False, "form")],
         }
 

@@ -5,7 +5,8 @@ from odoo import fields, models
 
 
 class KubernetesProductManifest(models.Model):
-    """A manifest in a product's order: its apps apply them from first to last."""
+    """A manifest in a product's order: its apps apply them from first to last, by a
+    deploy or by a reset."""
 
     _name = "kubernetes.product.manifest"
     _description = "Manifest of a Hosting Product"
@@ -20,7 +21,20 @@ class KubernetesProductManifest(models.Model):
         "kubernetes.manifest", required=True, index=True, ondelete="restrict"
     )
     url = fields.Char(related="manifest_id.url")
+    purpose = fields.Selection(
+        [("deploy", "Deploy"), ("reset", "Reset")], required=True, default="deploy"
+    )
 
     _manifest_uniq = models.UniqueIndex(
-        "(product_tmpl_id, manifest_id)", "The product has this manifest already."
+        "(product_tmpl_id, purpose, manifest_id)",
+        "The product has this manifest already.",
     )
+
+    def _for_app(self):
+        """The commands that give an app these manifests in this order."""
+        return [
+            fields.Command.create(
+                {"sequence": line.sequence, "manifest_id": line.manifest_id.id}
+            )
+            for line in self.sorted()
+        ]

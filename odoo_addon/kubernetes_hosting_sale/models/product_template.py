@@ -45,8 +45,38 @@ class ProductTemplate(models.Model):
         "kubernetes.product.manifest",
         "product_tmpl_id",
         string="Manifests",
+        domain=[("purpose", "=", "deploy")],
+        context={"default_purpose": "deploy"},
         copy=True,
         help="Applied from first to last.",
+    )
+    kubernetes_reset_mode = fields.Selection(
+        [("empty", "Deploy again with empty data"), ("manifests", "Run manifests")],
+        string="Reset",
+        required=True,
+        default="empty",
+        help="What a reset of an app does where its environment allows one: delete"
+        " everything with all data and deploy from scratch, or run the reset manifests,"
+        " for example Jobs that copy production here and neutralise it. Production is"
+        " never reset.",
+    )
+    kubernetes_reset_manifest_ids = fields.One2many(
+        "kubernetes.product.manifest",
+        "product_tmpl_id",
+        string="Reset Manifests",
+        domain=[("purpose", "=", "reset")],
+        context={"default_purpose": "reset"},
+        copy=True,
+        help="Run from first to last, each awaited.",
+    )
+    kubernetes_attribute_value_ids = fields.Many2many(
+        "product.attribute.value",
+        string="Values by Variant",
+        compute="_compute_kubernetes_attribute_value_ids",
+        groups="kubernetes_hosting.group_kubernetes_user",
+        help="The attribute values this product is sold with. The variables of those a"
+        " customer chooses go into the config map of the app, in the place of the"
+        " template's.",
     )
     kubernetes_app_count = fields.Integer(
         string="Apps",
@@ -70,11 +100,48 @@ class ProductTemplate(models.Model):
                 ).product_variant_ids
             )
 
+    @api.depends("attribute_line_ids.value_ids")
+    def _compute_kubernetes_attribute_value_ids(self):
+        for template in self:
+            template.kubernetes_attribute_value_ids = (
+                template.attribute_line_ids.value_ids
+            )
+
+    @api.constrains("kubernetes_hosting")
+    def _check_kubernetes_attribute_keys(self):
+        """One choice of a customer must not give a variable two values.
+
+        Values of one attribute are alternatives, unless several can be ticked.
+        """
+        for template in self.filtered("kubernetes_hosting").sudo():
+            seen = {}
+            for line in template.attribute_line_ids:
+                several = line.attribute_id.display_type == "multi"
+                for value in line.value_ids:
+                    group = value if several else line
+                    for variable in value.kubernetes_value_ids:
+                        first, other = seen.setdefault(variable.key, (group, value))
+                        if first != group:
+                            raise ValidationError(
+                                self.env._(
+                                    "The product “%(product)s” can be sold with both"
+                                    " “%(first)s” and “%(second)s”, and both set the"
+                                    " variable “%(key)s”. Remove it from one of them:"
+                                    " Sales > Configuration > Attributes.",
+                                    product=template.display_name,
+                                    first=other.display_name,
+                                    second=value.display_name,
+                                    key=variable.key,
+                                )
+                            )
+
     @api.constrains(
         "kubernetes_hosting",
         "kubernetes_cluster_id",
         "kubernetes_environment_ids",
         "kubernetes_manifest_ids",
+        "kubernetes_reset_mode",
+        "kubernetes_reset_manifest_ids",
     )
     def _check_kubernetes_hosting(self):
         """What is missing here would fail after the customer has paid."""
@@ -100,6 +167,11 @@ class ProductTemplate(models.Model):
             missing.append(self.env._("environments"))
         if not self.kubernetes_manifest_ids:
             missing.append(self.env._("manifests"))
+        if (
+            self.kubernetes_reset_mode == "manifests"
+            and not self.kubernetes_reset_manifest_ids
+        ):
+            missing.append(self.env._("reset manifests"))
         return missing
 
     @api.onchange("kubernetes_hosting")

@@ -230,15 +230,11 @@ class SaleOrderLine(models.Model):
                     "hostname_ids": [fields.Command.link(hostname.id)],
                     "config_map_id": template.kubernetes_config_map_id.id,
                     "secret_id": template.kubernetes_secret_id.id,
-                    "manifest_line_ids": [
-                        fields.Command.create(
-                            {
-                                "sequence": line.sequence,
-                                "manifest_id": line.manifest_id.id,
-                            }
-                        )
-                        for line in template.kubernetes_manifest_ids.sorted()
-                    ],
+                    "manifest_line_ids": template.kubernetes_manifest_ids._for_app(),
+                    "reset_mode": template.kubernetes_reset_mode,
+                    "reset_manifest_line_ids": (
+                        template.kubernetes_reset_manifest_ids._for_app()
+                    ),
                 }
                 for hostname in reservation.hostname_ids.sorted(
                     lambda hostname: (
@@ -250,10 +246,28 @@ class SaleOrderLine(models.Model):
         )
         apps.hostname_ids.reservation_id = False
         for app in apps:
+            app._set_variables(self._kubernetes_attribute_values().kubernetes_value_ids)
             app._enqueue("deploy")
         if remark:
             self.order_id._kubernetes_alert(apps[:1], "activity_app_named", remark)
         return apps
+
+    def _kubernetes_attribute_values(self):
+        """The attribute values the line is sold with: those that make the variant,
+        those that do not, and the only one of an attribute without a choice."""
+        self.ensure_one()
+        chosen = (
+            self.product_id.product_template_attribute_value_ids
+            | self.product_no_variant_attribute_value_ids
+        )
+        single = self.product_id.valid_product_template_attribute_line_ids.filtered(
+            lambda line: (
+                len(line.value_ids) == 1
+                and line.attribute_id.display_type != "multi"
+                and line not in chosen.attribute_line_id
+            )
+        )
+        return chosen.product_attribute_value_id | single.value_ids
 
     def _kubernetes_hold_any_name(self, unit):
         """The unit's reservation with its hostnames held, and a remark for operators.

@@ -6,4 +6,5 @@ from . import (
     test_portal,
     test_product,
     test_translations,
+    test_variants,
 )

@@ -1,0 +1,64 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+
+from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
+
+
+class ProductAttributeValue(models.Model):
+    """An attribute value may carry variables for the apps that are sold with it."""
+
+    _inherit = "product.attribute.value"
+
+    kubernetes_value_ids = fields.One2many(
+        "kubernetes.attribute.value",
+        "value_id",
+        string="Variables",
+        copy=True,
+        groups=USER,
+        help="They go into the config map of every app that is sold with this attribute"
+        " value, in the place of the template's.",
+    )
+    kubernetes_summary = fields.Char(
+        string="Variables in Short",
+        compute="_compute_kubernetes_summary",
+        groups=USER,
+    )
+
+    @api.depends("kubernetes_value_ids.key", "kubernetes_value_ids.value")
+    def _compute_kubernetes_summary(self):
+        for value in self:
+            value.kubernetes_summary = ", ".join(
+                f"{line.key} = {(line.value or '').strip()}"
+                for line in value.kubernetes_value_ids.sorted()
+            )
+
+    def action_kubernetes_values(self):
+        """The form in which the variables are edited."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.display_name,
+            "res_model": "product.attribute.value",
+            "res_id": self.id,
+            "views": [
+                (
+                    self.env.ref(
+                        "kubernetes_hosting_sale.product_attribute_value_form"
+                    ).id,
+                    "form",
+                )
+            ],
+            "target": "new",
+        }
+
+
+class ProductTemplateAttributeLine(models.Model):
+    """The attributes that a hosting product offers must not contradict each other."""
+
+    _inherit = "product.template.attribute.line"
+
+    @api.constrains("attribute_id", "value_ids", "active", "product_tmpl_id")
+    def _check_kubernetes_attribute_keys(self):
+        self.product_tmpl_id._check_kubernetes_attribute_keys()
