@@ -31,7 +31,17 @@
         "views/kubernetes_menus.xml",
         "views/portal_templates.xml",
     ],
+    "external_dependencies": {"python": ["PyYAML"]},
     "assets": {
+        "web.ace_lib": [
+            "kubernetes_hosting/static/lib/ace/mode-yaml.js",
+        ],
+        "web.assets_backend": [
+            "kubernetes_hosting/static/src/views/**/*",
+        ],
+        "web.assets_unit_tests": [
+            "kubernetes_hosting/static/tests/**/*",
+        ],
         "web.assets_frontend": [
             "kubernetes_hosting/static/src/interactions/**/*",
         ],

@@ -7,7 +7,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .kubernetes_worker import SEEN_STEP
+from .kubernetes_worker import SEEN_STEP, is_news
 
 REACHED_LATELY = timedelta(seconds=30)
 
@@ -21,7 +21,7 @@ class KubernetesCluster(models.Model):
 
     _name = "kubernetes.cluster"
     _description = "Kubernetes Cluster"
-    _inherit = ["mail.thread"]
+    _inherit = ["kubernetes.live", "mail.thread"]
     _order = "name"
     _check_company_auto = True
 
@@ -197,7 +197,10 @@ class KubernetesCluster(models.Model):
         # Several workers at once: no write for a second or two of difference.
         stale = not self.last_seen or now - self.last_seen >= SEEN_STEP
         if stale or changed.keys() - {"last_reached"}:
+            before = self.last_seen
             self.write({**changed, "last_seen": now})
+            if is_news(changed.keys() - {"last_reached"}, before, now):
+                self._changed()
 
     def action_view_apps(self):
         self.ensure_one()

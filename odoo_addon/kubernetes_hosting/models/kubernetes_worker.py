@@ -16,6 +16,15 @@ SEEN_STEP = timedelta(seconds=5)
 WORKER_GROUP = "kubernetes_hosting.group_kubernetes_worker"
 
 
+def is_news(changed, before, now):
+    """Whether open screens are to show a sign of life: at once when something else
+    changed with it, otherwise once a minute."""
+    minute = {"second": 0, "microsecond": 0}
+    return (
+        bool(changed) or not before or before.replace(**minute) != now.replace(**minute)
+    )
+
+
 class KubernetesWorker(models.Model):
     """A worker that may claim jobs, with a technical user that holds its key.
 
@@ -26,7 +35,7 @@ class KubernetesWorker(models.Model):
 
     _name = "kubernetes.worker"
     _description = "Kubernetes Worker"
-    _inherit = ["mail.thread"]
+    _inherit = ["kubernetes.live", "mail.thread"]
     _order = "name"
 
     name = fields.Char(required=True, tracking=True)
@@ -178,16 +187,21 @@ class KubernetesWorker(models.Model):
         if clusters != self.cluster_ids:
             changed["cluster_ids"] = [Command.set(clusters.ids)]
         # Many calls at once: no write for a second or two of difference.
-        if changed or not self.last_seen or now - self.last_seen >= SEEN_STEP:
+        before = self.last_seen
+        if changed or not before or now - before >= SEEN_STEP:
             self.write({**changed, "last_seen": now})
+            if is_news(changed, before, now):
+                self._changed()
 
     @api.model
     def _mark_unseen(self):
         """Say of workers and clusters unheard of that they are."""
         before = fields.Datetime.now() - UNSEEN_AFTER
-        self.search([("state", "=", "online"), ("last_seen", "<", before)]).write(
-            {"state": "offline"}
-        )
-        self.env["kubernetes.cluster"].search(
+        workers = self.search([("state", "=", "online"), ("last_seen", "<", before)])
+        workers.write({"state": "offline"})
+        workers._changed()
+        clusters = self.env["kubernetes.cluster"].search(
             [("state", "!=", "unknown"), ("last_seen", "<", before)]
-        ).write({"state": "unknown"})
+        )
+        clusters.write({"state": "unknown"})
+        clusters._changed()

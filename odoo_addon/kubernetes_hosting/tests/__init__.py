@@ -3,6 +3,8 @@ from . import test_app
 from . import test_concurrency
 from . import test_contract
 from . import test_environment
+from . import test_js
+from . import test_live
 from . import test_name
 from . import test_portal
 from . import test_queue

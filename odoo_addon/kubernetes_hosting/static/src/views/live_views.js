@@ -1,0 +1,93 @@
+import { status, useComponent } from "@odoo/owl";
+import { registry } from "@web/core/registry";
+import { FormController } from "@web/views/form/form_controller";
+import { formView } from "@web/views/form/form_view";
+import { KanbanController } from "@web/views/kanban/kanban_controller";
+import { kanbanView } from "@web/views/kanban/kanban_view";
+import { ListController } from "@web/views/list/list_controller";
+import { listView } from "@web/views/list/list_view";
+import { useLiveReload } from "./live_reload";
+
+// Its rows come from all the others.
+const MADE_OF_OTHERS = ["kubernetes.attention"];
+
+/** A form that reloads by itself while its record has no unsaved edits. */
+export class KubernetesFormController extends FormController {
+    setup() {
+        super.setup();
+        useLiveReload({
+            shows: (change) => this.isShown(change),
+            reload: () => this.reloadClean(),
+        });
+    }
+
+    /** The record itself, or one that a many2one field of it points to. */
+    isShown({ model, id }) {
+        const { root } = this.model;
+        if (!root || root.isNew) {
+            return false;
+        }
+        if (root.resModel === model && root.resId === id) {
+            return true;
+        }
+        return Object.keys(root.activeFields).some((name) => {
+            const { type, relation } = root.fields[name];
+            return type === "many2one" && relation === model && root.data[name]?.id === id;
+        });
+    }
+
+    async reloadClean() {
+        const { root } = this.model;
+        if (root.isNew) {
+            return true;
+        }
+        if (this.formInDialog || (await root.isDirty())) {
+            return false;
+        }
+        if (status(this) !== "destroyed") {
+            await root.load();
+        }
+        return true;
+    }
+}
+
+/** What lists and kanbans have in common: nothing is reloaded under a person's hands. */
+function useLiveList() {
+    const controller = useComponent();
+    useLiveReload({
+        shows: ({ model }) => {
+            const { resModel } = controller.props;
+            return resModel === model || MADE_OF_OTHERS.includes(resModel);
+        },
+        reload: async () => {
+            const { root } = controller.model;
+            if (root.editedRecord || root.selection?.length) {
+                return false;
+            }
+            if (status(controller) !== "destroyed") {
+                await controller.model.load();
+            }
+            return true;
+        },
+    });
+}
+
+export class KubernetesListController extends ListController {
+    setup() {
+        super.setup();
+        useLiveList();
+    }
+}
+
+export class KubernetesKanbanController extends KanbanController {
+    setup() {
+        super.setup();
+        useLiveList();
+    }
+}
+
+registry
+    .category("views")
+    .add("kubernetes_form", { ...formView, Controller: KubernetesFormController })
+    .add("kubernetes_list", { ...listView, Controller: KubernetesListController })
+    .add("kubernetes_kanban", { ...kanbanView, Controller: KubernetesKanbanController });
