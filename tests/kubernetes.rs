@@ -10,13 +10,15 @@ use chandlery::kubernetes::generated::{self, Alphabet, Rule};
 use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
-    Access, Applied, Change, Cluster, IngressState, Owner, State, apply, apply_object, delete,
-    ingress, observe, prune, wait_until_ready,
+    Access, Applied, Change, Cluster, IngressState, Keep, Owner, State, apply, apply_object,
+    delete, ingress, observe, prune, wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse};
 use chandlery::object::{Object, ObjectRef};
 use chandlery::problem::Problem;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, ServiceAccount,
+};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -129,7 +131,10 @@ impl Home {
             &self.namespace,
             inventory,
             &self.owner,
-            keep_volumes,
+            match keep_volumes {
+                true => Keep::Volumes,
+                false => Keep::Nothing,
+            },
             LIMIT,
             |_| {},
         )
@@ -746,7 +751,9 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
             .clone(),
     ];
 
-    let pruned = prune(&home.cluster, &old, &new, &home.owner).await.unwrap();
+    let pruned = prune(&home.cluster, &home.namespace, &old, &new, &home.owner)
+        .await
+        .unwrap();
     assert_eq!(
         pruned,
         Pruned {
@@ -769,11 +776,65 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
     names.retain(|name| name != "kube-root-ca.crt");
     assert_eq!(names, ["stays", "theirs"]);
     assert_eq!(
-        prune(&home.cluster, &old, &new, &home.owner)
+        prune(&home.cluster, &home.namespace, &old, &new, &home.owner)
             .await
             .unwrap()
             .removed,
         []
+    );
+}
+
+#[tokio::test]
+async fn what_a_killed_attempt_has_applied_is_pruned_though_no_inventory_names_it() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply(&together(&[
+            CONFIG_MAP,
+            CLAIM,
+            &CONFIG_MAP.replace("settings", "stays"),
+            &CONFIG_MAP.replace("settings", "chandlery-mail"),
+        ]))
+        .await
+        .unwrap()
+        .inventory;
+    // A controller has given its own object our labels, as some do with the labels of what they work for.
+    let maps: Api<ConfigMap> = home.api();
+    let by_controller: ConfigMap = serde_json::from_value(json!({
+        "metadata": {"name": "by-controller", "labels": home.owner.object_labels()},
+    }))
+    .unwrap();
+    maps.create(&PostParams::default(), &by_controller)
+        .await
+        .unwrap();
+    let stays = applied
+        .iter()
+        .find(|reference| reference.name == "stays")
+        .unwrap();
+
+    let pruned = prune(
+        &home.cluster,
+        &home.namespace,
+        &[],
+        std::slice::from_ref(stays),
+        &home.owner,
+    )
+    .await
+    .unwrap();
+    let removed: Vec<&str> = pruned.removed.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(removed, ["settings"]);
+    let left = maps.list(&ListParams::default()).await.unwrap();
+    let mut names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
+    names.retain(|name| name != "kube-root-ca.crt");
+    assert_eq!(names, ["by-controller", "chandlery-mail", "stays"]);
+    let claims: Api<PersistentVolumeClaim> = home.api();
+    assert_eq!(
+        claims
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
     );
 }
 
@@ -1082,6 +1143,70 @@ async fn a_delete_that_keeps_volumes_keeps_the_passwords_too_and_nothing_else() 
 }
 
 #[tokio::test]
+async fn an_app_that_begins_anew_loses_its_volumes_and_keeps_its_passwords() {
+    let home = Home::with_namespace().await;
+    let rules = [Rule {
+        key: "postgres_password".to_owned(),
+        length: 16,
+        alphabet: Alphabet::Hex,
+    }];
+    let values = generated::fill(Default::default(), &rules);
+    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
+        .await
+        .unwrap();
+    let inventory = home
+        .apply(&together(&[CLAIM, DEPLOYMENT, CONFIG_MAP]))
+        .await
+        .unwrap()
+        .inventory;
+    // As a StatefulSet makes them: without our labels.
+    let claims: Api<PersistentVolumeClaim> = home.api();
+    let mut unnamed = claims.get("data").await.unwrap();
+    unnamed.metadata = kube::core::ObjectMeta {
+        name: Some("data-db-0".to_owned()),
+        ..Default::default()
+    };
+    unnamed.spec.as_mut().unwrap().volume_name = None;
+    claims
+        .create(&PostParams::default(), &unnamed)
+        .await
+        .unwrap();
+
+    for objects in [4, 0] {
+        let deleted = delete(
+            &home.cluster,
+            &home.namespace,
+            &inventory,
+            &home.owner,
+            Keep::Passwords,
+            LIMIT,
+            |_| {},
+        )
+        .await
+        .unwrap();
+        assert_eq!(deleted.kept, []);
+        assert!(!deleted.namespace_deleted);
+        assert_eq!(deleted.objects, objects);
+        assert_eq!(
+            claims
+                .list(&ListParams::default())
+                .await
+                .unwrap()
+                .items
+                .len(),
+            0
+        );
+        let kept = generated::read(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap();
+        assert_eq!(
+            kept["postgres_password"].expose_secret(),
+            values["postgres_password"].expose_secret()
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_delete_without_keeping_volumes_removes_the_namespace() {
     let home = Home::with_namespace().await;
     let role = format!(
@@ -1098,7 +1223,7 @@ async fn a_delete_without_keeping_volumes_removes_the_namespace() {
         &home.namespace,
         &applied.inventory,
         &home.owner,
-        false,
+        Keep::Nothing,
         LIMIT,
         |message| told.push(message.to_owned()),
     )
@@ -1133,7 +1258,7 @@ async fn what_cannot_be_deleted_in_time_is_named() {
         &home.namespace,
         &applied.inventory,
         &home.owner,
-        true,
+        Keep::Volumes,
         Duration::from_secs(1),
         |_| {},
     )

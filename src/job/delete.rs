@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Task;
-use crate::kubernetes;
+use crate::kubernetes::{self, Keep};
 use crate::odoo::contract::{JobResult, StepCode};
 use crate::problem::Problem;
 
@@ -13,7 +13,10 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Deletes, and tells what is left.
 pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
     let app = &task.app;
-    let keep_volumes = task.job.options.keep_volumes.unwrap_or(true);
+    let keep = match task.job.options.keep_volumes.unwrap_or(true) {
+        true => Keep::Volumes,
+        false => Keep::Nothing,
+    };
     let deleted = task
         .story
         .step(StepCode::Deleting, async |step| {
@@ -22,7 +25,7 @@ pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> 
                 &app.namespace,
                 &app.inventory,
                 &task.owner,
-                keep_volumes,
+                keep,
                 LIMIT,
                 |waiting| step.say(waiting),
             )

@@ -1,14 +1,19 @@
 //! One file per kind of job: a short recipe that reads like the workflow it implements.
 //!
 //! A [`Runner`] makes a [`Task`] of a job (the cluster it is for, whose it is, its story) and gives it to its recipe:
-//! [`deploy`], [`refresh`] or [`delete`]. A recipe calls the rooms, writes its steps into the [`Story`], and fills the
+//! [`deploy`], [`refresh`], [`stop`], …. A recipe calls the rooms, writes its steps into the [`Story`], and fills the
 //! result as it goes, so that a job that fails or is stopped still tells what it left behind.
 
 pub mod clusters;
 mod delete;
 mod deploy;
+mod ready;
 mod refresh;
+mod rendering;
+mod restart;
 mod seen;
+mod start;
+mod stop;
 pub mod story;
 mod variables;
 
@@ -46,7 +51,12 @@ impl Abilities {
     pub fn of(_settings: &Settings) -> Self {
         let mailgun = None;
         let kinds = JobKind::ALL.into_iter().filter(|kind| match kind {
-            JobKind::Deploy | JobKind::Refresh | JobKind::Delete => true,
+            JobKind::Deploy
+            | JobKind::Refresh
+            | JobKind::Delete
+            | JobKind::Stop
+            | JobKind::Start
+            | JobKind::Restart => true,
             JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
             _ => false,
         });
@@ -130,6 +140,9 @@ impl Runner {
             JobKind::Deploy => deploy::deploy(&task, result).await,
             JobKind::Refresh => refresh::refresh(&task, result).await,
             JobKind::Delete => delete::delete(&task, result).await,
+            JobKind::Stop => stop::stop(&task, result).await,
+            JobKind::Start => start::start(&task, result).await,
+            JobKind::Restart => restart::restart(&task, result).await,
             kind => Err(Problem::transient(
                 "kind_unknown",
                 format!(

@@ -1,23 +1,25 @@
 //! The variables of a deploy: the app's config map and secret, what is generated, and what Chandlery itself gives.
 
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::ansible::{self, Variables};
+use crate::ansible::{self, Variable, Variables};
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
-use crate::odoo::contract::{App, Cluster, Job, SecretLine, ValueType};
+use crate::odoo::contract::{App, Cluster, Job, Production, SecretLine, ValueType};
 use crate::problem::Problem;
 
 const CONFIG_MAP: &str = "config map";
 const SECRET: &str = "secret";
 const OURS: &str = "Chandlery";
 
-/// Gathers them; of two with one name the later wins, and Chandlery's own always do.
+/// Gathers them; of two with one name the later wins, and Chandlery's own always do. `production` holds the secrets of
+/// the production app, where the manifests may use them.
 pub fn variables(
     job: &Job,
     app: &App,
     site: &Cluster,
     generated: &Generated,
+    production: Option<&Generated>,
 ) -> Result<Variables, Problem> {
     let mut variables = Variables::new();
     for line in &job.config_map {
@@ -46,7 +48,36 @@ pub fn variables(
     ] {
         variables.set(name, value.as_str(), OURS);
     }
+    if let Some(beside) = &job.production {
+        set_production(&mut variables, beside, production);
+    }
     Ok(variables)
+}
+
+/// Gives `production`. Of what it holds only the secrets must not be shown: they stand a second time among the secret
+/// variables, under a name that no template can use.
+fn set_production(variables: &mut Variables, beside: &Production, secrets: Option<&Generated>) {
+    let mut value = json!({
+        "name": beside.name,
+        "namespace": beside.namespace,
+        "hostname": beside.hostname,
+        "url": beside.url,
+    });
+    if let Some(secrets) = secrets {
+        let secrets: Map<String, Value> = secrets
+            .iter()
+            .map(|(key, value)| (key.clone(), value.expose_secret().into()))
+            .collect();
+        value["secrets"] = Value::Object(secrets.clone());
+        variables.set_secret("production, secrets", secrets, OURS, true);
+    }
+    let production = Variable {
+        value,
+        origin: OURS.to_owned(),
+        literal: true,
+        secret: false,
+    };
+    variables.insert("production", production);
 }
 
 /// The value of a line that holds one.
@@ -107,10 +138,8 @@ pub fn rules(job: &Job) -> Result<Vec<Rule>, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
-    use serde_json::json;
-
     use super::*;
+    use secrecy::SecretString;
 
     fn job(change: impl FnOnce(&mut Value)) -> Job {
         let path = concat!(
@@ -125,7 +154,7 @@ mod tests {
 
     fn gathered(job: &Job, generated: &Generated) -> Result<Variables, Problem> {
         let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
-        variables(job, app, site, generated)
+        variables(job, app, site, generated, None)
     }
 
     #[test]
@@ -171,6 +200,31 @@ mod tests {
         ] {
             assert_eq!(resolved.get(name), Some(json!(value)), "{name}");
         }
+    }
+
+    #[test]
+    fn production_is_given_and_its_secrets_only_where_they_may_be_used() {
+        let job = job(|_| {});
+        let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
+        let plain = gathered(&job, &Generated::new())
+            .unwrap()
+            .resolve()
+            .unwrap();
+        let production = plain.get("production").unwrap();
+        assert_eq!(production["namespace"], "shop-prod");
+        assert_eq!(production["secrets"], Value::Null);
+
+        let secrets =
+            Generated::from([("database".to_owned(), SecretString::from("{{ hunter2 }}"))]);
+        let with = variables(&job, app, site, &Generated::new(), Some(&secrets)).unwrap();
+        let with = with.resolve().unwrap();
+        let production = with.get("production").unwrap();
+        assert_eq!(production["secrets"]["database"], "{{ hunter2 }}");
+        assert_eq!(
+            with.mask("shop-prod has {{ hunter2 }}"),
+            "shop-prod has ***",
+            "only the secrets are masked"
+        );
     }
 
     #[test]

@@ -8,32 +8,24 @@ use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::time::Instant;
 
 use super::generated::SECRET_NAME;
+use super::owner::OWN_NAMES;
 use super::prune::{NEVER_PRUNED, delete_ours};
-use super::{Cluster, Owner, namespace};
+use super::{Cluster, Owner, labelled, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 
 /// How often the cluster is asked while waiting.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The kinds in which objects of an app are looked for that its inventory does not name: workloads first, so that
-/// nothing runs any more when what it uses goes.
-const SEARCHED: [(&str, &str); 14] = [
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("batch/v1", "CronJob"),
-    ("batch/v1", "Job"),
-    ("v1", "Pod"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("v1", "Service"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("v1", "ConfigMap"),
-    ("v1", "Secret"),
-    ("v1", "ServiceAccount"),
-];
+/// What a delete leaves in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The namespace with its PersistentVolumeClaims, and the generated passwords that the data in them needs.
+    Volumes,
+    /// The namespace with what Chandlery itself keeps there, passwords above all: for an app that begins anew.
+    Passwords,
+    Nothing,
+}
 
 /// What a delete did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,8 +38,7 @@ pub struct Deleted {
     pub kept: Vec<ObjectRef>,
 }
 
-/// Removes an app and waits until it is gone, at most `limit`. With `keep_volumes` the namespace stays with its
-/// PersistentVolumeClaims and the generated passwords (which the data in the volumes needs); without, everything goes.
+/// Removes an app but for what is to be kept, and waits until it is gone, at most `limit`.
 ///
 /// An app that is not there is deleted already. A namespace that is not the app's is a problem and not touched.
 pub async fn delete(
@@ -55,7 +46,7 @@ pub async fn delete(
     namespace: &str,
     inventory: &[ObjectRef],
     owner: &Owner,
-    keep_volumes: bool,
+    keep: Keep,
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Deleted, Problem> {
@@ -74,7 +65,7 @@ pub async fn delete(
         .rev()
         .filter(|reference| reference.namespace.as_deref() != Some(namespace))
     {
-        if keep_volumes && NEVER_PRUNED.contains(&reference.kind.as_str()) {
+        if keep == Keep::Volumes && is_volume(reference) {
             deleted.kept.push(reference.clone());
         } else if delete_ours(
             cluster,
@@ -92,12 +83,13 @@ pub async fn delete(
         deleted.namespace_deleted = true;
         return Ok(deleted);
     }
-    if keep_volumes {
+    if keep != Keep::Nothing {
         let inside = inventory
             .iter()
             .rev()
             .filter(|reference| reference.namespace.as_deref() == Some(namespace));
-        let doomed = doomed(inside, search(cluster, &kinds, namespace, owner).await?);
+        let found = labelled::search(cluster, &kinds, namespace, owner, inventory).await?;
+        let doomed = doomed(inside, found.into_iter().map(|found| found.object), keep);
         for reference in &doomed {
             // In the foreground, so that an object is gone only when its pods are.
             if delete_ours(
@@ -122,9 +114,14 @@ pub async fn delete(
             &mut progress,
         )
         .await?;
-        deleted
-            .kept
-            .extend(volumes(cluster, &kinds, namespace).await?);
+        let volumes = volumes(cluster, &kinds, namespace).await?;
+        if keep == Keep::Volumes {
+            deleted.kept.extend(volumes);
+        } else {
+            deleted.objects +=
+                delete_volumes(cluster, &kinds, namespace, volumes, deadline, &mut progress)
+                    .await?;
+        }
     } else {
         deleted.objects += u32::try_from(
             inventory
@@ -139,10 +136,11 @@ pub async fn delete(
     Ok(deleted)
 }
 
-/// What to delete and in which order: the inventory's objects, then what else was found; no volumes, no passwords.
+/// What to delete and in which order: the inventory's objects, then what else was found. Volumes come later, if at all.
 fn doomed<'a>(
     inventory: impl Iterator<Item = &'a ObjectRef>,
-    found: Vec<ObjectRef>,
+    found: impl Iterator<Item = ObjectRef>,
+    keep: Keep,
 ) -> Vec<ObjectRef> {
     let mut doomed: Vec<ObjectRef> = inventory.cloned().collect();
     for found in found {
@@ -151,10 +149,50 @@ fn doomed<'a>(
         }
     }
     doomed.retain(|reference| {
-        let passwords = reference.kind == "Secret" && reference.name == SECRET_NAME;
-        !passwords && !NEVER_PRUNED.contains(&reference.kind.as_str())
+        let kept = match keep {
+            Keep::Volumes => reference.kind == "Secret" && reference.name == SECRET_NAME,
+            Keep::Passwords => OWN_NAMES.contains(&reference.name.as_str()),
+            Keep::Nothing => false,
+        };
+        !kept && !is_volume(reference)
     });
     doomed
+}
+
+fn is_volume(reference: &ObjectRef) -> bool {
+    NEVER_PRUNED.contains(&reference.kind.as_str())
+}
+
+/// Deletes all claims of the app's own namespace, those too that a StatefulSet has made without our labels.
+async fn delete_volumes(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    claims: Vec<ObjectRef>,
+    deadline: Instant,
+    progress: &mut impl FnMut(&str),
+) -> Result<u32, Problem> {
+    let mut left = claims;
+    let mut deleted = 0;
+    for claim in &left {
+        let Some(api) = cluster.api_of(kinds, claim) else {
+            continue;
+        };
+        match cluster
+            .call(api.delete(&claim.name, &DeleteParams::background()))
+            .await
+        {
+            Ok(_) => deleted += 1,
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(cluster.problem(&error, &format!("delete {claim}"))),
+        }
+    }
+    while !left.is_empty() {
+        let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+        wait(deadline, &names, progress).await?;
+        left = volumes(cluster, kinds, namespace).await?;
+    }
+    Ok(deleted)
 }
 
 async fn wait_until_gone(
@@ -222,41 +260,6 @@ async fn delete_namespace(
         };
         wait(deadline, &[what], progress).await?;
     }
-}
-
-/// Objects with the app's labels in the namespace. A kind that may not be listed is left to the inventory.
-async fn search(
-    cluster: &Cluster,
-    kinds: &Kinds,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Vec<ObjectRef>, Problem> {
-    let selected = ListParams::default().labels(&owner.selector());
-    let mut found = Vec::new();
-    for (api_version, kind) in SEARCHED {
-        let Some(kind) = kinds.get(api_version, kind) else {
-            continue;
-        };
-        let listed = match cluster
-            .call(cluster.api(kind, Some(namespace)).list_metadata(&selected))
-            .await
-        {
-            Ok(listed) => listed,
-            Err(error) if error.is_forbidden() => continue,
-            Err(error) => {
-                return Err(
-                    cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
-                );
-            }
-        };
-        found.extend(listed.iter().map(|object| ObjectRef {
-            api_version: kind.api_version.clone(),
-            kind: kind.kind.clone(),
-            namespace: Some(namespace.to_owned()),
-            name: object.name_any(),
-        }));
-    }
-    Ok(found)
 }
 
 async fn exists_as_ours(

@@ -5,7 +5,8 @@
 //! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
 //! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
-//! finds in pods and events), [`ingress`] and [`observe`] look, [`delete`] removes it all. [`refusal`] turns what the
+//! finds in pods and events), [`ingress`] and [`observe`] look, [`scale`] stops
+//! and starts, [`restart`] replaces the pods, [`delete`] removes it all (both also what only [`labelled`] finds). [`refusal`] turns what the
 //! API server answers into problems that people can read.
 
 pub mod apply;
@@ -14,6 +15,7 @@ pub mod delete;
 pub mod discovery;
 pub mod generated;
 pub mod ingress;
+mod labelled;
 pub mod namespace;
 pub mod observe;
 pub mod owner;
@@ -21,14 +23,18 @@ pub mod permissions;
 pub mod prune;
 pub mod readiness;
 mod refusal;
+pub mod restart;
+pub mod scale;
 pub mod status;
 mod workload;
 
 pub use apply::{Applied, Change, apply, apply_object};
 pub use cluster::{Access, Cluster};
-pub use delete::{Deleted, delete};
+pub use delete::{Deleted, Keep, delete};
 pub use ingress::{Ingress, IngressState};
 pub use observe::{Observation, State, observe};
 pub use owner::Owner;
 pub use prune::prune;
 pub use readiness::wait_until_ready;
+pub use restart::{Restarted, restart};
+pub use scale::{Stopped, start, stop};

@@ -1,12 +1,10 @@
 //! What a cluster shows of an app at one moment, and nothing is changed by looking.
 
 use jiff::Timestamp;
-use kube::api::ListParams;
 use serde_json::Value;
 
 use super::ingress::{self, Ingress};
-use super::{Cluster, Owner, namespace, readiness};
-use crate::object::ObjectRef;
+use super::{Cluster, Owner, labelled, namespace, readiness, scale};
 use crate::problem::Problem;
 
 /// How an app is.
@@ -16,7 +14,7 @@ pub enum State {
     Running,
     /// Something is not ready; the message says what.
     Degraded,
-    /// All its workloads are scaled to 0.
+    /// All its workloads are scaled to 0 or were otherwise stopped.
     Stopped,
     /// Nothing of the app is in the cluster.
     Missing,
@@ -34,17 +32,16 @@ pub struct Observation {
 }
 
 /// The kinds that tell how an app is.
-const LOOKED_AT: [(&str, &str); 7] = [
+const LOOKED_AT: [(&str, &str); 8] = [
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
+    ("batch/v1", "CronJob"),
     ("batch/v1", "Job"),
     ("v1", "Pod"),
     ("v1", "PersistentVolumeClaim"),
     ("v1", "Service"),
 ];
-/// Those of them that can be scaled to 0.
-const SCALABLE: [&str; 2] = ["Deployment", "StatefulSet"];
 /// At most this many objects are named in a message.
 const NAMED: usize = 3;
 
@@ -76,7 +73,7 @@ pub async fn observe(
         Err(problem) => return Err(problem),
     }
     let ingress = ingress::read(cluster, namespace, owner).await?;
-    let objects = list(cluster, namespace, owner).await?;
+    let objects = labelled::objects(cluster, namespace, owner, &LOOKED_AT).await?;
     let workloads: Vec<&Value> = objects
         .iter()
         .filter(|object| object["kind"] != "PersistentVolumeClaim" && object["kind"] != "Service")
@@ -89,26 +86,15 @@ pub async fn observe(
             seen_at,
         });
     }
-    let scalable: Vec<&&Value> = workloads
-        .iter()
-        .filter(|object| {
-            object["kind"]
-                .as_str()
-                .is_some_and(|kind| SCALABLE.contains(&kind))
-        })
-        .collect();
-    let stopped = !scalable.is_empty()
-        && scalable
-            .iter()
-            .all(|object| object["spec"]["replicas"] == 0)
-        && workloads.iter().all(|object| object["kind"] != "DaemonSet");
+    let stopped = is_stopped(&workloads);
     let mut missing = Vec::new();
     for object in &objects {
         // Volumes that wait for their first pod do so for good while the app is stopped.
         if stopped && object["kind"] == "PersistentVolumeClaim" {
             continue;
         }
-        if let Some(not_ready) = readiness::explain(cluster, &reference(object), object).await {
+        let reference = labelled::reference(object);
+        if let Some(not_ready) = readiness::explain(cluster, &reference, object).await {
             missing.push(not_ready.to_string());
         }
     }
@@ -131,37 +117,45 @@ pub async fn observe(
     })
 }
 
-async fn list(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Vec<Value>, Problem> {
-    let kinds = cluster.kinds().await?;
-    let selected = ListParams::default().labels(&owner.selector());
-    let mut objects = Vec::new();
-    for (api_version, kind) in LOOKED_AT {
-        let Some(kind) = kinds.get(api_version, kind) else {
-            continue;
-        };
-        let found = cluster
-            .call(cluster.api(kind, Some(namespace)).list(&selected))
-            .await
-            .map_err(|error| {
-                cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
-            })?;
-        for object in found {
-            let mut value = serde_json::to_value(object).unwrap_or_default();
-            // Items of a list do not name their own type.
-            value["apiVersion"] = kind.api_version.clone().into();
-            value["kind"] = kind.kind.clone().into();
-            objects.push(value);
-        }
-    }
-    Ok(objects)
+/// Whether something of the app would run, and nothing does.
+fn is_stopped(workloads: &[&Value]) -> bool {
+    let resting = |workload: &Value| match workload["kind"].as_str() {
+        Some("Deployment" | "StatefulSet") => workload["spec"]["replicas"] == 0,
+        Some("CronJob") => workload["spec"]["suspend"] == true,
+        // A Job that is over was never what makes the app run.
+        Some("Job") => true,
+        _ => scale::was_stopped(workload),
+    };
+    let counts = |workload: &&&Value| workload["kind"] != "Job";
+    workloads.iter().any(|workload| counts(&workload))
+        && workloads.iter().all(|workload| resting(workload))
 }
 
-fn reference(object: &Value) -> ObjectRef {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ObjectRef {
-        api_version: text(&object["apiVersion"]),
-        kind: text(&object["kind"]),
-        namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
-        name: text(&object["metadata"]["name"]),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_app_is_stopped_when_all_that_would_run_is_kept_from_it() {
+        let stopped = |workloads: &[Value]| is_stopped(&workloads.iter().collect::<Vec<_>>());
+        let down = json!({"kind": "Deployment", "spec": {"replicas": 0}});
+        let up = json!({"kind": "StatefulSet", "spec": {"replicas": 1}});
+        let over = json!({"kind": "Job"});
+        let daemons = json!({"kind": "DaemonSet", "spec": {"template": {"spec": {}}}});
+        let resting = json!({"kind": "DaemonSet", "spec": {"template": {"spec": {"nodeSelector": {scale::STOPPED: "true"}}}}});
+        let timer = json!({"kind": "CronJob", "metadata": {}, "spec": {"suspend": false}});
+        let no_timer = json!({"kind": "CronJob", "metadata": {"annotations": {scale::STOPPED: "true"}}, "spec": {"suspend": true}});
+        assert!(stopped(&[
+            down.clone(),
+            resting.clone(),
+            no_timer.clone(),
+            over.clone()
+        ]));
+        assert!(stopped(&[no_timer]));
+        for running in [&up, &daemons, &timer] {
+            assert!(!stopped(&[down.clone(), running.clone()]), "{running}");
+        }
+        assert!(!stopped(&[over]), "nothing was there to stop");
     }
 }

@@ -12,6 +12,9 @@ pub const INSTANCE: &str = "chandlery.dev/instance";
 pub const APP: &str = "chandlery.dev/app";
 pub const NAME: &str = "chandlery.dev/name";
 pub const ENVIRONMENT: &str = "chandlery.dev/environment";
+/// What Chandlery itself keeps in an app's namespace, beside what manifests hold: generated passwords, the credentials
+/// for outgoing mail, and the mail domain's DNS records.
+pub const OWN_NAMES: [&str; 3] = ["chandlery-generated", "chandlery-smtp", "chandlery-mail"];
 
 /// The app that owns a namespace and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
-//! Taking away what an app's manifests no longer contain: the old inventory minus the new.
+//! Taking away what an app's manifests no longer contain: the old inventory minus the new, and what an attempt has
+//! applied that never came to say so.
 
 use kube::api::{DeleteParams, Preconditions};
 
-use super::{Cluster, Owner};
+use super::owner::OWN_NAMES;
+use super::{Cluster, Owner, labelled};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 
@@ -18,45 +20,65 @@ pub struct Pruned {
     pub kept: Vec<ObjectRef>,
 }
 
-/// Removes the objects of the old inventory that the new one lacks, the last applied first. Only objects that still
-/// carry the app's labels are touched, and never volumes.
+/// Removes what the new inventory lacks, the last applied first: objects of the old one, and others in the namespace
+/// that a deploy of ours has applied. Only objects that still carry the app's labels are touched, and never volumes.
 pub async fn prune(
     cluster: &Cluster,
+    namespace: &str,
     old: &[ObjectRef],
     new: &[ObjectRef],
     owner: &Owner,
 ) -> Result<Pruned, Problem> {
-    let mut pruned = Pruned::default();
-    let left_over: Vec<&ObjectRef> = left_over(old, new).collect();
-    if left_over.is_empty() {
-        return Ok(pruned);
-    }
     let kinds = cluster.kinds().await?;
-    for reference in left_over {
+    let mut pruned = Pruned::default();
+    for reference in left_over(cluster, &kinds, namespace, old, new, owner).await? {
         if NEVER_PRUNED.contains(&reference.kind.as_str()) {
-            pruned.kept.push(reference.clone());
+            pruned.kept.push(reference);
         } else if delete_ours(
             cluster,
             &kinds,
-            reference,
+            &reference,
             owner,
             &DeleteParams::background(),
         )
         .await?
         {
-            pruned.removed.push(reference.clone());
+            pruned.removed.push(reference);
         }
     }
     Ok(pruned)
 }
 
-fn left_over<'a>(
-    old: &'a [ObjectRef],
-    new: &'a [ObjectRef],
-) -> impl Iterator<Item = &'a ObjectRef> {
+/// What [`prune`] would look at. An object of the old inventory may be gone already.
+pub(super) async fn left_over(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    old: &[ObjectRef],
+    new: &[ObjectRef],
+    owner: &Owner,
+) -> Result<Vec<ObjectRef>, Problem> {
+    let mut left_over = difference(old, new);
+    // A worker that is killed while it applies cannot tell what it has applied.
+    let known = [old, new].concat();
+    for found in labelled::search(cluster, kinds, namespace, owner, &known).await? {
+        let object = found.object;
+        if found.applied
+            && !OWN_NAMES.contains(&object.name.as_str())
+            && !known.iter().any(|known| known.is_same_object(&object))
+        {
+            left_over.push(object);
+        }
+    }
+    Ok(left_over)
+}
+
+fn difference(old: &[ObjectRef], new: &[ObjectRef]) -> Vec<ObjectRef> {
     old.iter()
         .rev()
         .filter(|old| !new.iter().any(|new| new.is_same_object(old)))
+        .cloned()
+        .collect()
 }
 
 /// Deletes an object if it is there and ours; says whether it was.
@@ -114,8 +136,9 @@ mod tests {
             reference("c", "v1"),
         ];
         let new = [reference("b", "v1")];
-        let names: Vec<&str> = left_over(&old, &new)
-            .map(|reference| reference.name.as_str())
+        let names: Vec<String> = difference(&old, &new)
+            .into_iter()
+            .map(|reference| reference.name)
             .collect();
         assert_eq!(names, ["c", "a"]);
     }

@@ -98,6 +98,29 @@ pub async fn not_ready(cluster: &Cluster, objects: &[ObjectRef]) -> Result<Vec<N
         .await
 }
 
+/// Which of the objects are not in the cluster.
+pub async fn missing(cluster: &Cluster, objects: &[ObjectRef]) -> Result<Vec<ObjectRef>, Problem> {
+    let kinds = cluster.kinds().await?;
+    let looks: Vec<_> = objects
+        .iter()
+        .map(|object| exists(cluster, &kinds, object))
+        .collect();
+    let exist: Vec<bool> = stream::iter(looks).buffered(8).try_collect().await?;
+    let missing = objects.iter().zip(exist).filter(|(_, exists)| !exists);
+    Ok(missing.map(|(object, _)| object.clone()).collect())
+}
+
+async fn exists(cluster: &Cluster, kinds: &Kinds, object: &ObjectRef) -> Result<bool, Problem> {
+    let Some(api) = cluster.api_of(kinds, object) else {
+        return Ok(false);
+    };
+    let found = cluster.call(api.get_metadata_opt(&object.name)).await;
+    found.map(|found| found.is_some()).map_err(|error| Problem {
+        object: Some(object.to_string()),
+        ..cluster.problem(&error, &format!("read {object}"))
+    })
+}
+
 async fn look(
     cluster: &Cluster,
     kinds: &Kinds,

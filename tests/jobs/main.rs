@@ -1,6 +1,8 @@
 //! Whole recipes against a real API server (KUBECONFIG), each test in a namespace of its own.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod life;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,0 +1,74 @@
+//! The end of every recipe that makes an app run: waiting until it is ready, then looking for its address.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::story::StepHandle;
+use super::{Task, seen};
+use crate::kubernetes::{self, ingress};
+use crate::object::ObjectRef;
+use crate::odoo::contract::{IngressState, JobResult, StepCode};
+use crate::problem::Problem;
+
+/// How often the ingress is looked at while it has no address.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Waits until the objects are ready and the ingress has an address, and puts down what is seen then.
+pub async fn until_reachable(
+    task: &Task,
+    objects: &[ObjectRef],
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let story = &task.story;
+    let ended = story
+        .step(StepCode::Waiting, async |step| {
+            wait(task, objects, step).await
+        })
+        .await;
+    if ended.is_ok() {
+        story
+            .step(StepCode::Ingress, async |step| {
+                wait_for_ingress(task, step).await
+            })
+            .await?;
+    }
+    look(task, result).await;
+    ended
+}
+
+/// Puts down what the cluster shows of the app now, unless the job is to stop.
+pub async fn look(task: &Task, result: &mut JobResult) {
+    if task.story.stop_reason().is_none() {
+        let seen = kubernetes::observe(&task.cluster, &task.app.namespace, &task.owner).await;
+        result.observation = seen.ok().map(seen::observation);
+    }
+}
+
+async fn wait(task: &Task, objects: &[ObjectRef], step: &StepHandle<'_>) -> Result<(), Problem> {
+    let limit = Duration::from_secs(task.shared.patience.ready_seconds);
+    kubernetes::wait_until_ready(&task.cluster, objects, limit, |waiting| step.say(waiting))
+        .await?;
+    step.say("Everything is ready");
+    Ok(())
+}
+
+/// No address is not a failure: some controllers never write one, and observing tells it when it comes.
+async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
+    let deadline = Instant::now() + Duration::from_secs(task.shared.patience.ingress_seconds);
+    loop {
+        let seen = ingress::read(&task.cluster, &task.app.namespace, &task.owner).await?;
+        let seen = seen::ingress(seen);
+        let sentence = seen::ingress_sentence(&seen);
+        if seen.state != IngressState::NoAddress {
+            step.say(sentence);
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            step.warn(sentence);
+            return Ok(());
+        }
+        step.say(sentence);
+        sleep(LOOK_AGAIN).await;
+    }
+}

@@ -1,0 +1,134 @@
+//! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
+
+use super::Task;
+use super::story::{StepHandle, count};
+use super::variables::{rules, variables};
+use crate::ansible::Resolved;
+use crate::kubernetes::generated::{self, Generated};
+use crate::manifest::{self, Rules, Source};
+use crate::object::Object;
+use crate::odoo::contract::{JobResult, Manifest, ManifestSeen};
+use crate::problem::Problem;
+
+/// What is to be in the cluster.
+pub struct Wanted {
+    /// In the order of the manifests.
+    pub objects: Vec<Object>,
+    /// All passwords made for the app, also those that are not in the cluster yet.
+    pub generated: Generated,
+    /// What was rendered with; knows what must not be shown.
+    pub variables: Resolved,
+}
+
+/// Fetches manifests, and puts their contents into the result.
+pub async fn fetch(
+    task: &Task,
+    manifests: &[Manifest],
+    step: &StepHandle<'_>,
+    result: &mut JobResult,
+) -> Result<Vec<Source>, Problem> {
+    let mut sources = Vec::new();
+    for manifest in manifests {
+        step.say(format!("{} ({})", manifest.title, manifest.url));
+        let source = task
+            .shared
+            .fetcher
+            .fetch(&manifest.title, &manifest.url)
+            .await?;
+        result.manifests.push(ManifestSeen {
+            id: manifest.id,
+            digest: source.digest.clone(),
+            content: source.text.clone(),
+            variables: Vec::new(),
+        });
+        sources.push(source);
+    }
+    let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
+    step.say(format!(
+        "{}, {:.1} KiB",
+        count(sources.len(), "manifest"),
+        bytes as f64 / 1024.0
+    ));
+    Ok(sources)
+}
+
+/// Renders what was fetched, reads it as kubectl does, and checks that it may go to the cluster. `production` holds the
+/// secrets of the production app, where the manifests may use them.
+pub async fn render(
+    task: &Task,
+    sources: Vec<Source>,
+    production: Option<&Generated>,
+    step: &StepHandle<'_>,
+    result: &mut JobResult,
+) -> Result<Wanted, Problem> {
+    let app = &task.app;
+    let rules = rules(&task.job)?;
+    let made = match rules.is_empty() {
+        true => Generated::new(),
+        false => match generated::read(&task.cluster, &app.namespace, &task.owner).await {
+            // The next step meets the same and is the one to say so.
+            Err(problem) if problem.code.starts_with("namespace_") => Generated::new(),
+            read => read?,
+        },
+    };
+    let generated = generated::fill(made, &rules);
+    let variables = variables(&task.job, app, &task.site, &generated, production)?.resolve()?;
+
+    // Templates compute: not on a thread that other jobs need for waiting.
+    let rendering = {
+        let variables = variables.clone();
+        tokio::task::spawn_blocking(move || render_all(&sources, &variables))
+    };
+    let rendered = rendering.await.map_err(|_| {
+        Problem::new(
+            "internal",
+            "The worker met a defect of its own while rendering.",
+        )
+    })??;
+    for (seen, used) in result.manifests.iter_mut().zip(rendered.used) {
+        seen.variables = used;
+    }
+    let kinds = task.cluster.kinds().await?;
+    let rules = Rules {
+        namespace: &app.namespace,
+        allowed_kinds: &task.site.allowed_kinds,
+        kinds: &kinds,
+    };
+    let objects = manifest::check(rendered.objects, &rules)
+        .map_err(|problem| variables.mask_problem(problem))?;
+    if objects.is_empty() {
+        return Err(Problem::new("manifest_check", "The manifests hold no objects.").hint(
+            "Add manifests to the app, or delete the app: a deploy of nothing would remove all that runs.",
+        ));
+    }
+    match rendered.warnings.first() {
+        Some(warning) => step.warn(variables.mask(&warning.to_string().replace('\n', " "))),
+        None => step.say(count(objects.len(), "object")),
+    }
+    Ok(Wanted {
+        objects,
+        generated,
+        variables,
+    })
+}
+
+/// All manifests rendered and parsed.
+#[derive(Default)]
+struct RenderedAll {
+    objects: Vec<Object>,
+    /// The variables that each manifest uses.
+    used: Vec<Vec<String>>,
+    warnings: Vec<Problem>,
+}
+
+fn render_all(sources: &[Source], variables: &Resolved) -> Result<RenderedAll, Problem> {
+    let mut all = RenderedAll::default();
+    for source in sources {
+        let rendered = manifest::render(source, variables)?;
+        let parsed = manifest::parse(&rendered, variables)?;
+        all.objects.extend(parsed.objects);
+        all.warnings.extend(parsed.warnings);
+        all.used.push(rendered.variables);
+    }
+    Ok(all)
+}

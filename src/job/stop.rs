@@ -1,0 +1,56 @@
+//! `stop`: keeps the app from running; its volumes, settings and address stay.
+
+use std::time::Duration;
+
+use super::story::count;
+use super::{Task, ready};
+use crate::kubernetes::{self, Stopped};
+use crate::odoo::contract::{JobResult, StepCode};
+use crate::problem::Problem;
+
+/// How long pods may take to end.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Stops all that runs and waits until its pods are gone.
+pub async fn stop(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
+    task.story
+        .step(StepCode::Stopping, async |step| {
+            let namespace = &task.app.namespace;
+            let stopped =
+                kubernetes::stop(&task.cluster, namespace, &task.owner, LIMIT, |waiting| {
+                    step.say(waiting)
+                })
+                .await?;
+            let message = words(&stopped);
+            match stopped.deleted.is_empty() && stopped.others.is_empty() {
+                true => step.say(message),
+                false => step.warn(message),
+            }
+            Ok(())
+        })
+        .await?;
+    ready::look(task, result).await;
+    Ok(())
+}
+
+fn words(stopped: &Stopped) -> String {
+    let mut parts = vec![match stopped.changed.len() {
+        0 if stopped.deleted.is_empty() => "Nothing was running".to_owned(),
+        0 => "Stopped".to_owned(),
+        changed => format!("{} stopped", count(changed, "workload")),
+    }];
+    if !stopped.deleted.is_empty() {
+        let deleted: Vec<String> = stopped.deleted.iter().map(ToString::to_string).collect();
+        parts.push(format!(
+            "{} deleted, since nothing can stop a pod without a controller: Start cannot bring it back, Apply does",
+            deleted.join(", ")
+        ));
+    }
+    if !stopped.others.is_empty() {
+        parts.push(format!(
+            "not of this app's manifests and still running in its namespace: {}",
+            stopped.others.join(", ")
+        ));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,123 @@
+//! Replacing an app's pods, as `kubectl rollout restart` does: by an annotation on the pod template.
+
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::labelled::{self, reference};
+use super::namespace::{self, Found};
+use super::owner::FIELD_MANAGER;
+use super::scale::was_stopped;
+use super::{Cluster, Owner};
+use crate::object::ObjectRef;
+use crate::problem::Problem;
+
+/// On a pod template: the job that restarted it last.
+pub const RESTARTED: &str = "chandlery.dev/restarted-by-job";
+
+const WORKLOADS: [(&str, &str); 3] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+];
+
+/// What a restart did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restarted {
+    /// What restarts for this job, be it since now or since an earlier attempt.
+    pub objects: Vec<ObjectRef>,
+    /// What does not, and why.
+    pub not: Vec<String>,
+}
+
+/// Restarts each workload of the app once per `job`: another attempt at the same job finds its mark and leaves it.
+///
+/// An app of which nothing runs because it was stopped is a problem.
+pub async fn restart(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    job: i64,
+) -> Result<Restarted, Problem> {
+    if namespace::find(cluster, namespace, owner).await? == Found::Absent {
+        return Err(Problem::new(
+            "not_there",
+            format!(
+                "The namespace {namespace} is not in the cluster: there is nothing to restart."
+            ),
+        )
+        .hint("Press Apply to deploy the app."));
+    }
+    let workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    if workloads.iter().any(was_stopped) && !workloads.iter().any(runs) {
+        return Err(stopped());
+    }
+    let mut restarted = Restarted::default();
+    for workload in workloads.iter().filter(|workload| runs(workload)) {
+        let object = reference(workload);
+        if let Some(reason) = stands_still(workload) {
+            restarted.not.push(format!("{object} {reason}"));
+            continue;
+        }
+        if !is_restarted_by(workload, job) {
+            mark(cluster, workload, &object, job).await?;
+        }
+        restarted.objects.push(object);
+    }
+    Ok(restarted)
+}
+
+/// That an app cannot be restarted because it is stopped.
+pub fn stopped() -> Problem {
+    Problem::new(
+        "stopped",
+        "The app is stopped; there is nothing to restart.",
+    )
+    .hint("Start it instead.")
+}
+
+async fn mark(
+    cluster: &Cluster,
+    workload: &Value,
+    object: &ObjectRef,
+    job: i64,
+) -> Result<(), Problem> {
+    let kinds = cluster.kinds().await?;
+    let Some(api) = cluster.api_of(&kinds, object) else {
+        return Ok(());
+    };
+    let change = json!({
+        "metadata": {"uid": workload["metadata"]["uid"]},
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED: job.to_string()}}}},
+    });
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    cluster
+        .call(api.patch(&object.name, &params, &Patch::Merge(change)))
+        .await
+        .map(drop)
+        .map_err(|error| Problem {
+            object: Some(object.to_string()),
+            ..cluster.problem(&error, &format!("restart {object}"))
+        })
+}
+
+fn runs(workload: &Value) -> bool {
+    workload["spec"]["replicas"] != 0 && !was_stopped(workload)
+}
+
+fn is_restarted_by(workload: &Value, job: i64) -> bool {
+    let annotations = &workload["spec"]["template"]["metadata"]["annotations"];
+    let job = job.to_string();
+    annotations[RESTARTED] == job
+}
+
+/// Why a workload would not follow a change of its template.
+fn stands_still(workload: &Value) -> Option<&'static str> {
+    if workload["spec"]["paused"] == true {
+        return Some("is paused: `kubectl rollout resume` lets it go on");
+    }
+    (workload["spec"]["updateStrategy"]["type"] == "OnDelete")
+        .then_some("replaces its pods only when they are deleted (updateStrategy OnDelete)")
+}

@@ -1,0 +1,411 @@
+//! Stopping an app's workloads and starting them again.
+//!
+//! What a workload was is written on itself, in the same write that stops it: whoever comes next, after whatever
+//! happened, finds it there. Deployments and StatefulSets go to 0 replicas (a HorizontalPodAutoscaler rests while its
+//! target is at 0), CronJobs and Jobs that run are suspended, a DaemonSet gets a node selector that no node has, and a
+//! pod without a controller, which nothing can bring back, is deleted.
+
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::{Selector, SelectorExt};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::labelled::{self, reference};
+use super::namespace::{self, Found};
+use super::owner::FIELD_MANAGER;
+use super::prune::delete_ours;
+use super::{Cluster, Owner, status};
+use crate::object::ObjectRef;
+use crate::problem::Problem;
+
+/// On a stopped Deployment or StatefulSet: how many replicas it had.
+pub const REPLICAS: &str = "chandlery.dev/replicas";
+/// On what was suspended by a stop, and the label that a stopped DaemonSet asks of nodes.
+pub const STOPPED: &str = "chandlery.dev/stopped";
+
+/// How often the cluster is asked while waiting.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What makes pods, in the order in which it is stopped: first what makes others of these.
+const WORKLOADS: [(&str, &str); 6] = [
+    ("batch/v1", "CronJob"),
+    ("batch/v1", "Job"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("v1", "Pod"),
+];
+
+/// What a stop did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// Stopped now.
+    pub changed: Vec<ObjectRef>,
+    /// Pods without a controller, deleted now: only a deploy brings them back.
+    pub deleted: Vec<ObjectRef>,
+    /// Pods in the namespace that go on, since what made them is not the app's.
+    pub others: Vec<String>,
+}
+
+/// Stops what runs of the app and waits until its pods are gone, at most `limit`. What is stopped already, or is not
+/// there, stays as it is.
+pub async fn stop(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    limit: Duration,
+    mut progress: impl FnMut(&str),
+) -> Result<Stopped, Problem> {
+    let deadline = Instant::now() + limit;
+    let mut stopped = Stopped::default();
+    if !is_there(cluster, namespace, owner).await? {
+        return Ok(stopped);
+    }
+    let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    workloads.extend(jobs_of_cron_jobs(cluster, namespace, &workloads).await?);
+    for workload in &workloads {
+        if is_lone_pod(workload) {
+            let pod = reference(workload);
+            let kinds = cluster.kinds().await?;
+            if delete_ours(cluster, &kinds, &pod, owner, &DeleteParams::default()).await? {
+                stopped.deleted.push(pod);
+            }
+        } else if let Some(change) = to_stop(workload) {
+            patch(cluster, workload, change).await?;
+            stopped.changed.push(reference(workload));
+        }
+    }
+    loop {
+        match running(cluster, namespace, &workloads).await {
+            Ok((ours, others)) if ours.is_empty() => {
+                stopped.others = others;
+                return Ok(stopped);
+            }
+            Ok((ours, _)) => wait(deadline, &ours, &mut progress).await?,
+            // A short absence of the API server must not fail a stop that goes on without it.
+            Err(problem) if problem.retry && Instant::now() < deadline => {
+                progress(&problem.message);
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+}
+
+/// Brings back what a stop has stopped; returns what that was. What was not stopped stays as it is.
+pub async fn start(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+) -> Result<Vec<ObjectRef>, Problem> {
+    if !is_there(cluster, namespace, owner).await? {
+        return Ok(Vec::new());
+    }
+    let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    workloads.extend(jobs_of_cron_jobs(cluster, namespace, &workloads).await?);
+    let mut started = Vec::new();
+    // The other way round: what others come from begins last.
+    for workload in workloads.iter().rev() {
+        if let Some(change) = to_start(workload) {
+            patch(cluster, workload, change).await?;
+            started.push(reference(workload));
+        }
+    }
+    Ok(started)
+}
+
+/// Whether a stop has stopped this object, which would run otherwise.
+pub(super) fn was_stopped(workload: &Value) -> bool {
+    match workload["kind"].as_str() {
+        Some("Deployment" | "StatefulSet") => {
+            workload["spec"]["replicas"] == 0
+                && workload["metadata"]["annotations"][REPLICAS].is_string()
+        }
+        Some("DaemonSet") => {
+            workload["spec"]["template"]["spec"]["nodeSelector"][STOPPED] == "true"
+        }
+        Some("CronJob" | "Job") => {
+            workload["spec"]["suspend"] == true
+                && workload["metadata"]["annotations"][STOPPED] == "true"
+        }
+        _ => false,
+    }
+}
+
+/// The change that stops a workload; `None` when there is nothing to stop.
+fn to_stop(workload: &Value) -> Option<Value> {
+    let suspend =
+        || json!({"metadata": {"annotations": {STOPPED: "true"}}, "spec": {"suspend": true}});
+    match workload["kind"].as_str()? {
+        "Deployment" | "StatefulSet" => {
+            let replicas = workload["spec"]["replicas"].as_i64().unwrap_or(1);
+            (replicas > 0).then(|| {
+                json!({"metadata": {"annotations": {REPLICAS: replicas.to_string()}}, "spec": {"replicas": 0}})
+            })
+        }
+        "DaemonSet" => (!was_stopped(workload))
+            .then(|| json!({"spec": {"template": {"spec": {"nodeSelector": {STOPPED: "true"}}}}})),
+        "CronJob" => (workload["spec"]["suspend"] != true).then(suspend),
+        "Job" => (workload["spec"]["suspend"] != true && !is_over(workload)).then(suspend),
+        _ => None,
+    }
+}
+
+/// The change that brings a stopped workload back; `None` when no stop has stopped it. A mark that means nothing any
+/// more, since somebody has started the workload by other means, goes.
+pub(super) fn to_start(workload: &Value) -> Option<Value> {
+    let annotations = &workload["metadata"]["annotations"];
+    match workload["kind"].as_str()? {
+        "Deployment" | "StatefulSet" => {
+            let replicas = annotations[REPLICAS].as_str()?;
+            let unmark = json!({"annotations": {REPLICAS: null}});
+            if workload["spec"]["replicas"] != 0 {
+                return Some(json!({"metadata": unmark}));
+            }
+            // Somebody may have written what is no number.
+            let replicas: u32 = replicas.parse().unwrap_or(1);
+            Some(json!({"metadata": unmark, "spec": {"replicas": replicas}}))
+        }
+        "DaemonSet" => was_stopped(workload)
+            .then(|| json!({"spec": {"template": {"spec": {"nodeSelector": {STOPPED: null}}}}})),
+        "CronJob" | "Job" => (annotations[STOPPED] == "true").then(
+            || json!({"metadata": {"annotations": {STOPPED: null}}, "spec": {"suspend": false}}),
+        ),
+        _ => None,
+    }
+}
+
+async fn is_there(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<bool, Problem> {
+    Ok(namespace::find(cluster, namespace, owner).await? == Found::Ours)
+}
+
+async fn patch(cluster: &Cluster, workload: &Value, mut change: Value) -> Result<(), Problem> {
+    let object = reference(workload);
+    let kinds = cluster.kinds().await?;
+    let Some(api) = cluster.api_of(&kinds, &object) else {
+        return Ok(());
+    };
+    // Only the very object that was looked at: one of the same name made meanwhile may be somebody else's.
+    change["metadata"]["uid"] = workload["metadata"]["uid"].clone();
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match cluster
+        .call(api.patch(&object.name, &params, &Patch::Merge(change)))
+        .await
+    {
+        Ok(_) => Ok(()),
+        // It went meanwhile.
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(Problem {
+            object: Some(object.to_string()),
+            ..cluster.problem(&error, &format!("change {object}"))
+        }),
+    }
+}
+
+/// The Jobs that the app's CronJobs have made, which carry no labels of ours.
+async fn jobs_of_cron_jobs(
+    cluster: &Cluster,
+    namespace: &str,
+    workloads: &[Value],
+) -> Result<Vec<Value>, Problem> {
+    let cron_jobs: Vec<&str> = uids(workloads, &["CronJob"]);
+    if cron_jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let api: Api<Job> = Api::namespaced(cluster.client.clone(), namespace);
+    let jobs = cluster
+        .call(api.list(&ListParams::default()))
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("list jobs in {namespace}")))?;
+    let known = uids(workloads, &["Job"]);
+    Ok(jobs
+        .into_iter()
+        .filter(|job| {
+            made_by(job.owner_references(), &cron_jobs)
+                && !known.contains(&job.uid().unwrap_or_default().as_str())
+        })
+        .filter_map(|job| {
+            let mut value = serde_json::to_value(job).ok()?;
+            value["apiVersion"] = "batch/v1".into();
+            value["kind"] = "Job".into();
+            Some(value)
+        })
+        .collect())
+}
+
+/// The pods that still run: those that the workloads have made, and all others in the namespace.
+async fn running(
+    cluster: &Cluster,
+    namespace: &str,
+    workloads: &[Value],
+) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    let pods = cluster
+        .call(api.list(&ListParams::default()))
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
+    let jobs = uids(workloads, &["Job"]);
+    let lone = uids(workloads, &["Pod"]);
+    let selectors: Vec<Selector> = workloads.iter().filter_map(selector).collect();
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    for pod in pods {
+        let phase = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref());
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            continue;
+        }
+        let is_ours = lone.contains(&pod.uid().unwrap_or_default().as_str())
+            || made_by(pod.owner_references(), &jobs)
+            || selectors
+                .iter()
+                .any(|selector| selector.matches(pod.labels()));
+        let name = format!("Pod/{}", pod.name_any());
+        if is_ours {
+            ours.push(name);
+        } else {
+            others.push(name);
+        }
+    }
+    Ok((ours, others))
+}
+
+async fn wait(
+    deadline: Instant,
+    left: &[String],
+    progress: &mut impl FnMut(&str),
+) -> Result<(), Problem> {
+    let what = match left {
+        [one] => one.clone(),
+        [first, more @ ..] => format!("{first} and {} more", more.len()),
+        [] => String::new(),
+    };
+    if Instant::now() >= deadline {
+        return Err(Problem::transient("not_stopped", format!("Still running: {what}."))
+            .hint("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more."));
+    }
+    progress(&format!("Waiting until {what} has ended"));
+    tokio::time::sleep(PAUSE).await;
+    Ok(())
+}
+
+fn is_lone_pod(workload: &Value) -> bool {
+    workload["kind"] == "Pod"
+        && workload["metadata"]["ownerReferences"].is_null()
+        && workload["metadata"]["deletionTimestamp"].is_null()
+        && !matches!(
+            workload["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        )
+}
+
+/// Whether a Job has come to its end.
+fn is_over(job: &Value) -> bool {
+    ["Complete", "Failed"].into_iter().any(|kind| {
+        status::condition(job, kind).is_some_and(|condition| condition["status"] == "True")
+    })
+}
+
+/// The selector of a workload's pods; none for a Job, whose pods are known by their owner.
+fn selector(workload: &Value) -> Option<Selector> {
+    if !matches!(
+        workload["kind"].as_str(),
+        Some("Deployment" | "StatefulSet" | "DaemonSet")
+    ) {
+        return None;
+    }
+    let selector: LabelSelector =
+        serde_json::from_value(workload["spec"]["selector"].clone()).ok()?;
+    selector.try_into().ok()
+}
+
+fn uids<'a>(workloads: &'a [Value], kinds: &[&str]) -> Vec<&'a str> {
+    workloads
+        .iter()
+        .filter(|workload| kinds.iter().any(|kind| workload["kind"] == *kind))
+        .filter_map(|workload| workload["metadata"]["uid"].as_str())
+        .collect()
+}
+
+fn made_by(owners: &[OwnerReference], uids: &[&str]) -> bool {
+    owners
+        .iter()
+        .any(|owner| uids.contains(&owner.uid.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Applies a JSON merge patch (RFC 7396), as the API server does.
+    fn merged(mut target: Value, patch: &Value) -> Value {
+        let Some(patch) = patch.as_object() else {
+            return patch.clone();
+        };
+        if !target.is_object() {
+            target = json!({});
+        }
+        for (key, change) in patch {
+            if change.is_null() {
+                target.as_object_mut().unwrap().shift_remove(key);
+            } else {
+                target[key] = merged(target[key].take(), change);
+            }
+        }
+        target
+    }
+
+    #[test]
+    fn what_is_stopped_twice_and_started_twice_is_what_it_was() {
+        for before in [
+            json!({"kind": "Deployment", "metadata": {"annotations": {"a": "b"}}, "spec": {"replicas": 3}}),
+            json!({"kind": "StatefulSet", "metadata": {"annotations": {"a": "b"}}, "spec": {"replicas": 1}}),
+            json!({"kind": "CronJob", "metadata": {"annotations": {"a": "b"}}, "spec": {"suspend": false}}),
+            json!({"kind": "Job", "metadata": {"annotations": {"a": "b"}}, "spec": {"suspend": false}}),
+            json!({"kind": "DaemonSet", "metadata": {}, "spec": {"template": {"spec": {"nodeSelector": {"disk": "ssd"}}}}}),
+        ] {
+            assert!(!was_stopped(&before));
+            assert_eq!(to_start(&before), None, "{before}");
+            let stopped = merged(before.clone(), &to_stop(&before).unwrap());
+            assert!(was_stopped(&stopped), "{stopped}");
+            assert_eq!(to_stop(&stopped), None, "{stopped}");
+            let started = merged(stopped.clone(), &to_start(&stopped).unwrap());
+            assert_eq!(started, before);
+            assert_eq!(to_start(&started), None, "{started}");
+        }
+    }
+
+    #[test]
+    fn what_the_manifests_keep_down_is_not_started() {
+        for resting in [
+            json!({"kind": "Deployment", "metadata": {}, "spec": {"replicas": 0}}),
+            json!({"kind": "CronJob", "metadata": {}, "spec": {"suspend": true}}),
+            json!({"kind": "Job", "metadata": {}, "spec": {}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}),
+        ] {
+            assert_eq!(to_stop(&resting), None, "{resting}");
+            assert_eq!(to_start(&resting), None, "{resting}");
+            assert!(!was_stopped(&resting));
+        }
+    }
+
+    #[test]
+    fn a_workload_scaled_up_by_hand_after_a_stop_only_loses_the_mark() {
+        let by_hand = json!({"kind": "Deployment", "metadata": {"annotations": {REPLICAS: "3"}}, "spec": {"replicas": 5}});
+        assert_eq!(
+            to_start(&by_hand),
+            Some(json!({"metadata": {"annotations": {REPLICAS: null}}}))
+        );
+        let stopped = merged(by_hand.clone(), &to_stop(&by_hand).unwrap());
+        assert_eq!(stopped["metadata"]["annotations"][REPLICAS], "5");
+    }
+}
