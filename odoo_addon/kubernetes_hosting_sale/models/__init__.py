@@ -1,4 +1,5 @@
 from . import (
+    kubernetes_alert,
     kubernetes_app,
     kubernetes_app_reservation,
     kubernetes_attribute_value,
@@ -6,6 +7,8 @@ from . import (
     kubernetes_product_manifest,
     product_attribute,
     product_template,
+    res_company,
+    res_partner,
     sale_order,
     sale_order_line,
     sale_subscription,

@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
 
@@ -52,6 +53,29 @@ class KubernetesApp(models.Model):
         ondelete="set null",
         groups=USER,
     )
+    delete_on = fields.Date(
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        tracking=True,
+        help="The subscription has ended: on this day the app and all its data are"
+        " deleted, provided that the customer was told in time.",
+    )
+    delete_mail_id = fields.Many2one(
+        "mail.mail",
+        string="Announcement",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        groups=USER,
+        help="The last mail that told the customer about the deletion.",
+    )
+    stopped_by_subscription = fields.Boolean(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The app starts again when the subscription does.",
+    )
 
     # However an order comes to be confirmed twice: a unit has one app per environment.
     _sold_once = models.Constraint(
@@ -89,6 +113,44 @@ class KubernetesApp(models.Model):
                         "sequence": last + number,
                     }
                 )
+
+    # -- the subscription's end ----------------------------------------------------
+
+    def _stop_for_subscription(self):
+        """Stop the app as long as the subscription does not pay for it."""
+        self.ensure_one()
+        if self.wanted_state == "running":
+            self._enqueue("stop")
+            self.stopped_by_subscription = True
+
+    def _start_for_subscription(self):
+        """Start what the subscription had stopped; what others stopped stays so."""
+        self.ensure_one()
+        if self.stopped_by_subscription and self.wanted_state == "stopped":
+            self._enqueue("start")
+        self.stopped_by_subscription = False
+
+    def _delete_for_subscription(self):
+        """Delete the app with its data; not one that somebody has started again."""
+        self.ensure_one()
+        if self.wanted_state != "stopped":
+            raise UserError(
+                self.env._(
+                    "It was to be deleted today, and runs again. Delete it, or press"
+                    " “Keep”."
+                )
+            )
+        self._enqueue("delete", {"keep_volumes": False})
+        self._keep()
+
+    def _keep(self):
+        """Nothing of the subscription's deletes these apps any more."""
+        self.filtered("delete_on").write({"delete_on": False, "delete_mail_id": False})
+
+    def action_keep(self):
+        """Do not delete them although their subscription has ended (button)."""
+        self._check_operator()
+        self.sudo()._keep()
 
     @api.model
     def _action_view_sold(self, domain):

@@ -10,11 +10,10 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import clean_context
 
+from .kubernetes_alert import XMLID
 from .kubernetes_app_reservation import QUOTATION_DAYS
 
 _logger = logging.getLogger(__name__)
-
-XMLID = "kubernetes_hosting_sale."
 
 
 class SaleOrder(models.Model):
@@ -24,7 +23,8 @@ class SaleOrder(models.Model):
     is kept as ``kubernetes_pending``, shown to operators, and tried again by a cron.
     """
 
-    _inherit = "sale.order"
+    _name = "sale.order"
+    _inherit = ["sale.order", "kubernetes.alert"]
 
     kubernetes_hosting = fields.Boolean(
         string="Hosting Order", compute="_compute_kubernetes_hosting"
@@ -492,32 +492,6 @@ class SaleOrder(models.Model):
         for order in self:
             if order.state == "sale":
                 order._kubernetes_fulfil()
-
-    # === ALERTS === #
-
-    def _kubernetes_alert(self, record, activity_type, note):
-        """Put a to-do on ``record`` for an operator, once while it is open."""
-        self.ensure_one()
-        if record.activity_search([XMLID + activity_type]):
-            return
-        record.activity_schedule(
-            XMLID + activity_type,
-            note=note,
-            user_id=self._kubernetes_operator(record).id,
-        )
-
-    def _kubernetes_operator(self, record):
-        """Who gets the to-do: the order's salesperson, an operator, an administrator.
-
-        The first who may see the record.
-        """
-        operators = self.env.ref("kubernetes_hosting.group_kubernetes_operator")
-        users = self.user_id | operators.all_user_ids | self.env.ref("base.user_admin")
-        for user in users.filtered(lambda user: user.active and not user.share):
-            user_record = record.with_user(user).with_company(self.company_id)
-            if self.company_id in user.company_ids and user_record.has_access("read"):
-                return user
-        return self.env["res.users"]
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()

@@ -5,6 +5,7 @@ from . import (
     test_pitfalls,
     test_portal,
     test_product,
+    test_subscription_end,
     test_translations,
     test_variants,
 )
