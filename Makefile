@@ -6,7 +6,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity screenshots
+.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity screenshots odoo-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -28,6 +28,9 @@ demo-reset: ## start over with fresh data
 
 test: ## all tests, in a test bed of their own; SUITE=name runs one, KEEP=1 leaves the bed running
 	@$(TESTBED) test $(SUITE)
+
+odoo-tests: ## Odoo's own tests of the modules that ours extend, with ours and without; takes long
+	@$(TESTBED) odoo-tests $(MODULES)
 
 lint: ## formatting, clippy, ruff, pylint-odoo
 	@$(TESTBED) lint

@@ -12,6 +12,7 @@ from . import addon_tests as tests_of_addons
 from . import debian, ingress, instance, kubernetes, odoo, postgresql, processes, suites
 from . import demo as demo_of
 from . import lint as lint_checks
+from . import odoo_tests as tests_of_odoo
 from .problem import Problem
 
 TEST_OFFSET = 1000
@@ -56,6 +57,11 @@ def command_line():
     sub.add_argument(
         "--tags", help="Odoo's --test-tags; default: all tests of these addons"
     )
+    sub = command(
+        odoo_tests, "run Odoo's own tests of what our addons extend, with and without"
+    )
+    sub.add_argument("modules", nargs="*", help="default: all")
+    sub.add_argument("--tags", help="of these modules' tests, only those with this tag")
     command(odoo_paths, "print where Odoo, its Python and its database server are")
     sub = command(
         odoo_scratch,
@@ -144,6 +150,13 @@ def addon_tests(arguments):
     print(*result.failures, sep="\n")
     print(f"{result} (of {result.passed + result.failed} tests)")
     return 1 if result.failed else 0
+
+
+def odoo_tests(arguments):
+    bed = test_bed()
+    debian.install({**debian.BASE, **debian.FOR_TESTS}, bed.logs / "setup.log")
+    tags = arguments.tags.split(",") if arguments.tags else ()
+    return 0 if tests_of_odoo.run(bed, arguments.modules, tags) else 1
 
 
 def odoo_paths(arguments):

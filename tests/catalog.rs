@@ -24,8 +24,16 @@ fn rendered(template: &str, case: &str) -> Rendered {
     render(&source, &variables(case)).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
+/// What is applied: an app's own manifests, and on an integration those of its reset.
+fn templates(case: &str) -> &'static [&'static str] {
+    match case {
+        "given" => &["postgres", "odoo", "reset"],
+        _ => &["postgres", "odoo"],
+    }
+}
+
 fn objects(case: &str) -> Vec<Object> {
-    ["postgres", "odoo"]
+    templates(case)
         .iter()
         .flat_map(|template| {
             let parsed = parse(&rendered(template, case), &variables(case))
@@ -47,7 +55,7 @@ fn find<'a>(objects: &'a [Object], kind: &str, name: &str) -> &'a serde_json::Va
 #[test]
 fn the_catalog_renders_as_with_ansible() {
     for case in ["given", "all"] {
-        for template in ["postgres", "odoo"] {
+        for template in templates(case) {
             let expected =
                 std::fs::read_to_string(format!("tests/inputs/catalog/{case}/{template}.yml"))
                     .unwrap();
@@ -63,7 +71,7 @@ fn the_catalog_renders_as_with_ansible() {
 #[test]
 fn the_catalog_needs_no_variable_that_its_readme_does_not_explain() {
     let readme = std::fs::read_to_string("catalog/odoo/README.md").unwrap();
-    let used: BTreeSet<String> = ["postgres", "odoo"]
+    let used: BTreeSet<String> = templates("given")
         .iter()
         .flat_map(|template| rendered(template, "given").variables)
         .collect();
@@ -91,28 +99,32 @@ fn the_catalog_needs_no_variable_that_its_readme_does_not_explain() {
 fn pods_of_the_catalog_are_locked_down() {
     for case in ["given", "all"] {
         let objects = objects(case);
-        for name in ["postgres", "odoo"] {
-            let deployment = find(&objects, "Deployment", name);
-            assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate");
-            let pod = &deployment["spec"]["template"]["spec"];
+        let workloads: Vec<&Object> = objects
+            .iter()
+            .filter(|object| ["Deployment", "Job"].contains(&object.kind()))
+            .collect();
+        assert_eq!(workloads.len(), templates(case).len());
+        for workload in workloads {
+            let name = workload.name();
+            let pod = &workload.value["spec"]["template"]["spec"];
             assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
             assert_eq!(
                 pod["securityContext"]["seccompProfile"]["type"],
                 "RuntimeDefault"
             );
             assert_eq!(pod["automountServiceAccountToken"], false);
-            let containers = pod["containers"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .chain(pod["initContainers"].as_array().unwrap());
-            for container in containers {
+            let all = ["containers", "initContainers"];
+            for container in all.iter().filter_map(|kind| pod[kind].as_array()).flatten() {
                 let context = &container["securityContext"];
                 assert_eq!(context["readOnlyRootFilesystem"], true);
                 assert_eq!(context["allowPrivilegeEscalation"], false);
                 assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
                 assert!(container["resources"]["limits"]["memory"].is_string());
             }
+            if workload.kind() == "Job" {
+                continue;
+            }
+            assert_eq!(workload.value["spec"]["strategy"]["type"], "Recreate");
             let container = &pod["containers"][0];
             for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
                 assert!(container[probe].is_object(), "{name} has no {probe}");
@@ -147,6 +159,58 @@ fn the_ingress_leads_to_both_ports_of_odoo() {
         (&ports[0]["port"], &ports[1]["port"]),
         (&8069.into(), &8072.into())
     );
+}
+
+#[test]
+fn production_gives_its_files_only_to_the_reset_of_its_integration() {
+    let production = objects("all");
+    let policy = &find(&production, "NetworkPolicy", "odoo")["spec"]["ingress"][1];
+    let from = &policy["from"][0];
+    assert_eq!(
+        from["namespaceSelector"]["matchLabels"]["chandlery.dev/name"],
+        "shop"
+    );
+    assert_eq!(
+        from["podSelector"]["matchLabels"]["app.kubernetes.io/name"],
+        "odoo-reset"
+    );
+    assert_eq!(policy["ports"][0]["port"], "files");
+    let pod = &find(&production, "Deployment", "odoo")["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"][1]["name"], "files");
+    assert_eq!(pod["containers"][1]["volumeMounts"][0]["readOnly"], true);
+
+    let integration = objects("given");
+    let pod = &find(&integration, "Deployment", "odoo")["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+    assert!(find(&integration, "ConfigMap", "odoo")["data"]["files.py"].is_null());
+    let reset = &find(&integration, "Job", "odoo-reset")["spec"]["template"];
+    let affinity = &reset["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        [0];
+    let selector = &affinity["labelSelector"]["matchLabels"]["app.kubernetes.io/component"];
+    let odoo = &find(&integration, "Deployment", "odoo")["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(*selector, odoo["app.kubernetes.io/component"]);
+    // Matching itself, it is scheduled also where Odoo does not run.
+    assert_eq!(
+        *selector,
+        reset["metadata"]["labels"]["app.kubernetes.io/component"]
+    );
+}
+
+#[test]
+fn odoo_sends_mail_through_the_apps_own_domain_and_runs_without_one() {
+    let objects = objects("given");
+    let pod = &find(&objects, "Deployment", "odoo")["spec"]["template"]["spec"];
+    let environment = pod["initContainers"][0]["env"].as_array().unwrap();
+    let keys: Vec<&str> = environment
+        .iter()
+        .map(|variable| &variable["valueFrom"]["secretKeyRef"])
+        .filter(|reference| reference["name"] == "chandlery-smtp")
+        .map(|reference| {
+            assert_eq!(reference["optional"], true);
+            reference["key"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(keys, ["host", "port", "username", "password", "from"]);
 }
 
 #[test]
