@@ -16,7 +16,9 @@
         "data/kubernetes_environment.xml",
         "data/kubernetes_reserved_name.xml",
         "data/ir_cron.xml",
+        "wizard/kubernetes_app_apply_views.xml",
         "wizard/kubernetes_app_delete_views.xml",
+        "wizard/kubernetes_app_reset_views.xml",
         "wizard/kubernetes_worker_key_views.xml",
         "views/kubernetes_job_views.xml",
         "views/kubernetes_manifest_views.xml",
@@ -37,6 +39,7 @@
             "kubernetes_hosting/static/lib/ace/mode-yaml.js",
         ],
         "web.assets_backend": [
+            "kubernetes_hosting/static/src/follow_job/**/*",
             "kubernetes_hosting/static/src/views/**/*",
         ],
         "web.assets_unit_tests": [

@@ -5,6 +5,7 @@ from . import kubernetes_environment
 from . import kubernetes_cluster
 from . import kubernetes_namespace
 from . import kubernetes_hostname
+from . import kubernetes_values
 from . import kubernetes_config_map
 from . import kubernetes_secret
 from . import kubernetes_manifest

@@ -11,7 +11,7 @@ from odoo.exceptions import ConcurrencyError, UserError, ValidationError
 from odoo.tools import mute_logger
 
 from .kubernetes_environment import PRODUCTION
-from .kubernetes_job import CHANGING_KINDS
+from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 
 # What only the queue and the worker's reports change.
 SEEN_FIELDS = frozenset(
@@ -60,8 +60,10 @@ STATE_AT_WORK = {
 # What operators and customers ask for, and the chatter says so. The others are asked
 # for by Odoo itself or change nothing.
 LOGGED_KINDS = (*CHANGING_KINDS, "refresh")
-# Kinds that are not part of the story a customer reads.
-QUIET_KINDS = ("diff", "password")
+# What customers may ask for themselves.
+CUSTOMER_KINDS = ("reset", "restart")
+# Of the apps that refuse a request the notification names as many.
+NAMED_REFUSALS = 5
 
 USER = "kubernetes_hosting.group_kubernetes_user"
 
@@ -179,6 +181,7 @@ class KubernetesApp(models.Model):
         string="Reset",
         required=True,
         default="empty",
+        tracking=True,
         groups=USER,
         help="What a reset does: delete everything with all data and deploy from"
         " scratch, or run the reset manifests, for example Jobs that copy production"
@@ -286,7 +289,8 @@ class KubernetesApp(models.Model):
         string="Job at Work",
         compute="_compute_jobs",
         groups=USER,
-        help="The job that runs or waits.",
+        help="The job that runs, or that waits for a worker. What only waits for its"
+        " time is not meant, nor what is there to be read.",
     )
     sibling_count = fields.Integer(compute="_compute_sibling_count", groups=USER)
 
@@ -370,7 +374,15 @@ class KubernetesApp(models.Model):
         )
         live = {}
         for job in self.env["kubernetes.job"].search(
-            [("app_id", "in", self.ids), ("state", "in", ("pending", "running"))],
+            [
+                ("app_id", "in", self.ids),
+                "|",
+                ("state", "=", "running"),
+                "&",
+                ("state", "=", "pending"),
+                ("kind", "in", LOGGED_KINDS),
+                ("kind", "not in", AWAITED_KINDS),
+            ],
             order="state desc, id",  # running before pending
         ):
             live.setdefault(job.app_id, job)
@@ -413,8 +425,8 @@ class KubernetesApp(models.Model):
             ),
             "deleting": self.env._("Your app is being taken down."),
         }
-        told = app.job_ids.filtered(lambda job: job.kind not in QUIET_KINDS)
-        job = told.sorted("id")[-1:]
+        told = app.job_ids.filtered(lambda job: job.kind in LOGGED_KINDS)
+        job = app.live_job_id or told.sorted("id")[-1:]
         at_work = bool(app.live_job_id)
         steps = [
             step._customer_values()
@@ -515,25 +527,38 @@ class KubernetesApp(models.Model):
                             app=app.display_name,
                         )
                     )
-        unreachable = self.sudo().filtered(lambda app: not app._is_reachable())
-        result = self._write_values(vals)
+        apps = self.sudo()
+        unreachable = apps.filtered(lambda app: not app._is_reachable())
+        vals, copied = self._split_off_templates(vals)
+        replaced = (
+            {app: (app.config_map_id, app.secret_id) for app in apps}
+            if VALUE_FIELDS & set(vals)
+            else {}
+        )
+        result = super().write(vals)
+        for app, old in replaced.items():
+            app._replace_values(old, copied)
         self._changed()
         for app in unreachable.filtered(lambda app: app._is_reachable()):
             app._go_on(app._reachable)
         return result
 
-    def _write_values(self, vals):
-        """Write, and copy the templates of config map and secret among the values."""
-        if not VALUE_FIELDS & set(vals):
-            return super().write(vals)
-        vals, copied = self._split_off_templates(vals)
-        replaced = {app: (app.config_map_id, app.secret_id) for app in self.sudo()}
-        result = super().write(vals)
-        for app, (config_map, secret) in replaced.items():
-            app._own_values(copied)
-            (config_map - app.config_map_id).unlink()
-            (secret - app.secret_id).unlink()
-        return result
+    def _replace_values(self, old, copied):
+        """After other values were given: own copies of those that are templates; the
+        ``old`` ones go."""
+        self.ensure_one()
+        self._own_values(copied)
+        for name, template in copied.items():
+            self._log(
+                self.env._(
+                    "%(field)s replaced by a copy of %(template)s",
+                    field=self._fields[name]._description_string(self.env),
+                    template=template.name,
+                )
+            )
+        config_map, secret = old
+        (config_map - self.config_map_id).unlink()
+        (secret - self.secret_id).unlink()
 
     def _split_off_templates(self, vals):
         """The values without the templates among them, and those to copy from."""
@@ -703,25 +728,117 @@ class KubernetesApp(models.Model):
     # -- asking for something ----------------------------------------------------
 
     def action_apply(self):
-        """Deploy with the present manifests and values."""
-        self._check_operator()
-        for app in self:
-            if not app.manifest_line_ids:
-                raise UserError(app._no_manifests_text())
-            app._enqueue("deploy")
-
-    def _no_manifests_text(self):
-        return self.env._(
-            "The app %s has no manifests: add what is to be deployed under “Manifests”"
-            " first.",
-            self.display_name,
-        )
+        """Deploy with the present manifests and values, without looking first."""
+        return self._ask_each("deploy")
 
     def action_refresh(self):
         """Look again at what the cluster shows."""
+        return self._ask_each("refresh")
+
+    def action_stop(self):
+        """Scale to zero. Data and address stay."""
+        return self._ask_each("stop")
+
+    def action_start(self):
+        """Scale back to what ran before the stop."""
+        return self._ask_each("start")
+
+    def action_restart(self):
+        """Restart all workloads."""
+        return self._ask_each("restart")
+
+    def _ask_each(self, kind):
+        """Ask for a job for each app. One app: what is wrong is raised. Several: each
+        gets what it can, and a notification says what came of it."""
         self._check_operator()
+        if len(self) == 1:
+            self._ask_as_operator(kind)
+            return None
+        refused = []
         for app in self:
-            app._enqueue("refresh")
+            try:
+                with self.env.cr.savepoint():
+                    app._ask_as_operator(kind)
+            except UserError as error:
+                refused.append(str(error))
+        kinds = self.env["kubernetes.job"]._fields["kind"]
+        label = dict(kinds._description_selection(self.env))[kind]
+        return self._notification(label, len(self) - len(refused), refused)
+
+    def _ask_as_operator(self, kind):
+        """What an operator can mend is refused; a paid order's deploy never is."""
+        if kind == "deploy":
+            self._check_manifests()
+        self._enqueue(kind)
+
+    def _check_manifests(self):
+        self.ensure_one()
+        if not self.manifest_line_ids:
+            raise UserError(
+                self.env._(
+                    "The app %s has no manifests: add what is to be deployed under"
+                    " “Manifests” first.",
+                    self.display_name,
+                )
+            )
+
+    def _online_workers(self):
+        """The workers that serve the app's cluster and have been seen lately."""
+        workers = self.sudo().cluster_id.worker_ids
+        return workers.filtered(lambda worker: worker.state == "online")
+
+    def _notification(self, label, asked, refused):
+        """What came of a request for several apps."""
+        message = self.env._("Requested for %s apps.", asked)
+        if refused:
+            message = self.env._(
+                "Requested for %(asked)s apps, not for %(refused)s: %(reasons)s",
+                asked=asked,
+                refused=len(refused),
+                reasons=" ".join(refused[:NAMED_REFUSALS])
+                + (" …" if len(refused) > NAMED_REFUSALS else ""),
+            )
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning" if refused else "success",
+                "title": label,
+                "message": message,
+                "sticky": bool(refused),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def action_review(self):
+        """Show what a deploy would change, and then deploy."""
+        self.ensure_one()
+        self._check_operator()
+        wizard = self.env["kubernetes.app.apply"].create({"app_id": self.id})
+        wizard.action_compare()
+        return wizard._action_open()
+
+    def action_reset(self):
+        """Say what is lost before anything is reset."""
+        self.ensure_one()
+        self._check_operator()
+        self._check_may_enqueue("reset", self._reset_options())
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Reset App"),
+            "res_model": "kubernetes.app.reset",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_app_id": self.id},
+        }
+
+    def _reset_options(self):
+        return {"reset": self.sudo().reset_mode}
+
+    def action_open(self):
+        """Open the running app."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_delete(self):
         """Ask for the app's name before anything is deleted."""
@@ -752,7 +869,8 @@ class KubernetesApp(models.Model):
             "kubernetes_hosting.kubernetes_app_action"
         )
         action["domain"] = ["|", ("id", "=", self.id), *self._sibling_domain()]
-        action["context"] = {}
+        action["context"] = {"search_default_group_environment": True}
+        action["views"] = [(False, "kanban"), (False, "list"), (False, "form")]
         return action
 
     def action_view_namespace(self):
@@ -776,32 +894,39 @@ class KubernetesApp(models.Model):
         never deployed deploys it. Raises a UserError in words when it cannot be.
         """
         self.ensure_one()
-        app = self.sudo()
-        if kind == "start" and app._is_undeployed():
-            kind = "deploy"
-        app._check_may_enqueue(kind, options or {})
-        waiting = app.job_ids.filtered(
-            lambda job: job.kind == kind and job.state == "pending"
-        )
-        if waiting:
-            waiting._join(options, delay)
-            job = waiting
-        else:
-            job = self._create_job(kind, options, delay)
-        wanted = WANTED.get(kind)
-        if wanted and app.wanted_state != wanted:
-            app.wanted_state = wanted
-        app._drop_contradicted(job)
+        job, joined = self._ask(kind, options, delay)
         if kind in LOGGED_KINDS:
-            app._log(
+            self.sudo()._log(
                 self.env._("%(job)s requested", job=job._kind_label())
-                if job != waiting
+                if not joined
                 else self.env._(
                     "%(job)s requested again; it waits already", job=job._kind_label()
                 )
             )
-        app._update_state()
         return job
+
+    def _ask(self, kind, options=None, delay=0):
+        """Ask for a job as ``_enqueue`` says, without a note in the chatter. Returns
+        the job, and whether it waits already."""
+        self.ensure_one()
+        app = self.sudo()
+        if kind == "start" and app._is_undeployed():
+            kind = "deploy"
+        app._check_may_enqueue(kind, options or {})
+        job = app.job_ids.filtered(
+            lambda job: job.kind == kind and job.state == "pending"
+        )
+        joined = bool(job)
+        if joined:
+            job._join(options, delay)
+        else:
+            job = app._create_job(kind, options, delay)
+        wanted = WANTED.get(kind)
+        if wanted and app.wanted_state != wanted:
+            app.wanted_state = wanted
+        app._drop_contradicted(job)
+        app._update_state()
+        return job, joined
 
     def _create_job(self, kind, options, delay):
         self.ensure_one()
@@ -832,6 +957,40 @@ class KubernetesApp(models.Model):
         return not self.job_ids.filtered(
             lambda job: job.kind in ("deploy", "reset") and job.state == "done"
         )
+
+    def _customer_can(self, kind):
+        """Whether the customer may ask for ``reset`` or ``restart`` now: only of apps
+        that can be reset, that are deployed and wanted, and that no job changes."""
+        self.ensure_one()
+        app = self.sudo()
+        if (
+            kind not in CUSTOMER_KINDS
+            or not app._is_resettable()
+            or app.wanted_state != "running"
+            or app.state not in ("running", "degraded", "failed")
+            or app._is_undeployed()
+        ):
+            return False
+        try:
+            app._check_may_enqueue(kind, app._reset_options())
+        except UserError:
+            return False
+        return True
+
+    def _customer_request(self, kind):
+        """Ask for ``reset`` or ``restart`` as the customer, whose own rights decide
+        whose app it is. Returns the job; raises a UserError in a customer's words."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self._customer_can(kind):
+            raise UserError(
+                self.env._(
+                    "This is not possible at the moment. Perhaps something is under"
+                    " way already: look at the state of your app."
+                )
+            )
+        options = self._reset_options() if kind == "reset" else None
+        return self._enqueue(kind, options)
 
     def _drop_contradicted(self, wish):
         """Cancel what waits and stop what runs where the job ``wish`` says otherwise.
@@ -888,10 +1047,15 @@ class KubernetesApp(models.Model):
                 )
             )
 
+    def _is_resettable(self):
+        """The environment allows it, and is not production whatever it says."""
+        environment = self.environment_id
+        return environment.reset_allowed and environment.code != PRODUCTION
+
     def _check_may_reset(self, mode):
         self.ensure_one()
         environment = self.environment_id
-        if not environment.reset_allowed or environment.code == PRODUCTION:
+        if not self._is_resettable():
             raise UserError(
                 self.env._(
                     "The app %(app)s cannot be reset: its environment,"
@@ -912,8 +1076,8 @@ class KubernetesApp(models.Model):
                     self.display_name,
                 )
             )
-        if mode == "empty" and not self.manifest_line_ids:
-            raise UserError(self._no_manifests_text())
+        if mode == "empty":
+            self._check_manifests()
 
     # -- what came of it ---------------------------------------------------------
 

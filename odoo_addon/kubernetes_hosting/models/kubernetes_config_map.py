@@ -1,10 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import re
-
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
 
 # Given by the worker to every manifest; they win over a line of the same key.
 GIVEN_VARIABLES = frozenset(
@@ -19,19 +16,8 @@ GIVEN_VARIABLES = frozenset(
         "ingress_class",
     ]
 )
-
-
-def check_keys(lines):
-    """Refuse keys that are no variable's name as Ansible and Jinja know it."""
-    for line in lines:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", line.key or ""):
-            raise ValidationError(
-                line.env._(
-                    "“%s” is not a key: use letters, digits and underscores, and begin"
-                    " with a letter.",
-                    line.key,
-                )
-            )
+# Of a longer value the chatter has the beginning.
+NOTED_LENGTH = 200
 
 
 class KubernetesConfigMap(models.Model):
@@ -39,14 +25,9 @@ class KubernetesConfigMap(models.Model):
 
     _name = "kubernetes.config.map"
     _description = "Kubernetes ConfigMap"
-    _inherit = ["mail.thread"]
-    _order = "name, id"
+    _inherit = ["kubernetes.values", "mail.thread"]
 
-    name = fields.Char(required=True, tracking=True)
-    is_template = fields.Boolean(
-        string="Template",
-        help="Every app that uses a template gets a copy of its own.",
-    )
+    name = fields.Char(tracking=True)
     template_id = fields.Many2one(
         "kubernetes.config.map", string="Made From", readonly=True, copy=False
     )
@@ -54,29 +35,37 @@ class KubernetesConfigMap(models.Model):
         "kubernetes.config.map.line", "config_map_id", string="Values", copy=True
     )
     app_ids = fields.One2many("kubernetes.app", "config_map_id", string="Apps")
-    note = fields.Text()
-    company_id = fields.Many2one("res.company")
-    active = fields.Boolean(default=True)
 
     def _copy_for_app(self, app):
         """The copy of this config map that belongs to ``app``.
 
         Without a template (an empty recordset) an empty one is made.
         """
-        values = {
-            "name": app.display_name,
-            "is_template": False,
-            "template_id": self.id,
-            "company_id": app.company_id.id,
-        }
+        values = self._copy_values(app)
         # Whoever buys an app does not follow its values.
         quiet = self.with_context(mail_create_nosubscribe=True)
         copy = quiet.copy(values) if quiet else quiet.create(values)
         return copy.with_env(self.env)
 
-    def _contract_values(self):
-        """The lines as the contract's claim answer has them."""
-        return [line._contract_values() for line in self.line_ids]
+    def _description_in_chatter(self):
+        return self.env._("ConfigMap changed")
+
+    def _change_note(self, key, before, after):
+        """A config map's values are no secret: the chatter shows them."""
+        (old_type, old), (new_type, new) = (
+            (known[0], self._noted(known[1])) if known else (None, "")
+            for known in (before, after)
+        )
+        if not old_type:
+            return self.env._("%(key)s added: %(value)s", key=key, value=new)
+        if not new_type:
+            return self.env._("%(key)s removed: %(value)s", key=key, value=old)
+        if old_type != new_type:
+            old, new = f"{old} ({old_type})", f"{new} ({new_type})"
+        return f"{key}: {old} → {new}"
+
+    def _noted(self, value):
+        return value if len(value) <= NOTED_LENGTH else f"{value[:NOTED_LENGTH]}…"
 
 
 class KubernetesConfigMapLine(models.Model):
@@ -84,21 +73,11 @@ class KubernetesConfigMapLine(models.Model):
 
     _name = "kubernetes.config.map.line"
     _description = "Kubernetes ConfigMap Line"
-    _rec_name = "key"
-    _order = "sequence, id"
+    _inherit = ["kubernetes.values.line"]
+    _values_field = "config_map_id"
 
     config_map_id = fields.Many2one(
         "kubernetes.config.map", required=True, index=True, ondelete="cascade"
-    )
-    sequence = fields.Integer(default=10)
-    key = fields.Char(required=True)
-    type = fields.Selection(
-        [("string", "Text"), ("yaml", "YAML")],
-        required=True,
-        default="string",
-        help="Text: the value as it stands. YAML: the value is read as YAML, for"
-        " numbers, true and false, lists and mappings. Both may contain {{ variables"
-        " }}.",
     )
     value = fields.Text()
     is_overridden = fields.Boolean(
@@ -115,9 +94,9 @@ class KubernetesConfigMapLine(models.Model):
         for line in self:
             line.is_overridden = line.key in GIVEN_VARIABLES
 
-    @api.constrains("key")
-    def _check_key(self):
-        check_keys(self)
+    def _known_value(self):
+        self.ensure_one()
+        return self.type, self.value or ""
 
     def _contract_values(self):
         """The line as the contract's claim answer has it."""

@@ -5,6 +5,8 @@ import random
 import secrets
 from datetime import timedelta
 
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -143,6 +145,11 @@ class KubernetesJob(models.Model):
         help="What a screen shows of it: a comparison, a preview, or a password"
         " that only the browser which asked can read.",
     )
+    diff_html = fields.Html(
+        string="Comparison", compute="_compute_diff", sanitize=False
+    )
+    diff_change_count = fields.Integer(string="Changes", compute="_compute_diff")
+    diff_unchanged_count = fields.Integer(string="Unchanged", compute="_compute_diff")
     step_ids = fields.One2many("kubernetes.job.step", "job_id", readonly=True)
 
     error_code = fields.Char(readonly=True)
@@ -186,6 +193,51 @@ class KubernetesJob(models.Model):
         for job in self:
             ended = job.finished_at if job.started_at else None
             job.duration = (ended - job.started_at).total_seconds() if ended else 0.0
+
+    @api.depends("result")
+    @api.depends_context("lang")
+    def _compute_diff(self):
+        for job in self:
+            diff = (job.result or {}).get("diff") or {"objects": [], "unchanged": 0}
+            job.diff_change_count = len(diff["objects"])
+            job.diff_unchanged_count = diff["unchanged"]
+            job.diff_html = job._render_diff(diff["objects"])
+
+    def _render_diff(self, objects):
+        """The comparison to be read: each object with its lines that would change."""
+        colours = {"create": "success", "change": "info", "delete": "danger"}
+        labels = {
+            "create": self.env._("create"),
+            "change": self.env._("change"),
+            "delete": self.env._("delete"),
+        }
+        return Markup().join(
+            Markup(
+                '<details open="open" class="mb-3"><summary>'
+                '<span class="badge text-bg-%s me-2">%s</span><b>%s</b></summary>'
+                '<pre class="mt-1 mb-0 p-2 border rounded overflow-auto">%s</pre>'
+                "</details>"
+            )
+            % (
+                colours[item["action"]],
+                labels[item["action"]],
+                item["object"],
+                self._render_lines(item),
+            )
+            for item in objects
+        )
+
+    def _render_lines(self, item):
+        """The lines of a unified diff, marked by colour beside their sign."""
+        classes = {
+            "+": "bg-success-subtle text-success-emphasis",
+            "-": "bg-danger-subtle text-danger-emphasis",
+            "@": "text-muted",
+        }
+        return Markup("\n").join(
+            Markup('<span class="%s">%s</span>') % (classes.get(line[:1], ""), line)
+            for line in item["text"].splitlines()
+        )
 
     def _kind_label(self):
         self.ensure_one()
@@ -239,19 +291,19 @@ class KubernetesJob(models.Model):
                 for vals in vals_list
             ]
         )
-        jobs._changed()
+        jobs._changed_with_app()
         jobs._wake_workers()
         return jobs
 
     def write(self, vals):
         result = super().write(vals)
         if set(vals) != {"lease_until"}:
-            self._changed()
+            self._changed_with_app()
         return result
 
-    def _changed(self):
-        """A job is shown with its app, too."""
-        super()._changed()
+    def _changed_with_app(self):
+        """What a job has come to is shown with its app, too."""
+        self._changed()
         self.app_id._changed()
 
     @api.model
@@ -306,9 +358,10 @@ class KubernetesJob(models.Model):
                     )
                 )
             job.sudo()._cancel()
-            job.app_id.sudo()._log(
-                self.env._("%(job)s cancelled", job=job._kind_label())
-            )
+            if job.app_id:
+                job.app_id.sudo()._log(
+                    self.env._("%(job)s cancelled", job=job._kind_label())
+                )
         self.app_id._update_state()
 
     def action_retry(self):
@@ -324,7 +377,14 @@ class KubernetesJob(models.Model):
                     )
                 )
             if job.app_id:
-                job.app_id._enqueue(job.kind, job.options)
+                job.app_id._ask(job.kind, job.options)
+                job.app_id.sudo()._log(
+                    self.env._(
+                        "%(job)s retried after job %(number)s",
+                        job=job._kind_label(),
+                        number=job.id,
+                    )
+                )
             else:
                 job._retry_preview()
 
@@ -463,7 +523,7 @@ class KubernetesJob(models.Model):
         ids = [row[0] for row in self.env.cr.fetchall()]
         self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
-        jobs._changed()
+        jobs._changed_with_app()
         for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
             # From now on the worker may have made it.
             if job.app_id.namespace_id.state == "new":
@@ -502,7 +562,7 @@ class KubernetesJob(models.Model):
         a repeated report changes nothing."""
         self.ensure_one()
         if steps:
-            super()._changed()
+            self._changed()
         known = {
             step.number: step
             for step in self.step_ids.filtered(lambda s: s.attempt == self.attempt)
@@ -512,7 +572,12 @@ class KubernetesJob(models.Model):
                 known[step["number"]].write(step)
             else:
                 known[step["number"]] = self.env["kubernetes.job.step"].create(
-                    {**step, "job_id": self.id, "attempt": self.attempt}
+                    {
+                        **step,
+                        "job_id": self.id,
+                        "attempt": self.attempt,
+                        "worker_id": self.worker_id.id,
+                    }
                 )
 
     def _conclude(self, outcome):
@@ -570,7 +635,7 @@ class KubernetesJob(models.Model):
                 **self._error_values(error),
             }
         )
-        self._close_steps("done" if state == "done" else "failed")
+        self._close_steps("done" if state == "done" else "failed", error)
         if state == "cancelled" and self.kind in CHANGING_KINDS:
             app._drop_wish()
         if state == "failed" and app:
@@ -605,7 +670,7 @@ class KubernetesJob(models.Model):
         """Back to waiting after an attempt that may succeed another time, or failed
         when the attempts are used up. ``delay`` in seconds; none: the backoff's."""
         self.ensure_one()
-        self._close_steps("failed")
+        self._close_steps("failed", error)
         if self.cancel_requested:
             self._finish("cancelled", error, result)
         elif self.attempt >= self.max_attempts:
@@ -658,8 +723,15 @@ class KubernetesJob(models.Model):
         seconds = min(10 * 2 ** max(self.attempt - 1, 0), 600)
         return seconds * random.uniform(1.0, 1.2)
 
-    def _close_steps(self, state):
-        self.step_ids.filtered(lambda step: step.state == "running").state = state
+    def _close_steps(self, state, error=None):
+        """Steps that the worker left open share the fate of their attempt."""
+        for step in self.step_ids.filtered(lambda step: step.state == "running"):
+            step.write(
+                {
+                    "state": state,
+                    "message": error and error["message"] or step.message,
+                }
+            )
 
     def _error_values(self, error):
         return {f"error_{name}": (error or {}).get(name) for name in ERROR_MEMBERS}

@@ -18,6 +18,12 @@ class KubernetesJobStep(models.Model):
         "kubernetes.job", required=True, readonly=True, ondelete="cascade"
     )
     attempt = fields.Integer(required=True, readonly=True)
+    worker_id = fields.Many2one(
+        "kubernetes.worker",
+        readonly=True,
+        ondelete="set null",
+        help="The worker of this attempt.",
+    )
     number = fields.Integer(required=True, readonly=True)
     code = fields.Char(required=True, readonly=True)
     name = fields.Char(string="Step", compute="_compute_name")

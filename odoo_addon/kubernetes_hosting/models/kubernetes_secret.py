@@ -4,21 +4,14 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .kubernetes_config_map import check_keys
-
 
 class KubernetesSecret(models.Model):
     """Keys with values that nobody reads back, or a rule to generate them."""
 
     _name = "kubernetes.secret"
     _description = "Kubernetes Secret"
-    _order = "name, id"
+    _inherit = ["kubernetes.values"]
 
-    name = fields.Char(required=True)
-    is_template = fields.Boolean(
-        string="Template",
-        help="Every app that uses a template gets a copy of its own.",
-    )
     template_id = fields.Many2one(
         "kubernetes.secret", string="Made From", readonly=True, copy=False
     )
@@ -26,9 +19,6 @@ class KubernetesSecret(models.Model):
         "kubernetes.secret.line", "secret_id", string="Values", copy=True
     )
     app_ids = fields.One2many("kubernetes.app", "secret_id", string="Apps")
-    note = fields.Text()
-    company_id = fields.Many2one("res.company")
-    active = fields.Boolean(default=True)
 
     def copy(self, default=None):
         """Copies have the values too, without whoever copies reading them."""
@@ -43,18 +33,12 @@ class KubernetesSecret(models.Model):
         Without a template (an empty recordset) an empty one is made. Values are
         copied with the rights of the system: whoever sells an app need not read them.
         """
-        values = {
-            "name": app.display_name,
-            "is_template": False,
-            "template_id": self.id,
-            "company_id": app.company_id.id,
-        }
+        values = self._copy_values(app)
         copy = self.sudo().copy(values) if self else self.sudo().create(values)
         return copy.sudo(self.env.su)
 
-    def _contract_values(self):
-        """The lines as the contract's claim answer has them, values included."""
-        return [line._contract_values() for line in self.line_ids]
+    def _description_in_chatter(self):
+        return self.env._("Secret changed")
 
 
 class KubernetesSecretLine(models.Model):
@@ -67,19 +51,11 @@ class KubernetesSecretLine(models.Model):
 
     _name = "kubernetes.secret.line"
     _description = "Kubernetes Secret Line"
-    _rec_name = "key"
-    _order = "sequence, id"
+    _inherit = ["kubernetes.values.line"]
+    _values_field = "secret_id"
 
     secret_id = fields.Many2one(
         "kubernetes.secret", required=True, index=True, ondelete="cascade"
-    )
-    sequence = fields.Integer(default=10)
-    key = fields.Char(required=True)
-    type = fields.Selection(
-        [("string", "Text"), ("yaml", "YAML")],
-        required=True,
-        default="string",
-        help="Text: the value as it stands. YAML: the value is read as YAML.",
     )
     value = fields.Char(
         string="New Value",
@@ -133,9 +109,11 @@ class KubernetesSecretLine(models.Model):
         for line in self:
             line.is_set = bool(line.stored_value)
 
-    @api.constrains("key")
-    def _check_key(self):
-        check_keys(self)
+    def _known_value(self):
+        """Only to be compared: the chatter has the keys of secrets, never values."""
+        self.ensure_one()
+        line = self.sudo()
+        return line.stored_value, line.type, line._contract_values()["generate"]
 
     @api.constrains("generate", "generate_length", "type")
     def _check_generate(self):

@@ -45,7 +45,12 @@ WRITTEN_BY_NOBODY = [
     "kubernetes.job.step",
     "kubernetes.namespace",
 ]
-ALL = READ_BY_USER + ["kubernetes.app.delete", "kubernetes.worker.key"]
+ALL = READ_BY_USER + [
+    "kubernetes.app.apply",
+    "kubernetes.app.delete",
+    "kubernetes.app.reset",
+    "kubernetes.worker.key",
+]
 WAYS = ("write", "create", "unlink")
 
 

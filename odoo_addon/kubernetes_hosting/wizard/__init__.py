@@ -1,2 +1,4 @@
+from . import kubernetes_app_apply
 from . import kubernetes_app_delete
+from . import kubernetes_app_reset
 from . import kubernetes_worker_key

@@ -1,0 +1,137 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import re
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+CHANGED_VALUES = "kubernetes_hosting.changed_values"
+
+
+class KubernetesValues(models.AbstractModel):
+    """Keys and values for the manifests of an app, or a template of them: what config
+    maps and secrets have in common.
+
+    What somebody changes in the values of an app stands in the app's chatter, in one
+    note for a transaction.
+    """
+
+    _name = "kubernetes.values"
+    _description = "Values for Kubernetes Manifests"
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    is_template = fields.Boolean(
+        string="Template",
+        help="Every app that uses a template gets a copy of its own.",
+    )
+    note = fields.Text()
+    company_id = fields.Many2one("res.company")
+    active = fields.Boolean(default=True)
+
+    def _copy_values(self, app):
+        """What a copy for ``app`` has of its own."""
+        return {
+            "name": app.display_name,
+            "is_template": False,
+            "template_id": self.id,
+            "company_id": app.company_id.id,
+        }
+
+    def _contract_values(self):
+        """The lines as the contract's claim answer has them."""
+        return [line._contract_values() for line in self.line_ids]
+
+    def _remember_values(self):
+        """To be called before values change: the difference at the end of the
+        transaction goes to the chatter of the apps."""
+        before = self.env.cr.precommit.data.setdefault(CHANGED_VALUES, {})
+        for values in self.sudo():
+            if values.app_ids and values not in before:
+                if not before:
+                    self.env.cr.precommit.add(self.browse()._log_changed_values)
+                before[values] = values._known_values()
+
+    def _log_changed_values(self):
+        changed = self.env.cr.precommit.data.pop(CHANGED_VALUES, {})
+        for values, before in changed.items():
+            values = values.exists()
+            after = values._known_values() if values else {}
+            notes = [
+                values._change_note(key, before.get(key), after.get(key))
+                for key in {**before, **after}
+                if before.get(key) != after.get(key)
+            ]
+            if values and notes:
+                values.app_ids.with_env(self.env).sudo()._log(
+                    f"{values._description_in_chatter()}: " + "; ".join(notes)
+                )
+
+    def _known_values(self):
+        """Each key with what there is to know of its line."""
+        self.ensure_one()
+        return {line.key: line._known_value() for line in self.line_ids}
+
+    def _change_note(self, key, before, after):
+        """One change as the chatter has it; ``None`` stands for a key that is not."""
+        if before is None:
+            return self.env._("%s added", key)
+        if after is None:
+            return self.env._("%s removed", key)
+        return self.env._("%s changed", key)
+
+
+class KubernetesValuesLine(models.AbstractModel):
+    """One variable of a config map or secret. ``_values_field`` names the field that
+    leads to it."""
+
+    _name = "kubernetes.values.line"
+    _description = "Value for Kubernetes Manifests"
+    _rec_name = "key"
+    _order = "sequence, id"
+    _values_field = None
+
+    sequence = fields.Integer(default=10)
+    key = fields.Char(required=True)
+    type = fields.Selection(
+        [("string", "Text"), ("yaml", "YAML")],
+        required=True,
+        default="string",
+        help="Text: the value as it stands. YAML: the value is read as YAML, for"
+        " numbers, true and false, lists and mappings. Both may contain {{ variables"
+        " }}.",
+    )
+
+    @api.constrains("key")
+    def _check_key(self):
+        """Refuse keys that are no variable's name as Ansible and Jinja know it."""
+        for line in self:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", line.key or ""):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is not a key: use letters, digits and underscores, and"
+                        " begin with a letter.",
+                        line.key,
+                    )
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        values = self.env[self._fields[self._values_field].comodel_name].browse(
+            {
+                vals[self._values_field]
+                for vals in vals_list
+                if self._values_field in vals
+            }
+        )
+        values._remember_values()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self[self._values_field]._remember_values()
+        return super().write(vals)
+
+    def unlink(self):
+        self[self._values_field]._remember_values()
+        return super().unlink()
