@@ -39,7 +39,6 @@
             "kubernetes_hosting/static/lib/ace/mode-yaml.js",
         ],
         "web.assets_backend": [
-            "kubernetes_hosting/static/src/follow_job/**/*",
             "kubernetes_hosting/static/src/views/**/*",
         ],
         "web.assets_unit_tests": [
