@@ -1,21 +1,8 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from odoo import api, fields, models
+from odoo import fields, models
 
-# Given by the worker to every manifest; they win over a line of the same key.
-GIVEN_VARIABLES = frozenset(
-    [
-        "app_name",
-        "environment",
-        "hostname",
-        "url",
-        "namespace",
-        "cluster_name",
-        "cluster_domain",
-        "ingress_class",
-    ]
-)
 # Of a longer value the chatter has the beginning.
 NOTED_LENGTH = 200
 
@@ -80,19 +67,10 @@ class KubernetesConfigMapLine(models.Model):
         "kubernetes.config.map", required=True, index=True, ondelete="cascade"
     )
     value = fields.Text()
-    is_overridden = fields.Boolean(
-        compute="_compute_is_overridden",
-        help="Chandlery gives this variable itself; the value here has no effect.",
-    )
 
     _key_uniq = models.UniqueIndex(
         "(config_map_id, key)", "This key stands in the config map already."
     )
-
-    @api.depends("key")
-    def _compute_is_overridden(self):
-        for line in self:
-            line.is_overridden = line.key in GIVEN_VARIABLES
 
     def _known_value(self):
         self.ensure_one()

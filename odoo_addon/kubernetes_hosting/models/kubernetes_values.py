@@ -6,6 +6,20 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+# Given by the worker to every manifest; they win over a line of the same key.
+GIVEN_VARIABLES = frozenset(
+    [
+        "app_name",
+        "environment",
+        "hostname",
+        "url",
+        "namespace",
+        "cluster_name",
+        "cluster_domain",
+        "ingress_class",
+        "production",
+    ]
+)
 CHANGED_VALUES = "kubernetes_hosting.changed_values"
 
 
@@ -82,15 +96,14 @@ class KubernetesValues(models.AbstractModel):
         return self.env._("%s changed", key)
 
 
-class KubernetesValuesLine(models.AbstractModel):
-    """One variable of a config map or secret. ``_values_field`` names the field that
-    leads to it."""
+class KubernetesVariable(models.AbstractModel):
+    """One variable, wherever it stands. ``string`` is text as it stands, ``yaml`` is
+    read as YAML."""
 
-    _name = "kubernetes.values.line"
-    _description = "Value for Kubernetes Manifests"
+    _name = "kubernetes.variable"
+    _description = "Variable for Kubernetes Manifests"
     _rec_name = "key"
     _order = "sequence, id"
-    _values_field = None
 
     sequence = fields.Integer(default=10)
     key = fields.Char(required=True)
@@ -102,6 +115,16 @@ class KubernetesValuesLine(models.AbstractModel):
         " numbers, true and false, lists and mappings. Both may contain {{ variables"
         " }}.",
     )
+
+    is_overridden = fields.Boolean(
+        compute="_compute_is_overridden",
+        help="Chandlery gives this variable itself; the value here has no effect.",
+    )
+
+    @api.depends("key")
+    def _compute_is_overridden(self):
+        for line in self:
+            line.is_overridden = line.key in GIVEN_VARIABLES
 
     @api.constrains("key")
     def _check_key(self):
@@ -115,6 +138,16 @@ class KubernetesValuesLine(models.AbstractModel):
                         line.key,
                     )
                 )
+
+
+class KubernetesValuesLine(models.AbstractModel):
+    """One variable of a config map or secret. ``_values_field`` names the field that
+    leads to it."""
+
+    _name = "kubernetes.values.line"
+    _description = "Value for Kubernetes Manifests"
+    _inherit = ["kubernetes.variable"]
+    _values_field = None
 
     @api.model_create_multi
     def create(self, vals_list):

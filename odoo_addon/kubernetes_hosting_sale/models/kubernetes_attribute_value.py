@@ -3,11 +3,6 @@
 
 from odoo import api, fields, models
 
-from odoo.addons.kubernetes_hosting.models.kubernetes_config_map import (
-    GIVEN_VARIABLES,
-    check_keys,
-)
-
 
 class KubernetesAttributeValue(models.Model):
     """What choosing an attribute value, such as the size “L”, means for the app.
@@ -18,8 +13,7 @@ class KubernetesAttributeValue(models.Model):
 
     _name = "kubernetes.attribute.value"
     _description = "Variable of an Attribute Value"
-    _rec_name = "key"
-    _order = "sequence, id"
+    _inherit = ["kubernetes.variable"]
 
     value_id = fields.Many2one(
         "product.attribute.value",
@@ -28,34 +22,11 @@ class KubernetesAttributeValue(models.Model):
         index=True,
         ondelete="cascade",
     )
-    sequence = fields.Integer(default=10)
-    key = fields.Char(required=True)
-    type = fields.Selection(
-        [("string", "Text"), ("yaml", "YAML")],
-        required=True,
-        default="string",
-        help="Text: the value as it stands. YAML: the value is read as YAML, for"
-        " numbers, true and false, lists and mappings. Both may contain {{ variables"
-        " }}.",
-    )
     value = fields.Text()
-    is_overridden = fields.Boolean(
-        compute="_compute_is_overridden",
-        help="Chandlery gives this variable itself; the value here has no effect.",
-    )
 
     _key_uniq = models.UniqueIndex(
         "(value_id, key)", "This key stands at the attribute value already."
     )
-
-    @api.depends("key")
-    def _compute_is_overridden(self):
-        for line in self:
-            line.is_overridden = line.key in GIVEN_VARIABLES
-
-    @api.constrains("key")
-    def _check_key(self):
-        check_keys(self)
 
     @api.constrains("key", "value_id")
     def _check_key_on_products(self):
