@@ -87,6 +87,16 @@ pub fn render(
     })
 }
 
+/// The names of the variables that a template mentions, sorted. `title` and `url` say in problems which template it is.
+pub fn mentioned(title: &str, url: &str, text: &str) -> Result<Vec<String>, Problem> {
+    let environment = environment();
+    let names = names(&environment, text).map_err(|error| {
+        problems::explain(&error, &source::normalise(text), None).in_manifest(title, url)
+    })?;
+    let given = |name: &String| environment.globals().all(|(global, _)| global != name);
+    Ok(names.into_iter().filter(given).collect())
+}
+
 /// minijinja as Ansible sets Jinja2: `trim_blocks`, the last line end kept, undefined values strict, nothing escaped.
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();

@@ -16,6 +16,6 @@ mod source;
 mod tests;
 mod variables;
 
-pub use environment::{Rendered, environment, render};
+pub use environment::{Rendered, environment, mentioned, render};
 pub use python::float_text;
 pub use variables::{Resolved, Variable, Variables, read_value};

@@ -7,6 +7,7 @@
 pub mod clusters;
 mod delete;
 mod deploy;
+mod preview;
 mod ready;
 mod refresh;
 mod rendering;
@@ -56,7 +57,8 @@ impl Abilities {
             | JobKind::Delete
             | JobKind::Stop
             | JobKind::Start
-            | JobKind::Restart => true,
+            | JobKind::Restart
+            | JobKind::Preview => true,
             JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
             _ => false,
         });
@@ -135,6 +137,9 @@ impl Runner {
         story: Arc<Story>,
         result: &mut JobResult,
     ) -> Result<(), Problem> {
+        if job.kind == JobKind::Preview {
+            return preview::preview(&self.shared, &job, &story, result).await;
+        }
         let task = self.task(job, database, story).await?;
         match task.job.kind {
             JobKind::Deploy => deploy::deploy(&task, result).await,

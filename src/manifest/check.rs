@@ -46,8 +46,16 @@ pub fn check(objects: Vec<Object>, rules: &Rules) -> Result<Vec<Object>, Problem
     Ok(checked)
 }
 
-/// Finds the object's kind; it must have apiVersion, kind and a name.
+/// Finds the object's kind.
 fn identify<'a>(object: &Object, kinds: &'a Kinds) -> Result<&'a Kind, Problem> {
+    well_formed(object)?;
+    kinds
+        .get(object.api_version(), object.kind())
+        .ok_or_else(|| unknown_kind(object, kinds))
+}
+
+/// What can be said of an object without knowing the cluster: it must have apiVersion, kind and a name.
+pub fn well_formed(object: &Object) -> Result<(), Problem> {
     let wrong = |field: &str, message: String, hint: &str| {
         Err(object.locate_field(field, Problem::new("manifest_check", message).hint(hint)))
     };
@@ -107,10 +115,7 @@ fn identify<'a>(object: &Object, kinds: &'a Kinds) -> Result<&'a Kind, Problem> 
             );
         }
     }
-    match kinds.get(object.api_version(), object.kind()) {
-        Some(kind) => Ok(kind),
-        None => Err(unknown_kind(object, kinds)),
-    }
+    Ok(())
 }
 
 /// Most names are DNS names; those of RBAC only must be usable in a URL.

@@ -2,16 +2,19 @@
 //!
 //! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
-//! pure functions. [`preview`] does the first three for people who write templates. What goes wrong names manifest,
+//! pure functions. [`inspect`] says of one template all that can be said without a cluster, [`preview`] shows on the terminal what
+//! templates become. What goes wrong names manifest,
 //! line, object, field and the way out.
 
 mod check;
 mod fetch;
+mod inspect;
 mod parse;
 pub mod preview;
 
-pub use check::{Rules, check};
+pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source};
+pub use inspect::{Inspection, inspect};
 pub use parse::{Parsed, parse};
 
 use crate::ansible::{self, Resolved};

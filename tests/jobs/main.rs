@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod life;
+mod preview;
 
 use std::future::Future;
 use std::sync::Arc;

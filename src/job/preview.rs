@@ -1,0 +1,151 @@
+//! `preview`: says what a manifest is made of. Needs no app and no cluster: the variables that Chandlery itself gives have
+//! the values of an example.
+//!
+//! What is wrong with the manifest is what was asked for, not a failure of the job.
+
+use super::Shared;
+use super::story::{Story, count};
+use super::variables::{rules, variables};
+use crate::ansible::Variables;
+use crate::kubernetes::generated::{self, Generated};
+use crate::manifest::{self, Inspection, Source};
+use crate::odoo::contract::{
+    App, Cluster, Job, JobResult, Preview, PreviewObject, Production, StepCode, WantedState,
+};
+use crate::problem::Problem;
+
+/// Fetches the manifest and looks at it.
+pub async fn preview(
+    shared: &Shared,
+    job: &Job,
+    story: &Story,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let Some(manifest) = job.manifests.first() else {
+        return Err(Problem::new(
+            "contract",
+            "The job names no manifest to preview.",
+        ));
+    };
+    let fetched = story
+        .step(StepCode::Fetching, async |step| {
+            Ok(
+                match shared.fetcher.fetch(&manifest.title, &manifest.url).await {
+                    Ok(source) => {
+                        step.say(format!("{:.1} KiB", source.text.len() as f64 / 1024.0));
+                        Ok(source)
+                    }
+                    Err(problem) => {
+                        step.warn(&problem.message);
+                        Err(problem)
+                    }
+                },
+            )
+        })
+        .await?;
+    result.preview = Some(match fetched {
+        Ok(source) => {
+            story
+                .step(StepCode::Rendering, async |step| {
+                    let preview = look(job, source).await?;
+                    match preview.problems.len() {
+                        0 => step.say(count(preview.objects.len(), "object")),
+                        problems => step.warn(count(problems, "problem")),
+                    }
+                    Ok(preview)
+                })
+                .await?
+        }
+        Err(problem) => Preview {
+            problems: vec![problem],
+            ..Preview::default()
+        },
+    });
+    Ok(())
+}
+
+async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
+    let mut preview = Preview {
+        digest: source.digest.clone(),
+        content: source.text.clone(),
+        ..Preview::default()
+    };
+    let variables = match given(job) {
+        Ok(variables) => variables,
+        Err(problem) => {
+            // Its line counts in the value, not in the manifest.
+            preview.problems.push(Problem {
+                line: None,
+                column: None,
+                ..problem
+            });
+            return Ok(preview);
+        }
+    };
+    // Templates compute: not on a thread that other jobs need for waiting.
+    let looking = tokio::task::spawn_blocking(move || manifest::inspect(&source, &variables));
+    let Inspection {
+        variables,
+        missing,
+        undefined,
+        problems,
+        warnings,
+        objects,
+    } = looking.await.map_err(|_| {
+        Problem::new(
+            "internal",
+            "The worker met a defect of its own while rendering.",
+        )
+    })?;
+    preview.variables = variables;
+    preview.missing = missing;
+    // Where no values were chosen it is no fault that they are missing.
+    if !(job.config_map.is_empty() && job.secret.is_empty()) {
+        preview.problems = undefined;
+    }
+    preview.problems.extend(problems);
+    preview.warnings = warnings;
+    preview.objects = objects
+        .iter()
+        .map(|object| PreviewObject {
+            kind: object.kind().to_owned(),
+            api_version: object.api_version().to_owned(),
+            name: object.name().to_owned(),
+        })
+        .collect();
+    Ok(preview)
+}
+
+/// The variables as an app called `example` would have them.
+fn given(job: &Job) -> Result<Variables, Problem> {
+    let generated = generated::fill(Generated::new(), &rules(job)?);
+    let app = App {
+        id: 0,
+        name: "example".to_owned(),
+        environment: "prod".to_owned(),
+        hostname: "example.apps.example.com".to_owned(),
+        url: "https://example.apps.example.com".to_owned(),
+        namespace: "example-prod".to_owned(),
+        wanted_state: WantedState::Running,
+        mail_domain: None,
+        inventory: Vec::new(),
+    };
+    let site = Cluster {
+        name: "example".to_owned(),
+        domain: "apps.example.com".to_owned(),
+        ingress_class: "nginx".to_owned(),
+        allowed_kinds: Vec::new(),
+    };
+    let beside = Production {
+        app: 0,
+        name: app.name.clone(),
+        namespace: app.namespace.clone(),
+        hostname: app.hostname.clone(),
+        url: app.url.clone(),
+    };
+    let job = Job {
+        production: Some(beside),
+        ..job.clone()
+    };
+    variables(&job, &app, &site, &generated, Some(&generated))
+}

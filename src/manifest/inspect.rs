@@ -1,0 +1,274 @@
+//! All that can be said of one template without a cluster: what it uses, what is missing, what it makes, and everything
+//! that is wrong with it, by its place in the template.
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use super::{Source, parse, render, well_formed};
+use crate::ansible::{self, Variable, Variables};
+use crate::object::Object;
+use crate::problem::Problem;
+
+/// Stands for a value that nobody gives, so that what comes after it can be looked at, too.
+const PLACEHOLDER: &str = "example";
+/// A name that is no variable: Ansible gives it everywhere.
+const OMIT: &str = "omit";
+/// With more missing variables than this the first few say enough.
+const MISSING_LOOKED_AT: usize = 100;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inspection {
+    /// The variables that the template mentions, sorted.
+    pub variables: Vec<String>,
+    /// The variables that nobody gives and that it cannot do without, or that the values it uses cannot.
+    pub missing: Vec<String>,
+    /// The same as problems, each where it is first met.
+    pub undefined: Vec<Problem>,
+    /// What else is wrong.
+    pub problems: Vec<Problem>,
+    /// What is probably not meant.
+    pub warnings: Vec<Problem>,
+    /// What it makes, as far as that can be told. Values that are missing are made up.
+    pub objects: Vec<Object>,
+}
+
+/// Looks at a template.
+pub fn inspect(source: &Source, variables: &Variables) -> Inspection {
+    let mut found = Inspection::default();
+    match ansible::mentioned(&source.title, &source.url, &source.text) {
+        Ok(names) => found.variables = names,
+        Err(problem) => {
+            found.problems.push(problem);
+            return found;
+        }
+    }
+    let problem = match made(source, variables) {
+        Ok(made) => {
+            read(source, &made, &mut found, Problems::Told);
+            return found;
+        }
+        Err(problem) => problem,
+    };
+    // With all but one of the missing variables made up, what goes wrong is that one's.
+    let absent = absent(&found.variables, variables);
+    let filled = filled(variables, &absent, None);
+    let Ok(all_made) = made(source, &filled) else {
+        found.missing = absent;
+        found.problems.push(problem);
+        return found;
+    };
+    for name in absent.iter().take(MISSING_LOOKED_AT) {
+        if let Err(problem) = made(source, &self::filled(variables, &absent, Some(name))) {
+            found.missing.push(name.clone());
+            found.undefined.push(problem);
+        }
+    }
+    found
+        .undefined
+        .sort_by_key(|problem| (problem.line, problem.column));
+    read(source, &all_made, &mut found, Problems::OfMadeUpValues);
+    found
+}
+
+/// A template's text and the variables it was made with.
+struct Made {
+    rendered: super::Rendered,
+    resolved: ansible::Resolved,
+}
+
+fn made(source: &Source, variables: &Variables) -> Result<Made, Problem> {
+    let resolved = variables.resolve()?;
+    let rendered = render(source, &resolved)?;
+    Ok(Made { rendered, resolved })
+}
+
+/// Whether what cannot be read is the template's fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Problems {
+    Told,
+    /// It may be that of the values that were made up.
+    OfMadeUpValues,
+}
+
+/// Reads what was rendered as kubectl does.
+fn read(source: &Source, made: &Made, found: &mut Inspection, problems: Problems) {
+    let in_template = |problem: Problem| in_template(problem, &source.text, &made.rendered.text);
+    match parse(&made.rendered, &made.resolved) {
+        Ok(parsed) => {
+            found.warnings = parsed.warnings.into_iter().map(in_template).collect();
+            for object in parsed.objects {
+                match well_formed(&object) {
+                    Ok(()) => found.objects.push(object),
+                    Err(problem) => found
+                        .problems
+                        .push(in_template(made.resolved.mask_problem(problem))),
+                }
+            }
+        }
+        Err(problem) if problems == Problems::Told => found.problems.push(in_template(problem)),
+        Err(_) => {}
+    }
+}
+
+/// The variables that nobody gives, of those that are used and of those that their values need.
+fn absent(used: &[String], variables: &Variables) -> Vec<String> {
+    let mut known: Vec<String> = Vec::new();
+    let mut open: Vec<String> = used.to_vec();
+    while let Some(name) = open.pop() {
+        if known.contains(&name) || name == OMIT {
+            continue;
+        }
+        if let Some(Variable {
+            value,
+            literal: false,
+            ..
+        }) = variables.get(&name)
+        {
+            texts(value, &mut |text| {
+                open.extend(ansible::mentioned("", "", text).unwrap_or_default());
+            });
+        }
+        known.push(name);
+    }
+    known.retain(|name| variables.get(name).is_none());
+    known.sort();
+    known
+}
+
+fn texts(value: &serde_json::Value, heard: &mut impl FnMut(&str)) {
+    match value {
+        serde_json::Value::String(text) => heard(text),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, heard)),
+        serde_json::Value::Object(map) => map.values().for_each(|item| texts(item, heard)),
+        _ => {}
+    }
+}
+
+/// The variables with all that is absent made up, but for one.
+fn filled(variables: &Variables, absent: &[String], but: Option<&str>) -> Variables {
+    let mut filled = variables.clone();
+    for name in absent.iter().filter(|name| Some(name.as_str()) != but) {
+        filled.set(name, PLACEHOLDER, "made up");
+    }
+    filled
+}
+
+/// Moves a problem from its line in the rendered text to the line of the template that made it. The column stays only
+/// where both lines are the same.
+fn in_template(problem: Problem, template: &str, rendered: &str) -> Problem {
+    let Some(line) = problem.line else {
+        return problem;
+    };
+    let (line, same) = line_in_template(line as usize, template, rendered);
+    Problem {
+        line: u32::try_from(line).ok(),
+        column: problem.column.filter(|_| same),
+        ..problem
+    }
+}
+
+/// The template's line for one of the rendered text, both from 1, and whether they are the same.
+fn line_in_template(line: usize, template: &str, rendered: &str) -> (usize, bool) {
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (template.lines().collect(), rendered.lines().collect());
+    let index = line.saturating_sub(1);
+    for op in capture_diff_slices(Algorithm::Patience, &old, &new) {
+        let (_, before, after) = op.as_tag_tuple();
+        if after.contains(&index) {
+            let place = before.start + (index - after.start).min(before.len().saturating_sub(1));
+            return (
+                place.min(old.len().saturating_sub(1)) + 1,
+                matches!(op, DiffOp::Equal { .. }),
+            );
+        }
+    }
+    (line.min(old.len().max(1)), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn look(text: &str, given: &[(&str, serde_json::Value)]) -> Inspection {
+        let mut variables = Variables::new();
+        for (name, value) in given {
+            variables.set(name, value.clone(), "config map");
+        }
+        let source = Source::new("Odoo", "http://example.com/odoo.yml", text.to_owned());
+        inspect(&source, &variables)
+    }
+
+    #[test]
+    fn every_missing_variable_is_named_where_it_is_met_and_the_objects_all_the_same() {
+        let found = look(
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ odoo_nmae }}\n  labels:\n    a: {{ label }}\n    b: {{ other | default('x') }}\n    c: {{ odoo_name }}\n",
+            &[("odoo_name", json!("odoo"))],
+        );
+        assert_eq!(
+            found.variables,
+            ["label", "odoo_name", "odoo_nmae", "other"]
+        );
+        assert_eq!(
+            found.missing,
+            ["label", "odoo_nmae"],
+            "a default is enough for `other`"
+        );
+        let lines: Vec<Option<u32>> = found.undefined.iter().map(|one| one.line).collect();
+        assert_eq!(lines, [Some(4), Some(6)]);
+        let first = &found.undefined[0];
+        assert!(
+            first.to_string().contains("Did you mean 'odoo_name'?"),
+            "{first}"
+        );
+        assert_eq!(found.objects[0].kind(), "Service");
+        assert_eq!(found.problems, []);
+    }
+
+    #[test]
+    fn a_variable_that_only_a_value_needs_is_missing_too() {
+        let found = look(
+            "name: {{ volume }}\n",
+            &[("volume", json!("{{ host }}-data"))],
+        );
+        assert_eq!(found.missing, ["host"]);
+    }
+
+    #[test]
+    fn an_error_of_syntax_has_its_line_and_column() {
+        let found = look("a: 1\nb: {{ x | }}\n", &[]);
+        assert_eq!(found.problems.len(), 1);
+        assert_eq!(found.problems[0].line, Some(2));
+        assert!(found.problems[0].column.is_some());
+    }
+
+    #[test]
+    fn what_yaml_refuses_is_marked_in_the_template_not_in_the_rendered_text() {
+        let text = "{% for n in range(3) %}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a-{{ n }}\n{% endfor %}\n---\nkind: [broken\n";
+        let found = look(text, &[]);
+        let problem = &found.problems[0];
+        assert_eq!(problem.code, "manifest_parse");
+        let line = problem.line.unwrap();
+        assert!((8..=9).contains(&line), "{problem}");
+    }
+
+    #[test]
+    fn objects_that_lack_kind_or_name_are_all_named() {
+        let found = look(
+            "kind: Service\n---\napiVersion: v1\nkind: Secret\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+            &[],
+        );
+        assert_eq!(found.problems.len(), 2, "{:?}", found.problems);
+        assert_eq!(found.objects.len(), 1);
+    }
+
+    #[test]
+    fn a_line_of_the_rendered_text_is_found_in_the_template() {
+        let template = "a: 1\n{% for n in [1, 2] %}\nb: {{ n }}\n{% endfor %}\nc: 3\n";
+        let rendered = "a: 1\nb: 1\nb: 2\nc: 3\n";
+        assert_eq!(line_in_template(1, template, rendered), (1, true));
+        assert_eq!(line_in_template(4, template, rendered), (5, true));
+        let (line, same) = line_in_template(3, template, rendered);
+        assert!((2..=4).contains(&line) && !same, "{line}");
+    }
+}
