@@ -19,8 +19,89 @@ from odoo.fields import Command
 SETTINGS = json.loads(os.environ["CHANDLERY_DEMO"])
 #: catalog/odoo, the database before what uses it
 MANIFESTS = (("Odoo: PostgreSQL", "postgres.yml"), ("Odoo", "odoo.yml"))
+RESET_MANIFEST = ("Odoo: copy production", "reset.yml")
 SECRETS = ("postgres_password", "odoo_admin_password")
+FIRST_PASSWORD = "odoo_admin_password"
 ENGLISH, GERMAN = "en_US", "de_DE"
+
+#: attribute -> (how it is shown, whether it makes variants,
+#:               value -> (price, variables))
+ATTRIBUTES = {
+    "Size": (
+        "radio",
+        "always",
+        {
+            "S": (0.0, {}),
+            "M": (
+                20.0,
+                {
+                    "odoo_workers": 4,
+                    "odoo_memory_limit": "5Gi",
+                    "odoo_volume_size": "50Gi",
+                    "postgres_volume_size": "50Gi",
+                },
+            ),
+            "L": (
+                60.0,
+                {
+                    "odoo_workers": 8,
+                    "odoo_cpu_limit": "4",
+                    "odoo_memory_request": "2Gi",
+                    "odoo_memory_limit": "9Gi",
+                    "odoo_volume_size": "200Gi",
+                    "postgres_memory_limit": "2Gi",
+                    "postgres_volume_size": "200Gi",
+                },
+            ),
+        },
+    ),
+    "Odoo version": (
+        "radio",
+        "no_variant",
+        {
+            "19.0": (0.0, {"odoo_image": "docker.io/library/odoo:19.0"}),
+            "18.0": (0.0, {"odoo_image": "docker.io/library/odoo:18.0"}),
+        },
+    ),
+}
+ATTRIBUTES_IN_GERMAN = {"Size": "Größe", "Odoo version": "Odoo-Version"}
+
+FOOTER = """
+<xpath expr="//div[@id='footer']" position="replace">
+<div id="footer" class="oe_structure oe_structure_solo border text-break"
+ t-ignore="true" t-if="not no_footer">
+<section class="s_text_block pt40 pb16" data-snippet="s_text_block">
+<div class="container"><div class="row">
+<div class="col-lg-3 pt24 pb24"><h5>Shop</h5><ul class="list-unstyled">
+<li><a href="/shop">Hosting</a></li>
+<li><a href="/my/apps">Your apps</a></li>
+</ul></div>
+<div class="col-lg-5 pt24 pb24"><h5>Demo Hosting</h5>
+<p>We run your Odoo on Kubernetes: production and integration, each with an address, a
+database and a mail domain of its own.</p>
+<p>This is a demonstration. Nothing is charged, and no mail leaves this machine.</p>
+</div>
+<div class="col-lg-3 offset-lg-1 pt24 pb24"><h5>Contact</h5>
+<ul class="list-unstyled">
+<li><a href="/contactus">Write to us</a></li>
+<li><a href="mailto:hosting@demo.example">hosting@demo.example</a></li>
+</ul></div>
+</div></div></section></div></xpath>
+"""
+FOOTER_IN_GERMAN = {
+    "Your apps": "Ihre Apps",
+    "We run your Odoo on Kubernetes: production and integration, each with an address,"
+    " a\ndatabase and a mail domain of its own.": (
+        "Wir betreiben Ihr Odoo auf Kubernetes: Produktion und Integration, jede mit"
+        " eigener Adresse, eigener Datenbank und eigener Maildomain."
+    ),
+    "This is a demonstration. Nothing is charged, and no mail leaves this machine.": (
+        "Dies ist eine Vorführung. Nichts wird berechnet, und keine Mail verlässt"
+        " diesen Rechner."
+    ),
+    "Contact": "Kontakt",
+    "Write to us": "Schreiben Sie uns",
+}
 
 LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" width="220" height="50">
 <path d="M6 31h38l-6 13H13zM23 5v23H9zM27 9v19h14z" fill="#21435f"/>
@@ -39,6 +120,7 @@ def main(env):
     )
     company(env)
     shop(env)
+    footer(env)
     payment(env)
     cluster = the_cluster(env)
     hosting_product(env, cluster)
@@ -125,6 +207,19 @@ def shop(env):
     parameters.set_param("sale.async_emails", "True")
 
 
+def footer(env):
+    """In place of Odoo's example texts. Written for the website, Odoo makes a copy of
+    its own footer for it."""
+    website = env["website"].search([], limit=1)
+    website = website.with_context(website_id=website.id)
+    shown = website.viewref("website.footer_custom")
+    if "hosting@demo.example" in shown.arch_db:
+        return
+    shown.arch = FOOTER
+    shown = website.viewref("website.footer_custom")
+    shown.update_field_translations("arch_db", {GERMAN: FOOTER_IN_GERMAN})
+
+
 def payment(env):
     provider = env.ref("payment.payment_provider_demo")
     provider.write({"state": "test", "is_published": True})
@@ -156,8 +251,9 @@ def hosting_product(env, cluster):
             {"url": f"{SETTINGS['catalog_url']}/odoo/{file}"},
             {"name": title, "active": True},
         )
-        for title, file in MANIFESTS
+        for title, file in (*MANIFESTS, RESET_MANIFEST)
     ]
+    *manifests, reset = manifests
     plan = keep(
         env,
         "sale.subscription.template",
@@ -218,11 +314,19 @@ def hosting_product(env, cluster):
                     for number, manifest in enumerate(manifests, 1)
                 ),
             ],
+            # Integration becomes a neutralised copy of production.
+            "kubernetes_reset_mode": "manifests",
+            "kubernetes_reset_manifest_ids": [
+                Command.clear(),
+                Command.create({"manifest_id": reset.id}),
+            ],
             "kubernetes_hosting": True,
             **({"image_1920": base64.b64encode(image.read_bytes())} if image else {}),
         },
     )
     product.currency_id = euro
+    for name, (shown, variants, values) in ATTRIBUTES.items():
+        attribute(env, product, name, shown, variants, values)
     product.with_context(lang=GERMAN).write(
         {
             "description_sale": (
@@ -231,6 +335,43 @@ def hosting_product(env, cluster):
             ),
         }
     )
+
+
+def attribute(env, product, name, shown, variants, values):
+    """What the customer chooses, what it costs, and what it means for the app."""
+    found = keep(env, "product.attribute", {"name": name}, {"display_type": shown})
+    if not found.product_tmpl_ids:
+        found.create_variant = variants
+    found.with_context(lang=GERMAN).name = ATTRIBUTES_IN_GERMAN[name]
+    choices = env["product.attribute.value"]
+    for number, (choice, (_, variables)) in enumerate(values.items(), 1):
+        record = keep(
+            env,
+            "product.attribute.value",
+            {"attribute_id": found.id, "name": choice},
+            {"sequence": number},
+        )
+        record.kubernetes_value_ids = [
+            Command.clear(),
+            *(
+                Command.create({"key": key, **typed(value)})
+                for key, value in variables.items()
+            ),
+        ]
+        choices |= record
+    line = product.attribute_line_ids.filtered(lambda line: line.attribute_id == found)
+    if line:
+        line.value_ids = [Command.set(choices.ids)]
+    else:
+        line = line.create(
+            {
+                "product_tmpl_id": product.id,
+                "attribute_id": found.id,
+                "value_ids": [Command.set(choices.ids)],
+            }
+        )
+    for choice in line.product_template_value_ids:
+        choice.price_extra = values[choice.name][0]
 
 
 def config_map(env, values):
