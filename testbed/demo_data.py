@@ -66,6 +66,15 @@ ATTRIBUTES = {
 }
 ATTRIBUTES_IN_GERMAN = {"Size": "Größe", "Odoo version": "Odoo-Version"}
 
+#: In place of Odoo's example texts: view -> (text -> text), in the footer's languages.
+SHOP_TEXTS = {
+    "website_sale.product_terms_and_conditions": {
+        "30-day money-back guarantee": "Monthly, ends when you want",
+        "Shipping: 2-3 Business Days": "Ready a few minutes after the payment",
+    },
+    "website.header_text_element": {"+1 555-555-5556": "+49 30 901820"},
+    "website.footer_copyright_company_name": {"Company name": "Demo Hosting"},
+}
 FOOTER = """
 <xpath expr="//div[@id='footer']" position="replace">
 <div id="footer" class="oe_structure oe_structure_solo border text-break"
@@ -88,7 +97,9 @@ database and a mail domain of its own.</p>
 </ul></div>
 </div></div></section></div></xpath>
 """
-FOOTER_IN_GERMAN = {
+IN_GERMAN = {
+    "Monthly, ends when you want": "Monatlich, endet, wann Sie wollen",
+    "Ready a few minutes after the payment": "Bereit wenige Minuten nach der Zahlung",
     "Your apps": "Ihre Apps",
     "We run your Odoo on Kubernetes: production and integration, each with an address,"
     " a\ndatabase and a mail domain of its own.": (
@@ -120,7 +131,7 @@ def main(env):
     )
     company(env)
     shop(env)
-    footer(env)
+    texts(env)
     payment(env)
     cluster = the_cluster(env)
     hosting_product(env, cluster)
@@ -207,17 +218,22 @@ def shop(env):
     parameters.set_param("sale.async_emails", "True")
 
 
-def footer(env):
-    """In place of Odoo's example texts. Written for the website, Odoo makes a copy of
-    its own footer for it."""
+def texts(env):
+    """Written for the website, Odoo makes copies of its own views for it."""
     website = env["website"].search([], limit=1)
     website = website.with_context(website_id=website.id)
-    shown = website.viewref("website.footer_custom")
-    if "hosting@demo.example" in shown.arch_db:
-        return
-    shown.arch = FOOTER
-    shown = website.viewref("website.footer_custom")
-    shown.update_field_translations("arch_db", {GERMAN: FOOTER_IN_GERMAN})
+    footer = website.viewref("website.footer_custom")
+    if "hosting@demo.example" not in footer.arch_db:
+        footer.arch = FOOTER
+    for key, replaced in SHOP_TEXTS.items():
+        view = website.viewref(key)
+        for old, new in replaced.items():
+            if old in view.arch_db:
+                view.arch = website.viewref(key).arch_db.replace(old, new)
+    for key in ("website.footer_custom", *SHOP_TEXTS):
+        view = website.viewref(key)
+        said = {old: new for old, new in IN_GERMAN.items() if old in view.arch_db}
+        view.update_field_translations("arch_db", {GERMAN: said})
 
 
 def payment(env):
