@@ -19,6 +19,7 @@
         "wizard/kubernetes_app_apply_views.xml",
         "wizard/kubernetes_app_delete_views.xml",
         "wizard/kubernetes_app_reset_views.xml",
+        "wizard/kubernetes_config_map_import_views.xml",
         "wizard/kubernetes_worker_key_views.xml",
         "views/kubernetes_job_views.xml",
         "views/kubernetes_manifest_views.xml",

@@ -1,2 +1,3 @@
+from . import config_map
 from . import portal
 from . import worker

@@ -1,7 +1,10 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from . import ansible_vars
 
 # Of a longer value the chatter has the beginning.
 NOTED_LENGTH = 200
@@ -33,6 +36,86 @@ class KubernetesConfigMap(models.Model):
         quiet = self.with_context(mail_create_nosubscribe=True)
         copy = quiet.copy(values) if quiet else quiet.create(values)
         return copy.with_env(self.env)
+
+    def action_import(self):
+        """Open the wizard that reads an Ansible vars.yml into this config map."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Import vars.yml"),
+            "res_model": "kubernetes.config.map.import",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_config_map_id": self.id},
+        }
+
+    def action_export(self):
+        """Download the values as an Ansible vars.yml."""
+        self.ensure_one()
+        self._ansible_vars()  # refuses in words what cannot be written
+        return {
+            "type": "ir.actions.act_url",
+            "url": f"/kubernetes_hosting/config_map/{self.id}/vars.yml",
+            "target": "download",
+        }
+
+    def _ansible_vars(self):
+        """The values as the text of a vars.yml that Ansible reads back to the same
+        values and types. Secrets are named in a comment."""
+        self.ensure_one()
+        lines = [(line.key, line.type, line.value or "") for line in self.line_ids]
+        comments = [self.env._("ConfigMap %s", self.name), *self._secret_comments()]
+        try:
+            return ansible_vars.dump(lines, comments)
+        except ansible_vars.VarsError as error:
+            raise UserError(
+                self.env._(
+                    "The value of “%(key)s” is not YAML that Ansible reads. Correct"
+                    " it, or make it a Text.\n%(problem)s",
+                    key=error.key,
+                    problem=self._vars_problem(error),
+                )
+            ) from error
+
+    @api.model
+    def _vars_problem(self, error):
+        """Where a text is not what Ansible reads, why, and what helps."""
+        words = {
+            "encrypted": self.env._(
+                "the whole file is encrypted by Ansible Vault; decrypt it first, for"
+                " example with: ansible-vault view vars.yml"
+            ),
+            "empty": self.env._("there is no variable in it"),
+            "no_mapping": self.env._(
+                "a vars file is a mapping, with one “key: value” per line"
+            ),
+            "no_name": self.env._("the key of a variable is a text"),
+            "character": self.env._(
+                "the character %s is not allowed in YAML", error.detail
+            ),
+            "braces": self.env._("put a value that begins with {{ into quotes"),
+            "tag": self.env._("Ansible knows no tag %s", error.detail),
+        }
+        return self.env._(
+            "Line %(line)s, column %(column)s: %(problem)s.",
+            line=error.line,
+            column=error.column,
+            problem=words.get(error.code, error.detail),
+        )
+
+    def _secret_comments(self):
+        """Which variables Ansible gets from elsewhere, one comment line each."""
+        self.ensure_one()
+        secrets = self.app_ids.secret_id.line_ids
+        if not secrets:
+            return []
+        generated = self.env._("generated, in the cluster only")
+        return [
+            self.env._("Secrets are left out:"),
+            *(
+                f"- {line.key} ({generated})" if line.generate else f"- {line.key}"
+                for line in secrets
+            ),
+        ]
 
     def _description_in_chatter(self):
         return self.env._("ConfigMap changed")
@@ -67,10 +150,25 @@ class KubernetesConfigMapLine(models.Model):
         "kubernetes.config.map", required=True, index=True, ondelete="cascade"
     )
     value = fields.Text()
+    problem = fields.Char(
+        compute="_compute_problem", help="Why the value is not YAML, and where."
+    )
 
     _key_uniq = models.UniqueIndex(
         "(config_map_id, key)", "This key stands in the config map already."
     )
+
+    @api.depends("type", "value")
+    @api.depends_context("lang")
+    def _compute_problem(self):
+        for line in self:
+            line.problem = False
+            if line.type != "yaml":
+                continue
+            try:
+                ansible_vars.check(line.value or "")
+            except ansible_vars.VarsError as error:
+                line.problem = line.config_map_id._vars_problem(error)
 
     def _known_value(self):
         self.ensure_one()

@@ -10,4 +10,5 @@ from . import test_portal
 from . import test_queue
 from . import test_translation
 from . import test_values
+from . import test_vars
 from . import test_worker

@@ -49,6 +49,8 @@ ALL = READ_BY_USER + [
     "kubernetes.app.apply",
     "kubernetes.app.delete",
     "kubernetes.app.reset",
+    "kubernetes.config.map.import",
+    "kubernetes.config.map.import.line",
     "kubernetes.worker.key",
 ]
 WAYS = ("write", "create", "unlink")

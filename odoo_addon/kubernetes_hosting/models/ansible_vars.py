@@ -1,0 +1,213 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Ansible's ``vars.yml``: from text to variables, and back.
+
+Read and written as PyYAML's nodes, not as Python values: a number, a date or a
+``!vault`` text is then written as it was read. YAML is 1.1, as Ansible reads it.
+"""
+
+import re
+from dataclasses import dataclass
+
+import yaml
+
+VAULT_HEADER = "$ANSIBLE_VAULT;"
+VAULT_TAGS = ("!vault", "!vault-encrypted")
+#: The tags that Ansible adds to YAML's own.
+ANSIBLE_TAGS = (*VAULT_TAGS, "!unsafe")
+
+TEXT_TAG = "tag:yaml.org,2002:str"
+NULL_TAG = "tag:yaml.org,2002:null"
+
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SECRET_KEY = re.compile(
+    r"(^|_)(password|passwd|passphrase|secret|token|api_key|private_key)$",
+    re.IGNORECASE,
+)
+
+
+class VarsError(Exception):
+    """What is wrong with a text as YAML, and where.
+
+    ``code`` is one of encrypted, empty, no_mapping, no_name, character, braces, tag
+    and yaml; ``detail`` is the character as U+0007, the tag, or PyYAML's words. Lines
+    and columns count from one. With ``key``, they are those of that key's value.
+    """
+
+    def __init__(self, code, line=1, column=1, detail=None):
+        super().__init__(f"{code} {detail or ''} in line {line}, column {column}")
+        self.code = code
+        self.line = line
+        self.column = column
+        self.detail = detail
+        self.key = None
+
+
+@dataclass
+class Variable:
+    """One variable. ``type`` and ``value`` are those of a config map's line."""
+
+    key: str
+    type: str
+    value: str
+    line: int
+    is_vault: bool = False
+
+    @property
+    def looks_secret(self):
+        return self.is_vault or bool(SECRET_KEY.search(self.key))
+
+    @property
+    def is_name(self):
+        """Whether the key is a variable's name, as Ansible and Jinja know it."""
+        return bool(KEY.fullmatch(self.key))
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads what Ansible reads; its own tags become their content."""
+
+
+def _construct_ansible(loader, node):
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+for _tag in ANSIBLE_TAGS:
+    _Loader.add_constructor(_tag, _construct_ansible)
+
+
+def load(text):
+    """The variables of a vars file in their order; of a key that stands there twice,
+    the last value. Raises VarsError."""
+    if text.lstrip().startswith(VAULT_HEADER):
+        raise VarsError("encrypted")
+    root = _compose(text)
+    if root is None:
+        raise VarsError("empty")
+    if not isinstance(root, yaml.MappingNode):
+        raise _at(root, "no_mapping")
+    _Loader("").flatten_mapping(root)
+    variables = {}
+    for key, value in root.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag != TEXT_TAG:
+            raise _at(key, "no_name")
+        variables[key.value] = Variable(
+            key.value,
+            *_line_of(value),
+            line=key.start_mark.line + 1,
+            is_vault=value.tag in VAULT_TAGS,
+        )
+    return list(variables.values())
+
+
+def dump(lines, comments=()):
+    """A vars file with these ``(key, type, value)`` in their order, after comments.
+    Raises VarsError with the key of a value that Ansible could not read."""
+    pairs = []
+    for key, kind, value in lines:
+        try:
+            pairs.append((_text(key), _node_of(kind, value)))
+        except VarsError as error:
+            error.key = key
+            raise
+    root = yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=not pairs)
+    head = "".join(
+        f"# {line}".rstrip() + "\n" for text in comments for line in text.splitlines()
+    )
+    return f"{head}---\n{_serialize(root)}"
+
+
+def check(value):
+    """Raise VarsError where a line of type ``yaml`` cannot be read."""
+    _compose(value)
+
+
+def _compose(text):
+    """The only document's root node, or None where there is none. What Ansible
+    refuses (an unknown tag, a mapping as a key) is an error here, too."""
+    try:
+        # Constructing resolves “<<” in the nodes: it is done with nodes of its own.
+        yaml.load(text, Loader=_Loader)
+        return yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise _of_marked(error) from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        raise VarsError(
+            "character",
+            before.count("\n") + 1,
+            error.position - (before.rfind("\n") + 1) + 1,
+            f"U+{error.character:04X}",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        # For example a date that no calendar has: PyYAML does not say where.
+        raise VarsError("yaml", detail=str(error)) from error
+
+
+def _of_marked(error):
+    mark = error.problem_mark or error.context_mark
+    where = (mark.line + 1, mark.column + 1)
+    words = error.problem or error.context
+    if "unhashable key" in words:
+        return VarsError("braces", *where)
+    if "could not determine a constructor for the tag" in words:
+        return VarsError("tag", *where, words.rpartition(" ")[2].strip("'"))
+    return VarsError("yaml", *where, words)
+
+
+def _at(node, code):
+    return VarsError(code, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _line_of(node):
+    """Type and value of the config map's line for a value's node."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag == TEXT_TAG:
+            return "string", node.value
+        if node.tag == NULL_TAG:
+            return "yaml", node.value or "null"
+        if node.style is None and node.tag not in ANSIBLE_TAGS:
+            return "yaml", node.value
+    text = _serialize(node)
+    if text.endswith("\n...\n"):  # the end of a document
+        text = text[:-4]
+    return "yaml", text[:-1] if text.count("\n") == 1 else text
+
+
+def _node_of(kind, value):
+    """The value's node for type and value of a config map's line."""
+    if kind == "yaml":
+        node = _compose(value)
+        return yaml.ScalarNode(NULL_TAG, "null") if node is None else node
+    node = _text(value)
+    if "\n" in value:
+        node.style = "|"
+        # A block keeps neither every line end nor every first blank.
+        if _reread(node) != value:
+            node.style = '"'
+    elif _reread(node) != value:
+        node.style = '"'
+    return node
+
+
+def _reread(node):
+    """What a reader makes of a text as it would be written."""
+    text = _serialize(yaml.MappingNode("tag:yaml.org,2002:map", [(_text("k"), node)]))
+    try:
+        return yaml.load(text, Loader=_Loader)["k"]
+    except yaml.YAMLError:
+        return None
+
+
+def _text(value):
+    return yaml.ScalarNode(TEXT_TAG, value)
+
+
+def _serialize(node):
+    # Lines are not folded: what is one line stays one.
+    return yaml.serialize(
+        node, Dumper=yaml.SafeDumper, allow_unicode=True, width=float("inf")
+    )
