@@ -7,7 +7,9 @@
 pub mod clusters;
 mod delete;
 mod deploy;
+mod diff;
 mod preview;
+mod readable;
 mod ready;
 mod refresh;
 mod rendering;
@@ -58,6 +60,7 @@ impl Abilities {
             | JobKind::Stop
             | JobKind::Start
             | JobKind::Restart
+            | JobKind::Diff
             | JobKind::Preview => true,
             JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
             _ => false,
@@ -145,6 +148,7 @@ impl Runner {
             JobKind::Deploy => deploy::deploy(&task, result).await,
             JobKind::Refresh => refresh::refresh(&task, result).await,
             JobKind::Delete => delete::delete(&task, result).await,
+            JobKind::Diff => diff::diff(&task, result).await,
             JobKind::Stop => stop::stop(&task, result).await,
             JobKind::Start => start::start(&task, result).await,
             JobKind::Restart => restart::restart(&task, result).await,

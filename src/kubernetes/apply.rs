@@ -83,6 +83,22 @@ pub async fn apply_object(
     object: &Object,
     owner: &Owner,
 ) -> Result<Change, Problem> {
+    let (before, after) = try_apply(cluster, kinds, object, owner, false).await?;
+    Ok(match before {
+        None => Change::Created,
+        Some(before) if same(&before, &after) => Change::Unchanged,
+        Some(_) => Change::Changed,
+    })
+}
+
+/// Applies one object, or only tries to with `dry_run`; returns how it was, if it was there, and how it is then.
+pub(super) async fn try_apply(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    object: &Object,
+    owner: &Owner,
+    dry_run: bool,
+) -> Result<(Option<DynamicObject>, DynamicObject), Problem> {
     let Some(kind) = kinds.get(object.api_version(), object.kind()) else {
         return Err(object.locate(
             Problem::new(
@@ -112,18 +128,17 @@ pub async fn apply_object(
     }
     let mut value = object.value.clone();
     owner.label(&mut value);
-    let params = PatchParams::apply(FIELD_MANAGER)
-        .force()
-        .validation_strict();
+    let params = PatchParams {
+        dry_run,
+        ..PatchParams::apply(FIELD_MANAGER)
+            .force()
+            .validation_strict()
+    };
     let after = cluster
         .call(api.patch(object.name(), &params, &Patch::Apply(&value)))
         .await
         .map_err(|error| apply_problem(&error, cluster.url(), object))?;
-    Ok(match before {
-        None => Change::Created,
-        Some(before) if same(&before, &after) => Change::Unchanged,
-        Some(_) => Change::Changed,
-    })
+    Ok((before, after))
 }
 
 /// Whether an apply changed nothing. The version alone does not tell: controllers write an object's status meanwhile.

@@ -11,6 +11,7 @@
 
 pub mod apply;
 pub mod cluster;
+pub mod compare;
 pub mod delete;
 pub mod discovery;
 pub mod generated;
@@ -30,6 +31,7 @@ mod workload;
 
 pub use apply::{Applied, Change, apply, apply_object};
 pub use cluster::{Access, Cluster};
+pub use compare::{Comparison, Difference, compare};
 pub use delete::{Deleted, Keep, delete};
 pub use ingress::{Ingress, IngressState};
 pub use observe::{Observation, State, observe};

@@ -1,0 +1,406 @@
+//! Differences as people read them: a unified diff of each object's YAML, in which no secret can be read, not even one
+//! that is just being replaced.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use similar::TextDiff;
+
+use crate::kubernetes::{Comparison, Difference};
+use crate::odoo::contract::{Diff, DiffAction, ObjectDiff};
+
+/// Stands for a secret.
+const HIDDEN: &str = "••••••";
+/// Stands for a secret that is another one than before.
+const HIDDEN_CHANGED: &str = "•••••• (changed)";
+/// One object's text is cut after so many bytes, …
+const TEXT: usize = 64 * 1024;
+/// … and later objects have no text once all have come to this.
+const ALL_TEXT: usize = 1024 * 1024;
+/// Longer is not looked for the shortest difference of two texts.
+const TIME: Duration = Duration::from_secs(1);
+
+/// Writes a comparison down. `mask` blackens the secrets that are known.
+pub fn readable(comparison: &Comparison, mask: &dyn Fn(&str) -> String) -> Diff {
+    let mut left = ALL_TEXT;
+    let objects = comparison.differences.iter().map(|difference| {
+        let text = cut(text(difference, mask), TEXT.min(left));
+        left = left.saturating_sub(text.len());
+        ObjectDiff {
+            object: format!("{} {}", difference.object.kind, difference.object.name),
+            action: match (&difference.before, &difference.after) {
+                (_, None) => DiffAction::Delete,
+                (None, Some(_)) => DiffAction::Create,
+                (Some(_), Some(_)) => DiffAction::Change,
+            },
+            text,
+        }
+    });
+    Diff {
+        objects: objects.collect(),
+        unchanged: comparison.unchanged,
+    }
+}
+
+fn text(difference: &Difference, mask: &dyn Fn(&str) -> String) -> String {
+    let hiding = Hiding { mask };
+    let (before, after) = hiding.object(difference.before.as_ref(), difference.after.as_ref());
+    match (before, after) {
+        (_, None) => String::new(),
+        (None, Some(after)) => yaml(&after)
+            .lines()
+            .map(|line| format!("+{line}\n"))
+            .collect(),
+        (Some(before), Some(after)) => {
+            let (before, after) = (yaml(&before), yaml(&after));
+            let diff = TextDiff::configure()
+                .timeout(TIME)
+                .diff_lines(&before, &after);
+            diff.unified_diff().context_radius(3).to_string()
+        }
+    }
+}
+
+/// YAML that reads well: texts of several lines as such.
+fn yaml(value: &Value) -> String {
+    let options = serde_saphyr::ser_options! {
+        folded_wrap_chars: usize::MAX,
+    };
+    serde_saphyr::to_string_with_options(value, options)
+        .unwrap_or_else(|_| serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// Cuts a text after a line.
+fn cut(text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let kept = text[..end].rfind('\n').map_or(0, |end| end + 1);
+    let left_out = text[kept..].lines().count();
+    format!("{}… {left_out} more lines\n", &text[..kept])
+}
+
+/// Hides secrets in an object as it is and as it would be, both together: the old value of a secret that changes is
+/// known to nobody but the cluster.
+struct Hiding<'a> {
+    mask: &'a dyn Fn(&str) -> String,
+}
+
+/// The same value as it is and as it would be.
+type Both = (Option<Value>, Option<Value>);
+
+impl Hiding<'_> {
+    fn object(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+        let is_secret = [before, after]
+            .into_iter()
+            .flatten()
+            .any(|object| object["kind"] == "Secret");
+        let (mut old, mut new) = self.value(before, after);
+        if is_secret {
+            for member in ["data", "stringData"] {
+                let (before, after) = self.all(
+                    before.and_then(|object| object.get(member)),
+                    after.and_then(|object| object.get(member)),
+                );
+                put(&mut old, member, before);
+                put(&mut new, member, after);
+            }
+        }
+        (old, new)
+    }
+
+    /// Hides all that a mapping holds.
+    fn all(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+        let hide = |one: Option<&Value>, other: Option<&Value>, changed: &str| {
+            let members = one?.as_object()?;
+            let hidden = members.iter().map(|(key, value)| {
+                let other = other.and_then(|other| other.get(key));
+                let same = other.is_none_or(|other| other == value);
+                let text = if same { HIDDEN } else { changed };
+                (key.clone(), Value::from(text))
+            });
+            Some(Value::Object(hidden.collect()))
+        };
+        (
+            hide(before, after, HIDDEN),
+            hide(after, before, HIDDEN_CHANGED),
+        )
+    }
+
+    fn value(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+        match (before, after) {
+            (Some(Value::Object(old)), Some(Value::Object(new))) => {
+                let (old, new) = self.members(old, new);
+                (Some(Value::Object(old)), Some(Value::Object(new)))
+            }
+            (Some(Value::Array(old)), Some(Value::Array(new))) => {
+                let (old, new) = self.items(old, new);
+                (Some(Value::Array(old)), Some(Value::Array(new)))
+            }
+            (Some(Value::Object(old)), other) => {
+                let (old, _) = self.members(old, &Map::new());
+                (Some(Value::Object(old)), self.alone(other))
+            }
+            (Some(Value::Array(old)), other) => {
+                let (old, _) = self.items(old, &[]);
+                (Some(Value::Array(old)), self.alone(other))
+            }
+            (other, Some(Value::Object(new))) => {
+                let (_, new) = self.members(&Map::new(), new);
+                (self.alone(other), Some(Value::Object(new)))
+            }
+            (other, Some(Value::Array(new))) => {
+                let (_, new) = self.items(&[], new);
+                (self.alone(other), Some(Value::Array(new)))
+            }
+            (before, after) => self.scalars(before, after),
+        }
+    }
+
+    fn alone(&self, value: Option<&Value>) -> Option<Value> {
+        self.value(value, None).0
+    }
+
+    fn members(
+        &self,
+        old: &Map<String, Value>,
+        new: &Map<String, Value>,
+    ) -> (Map<String, Value>, Map<String, Value>) {
+        let hide = |one: &Map<String, Value>, of_old: bool| {
+            one.iter()
+                .filter_map(|(key, value)| {
+                    let both = match of_old {
+                        true => self.value(Some(value), new.get(key)).0,
+                        false => self.value(old.get(key), Some(value)).1,
+                    };
+                    Some((key.clone(), both?))
+                })
+                .collect()
+        };
+        (hide(old, true), hide(new, false))
+    }
+
+    /// Items that have names belong together by these, others by their place.
+    fn items(&self, old: &[Value], new: &[Value]) -> (Vec<Value>, Vec<Value>) {
+        let old_items = old.iter().enumerate();
+        let new_items = new.iter().enumerate();
+        (
+            old_items
+                .filter_map(|(index, item)| self.value(Some(item), partner(item, index, new)).0)
+                .collect(),
+            new_items
+                .filter_map(|(index, item)| self.value(partner(item, index, old), Some(item)).1)
+                .collect(),
+        )
+    }
+
+    fn scalars(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+        let text = |value: Option<&Value>| match value {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        let (old, new) = (text(before), text(after));
+        let (old_hidden, new_hidden) = self.texts(
+            old.as_deref().unwrap_or_default(),
+            new.as_deref().unwrap_or_default(),
+        );
+        // A number stays one unless it is a secret.
+        let put = |value: Option<&Value>, shown: Option<String>, hidden: String| match shown {
+            Some(shown) if shown != hidden => Some(Value::from(hidden)),
+            _ => value.cloned(),
+        };
+        (put(before, old, old_hidden), put(after, new, new_hidden))
+    }
+
+    /// Hides secrets in a text as it is and as it would be, line by line. Where a line of the new text holds a secret,
+    /// the line that begins alike in the old one holds the secret that was there before.
+    fn texts(&self, old: &str, new: &str) -> (String, String) {
+        let old_lines: Vec<&str> = old.lines().collect();
+        let mut beginnings = Vec::new();
+        let mut has_bare = false;
+        let mut new_hidden = Vec::new();
+        for line in new.lines() {
+            let hidden = self.hidden(line);
+            if hidden == line {
+                new_hidden.push(hidden);
+                continue;
+            }
+            let beginning = hidden.split(HIDDEN).next().unwrap_or_default().to_owned();
+            has_bare |= beginning.trim().is_empty();
+            let was_there = old.is_empty() || old_lines.contains(&line);
+            new_hidden.push(match was_there {
+                true => hidden,
+                false => hidden.replacen(HIDDEN, HIDDEN_CHANGED, 1),
+            });
+            beginnings.push(beginning);
+        }
+        let new_lines: Vec<&str> = new.lines().collect();
+        let old_hidden: Vec<String> = old_lines
+            .iter()
+            .map(|&line| {
+                let hidden = self.hidden(line);
+                if hidden != line || new_lines.contains(&line) {
+                    return hidden;
+                }
+                let alike = beginnings
+                    .iter()
+                    .find(|beginning| !beginning.trim().is_empty() && line.starts_with(*beginning));
+                match alike {
+                    Some(beginning) => format!("{beginning}{HIDDEN}"),
+                    None if has_bare => HIDDEN.to_owned(),
+                    None => hidden,
+                }
+            })
+            .collect();
+        let end = |text: &str| if text.ends_with('\n') { "\n" } else { "" };
+        (
+            old_hidden.join("\n") + end(old),
+            new_hidden.join("\n") + end(new),
+        )
+    }
+
+    fn hidden(&self, line: &str) -> String {
+        let masked = (self.mask)(line);
+        match masked == line {
+            true => masked,
+            false => masked.replace("***", HIDDEN),
+        }
+    }
+}
+
+/// The item of another list that belongs to this one.
+fn partner<'a>(item: &Value, index: usize, others: &'a [Value]) -> Option<&'a Value> {
+    match &item["name"] {
+        Value::String(name) => others.iter().find(|other| other["name"] == name.as_str()),
+        _ => others.get(index).filter(|other| !other["name"].is_string()),
+    }
+}
+
+fn put(object: &mut Option<Value>, member: &str, value: Option<Value>) {
+    if let (Some(object), Some(value)) = (object, value) {
+        object[member] = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ObjectRef;
+    use serde_json::json;
+
+    fn mask(text: &str) -> String {
+        text.replace("n3w-secret", "***")
+            .replace("kept-secret", "***")
+    }
+
+    fn shown(kind: &str, before: Option<Value>, after: Option<Value>) -> ObjectDiff {
+        let difference = Difference {
+            object: ObjectRef {
+                api_version: "v1".to_owned(),
+                kind: kind.to_owned(),
+                namespace: None,
+                name: "odoo".to_owned(),
+            },
+            before,
+            after,
+        };
+        let comparison = Comparison {
+            differences: vec![difference],
+            ..Comparison::default()
+        };
+        readable(&comparison, &mask).objects.remove(0)
+    }
+
+    #[test]
+    fn a_change_is_a_unified_diff_of_yaml() {
+        let diff = shown(
+            "Deployment",
+            Some(json!({"kind": "Deployment", "spec": {"replicas": 1, "paused": false}})),
+            Some(json!({"kind": "Deployment", "spec": {"replicas": 2, "paused": false}})),
+        );
+        assert_eq!(
+            (diff.object.as_str(), diff.action),
+            ("Deployment odoo", DiffAction::Change)
+        );
+        assert_eq!(
+            diff.text,
+            "@@ -1,4 +1,4 @@\n kind: Deployment\n spec:\n-  replicas: 1\n+  replicas: 2\n   paused: false\n"
+        );
+    }
+
+    #[test]
+    fn a_changed_secret_is_seen_to_be_changed_and_never_seen() {
+        let diff = shown(
+            "Secret",
+            Some(json!({"kind": "Secret", "data": {"a": "b2xk", "b": "c2FtZQ=="}})),
+            Some(json!({"kind": "Secret", "data": {"a": "bmV3", "b": "c2FtZQ==", "c": "YWRk"}})),
+        );
+        assert!(
+            diff.text.contains("-  a: ••••••\n+  a: •••••• (changed)\n"),
+            "{}",
+            diff.text
+        );
+        assert!(
+            diff.text.contains("   b: ••••••\n+  c: ••••••\n"),
+            "{}",
+            diff.text
+        );
+        let created = shown(
+            "Secret",
+            None,
+            Some(json!({"kind": "Secret", "stringData": {"password": "x"}})),
+        );
+        assert_eq!(
+            created.text,
+            "+kind: Secret\n+stringData:\n+  password: ••••••\n"
+        );
+        assert_eq!(created.action, DiffAction::Create);
+    }
+
+    #[test]
+    fn the_old_value_of_a_secret_outside_of_secrets_is_hidden_too() {
+        let diff = shown(
+            "ConfigMap",
+            Some(json!({"data": {
+                "odoo.conf": "[options]\ndb_password = old-secret\nadmin = kept-secret\nworkers = 2\n",
+                "bare": "old-secret",
+            }})),
+            Some(json!({"data": {
+                "odoo.conf": "[options]\ndb_password = n3w-secret\nadmin = kept-secret\nworkers = 4\n",
+                "bare": "n3w-secret",
+            }})),
+        );
+        assert!(!diff.text.contains("secret"), "{}", diff.text);
+        let expected = "-    db_password = ••••••\n+    db_password = •••••• (changed)\n     admin = ••••••\n\
+            -    workers = 2\n-  bare: ••••••\n+    workers = 4\n+  bare: •••••• (changed)\n";
+        assert!(diff.text.ends_with(expected), "{}", diff.text);
+    }
+
+    #[test]
+    fn items_with_names_belong_together_wherever_they_stand() {
+        let env =
+            |items: Value| Some(json!({"spec": {"containers": [{"name": "odoo", "env": items}]}}));
+        let diff = shown(
+            "Deployment",
+            env(json!([{"name": "PASSWORD", "value": "old-secret"}])),
+            env(
+                json!([{"name": "FIRST", "value": "1"}, {"name": "PASSWORD", "value": "n3w-secret"}]),
+            ),
+        );
+        assert!(!diff.text.contains("secret"), "{}", diff.text);
+        assert!(diff.text.contains("(changed)"), "{}", diff.text);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_after_a_line_and_says_so() {
+        let lines: String = (0..10).map(|number| format!("line {number}\n")).collect();
+        assert_eq!(cut(lines.clone(), 1000), lines);
+        assert_eq!(cut(lines.clone(), 16), "line 0\nline 1\n… 8 more lines\n");
+        assert_eq!(cut(lines, 0), "… 10 more lines\n");
+    }
+}

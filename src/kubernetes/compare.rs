@@ -1,0 +1,150 @@
+//! What applying would change, from the API server's own dry run. Nothing is changed by comparing.
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::apply::try_apply;
+use super::namespace::{self, Found};
+use super::prune::{self, NEVER_PRUNED};
+use super::{Cluster, Owner, readiness, scale};
+use crate::object::{Object, ObjectRef};
+use crate::problem::Problem;
+
+/// One object that would not stay as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    pub object: ObjectRef,
+    /// As it is in the cluster, without what servers and controllers write; `None`: it is not there.
+    pub before: Option<Value>,
+    /// As it would be; `None`: it would be removed.
+    pub after: Option<Value>,
+}
+
+/// What applying would change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// In the order in which the objects would be applied; what would be removed comes last.
+    pub differences: Vec<Difference>,
+    pub unchanged: u32,
+    /// Whether the namespace is still to be made, so that nothing could be compared.
+    pub is_new: bool,
+}
+
+/// Compares the objects with what is in the cluster. An object that the API server would refuse is a problem.
+pub async fn compare(
+    cluster: &Cluster,
+    namespace: &str,
+    objects: &[Object],
+    inventory: &[ObjectRef],
+    owner: &Owner,
+    mut progress: impl FnMut(usize),
+) -> Result<Comparison, Problem> {
+    let mut comparison = Comparison::default();
+    if namespace::find(cluster, namespace, owner).await? == Found::Absent {
+        comparison.is_new = true;
+        comparison.differences = objects.iter().map(new).collect();
+        return Ok(comparison);
+    }
+    let kinds = cluster.kinds().await?;
+    for (index, object) in objects.iter().enumerate() {
+        progress(index + 1);
+        let (before, after) = try_apply(cluster, &kinds, object, owner, true).await?;
+        let Some(before) = before else {
+            comparison.differences.push(new(object));
+            continue;
+        };
+        let (before, after) = (content(before), started(content(after)));
+        if before == after {
+            comparison.unchanged += 1;
+        } else {
+            comparison.differences.push(Difference {
+                object: object.reference(),
+                before: Some(before),
+                after: Some(after),
+            });
+        }
+    }
+    let wanted: Vec<ObjectRef> = objects.iter().map(Object::reference).collect();
+    let mut doomed =
+        prune::left_over(cluster, &kinds, namespace, inventory, &wanted, owner).await?;
+    doomed.retain(|object| !NEVER_PRUNED.contains(&object.kind.as_str()));
+    let gone = readiness::missing(cluster, &doomed).await?;
+    doomed.retain(|object| !gone.contains(object));
+    comparison
+        .differences
+        .extend(doomed.into_iter().map(|object| Difference {
+            object,
+            before: None,
+            after: None,
+        }));
+    Ok(comparison)
+}
+
+/// A new object is shown as its manifest has it: what the server fills in was asked for by nobody.
+fn new(object: &Object) -> Difference {
+    Difference {
+        object: object.reference(),
+        before: None,
+        after: Some(object.value.clone()),
+    }
+}
+
+/// An object without what servers and controllers write.
+fn content(object: DynamicObject) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    if let Some(members) = value.as_object_mut() {
+        members.shift_remove("status");
+    }
+    let Some(metadata) = value["metadata"].as_object_mut() else {
+        return value;
+    };
+    for noise in [
+        "managedFields",
+        "resourceVersion",
+        "uid",
+        "generation",
+        "creationTimestamp",
+        "selfLink",
+    ] {
+        metadata.shift_remove(noise);
+    }
+    if let Some(annotations) = metadata
+        .get_mut("annotations")
+        .and_then(Value::as_object_mut)
+    {
+        annotations.shift_remove("deployment.kubernetes.io/revision");
+        annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+        if annotations.is_empty() {
+            metadata.shift_remove("annotations");
+        }
+    }
+    value
+}
+
+/// A deploy also takes back what a stop has done.
+fn started(mut object: Value) -> Value {
+    if let Some(change) = scale::to_start(&object) {
+        merge(&mut object, &change);
+    }
+    object
+}
+
+/// A JSON merge patch (RFC 7396), as the API server applies it.
+fn merge(target: &mut Value, patch: &Value) {
+    let Some(changes) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Default::default());
+    }
+    for (key, change) in changes {
+        match target.as_object_mut() {
+            Some(members) if change.is_null() => {
+                members.shift_remove(key);
+            }
+            Some(members) => merge(members.entry(key).or_insert(Value::Null), change),
+            None => {}
+        }
+    }
+}
