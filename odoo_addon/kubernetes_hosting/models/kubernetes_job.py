@@ -214,7 +214,7 @@ class KubernetesJob(models.Model):
         return Markup().join(
             Markup(
                 '<details open="open" class="mb-3"><summary>'
-                '<span class="badge text-bg-%s me-2">%s</span><b>%s</b></summary>'
+                '<span class="badge text-bg-%s me-2">%s</span> <b>%s</b></summary>'
                 '<pre class="mt-1 mb-0 p-2 border rounded overflow-auto">%s</pre>'
                 "</details>"
             )

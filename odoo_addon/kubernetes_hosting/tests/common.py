@@ -1,10 +1,28 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import TransactionCase, new_test_user
 
 MODULE = "kubernetes_hosting"
+KINDS = (
+    "deploy",
+    "refresh",
+    "delete",
+    "stop",
+    "start",
+    "restart",
+    "reset",
+    "diff",
+    "preview",
+    "mail_domain",
+    "invitation",
+    "password",
+)
 
 
 class KubernetesCase:
@@ -88,3 +106,70 @@ class KubernetesCase:
 
 class KubernetesTransactionCase(KubernetesCase, TransactionCase):
     pass
+
+
+class KubernetesQueueCase(KubernetesTransactionCase):
+    """Plays the worker's part without HTTP: claims jobs and concludes them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.other_worker = cls.env["kubernetes.worker"].create({"name": "worker-2"})
+        cls.jobs = cls.env["kubernetes.job"]
+
+    def claim(self, limit=10, clusters=("unit",), kinds=KINDS, worker=None):
+        self.env.flush_all()
+        worker = worker or self.worker
+        return self.jobs._claim(worker.id, list(clusters), list(kinds), limit)
+
+    def outcome(self, state, error_code=None, **result):
+        error = error_code and {
+            "code": error_code,
+            "message": "It broke",
+            "hint": "Mend it",
+        }
+        return {
+            "state": state,
+            "error": error,
+            "result": {
+                "manifests": [],
+                "objects": {"created": 1, "changed": 0, "unchanged": 0, "pruned": 0},
+                "inventory": None,
+                "observation": None,
+                "namespace_deleted": False,
+                "mail_domain": None,
+                "message_id": None,
+                "password": None,
+                "diff": None,
+                "preview": None,
+                **result,
+            },
+        }
+
+    def observation(self, state, seen_at=None, message="", ingress="ready"):
+        return {
+            "state": state,
+            "message": message,
+            "ingress": {
+                "state": ingress,
+                "hosts": ["shop.apps.example.com"],
+                "addresses": ["127.0.0.1"] if ingress == "ready" else [],
+                "tls": False,
+                "message": "",
+            },
+            "seen_at": seen_at or fields.Datetime.now(),
+        }
+
+    def later(self, seconds):
+        """Everything that asks the clock is that much later."""
+        moment = fields.Datetime.now() + timedelta(seconds=seconds)
+        return patch.object(fields.Datetime, "now", lambda *_args: moment)
+
+    def deployed(self, name="shop"):
+        app = self.create_app(name)
+        app._enqueue("deploy")
+        self.claim()._conclude(
+            self.outcome("done", observation=self.observation("running"))
+        )
+        return app

@@ -1,0 +1,788 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
+from odoo.tests import new_test_user
+from odoo.tools import mute_logger
+
+from ..models.kubernetes_live import CHANGED_EVENT
+from .common import KubernetesQueueCase
+
+LIVE_LOGGER = "odoo.addons.kubernetes_hosting.models.kubernetes_live"
+
+
+class LifeCase(KubernetesQueueCase):
+    def done(self, seen=None):
+        """The worker takes the next job and does it; returns the job."""
+        job = self.claim(limit=1)
+        observation = seen and self.observation(seen, self.now())
+        job._conclude(self.outcome("done", observation=observation))
+        return job
+
+    def failed(self, code="apply_refused"):
+        job = self.claim(limit=1)
+        job._conclude(self.outcome("failed", code))
+        return job
+
+    def now(self):
+        """Later with every call, so that no observation is taken for old news."""
+        self.moment = getattr(self, "moment", fields.Datetime.now()) + timedelta(
+            seconds=1
+        )
+        return self.moment
+
+    def stopped(self, name="shop"):
+        app = self.deployed(name)
+        app.action_stop()
+        self.done("stopped")
+        return app
+
+    def resettable(self, mode="empty"):
+        """A deployed integration app beside its production."""
+        self.deployed("shop")
+        app = self.create_app(
+            "shop",
+            self.int,
+            reset_mode=mode,
+            reset_manifest_line_ids=[
+                Command.create({"manifest_id": self.manifests[1].id})
+            ],
+        )
+        app._enqueue("deploy")
+        self.done("running")
+        return app
+
+
+class TestStopStartRestart(LifeCase):
+    """Stop, start, restart: each idempotent, each with its story."""
+
+    def test_stop_and_start(self):
+        app = self.deployed()
+        app.action_stop()
+        self.assertEqual((app.state, app.wanted_state), ("stopping", "stopped"))
+        self.assertEqual(self.done("stopped").kind, "stop")
+        self.assertEqual((app.state, app.wanted_state), ("stopped", "stopped"))
+        self.assertFalse(app.state_message)
+        app.action_start()
+        self.assertEqual((app.state, app.wanted_state), ("starting", "running"))
+        self.assertEqual(self.done("running").kind, "start")
+        self.assertEqual((app.state, app.wanted_state), ("running", "running"))
+
+    def test_restart_leaves_what_is_wanted(self):
+        app = self.deployed()
+        app.action_restart()
+        self.assertEqual((app.state, app.wanted_state), ("restarting", "running"))
+        self.assertEqual(self.done("running").kind, "restart")
+        self.assertEqual((app.state, app.wanted_state), ("running", "running"))
+
+    def test_stop_of_a_stopped_app_changes_nothing(self):
+        app = self.stopped()
+        app.action_stop()
+        self.done("stopped")
+        self.assertEqual((app.state, app.wanted_state), ("stopped", "stopped"))
+
+    def test_asking_twice_joins_the_waiting_job(self):
+        app = self.deployed()
+        for ask in (app.action_restart, app.action_stop, app.action_start):
+            before = app.job_ids
+            ask()
+            ask()
+            self.assertEqual(len(app.job_ids - before), 1)
+
+    def test_restart_of_a_stopped_app_is_refused(self):
+        app = self.stopped()
+        with self.assertRaisesRegex(UserError, "Start it instead"):
+            app.action_restart()
+
+    def test_restart_of_an_app_never_deployed_is_refused(self):
+        app = self.create_app()
+        with self.assertRaisesRegex(UserError, "Apply it instead"):
+            app.action_restart()
+
+    def test_start_of_an_app_never_deployed_deploys(self):
+        app = self.create_app()
+        app._enqueue("deploy")
+        app.action_stop()
+        self.assertEqual(self.done("missing").kind, "stop")
+        self.assertEqual(app.state, "stopped")
+        app.action_start()
+        self.assertEqual(self.done("running").kind, "deploy")
+        self.assertEqual((app.state, app.wanted_state), ("running", "running"))
+
+    def test_nothing_is_asked_of_a_deleted_app(self):
+        app = self.deployed()
+        app._enqueue("delete", {"keep_volumes": True})
+        for ask in (app.action_stop, app.action_start, app.action_restart):
+            with self.assertRaisesRegex(UserError, "deleted or about to be"):
+                ask()
+
+    def test_a_failed_stop_says_so_and_can_be_retried(self):
+        app = self.deployed()
+        app.action_stop()
+        job = self.failed()
+        self.assertEqual(app.state, "failed")
+        self.assertIn("Mend it", app.state_message)
+        job.action_retry()
+        self.assertEqual(app.state, "stopping")
+        self.done("stopped")
+        self.assertEqual(app.state, "stopped")
+
+    def test_a_stop_or_start_that_took_too_long_heals(self):
+        app = self.deployed()
+        for ask, state in ((app.action_stop, "stopped"), (app.action_start, "running")):
+            ask()
+            job = self.failed("not_ready")
+            self.assertEqual(app.state, "failed")
+            app._apply_observation(
+                self.observation(state, job.finished_at + timedelta(seconds=9))
+            )
+            self.assertEqual(app.state, state)
+
+    def test_what_runs_though_it_is_to_be_stopped_needs_attention(self):
+        app = self.stopped()
+        app._apply_observation(self.observation("running", self.now()))
+        self.assertEqual(app.state, "degraded")
+        self.assertIn("Press “Stop”", app.state_message)
+
+    def test_what_somebody_else_scaled_to_zero_says_so(self):
+        app = self.deployed()
+        app._apply_observation(self.observation("stopped", self.now()))
+        self.assertEqual(app.state, "stopped")
+        self.assertIn("Start brings it back", app.state_message)
+        app.action_start()
+        self.assertEqual(self.done("running").kind, "start")
+
+    # -- the latest wish wins ----------------------------------------------------
+
+    def test_stop_cancels_what_would_bring_it_back(self):
+        app = self.resettable()
+        waiting = (
+            app._enqueue("deploy")
+            + app._enqueue("start")
+            + app._enqueue("restart")
+            + app._enqueue("reset", {"reset": "empty"})
+        )
+        refresh = app._enqueue("refresh")
+        stop = app._enqueue("stop")
+        self.assertEqual(set(waiting.mapped("state")), {"cancelled"})
+        self.assertEqual((refresh.state, stop.state), ("pending", "pending"))
+        self.assertEqual(app.wanted_state, "stopped")
+
+    def test_stop_asks_a_running_deploy_to_stop(self):
+        app = self.deployed()
+        app.action_apply()
+        deploy = self.claim()
+        app.action_stop()
+        self.assertTrue(deploy.cancel_requested)
+        self.assertEqual(app.state, "stopping")
+        self.assertFalse(self.claim())
+        deploy._conclude(self.outcome("cancelled"))
+        self.assertEqual(app.wanted_state, "stopped")
+        self.assertEqual(self.done("stopped").kind, "stop")
+        self.assertEqual(app.state, "stopped")
+
+    def test_start_deploy_and_reset_cancel_a_waiting_stop(self):
+        app = self.resettable()
+        for kind in ("start", "deploy", "reset"):
+            stop = app._enqueue("stop")
+            app._enqueue(kind, {"reset": "empty"} if kind == "reset" else None)
+            self.assertEqual(stop.state, "cancelled")
+            self.assertEqual(app.wanted_state, "running")
+            self.done("running")
+            self.assertEqual(app.state, "running")
+
+    def test_a_running_stop_finishes_before_the_start(self):
+        app = self.deployed()
+        app.action_stop()
+        stop = self.claim()
+        app.action_start()
+        self.assertFalse(stop.cancel_requested)
+        self.assertEqual(app.state, "stopping")
+        self.assertFalse(self.claim())
+        stop._conclude(self.outcome("done"))
+        self.assertEqual(app.state, "starting")
+        self.assertEqual(self.done("running").kind, "start")
+        self.assertEqual((app.state, app.wanted_state), ("running", "running"))
+
+    def test_delete_cancels_all_other_jobs(self):
+        app = self.resettable()
+        others = self.jobs
+        for kind in ("refresh", "restart", "diff", "mail_domain", "stop"):
+            others += app._enqueue(kind)
+        app._enqueue("delete", {"keep_volumes": True})
+        self.assertEqual(set(others.mapped("state")), {"cancelled"})
+        self.assertEqual((app.state, app.wanted_state), ("deleting", "deleted"))
+
+    def test_a_cancelled_stop_leaves_the_app_running(self):
+        app = self.deployed()
+        app.action_stop()
+        app.live_job_id.action_cancel()
+        self.assertEqual((app.state, app.wanted_state), ("running", "running"))
+
+    def test_a_cancelled_start_leaves_the_app_stopped(self):
+        app = self.stopped()
+        app.action_start()
+        app.live_job_id.action_cancel()
+        self.assertEqual((app.state, app.wanted_state), ("stopped", "stopped"))
+
+    def test_a_cancelled_delete_of_a_stopped_app_leaves_it_stopped(self):
+        app = self.stopped()
+        app._enqueue("delete", {"keep_volumes": True}).action_cancel()
+        self.assertEqual((app.state, app.wanted_state), ("stopped", "stopped"))
+
+    # -- what does not change the app --------------------------------------------
+
+    def test_other_kinds_leave_the_state_however_they_end(self):
+        app = self.deployed()
+        for kind in ("refresh", "diff", "mail_domain", "invitation", "password"):
+            job = app._enqueue(kind)
+            self.assertEqual(app.state, "running", kind)
+            self.assertEqual(self.claim(), job)
+            self.assertEqual(app.state, "running", kind)
+            job._conclude(self.outcome("failed", "internal"))
+            self.assertEqual(app.state, "running", kind)
+            self.assertEqual(app.wanted_state, "running")
+
+    def test_a_mail_domain_that_waits_for_dns_blocks_nothing(self):
+        app = self.deployed()
+        mail = app._enqueue("mail_domain", delay=3600)
+        self.assertFalse(app.live_job_id)
+        self.assertFalse(self.claim())
+        app.action_restart()
+        self.assertEqual(self.done("running").kind, "restart")
+        with self.later(3601):
+            self.assertEqual(self.claim(), mail)
+
+    def test_asking_sooner_brings_a_delayed_job_forward(self):
+        app = self.deployed()
+        job = app._enqueue("mail_domain", delay=3600)
+        self.assertEqual(app._enqueue("mail_domain", delay=7200), job)
+        self.assertLess(job.run_at, fields.Datetime.now() + timedelta(seconds=3601))
+        self.assertEqual(app._enqueue("mail_domain"), job)
+        self.assertEqual(self.claim(), job)
+
+    def test_what_somebody_waits_for_comes_first_and_is_not_tried_again(self):
+        app = self.deployed("shop")
+        self.create_app("wiki")._enqueue("deploy")
+        diff = app._enqueue("diff")
+        self.assertEqual(self.claim(limit=1), diff)
+        diff._conclude(self.outcome("retry", "cluster_unreachable"))
+        self.assertEqual(diff.state, "failed")
+        self.assertEqual(diff.error_code, "cluster_unreachable")
+
+    def test_comparisons_and_previews_are_removed_after_a_day(self):
+        app = self.deployed()
+        app._enqueue("diff")
+        diff = self.done()
+        with self.later(23 * 3600):
+            self.jobs._gc_awaited()
+            self.assertTrue(diff.exists())
+        with self.later(25 * 3600):
+            self.jobs._gc_awaited()
+        self.assertFalse(diff.exists())
+        self.assertEqual(app.job_ids.mapped("kind"), ["deploy"])
+
+    # -- mass actions ------------------------------------------------------------
+
+    def test_mass_action_says_what_came_of_it(self):
+        apps = self.deployed("shop") + self.stopped("wiki") + self.create_app("forum")
+        answer = apps.action_restart()["params"]
+        self.assertEqual(answer["type"], "warning")
+        self.assertTrue(answer["sticky"])
+        self.assertIn("for 1 apps, not for 2", answer["message"])
+        self.assertIn("wiki (prod) is stopped", answer["message"])
+        self.assertIn("forum (prod) was never deployed", answer["message"])
+        self.assertEqual(apps.mapped("state"), ["restarting", "stopped", "new"])
+        answer = apps.action_stop()["params"]
+        self.assertEqual((answer["type"], answer["sticky"]), ("success", False))
+        self.assertIn("for 3 apps", answer["message"])
+        self.assertEqual(set(apps.mapped("state")), {"stopping"})
+
+    def test_mass_action_names_a_few_refusals_only(self):
+        apps = self.env["kubernetes.app"].create(
+            [self.app_values(f"shop-{n}") for n in range(7)]
+        )
+        message = apps.action_restart()["params"]["message"]
+        self.assertEqual(message.count("was never deployed"), 5)
+        self.assertTrue(message.endswith("…"))
+
+    def test_mass_apply_leaves_out_what_has_no_manifests(self):
+        apps = self.create_app("shop") + self.create_app("wiki", manifest_line_ids=[])
+        message = apps.action_apply()["params"]["message"]
+        self.assertIn("wiki (prod) has no manifests", message)
+        self.assertEqual(apps.mapped("state"), ["deploying", "new"])
+
+    # -- a job's story -----------------------------------------------------------
+
+    def test_a_job_is_read_in_full(self):
+        """Steps, times, attempts and the worker of each."""
+        app = self.deployed()
+        app.action_restart()
+        job = self.claim()
+        step = {
+            "number": 1,
+            "code": "restarting",
+            "state": "running",
+            "started_at": fields.Datetime.now(),
+            "seconds": None,
+            "message": "2 workloads",
+        }
+        job._record_steps([step])
+        job._conclude(self.outcome("retry", "cluster_unreachable"))
+        with self.later(1000):
+            self.claim(worker=self.other_worker)
+            job._record_steps([{**step, "state": "done", "seconds": 1.5}])
+            job._conclude(self.outcome("done"))
+        first, second = job.step_ids
+        self.assertEqual((first.attempt, second.attempt), (1, 2))
+        self.assertEqual(first.worker_id, self.worker)
+        self.assertEqual(second.worker_id, self.other_worker)
+        self.assertEqual((first.state, first.message), ("failed", "It broke"))
+        self.assertEqual((second.state, second.seconds), ("done", 1.5))
+        self.assertEqual(second.name, "Restart workloads")
+        self.assertEqual(second.label, "Restarting the app")
+        self.assertTrue(job.started_at and job.finished_at)
+
+    def test_every_step_has_words_for_operators_and_customers(self):
+        steps = self.env["kubernetes.job.step"]
+        self.assertEqual(steps._names().keys(), steps._labels().keys())
+
+    def test_every_kind_has_words_for_customers(self):
+        app = self.deployed()
+        for kind in set(dict(self.jobs._fields["kind"].selection)) - {"preview"}:
+            job = self.jobs.new({"kind": kind, "app_id": app.id})
+            self.assertTrue(job._customer_label(), kind)
+        words = set(dict(app._fields["state"].selection))
+        for state in words:
+            app.state = state
+            self.assertTrue(app.customer_state, state)
+
+    # -- screens -----------------------------------------------------------------
+
+    def test_screens_hear_of_a_change_once(self):
+        app = self.deployed()
+        self.cr.precommit.run()
+        with patch.object(
+            type(self.env["bus.bus"]), "_sendone", autospec=True
+        ) as sendone:
+            app.action_restart()
+            job = app.live_job_id
+            job.priority = 3
+        told = [
+            call.args[3]
+            for call in sendone.call_args_list
+            if call.args[2] == CHANGED_EVENT
+        ]
+        self.assertIn({"model": "kubernetes.app", "id": app.id}, told)
+        self.assertIn({"model": "kubernetes.job", "id": job.id}, told)
+        self.assertEqual(len(told), len({tuple(item.items()) for item in told}))
+
+
+class TestReset(LifeCase):
+    """Reset: what it does is the product's choice; never on production."""
+
+    def wizard(self, app):
+        action = app.action_reset()
+        return (
+            self.env[action["res_model"]].with_context(**action["context"]).create({})
+        )
+
+    def test_reset_with_empty_data(self):
+        app = self.resettable()
+        wizard = self.wizard(app)
+        self.assertEqual(wizard.reset_mode, "empty")
+        wizard.action_confirm()
+        self.assertEqual((app.state, app.wanted_state), ("resetting", "running"))
+        job = self.done("running")
+        self.assertEqual((job.kind, job.options), ("reset", {"reset": "empty"}))
+        self.assertEqual(app.state, "running")
+        self.assertEqual(job._contract_values()["reset_manifests"], [])
+
+    def test_reset_by_manifests_in_order_with_production(self):
+        app = self.resettable("manifests")
+        app.reset_manifest_line_ids = [
+            Command.create({"manifest_id": self.manifests[0].id, "sequence": 1})
+        ]
+        wizard = self.wizard(app)
+        self.assertEqual(wizard.manifest_names, "PostgreSQL, Odoo")
+        production = wizard.production_id
+        self.assertEqual(production.environment_id, self.prod)
+        self.assertEqual(production.name, "shop")
+        wizard.action_confirm()
+        job = self.claim()
+        values = job._contract_values()
+        self.assertEqual(values["options"], {"reset": "manifests"})
+        self.assertEqual(
+            [manifest["title"] for manifest in values["reset_manifests"]],
+            ["PostgreSQL", "Odoo"],
+        )
+        self.assertEqual(values["production"]["app"], production.id)
+        self.assertEqual(values["production"]["namespace"], "shop-prod")
+
+    def test_a_failed_reset_shows_its_error(self):
+        app = self.resettable("manifests")
+        self.wizard(app).action_confirm()
+        job = self.failed("job_failed")
+        self.assertEqual(app.state, "failed")
+        self.assertIn("It broke", job.error_message)
+        self.assertIn("Reset failed: It broke", app.message_ids[0].body)
+
+    def test_asking_for_a_reset_twice_joins(self):
+        app = self.resettable()
+        self.wizard(app).action_confirm()
+        self.wizard(app).action_confirm()
+        self.assertEqual(len(app.job_ids.filtered(lambda j: j.kind == "reset")), 1)
+
+    def test_production_is_never_reset(self):
+        app = self.deployed("shop")
+        self.assertFalse(app.reset_allowed)
+        with self.assertRaisesRegex(UserError, "does not allow it"):
+            app.action_reset()
+        operator = self.create_user("operator")
+        wizard = (
+            self.env["kubernetes.app.reset"]
+            .with_user(operator)
+            .create({"app_id": app.id})
+        )
+        with self.assertRaisesRegex(UserError, "does not allow it"):
+            wizard.action_confirm()
+        self.assertNotIn("reset", app.job_ids.mapped("kind"))
+        self.assertFalse(app._customer_can("reset"))
+
+    def test_reset_cannot_be_allowed_for_production(self):
+        with self.assertRaisesRegex(ValidationError, "never reset"):
+            self.prod.reset_allowed = True
+        # Nor by a back door: the code decides, whatever the field says.
+        app = self.deployed("shop")
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE kubernetes_environment SET reset_allowed = true WHERE id = %s",
+            [self.prod.id],
+        )
+        self.env.invalidate_all()
+        with self.assertRaisesRegex(UserError, "does not allow it"):
+            app._enqueue("reset", {"reset": "empty"})
+
+    def test_which_environments_allow_a_reset(self):
+        environments = self.env["kubernetes.environment"]
+        self.assertEqual(
+            set(environments.search([("reset_allowed", "=", True)]).mapped("code")),
+            {"int", "test", "dev"},
+        )
+        stage = environments.create({"name": "Stage", "code": "stage"})
+        self.assertFalse(stage.reset_allowed)
+        stage.reset_allowed = True
+        with self.assertRaisesRegex(ValidationError, "never reset"):
+            self.prod.code = "live"
+            stage.write({"code": "prod", "reset_allowed": True})
+
+    def test_an_environment_may_forbid_it(self):
+        app = self.resettable()
+        self.int.reset_allowed = False
+        with self.assertRaisesRegex(UserError, "does not allow it"):
+            app.action_reset()
+
+    def test_reset_manifests_must_be_there(self):
+        app = self.resettable("manifests")
+        app.reset_manifest_line_ids = [Command.clear()]
+        with self.assertRaisesRegex(UserError, "has no reset manifests"):
+            app.action_reset()
+
+    def test_an_unknown_way_to_reset_is_refused(self):
+        app = self.resettable()
+        for options in ({}, {"reset": "everything"}):
+            with self.assertRaisesRegex(UserError, "empties the app"):
+                app._enqueue("reset", options)
+
+    def test_production_is_the_sibling_of_the_same_customer(self):
+        app = self.resettable()
+        production = app._production()
+        self.assertEqual(production.environment_id, self.prod)
+        self.assertFalse(production._production())
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        production.partner_id = stranger
+        self.assertFalse(app._production())
+        production.partner_id = self.customer
+        production._enqueue("delete", {"keep_volumes": True})
+        self.assertFalse(app._production())
+
+    def test_reset_manifests_are_not_deployed(self):
+        app = self.resettable()
+        self.assertEqual(app._manifests(), self.manifests)
+        self.assertEqual(app._reset_manifests(), self.manifests[1])
+        copy = app.copy()
+        self.assertEqual(copy._manifests(), self.manifests)
+        self.assertEqual(copy._reset_manifests(), self.manifests[1])
+
+
+class TestHooks(LifeCase):
+    """What follows a job."""
+
+    def hooked(self, name, function=None):
+        calls = []
+
+        def hook(app, *arguments):
+            calls.append((app, *arguments))
+            if function:
+                function(app)
+
+        return calls, patch.object(
+            type(self.env["kubernetes.app"]), name, hook, create=True
+        )
+
+    def test_after_a_kind_is_done(self):
+        app = self.deployed()
+        job = app._enqueue("restart")
+        calls, hooked = self.hooked("_after_restart")
+        with hooked:
+            self.claim()
+            outcome = self.outcome("done")
+            job._conclude(outcome)
+        self.assertEqual(calls, [(app, job, outcome["result"])])
+
+    def test_after_a_job_failed_for_good_and_only_then(self):
+        app = self.deployed()
+        job = app._enqueue("mail_domain")
+        calls, hooked = self.hooked("_after_failed")
+        with hooked:
+            self.claim()
+            job._conclude(self.outcome("retry", "cluster_unreachable"))
+            self.assertFalse(calls)
+            with self.later(1000):
+                self.claim()
+                job._conclude(self.outcome("failed", "mail_domain_foreign"))
+        self.assertEqual(calls, [(app, job)])
+
+    def test_after_the_last_lost_lease(self):
+        job = self.deployed()._enqueue("mail_domain")
+        job.max_attempts = 1
+        self.claim()
+        calls, hooked = self.hooked("_after_failed")
+        with hooked, self.later(100):
+            self.jobs._expire_leases()
+        self.assertEqual(job.state, "failed")
+        self.assertEqual(len(calls), 1)
+
+    def test_nothing_follows_a_cancelled_job(self):
+        job = self.deployed()._enqueue("restart")
+        calls, hooked = self.hooked("_after_restart")
+        failed_calls, failed_hooked = self.hooked("_after_failed")
+        with hooked, failed_hooked:
+            job.action_cancel()
+        self.assertFalse(calls + failed_calls)
+
+    def test_a_hook_that_breaks_undoes_nothing(self):
+        app = self.deployed()
+        job = app._enqueue("restart")
+
+        def broken(app):
+            app.partner_id = False
+            app.env.flush_all()
+            raise ValueError("no such thing")
+
+        _calls, hooked = self.hooked("_after_restart", broken)
+        self.claim()
+        with hooked, self.assertLogs(LIVE_LOGGER, "ERROR"):
+            job._conclude(self.outcome("done"))
+        self.assertEqual((job.state, app.state), ("done", "running"))
+        self.assertEqual(app.partner_id, self.customer)
+        self.assertIn("no such thing", app.message_ids[0].body)
+
+    def test_reachable_is_told_whenever_it_becomes_so(self):
+        app = self.create_app()
+        calls, hooked = self.hooked("_reachable")
+        with hooked:
+            app._enqueue("deploy")
+            self.done("degraded")
+            self.assertFalse(app._is_reachable() or calls)
+            app._apply_observation(
+                self.observation("running", self.now(), ingress="no_address")
+            )
+            self.assertFalse(app._is_reachable() or calls)
+            app._apply_observation(self.observation("running", self.now()))
+            self.assertTrue(app._is_reachable())
+            self.assertEqual(calls, [(app,)])
+            app._apply_observation(self.observation("running", self.now()))
+            self.assertEqual(len(calls), 1)
+            app.action_restart()
+            self.assertFalse(app._is_reachable())
+            self.done("running")
+            self.assertEqual(len(calls), 2)
+
+    def test_reachable_after_the_deploy_that_saw_it_ready(self):
+        app = self.create_app()
+        calls, hooked = self.hooked("_reachable")
+        with hooked:
+            app._enqueue("deploy")
+            self.claim()
+            app._apply_observation(self.observation("running", self.now()))
+            self.assertFalse(calls)
+            app.job_ids._conclude(
+                self.outcome("done", observation=self.observation("running"))
+            )
+        self.assertEqual(calls, [(app,)])
+
+    def test_after_a_preview_of_a_saved_manifest(self):
+        manifest = self.manifests[0]
+        job = self.jobs._enqueue_preview("M", "https://example.com/m.yml", manifest)
+        calls = []
+        with patch.object(
+            type(manifest),
+            "_after_preview",
+            lambda record, *arguments: calls.append((record, *arguments)),
+            create=True,
+        ):
+            self.claim(clusters=[])
+            outcome = self.outcome("done")
+            job._conclude(outcome)
+        self.assertEqual(calls, [(manifest, job, outcome["result"])])
+
+
+class TestPreviewJob(LifeCase):
+    """The preview of a manifest: a job without an app."""
+
+    def test_any_worker_may_take_it(self):
+        job = self.jobs._enqueue_preview("M", "https://example.com/m.yml")
+        self.assertEqual(job.display_name, "Preview M")
+        self.assertFalse(self.claim(clusters=[], kinds=["deploy"]))
+        self.assertEqual(self.claim(clusters=[]), job)
+        self.assertEqual(job.company_id, self.env.company)
+
+    def test_two_wait_side_by_side(self):
+        first, second = (
+            self.jobs._enqueue_preview(name, "https://example.com/m.yml")
+            for name in ("one", "two")
+        )
+        self.assertEqual(self.claim(clusters=[]), first + second)
+
+    def test_it_can_be_cancelled_released_and_retried(self):
+        operator = self.create_user("operator")
+        job = self.jobs.with_user(operator)._enqueue_preview(
+            "M",
+            "https://example.com/m.yml",
+            self.manifests[0],
+            self.config_map,
+            self.secret,
+        )
+        self.claim()
+        job._conclude(self.outcome("released"))
+        self.assertEqual(job.state, "pending")
+        job.with_user(operator).action_cancel()
+        self.assertEqual(job.state, "cancelled")
+        job.with_user(operator).action_retry()
+        again = self.claim()
+        self.assertNotEqual(again, job)
+        self.assertEqual(again.options, job.options)
+        self.assertEqual(again.manifest_id, self.manifests[0])
+        self.assertEqual(again.requested_by, operator)
+
+    def test_whoever_may_not_change_manifests_gets_no_preview(self):
+        for user in (
+            self.create_user("user"),
+            new_test_user(self.env, "anna", groups="base.group_portal", lang="en_US"),
+        ):
+            with self.assertRaises(AccessError), mute_logger("odoo.models"):
+                self.jobs.with_user(user)._enqueue_preview("M", "https://example.com/m")
+
+    def test_values_deleted_meanwhile_leave_an_empty_set(self):
+        config_map = self.env["kubernetes.config.map"].create({"name": "gone"})
+        job = self.jobs._enqueue_preview(
+            "M", "https://example.com/m", config_map=config_map
+        )
+        config_map.unlink()
+        self.assertEqual(self.claim(), job)
+        self.assertEqual(job._contract_values()["config_map"], [])
+
+
+class TestCustomerRequests(LifeCase):
+    """Reset and restart by the customer: of apps that can be reset, and theirs only."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.anna = new_test_user(
+            cls.env, "anna", groups="base.group_portal", lang="en_US"
+        )
+        cls.customer = cls.anna.partner_id
+
+    def mine(self, mode="empty"):
+        return self.resettable(mode).with_user(self.anna)
+
+    def test_customer_resets_and_restarts_integration(self):
+        app = self.mine()
+        for kind in ("restart", "reset"):
+            self.assertTrue(app._customer_can(kind))
+            job = app._customer_request(kind)
+            self.assertEqual((job.kind, job.requested_by), (kind, self.anna))
+            note = app.sudo().message_ids[0]
+            self.assertIn("requested", note.body)
+            self.assertEqual(note.author_id, self.anna.partner_id)
+            # One thing at a time.
+            self.assertFalse(app._customer_can("restart") or app._customer_can("reset"))
+            with self.assertRaisesRegex(UserError, "look at the state of your app"):
+                app._customer_request(kind)
+            self.done("running")
+        self.assertEqual(job.options, {"reset": "empty"})
+
+    def test_reset_mode_is_the_products(self):
+        app = self.mine("manifests")
+        job = app._customer_request("reset")
+        self.assertEqual(job.options, {"reset": "manifests"})
+
+    def test_an_unready_reset_leaves_the_restart(self):
+        app = self.mine("manifests")
+        app.sudo().reset_manifest_line_ids = [Command.clear()]
+        self.assertFalse(app._customer_can("reset"))
+        self.assertTrue(app._customer_can("restart"))
+
+    def test_production_is_not_for_customers_to_change(self):
+        self.mine()
+        production = self.env["kubernetes.app"].search(
+            [("name", "=", "shop"), ("environment_id", "=", self.prod.id)]
+        )
+        for kind in ("restart", "reset", "stop", "delete", "deploy"):
+            self.assertFalse(production.with_user(self.anna)._customer_can(kind))
+            with self.assertRaises(UserError):
+                production.with_user(self.anna)._customer_request(kind)
+
+    def test_other_kinds_are_not_for_customers(self):
+        app = self.mine()
+        for kind in ("stop", "start", "delete", "deploy", "refresh"):
+            self.assertFalse(app._customer_can(kind))
+            with self.assertRaises(UserError):
+                app._customer_request(kind)
+
+    def test_a_stopped_app_stays_stopped(self):
+        app = self.mine()
+        app.sudo().action_stop()
+        self.done("stopped")
+        for kind in ("restart", "reset"):
+            self.assertFalse(app._customer_can(kind))
+
+    def test_another_customers_app_is_refused(self):
+        app = self.resettable()
+        ben = new_test_user(self.env, "ben", groups="base.group_portal", lang="en_US")
+        with self.assertRaises(AccessError), mute_logger("odoo.models"):
+            app.with_user(ben)._customer_request("restart")
+        self.assertNotIn("restart", app.job_ids.mapped("kind"))
+
+    def test_the_portals_progress_follows_what_runs(self):
+        app = self.mine()
+        app._customer_request("restart")
+        self.claim()
+        status = app._customer_status()
+        self.assertTrue(status["at_work"])
+        self.assertEqual(status["job"]["title"], "Restarting your app")
+        self.assertEqual(app.customer_state, "Being restarted")
+        app.sudo().live_job_id._conclude(self.outcome("done"))
+        # What waits for its time, and what operators only look at, is no progress.
+        app.sudo()._enqueue("mail_domain", delay=3600)
+        app.sudo()._enqueue("diff")
+        status = app._customer_status()
+        self.assertFalse(status["at_work"])
+        self.assertEqual(status["job"]["title"], "Restarting your app")
