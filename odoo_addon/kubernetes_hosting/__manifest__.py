@@ -16,6 +16,7 @@
         "data/kubernetes_environment.xml",
         "data/kubernetes_reserved_name.xml",
         "data/ir_cron.xml",
+        "data/kubernetes_mail.xml",
         "wizard/kubernetes_app_apply_views.xml",
         "wizard/kubernetes_app_delete_views.xml",
         "wizard/kubernetes_app_reset_views.xml",
@@ -31,8 +32,10 @@
         "views/kubernetes_reserved_name_views.xml",
         "views/kubernetes_worker_views.xml",
         "views/kubernetes_app_views.xml",
+        "views/kubernetes_app_mail_views.xml",
         "views/kubernetes_menus.xml",
         "views/portal_templates.xml",
+        "views/portal_password_templates.xml",
     ],
     "external_dependencies": {"python": ["PyYAML"]},
     "assets": {

@@ -1,3 +1,4 @@
 from . import config_map
+from . import password
 from . import portal
 from . import worker

@@ -4,6 +4,7 @@
 from werkzeug.exceptions import NotFound
 
 from odoo import http
+from odoo.exceptions import UserError
 from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal, pager
@@ -61,11 +62,33 @@ class AppPortal(CustomerPortal):
         website=True,
         readonly=True,
     )
-    def portal_app_page(self, app_id, **_kwargs):
+    def portal_app_page(self, app_id, asked=None, **_kwargs):
+        return self._render_app(self._portal_app(app_id), asked=asked)
+
+    @http.route(
+        "/my/apps/<int:app_id>/<any(restart, reset):kind>",
+        type="http",
+        auth="user",
+        methods=["POST"],
+        website=True,
+    )
+    def portal_app_request(self, app_id, kind, **_kwargs):
+        """The customer confirmed that the app is to be restarted or reset."""
         app = self._portal_app(app_id)
+        try:
+            app._customer_request(kind)
+        except UserError as error:
+            return self._render_app(app, refused=error.args[0])
+        return request.redirect(f"/my/apps/{app.id}?asked={kind}")
+
+    def _render_app(self, app, asked=None, refused=None):
         values = self._prepare_portal_layout_values()
         values.update(
-            app=app, status=app._customer_status(), page_name="kubernetes_app"
+            app=app,
+            status=app._customer_status(),
+            asked=asked if asked in ("restart", "reset") else None,
+            refused=refused,
+            page_name="kubernetes_app",
         )
         return request.render("kubernetes_hosting.portal_app_page", values)
 

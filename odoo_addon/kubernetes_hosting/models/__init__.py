@@ -11,6 +11,11 @@ from . import kubernetes_secret
 from . import kubernetes_manifest
 from . import kubernetes_app
 from . import kubernetes_app_manifest
+from . import kubernetes_app_mail
+from . import kubernetes_app_portal
+from . import kubernetes_dns_record
+from . import kubernetes_password_link
+from . import mail_mail
 from . import kubernetes_job
 from . import kubernetes_job_step
 from . import kubernetes_worker

@@ -33,6 +33,24 @@ SEEN_FIELDS = frozenset(
         "inventory",
         "job_ids",
         "active",
+        "mail_domain",
+        "mail_state",
+        "mail_message",
+        "mail_error_hint",
+        "mail_published",
+        "mail_registered_at",
+        "mail_checked_at",
+        "mail_check_count",
+        "dns_record_ids",
+        "invitation_state",
+        "invitation_problem",
+        "invitation_lacks_address",
+        "invitation_due",
+        "invitation_sent_at",
+        "invitation_message_id",
+        "invitation_recipient",
+        "invitation_mail_id",
+        "password_link_ids",
     ]
 )
 # What namespace, hostname and labels are made of: an app keeps it for life.
@@ -403,51 +421,6 @@ class KubernetesApp(models.Model):
     def _compute_sibling_count(self):
         for app in self:
             app.sibling_count = self.search_count(app._sibling_domain())
-
-    def _customer_status(self):
-        """State and story as the customer reads them: no technical word in it."""
-        self.ensure_one()
-        app = self.sudo()
-        explanations = {
-            "new": self.env._("We will set up your app soon."),
-            "deploying": self.env._("This takes about a minute."),
-            "starting": self.env._("This takes about a minute."),
-            "restarting": self.env._("This takes about a minute."),
-            "resetting": self.env._(
-                "Your app starts over. Depending on its data, this takes some minutes."
-            ),
-            "stopped": self.env._("Your data is kept."),
-            "degraded": self.env._(
-                "Some of it does not answer yet. This often passes by itself."
-            ),
-            "failed": self.env._(
-                "Something did not work. Our team sees it and takes care of it."
-            ),
-            "deleting": self.env._("Your app is being taken down."),
-        }
-        told = app.job_ids.filtered(lambda job: job.kind in LOGGED_KINDS)
-        job = app.live_job_id or told.sorted("id")[-1:]
-        at_work = bool(app.live_job_id)
-        steps = [
-            step._customer_values()
-            for step in job.step_ids.sorted("number")
-            if step.attempt == job.attempt
-        ]
-        running = [step["label"] for step in steps if step["state"] == "running"]
-        return {
-            "at_work": at_work,
-            "explanation": explanations.get(app.state, ""),
-            "is_open": app.state in ("running", "degraded") and bool(app.url),
-            # One sentence for screen readers, spoken whenever it changes.
-            "announcement": ": ".join([self.customer_state, *running[-1:]]),
-            "job": job
-            and {
-                "title": job._customer_label(),
-                "when": job.finished_at or job.started_at or job.create_date,
-                "steps": steps,
-                "tries_again": job.state == "pending" and bool(steps),
-            },
-        }
 
     # -- names -------------------------------------------------------------------
 

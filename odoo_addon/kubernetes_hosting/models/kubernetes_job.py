@@ -438,6 +438,8 @@ class KubernetesJob(models.Model):
                 config_map=app.config_map_id._contract_values(),
                 secret=app.secret_id._contract_values(),
             )
+        elif self.kind in ("invitation", "password"):
+            values["secret"] = app._first_password_contract_values()
         if self.kind == "reset" and options.get("reset") == "manifests":
             values["reset_manifests"] = app._reset_manifests()._contract_values()
         return values

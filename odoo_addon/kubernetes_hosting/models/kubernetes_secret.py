@@ -18,6 +18,12 @@ class KubernetesSecret(models.Model):
     line_ids = fields.One2many(
         "kubernetes.secret.line", "secret_id", string="Values", copy=True
     )
+    login = fields.Char(
+        string="User Name",
+        default="admin",
+        help="The user name that the invitation tells the customer, together with the"
+        " first password below.",
+    )
     app_ids = fields.One2many("kubernetes.app", "secret_id", string="Apps")
 
     def copy(self, default=None):
@@ -90,9 +96,55 @@ class KubernetesSecretLine(models.Model):
         default="alphanumeric",
     )
 
+    first_password = fields.Boolean(
+        help="The customer gets this value with the invitation, to sign in for the"
+        " first time.",
+    )
+
     _key_uniq = models.UniqueIndex(
         "(secret_id, key)", "This key stands in the secret already."
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines._keep_one_first_password()
+        return lines
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get("first_password"):
+            self._keep_one_first_password()
+        else:
+            self._check_first_password()
+        return result
+
+    def _keep_one_first_password(self):
+        """The invitation tells one password: the line that was ticked last."""
+        first = {line.secret_id: line for line in self.filtered("first_password")}
+        others = self.search(
+            [
+                ("secret_id", "in", [secret.id for secret in first]),
+                ("first_password", "=", True),
+                ("id", "not in", [line.id for line in first.values()]),
+            ]
+        )
+        if others:
+            others.first_password = False
+        self._check_first_password()
+
+    def _check_first_password(self):
+        """A first password is a text that somebody set or the worker generates. Not a
+        constraint of Odoo's: those run before a new value has arrived."""
+        for line in self.filtered("first_password"):
+            if line.type != "string" or not (line.generate or line.is_set):
+                raise ValidationError(
+                    self.env._(
+                        "The first password “%s” needs a value: tick “Generate”, or"
+                        " set a text.",
+                        line.key,
+                    )
+                )
 
     def _compute_value(self):
         self.value = ""

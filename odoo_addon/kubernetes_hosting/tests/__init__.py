@@ -8,8 +8,10 @@ from . import test_environment
 from . import test_js
 from . import test_life
 from . import test_live
+from . import test_mail
 from . import test_name
 from . import test_portal
+from . import test_portal_app
 from . import test_queue
 from . import test_translation
 from . import test_values

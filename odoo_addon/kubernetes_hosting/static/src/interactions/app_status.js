@@ -16,6 +16,10 @@ export class AppStatus extends Interaction {
     static selector = ".o_kubernetes_app_status";
 
     start() {
+        const notice = document.querySelector(".o_kubernetes_app_notice");
+        if (notice) {
+            notice.focus();
+        }
         if (this.el.dataset.atWork) {
             this.waitForTimeout(this.poll, POLL_MILLISECONDS);
         }
@@ -41,7 +45,15 @@ export class AppStatus extends Interaction {
         const body = this.el.querySelector(".o_kubernetes_app_status_body");
         if (status.html !== this.shown) {
             this.shown = status.html;
+            const focused = body.contains(document.activeElement)
+                ? document.activeElement.id
+                : "";
             setElementContent(body, markup(status.html));
+            // Whoever moves by keyboard stays where they were.
+            if (focused) {
+                const button = document.getElementById(focused);
+                (button && !button.disabled ? button : this.el).focus();
+            }
         }
         if (status.announcement !== this.el.dataset.announcement) {
             this.el.dataset.announcement = status.announcement;

@@ -1,0 +1,670 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import secrets
+from datetime import timedelta
+from email.utils import formataddr, parseaddr
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tools import html2plaintext
+from odoo.tools.mail import email_normalize
+
+from .kubernetes_app import USER
+
+# After its registration a domain has this long to become verified; then the invitation
+# is sent anyway.
+INVITATION_WAITS = timedelta(minutes=15)
+# An invitation that no worker has taken for this long goes out as Odoo's own mail.
+UNTAKEN_AFTER = timedelta(minutes=15)
+LONGEST_PAUSE = timedelta(hours=6)
+# What failed for good needs a person first; it is tried again by itself all the same.
+SHORTEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
+# Errors after which the invitation may have been sent all the same.
+UNCERTAIN_ERRORS = ("invitation_uncertain", "lease_lost")
+INVITATION_TEMPLATE = "kubernetes_hosting.mail_template_app_invitation"
+
+
+class NoAddressError(UserError):
+    """The customer has no e-mail address to send the invitation to."""
+
+
+class KubernetesApp(models.Model):
+    """An app's mail: its domain at Mailgun, and the invitation to its customer.
+
+    Both begin when the app becomes reachable (``_reachable``). None of it ever changes
+    the app's own state: what goes wrong stands in ``mail_message`` and
+    ``invitation_problem`` with the way out.
+
+    The invitation is sent once: ``invitation_state`` leaves ``none`` in the transaction
+    that begins it, and a second transaction that would do the same is run again and
+    finds it begun.
+    """
+
+    _inherit = "kubernetes.app"
+
+    mail_domain = fields.Char(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The domain that is registered at Mailgun for this app.",
+    )
+    mail_state = fields.Selection(
+        [
+            ("none", "None"),
+            ("waiting", "Being Registered"),
+            ("unverified", "Not Verified Yet"),
+            ("active", "Active"),
+            ("failed", "Failed"),
+            ("released", "Released"),
+        ],
+        string="Mail Domain's State",
+        required=True,
+        default="none",
+        readonly=True,
+        copy=False,
+        index=True,
+        tracking=True,
+        groups=USER,
+    )
+    mail_message = fields.Text(
+        string="What Mailgun Says", readonly=True, copy=False, groups=USER
+    )
+    mail_hint = fields.Text(
+        string="Way Out", compute="_compute_mail_hint", groups=USER
+    )
+    mail_error_hint = fields.Text(readonly=True, copy=False, groups=USER)
+    mail_published = fields.Boolean(
+        string="Records Published",
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The worker published the DNS records as a DNSEndpoint for external-dns.",
+    )
+    mail_registered_at = fields.Datetime(
+        string="Registered", readonly=True, copy=False, groups=USER
+    )
+    mail_checked_at = fields.Datetime(
+        string="Last Checked", readonly=True, copy=False, groups=USER
+    )
+    mail_check_count = fields.Integer(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="How often in a row the domain was not active. The pauses grow with it.",
+    )
+    mail_next_check = fields.Datetime(
+        string="Next Check", compute="_compute_mail_next_check", groups=USER
+    )
+    dns_record_ids = fields.One2many(
+        "kubernetes.dns.record",
+        "app_id",
+        string="DNS Records",
+        readonly=True,
+        copy=False,
+        groups=USER,
+    )
+
+    invitation_state = fields.Selection(
+        [
+            ("none", "None"),
+            ("waiting", "Waiting for the Mail Domain"),
+            ("sending", "Being Sent"),
+            ("sent", "Sent"),
+            ("failed", "Failed"),
+        ],
+        string="Invitation",
+        required=True,
+        default="none",
+        readonly=True,
+        copy=False,
+        index=True,
+        groups=USER,
+    )
+    invitation_problem = fields.Text(readonly=True, copy=False, groups=USER)
+    invitation_lacks_address = fields.Boolean(readonly=True, copy=False, groups=USER)
+    invitation_due = fields.Datetime(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The invitation waits for the mail domain until then.",
+    )
+    invitation_sent_at = fields.Datetime(
+        string="Invitation Sent", readonly=True, copy=False, groups=USER
+    )
+    invitation_message_id = fields.Char(
+        string="Message ID", readonly=True, copy=False, groups=USER
+    )
+    invitation_recipient = fields.Char(
+        string="Sent To", readonly=True, copy=False, groups=USER
+    )
+    invitation_mail_id = fields.Many2one(
+        "mail.mail",
+        string="Outgoing Mail",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        groups=USER,
+    )
+    password_link_ids = fields.One2many(
+        "kubernetes.password.link", "app_id", copy=False, groups=USER
+    )
+
+    # What the invitation's template shows; filled while it is rendered.
+    invitation_login = fields.Char(compute="_compute_invitation_values", groups=USER)
+    invitation_password = fields.Char(
+        compute="_compute_invitation_values",
+        groups=USER,
+        help="Stands for the password: the worker puts it in when it sends the mail.",
+    )
+    invitation_password_url = fields.Char(
+        compute="_compute_invitation_values",
+        groups=USER,
+        help="The one-time link to the password, where Odoo itself sends the mail.",
+    )
+
+    # -- reading -----------------------------------------------------------------
+
+    @api.depends("mail_state", "mail_published", "mail_error_hint")
+    @api.depends_context("lang")
+    def _compute_mail_hint(self):
+        for app in self:
+            hint = app.mail_error_hint
+            if app.mail_state == "unverified" and not hint:
+                hint = (
+                    self.env._(
+                        "The records below are published by external-dns. Mailgun is"
+                        " asked again by itself."
+                    )
+                    if app.mail_published
+                    else self.env._(
+                        "Set the records below where the domain's DNS is kept; the"
+                        " customer sees them in the portal. Mailgun is asked again by"
+                        " itself."
+                    )
+                )
+            app.mail_hint = hint
+
+    @api.depends("job_ids.state", "job_ids.run_at")
+    def _compute_mail_next_check(self):
+        for app in self:
+            app.mail_next_check = app._live_job("mail_domain").run_at
+
+    @api.depends("secret_id.login")
+    @api.depends_context("kubernetes_password", "kubernetes_password_url")
+    def _compute_invitation_values(self):
+        for app in self:
+            app.invitation_login = app.secret_id.login
+            app.invitation_password = self.env.context.get("kubernetes_password")
+            app.invitation_password_url = self.env.context.get(
+                "kubernetes_password_url"
+            )
+
+    def _live_job(self, kind):
+        """The job of this kind that waits or runs."""
+        self.ensure_one()
+        return self.job_ids.filtered(
+            lambda job: job.kind == kind and job.state in ("pending", "running")
+        )[:1]
+
+    def _mail_domain(self):
+        """The registered name, or the one to be registered. A registration that
+        failed half-way may have left a domain: a delete is to release it, too."""
+        self.ensure_one()
+        at_mailgun = self.mail_state in ("waiting", "unverified", "active", "failed")
+        return self.mail_domain or (self.hostname if at_mailgun else None)
+
+    def _workers_online(self):
+        """The workers that are there and serve the app's cluster."""
+        self.ensure_one()
+        return self.cluster_id.worker_ids.filtered(
+            lambda worker: worker.active and worker.state == "online"
+        )
+
+    def _mailgun_workers(self):
+        return self._workers_online().filtered("mailgun_region")
+
+    def _first_password(self):
+        """The line of the app's secret that holds the customer's first password."""
+        self.ensure_one()
+        return self.secret_id.line_ids.filtered("first_password")[:1]
+
+    def _first_password_contract_values(self):
+        """The first password's line for the worker where Odoo knows the value. A
+        generated one is in the cluster only."""
+        line = self._first_password()
+        return [] if not line or line.generate else [line._contract_values()]
+
+    # -- the mail domain ---------------------------------------------------------
+
+    def _reachable(self):
+        """The app answers: see to its mail domain and its invitation."""
+        result = super()._reachable()
+        self.sudo()._see_to_mail()
+        return result
+
+    def _see_to_mail(self):
+        self.ensure_one()
+        if self.wanted_state == "deleted":
+            return
+        if (
+            self.mail_state == "none"
+            and self.environment_id.mail_domain
+            and self._mailgun_workers()
+        ):
+            self.mail_state = "waiting"
+            self._enqueue("mail_domain")
+        if self.invitation_state == "none" and self.partner_id:
+            self.invitation_state = "waiting"
+            self.invitation_due = fields.Datetime.now() + INVITATION_WAITS
+            self.env.ref("kubernetes_hosting.cron_mail")._trigger(self.invitation_due)
+            self._invite_when_due()
+
+    def action_check_mail_domain(self):
+        """Ask Mailgun now. Registers the domain where it is not yet."""
+        self._check_operator()
+        for app in self.sudo():
+            if not app._mailgun_workers():
+                raise UserError(
+                    self.env._(
+                        "No worker that serves the cluster %s has Mailgun settings."
+                        " Put region and key into the [mailgun] section of a worker's"
+                        " settings and start it again.",
+                        app.cluster_id.name,
+                    )
+                )
+            if app.mail_state in ("none", "failed", "released"):
+                app.mail_state = "waiting"
+            app._enqueue("mail_domain")
+            app.with_user(self.env.user).sudo()._log(
+                self.env._("Mail domain check requested")
+            )
+
+    def action_forget_mail_domain(self):
+        """Somebody removed the domain by hand after the app's delete could not."""
+        self.ensure_one()
+        self._check_operator()
+        app = self.sudo()
+        if app.state != "deleted":
+            raise UserError(
+                self.env._("The app still uses its mail domain; delete the app first.")
+            )
+        app._release_mail_domain()
+        app._log(self.env._("Mail domain marked as removed"))
+
+    def _release_mail_domain(self):
+        self.dns_record_ids.unlink()
+        self.write(
+            {
+                "mail_state": "released",
+                "mail_domain": False,
+                "mail_message": False,
+                "mail_error_hint": False,
+                "mail_published": False,
+            }
+        )
+
+    def _after_mail_domain(self, job, result):
+        """Take over what the worker found out at Mailgun."""
+        found = result and result["mail_domain"]
+        if not found:
+            return
+        now = fields.Datetime.now()
+        active = found["state"] == "active"
+        self._keep_dns_records(found["records"])
+        self.write(
+            {
+                "mail_domain": found["name"],
+                "mail_state": found["state"],
+                "mail_message": found["message"] or False,
+                "mail_error_hint": False,
+                "mail_published": found["published"],
+                "mail_registered_at": self.mail_registered_at or now,
+                "mail_checked_at": now,
+                "mail_check_count": 0 if active else self.mail_check_count + 1,
+            }
+        )
+        if not active:
+            self._check_mail_domain_later()
+        self._invite_when_due()
+
+    def _keep_dns_records(self, records):
+        values = [self.env["kubernetes.dns.record"]._values(item) for item in records]
+        known = [
+            {name: record[name] for name in values[0]} if values else {}
+            for record in self.dns_record_ids
+        ]
+        if sorted(map(str, known)) != sorted(map(str, values)):
+            self.dns_record_ids.unlink()
+            self.dns_record_ids = [Command.create(item) for item in values]
+
+    def _check_mail_domain_later(self, at_least=timedelta()):
+        """Queue the next look at the domain: after 1, 2, 4 … minutes, at most 6 hours."""
+        self.ensure_one()
+        if self.wanted_state == "deleted" or self._live_job("mail_domain"):
+            return
+        minutes = 2 ** min(max(self.mail_check_count - 1, 0), 20)
+        pause = min(max(timedelta(minutes=minutes), at_least), LONGEST_PAUSE)
+        self._enqueue("mail_domain", delay=pause.total_seconds())
+
+    def _after_failed(self, job):
+        """A job failed for good; of its mail part an app only says so."""
+        if job.kind == "mail_domain":
+            self._mail_domain_failed(job)
+        elif job.kind == "invitation":
+            self._invitation_failed(job._error_text())
+
+    def _mail_domain_failed(self, job):
+        places = filter(None, [job.error_message, job._error_place()])
+        self.write(
+            {
+                "mail_state": "failed",
+                "mail_message": "\n".join(places),
+                "mail_error_hint": job.error_hint,
+                "mail_checked_at": fields.Datetime.now(),
+                "mail_check_count": self.mail_check_count + 1,
+            }
+        )
+        self._check_mail_domain_later(at_least=SHORTEST_PAUSE_AFTER_FAILURE)
+        self._invite_when_due()
+
+    def _after_delete(self, job, result):
+        """The worker released the domain with the app, or says why it is still
+        there."""
+        if not self._mail_domain():
+            return
+        found = result and result["mail_domain"]
+        if not found or found["state"] == "released":
+            self._release_mail_domain()
+            return
+        self.write(
+            {
+                "mail_state": "failed",
+                "mail_domain": found["name"],
+                "mail_message": found["message"]
+                or self.env._("The domain is still registered at Mailgun."),
+                "mail_error_hint": self.env._(
+                    "Remove the domain %s at Mailgun by hand, then press “Domain Is"
+                    " Removed”.",
+                    found["name"],
+                ),
+            }
+        )
+
+    # -- the invitation ----------------------------------------------------------
+
+    def action_send_invitation(self):
+        """Send the invitation, also when it was sent already: somebody asks for it."""
+        self.ensure_one()
+        self._check_operator()
+        app = self.sudo()
+        if app.wanted_state == "deleted":
+            raise UserError(
+                self.env._("The app %s is deleted or about to be.", app.display_name)
+            )
+        if not app._is_reachable():
+            raise UserError(
+                self.env._(
+                    "The app %s does not answer yet; an invitation would lead nowhere."
+                    " Wait until it runs and its ingress has an address.",
+                    app.display_name,
+                )
+            )
+        if app._live_job("invitation"):
+            raise UserError(
+                self.env._("The invitation is being sent already; see the jobs.")
+            )
+        app.invitation_mail_id.filtered(lambda mail: mail.state != "sent").unlink()
+        app._send_invitation()
+        app._log(self.env._("Invitation requested"))
+        return True
+
+    def _invite_when_due(self):
+        """Send the invitation that waits when the domain is active, when it waited
+        long enough, or when there is no domain to wait for."""
+        self.ensure_one()
+        if self.invitation_state != "waiting":
+            return
+        waits = self.mail_state in ("waiting", "unverified")
+        if not waits or self.invitation_due <= fields.Datetime.now():
+            self._invite()
+
+    def _invite(self):
+        """Send the invitation; what stands in its way is told to the operators."""
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint():
+                self._send_invitation()
+        except UserError as error:
+            self._invitation_failed(error.args[0])
+            self.invitation_lacks_address = isinstance(error, NoAddressError)
+
+    def _send_invitation(self):
+        """Begin to send the invitation: by the worker from the app's own mail domain,
+        or as Odoo's own mail. Raises a UserError in words when it cannot be."""
+        self.ensure_one()
+        if not self.partner_id:
+            raise UserError(
+                self.env._(
+                    "The app has no customer. Choose one on the app, then press “Send"
+                    " Invitation”."
+                )
+            )
+        if not self._customer_has_address():
+            raise NoAddressError(
+                self.env._(
+                    "The customer %s has no valid e-mail address. As soon as the"
+                    " contact has one, the invitation is sent.",
+                    self.partner_id.display_name,
+                )
+            )
+        line = self._first_password()
+        if line and not line.generate and not line.is_set:
+            raise UserError(
+                self.env._(
+                    "The first password “%s” is neither generated nor set. Set it in"
+                    " the app's secret, press “Apply”, then “Send Invitation”.",
+                    line.key,
+                )
+            )
+        if self._sends_from_mail_domain():
+            message = self._invitation_message(line)
+            self._enqueue("invitation", {"message": message})
+        else:
+            self.invitation_mail_id = self._invitation_mail(line)
+            queue = self.env.ref("mail.ir_cron_mail_scheduler_action")
+            queue._trigger()
+        self.write(
+            {
+                "invitation_state": "sending",
+                "invitation_problem": False,
+                "invitation_lacks_address": False,
+                "invitation_recipient": self.partner_id.email_formatted,
+            }
+        )
+
+    def _sends_from_mail_domain(self):
+        """Whether a worker can send from the app's own domain. What Mailgun refused
+        for good goes out as Odoo's own mail when it is asked for again."""
+        last = self.job_ids.filtered(lambda job: job.kind == "invitation")[:1]
+        refused = last.state == "failed" and last.error_code not in UNCERTAIN_ERRORS
+        return bool(
+            self.mail_domain
+            and self.mail_state in ("unverified", "active")
+            and not refused
+            and self._mailgun_workers()
+        )
+
+    def _invitation_message(self, line):
+        """The mail for the worker, the contract's ``message``: the password is a
+        placeholder, new with every job."""
+        placeholder = line and f"chandlery-password-{secrets.token_hex(16)}"
+        mail = self._render_invitation(kubernetes_password=placeholder or False)
+        sender, _address = parseaddr(mail["email_from"])
+        sender = sender or self.company_id.name
+        return {
+            "from": formataddr((sender, f"noreply@{self.mail_domain}")),
+            "to": [self.partner_id.email_formatted],
+            "reply_to": mail["reply_to"] or mail["email_from"] or None,
+            "subject": mail["subject"],
+            "html": mail["body_html"],
+            "text": html2plaintext(mail["body_html"]),
+            "password": {"placeholder": placeholder, "key": line.key} if line else None,
+        }
+
+    def _invitation_mail(self, line):
+        """The mail for Odoo's own queue, with a one-time link to the password. It
+        stands in no chatter, so that nobody else reads the link."""
+        url = line and self.env["kubernetes.password.link"]._create_url(self)
+        mail = self._render_invitation(kubernetes_password_url=url or False)
+        return self.env["mail.mail"].create(
+            {
+                "subject": mail["subject"],
+                "body_html": mail["body_html"],
+                "email_from": mail["email_from"] or self.company_id.email_formatted,
+                "reply_to": mail["reply_to"] or False,
+                "email_to": self.partner_id.email_formatted,
+                "auto_delete": True,
+            }
+        )
+
+    def _render_invitation(self, **context):
+        """Subject, body, sender and reply address in the customer's language. Raises
+        a UserError that says what is wrong with the template."""
+        template = self.env.ref(INVITATION_TEMPLATE, raise_if_not_found=False)
+        if not template:
+            raise UserError(
+                self.env._(
+                    "The mail template of the invitation was deleted. Update the addon"
+                    " Kubernetes Hosting to get it back, then press “Send Invitation”."
+                )
+            )
+        template = template.sudo().with_context(**context)
+        parts = ["subject", "body_html", "email_from", "reply_to"]
+        try:
+            with self.env.cr.savepoint():
+                mail = template._generate_template(self.ids, parts)[self.id]
+        except Exception as error:
+            raise UserError(
+                self.env._(
+                    "The mail template “%(template)s” cannot be rendered: %(error)s"
+                    " Correct it, then press “Send Invitation”.",
+                    template=template.name,
+                    error=_one_line(error),
+                )
+            ) from error
+        if not mail["subject"] or not html2plaintext(mail["body_html"] or "").strip():
+            raise UserError(
+                self.env._(
+                    "The mail template “%s” has no subject or no text. Correct it, then"
+                    " press “Send Invitation”.",
+                    template.name,
+                )
+            )
+        for wanted in filter(None, context.values()):
+            if wanted not in mail["body_html"]:
+                raise UserError(
+                    self.env._(
+                        "The mail template “%s” leaves the first password out. Put"
+                        " object.invitation_password and object.invitation_password_url"
+                        " back, then press “Send Invitation”.",
+                        template.name,
+                    )
+                )
+        return {**mail, "body_html": str(mail["body_html"])}
+
+    def _after_invitation(self, job, result):
+        """The worker sent the invitation through Mailgun."""
+        self._invitation_sent(result["message_id"] or False)
+
+    def _invitation_sent(self, message_id):
+        self.write(
+            {
+                "invitation_state": "sent",
+                "invitation_problem": False,
+                "invitation_sent_at": fields.Datetime.now(),
+                "invitation_message_id": message_id,
+            }
+        )
+        self._log(
+            self.env._(
+                "Invitation sent to %(recipient)s, message id %(id)s",
+                recipient=self.invitation_recipient,
+                id=message_id or "–",
+            )
+        )
+
+    def _invitation_failed(self, problem):
+        self.write({"invitation_state": "failed", "invitation_problem": problem})
+        self._log(self.env._("Invitation failed: %s", problem))
+
+    def action_open_invitation_template(self):
+        self._check_operator()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Invitation"),
+            "res_model": "mail.template",
+            "res_id": self.env.ref(INVITATION_TEMPLATE).id,
+            "views": [(False, "form")],
+        }
+
+    # -- cron --------------------------------------------------------------------
+
+    @api.model
+    def _cron_mail(self):
+        """Every few minutes: go on with mail domains and invitations where nothing
+        else does, each app by itself."""
+        apps = self.sudo().search(
+            [
+                ("wanted_state", "!=", "deleted"),
+                "|",
+                ("mail_state", "in", ("waiting", "unverified", "failed")),
+                ("invitation_state", "in", ("waiting", "sending", "failed")),
+            ]
+        )
+        for app in apps:
+            app._go_on(app._go_on_with_mail)
+        late = self.sudo().search(
+            [("state", "=", "running"), ("mail_state", "=", "none")]
+        )
+        for app in late.filtered(lambda app: app._is_reachable()):
+            app._go_on(app._see_to_mail)
+        self.env["kubernetes.password.link"].sudo()._forget_shown()
+
+    def _go_on_with_mail(self):
+        self.ensure_one()
+        if self.mail_state in ("waiting", "unverified", "failed"):
+            # Its job was cancelled, or failed before it could queue the next one.
+            self._check_mail_domain_later()
+        if self.invitation_state == "waiting":
+            self._invite_when_due()
+        elif self.invitation_state == "sending":
+            self._watch_invitation()
+        elif self.invitation_lacks_address and self._customer_has_address():
+            self._invite()
+
+    def _customer_has_address(self):
+        return bool(email_normalize(self.partner_id.email or ""))
+
+    def _watch_invitation(self):
+        """No worker takes the invitation: send it as Odoo's own mail. Its job was
+        cancelled: say so."""
+        job = self._live_job("invitation")
+        if job:
+            untaken = job.state == "pending" and not job.attempt
+            since = fields.Datetime.now() - job.create_date
+            if untaken and since > UNTAKEN_AFTER and not self._mailgun_workers():
+                job._cancel()
+                self._invite()
+        elif not self.invitation_mail_id:
+            self._invitation_failed(
+                self.env._("It was cancelled. Press “Send Invitation” to send it.")
+            )
+
+
+def _one_line(error):
+    """The gist of a rendering error: its last line, without the template's text."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]

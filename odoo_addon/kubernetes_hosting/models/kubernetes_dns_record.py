@@ -1,0 +1,61 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+
+
+class KubernetesDnsRecord(models.Model):
+    """A DNS record that an app's mail domain needs, as Mailgun asks for it.
+
+    ``validity`` is what Mailgun found when it was last asked. Written by the worker's
+    reports only.
+    """
+
+    _name = "kubernetes.dns.record"
+    _description = "DNS Record of a Kubernetes App"
+    _rec_name = "name"
+    _order = "app_id, purpose desc, record_type desc, id"
+
+    app_id = fields.Many2one(
+        "kubernetes.app", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    purpose = fields.Char(required=True, readonly=True)
+    purpose_label = fields.Char(string="For", compute="_compute_labels")
+    record_type = fields.Char(string="Type", required=True, readonly=True)
+    name = fields.Char(required=True, readonly=True)
+    value = fields.Text(required=True, readonly=True)
+    priority = fields.Integer(readonly=True)
+    has_priority = fields.Boolean(readonly=True)
+    validity = fields.Char(required=True, readonly=True)
+    validity_label = fields.Char(string="Found", compute="_compute_labels")
+
+    @api.depends("purpose", "validity")
+    @api.depends_context("lang")
+    def _compute_labels(self):
+        purposes = {
+            "sending": self.env._("Sending"),
+            "receiving": self.env._("Receiving"),
+            "tracking": self.env._("Tracking"),
+        }
+        validities = {
+            "valid": self.env._("Correct"),
+            "invalid": self.env._("Missing or different"),
+        }
+        for record in self:
+            record.purpose_label = purposes.get(record.purpose, record.purpose)
+            record.validity_label = validities.get(
+                record.validity, self.env._("Not checked yet")
+            )
+
+    @api.model
+    def _values(self, record):
+        """The contract's record as field values."""
+        return {
+            "purpose": record["purpose"],
+            "record_type": record["type"],
+            "name": record["name"],
+            "value": record["value"],
+            "priority": record["priority"] or 0,
+            "has_priority": record["priority"] is not None,
+            "validity": record["validity"],
+        }

@@ -1,0 +1,691 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.mail.tests.common import MockEmail
+
+from .common import KubernetesTransactionCase
+
+OBSERVATION = {
+    "state": "running",
+    "message": "",
+    "ingress": {
+        "state": "ready",
+        "hosts": ["shop.apps.example.com"],
+        "addresses": ["192.0.2.1"],
+        "tls": True,
+        "message": "",
+    },
+}
+RECORDS = [
+    {
+        "purpose": "sending",
+        "type": "TXT",
+        "name": "shop.apps.example.com",
+        "value": "v=spf1 include:mailgun.org ~all",
+        "priority": None,
+        "validity": "unknown",
+    },
+    {
+        "purpose": "receiving",
+        "type": "MX",
+        "name": "shop.apps.example.com",
+        "value": "mxa.eu.mailgun.org",
+        "priority": 10,
+        "validity": "unknown",
+    },
+]
+KINDS = [
+    "deploy",
+    "refresh",
+    "delete",
+    "stop",
+    "start",
+    "restart",
+    "reset",
+    "mail_domain",
+    "invitation",
+    "password",
+]
+MUTED = ("odoo.addons.kubernetes_hosting.models.kubernetes_live",)
+
+
+class MailCase(MockEmail):
+    """An app with a first password, a customer with an address, workers that report."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.customer.write({"email": "customer@demo.example", "lang": "en_US"})
+        cls.env.company.email = "hello@harbour.example"
+        cls.secret.line_ids.filtered("generate").first_password = True
+        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.has_worker(cls.worker, "eu")
+        cls.app = cls.create_app()
+
+    @classmethod
+    def has_worker(cls, worker, region):
+        worker.sudo().write(
+            {
+                "state": "online",
+                "last_seen": fields.Datetime.now(),
+                "mailgun_region": region,
+                "cluster_ids": [Command.set(cls.cluster.ids)],
+            }
+        )
+
+    def claim(self, kind, app=None):
+        """The worker takes the app's next job, which is of this kind."""
+        app = app or self.app
+        self.env.flush_all()
+        jobs = self.env["kubernetes.job"]._claim(
+            self.worker.id, [self.cluster.name], KINDS, 9
+        )
+        job = jobs.filtered(lambda job: job.app_id == app)
+        self.assertEqual(job.mapped("kind"), [kind])
+        return job
+
+    def result(self, **values):
+        return {
+            "manifests": [],
+            "objects": {"created": 0, "changed": 0, "unchanged": 0, "pruned": 0},
+            "inventory": None,
+            "observation": None,
+            "namespace_deleted": False,
+            "mail_domain": None,
+            "message_id": None,
+            "password": None,
+            "diff": None,
+            "preview": None,
+            **values,
+        }
+
+    def done(self, job, **result):
+        job._conclude(
+            {"state": "done", "error": None, "result": self.result(**result)}
+        )
+
+    def failed(self, job, code="internal", message="It broke.", hint="Mend it."):
+        error = {
+            "code": code,
+            "message": message,
+            "hint": hint,
+            "manifest": None,
+            "url": None,
+            "document": None,
+            "line": None,
+            "column": None,
+            "object": None,
+            "field": None,
+            "retry": False,
+        }
+        job._conclude({"state": "failed", "error": error, "result": self.result()})
+
+    def observation(self):
+        # Seen a little later than whatever was seen before.
+        moment = fields.Datetime.now()
+        if self.app.observed_at and self.app.observed_at >= moment:
+            moment = self.app.observed_at + timedelta(seconds=1)
+        return {**OBSERVATION, "seen_at": moment}
+
+    def become_reachable(self, app=None):
+        app = app or self.app
+        app._enqueue("deploy")
+        self.done(self.claim("deploy", app), observation=self.observation())
+        self.assertTrue(app._is_reachable())
+
+    def domain(self, state="unverified", published=True, records=None, message=""):
+        return {
+            "name": self.app.hostname,
+            "state": state,
+            "published": published,
+            "message": message,
+            "records": RECORDS if records is None else records,
+        }
+
+    def live(self, kind, app=None):
+        return (app or self.app)._live_job(kind)
+
+    def own_mail(self, app=None):
+        """What waits in Odoo's own queue for the app's customer."""
+        return (app or self.app).invitation_mail_id
+
+    def notes(self):
+        return " ".join(self.app.message_ids.mapped("body"))
+
+
+@tagged("post_install", "-at_install")
+class TestMailDomain(MailCase, KubernetesTransactionCase):
+    """Sentence 15: the mail domain's part in Odoo."""
+
+    def test_15_a_reachable_app_gets_its_mail_domain_once(self):
+        self.assertEqual(self.app.mail_state, "none")
+        self.become_reachable()
+        self.assertEqual(self.app.mail_state, "waiting")
+        first = self.live("mail_domain")
+        self.assertEqual(first._contract_values()["app"]["mail_domain"], "shop.apps.example.com")
+        # Gone and back again: nothing is asked for a second time.
+        self.app._apply_observation({**self.observation(), "state": "degraded"})
+        self.app._apply_observation(self.observation())
+        self.assertEqual(
+            self.app.job_ids.filtered(lambda job: job.kind == "mail_domain"), first
+        )
+
+    def test_15_an_app_that_does_not_answer_yet_gets_none(self):
+        self.app._enqueue("deploy")
+        seen = self.observation()
+        seen["ingress"] = {**seen["ingress"], "state": "no_address"}
+        self.done(self.claim("deploy"), observation=seen)
+        self.assertEqual(self.app.mail_state, "none")
+        self.assertEqual(self.app.invitation_state, "none")
+
+    def test_15_not_where_the_environment_wants_none(self):
+        self.prod.mail_domain = False
+        self.become_reachable()
+        self.assertEqual(self.app.mail_state, "none")
+        self.assertFalse(self.live("mail_domain"))
+        self.assertTrue(self.own_mail())
+
+    def test_15_records_are_stored_with_the_app(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.assertEqual(self.app.mail_domain, "shop.apps.example.com")
+        self.assertEqual(self.app.mail_state, "unverified")
+        self.assertTrue(self.app.mail_registered_at)
+        mx = self.app.dns_record_ids.filtered(lambda r: r.record_type == "MX")
+        self.assertEqual(
+            (mx.purpose, mx.name, mx.value, mx.priority, mx.validity),
+            ("receiving", "shop.apps.example.com", "mxa.eu.mailgun.org", 10, "unknown"),
+        )
+        txt = self.app.dns_record_ids - mx
+        self.assertFalse(txt.has_priority)
+        self.assertEqual(txt.validity_label, "Not checked yet")
+        # The same records keep their ids; found ones replace them.
+        ids = self.app.dns_record_ids.ids
+        self.check_again(self.domain())
+        self.assertEqual(self.app.dns_record_ids.ids, ids)
+        found = [{**record, "validity": "valid"} for record in RECORDS]
+        self.check_again(self.domain("active", records=found))
+        self.assertEqual(set(self.app.dns_record_ids.mapped("validity")), {"valid"})
+        self.assertEqual(self.app.mail_state, "active")
+
+    def check_again(self, found):
+        self.app.action_check_mail_domain()
+        self.done(self.claim("mail_domain"), mail_domain=found)
+
+    def test_15_verification_is_asked_for_with_growing_pauses(self):
+        self.become_reachable()
+        pauses = []
+        for _check in range(12):
+            job = self.live("mail_domain")
+            pauses.append(
+                round((job.run_at - fields.Datetime.now()).total_seconds() / 60)
+            )
+            job.run_at = fields.Datetime.now()
+            self.app.job_ids.filtered(
+                lambda job: job.kind == "invitation" and job.state == "pending"
+            )._cancel()
+            self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.assertEqual(pauses, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360])
+        self.check_again(self.domain("active"))
+        self.assertEqual(self.app.mail_check_count, 0)
+        self.assertFalse(self.live("mail_domain"))
+
+    def test_15_a_check_that_waits_holds_up_nothing(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.assertGreater(self.live("mail_domain").run_at, fields.Datetime.now())
+        self.app._enqueue("restart")
+        self.done(self.claim("restart"))
+        self.assertEqual(self.app.state, "running")
+
+    def test_15_a_failure_never_touches_the_app_and_says_the_way_out(self):
+        self.become_reachable()
+        self.failed(
+            self.claim("mail_domain"),
+            "mail_domain_foreign",
+            "Somebody else has shop.apps.example.com at Mailgun.",
+            "Remove it there or give the app another name.",
+        )
+        self.assertEqual(self.app.state, "running")
+        self.assertEqual(self.app.mail_state, "failed")
+        self.assertIn("Somebody else", self.app.mail_message)
+        self.assertIn("Remove it there", self.app.mail_hint)
+        self.assertIn("Somebody else", self.notes())
+        # It is retried on its own, not before an hour, and may succeed then.
+        again = self.live("mail_domain")
+        self.assertGreater(again.run_at, fields.Datetime.now() + timedelta(minutes=55))
+        again.run_at = fields.Datetime.now()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertEqual(self.app.mail_state, "active")
+        self.assertFalse(self.app.mail_hint)
+
+    def test_15_a_worker_lost_in_the_middle_is_followed_by_the_next(self):
+        self.become_reachable()
+        job = self.claim("mail_domain")
+        job.lease_until = fields.Datetime.now() - timedelta(seconds=1)
+        self.env["kubernetes.job"]._expire_leases()
+        self.assertEqual(job.state, "pending")
+        self.assertEqual(self.app.state, "running")
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertEqual(self.app.mail_state, "active")
+
+    def test_15_lost_for_good_is_tried_again_all_the_same(self):
+        self.become_reachable()
+        job = self.claim("mail_domain")
+        job.write(
+            {
+                "attempt": job.max_attempts,
+                "lease_until": fields.Datetime.now() - timedelta(seconds=1),
+            }
+        )
+        self.env["kubernetes.job"]._expire_leases()
+        self.assertEqual(job.state, "failed")
+        self.assertEqual(self.app.mail_state, "failed")
+        self.assertEqual(self.app.state, "running")
+        self.assertTrue(self.live("mail_domain"))
+
+    def test_15_the_cron_goes_on_where_a_job_was_cancelled(self):
+        self.become_reachable()
+        self.live("mail_domain").action_cancel()
+        self.assertFalse(self.live("mail_domain"))
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertTrue(self.live("mail_domain"))
+
+    def test_15_a_worker_that_gets_mailgun_later_registers_then(self):
+        self.has_worker(self.worker, False)
+        self.become_reachable()
+        self.assertEqual(self.app.mail_state, "none")
+        self.assertFalse(self.live("mail_domain"))
+        with self.assertRaisesRegex(UserError, r"\[mailgun\] section"):
+            self.app.action_check_mail_domain()
+        self.has_worker(self.worker, "us")
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertEqual(self.app.mail_state, "waiting")
+        self.assertTrue(self.live("mail_domain"))
+
+    def test_15_check_mail_domain_asks_at_once(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.app.with_user(self.create_user("operator")).action_check_mail_domain()
+        self.claim("mail_domain")
+
+    def test_15_who_only_looks_may_not_ask(self):
+        user = self.create_user("user")
+        for action in ("action_check_mail_domain", "action_send_invitation"):
+            with self.assertRaises(UserError):
+                getattr(self.app.with_user(user), action)()
+
+    def test_15_delete_releases_the_domain(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.app._enqueue("delete", {"keep_volumes": False})
+        job = self.claim("delete")
+        self.assertEqual(
+            job._contract_values()["app"]["mail_domain"], "shop.apps.example.com"
+        )
+        self.done(
+            job, namespace_deleted=True, mail_domain=self.domain("released", records=[])
+        )
+        self.assertEqual(self.app.state, "deleted")
+        self.assertEqual(self.app.mail_state, "released")
+        self.assertFalse(self.app.mail_domain)
+        self.assertFalse(self.app.dns_record_ids)
+        self.assertFalse(self.live("mail_domain"))
+
+    def test_15_a_domain_that_stays_after_the_delete_is_told(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.app._enqueue("delete", {"keep_volumes": False})
+        self.done(
+            self.claim("delete"),
+            namespace_deleted=True,
+            mail_domain=self.domain(message="401: the key is wrong"),
+        )
+        self.assertEqual(self.app.state, "deleted")
+        self.assertEqual(self.app.mail_state, "failed")
+        self.assertIn("401", self.app.mail_message)
+        self.assertIn("by hand", self.app.mail_hint)
+        self.app.action_forget_mail_domain()
+        self.assertEqual(self.app.mail_state, "released")
+
+    def test_15_nobody_writes_the_seen_fields_by_hand(self):
+        operator = self.create_user("operator")
+        with self.assertRaises(UserError):
+            self.app.with_user(operator).mail_state = "active"
+        with self.assertRaises(UserError):
+            self.app.with_user(operator).invitation_state = "sent"
+
+
+@tagged("post_install", "-at_install")
+class TestInvitation(MailCase, KubernetesTransactionCase):
+    """Sentences 14 and 16: the invitation."""
+
+    def invited(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        return self.live("invitation")
+
+    def test_16_sent_by_the_worker_from_the_apps_own_hostname(self):
+        job = self.invited()
+        message = job._contract_values()["message"]
+        self.assertIn("noreply@shop.apps.example.com", message["from"])
+        self.assertIn(self.env.company.name, message["from"])
+        self.assertEqual(message["to"], ['"Customer" <customer@demo.example>'])
+        self.assertIn("hello@harbour.example", message["reply_to"])
+        self.assertEqual(message["subject"], "Your app shop is ready")
+        placeholder = message["password"]["placeholder"]
+        self.assertRegex(placeholder, r"^chandlery-password-[0-9a-f]{32}$")
+        self.assertEqual(message["password"]["key"], "postgres_password")
+        for body in (message["html"], message["text"]):
+            self.assertEqual(body.count(placeholder), 1)
+            self.assertIn("http://shop.apps.example.com:8080", body)
+            self.assertIn("admin", body)
+        self.assertNotIn("<", message["text"])
+        self.assertNotIn("one-time", message["html"])
+        self.done(self.claim("invitation"), message_id="<1.2@shop.apps.example.com>")
+        self.assertEqual(self.app.invitation_state, "sent")
+        self.assertEqual(self.app.invitation_message_id, "<1.2@shop.apps.example.com>")
+        self.assertTrue(self.app.invitation_sent_at)
+        self.assertIn("1.2@shop.apps.example.com", self.notes())
+        self.assertIn("customer@demo.example", self.notes())
+
+    def test_16_waits_for_the_domain_a_quarter_of_an_hour_at_most(self):
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.assertEqual(self.app.invitation_state, "waiting")
+        self.assertFalse(self.live("invitation"))
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertFalse(self.live("invitation"))
+        self.app.invitation_due = fields.Datetime.now() - timedelta(seconds=1)
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertEqual(self.app.invitation_state, "sending")
+        self.assertTrue(self.live("invitation"))
+
+    def test_16_sent_once_however_often_jobs_end(self):
+        self.done(self.claim_of(self.invited()), message_id="<1@x>")
+        self.app._apply_observation({**self.observation(), "state": "degraded"})
+        self.app._apply_observation(self.observation())
+        self.become_reachable()
+        self.app.action_check_mail_domain()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.env["kubernetes.app"]._cron_mail()
+        sent = self.app.job_ids.filtered(lambda job: job.kind == "invitation")
+        self.assertEqual(len(sent), 1)
+        self.assertFalse(self.own_mail())
+
+    def claim_of(self, job):
+        claimed = self.claim("invitation")
+        self.assertEqual(claimed, job)
+        return claimed
+
+    def test_16_resent_only_on_request_and_with_a_new_placeholder(self):
+        job = self.claim_of(self.invited())
+        first = job.options["message"]["password"]["placeholder"]
+        with self.assertRaisesRegex(UserError, "being sent already"):
+            self.app.action_send_invitation()
+        self.done(job, message_id="<1@x>")
+        operator = self.create_user("operator")
+        self.app.with_user(operator).action_send_invitation()
+        again = self.live("invitation")
+        self.assertNotEqual(
+            again.options["message"]["password"]["placeholder"], first
+        )
+        self.assertIn("Invitation requested", self.notes())
+
+    def test_16_an_uncertain_one_is_left_to_the_operator(self):
+        self.failed(
+            self.claim_of(self.invited()),
+            "invitation_uncertain",
+            "It may have been sent.",
+            "Press Send Invitation Again.",
+        )
+        self.assertEqual(self.app.state, "running")
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn("It may have been sent", self.app.invitation_problem)
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertFalse(self.live("invitation"))
+        self.app.action_send_invitation()
+        self.assertTrue(self.live("invitation"))
+
+    def test_16_what_mailgun_refuses_goes_out_by_odoo_when_asked_again(self):
+        self.failed(self.claim_of(self.invited()), "mailgun", "400 disabled")
+        self.app.action_send_invitation()
+        self.assertFalse(self.live("invitation"))
+        self.assertTrue(self.own_mail())
+
+    def test_16_without_mailgun_odoo_sends_a_one_time_link(self):
+        self.has_worker(self.worker, False)
+        self.become_reachable()
+        mail = self.own_mail()
+        self.assertEqual(mail.email_to, '"Customer" <customer@demo.example>')
+        self.assertEqual(mail.subject, "Your app shop is ready")
+        link = self.app.password_link_ids
+        self.assertEqual(len(link), 1)
+        token = mail.body_html.split("password?token=")[1].split('"')[0]
+        self.assertEqual(link._find(self.app.id, token), link)
+        self.assertNotIn("chandlery-password", mail.body_html)
+        # Odoo keeps a hash of the token, and no chatter shows the link.
+        self.cr.execute("SELECT token_hash FROM kubernetes_password_link")
+        self.assertNotIn(token, str(self.cr.fetchall()))
+        self.assertNotIn(token, self.notes())
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            mail.send()
+        self.assertEqual(len(self._mails), 1)
+        self.assertIn("customer@demo.example", self._mails[0]["email_to"][0])
+        self.assertEqual(self.app.invitation_state, "sent")
+        self.assertTrue(self.app.invitation_message_id)
+        self.assertIn("Invitation sent", self.notes())
+        self.assertFalse(mail.exists())
+
+    def test_16_a_mail_that_does_not_leave_odoo_is_told(self):
+        self.has_worker(self.worker, False)
+        self.become_reachable()
+
+        def refuse(*_args, **_kwargs):
+            raise OSError("Connection refused")
+
+        with (
+            self.mock_mail_gateway(),
+            patch.object(type(self.env["ir.mail_server"]), "send_email", refuse),
+            mute_logger("odoo.addons.mail.models.mail_mail"),
+        ):
+            self.own_mail().send()
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn("Connection refused", self.app.invitation_problem)
+        self.assertEqual(self.app.state, "running")
+        first = self.own_mail()
+        self.app.action_send_invitation()
+        self.assertFalse(first.exists())
+        self.assertTrue(self.own_mail())
+        valid = self.app.password_link_ids.filtered(lambda link: not link._ended())
+        self.assertEqual(len(valid), 1)
+
+    def test_16_a_domain_that_fails_for_good_does_not_hold_up_the_customer(self):
+        self.become_reachable()
+        self.failed(self.claim("mail_domain"), "mail_domain_foreign", "Taken.")
+        self.assertEqual(self.app.invitation_state, "sending")
+        self.assertTrue(self.own_mail())
+        # When the domain comes to be later, nothing is sent again.
+        self.live("mail_domain").run_at = fields.Datetime.now()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertFalse(self.live("invitation"))
+
+    def test_16_no_worker_left_that_has_mailgun(self):
+        self.invited()
+        self.worker.sudo().state = "offline"
+        job = self.live("invitation")
+        self.cr.execute(
+            "UPDATE kubernetes_job SET create_date = create_date - interval '1 hour'"
+            " WHERE id = %s",
+            [job.id],
+        )
+        job.invalidate_recordset()
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertEqual(job.state, "cancelled")
+        self.assertTrue(self.own_mail())
+
+    def test_16_a_cancelled_invitation_says_so(self):
+        self.invited().action_cancel()
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn("cancelled", self.app.invitation_problem)
+
+    def test_16_a_broken_template_is_told_and_nothing_lost(self):
+        template = self.env.ref("kubernetes_hosting.mail_template_app_invitation")
+        body = template.body_html
+        # Odoo tries a template when it is saved, with the newest record only.
+        self.create_app("newest")
+        template.body_html = (
+            "<p t-if=\"object.name == 'shop'\" t-out='object.no_such_field'/>"
+        )
+        self.become_reachable()
+        with mute_logger("odoo.addons.mail.models.mail_render_mixin"):
+            self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertEqual(self.app.mail_state, "active")
+        self.assertEqual(self.app.state, "running")
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn(template.name, self.app.invitation_problem)
+        self.assertIn("no_such_field", self.app.invitation_problem)
+        self.assertNotIn("Traceback", self.app.invitation_problem)
+        # The cron does not try the broken template again and again.
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertFalse(self.live("invitation"))
+        with (
+            self.assertRaisesRegex(UserError, "no_such_field"),
+            mute_logger("odoo.addons.mail.models.mail_render_mixin"),
+        ):
+            self.app.action_send_invitation()
+        template.body_html = body
+        self.app.action_send_invitation()
+        self.assertTrue(self.live("invitation"))
+        self.assertFalse(self.app.invitation_problem)
+
+    def test_16_a_template_without_the_password_is_told(self):
+        template = self.env.ref("kubernetes_hosting.mail_template_app_invitation")
+        template.body_html = "<p>Welcome to <t t-out='object.url'/></p>"
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn("leaves the first password out", self.app.invitation_problem)
+
+    def test_16_an_app_without_first_password_is_told_its_address(self):
+        self.app.secret_id.line_ids.first_password = False
+        message = self.invited()._contract_values()["message"]
+        self.assertIsNone(message["password"])
+        self.assertIn("http://shop.apps.example.com:8080", message["text"])
+        self.assertNotIn("Password:", message["text"])
+
+    def test_16_a_set_password_goes_to_the_worker_with_the_job(self):
+        lines = self.app.secret_id.line_ids
+        lines.first_password = False
+        line = lines.filtered(lambda line: line.key == "smtp_password")
+        line.first_password = True
+        values = self.invited()._contract_values()
+        self.assertEqual(values["message"]["password"]["key"], "smtp_password")
+        self.assertEqual([item["value"] for item in values["secret"]], ["s3cr#t"])
+        self.assertNotIn("s3cr#t", str(values["message"]))
+
+    def test_16_a_generated_password_never_comes_to_odoo(self):
+        values = self.invited()._contract_values()
+        self.assertEqual(values["secret"], [])
+
+    def test_16_a_customer_without_address_is_told_and_invited_later(self):
+        self.customer.email = False
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn("no valid e-mail address", self.app.invitation_problem)
+        self.assertEqual(self.app.state, "running")
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertFalse(self.live("invitation"))
+        self.customer.email = "late@demo.example"
+        self.env["kubernetes.app"]._cron_mail()
+        message = self.live("invitation").options["message"]
+        self.assertEqual(message["to"], ['"Customer" <late@demo.example>'])
+
+    def test_16_an_app_without_customer_invites_nobody(self):
+        app = self.create_app("intern", partner_id=False)
+        self.become_reachable(app)
+        self.assertEqual(app.invitation_state, "none")
+        self.assertEqual(app.mail_state, "waiting")
+        with self.assertRaisesRegex(UserError, "no customer"):
+            app.action_send_invitation()
+
+    def test_16_an_app_that_does_not_answer_is_not_announced(self):
+        with self.assertRaisesRegex(UserError, "does not answer yet"):
+            self.app.action_send_invitation()
+
+    def test_14_in_the_customers_language(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.env["ir.module.module"]._load_module_terms(
+            ["kubernetes_hosting"], ["de_DE"]
+        )
+        self.customer.lang = "de_DE"
+        message = self.invited()._contract_values()["message"]
+        self.assertEqual(message["subject"], "Ihre App shop ist bereit")
+        self.assertIn("Passwort", message["text"])
+        self.assertIn("Produktion", message["html"])
+        self.assertNotIn("Password:", message["text"])
+
+    def test_16_the_template_is_the_operators_to_edit(self):
+        template = self.env.ref("kubernetes_hosting.mail_template_app_invitation")
+        template.subject = "Welcome aboard {{ object.name }}"
+        message = self.invited()._contract_values()["message"]
+        self.assertEqual(message["subject"], "Welcome aboard shop")
+        action = self.app.action_open_invitation_template()
+        self.assertEqual(action["res_id"], template.id)
+
+
+class TestFirstPassword(KubernetesTransactionCase):
+    """Sentence 17: a secret says which value is the customer's first password."""
+
+    def lines(self, *values):
+        return self.env["kubernetes.secret"].create(
+            {"name": "x", "line_ids": [Command.create(item) for item in values]}
+        )
+
+    def test_17_generated_or_set(self):
+        generated = {"key": "a", "generate": True, "first_password": True}
+        self.lines(generated)
+        self.lines({"key": "a", "value": "s3cr#t", "first_password": True})
+        with self.assertRaisesRegex(ValidationError, "needs a value"):
+            self.lines({"key": "a", "first_password": True})
+        with self.assertRaisesRegex(ValidationError, "needs a value"):
+            self.lines(
+                {"key": "a", "value": "1", "type": "yaml", "first_password": True}
+            )
+
+    def test_17_at_most_one_the_last_that_was_ticked(self):
+        secret = self.lines(
+            {"key": "a", "generate": True, "first_password": True},
+            {"key": "b", "generate": True},
+        )
+        first, second = secret.line_ids
+        second.first_password = True
+        self.assertFalse(first.first_password)
+        # Moved back in one save of the form, whatever the order of the lines.
+        secret.line_ids = [
+            Command.update(first.id, {"first_password": True}),
+            Command.update(second.id, {"first_password": False}),
+        ]
+        self.env.flush_all()
+        self.assertEqual(secret.line_ids.mapped("first_password"), [True, False])
+
+    def test_17_copies_keep_it_with_the_user_name(self):
+        self.secret.login = "boss"
+        self.secret.line_ids.filtered("generate").first_password = True
+        app = self.create_app()
+        self.assertEqual(app.secret_id.login, "boss")
+        self.assertEqual(app._first_password().key, "postgres_password")
+
+    def test_17_the_user_name_is_admin_unless_said(self):
+        self.assertEqual(self.lines({"key": "a", "value": "x"}).login, "admin")
