@@ -10,6 +10,7 @@ from . import test_life
 from . import test_live
 from . import test_mail
 from . import test_name
+from . import test_password
 from . import test_portal
 from . import test_portal_app
 from . import test_queue

@@ -29,20 +29,28 @@ export class Password extends Interaction {
     }
 
     start() {
-        if (!hasCrypto()) {
-            this.find("ask").disabled = true;
-            this.say(
-                _t(
-                    "Your browser does not let this page read the password safely:" +
-                        " the page was not opened over https. Please tell us; the link" +
-                        " stays valid."
-                ),
-                "danger"
-            );
+        this.refuseWithoutCrypto();
+    }
+
+    refuseWithoutCrypto() {
+        if (hasCrypto()) {
+            return false;
         }
+        this.find("ask").disabled = true;
+        this.say(
+            _t(
+                "Your browser does not let this page read the password safely: the page" +
+                    " was not opened over https. Please tell us; the link stays valid."
+            ),
+            "danger"
+        );
+        return true;
     }
 
     async ask() {
+        if (this.refuseWithoutCrypto()) {
+            return;
+        }
         this.find("ask").disabled = true;
         this.say(_t("We are fetching your password …"), "info");
         this.polls = 0;
