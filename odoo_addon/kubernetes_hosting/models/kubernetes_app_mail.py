@@ -665,6 +665,9 @@ class KubernetesApp(models.Model):
 
 
 def _one_line(error):
-    """The gist of a rendering error: its last line, without the template's text."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:300]
+    """What went wrong at the bottom of a rendering error, without the template's
+    text."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    lines = str(error).strip().splitlines()
+    return f"{lines[0] if lines else type(error).__name__}."[:300]

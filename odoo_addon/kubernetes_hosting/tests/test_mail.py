@@ -85,8 +85,8 @@ class MailCase(MockEmail):
     def claim(self, kind, app=None):
         """The worker takes the app's next job, which is of this kind."""
         app = app or self.app
-        self.env.flush_all()
-        jobs = self.env["kubernetes.job"]._claim(
+        app.env.flush_all()
+        jobs = app.env["kubernetes.job"]._claim(
             self.worker.id, [self.cluster.name], KINDS, 9
         )
         job = jobs.filtered(lambda job: job.app_id == app)
