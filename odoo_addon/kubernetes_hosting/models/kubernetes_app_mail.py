@@ -71,9 +71,7 @@ class KubernetesApp(models.Model):
     mail_message = fields.Text(
         string="What Mailgun Says", readonly=True, copy=False, groups=USER
     )
-    mail_hint = fields.Text(
-        string="Way Out", compute="_compute_mail_hint", groups=USER
-    )
+    mail_hint = fields.Text(string="Way Out", compute="_compute_mail_hint", groups=USER)
     mail_error_hint = fields.Text(readonly=True, copy=False, groups=USER)
     mail_published = fields.Boolean(
         string="Records Published",

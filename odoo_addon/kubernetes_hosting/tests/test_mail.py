@@ -109,9 +109,7 @@ class MailCase(MockEmail):
         }
 
     def done(self, job, **result):
-        job._conclude(
-            {"state": "done", "error": None, "result": self.result(**result)}
-        )
+        job._conclude({"state": "done", "error": None, "result": self.result(**result)})
 
     def failed(self, job, code="internal", message="It broke.", hint="Mend it."):
         error = {
@@ -171,7 +169,9 @@ class TestMailDomain(MailCase, KubernetesTransactionCase):
         self.become_reachable()
         self.assertEqual(self.app.mail_state, "waiting")
         first = self.live("mail_domain")
-        self.assertEqual(first._contract_values()["app"]["mail_domain"], "shop.apps.example.com")
+        self.assertEqual(
+            first._contract_values()["app"]["mail_domain"], "shop.apps.example.com"
+        )
         # Gone and back again: nothing is asked for a second time.
         self.app._apply_observation({**self.observation(), "state": "degraded"})
         self.app._apply_observation(self.observation())
@@ -436,9 +436,7 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         operator = self.create_user("operator")
         self.app.with_user(operator).action_send_invitation()
         again = self.live("invitation")
-        self.assertNotEqual(
-            again.options["message"]["password"]["placeholder"], first
-        )
+        self.assertNotEqual(again.options["message"]["password"]["placeholder"], first)
         self.assertIn("Invitation requested", self.notes())
 
     def test_16_an_uncertain_one_is_left_to_the_operator(self):

@@ -144,7 +144,9 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.call("ask")
         job = self.work()
         self.env.cr.execute("SELECT row_to_json(job) FROM kubernetes_job job")
-        self.assertNotIn(PASSWORD, json.dumps(self.env.cr.fetchall(), ensure_ascii=False))
+        self.assertNotIn(
+            PASSWORD, json.dumps(self.env.cr.fetchall(), ensure_ascii=False)
+        )
         self.assertEqual(
             set(job.result["password"]), {"public_key", "nonce", "ciphertext"}
         )

@@ -5,7 +5,8 @@ import re
 
 from lxml import html
 
-from odoo import Command, http
+from odoo import http
+from odoo.fields import Command
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -72,9 +73,7 @@ class TestPortalApp(MailCase, KubernetesCase, HttpCase):
 
     def test_13_records_to_set_where_the_customer_owns_the_domain(self):
         self.app.action_check_mail_domain()
-        self.done(
-            self.claim("mail_domain"), mail_domain=self.domain(published=False)
-        )
+        self.done(self.claim("mail_domain"), mail_domain=self.domain(published=False))
         self.env.flush_all()
         self.sign_in()
         text, wrap = self.page()
@@ -161,11 +160,20 @@ class TestPortalApp(MailCase, KubernetesCase, HttpCase):
         self.assertIn("No data is lost", dialogs["restart"])
         self.assertIn("Everything in it is lost", dialogs["reset"])
         self.assertIn("crew-int.apps.example.com", dialogs["reset"])
-        self.app.reset_mode = "manifests"
+        self.app.write(
+            {
+                "reset_mode": "manifests",
+                "reset_manifest_line_ids": [
+                    Command.create({"manifest_id": self.manifests[0].id})
+                ],
+            }
+        )
         self.env.flush_all()
         _text, wrap = self.page()
         reset = wrap.get_element_by_id("kubernetes_app_reset").text_content()
-        self.assertIn("replaced by those of your app in production", " ".join(reset.split()))
+        self.assertIn(
+            "replaced by those of your app in production", " ".join(reset.split())
+        )
         for button in wrap.xpath("//button[@data-bs-toggle='modal']"):
             self.assertEqual(button.get("aria-haspopup"), "dialog")
             self.assertIsNone(button.get("disabled"))
@@ -270,7 +278,7 @@ class TestPortalApp(MailCase, KubernetesCase, HttpCase):
             }), {once: true});
             """,
             ready="!!document.querySelector('#kubernetes_app_restart_button')"
-            " && !!window.bootstrap",
+            " && !!window.Modal",
             login="anna",
             cookies={"frontend_lang": "en_US"},
             timeout=60,
