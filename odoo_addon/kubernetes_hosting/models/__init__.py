@@ -9,10 +9,10 @@ from . import kubernetes_values
 from . import kubernetes_config_map
 from . import kubernetes_secret
 from . import kubernetes_manifest
+from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
 from . import kubernetes_app_mail
-from . import kubernetes_app_portal
 from . import kubernetes_dns_record
 from . import kubernetes_password_link
 from . import mail_mail

@@ -99,6 +99,7 @@ class KubernetesApp(models.Model):
     _description = "Kubernetes App"
     _inherit = [
         "kubernetes.live",
+        "kubernetes.app.portal",
         "portal.mixin",
         "mail.thread",
         "mail.activity.mixin",

@@ -339,7 +339,7 @@ class KubernetesApp(models.Model):
             self.dns_record_ids = [Command.create(item) for item in values]
 
     def _check_mail_domain_later(self, at_least=timedelta()):
-        """Queue the next look at the domain: after 1, 2, 4 … minutes, at most 6 hours."""
+        """Queue the next look: after 1, 2, 4 … minutes, at most 6 hours."""
         self.ensure_one()
         if self.wanted_state == "deleted" or self._live_job("mail_domain"):
             return

@@ -11,10 +11,12 @@ WATCHED_KINDS = (*CHANGING_KINDS, "refresh")
 STORY_JOBS = 10
 
 
-class KubernetesApp(models.Model):
-    """An app as its customer reads it: no technical word, nobody else's name."""
+class KubernetesAppPortal(models.AbstractModel):
+    """An app as its customer reads it: no technical word, nobody else's name. Part of
+    ``kubernetes.app``."""
 
-    _inherit = "kubernetes.app"
+    _name = "kubernetes.app.portal"
+    _description = "Kubernetes App as its Customer Sees It"
 
     def _customer_status(self):
         """What the customer's page shows and asks for again while something runs."""
