@@ -95,11 +95,12 @@ class AppNames(AppNamesForm, CustomerPortal):
             )
         except (AccessError, MissingError):
             return request.redirect("/my")
-        asked = order_sudo.state in ("draft", "sent")
-        if not asked or not order_sudo._kubernetes_hosting_lines():
+        if not order_sudo._kubernetes_asks_names():
             return request.redirect(order_sudo.get_portal_url())
         if request.httprequest.method == "POST":
             if self._app_names_submit(order_sudo, post):
+                if order_sudo.state == "sale":  # hostings that were added later
+                    order_sudo._kubernetes_fulfil()
                 return request.redirect(order_sudo.get_portal_url())
             return request.redirect(order_sudo.get_portal_url(suffix="/app_names"))
         values = self._app_names_values(order_sudo)
@@ -107,6 +108,34 @@ class AppNames(AppNamesForm, CustomerPortal):
             {"sale_order": order_sudo, "page_name": "quote", "token": access_token}
         )
         return request.render("kubernetes_hosting_sale.portal_app_names", values)
+
+    @http.route(
+        "/my/orders/<int:order_id>/apps",
+        type="jsonrpc",
+        auth="public",
+        website=True,
+    )
+    def portal_order_apps(self, order_id, access_token=None):
+        """What an order has become: asked for again and again while something changes.
+
+        Answers ``{"html", "announcement", "poll_seconds"}``; 0 seconds say that nothing
+        changes by itself any more.
+        """
+        try:
+            order_sudo = self._document_check_access(
+                "sale.order", order_id, access_token=access_token
+            )
+        except (AccessError, MissingError):
+            return {"html": "", "announcement": "", "poll_seconds": 0}
+        status = order_sudo._kubernetes_customer_status()
+        return {
+            "html": request.env["ir.qweb"]._render(
+                "kubernetes_hosting_sale.order_apps_status",
+                {"sale_order": order_sudo, "status": status},
+            ),
+            "announcement": status["announcement"],
+            "poll_seconds": status["poll_seconds"],
+        }
 
     @http.route(
         "/kubernetes_hosting/app_name/check",
@@ -129,7 +158,7 @@ class AppNames(AppNamesForm, CustomerPortal):
         line = order_sudo._kubernetes_hosting_lines().filtered(
             lambda line: line.id == line_id
         )
-        if not line or order_sudo.state not in ("draft", "sent"):
+        if not line or not order_sudo._kubernetes_asks_names():
             return {"state": "unknown", "message": "", "suggestions": []}
         name = str(name or "").strip().lower()[:100]
         try:

@@ -114,6 +114,54 @@ class KubernetesApp(models.Model):
                     }
                 )
 
+    # -- what the customer reads --------------------------------------------------
+
+    def _customer_summary(self):
+        """The app in one line of an order's page; for sudo."""
+        self.ensure_one()
+        status = self._customer_status()
+        steps = (status["job"] or {}).get("steps", [])
+        running = [step["label"] for step in steps if step["state"] == "running"]
+        return {
+            "id": self.id,
+            "environment": self.environment_id.name,
+            "hostname": self.hostname,
+            "url": self.url if status["is_open"] else "",
+            "state": self.state,
+            "state_label": self.customer_state,
+            "explanation": running[-1] if running else status["explanation"],
+            "at_work": status["at_work"],
+        }
+
+    def _customer_bills(self):
+        """Order, subscription and posted invoices of the app, the latest first; for
+        sudo. Nothing of a former customer's where the app changed hands."""
+        self.ensure_one()
+        mine = self.partner_id.commercial_partner_id
+        order, subscription = self.sale_order_id, self.subscription_id
+        if order.partner_id.commercial_partner_id != mine:
+            order = order.browse()
+        if subscription.partner_id.commercial_partner_id != mine:
+            subscription = subscription.browse()
+        invoices = (
+            order.invoice_ids
+            | subscription.invoice_ids
+            | subscription.sale_order_ids.invoice_ids
+        ).filtered(
+            lambda invoice: (
+                invoice.state == "posted"
+                and invoice.is_sale_document()
+                and invoice.commercial_partner_id == mine
+            )
+        )
+        return {
+            "order": order,
+            "subscription": subscription,
+            "invoices": invoices.sorted(
+                lambda invoice: (invoice.invoice_date, invoice.id), reverse=True
+            ),
+        }
+
     # -- the subscription's end ----------------------------------------------------
 
     def _stop_for_subscription(self):

@@ -413,7 +413,12 @@ class SaleOrder(models.Model):
                         ),
                     )
                 else:
-                    order.activity_feedback([XMLID + "activity_apps_failed"])
+                    order.activity_feedback(
+                        [
+                            XMLID + "activity_apps_failed",
+                            XMLID + "activity_units_changed",
+                        ]
+                    )
         except Exception:
             _logger.exception("Order %s: creating the apps failed", self.name)
         return not order.kubernetes_pending
@@ -444,6 +449,7 @@ class SaleOrder(models.Model):
                     lambda line=line, unit=unit: line._kubernetes_create_apps(unit),
                 )
         self._kubernetes_link_subscriptions()
+        self._kubernetes_raise_subscriptions()
         return problems
 
     def _kubernetes_try(self, problems, what, create):
@@ -470,6 +476,122 @@ class SaleOrder(models.Model):
                     app.subscription_id != subscription
                 )
             ).subscription_id = subscription
+
+    def _kubernetes_raise_subscriptions(self):
+        """Let a subscription pay for units that were added to the order later."""
+        for line in self._kubernetes_hosting_lines():
+            paying = self.env["sale.subscription.line"].search(
+                [
+                    ("sale_order_line_id", "=", line.id),
+                    ("product_uom_qty", "<", line.product_uom_qty),
+                    ("sale_subscription_id.stage_id.type", "!=", "post"),
+                ]
+            )
+            for subscription_line in paying:
+                subscription = subscription_line.sale_subscription_id
+                subscription.message_post(
+                    body=self.env._(
+                        "%(product)s: %(before)g hostings became %(after)g, as in the"
+                        " order %(order)s.",
+                        product=line.product_id.display_name,
+                        before=subscription_line.product_uom_qty,
+                        after=line.product_uom_qty,
+                        order=self.name,
+                    )
+                )
+                # By way of the subscription, which sums up its lines only then.
+                subscription.sale_subscription_line_ids = [
+                    fields.Command.update(
+                        subscription_line.id, {"product_uom_qty": line.product_uom_qty}
+                    )
+                ]
+
+    # === PAYMENTS === #
+
+    def _kubernetes_check_payments(self):
+        """Tell operators of a payment that needs a person. Never raises."""
+        self.ensure_one()
+        order = self._kubernetes_as_system()
+        self.env.cr.flush()  # what fails here is not the to-do's
+        try:
+            with self.env.cr.savepoint():
+                note = order._kubernetes_payment_problem()
+                if note:
+                    order._kubernetes_alert(order, "activity_payment", note)
+        except TransactionRollbackError:
+            raise  # Odoo repeats it
+        except Exception:
+            _logger.exception("Order %s: checking its payments failed", self.name)
+
+    def _kubernetes_payment_problem(self):
+        """What is wrong with the payments of the order, or an empty text."""
+        if self.state == "cancel":
+            return self.env._(
+                "A payment arrived for this cancelled order, and no apps were made."
+                " Refund it, or set the order back to a quotation and confirm it."
+            )
+        paid = self.transaction_ids.filtered(
+            lambda tx: tx.state == "done" and tx.operation not in ("refund",)
+        )
+        too_much = self.currency_id.compare_amounts(
+            sum(paid.mapped("amount")), self.amount_total
+        )
+        if len(paid) > 1 and too_much > 0:
+            return self.env._(
+                "This order was paid more than once: %(references)s. Its apps were made"
+                " once. Refund what was paid too much.",
+                references=", ".join(paid.mapped("reference")),
+            )
+        return ""
+
+    # === CHANGES AFTER THE CONFIRMATION === #
+
+    def _kubernetes_has_added_units(self):
+        """Whether hostings were added to the confirmed order that have no apps yet.
+
+        Their apps are made once they are named: by the customer on the order's page, or
+        by the seller, who then presses the button.
+        """
+        self.ensure_one()
+        return self.kubernetes_missing_app and not self.kubernetes_pending
+
+    def _kubernetes_asks_names(self):
+        """Whether the customer may choose names now."""
+        self.ensure_one()
+        if not self._kubernetes_hosting_lines():
+            return False
+        return self.state in ("draft", "sent") or self._kubernetes_has_added_units()
+
+    def _kubernetes_units_changed(self):
+        """Tell operators what a change of a confirmed order means for its apps."""
+        for order in self:
+            if order.state != "sale" or order.kubernetes_pending:
+                continue
+            order = order._kubernetes_as_system()
+            notes = []
+            if order._kubernetes_has_added_units():
+                notes.append(
+                    order.env._(
+                        "Hostings were added to the confirmed order. The customer can"
+                        " name them on the order's page (%s), which makes their apps at"
+                        " once; or enter the names in the column App Names and press"
+                        " “Create them now”.",
+                        order._get_share_url(),
+                    )
+                )
+            surplus = order.order_line._kubernetes_surplus_apps()
+            if surplus:
+                notes.append(
+                    order.env._(
+                        "The order has fewer hostings than apps. These run on: %s."
+                        " Delete what is no longer wanted, and adapt the subscription.",
+                        ", ".join(surplus.mapped("display_name")),
+                    )
+                )
+            if notes:
+                order._kubernetes_alert(
+                    order, "activity_units_changed", " ".join(notes)
+                )
 
     @api.model
     def _cron_kubernetes_fulfil(self):

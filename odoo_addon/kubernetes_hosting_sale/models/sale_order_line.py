@@ -111,11 +111,27 @@ class SaleOrderLine(models.Model):
                 if names[line, unit]:
                     raise ValidationError(problem)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines.sudo().filtered("kubernetes_units").order_id._kubernetes_units_changed()
+        return lines
+
     def write(self, vals):
         res = super().write(vals)
         if {"product_id", "product_uom_qty", "product_uom_id"} & set(vals):
             self.sudo()._kubernetes_drop_surplus_names()
+            self.sudo().order_id._kubernetes_units_changed()
         return res
+
+    def _kubernetes_surplus_apps(self):
+        """The apps of units that are no longer ordered."""
+        return self.kubernetes_app_ids.filtered(
+            lambda app: (
+                app.unit_no > app.sale_order_line_id.kubernetes_units
+                and app.wanted_state != "deleted"
+            )
+        )
 
     def _kubernetes_drop_surplus_names(self):
         """Forget the names of units that are no longer ordered."""

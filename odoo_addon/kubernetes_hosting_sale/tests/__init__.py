@@ -1,4 +1,5 @@
 from . import (
+    test_added_units,
     test_app_names,
     test_concurrency,
     test_order_to_apps,

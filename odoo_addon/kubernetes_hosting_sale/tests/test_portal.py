@@ -232,7 +232,49 @@ class TestPortal(HostingSaleCase, HttpCase):
         self.assertIn("shop.sale-test.example", page)
         self.assertIn("shop-int.sale-test.example", page)
         app = order.kubernetes_app_ids[0]
+        self.assertNotIn(f"/my/apps/{app.id}", page, "Not for who cannot open it")
+        self.authenticate("portal-customer", "portal-customer")
+        page = self.url_open(order.get_portal_url()).text
         self.assertIn(f"/my/apps/{app.id}", page)
+
+    def _ask(self, order, **params):
+        return self.make_jsonrpc_request(
+            f"/my/orders/{order.id}/apps",
+            {"access_token": order.access_token, **params},
+        )
+
+    def test_the_order_follows_its_apps_by_itself(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        self.assertEqual(self._ask(order)["poll_seconds"], 0)
+        transaction = self._transaction(order, state="pending")
+        answer = self._ask(order)
+        self.assertIn("As soon as your payment has arrived", answer["html"])
+        self.assertIn("shop-int.sale-test.example", answer["html"])
+        self.assertEqual(answer["poll_seconds"], 10)
+        transaction._set_done()
+        transaction._post_process()
+        answer = self._ask(order)
+        self.assertIn("shop.sale-test.example: Being set up", answer["announcement"])
+        self.assertEqual(answer["poll_seconds"], 2)
+        for job in order.kubernetes_app_ids.job_ids:
+            job.state = "running"
+            job._finish("done")
+        answer = self._ask(order)
+        self.assertIn("shop.sale-test.example: Running", answer["announcement"])
+        self.assertEqual(answer["poll_seconds"], 0)
+
+    def test_the_order_says_that_a_payment_was_refused(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        self._transaction(order, state="error")
+        answer = self._ask(order)
+        self.assertIn("was not completed", answer["html"])
+        self.assertEqual(answer["poll_seconds"], 0)
+
+    def test_strangers_do_not_follow_an_order(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        for params in ({"access_token": "wrong"}, {"access_token": None}):
+            self.assertEqual(self._ask(order, **params)["html"], "")
 
     def test_an_order_whose_apps_are_late_says_so(self):
         order = self._quotation((self.hosting, 1, "shop"))
@@ -249,3 +291,62 @@ class TestPortal(HostingSaleCase, HttpCase):
         self.assertIn(f"/my/orders/{order.id}", page)
         self.assertIn(order.subscription_ids.name, page)
         self.assertIn("Monthly", page)
+
+    def _invoice(self, subscription):
+        journal = self.env["account.journal"].search(
+            [("code", "=", "KHS")]
+        ) or self.env["account.journal"].create(
+            {"name": "Hosting", "type": "sale", "code": "KHS"}
+        )
+        return self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "journal_id": journal.id,
+                "partner_id": subscription.partner_id.id,
+                "subscription_id": subscription.id,
+            }
+        )
+
+    def test_the_app_shows_its_subscription_and_invoices(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        app = order.kubernetes_app_ids[0]
+        subscription = order.subscription_ids
+        self.authenticate("portal-customer", "portal-customer")
+        page = self.url_open(f"/my/apps/{app.id}").text
+        self.assertIn("There are no invoices yet", page)
+        self.assertIn("Next invoice", page)
+        invoice = self._invoice(subscription)
+        draft = self._invoice(subscription)
+        invoice.write({"name": "INV/7", "invoice_date": "2026-01-02"})
+        invoice.state = "posted"
+        self.assertEqual(app._customer_bills()["invoices"], invoice)
+        page = self.url_open(f"/my/apps/{app.id}").text
+        self.assertIn("INV/7", page)
+        self.assertIn(f"/my/invoices/{invoice.id}", page)
+        self.assertNotIn(f"/my/invoices/{draft.id}", page)
+
+    def test_the_app_says_that_it_is_going_to_be_deleted(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        order.subscription_ids.close_subscription()
+        app = order.kubernetes_app_ids[0]
+        self.authenticate("portal-customer", "portal-customer")
+        page = self.url_open(f"/my/apps/{app.id}").text
+        self.assertIn("We delete it with", page)
+        self.assertIn(f"{app.delete_on:%m/%d/%Y}", page)
+        self.assertIn("Ended", page)
+
+    def test_an_app_that_changed_hands_shows_nothing_of_the_former_customer(self):
+        order = self._quotation((self.hosting, 1, "shop"))
+        order.action_confirm()
+        app = order.kubernetes_app_ids[0]
+        buyer = new_test_user(
+            self.env, "buyer", "base.group_portal", password="buyer-password"
+        )
+        app.partner_id = buyer.partner_id
+        self.authenticate("buyer", "buyer-password")
+        page = self.url_open(f"/my/apps/{app.id}").text
+        self.assertIn(app.hostname, page)
+        self.assertNotIn(order.name, page)
+        self.assertNotIn(order.subscription_ids.name, page)

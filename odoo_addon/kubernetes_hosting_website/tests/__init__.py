@@ -1,1 +1,7 @@
-from . import test_browser, test_checkout, test_checkout_step, test_translations
+from . import (
+    test_browser,
+    test_checkout,
+    test_checkout_step,
+    test_payment,
+    test_translations,
+)
