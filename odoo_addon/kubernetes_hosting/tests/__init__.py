@@ -9,6 +9,7 @@ from . import test_js
 from . import test_life
 from . import test_live
 from . import test_mail
+from . import test_manifest
 from . import test_name
 from . import test_password
 from . import test_portal

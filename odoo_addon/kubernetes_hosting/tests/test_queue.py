@@ -254,7 +254,7 @@ class TestQueue(KubernetesQueueCase):
         self.assertEqual(app.inventory_text, "Service odoo (v1)")
         self.assertEqual(app.ingress_state, "ready")
         self.assertEqual(self.manifests[0].content, "kind: Service")
-        self.assertEqual(self.manifests[0].variable_names, "a, b")
+        self.assertEqual(self.manifests[0].variables, ["a", "b"])
         self.assertFalse(
             self.env["kubernetes.manifest"].search([("digest", "=", "sha256:2")])
         )
