@@ -6,36 +6,54 @@
 use super::rendering::{self, Wanted};
 use super::story::{StepHandle, count};
 use super::{Task, ready};
+use crate::kubernetes::generated::Generated;
 use crate::kubernetes::{self, Applied, generated, namespace};
 use crate::object::Object;
-use crate::odoo::contract::{JobResult, ObjectCounts, StepCode};
+use crate::odoo::contract::{JobResult, Manifest, ObjectCounts, StepCode};
 use crate::problem::Problem;
 
 /// The recipe.
 pub async fn deploy(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let story = &task.story;
-    let sources = story
+    let wanted = prepare(task, &task.job.manifests, None, result).await?;
+    bring(task, &wanted, result).await
+}
+
+/// Fetches and renders. Nothing in the cluster is touched. `production` holds the secrets of the production app, where
+/// the manifests may use them.
+pub async fn prepare(
+    task: &Task,
+    manifests: &[Manifest],
+    production: Option<&Generated>,
+    result: &mut JobResult,
+) -> Result<Wanted, Problem> {
+    let sources = task
+        .story
         .step(StepCode::Fetching, async |step| {
-            rendering::fetch(task, &task.job.manifests, step, result).await
+            rendering::fetch(task, manifests, step, result).await
         })
         .await?;
-    let wanted = story
+    task.story
         .step(StepCode::Rendering, async |step| {
-            rendering::render(task, sources, None, step, result).await
+            rendering::render(task, sources, production, step, result).await
         })
-        .await?;
+        .await
+}
+
+/// Brings to the cluster what is wanted there, takes away what is not, and waits until the app can be reached.
+pub async fn bring(task: &Task, wanted: &Wanted, result: &mut JobResult) -> Result<(), Problem> {
+    let story = &task.story;
     story
         .step(StepCode::Namespace, async |step| {
-            make_namespace(task, &wanted, step).await
+            make_namespace(task, wanted, step).await
         })
         .await?;
     let mut applied = Applied::default();
     let ended = story
         .step(StepCode::Applying, async |step| {
-            apply(task, &wanted, &mut applied, step).await
+            apply(task, wanted, &mut applied, step).await
         })
         .await;
-    tell_applied(task, &wanted, &applied, ended.is_err(), result);
+    tell_applied(task, wanted, &applied, ended.is_err(), result);
     ended?;
     story
         .step(StepCode::Pruning, async |step| {

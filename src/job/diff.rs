@@ -1,28 +1,18 @@
 //! `diff`: says what a deploy would change, from a dry run by the API server, and changes nothing.
 
-use super::Task;
 use super::readable::readable;
-use super::rendering::{self, Wanted};
+use super::rendering::Wanted;
 use super::story::{StepHandle, count};
+use super::{Task, deploy};
 use crate::kubernetes::{self, Comparison};
 use crate::odoo::contract::{Diff, DiffAction, JobResult, StepCode};
 use crate::problem::Problem;
 
 /// Fetches and renders as a deploy does, then compares.
 pub async fn diff(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let story = &task.story;
-    let sources = story
-        .step(StepCode::Fetching, async |step| {
-            rendering::fetch(task, &task.job.manifests, step, result).await
-        })
-        .await?;
-    let wanted = story
-        .step(StepCode::Rendering, async |step| {
-            rendering::render(task, sources, None, step, result).await
-        })
-        .await?;
+    let wanted = deploy::prepare(task, &task.job.manifests, None, result).await?;
     result.diff = Some(
-        story
+        task.story
             .step(StepCode::Comparing, async |step| {
                 compare(task, &wanted, step).await
             })

@@ -13,6 +13,7 @@ mod readable;
 mod ready;
 mod refresh;
 mod rendering;
+mod reset;
 mod restart;
 mod seen;
 mod start;
@@ -60,6 +61,7 @@ impl Abilities {
             | JobKind::Stop
             | JobKind::Start
             | JobKind::Restart
+            | JobKind::Reset
             | JobKind::Diff
             | JobKind::Preview => true,
             JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
@@ -149,6 +151,7 @@ impl Runner {
             JobKind::Refresh => refresh::refresh(&task, result).await,
             JobKind::Delete => delete::delete(&task, result).await,
             JobKind::Diff => diff::diff(&task, result).await,
+            JobKind::Reset => reset::reset(&task, result).await,
             JobKind::Stop => stop::stop(&task, result).await,
             JobKind::Start => start::start(&task, result).await,
             JobKind::Restart => restart::restart(&task, result).await,

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
 
 use super::owner::{APP, FIELD_MANAGER, INSTANCE, MANAGED_BY};
 use super::{Cluster, Owner};
@@ -28,21 +29,131 @@ pub struct OurNamespace {
 /// Looks whether the namespace exists and is this app's. Somebody else's, or one that is just being deleted, is a
 /// problem.
 pub async fn find(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Found, Problem> {
+    match read(cluster, namespace, owner).await? {
+        None => Ok(Found::Absent),
+        Some(_) => Ok(Found::Ours),
+    }
+}
+
+/// Whether [`mark`] changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    Now,
+    /// It carried this very value.
+    Before,
+}
+
+/// Puts an annotation on the app's namespace, in place of any other value.
+///
+/// # Errors
+/// `namespace_changed` (passes): somebody else wrote on it at the same moment.
+pub async fn mark(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    annotation: &str,
+    value: &str,
+) -> Result<Marked, Problem> {
+    let found = existing(cluster, namespace, owner).await?;
+    if found.annotations().get(annotation).map(String::as_str) == Some(value) {
+        return Ok(Marked::Before);
+    }
+    annotate(cluster, &found, json!({ annotation: value })).await?;
+    Ok(Marked::Now)
+}
+
+/// Whether the app's namespace carries an annotation with this value.
+pub async fn is_marked(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    annotation: &str,
+    value: &str,
+) -> Result<bool, Problem> {
+    let found = existing(cluster, namespace, owner).await?;
+    Ok(found.annotations().get(annotation).map(String::as_str) == Some(value))
+}
+
+/// Takes an annotation from the app's namespace, if it has this value.
+pub async fn unmark(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    annotation: &str,
+    value: &str,
+) -> Result<(), Problem> {
+    let found = existing(cluster, namespace, owner).await?;
+    if found.annotations().get(annotation).map(String::as_str) != Some(value) {
+        return Ok(());
+    }
+    annotate(cluster, &found, json!({ annotation: null })).await
+}
+
+async fn annotate(cluster: &Cluster, found: &Namespace, annotations: Value) -> Result<(), Problem> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
-    let Some(found) = cluster
+    let name = found.name_any();
+    // The version makes the server refuse when somebody else writes at the same moment.
+    let patch = json!({"metadata": {
+        "resourceVersion": found.metadata.resource_version,
+        "annotations": annotations,
+    }});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match cluster
+        .call(api.patch(&name, &params, &Patch::Merge(patch)))
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_conflict() => Err(Problem {
+            object: Some(format!("Namespace/{name}")),
+            ..Problem::transient(
+                "namespace_changed",
+                format!("Somebody else wrote on the namespace {name} at the same moment."),
+            )
+            .hint("The next attempt finds out what that was.")
+        }),
+        Err(error) => Err(cluster.problem(&error, &format!("annotate the namespace {name}"))),
+    }
+}
+
+/// The app's namespace, which the caller cannot do without.
+pub async fn require(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<(), Problem> {
+    existing(cluster, namespace, owner).await.map(|_| ())
+}
+
+async fn existing(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Namespace, Problem> {
+    match read(cluster, namespace, owner).await? {
+        Some(found) => Ok(found),
+        None => Err(Problem {
+            object: Some(format!("Namespace/{namespace}")),
+            ..Problem::new(
+                "namespace_missing",
+                format!("The app is not in the cluster: there is no namespace {namespace}."),
+            )
+            .hint("Press Apply to deploy the app, then try again.")
+        }),
+    }
+}
+
+/// The namespace, if it exists and is this app's.
+async fn read(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+) -> Result<Option<Namespace>, Problem> {
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let found = cluster
         .call(api.get_opt(namespace))
         .await
-        .map_err(|error| cluster.problem(&error, &format!("read the namespace {namespace}")))?
-    else {
-        return Ok(Found::Absent);
-    };
-    if !owner.owns_namespace(&found.metadata) {
-        return Err(foreign(namespace));
+        .map_err(|error| cluster.problem(&error, &format!("read the namespace {namespace}")))?;
+    match found {
+        None => Ok(None),
+        Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(namespace)),
+        Some(found) if found.metadata.deletion_timestamp.is_some() => Err(terminating(namespace)),
+        Some(found) => Ok(Some(found)),
     }
-    if found.metadata.deletion_timestamp.is_some() {
-        return Err(terminating(namespace));
-    }
-    Ok(Found::Ours)
 }
 
 /// Makes sure that the namespace exists and is this app's; says whether it had to be made.

@@ -5,6 +5,7 @@ mod common;
 mod diff;
 mod life;
 mod preview;
+mod reset;
 
 use std::future::Future;
 use std::sync::Arc;
