@@ -98,6 +98,7 @@ database and a mail domain of its own.</p>
 </div></div></section></div></xpath>
 """
 IN_GERMAN = {
+    "Terms and Conditions": "Allgemeine Geschäftsbedingungen",
     "Monthly, ends when you want": "Monatlich, endet, wann Sie wollen",
     "Ready a few minutes after the payment": "Bereit wenige Minuten nach der Zahlung",
     "Your apps": "Ihre Apps",
@@ -232,8 +233,16 @@ def texts(env):
                 view.arch = website.viewref(key).arch_db.replace(old, new)
     for key in ("website.footer_custom", *SHOP_TEXTS):
         view = website.viewref(key)
-        said = {old: new for old, new in IN_GERMAN.items() if old in view.arch_db}
-        view.update_field_translations("arch_db", {GERMAN: said})
+        terms, _ = view.get_field_translations("arch_db", [GERMAN])
+        said = {term["source"]: in_german(term["source"]) for term in terms}
+        changed = {source: text for source, text in said.items() if text != source}
+        view.update_field_translations("arch_db", {GERMAN: changed})
+
+
+def in_german(text):
+    for english, german in IN_GERMAN.items():
+        text = text.replace(english, german)
+    return text
 
 
 def payment(env):
@@ -418,10 +427,14 @@ def secret(env):
             "generate": True,
             "generate_length": 32,
             "generate_alphabet": "alphanumeric",
+            # What the invitation brings, together with the user name.
+            "first_password": key == FIRST_PASSWORD,
         }
         for number, key in enumerate(SECRETS, 1)
     ]
-    return lines_of(env, "kubernetes.secret", "Odoo Hosting", lines)
+    record = lines_of(env, "kubernetes.secret", "Odoo Hosting", lines)
+    record.login = "admin"
+    return record
 
 
 def lines_of(env, model, name, lines):

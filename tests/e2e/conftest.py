@@ -3,13 +3,15 @@
 import json
 import os
 import subprocess
-import time
 import urllib.request
 import uuid
+from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
+import shop
+from apps import delete_apps, wait_until_running
 from playwright.sync_api import sync_playwright
 
 BROWSER_ARGS = (
@@ -75,18 +77,6 @@ class Kubectl:
         return json.loads(self("get", *args, "-o", "json").stdout)
 
 
-def wait_until(what, condition, seconds=60):
-    """Return what ``condition`` returns as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds} s still not: {what}")
-        time.sleep(0.3)
-
-
 @pytest.fixture(scope="session")
 def bed():
     missing = [
@@ -126,22 +116,40 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, bed, request):
-    """A fresh visitor's page; a failing test leaves a picture beside the logs."""
+def visitor(browser, bed, request):
+    """Makes pages, each of a visitor of its own; a failing test leaves pictures of them
+    beside the logs."""
+    pages = []
+
+    def make():
+        page = new_visitor(browser, bed)
+        pages.append(page)
+        return page
+
+    yield make
+    report = getattr(request.node, "report", None)
+    for number, page in enumerate(pages, 1):
+        if report and report.failed and bed.get("LOGS"):
+            picture = Path(bed["LOGS"]) / f"{request.node.name}-{number}.png"
+            page.screenshot(path=picture, full_page=True)
+            print(f"the page as it was: {picture}")
+        page.context.close()
+
+
+@pytest.fixture
+def page(visitor):
+    """A fresh visitor's page."""
+    return visitor()
+
+
+def new_visitor(browser, bed):
     context = browser.new_context(
         base_url=bed["ODOO_URL"],
         locale="en-US",
         viewport={"width": 1280, "height": 900},
     )
     context.set_default_timeout(30_000)
-    page = context.new_page()
-    yield page
-    report = getattr(request.node, "report", None)
-    if report and report.failed and bed.get("LOGS"):
-        picture = Path(bed["LOGS"]) / f"{request.node.name}.png"
-        page.screenshot(path=picture, full_page=True)
-        print(f"the page as it was: {picture}")
-    context.close()
+    return context.new_page()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -150,6 +158,34 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.when == "call":
         item.report = report
+
+
+@dataclass
+class Hosting:
+    """One purchase that several tests look at; each leaves its apps running."""
+
+    name: str
+    login: str
+    password: str
+    production: int
+    integration: int
+
+    def namespace(self, app):
+        return f"{self.name}-{'prod' if app == self.production else 'int'}"
+
+
+@pytest.fixture(scope="session")
+def hosting(browser, bed, operator):
+    """A hosting in size M that a new customer has bought, with both apps running."""
+    name = f"life-{uuid.uuid4().hex[:8]}"
+    customer = new_visitor(browser, bed)
+    login, password = f"{name}@customer.example", "a good password"
+    shop.sign_up(customer, "Nora Neu", login, password)
+    shop.buy(customer, name, size="M")
+    customer.context.close()
+    integration, production = wait_until_running(operator, name)
+    yield Hosting(name, login, password, production["id"], integration["id"])
+    delete_apps(operator, name)
 
 
 @pytest.fixture

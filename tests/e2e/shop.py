@@ -36,11 +36,14 @@ def log_in(page, login, password):
     page.wait_for_url(lambda url: "/web/login" not in url)
 
 
-def put_into_cart(page):
+def put_into_cart(page, size=None):
     page.goto("/shop")
     page.get_by_role("link", name=PRODUCT).first.click()
     page.wait_for_url(re.compile("/shop/.+"))
     ready(page)
+    if size:
+        with page.expect_response(re.compile("/website_sale/get_combination_info")):
+            page.locator(f"input[data-value-name={size}]").check()
     with page.expect_response(re.compile("/shop/cart/add")):
         page.locator("#add_to_cart").click()
     page.goto("/shop/cart")
@@ -99,9 +102,9 @@ def pay(page):
     page.wait_for_url("**/shop/confirmation**", timeout=60_000)
 
 
-def buy(page, name):
+def buy(page, name, size=None):
     """A whole purchase by a customer who is signed in."""
-    put_into_cart(page)
+    put_into_cart(page, size)
     go_to_name_step(page)
     type_name(page, name)
     submit_name(page)

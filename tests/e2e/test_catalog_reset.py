@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
+from apps import wait_until
 
 from testbed import instance, odoo, postgresql, processes
 

@@ -5,8 +5,7 @@ import signal
 import subprocess
 
 import shop
-from conftest import wait_until
-from test_purchase import app_records, delete_apps, wait_until_running
+from apps import app_records, delete_apps, wait_until, wait_until_running
 
 
 def running_jobs(operator, name):

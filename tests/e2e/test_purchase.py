@@ -3,70 +3,9 @@
 import re
 
 import shop
-from conftest import Odoo, wait_until
+from apps import delete_apps, namespaces_of, wait_until, wait_until_running
+from conftest import Odoo
 from playwright.sync_api import expect
-
-
-def app_records(operator, name):
-    return operator.search_read(
-        "kubernetes.app",
-        [("name", "=", name)],
-        [
-            "hostname",
-            "state",
-            "namespace_id",
-            "ingress_state",
-            "ingress_addresses",
-            "job_ids",
-        ],
-        order="hostname",
-        context={"active_test": False},
-    )
-
-
-def live_apps(operator, name):
-    return [app for app in app_records(operator, name) if app["state"] != "deleted"]
-
-
-def namespaces_of(kubectl, name):
-    listed = kubectl.get("namespaces", "-l", f"chandlery.dev/name={name}")
-    return {
-        item["metadata"]["labels"]["chandlery.dev/environment"]: item["metadata"][
-            "name"
-        ]
-        for item in listed["items"]
-    }
-
-
-def wait_until_running(operator, name, seconds=90):
-    return wait_until(
-        f"two apps named {name} run",
-        lambda: (
-            (apps := live_apps(operator, name))
-            and len(apps) == 2
-            and all(app["state"] == "running" for app in apps)
-            and apps
-        ),
-        seconds,
-    )
-
-
-def delete_apps(operator, name, keep_volumes=False):
-    apps = operator.call(
-        "kubernetes.app", "search", [("name", "=", name), ("state", "!=", "deleted")]
-    )
-    for app in apps:
-        wizard = operator.call(
-            "kubernetes.app.delete",
-            "create",
-            {"app_id": app, "confirmed_name": name, "delete_volumes": not keep_volumes},
-        )
-        operator.call("kubernetes.app.delete", "action_confirm", wizard)
-    wait_until(
-        f"the apps named {name} are deleted",
-        lambda: all(app["state"] == "deleted" for app in app_records(operator, name)),
-        120,
-    )
 
 
 def test_sign_up_cart_name_step_pay_and_watch_the_portal_until_both_apps_run(

@@ -41,7 +41,9 @@ export class KubernetesFormController extends FormController {
         if (root.isNew) {
             return true;
         }
-        if (this.formInDialog || (await root.isDirty())) {
+        // A form in a dialog counts itself.
+        const above = this.formInDialog - (this.env.inDialog ? 1 : 0);
+        if (above || (await root.isDirty())) {
             return false;
         }
         if (status(this) !== "destroyed") {

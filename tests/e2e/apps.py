@@ -1,0 +1,77 @@
+"""What becomes of apps, as Odoo and the cluster tell it."""
+
+import time
+
+
+def wait_until(what, condition, seconds=60):
+    """Return what ``condition`` returns as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what}")
+        time.sleep(0.3)
+
+
+def app_records(operator, name):
+    return operator.search_read(
+        "kubernetes.app",
+        [("name", "=", name)],
+        [
+            "hostname",
+            "state",
+            "namespace_id",
+            "ingress_state",
+            "ingress_addresses",
+            "job_ids",
+        ],
+        order="hostname",
+        context={"active_test": False},
+    )
+
+
+def live_apps(operator, name):
+    return [app for app in app_records(operator, name) if app["state"] != "deleted"]
+
+
+def namespaces_of(kubectl, name):
+    listed = kubectl.get("namespaces", "-l", f"chandlery.dev/name={name}")
+    return {
+        item["metadata"]["labels"]["chandlery.dev/environment"]: item["metadata"][
+            "name"
+        ]
+        for item in listed["items"]
+    }
+
+
+def wait_until_running(operator, name, seconds=90):
+    return wait_until(
+        f"two apps named {name} run",
+        lambda: (
+            (apps := live_apps(operator, name))
+            and len(apps) == 2
+            and all(app["state"] == "running" for app in apps)
+            and apps
+        ),
+        seconds,
+    )
+
+
+def delete_apps(operator, name, keep_volumes=False):
+    apps = operator.call(
+        "kubernetes.app", "search", [("name", "=", name), ("state", "!=", "deleted")]
+    )
+    for app in apps:
+        wizard = operator.call(
+            "kubernetes.app.delete",
+            "create",
+            {"app_id": app, "confirmed_name": name, "delete_volumes": not keep_volumes},
+        )
+        operator.call("kubernetes.app.delete", "action_confirm", wizard)
+    wait_until(
+        f"the apps named {name} are deleted",
+        lambda: all(app["state"] == "deleted" for app in app_records(operator, name)),
+        120,
+    )

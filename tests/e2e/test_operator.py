@@ -1,0 +1,166 @@
+"""What an operator does with an app, in the backend and beside it in the cluster."""
+
+import shop
+from apps import wait_until
+from playwright.sync_api import expect
+
+
+def app(operator, record):
+    fields = ["state", "state_message", "wanted_state", "ingress_state", "observed_at"]
+    (found,) = operator.call("kubernetes.app", "read", [record], fields)
+    return found
+
+
+def wait_for_state(operator, record, state, seconds=90):
+    wait_until(
+        f"the app is {state}",
+        lambda: app(operator, record)["state"] == state,
+        seconds,
+    )
+
+
+def replicas(kubectl, namespace):
+    """Deployment -> the replicas that it wants."""
+    found = kubectl.get("deployments", "-n", namespace)["items"]
+    return {item["metadata"]["name"]: item["spec"]["replicas"] for item in found}
+
+
+def config(operator, record):
+    """The app's own variables, as text."""
+    (found,) = operator.call("kubernetes.app", "read", [record], ["config_map_id"])
+    lines = operator.search_read(
+        "kubernetes.config.map.line",
+        [("config_map_id", "=", found["config_map_id"][0])],
+        ["key", "value"],
+    )
+    return {line["key"]: line["value"] for line in lines}
+
+
+def open_app(page, bed, record):
+    shop.log_in(page, bed["OPERATOR_LOGIN"], bed["OPERATOR_PASSWORD"])
+    page.goto(f"/odoo/kubernetes.app/{record}")
+    page.locator(".o_form_view .o_form_sheet").wait_for()
+
+
+def press(page, button, confirm=None):
+    page.locator(".o_statusbar_buttons").get_by_role(
+        "button", name=button, exact=True
+    ).click()
+    if confirm:
+        page.get_by_role("dialog").get_by_role("button", name=confirm).click()
+
+
+def shown_state(page):
+    return page.locator(".o_form_statusbar .o_arrow_button_current")
+
+
+def test_values_of_the_chosen_variant_go_into_the_app_and_the_cluster(
+    operator, kubectl, hosting
+):
+    """3. Values may depend on the chosen variant (size S/M/L, Odoo version)."""
+    for record in (hosting.production, hosting.integration):
+        values = config(operator, record)
+        assert (values["odoo_workers"], values["odoo_volume_size"]) == ("4", "50Gi")
+        namespace = hosting.namespace(record)
+        (odoo,) = [
+            item
+            for item in kubectl.get("deployments", "-n", namespace)["items"]
+            if item["metadata"]["name"] == "odoo"
+        ]
+        container = odoo["spec"]["template"]["spec"]["containers"][0]
+        assert container["resources"]["limits"]["memory"] == "5Gi"
+        assert container["image"] == "docker.io/library/odoo:19.0"
+
+
+def test_stop_start_and_restart(page, bed, operator, kubectl, hosting):
+    """7. Stop, Start, Restart: each is idempotent, each shows its story."""
+    record, namespace = hosting.integration, hosting.namespace(hosting.integration)
+    open_app(page, bed, record)
+    press(page, "Stop", confirm="Stop the App")
+    # Without a click, the form follows.
+    expect(shown_state(page)).to_have_text("Stopped", timeout=60_000)
+    assert replicas(kubectl, namespace) == {"odoo": 0, "postgres": 0}
+
+    operator.call("kubernetes.app", "action_stop", [record])  # again changes nothing
+    wait_for_state(operator, record, "stopped")
+    press(page, "Start")
+    expect(shown_state(page)).to_have_text("Running", timeout=60_000)
+    assert replicas(kubectl, namespace) == {"odoo": 1, "postgres": 1}
+
+    def pods():
+        found = kubectl.get("pods", "-n", namespace)["items"]
+        return {item["metadata"]["uid"] for item in found}
+
+    before = pods()
+    press(page, "Restart")
+    wait_until("all pods are other ones", lambda: not before & pods(), 60)
+    wait_for_state(operator, record, "running")
+    stories = operator.search_read(
+        "kubernetes.job",
+        [("app_id", "=", record), ("kind", "in", ("stop", "start", "restart"))],
+        ["kind", "state", "step_ids", "requested_by"],
+        order="id",
+    )
+    assert [job["kind"] for job in stories][-1] == "restart"
+    assert {"stop", "start"} < {job["kind"] for job in stories}
+    assert all(job["step_ids"] for job in stories)
+
+
+def test_a_change_in_the_cluster_shows_without_a_click(
+    page, bed, operator, kubectl, hosting
+):
+    """5. It also refreshes without a click when the cluster changes."""
+    record, namespace = hosting.production, hosting.namespace(hosting.production)
+    open_app(page, bed, record)
+    expect(shown_state(page)).to_have_text("Running")
+    jobs = operator.call("kubernetes.job", "search_count", [("app_id", "=", record)])
+    kubectl("scale", "deployment", "--all", "--replicas=0", "-n", namespace)
+    expect(shown_state(page)).to_have_text("Stopped", timeout=30_000)
+    kubectl("scale", "deployment", "--all", "--replicas=1", "-n", namespace)
+    expect(shown_state(page)).to_have_text("Running", timeout=30_000)
+    assert jobs == operator.call(
+        "kubernetes.job", "search_count", [("app_id", "=", record)]
+    )
+
+
+def test_apply_shows_beforehand_what_would_change_and_brings_back_what_is_missing(
+    page, bed, operator, kubectl, hosting
+):
+    """5. Apply: beforehand a readable diff of what would change, secrets masked."""
+    record, namespace = hosting.integration, hosting.namespace(hosting.integration)
+    kubectl("delete", "service/odoo", "-n", namespace)
+    kubectl("scale", "deployment/odoo", "--replicas=3", "-n", namespace)
+    secret = kubectl.get("secret/postgres", "-n", namespace)["data"]["password"]
+    open_app(page, bed, record)
+    press(page, "Apply")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("objects would change", timeout=30_000)
+    expect(dialog).to_contain_text("Service")
+    expect(dialog).to_contain_text("replicas: 3")
+    expect(dialog).to_contain_text("replicas: 1")
+    assert secret not in dialog.inner_text()
+    dialog.get_by_role("button", name="Apply", exact=True).click()
+    wait_until(
+        "the Service is there again",
+        lambda: kubectl("get", "service/odoo", "-n", namespace, check=False).stdout,
+        60,
+    )
+    wait_for_state(operator, record, "running")
+    assert replicas(kubectl, namespace)["odoo"] == 1
+
+
+def test_update_looks_at_the_cluster_and_shows_the_ingress(
+    page, bed, operator, hosting
+):
+    """5. Update: after it the ingress status is shown, and when it was last looked at."""
+    before = app(operator, hosting.production)["observed_at"]
+    open_app(page, bed, hosting.production)
+    press(page, "Update")
+    wait_until(
+        "somebody has looked",
+        lambda: app(operator, hosting.production)["observed_at"] > before,
+    )
+    form = page.locator(".o_form_view")
+    expect(form).to_contain_text("127.0.0.1")
+    expect(form).to_contain_text(f"{hosting.name}.apps.localhost")
+    assert app(operator, hosting.production)["ingress_state"] == "ready"
