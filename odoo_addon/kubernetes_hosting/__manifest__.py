@@ -33,6 +33,7 @@
         "views/kubernetes_worker_views.xml",
         "views/kubernetes_app_views.xml",
         "views/kubernetes_app_mail_views.xml",
+        "views/kubernetes_attention_views.xml",
         "views/kubernetes_menus.xml",
         "views/portal_templates.xml",
         "views/portal_password_templates.xml",

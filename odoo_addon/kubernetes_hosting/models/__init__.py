@@ -20,3 +20,4 @@ from . import kubernetes_job
 from . import kubernetes_job_step
 from . import kubernetes_worker
 from . import kubernetes_worker_call
+from . import kubernetes_attention

@@ -253,6 +253,9 @@ class KubernetesApp(models.Model):
         tracking=True,
         group_expand="_group_expand_state",
     )
+    state_since = fields.Datetime(
+        compute="_compute_state_since", store=True, copy=False, groups=USER
+    )
     state_message = fields.Text(readonly=True, copy=False, groups=USER)
     customer_state = fields.Char(
         compute="_compute_customer_state", help="The state as the customer reads it."
@@ -289,6 +292,9 @@ class KubernetesApp(models.Model):
         copy=False,
         tracking=True,
         groups=USER,
+    )
+    ingress_since = fields.Datetime(
+        compute="_compute_ingress_since", store=True, copy=False, groups=USER
     )
     ingress_hosts = fields.Char(readonly=True, copy=False, groups=USER)
     ingress_addresses = fields.Char(readonly=True, copy=False, groups=USER)
@@ -375,6 +381,14 @@ class KubernetesApp(models.Model):
         }
         for app in self:
             app.customer_state = words.get(app.state, "")
+
+    @api.depends("state")
+    def _compute_state_since(self):
+        self.state_since = fields.Datetime.now()
+
+    @api.depends("ingress_state")
+    def _compute_ingress_since(self):
+        self.ingress_since = fields.Datetime.now()
 
     @api.depends("inventory")
     def _compute_inventory_text(self):

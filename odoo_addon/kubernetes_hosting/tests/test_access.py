@@ -10,6 +10,7 @@ from .common import KubernetesTransactionCase
 READ_BY_USER = [
     "kubernetes.app",
     "kubernetes.app.manifest",
+    "kubernetes.attention",
     "kubernetes.cluster",
     "kubernetes.config.map",
     "kubernetes.config.map.line",
@@ -40,6 +41,7 @@ KEPT_BY_ADMINISTRATOR = [
     "kubernetes.worker",
 ]
 WRITTEN_BY_NOBODY = [
+    "kubernetes.attention",
     "kubernetes.hostname",
     "kubernetes.job",
     "kubernetes.job.step",
