@@ -92,14 +92,28 @@ def go_to_payment(page):
         ready(page)
 
 
-def pay(page):
+def prepare_payment(page):
     go_to_payment(page)
     page.locator("input[name=o_payment_radio]").first.check()
     card = page.locator("input[name=customer_input]:visible, #customer_input:visible")
     if card.count():
         card.first.fill("4242424242424242")
-    page.locator("button[name=o_payment_submit_button]:visible").first.click()
+
+
+def press_pay(page):
+    """Without waiting for what becomes of it."""
+    button = page.locator("button[name=o_payment_submit_button]:visible").first
+    button.click(no_wait_after=True)
+
+
+def wait_for_confirmation(page):
     page.wait_for_url("**/shop/confirmation**", timeout=60_000)
+
+
+def pay(page):
+    prepare_payment(page)
+    press_pay(page)
+    wait_for_confirmation(page)
 
 
 def buy(page, name, size=None):

@@ -1,5 +1,7 @@
 """What an operator does with an app, in the backend and beside it in the cluster."""
 
+import time
+
 import shop
 from apps import wait_until
 from playwright.sync_api import expect
@@ -152,7 +154,7 @@ def test_apply_shows_beforehand_what_would_change_and_brings_back_what_is_missin
 def test_update_looks_at_the_cluster_and_shows_the_ingress(
     page, bed, operator, hosting
 ):
-    """5. Update: after it the ingress status is shown, and when it was last looked at."""
+    """5. Update: after it the ingress status is shown, and when it was looked at."""
     before = app(operator, hosting.production)["observed_at"]
     open_app(page, bed, hosting.production)
     press(page, "Update")
@@ -164,3 +166,30 @@ def test_update_looks_at_the_cluster_and_shows_the_ingress(
     expect(form).to_contain_text("127.0.0.1")
     expect(form).to_contain_text(f"{hosting.name}.apps.localhost")
     assert app(operator, hosting.production)["ingress_state"] == "ready"
+
+
+def test_the_preview_of_a_manifest_is_there_within_two_seconds(page, bed, operator):
+    """2. When the URL is entered the form shows a preview within a second or two."""
+    shop.log_in(page, bed["OPERATOR_LOGIN"], bed["OPERATOR_PASSWORD"])
+    page.goto("/odoo/action-kubernetes_hosting.kubernetes_manifest_action/new")
+    form = page.locator(".o_form_view")
+    form.locator(".o_field_widget[name=name] input").fill("Somebody else's")
+    url = form.locator(".o_field_widget[name=url] input")
+    url.fill(f"{bed['CATALOG_URL']}/odoo/postgres.yml")
+    started = time.monotonic()
+    url.press("Tab")
+    preview = page.locator(".o_kubernetes_preview")
+    expect(preview).to_contain_text("postgres_image", timeout=10_000)
+    seconds = time.monotonic() - started
+    expect(preview).to_contain_text("Deployment postgres")
+    expect(preview.locator(".o_kubernetes_yaml")).to_contain_text("kind: Secret")
+    # The page's own time is in it; what Odoo measures is between asking and answer.
+    (job,) = operator.search_read(
+        "kubernetes.job",
+        [("kind", "=", "preview")],
+        ["create_date", "finished_at", "state"],
+        order="id desc",
+        limit=1,
+    )
+    assert job["state"] == "done"
+    assert seconds < 5, f"{seconds:.1f} s in the browser"
