@@ -2,6 +2,7 @@ from . import (
     kubernetes_alert,
     kubernetes_app,
     kubernetes_app_reservation,
+    kubernetes_attention,
     kubernetes_attribute_value,
     kubernetes_hostname,
     kubernetes_product_manifest,

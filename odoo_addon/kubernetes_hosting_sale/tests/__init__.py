@@ -1,6 +1,7 @@
 from . import (
     test_added_units,
     test_app_names,
+    test_attention,
     test_concurrency,
     test_order_to_apps,
     test_pitfalls,
