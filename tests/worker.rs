@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{App, DATABASE};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kube::api::{Api, ListParams};
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use wiremock::matchers::path_regex;
@@ -21,7 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A queue of one app behind the three calls: one job at a time, with lease and token as Odoo has them.
 #[derive(Clone)]
-struct Odoo(Arc<Mutex<Queue>>, watch::Sender<Vec<Value>>);
+struct Odoo(
+    Arc<Mutex<Queue>>,
+    watch::Sender<Vec<Value>>,
+    /// Apps as they were observed.
+    watch::Sender<Vec<Value>>,
+);
 
 #[derive(Default)]
 struct Queue {
@@ -35,7 +42,11 @@ impl Odoo {
             pending: jobs,
             claims: 0,
         };
-        let odoo = Self(Arc::new(Mutex::new(queue)), watch::channel(Vec::new()).0);
+        let odoo = Self(
+            Arc::new(Mutex::new(queue)),
+            watch::channel(Vec::new()).0,
+            watch::channel(Vec::new()).0,
+        );
         let server = MockServer::start().await;
         Mock::given(path_regex("^/kubernetes_hosting/worker/"))
             .respond_with(odoo.clone())
@@ -59,6 +70,15 @@ impl Odoo {
             Ok(report) => report,
             Err(_) => panic!("never reported: {what}: {:#?}", self.1.borrow()),
         }
+    }
+
+    /// Waits until an app was observed like that, outside of any job.
+    async fn observed(&self, app: &App, state: &str) {
+        let mut seen = self.2.subscribe();
+        let is = |seen: &Value| seen["id"] == app.id && seen["observation"]["state"] == state;
+        let found = seen.wait_for(|all| all.iter().any(is));
+        let found = tokio::time::timeout(PATIENCE, found).await.is_ok();
+        assert!(found, "never seen {state}: {:#?}", self.2.borrow());
     }
 
     fn forget(&self) {
@@ -102,7 +122,11 @@ impl Respond for Odoo {
                     .collect();
                 json!({"jobs": answers, "lease_seconds": 60})
             }
-            _ => json!({"unknown": []}),
+            _ => {
+                let apps = params["apps"].as_array().unwrap();
+                self.2.send_modify(|seen| seen.extend(apps.iter().cloned()));
+                json!({"unknown": []})
+            }
         };
         ResponseTemplate::new(200)
             .set_body_json(json!({"jsonrpc": "2.0", "id": call["id"], "result": result}))
@@ -249,6 +273,38 @@ async fn a_job_is_done_end_to_end_and_health_metrics_and_log_tell_of_it() {
         (&applied["span"]["job"], &applied["span"]["app"]),
         (&json!(app.id), &json!("web-int"))
     );
+    app.clean_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_in_the_cluster_is_told_at_once_and_not_only_at_the_next_round() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![app.job("deploy")]).await;
+    let round = PATIENCE.as_secs() * 10;
+    let _worker = Worker::start_with(&server, |command| {
+        command.env("CHANDLERY_WORKER__OBSERVE_SECONDS", round.to_string());
+    });
+    odoo.reported("done", |report| report["outcome"]["state"] == "done")
+        .await;
+    odoo.observed(&app, "running").await;
+
+    let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+    let down = json!({"spec": {"replicas": 0}});
+    deployments
+        .patch("web", &PatchParams::default(), &Patch::Merge(down))
+        .await
+        .unwrap();
+    odoo.observed(&app, "stopped").await;
+    deployments
+        .delete("web", &DeleteParams::foreground())
+        .await
+        .unwrap();
+    let ingresses: Api<Ingress> = Api::namespaced(app.client.clone(), &app.namespace);
+    ingresses
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    odoo.observed(&app, "missing").await;
     app.clean_up().await;
 }
 

@@ -21,13 +21,15 @@ mod stop;
 pub mod story;
 mod variables;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use tracing::warn;
 
-use crate::kubernetes::{self, Cluster, Owner, namespace};
+use crate::kubernetes::{self, Cluster, Heard, Owner, namespace};
 use crate::manifest::{Fetcher, Limits};
 use crate::odoo::contract::{
     self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState,
@@ -186,10 +188,30 @@ impl Runner {
         })
     }
 
-    /// What a cluster shows of a database's apps.
-    pub async fn look(&self, cluster: &str, database: &str) -> Result<Vec<AppSeen>, Problem> {
+    /// What changes of a database's apps in a cluster, as it happens. Ends when the cluster cannot be used.
+    pub fn changes(
+        &self,
+        cluster: &str,
+        database: &str,
+    ) -> BoxStream<'static, Result<Heard, Problem>> {
+        let clusters = self.clusters.clone();
+        let (cluster, database) = (cluster.to_owned(), database.to_owned());
+        stream::once(async move { clusters.get(&cluster).await })
+            .map_ok(move |cluster| kubernetes::changes(&cluster, &database))
+            .try_flatten()
+            .boxed()
+    }
+
+    /// What a cluster shows of a database's apps, of all or of those in some namespaces.
+    pub async fn look(
+        &self,
+        cluster: &str,
+        database: &str,
+        only: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<AppSeen>, Problem> {
         let cluster = self.clusters.get(cluster).await?;
-        let namespaces = namespace::list(&cluster, database).await?;
+        let mut namespaces = namespace::list(&cluster, database).await?;
+        namespaces.retain(|ours| only.is_none_or(|only| only.contains(&ours.namespace)));
         let looks = stream::iter(namespaces).map(|ours| {
             let cluster = &cluster;
             async move {

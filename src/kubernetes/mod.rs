@@ -10,6 +10,7 @@
 //! API server answers into problems that people can read.
 
 pub mod apply;
+pub mod changes;
 pub mod cluster;
 pub mod compare;
 pub mod delete;
@@ -32,6 +33,7 @@ pub mod status;
 mod workload;
 
 pub use apply::{Applied, Change, apply, apply_object};
+pub use changes::{Heard, changes};
 pub use cluster::{Access, Cluster};
 pub use compare::{Comparison, Difference, compare};
 pub use delete::{Deleted, Keep, delete};

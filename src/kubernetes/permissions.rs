@@ -16,7 +16,7 @@ pub struct Permission {
     pub verb: &'static str,
     /// API group, empty for the core group.
     pub group: &'static str,
-    /// Plural name: `deployments`, …
+    /// Plural name: `deployments`, …; `pods/log` for a subresource.
     pub resource: &'static str,
 }
 
@@ -31,8 +31,10 @@ impl std::fmt::Display for Permission {
 }
 
 const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
+/// What an app is made to run with is also watched, so that Odoo hears of it when it changes.
+const MANAGE_AND_WATCH: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
-/// What the worker needs for apps made of the usual kinds: group, resource, verbs.
+/// What the worker needs for apps made of the usual kinds: group, resource (or `resource/subresource`), verbs.
 pub const NEEDED: &[(&str, &str, &[&str])] = &[
     ("", "namespaces", MANAGE),
     ("", "configmaps", MANAGE),
@@ -41,14 +43,16 @@ pub const NEEDED: &[(&str, &str, &[&str])] = &[
     ("", "services", MANAGE),
     ("", "serviceaccounts", MANAGE),
     ("", "persistentvolumeclaims", MANAGE),
-    ("", "pods", MANAGE),
+    ("", "pods", MANAGE_AND_WATCH),
+    // Why a Job has failed.
+    ("", "pods/log", &["get"]),
     ("", "events", &["list"]),
-    ("apps", "deployments", MANAGE),
-    ("apps", "statefulsets", MANAGE),
-    ("apps", "daemonsets", MANAGE),
-    ("batch", "jobs", MANAGE),
+    ("apps", "deployments", MANAGE_AND_WATCH),
+    ("apps", "statefulsets", MANAGE_AND_WATCH),
+    ("apps", "daemonsets", MANAGE_AND_WATCH),
+    ("batch", "jobs", MANAGE_AND_WATCH),
     ("batch", "cronjobs", MANAGE),
-    ("networking.k8s.io", "ingresses", MANAGE),
+    ("networking.k8s.io", "ingresses", MANAGE_AND_WATCH),
     ("networking.k8s.io", "networkpolicies", MANAGE),
 ];
 
@@ -67,11 +71,16 @@ impl Cluster {
             .map(|permission| {
                 let reviews = &reviews;
                 async move {
+                    let (resource, subresource) = match permission.resource.split_once('/') {
+                        Some((resource, subresource)) => (resource, Some(subresource)),
+                        None => (permission.resource, None),
+                    };
                     let review = SelfSubjectAccessReview {
                         spec: SelfSubjectAccessReviewSpec {
                             resource_attributes: Some(ResourceAttributes {
                                 group: Some(permission.group.to_owned()),
-                                resource: Some(permission.resource.to_owned()),
+                                resource: Some(resource.to_owned()),
+                                subresource: subresource.map(str::to_owned),
                                 verb: Some(permission.verb.to_owned()),
                                 ..ResourceAttributes::default()
                             }),

@@ -13,11 +13,13 @@ mod reporting;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::job::{Abilities, Stop, Story};
+use crate::kubernetes::Heard;
 use crate::odoo::contract::{
     AppSeen, ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse,
     Outcome, ReportRequest, ReportResponse, Wake, WorkerIdentity,
@@ -84,12 +87,15 @@ pub trait Recipes: Send + Sync + 'static {
     fn clusters(&self) -> Vec<ClusterState>;
     /// Finds out how a cluster is now.
     fn check<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, ClusterState>;
-    /// What a cluster shows of this Odoo database's apps.
+    /// What a cluster shows of this Odoo database's apps, of all or of those in some namespaces.
     fn look<'a>(
         &'a self,
         cluster: &'a str,
         database: &'a str,
+        only: Option<&'a BTreeSet<String>>,
     ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>>;
+    /// What changes of this Odoo database's apps in a cluster, as it happens.
+    fn changes(&self, cluster: &str, database: &str) -> BoxStream<'static, Result<Heard, Problem>>;
     /// Does a job.
     fn run(&self, job: Job, database: String, story: Arc<Story>) -> BoxFuture<'static, Outcome>;
 }

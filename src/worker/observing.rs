@@ -1,24 +1,45 @@
-//! Telling Odoo what the clusters show of the apps outside any job: everything at the start, then what has changed.
+//! Telling Odoo what the clusters show of the apps outside any job: everything at the start, then what has changed, as
+//! soon as the cluster says so and every now and then in any case.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::{Odoo, Recipes, Worker};
+use crate::kubernetes::Heard;
 use crate::odoo::contract::{AppSeen, ClusterState, Observation, ObserveRequest};
+use crate::problem::Problem;
 
 /// How many apps one call tells of.
 const APPS_PER_CALL: usize = 200;
 /// How soon a cluster that was not reachable is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
+/// What changes seldom changes once: looked is about so long after the first change.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How soon an app is looked at again that changed while it had a job.
+const AFTER_JOB: Duration = Duration::from_secs(5);
+
+/// What a cluster says has changed.
+struct Watch {
+    changes: BoxStream<'static, Result<Heard, Problem>>,
+    /// It ended, and has to be begun anew.
+    ended: bool,
+    /// What goes wrong is logged once.
+    complained: bool,
+}
 
 impl<O: Odoo, R: Recipes> Worker<O, R> {
     /// Looks at one cluster again and again, for as long as it is polled.
     pub(super) async fn keep_observing(&self, cluster: &str) {
         let mut told = Told::default();
         let mut reachable = true;
+        let mut watch: Option<Watch> = None;
+        let mut databases = self.database.subscribe();
         loop {
             let state = self.recipes.check(cluster).await;
             if state.reachable != reachable {
@@ -26,40 +47,115 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                 reachable = state.reachable;
             }
             self.contact.cluster(cluster, &state.message);
-            let database = self.database.borrow().clone();
-            if let Some(database) = database.filter(|_| state.reachable) {
-                self.observe(cluster, &database, &mut told).await;
-            }
-            let pause = if reachable {
-                self.observe_every
-            } else {
-                TRY_AGAIN.min(self.observe_every)
+            let database = databases.borrow_and_update().clone();
+            let pause = match reachable {
+                true => self.observe_every,
+                false => TRY_AGAIN.min(self.observe_every),
             };
-            let mut database = self.database.subscribe();
+            let until = Instant::now() + pause;
+            // A new connection may be needed, of which an old watch would not know.
+            watch = watch.filter(|watch| reachable && !watch.ended);
+            let following = async {
+                match database.filter(|_| reachable) {
+                    Some(database) => {
+                        self.observe(cluster, &database, None, &mut told).await;
+                        let watch = watch.get_or_insert_with(|| Watch {
+                            changes: self.recipes.changes(cluster, &database),
+                            ended: false,
+                            complained: false,
+                        });
+                        self.follow(cluster, &database, watch, until, &mut told)
+                            .await;
+                    }
+                    None => sleep_until(until).await,
+                }
+            };
             tokio::select! {
-                () = sleep(pause) => {}
+                () = following => {}
                 // The first claim was answered: now it is known whose namespaces are ours.
-                Ok(()) = database.changed() => {}
+                Ok(()) = databases.changed() => {}
             }
         }
     }
 
-    async fn observe(&self, cluster: &str, database: &str, told: &mut Told) {
-        let seen = match self.recipes.look(cluster, database).await {
+    /// Looks at what changes, until it is time to look at everything.
+    async fn follow(
+        &self,
+        cluster: &str,
+        database: &str,
+        watch: &mut Watch,
+        until: Instant,
+        told: &mut Told,
+    ) {
+        let mut changed = BTreeSet::new();
+        let mut until = until;
+        let mut look: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                () = sleep_until(look.unwrap_or(until).min(until)) => {
+                    if Instant::now() >= until {
+                        return;
+                    }
+                    let busy = self
+                        .observe(cluster, database, Some(&mem::take(&mut changed)), told)
+                        .await;
+                    look = (!busy.is_empty()).then(|| Instant::now() + AFTER_JOB);
+                    changed = busy;
+                }
+                change = watch.changes.next(), if !watch.ended => {
+                    let soon = Instant::now() + SETTLE;
+                    match change {
+                        Some(Ok(Heard::In(namespace))) => {
+                            changed.insert(namespace);
+                            look = Some(look.map_or(soon, |look| look.min(soon)));
+                        }
+                        Some(Ok(Heard::Anything)) => until = until.min(soon),
+                        Some(Err(problem)) => self.complain(cluster, watch, &problem),
+                        None => watch.ended = true,
+                    }
+                }
+            }
+        }
+    }
+
+    fn complain(&self, cluster: &str, watch: &mut Watch, problem: &Problem) {
+        self.metrics.api_error(cluster, &problem.code);
+        if !mem::replace(&mut watch.complained, true) {
+            warn!(
+                cluster,
+                "changes may be seen up to {} s late: {problem}",
+                self.observe_every.as_secs()
+            );
+        }
+    }
+
+    /// Looks at all apps, or at those in some namespaces, and tells what is new. Returns the namespaces of those that were
+    /// left out because they have a job.
+    async fn observe(
+        &self,
+        cluster: &str,
+        database: &str,
+        only: Option<&BTreeSet<String>>,
+        told: &mut Told,
+    ) -> BTreeSet<String> {
+        let seen = match self.recipes.look(cluster, database, only).await {
             Ok(seen) => seen,
             Err(problem) => {
                 self.metrics.api_error(cluster, &problem.code);
                 warn!(cluster, "{problem}");
-                return;
+                return BTreeSet::new();
             }
         };
         // A job tells of its app itself, and a look in the middle of one would only confuse.
         let (busy, seen): (Vec<_>, Vec<_>) =
             seen.into_iter().partition(|app| self.board.has_app(app.id));
-        for app in busy {
+        for app in &busy {
             told.forget(app.id);
         }
-        told.keep_only(&seen);
+        if only.is_none() {
+            told.keep_only(&seen);
+        }
+        let busy = busy.into_iter().map(|app| app.namespace).collect();
         let news: Vec<AppSeen> = seen.into_iter().filter(|app| told.is_news(app)).collect();
         for apps in news.chunks(APPS_PER_CALL) {
             let request = ObserveRequest {
@@ -80,9 +176,13 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                     }
                 }
                 // Nothing is lost: what was not told is still news in the next round.
-                Err(error) => return self.contact.failed("observe", &error),
+                Err(error) => {
+                    self.contact.failed("observe", &error);
+                    break;
+                }
             }
         }
+        busy
     }
 }
 

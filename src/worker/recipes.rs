@@ -1,11 +1,14 @@
 //! The real recipes and clusters behind the worker's frame.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 
 use super::Recipes;
 use crate::job::{Abilities, Runner, Story};
+use crate::kubernetes::Heard;
 use crate::odoo::contract::{AppSeen, ClusterState, Job, Outcome};
 use crate::problem::Problem;
 
@@ -26,8 +29,13 @@ impl Recipes for Runner {
         &'a self,
         cluster: &'a str,
         database: &'a str,
+        only: Option<&'a BTreeSet<String>>,
     ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>> {
-        Box::pin(self.look(cluster, database))
+        Box::pin(self.look(cluster, database, only))
+    }
+
+    fn changes(&self, cluster: &str, database: &str) -> BoxStream<'static, Result<Heard, Problem>> {
+        self.changes(cluster, database)
     }
 
     fn run(&self, job: Job, database: String, story: Arc<Story>) -> BoxFuture<'static, Outcome> {

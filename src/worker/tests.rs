@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -118,6 +119,7 @@ type Recipe = dyn Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sy
 struct Kitchen {
     recipe: Box<Recipe>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
+    changes: Mutex<Option<BoxStream<'static, Result<Heard, Problem>>>>,
 }
 
 impl Recipes for Kitchen {
@@ -145,9 +147,20 @@ impl Recipes for Kitchen {
         &'a self,
         _: &'a str,
         database: &'a str,
+        only: Option<&'a BTreeSet<String>>,
     ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>> {
         assert_eq!(database, "5f0c1a52");
-        Box::pin(async { Ok(self.seen.lock().unwrap().clone()) })
+        let mut seen = self.seen.lock().unwrap().clone();
+        seen.retain(|app| only.is_none_or(|only| only.contains(&app.namespace)));
+        Box::pin(async { Ok(seen) })
+    }
+
+    fn changes(&self, _: &str, _: &str) -> BoxStream<'static, Result<Heard, Problem>> {
+        let heard = self.changes.lock().unwrap().take();
+        match heard {
+            Some(heard) => heard,
+            None => stream::pending().boxed(),
+        }
     }
 
     fn run(&self, job: Job, _: String, story: Arc<Story>) -> BoxFuture<'static, Outcome> {
@@ -164,6 +177,8 @@ struct Bench {
     health: Arc<Health>,
     bell: Arc<Notify>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
+    /// What the cluster says has changed.
+    changes: mpsc::UnboundedSender<Result<Heard, Problem>>,
     run: tokio::task::JoinHandle<()>,
     outcomes: Vec<(i64, Outcome)>,
 }
@@ -182,9 +197,12 @@ impl Bench {
             calls: sender,
         }));
         let seen = Arc::<Mutex<Vec<AppSeen>>>::default();
+        let (changes, mut heard) = mpsc::unbounded_channel();
+        let heard = stream::poll_fn(move |context| heard.poll_recv(context));
         let kitchen = Kitchen {
             recipe: Box::new(recipe),
             seen: seen.clone(),
+            changes: Mutex::new(Some(heard.boxed())),
         };
         let settings = crate::settings::Worker {
             name: "worker-1".to_owned(),
@@ -207,6 +225,7 @@ impl Bench {
             health,
             bell: worker.bell(),
             seen,
+            changes,
             run: tokio::spawn(Arc::new(worker).run(closing.clone())),
             closing,
             outcomes: Vec::new(),
@@ -870,6 +889,73 @@ async fn what_could_not_be_told_is_told_when_odoo_is_back() {
     bench.odoo.down(false);
     let (_, again) = bench.next_observe().await;
     assert_eq!(again.apps[0].id, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_is_looked_at_a_second_after_something_of_it_changed() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, ""), app_seen(8, "")];
+    let (_, first) = bench.next_observe().await;
+    assert_eq!(first.apps.len(), 2);
+
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "broken"), app_seen(8, "broken too")];
+    let changed = Instant::now();
+    for _ in 0..10 {
+        let namespace = app_seen(7, "").namespace;
+        bench.changes.send(Ok(Heard::In(namespace))).unwrap();
+    }
+    let (told, news) = bench.next_observe().await;
+    let ids: Vec<i64> = news.apps.iter().map(|app| app.id).collect();
+    assert_eq!(ids, [7], "only what changed is looked at");
+    assert!(
+        told - changed <= Duration::from_millis(1500),
+        "{:?}",
+        told - changed
+    );
+    let (later, rest) = bench.next_observe().await;
+    assert_eq!(rest.apps[0].id, 8);
+    assert!(
+        later - changed > Duration::from_secs(10),
+        "the other one waits for its turn"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_watching_fails_the_apps_are_still_looked_at_every_now_and_then() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
+    bench.next_observe().await;
+    for _ in 0..3 {
+        let forbidden = Problem::transient("cluster_watch", "forbidden");
+        bench.changes.send(Err(forbidden)).unwrap();
+    }
+    let (gone, _) = mpsc::unbounded_channel();
+    bench.changes = gone;
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "broken")];
+    let before = Instant::now();
+    let (told, _) = bench.next_observe().await;
+    assert!(
+        told - before <= Duration::from_secs(31),
+        "{:?}",
+        told - before
+    );
+    assert!(bench.counted("chandlery_api_errors_total{api=\"demo\",error=\"cluster_watch\"} 3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_gap_in_watching_everything_is_looked_at() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
+    bench.next_observe().await;
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "broken")];
+    let before = Instant::now();
+    bench.changes.send(Ok(Heard::Anything)).unwrap();
+    let (told, _) = bench.next_observe().await;
+    assert!(
+        told - before <= Duration::from_millis(1500),
+        "{:?}",
+        told - before
+    );
 }
 
 #[tokio::test(start_paused = true)]
