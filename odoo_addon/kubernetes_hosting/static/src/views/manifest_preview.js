@@ -37,6 +37,8 @@ export class ManifestPreview extends Component {
             message: "",
             preview: null,
             previewedAt: null,
+            // with which values it was made
+            values: null,
             position: null,
         });
         this.jobId = null;
@@ -77,6 +79,10 @@ export class ManifestPreview extends Component {
     }
     get secretId() {
         return this.record.data.preview_secret_id?.id || false;
+    }
+
+    get values() {
+        return `${this.configMapId} ${this.secretId}`;
     }
 
     // -- asking ------------------------------------------------------------------
@@ -185,6 +191,7 @@ export class ManifestPreview extends Component {
                     ? preview
                     : { ...preview, content: known.content, digest: known.digest };
             this.state.previewedAt = previewedAt;
+            this.state.values = this.values;
         }
     }
 
@@ -207,7 +214,8 @@ export class ManifestPreview extends Component {
         return Boolean(this.configMapId || this.secretId);
     }
     get missing() {
-        return this.hasValues ? this.state.preview.missing : [];
+        const isOfValues = this.state.values === this.values;
+        return this.hasValues && isOfValues ? this.state.preview.missing : [];
     }
     get present() {
         const { variables } = this.state.preview;
