@@ -329,12 +329,12 @@ class KubernetesApp(models.Model):
         self._invite_when_due()
 
     def _keep_dns_records(self, records):
-        values = [self.env["kubernetes.dns.record"]._values(item) for item in records]
+        values = self.env["kubernetes.dns.record"]._values_list(records)
         known = [
             {name: record[name] for name in values[0]} if values else {}
             for record in self.dns_record_ids
         ]
-        if sorted(map(str, known)) != sorted(map(str, values)):
+        if known != values:
             self.dns_record_ids.unlink()
             self.dns_record_ids = [Command.create(item) for item in values]
 

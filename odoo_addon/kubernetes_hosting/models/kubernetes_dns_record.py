@@ -14,7 +14,7 @@ class KubernetesDnsRecord(models.Model):
     _name = "kubernetes.dns.record"
     _description = "DNS Record of a Kubernetes App"
     _rec_name = "name"
-    _order = "app_id, purpose desc, record_type desc, id"
+    _order = "app_id, id"
 
     app_id = fields.Many2one(
         "kubernetes.app", required=True, readonly=True, index=True, ondelete="cascade"
@@ -48,8 +48,21 @@ class KubernetesDnsRecord(models.Model):
             )
 
     @api.model
+    def _values_list(self, records):
+        """The contract's records as field values, what is needed for sending first."""
+        purposes = ("sending", "receiving")
+        values = [self._values(record) for record in records]
+        return sorted(
+            values,
+            key=lambda item: (
+                purposes.index(item["purpose"]) if item["purpose"] in purposes else 9,
+                item["record_type"],
+                item["name"],
+            ),
+        )
+
+    @api.model
     def _values(self, record):
-        """The contract's record as field values."""
         return {
             "purpose": record["purpose"],
             "record_type": record["type"],

@@ -97,7 +97,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         for _scanner in range(3):
             answer, text = self.page()
             self.assertEqual(answer.status_code, 200)
-            self.assertIn("Your password for shop", text)
+            self.assertIn("Your password shop (prod)", text)
             self.assertIn("Show the password", text)
         self.assertIn("admin", text)
         self.assertEqual(answer.headers["Referrer-Policy"], "no-referrer")
@@ -127,7 +127,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.assertEqual(self.call("answer"), {"state": "used"})
         answer, text = self.page()
         self.assertEqual(answer.status_code, 410)
-        self.assertIn("It showed the password on", text)
+        self.assertIn("It has shown the password already", text)
         self.assertEqual(self.call("ask"), {"state": "used"})
 
     def test_16_what_no_browser_fetched_is_dropped(self):

@@ -157,7 +157,7 @@ class TestPortalApp(MailCase, KubernetesCase, HttpCase):
             )
             for kind in ("restart", "reset")
         }
-        self.assertIn("No data is lost", dialogs["restart"])
+        self.assertIn("What is saved stays", dialogs["restart"])
         self.assertIn("Everything in it is lost", dialogs["reset"])
         self.assertIn("crew-int.apps.example.com", dialogs["reset"])
         self.app.write(
