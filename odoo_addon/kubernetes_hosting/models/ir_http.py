@@ -32,3 +32,8 @@ class IrHttp(models.AbstractModel):
             request.update_env(user=uid)
         if not uid or not request.env["kubernetes.worker"].sudo()._of_user(uid):
             raise Unauthorized("The worker's key is missing or not valid.")
+
+    @classmethod
+    def _get_translation_frontend_modules_name(cls):
+        """The customer's pages speak their language in scripts, too."""
+        return [*super()._get_translation_frontend_modules_name(), "kubernetes_hosting"]

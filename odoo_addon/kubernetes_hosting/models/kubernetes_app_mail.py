@@ -8,10 +8,10 @@ from email.utils import formataddr, parseaddr
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import html2plaintext
 from odoo.tools.mail import email_normalize
 
 from .kubernetes_app import USER
+from .plain_text import plain_text
 
 # After its registration a domain has this long to become verified; then the invitation
 # is sent anyway.
@@ -508,7 +508,7 @@ class KubernetesApp(models.Model):
             "reply_to": mail["reply_to"] or mail["email_from"] or None,
             "subject": mail["subject"],
             "html": mail["body_html"],
-            "text": html2plaintext(mail["body_html"]),
+            "text": plain_text(mail["body_html"]),
             "password": {"placeholder": placeholder, "key": line.key} if line else None,
         }
 
@@ -553,7 +553,7 @@ class KubernetesApp(models.Model):
                     error=_one_line(error),
                 )
             ) from error
-        if not mail["subject"] or not html2plaintext(mail["body_html"] or "").strip():
+        if not mail["subject"] or not plain_text(mail["body_html"] or ""):
             raise UserError(
                 self.env._(
                     "The mail template “%s” has no subject or no text. Correct it, then"

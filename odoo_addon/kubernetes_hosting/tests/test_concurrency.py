@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID, api, fields
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.modules.registry import DummyRLock, Registry
@@ -298,3 +298,55 @@ class TestConcurrency(TransactionCase):
         answers = [answer["answer"] for answer in self.report(jobs)]
         self.assertEqual(answers, ["stop", "go_on"] * 3)
         self.report(jobs, "cancelled")
+
+    def test_16_two_reports_at_once_invite_the_customer_once(self):
+        """Several observations, each of which makes the app reachable."""
+        with self.committed() as env:
+            customer = env["res.partner"].create(
+                {"name": "At Once", "email": "at-once@demo.example"}
+            )
+            app = env["kubernetes.app"].create(
+                {
+                    "name": "invited",
+                    "environment_id": self.prod_id,
+                    "cluster_id": self.cluster_id,
+                    "partner_id": customer.id,
+                }
+            )
+            job = app._enqueue("deploy")
+            job._finish("done")
+            seen = {
+                "id": app.id,
+                "namespace": app.namespace_id.name,
+                "observation": {
+                    "state": "running",
+                    "message": "",
+                    "ingress": {
+                        "state": "ready",
+                        "hosts": [app.hostname],
+                        "addresses": ["192.0.2.1"],
+                        "tls": True,
+                        "message": "",
+                    },
+                    "seen_at": fields.Datetime.now(),
+                },
+            }
+
+        def observe(_n):
+            with self.committed() as env:
+                calls = env["kubernetes.worker.call"]
+                return calls._transaction("_observe_apps", "at-once", [seen])
+
+        with mute_logger("odoo.sql_db"):
+            self.assertEqual(self.together(observe), [[]] * THREADS)
+        with self.committed() as env:
+            mails = env["mail.mail"].search([("email_to", "ilike", "at-once@demo")])
+            invited = env["kubernetes.app"].browse(seen["id"])
+            try:
+                self.assertEqual(len(mails), 1)
+                self.assertEqual(invited.invitation_mail_id, mails)
+                self.assertEqual(invited.invitation_state, "sending")
+            finally:
+                mails.unlink()
+                invited.partner_id = False
+                env["res.partner"].browse(customer.id).unlink()

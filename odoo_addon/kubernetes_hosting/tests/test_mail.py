@@ -390,6 +390,9 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
             self.assertIn("http://shop.apps.example.com:8080", body)
             self.assertIn("admin", body)
         self.assertNotIn("<", message["text"])
+        # Nothing sticks to what is copied from the text.
+        self.assertIn(placeholder, message["text"].splitlines())
+        self.assertIn("admin", message["text"].splitlines())
         self.assertNotIn("one-time", message["html"])
         self.done(self.claim("invitation"), message_id="<1.2@shop.apps.example.com>")
         self.assertEqual(self.app.invitation_state, "sent")
