@@ -14,12 +14,14 @@ READ_BY_USER = [
     "kubernetes.cluster",
     "kubernetes.config.map",
     "kubernetes.config.map.line",
+    "kubernetes.dns.record",
     "kubernetes.environment",
     "kubernetes.hostname",
     "kubernetes.job",
     "kubernetes.job.step",
     "kubernetes.manifest",
     "kubernetes.namespace",
+    "kubernetes.password.link",
     "kubernetes.reserved.name",
     "kubernetes.secret",
     "kubernetes.secret.line",
@@ -42,10 +44,13 @@ KEPT_BY_ADMINISTRATOR = [
 ]
 WRITTEN_BY_NOBODY = [
     "kubernetes.attention",
+    "kubernetes.dns.record",
     "kubernetes.hostname",
     "kubernetes.job",
     "kubernetes.job.step",
     "kubernetes.namespace",
+    "kubernetes.password.guess",
+    "kubernetes.password.link",
 ]
 ALL = READ_BY_USER + [
     "kubernetes.app.apply",
@@ -53,6 +58,7 @@ ALL = READ_BY_USER + [
     "kubernetes.app.reset",
     "kubernetes.config.map.import",
     "kubernetes.config.map.import.line",
+    "kubernetes.password.guess",
     "kubernetes.worker.key",
 ]
 WAYS = ("write", "create", "unlink")
