@@ -45,10 +45,8 @@ export class ManifestPreview extends Component {
         // Answers to an earlier question are dropped.
         this.question = 0;
 
-        onWillStart(async () => {
-            this.isOperator = await user.hasGroup(OPERATOR);
-            await this.readStored();
-        });
+        // At once: a form that is drawn anew meanwhile has destroyed this component.
+        onWillStart(() => Promise.all([this.readGroup(), this.readStored()]));
         useEffect(
             () => {
                 this.ask();
@@ -124,6 +122,10 @@ export class ManifestPreview extends Component {
             browser.clearInterval(waiting);
             browser.clearInterval(looking);
         });
+    }
+
+    async readGroup() {
+        this.isOperator = await user.hasGroup(OPERATOR);
     }
 
     async readStored() {
