@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use crate::cli;
 use crate::job::{Abilities, clusters};
 use crate::kubernetes::Cluster;
+use crate::kubernetes::permissions::{NEEDED, NEEDED_FOR_MAIL};
+use crate::mailgun::{self, Mailgun};
 use crate::odoo::contract::{ClaimRequest, ClusterState, WorkerIdentity};
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -60,11 +62,12 @@ async fn check(settings: &Settings) -> Vec<Line> {
     let mut clusters = Vec::new();
     let mut states = Vec::new();
     for (name, cluster) in &settings.clusters {
-        let (state, lines) = check_cluster(name, cluster).await;
+        let (state, lines) = check_cluster(name, cluster, settings).await;
         states.push(state);
         clusters.push((name.as_str(), lines));
     }
     let (mut lines, unknown) = check_odoo(settings, states).await;
+    lines.push(Line::new("Mailgun", check_mailgun(settings).await));
     for (name, of_cluster) in clusters {
         lines.extend(of_cluster);
         match unknown.get(name) {
@@ -138,9 +141,24 @@ async fn check_odoo(
     }
 }
 
+/// Whether the key opens the account.
+async fn check_mailgun(settings: &Settings) -> Result<String, Problem> {
+    let Some(access) = settings.mailgun.access() else {
+        return Ok("no key is set; Odoo sends invitations by its own outgoing mail".to_owned());
+    };
+    let region = access.region.as_str();
+    let mailgun = Mailgun::new(access)?;
+    let domains = mailgun::domain::count(&mailgun).await?;
+    Ok(format!(
+        "{} answers and accepts the key; domains in the region {region}: {domains}",
+        mailgun.address()
+    ))
+}
+
 async fn check_cluster(
     name: &str,
-    settings: &crate::settings::Cluster,
+    cluster: &crate::settings::Cluster,
+    settings: &Settings,
 ) -> (ClusterState, Vec<Line>) {
     let mut state = ClusterState {
         name: name.to_owned(),
@@ -150,7 +168,7 @@ async fn check_cluster(
     };
     let thing = format!("cluster {name}");
     let reached = async {
-        let cluster = Cluster::connect(&clusters::access(settings)).await?;
+        let cluster = Cluster::connect(&clusters::access(cluster)).await?;
         let version = cluster.version().await?;
         Ok::<_, Problem>((cluster, version))
     };
@@ -162,7 +180,7 @@ async fn check_cluster(
             )];
             lines.push(Line::new(
                 format!("{thing}, permissions"),
-                permissions(&cluster).await,
+                permissions(&cluster, settings).await,
             ));
             state.reachable = true;
             state.version = Some(version);
@@ -175,8 +193,11 @@ async fn check_cluster(
     }
 }
 
-async fn permissions(cluster: &Cluster) -> Result<String, Problem> {
-    let missing = cluster.missing_permissions().await?;
+async fn permissions(cluster: &Cluster, settings: &Settings) -> Result<String, Problem> {
+    let mut missing = cluster.missing_permissions(NEEDED).await?;
+    if settings.mailgun.access().is_some() {
+        missing.extend(cluster.missing_permissions(NEEDED_FOR_MAIL).await?);
+    }
     if missing.is_empty() {
         return Ok("the worker may do all it needs".to_owned());
     }

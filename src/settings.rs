@@ -7,18 +7,27 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
+use crate::mailgun::{self, Region};
 use crate::problem::Problem;
 
 /// Where the settings are looked for when no `--config` names a file.
 pub const DEFAULT_FILE: &str = "/etc/chandlery/chandlery.toml";
 
 const PREFIX: &str = "CHANDLERY_";
+
+/// Keys that are given by a file or the environment, never in the settings file itself.
+const SECRETS: [&[&str]; 2] = [&["odoo", "key"], &["mailgun", "key"]];
+
+/// How long one call to Mailgun may wait in all when Mailgun asks to come back later: longer than the minute that it
+/// usually asks for.
+const MAILGUN_PATIENCE: Duration = Duration::from_secs(90);
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -29,6 +38,7 @@ pub struct Settings {
     pub worker: Worker,
     pub manifests: Manifests,
     pub deploy: Deploy,
+    pub mailgun: Mailgun,
     pub telemetry: Telemetry,
     /// The clusters this worker serves, under the names that Odoo knows them by.
     pub clusters: BTreeMap<String, Cluster>,
@@ -142,6 +152,49 @@ impl Default for Deploy {
     }
 }
 
+/// The Mailgun account in which apps get their mail domains. Without a key there is none.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Mailgun {
+    /// Where the account's domains are made.
+    pub region: Region,
+    /// The file that holds the API key; empty where the key comes by environment, or there is none.
+    pub key_file: PathBuf,
+    /// The API's address; empty: the region's own.
+    pub url: String,
+    /// How long one call may take.
+    pub timeout_seconds: u64,
+    #[serde(skip)]
+    key: Key,
+}
+
+impl Default for Mailgun {
+    fn default() -> Self {
+        Self {
+            region: Region::Us,
+            key_file: PathBuf::new(),
+            url: String::new(),
+            timeout_seconds: 30,
+            key: Key::default(),
+        }
+    }
+}
+
+impl Mailgun {
+    /// How to reach the account; `None` where no key is set.
+    pub fn access(&self) -> Option<mailgun::Access> {
+        let key = &self.key.0;
+        (!key.expose_secret().is_empty()).then(|| mailgun::Access {
+            region: self.region,
+            url: Some(self.url.clone()).filter(|url| !url.is_empty()),
+            key: key.clone(),
+            timeout: Duration::from_secs(self.timeout_seconds),
+            patience: MAILGUN_PATIENCE,
+        })
+    }
+}
+
 /// What the worker tells about itself.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -193,13 +246,16 @@ impl Settings {
         if let Some(file) = file {
             given.read_file(file);
         }
-        let key = given.read_environment(environment);
-        given.finish(file, key)
+        let secrets = given.read_environment(environment);
+        given.finish(file, secrets)
     }
 }
 
 /// A key's path: `["worker", "capacity"]`.
 type KeyPath = Vec<String>;
+
+/// The secrets that the environment gives.
+type Secrets = BTreeMap<KeyPath, SecretString>;
 
 /// The values that were given, each with where it came from, and what is wrong so far.
 #[derive(Default)]
@@ -235,11 +291,11 @@ impl Given {
             path.push(key);
             match value {
                 Value::Table(table) if !table.is_empty() => self.take_table(source, path, table),
-                _ if *path == ["odoo", "key"] => self.wrong(
-                    source,
-                    "odoo.key",
-                    "a secret does not belong into this file: set odoo.key_file, or the environment variable CHANDLERY_ODOO__KEY",
-                ),
+                _ if is_secret(path) => {
+                    let key = path.join(".");
+                    let variable = format!("{PREFIX}{}", path.join("__").to_uppercase());
+                    self.wrong(source, &key, &format!("a secret does not belong into this file: set {key}_file, or the environment variable {variable}"));
+                }
                 value => match settings_of(path, &value) {
                     Ok(_) => {
                         self.values.insert(path.clone(), (value, source.to_owned()));
@@ -251,12 +307,12 @@ impl Given {
         }
     }
 
-    /// Takes the variables that are ours; gives back the worker key where one is set.
+    /// Takes the variables that are ours; gives back the secrets among them.
     fn read_environment(
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Option<SecretString> {
-        let mut secret = None;
+    ) -> Secrets {
+        let mut secrets = Secrets::new();
         for (name, value) in environment {
             let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
                 continue;
@@ -268,8 +324,8 @@ impl Given {
                 self.wrong(&source, &key, "is not UTF-8");
                 continue;
             };
-            if path == ["odoo", "key"] {
-                secret = Some(SecretString::from(text.trim()));
+            if is_secret(&path) {
+                secrets.insert(path, SecretString::from(text.trim()));
                 continue;
             }
             // A variable has no type. Text comes first, so that a key's digits stay text where text is wanted.
@@ -293,14 +349,10 @@ impl Given {
                 Err(reason) => self.wrong(&source, &key, &reason),
             }
         }
-        secret
+        secrets
     }
 
-    fn finish(
-        mut self,
-        file: Option<&Path>,
-        key: Option<SecretString>,
-    ) -> Result<Settings, Vec<Problem>> {
+    fn finish(mut self, file: Option<&Path>, secrets: Secrets) -> Result<Settings, Vec<Problem>> {
         let mut whole = Table::new();
         for (path, (value, _)) in &self.values {
             insert(&mut whole, path, value.clone());
@@ -319,9 +371,26 @@ impl Given {
             cluster.kubeconfig = at_home(&cluster.kubeconfig);
         }
         let nowhere = file.map_or("settings".to_owned(), |file| file.display().to_string());
-        match self.key(&settings.odoo, key) {
-            Ok(key) => settings.odoo.key = Key(key),
+        settings.mailgun.key_file = at_home(&settings.mailgun.key_file);
+        let given = |path: &[&str]| {
+            secrets.get(&path.iter().map(|&key| key.to_owned()).collect::<KeyPath>())
+        };
+        match key(
+            "the worker key",
+            &settings.odoo.key_file,
+            given(&["odoo", "key"]),
+        ) {
+            Ok(Some(key)) => settings.odoo.key = Key(key),
+            Ok(None) => self.wrong_key(&nowhere, &["odoo", "key_file"], NO_WORKER_KEY),
             Err(reason) => self.wrong_key(&nowhere, &["odoo", "key_file"], &reason),
+        }
+        match key(
+            "the Mailgun API key",
+            &settings.mailgun.key_file,
+            given(&["mailgun", "key"]),
+        ) {
+            Ok(found) => settings.mailgun.key = Key(found.unwrap_or_default()),
+            Err(reason) => self.wrong_key(&nowhere, &["mailgun", "key_file"], &reason),
         }
         for (path, reason) in settings.wrong_values() {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -332,37 +401,6 @@ impl Given {
         } else {
             Err(self.problems)
         }
-    }
-
-    fn key(
-        &self,
-        odoo: &Odoo,
-        by_environment: Option<SecretString>,
-    ) -> Result<SecretString, String> {
-        use secrecy::ExposeSecret;
-
-        let file = &odoo.key_file;
-        let key = match by_environment {
-            Some(key) => key,
-            None if file.as_os_str().is_empty() => {
-                return Err("the worker has no key: create one in Odoo (Kubernetes > Configuration > Workers), write it into a file that only the worker may read and name it here, or set CHANDLERY_ODOO__KEY".to_owned());
-            }
-            None => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-                SecretString::from(text.trim())
-            }
-        };
-        let text = key.expose_secret();
-        if text.is_empty() {
-            return Err("the worker key is empty".to_owned());
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(
-                "the worker key holds more than one word; it must be the key alone".to_owned(),
-            );
-        }
-        Ok(key)
     }
 
     fn wrong_key(&mut self, nowhere: &str, path: &[&str], reason: &str) {
@@ -381,6 +419,39 @@ impl Given {
         };
         self.problems.push(Problem::new("settings", message));
     }
+}
+
+const NO_WORKER_KEY: &str = "the worker has no key: create one in Odoo (Kubernetes > Configuration > Workers), write it into a file that only the worker may read and name it here, or set CHANDLERY_ODOO__KEY";
+
+fn is_secret(path: &[String]) -> bool {
+    SECRETS.iter().any(|secret| path == *secret)
+}
+
+/// A key from the environment, where an empty one counts as none, or from its file.
+fn key(
+    what: &str,
+    file: &Path,
+    by_environment: Option<&SecretString>,
+) -> Result<Option<SecretString>, String> {
+    let key = match by_environment.filter(|key| !key.expose_secret().is_empty()) {
+        Some(key) => key.clone(),
+        None if file.as_os_str().is_empty() => return Ok(None),
+        None => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+            SecretString::from(text.trim())
+        }
+    };
+    let text = key.expose_secret();
+    if text.is_empty() {
+        return Err(format!("{what} is empty"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "{what} holds more than one word; it must be the key alone"
+        ));
+    }
+    Ok(Some(key))
 }
 
 impl Settings {
@@ -444,10 +515,21 @@ impl Settings {
                 0,
                 3_600,
             ),
+            (
+                ["mailgun", "timeout_seconds"],
+                self.mailgun.timeout_seconds,
+                1,
+                300,
+            ),
         ] {
             if !(from..=to).contains(&value) {
                 say(&path, format!("{value} is not between {from} and {to}"));
             }
+        }
+        if !self.mailgun.url.is_empty()
+            && let Err(reason) = mailgun::check_address(&self.mailgun.url, self.mailgun.region)
+        {
+            say(&["mailgun", "url"], reason);
         }
         if !self.telemetry.listen.is_empty()
             && let Err(error) = self.telemetry.listen.parse::<SocketAddr>()
@@ -529,8 +611,6 @@ fn at_home(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-
-    use secrecy::ExposeSecret;
 
     use super::*;
 
@@ -722,6 +802,22 @@ mod tests {
                 "FILE: telemetry.log: is not a log filter",
             ),
             (
+                "[mailgun]\nregion = 'asia'",
+                "FILE: mailgun.region: unknown variant `asia`, expected `us` or `eu`",
+            ),
+            (
+                "[mailgun]\nurl = 'http://api.mailgun.net'",
+                "FILE: mailgun.url: 'http://api.mailgun.net' would send the Mailgun API key unencrypted",
+            ),
+            (
+                "[mailgun]\ntimeout_seconds = 0",
+                "FILE: mailgun.timeout_seconds: 0 is not between 1 and 300",
+            ),
+            (
+                "[mailgun]\nkey_file = '/nowhere/key'",
+                "FILE: mailgun.key_file: /nowhere/key cannot be read: No such file",
+            ),
+            (
                 "[clusters.edge]",
                 "FILE: clusters.edge: needs either kubeconfig (a file) or in_cluster = true",
             ),
@@ -798,8 +894,56 @@ mod tests {
     }
 
     #[test]
+    fn mailgun_is_there_only_with_a_key_which_comes_by_environment_or_file_reference() {
+        assert!(read(ENOUGH, &[KEY]).unwrap().mailgun.access().is_none());
+        // An empty variable is how containers leave something out.
+        let settings = read(ENOUGH, &[KEY, ("CHANDLERY_MAILGUN__KEY", "")]).unwrap();
+        assert!(settings.mailgun.access().is_none());
+
+        let given = [
+            KEY,
+            ("CHANDLERY_MAILGUN__KEY", "hunter2"),
+            ("CHANDLERY_MAILGUN__REGION", "eu"),
+            ("CHANDLERY_MAILGUN__URL", "http://127.0.0.1:8025"),
+            ("CHANDLERY_MAILGUN__TIMEOUT_SECONDS", "7"),
+        ];
+        let access = read(ENOUGH, &given).unwrap().mailgun.access().unwrap();
+        assert_eq!(access.key.expose_secret(), "hunter2");
+        assert_eq!(access.region, Region::Eu);
+        assert_eq!(access.url.as_deref(), Some("http://127.0.0.1:8025"));
+        assert_eq!(access.timeout, Duration::from_secs(7));
+
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"hunter2\n").unwrap();
+        let text = format!(
+            "[mailgun]\nkey_file = '{}'\n{ENOUGH}",
+            file.path().display()
+        );
+        let access = read(&text, &[KEY]).unwrap().mailgun.access().unwrap();
+        assert_eq!(access.key.expose_secret(), "hunter2");
+        assert_eq!((access.region, access.url), (Region::Us, None));
+
+        let error = read(&format!("[mailgun]\nkey = 'hunter2'\n{ENOUGH}"), &[KEY]).unwrap_err();
+        assert!(
+            error.contains("FILE: mailgun.key: a secret does not belong into this file: set mailgun.key_file, or the environment variable CHANDLERY_MAILGUN__KEY"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
+        let error = read(ENOUGH, &[KEY, ("CHANDLERY_MAILGUN__KEY", "two words")]).unwrap_err();
+        assert!(
+            error.contains("the Mailgun API key holds more than one word"),
+            "{error}"
+        );
+        assert!(!error.contains("two words"), "{error}");
+    }
+
+    #[test]
     fn the_key_is_never_printed() {
-        let settings = read(ENOUGH, &[("CHANDLERY_ODOO__KEY", "hunter2")]).unwrap();
+        let keys = [
+            ("CHANDLERY_ODOO__KEY", "hunter2"),
+            ("CHANDLERY_MAILGUN__KEY", "hunter2"),
+        ];
+        let settings = read(ENOUGH, &keys).unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert!(!toml::to_string(&settings).unwrap().contains("hunter2"));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use chandlery::kubernetes::permissions::NEEDED;
+use chandlery::kubernetes::permissions::{NEEDED, NEEDED_FOR_MAIL};
 use chandlery::settings::Settings;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
@@ -32,7 +32,7 @@ fn the_cluster_role_grants_all_that_the_worker_needs_and_no_list_of_secrets() {
                 && has(&rule["verbs"], verb)
         })
     };
-    for (group, resource, verbs) in NEEDED {
+    for (group, resource, verbs) in NEEDED.iter().chain(NEEDED_FOR_MAIL) {
         for verb in *verbs {
             assert!(granted(group, resource, verb), "{verb} {resource} {group}");
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chandlery::ansible::Variables;
 use chandlery::kubernetes::generated::{self, Alphabet, Rule};
 use chandlery::kubernetes::namespace::{self, OurNamespace};
+use chandlery::kubernetes::permissions::NEEDED;
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
     Access, Applied, Change, Cluster, IngressState, Keep, Owner, State, apply, apply_object,
@@ -264,7 +265,7 @@ async fn a_cluster_says_its_version_and_kinds() {
     assert_eq!(deployment.plural, "deployments");
     assert!(deployment.namespaced);
     assert!(!kinds.get("v1", "Namespace").unwrap().namespaced);
-    assert_eq!(home.cluster.missing_permissions().await.unwrap(), []);
+    assert_eq!(home.cluster.missing_permissions(NEEDED).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -356,7 +357,7 @@ async fn what_the_worker_may_not_do_is_named() {
     .unwrap();
 
     let missing: Vec<String> = nobody
-        .missing_permissions()
+        .missing_permissions(NEEDED)
         .await
         .unwrap()
         .iter()

@@ -1,8 +1,8 @@
-//! `delete`: removes the app; its volumes stay unless the job says otherwise.
+//! `delete`: removes the app, then releases its mail domain; its volumes stay unless the job says otherwise.
 
 use std::time::Duration;
 
-use super::Task;
+use super::{Task, mail_domain};
 use crate::kubernetes::{self, Keep};
 use crate::odoo::contract::{JobResult, StepCode};
 use crate::problem::Problem;
@@ -53,5 +53,5 @@ pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> 
     result.objects.pruned = deleted.objects;
     result.namespace_deleted = deleted.namespace_deleted;
     result.inventory = Some(deleted.kept);
-    Ok(())
+    mail_domain::release(task, result).await
 }

@@ -7,6 +7,9 @@
 pub mod clusters;
 mod delete;
 mod deploy;
+mod invitation;
+mod mail_domain;
+mod password;
 mod diff;
 mod preview;
 mod readable;
@@ -27,9 +30,11 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
+use secrecy::SecretString;
 use tracing::warn;
 
-use crate::kubernetes::{self, Cluster, Heard, Owner, namespace};
+use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
+use crate::mailgun;
 use crate::manifest::{Fetcher, Limits};
 use crate::odoo::contract::{
     self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState,
@@ -54,8 +59,10 @@ pub struct Abilities {
 
 impl Abilities {
     /// Those of a worker with these settings.
-    pub fn of(_settings: &Settings) -> Self {
-        let mailgun = None;
+    pub fn of(settings: &Settings) -> Self {
+        let mailgun = settings.mailgun.access().map(|access| Mailgun {
+            region: access.region.as_str().to_owned(),
+        });
         let kinds = JobKind::ALL.into_iter().filter(|kind| match kind {
             JobKind::Deploy
             | JobKind::Refresh
@@ -65,7 +72,8 @@ impl Abilities {
             | JobKind::Restart
             | JobKind::Reset
             | JobKind::Diff
-            | JobKind::Preview => true,
+            | JobKind::Preview
+            | JobKind::Password => true,
             JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
             _ => false,
         });
@@ -88,6 +96,8 @@ pub struct Runner {
 struct Shared {
     patience: settings::Deploy,
     fetcher: Fetcher,
+    /// `None` where the settings name no account.
+    mailgun: Option<mailgun::Mailgun>,
 }
 
 /// One job on an app, with all that its recipe needs.
@@ -103,6 +113,49 @@ pub struct Task {
     shared: Arc<Shared>,
 }
 
+impl Task {
+    /// The Mailgun account.
+    fn mailgun(&self) -> Result<&mailgun::Mailgun, Problem> {
+        self.shared.mailgun.as_ref().ok_or_else(|| {
+            Problem::transient(
+                "mailgun_unset",
+                "This worker has no Mailgun account in its settings.",
+            )
+            .hint(
+                "Set [mailgun] in the worker's settings; `chandlery check` says whether it works.",
+            )
+        })
+    }
+
+    /// A password that was generated for the app.
+    async fn generated(&self, key: &str) -> Result<SecretString, Problem> {
+        let namespace = &self.app.namespace;
+        namespace::require(&self.cluster, namespace, &self.owner).await?;
+        let mut made = generated::read(&self.cluster, namespace, &self.owner).await?;
+        made.remove(key).ok_or_else(|| Problem {
+            object: Some(format!("Secret/{}", generated::SECRET_NAME)),
+            ..Problem::new(
+                "password_missing",
+                format!("No password was generated for the app under the key `{key}`."),
+            )
+            .hint("See that the app's secret has a line of this key that is generated, press Apply, then try again.")
+        })
+    }
+
+    /// A job that lacks what its kind needs.
+    fn misfit(&self, what: &str) -> Problem {
+        misfit(self.job.kind, what)
+    }
+}
+
+fn misfit(kind: JobKind, what: &str) -> Problem {
+    Problem::new(
+        "contract",
+        format!("A job of the kind '{}' needs {what}.", kind.as_str()),
+    )
+    .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one.")
+}
+
 impl Runner {
     /// A runner with nothing under way.
     pub fn new(settings: &Settings) -> Result<Self, Problem> {
@@ -110,6 +163,11 @@ impl Runner {
             abilities: Abilities::of(settings),
             clusters: Arc::new(Clusters::new(&settings.clusters)),
             shared: Arc::new(Shared {
+                mailgun: settings
+                    .mailgun
+                    .access()
+                    .map(mailgun::Mailgun::new)
+                    .transpose()?,
                 patience: settings.deploy.clone(),
                 fetcher: Fetcher::new(Limits {
                     time: Duration::from_secs(settings.manifests.timeout_seconds),
@@ -157,6 +215,9 @@ impl Runner {
             JobKind::Stop => stop::stop(&task, result).await,
             JobKind::Start => start::start(&task, result).await,
             JobKind::Restart => restart::restart(&task, result).await,
+            JobKind::MailDomain => mail_domain::mail_domain(&task, result).await,
+            JobKind::Invitation => invitation::invitation(&task, result).await,
+            JobKind::Password => password::password(&task, result).await,
             kind => Err(Problem::transient(
                 "kind_unknown",
                 format!(
@@ -171,11 +232,7 @@ impl Runner {
     /// A job on an app, with the door to its cluster.
     async fn task(&self, job: Job, database: &str, story: Arc<Story>) -> Result<Task, Problem> {
         let (Some(app), Some(site)) = (job.app.clone(), job.cluster.clone()) else {
-            return Err(Problem::new(
-                "contract",
-                format!("A job of the kind '{}' needs an app and its cluster.", job.kind.as_str()),
-            )
-            .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one."));
+            return Err(misfit(job.kind, "an app and its cluster"));
         };
         Ok(Task {
             owner: seen::owner(database, app.id, &app.name, &app.environment),

@@ -7,7 +7,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::owner::FIELD_MANAGER;
-use super::{Cluster, Owner};
+use super::{Cluster, Owner, dns};
 use crate::object::{Kind, Kinds, ObjectRef, group_of};
 use crate::problem::Problem;
 
@@ -16,7 +16,7 @@ const AT_ONCE: usize = 8;
 
 /// The kinds in which objects of an app are looked for that its inventory does not name: workloads first, so that
 /// nothing runs any more when what it uses goes.
-const SEARCHED: [(&str, &str); 14] = [
+const SEARCHED: [(&str, &str); 15] = [
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
@@ -31,6 +31,7 @@ const SEARCHED: [(&str, &str); 14] = [
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
     ("v1", "ServiceAccount"),
+    (dns::API_VERSION, dns::KIND),
 ];
 
 /// An object found by its labels.

@@ -5,8 +5,9 @@
 //! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
 //! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
-//! finds in pods and events), [`ingress`] and [`observe`] look, [`scale`] stops
-//! and starts, [`restart`] replaces the pods, [`delete`] removes it all (both also what only [`labelled`] finds). [`refusal`] turns what the
+//! finds in pods and events), [`ingress`] and [`observe`] look, [`scale`] stops and starts, [`restart`] replaces the
+//! pods, [`dns`] and [`smtp`] keep what a mail domain gave the app, [`delete`] removes it all (both also what only
+//! [`labelled`] finds). [`refusal`] turns what the
 //! API server answers into problems that people can read.
 
 pub mod apply;
@@ -16,6 +17,7 @@ pub mod compare;
 pub mod delete;
 pub mod discovery;
 pub mod errand;
+pub mod dns;
 pub mod generated;
 pub mod ingress;
 mod labelled;
@@ -29,6 +31,7 @@ pub mod readiness;
 mod refusal;
 pub mod restart;
 pub mod scale;
+pub mod smtp;
 pub mod status;
 mod workload;
 
@@ -44,3 +47,17 @@ pub use prune::prune;
 pub use readiness::wait_until_ready;
 pub use restart::{Restarted, restart};
 pub use scale::{Stopped, start, stop};
+
+use crate::problem::Problem;
+
+/// An object under a name of ours that does not carry the app's labels.
+fn foreign_object(kind: &str, name: &str) -> Problem {
+    Problem {
+        object: Some(format!("{kind}/{name}")),
+        ..Problem::new(
+            "object_foreign",
+            format!("The app's namespace has a {kind} {name} that Chandlery did not make."),
+        )
+        .hint(format!("Chandlery never takes over an object. Remove or rename the {kind}; its name is Chandlery's own."))
+    }
+}

@@ -30,12 +30,15 @@ impl std::fmt::Display for Permission {
     }
 }
 
+/// Rights by group, resource and verbs.
+pub type Rights = [(&'static str, &'static str, &'static [&'static str])];
+
 const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
 /// What an app is made to run with is also watched, so that Odoo hears of it when it changes.
 const MANAGE_AND_WATCH: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
-/// What the worker needs for apps made of the usual kinds: group, resource (or `resource/subresource`), verbs.
-pub const NEEDED: &[(&str, &str, &[&str])] = &[
+/// What the worker needs for apps made of the usual kinds. A resource may be `resource/subresource`.
+pub const NEEDED: &Rights = &[
     ("", "namespaces", MANAGE),
     ("", "configmaps", MANAGE),
     // Not `list`: the worker reads no secrets but those it made.
@@ -56,11 +59,14 @@ pub const NEEDED: &[(&str, &str, &[&str])] = &[
     ("networking.k8s.io", "networkpolicies", MANAGE),
 ];
 
+/// What it needs beyond that where it gives apps a mail domain.
+pub const NEEDED_FOR_MAIL: &Rights = &[("externaldns.k8s.io", "dnsendpoints", MANAGE)];
+
 impl Cluster {
-    /// What of [`NEEDED`] the cluster does not let the worker do. Empty is good.
-    pub async fn missing_permissions(&self) -> Result<Vec<Permission>, Problem> {
+    /// What of `rights` the cluster does not let the worker do. Empty is good.
+    pub async fn missing_permissions(&self, rights: &Rights) -> Result<Vec<Permission>, Problem> {
         let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
-        let needed = NEEDED.iter().flat_map(|&(group, resource, verbs)| {
+        let needed = rights.iter().flat_map(|&(group, resource, verbs)| {
             verbs.iter().map(move |&verb| Permission {
                 verb,
                 group,

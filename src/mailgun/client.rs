@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, Response, StatusCode, multipart, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -26,7 +26,7 @@ const LONGEST_MESSAGE: usize = 300;
 const SECRET_FIELDS: [&str; 3] = ["password", "text", "html"];
 
 /// Where an account's domains live. A domain is bound to the region it was made in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Region {
     Us,
@@ -34,6 +34,14 @@ pub enum Region {
 }
 
 impl Region {
+    /// The word of settings and contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Eu => "eu",
+        }
+    }
+
     /// The API's address.
     pub fn url(self) -> &'static str {
         match self {
@@ -77,6 +85,7 @@ pub struct Mailgun {
 pub(super) struct Request<'a> {
     pub method: Method,
     pub path: Vec<&'a str>,
+    pub query: Vec<(&'a str, &'a str)>,
     pub fields: Vec<(String, String)>,
 }
 
@@ -85,8 +94,14 @@ impl<'a> Request<'a> {
         Self {
             method,
             path: path.into(),
+            query: Vec::new(),
             fields: Vec::new(),
         }
+    }
+
+    pub fn query(mut self, name: &'a str, value: &'a str) -> Self {
+        self.query.push((name, value));
+        self
     }
 
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -98,7 +113,13 @@ impl<'a> Request<'a> {
 impl Mailgun {
     /// Checks the settings; sends nothing.
     pub fn new(access: Access) -> Result<Self, Problem> {
-        let base = address(&access)?;
+        let text = access.url.as_deref().unwrap_or(access.region.url());
+        let base = address(text).map_err(|reason| {
+            Problem::new("mailgun_url", format!("{reason}.")).hint(format!(
+                "Leave the address out to use {} or set one that begins with https://.",
+                access.region.url()
+            ))
+        })?;
         if access.key.expose_secret().is_empty() {
             return Err(
                 Problem::new("mailgun_key", "The Mailgun API key is empty.").hint(
@@ -122,7 +143,7 @@ impl Mailgun {
     }
 
     /// Where requests go, as an operator may read it.
-    pub(super) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
 
@@ -150,6 +171,9 @@ impl Mailgun {
             .expect("an http address has a path")
             .pop_if_empty()
             .extend(&request.path);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
         let mut sent = self
             .http
             .request(request.method.clone(), url)
@@ -222,20 +246,18 @@ impl Mailgun {
     }
 }
 
+/// Says what is wrong with an address of the API, and that leaving it out is the way to the region's own.
+pub fn check_address(text: &str, region: Region) -> Result<(), String> {
+    match address(text) {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(format!("{reason}; leave it empty to use {}", region.url())),
+    }
+}
+
 /// The base address, refused where the key would travel in the clear.
-fn address(access: &Access) -> Result<Url, Problem> {
-    let text = access.url.as_deref().unwrap_or(access.region.url());
-    let hint = format!(
-        "Leave the address out to use {} or set one that begins with https://.",
-        access.region.url()
-    );
-    let url = Url::parse(text).map_err(|error| {
-        Problem::new(
-            "mailgun_url",
-            format!("'{text}' is not an address of Mailgun's API: {error}."),
-        )
-        .hint(&hint)
-    })?;
+fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|error| format!("'{text}' is not an address of Mailgun's API: {error}"))?;
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -245,14 +267,10 @@ fn address(access: &Access) -> Result<Url, Problem> {
     match url.scheme() {
         "https" => Ok(url),
         "http" if loopback => Ok(url),
-        "http" => Err(Problem::new(
-            "mailgun_url",
-            format!("'{text}' would send the Mailgun API key unencrypted."),
-        )
-        .hint(hint)),
-        _ => {
-            Err(Problem::new("mailgun_url", format!("'{text}' is not an http address.")).hint(hint))
-        }
+        "http" => Err(format!(
+            "'{text}' would send the Mailgun API key unencrypted"
+        )),
+        _ => Err(format!("'{text}' is not an http address")),
     }
 }
 

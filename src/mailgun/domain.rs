@@ -101,6 +101,20 @@ pub async fn find(mailgun: &Mailgun, name: &str) -> Result<Option<Domain>, Probl
     }
 }
 
+/// How many domains the account has in its region: a call that changes nothing and that only a key of the whole account
+/// opens.
+pub async fn count(mailgun: &Mailgun) -> Result<u64, Problem> {
+    #[derive(Deserialize)]
+    struct Page {
+        total_count: u64,
+    }
+    let request = Request::new(Method::GET, ["v4", "domains"]).query("limit", "1");
+    match mailgun.call::<Page>(request).await {
+        Ok(page) => Ok(page.total_count),
+        Err(error) => Err(error.problem(mailgun, "list the account's domains")),
+    }
+}
+
 /// Makes sure that the account has the domain and that it is ours.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ pub mod error;
 pub mod message;
 pub mod record;
 
-pub use client::{Access, Mailgun, Region};
+pub use client::{Access, Mailgun, Region, check_address};
 pub use credentials::Credentials;
 pub use domain::{Domain, Mark, Registered, Released, State};
 pub use error::Error;

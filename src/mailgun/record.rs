@@ -45,6 +45,19 @@ pub enum RecordType {
     Other(String),
 }
 
+impl RecordType {
+    /// As it is written: `TXT`, …
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::A => "A",
+            Self::Cname => "CNAME",
+            Self::Mx => "MX",
+            Self::Txt => "TXT",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 /// What Mailgun saw of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

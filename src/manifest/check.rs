@@ -3,8 +3,16 @@
 use crate::object::{Kind, Kinds, Object};
 use crate::problem::Problem;
 
-/// The Secret in which the worker keeps generated passwords.
-const RESERVED_SECRET: &str = "chandlery-generated";
+/// Names under which the worker keeps objects of its own in an app's namespace, and what they are for.
+const RESERVED: [(&str, &str, &str); 3] = [
+    ("Secret", "chandlery-generated", "generated passwords"),
+    ("Secret", "chandlery-smtp", "the app's mail login"),
+    (
+        "DNSEndpoint",
+        "chandlery-mail",
+        "the app's mail domain's DNS records",
+    ),
+];
 /// How alike two names must be for one to be offered for the other.
 const ALIKE: f64 = 0.85;
 
@@ -225,12 +233,17 @@ fn place(object: &mut Object, kind: &Kind, rules: &Rules) -> Result<(), Problem>
         }
         return Ok(());
     }
-    if kind.kind == "Secret" && object.name() == RESERVED_SECRET {
-        return Err(object.locate_field(
-            "metadata.name",
-            Problem::new("manifest_check", format!("The name {RESERVED_SECRET} is taken: Chandlery keeps generated passwords there."))
-                .hint("Give the secret another name."),
-        ));
+    for (reserved, name, purpose) in RESERVED {
+        if kind.kind == reserved && object.name() == name {
+            return Err(object.locate_field(
+                "metadata.name",
+                Problem::new(
+                    "manifest_check",
+                    format!("The name {name} is taken: Chandlery keeps {purpose} there."),
+                )
+                .hint(format!("Give the {reserved} another name.")),
+            ));
+        }
     }
     match namespace {
         serde_json::Value::Null => {

@@ -14,6 +14,7 @@ fn kinds() -> Kinds {
         ("apps/v1", "Deployment", true),
         ("rbac.authorization.k8s.io/v1", "ClusterRole", false),
         ("rbac.authorization.k8s.io/v1", "Role", true),
+        ("externaldns.k8s.io/v1alpha1", "DNSEndpoint", true),
     ]
     .into_iter()
     .map(|(api_version, kind, namespaced)| Kind {
@@ -147,7 +148,22 @@ fn the_same_object_twice_is_refused_with_both_places() {
 }
 
 #[test]
-fn the_secret_of_generated_passwords_is_not_for_manifests() {
-    let problem = refused("apiVersion: v1\nkind: Secret\nmetadata:\n  name: chandlery-generated\n");
-    assert!(problem.message.contains("taken"), "{problem}");
+fn the_names_of_chandlerys_own_objects_are_not_for_manifests() {
+    for (api_version, kind, name) in [
+        ("v1", "Secret", "chandlery-generated"),
+        ("v1", "Secret", "chandlery-smtp"),
+        (
+            "externaldns.k8s.io/v1alpha1",
+            "DNSEndpoint",
+            "chandlery-mail",
+        ),
+    ] {
+        let problem = refused(&format!(
+            "apiVersion: {api_version}\nkind: {kind}\nmetadata:\n  name: {name}\n"
+        ));
+        assert!(
+            problem.message.contains(&format!("{name} is taken")),
+            "{problem}"
+        );
+    }
 }

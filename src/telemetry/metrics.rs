@@ -80,7 +80,7 @@ impl Default for Metrics {
         );
         registry.register(
             "api_errors",
-            "Failed calls to Odoo and to clusters",
+            "Failed calls to Odoo, to clusters and to Mailgun",
             metrics.api_errors.clone(),
         );
         Self {
@@ -126,7 +126,7 @@ impl Metrics {
         self.leases_lost.inc();
     }
 
-    /// A call failed: to `odoo`, or to the cluster of that name.
+    /// A call failed: to `odoo`, to `mailgun`, or to the cluster of that name.
     pub fn api_error(&self, api: &str, error: &str) {
         self.api_errors
             .get_or_create(&ErrorLabels {

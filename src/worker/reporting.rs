@@ -117,6 +117,11 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     fn record(&self, ended: &Ended) {
         if let Some(outcome) = &ended.outcome {
             self.metrics.job_ended(ended.kind, outcome.state);
+            if let Some(error) = &outcome.error
+                && error.code.starts_with("mailgun_")
+            {
+                self.metrics.api_error("mailgun", &error.code);
+            }
         }
         for (step, seconds) in ended.story.durations() {
             self.metrics.step_took(step, seconds);

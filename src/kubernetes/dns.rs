@@ -1,0 +1,80 @@
+//! DNS records for external-dns: the `DNSEndpoint` of an app, where the cluster has that kind.
+
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::owner::FIELD_MANAGER;
+use super::{Cluster, Owner};
+use crate::problem::Problem;
+
+/// external-dns' kind; a cluster without external-dns' CRD does not serve it.
+pub const API_VERSION: &str = "externaldns.k8s.io/v1alpha1";
+pub const KIND: &str = "DNSEndpoint";
+
+/// The object that holds an app's mail records. Manifests may not have one of this name.
+pub const NAME: &str = "chandlery-mail";
+
+/// All records of one type and name, as external-dns reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    pub name: String,
+    /// `TXT`, `MX`, …
+    pub record_type: String,
+    /// One per record, as the record's data stands in a zone file, host names without a dot at their end.
+    pub targets: Vec<String>,
+}
+
+/// Has external-dns publish exactly these records for the app, whose namespace must exist. `false`: nobody there does
+/// such things.
+pub async fn publish(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    endpoints: &[Endpoint],
+) -> Result<bool, Problem> {
+    let kinds = cluster.kinds().await?;
+    let Some(kind) = kinds.get(API_VERSION, KIND) else {
+        return Ok(false);
+    };
+    let api = cluster.api(kind, Some(namespace));
+    let problem = |error| Problem {
+        object: Some(format!("{KIND}/{NAME}")),
+        ..cluster.problem(&error, &format!("publish DNS records in {namespace}"))
+    };
+    let found = cluster
+        .call(api.get_metadata_opt(NAME))
+        .await
+        .map_err(problem)?;
+    if found.is_some_and(|found| !owner.owns(&found.metadata)) {
+        return Err(super::foreign_object(KIND, NAME));
+    }
+    let mut wanted = object(namespace, endpoints);
+    owner.label(&mut wanted);
+    let params = PatchParams::apply(FIELD_MANAGER)
+        .force()
+        .validation_strict();
+    cluster
+        .call(api.patch(NAME, &params, &Patch::Apply(&wanted)))
+        .await
+        .map_err(problem)?;
+    Ok(true)
+}
+
+fn object(namespace: &str, endpoints: &[Endpoint]) -> Value {
+    let endpoints: Vec<Value> = endpoints
+        .iter()
+        .map(|endpoint| {
+            json!({
+                "dnsName": endpoint.name,
+                "recordType": endpoint.record_type,
+                "targets": endpoint.targets,
+            })
+        })
+        .collect();
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": NAME, "namespace": namespace},
+        "spec": {"endpoints": endpoints},
+    })
+}
