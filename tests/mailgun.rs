@@ -1,8 +1,8 @@
 //! The mailgun room against the double, which runs as a program of its own and keeps Mailgun's rules.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+#[path = "common/double.rs"]
+mod double;
+
 use std::time::Duration;
 
 use chandlery::mailgun::domain::{find, register, release, verify};
@@ -11,65 +11,13 @@ use chandlery::mailgun::{
     Registered, Released, State, Validity, credentials, message,
 };
 use chandlery::problem::Problem;
+use double::{Double, KEY};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 const NAME: &str = "shop.apps.example.com";
-const KEY: &str = "key-of-the-test";
-
-/// The double with a state of its own; it ends with the test.
-struct Double {
-    process: Child,
-    urls: BTreeMap<String, String>,
-    http: reqwest::Client,
-    /// Open as long as the double runs, which writes there.
-    _output: BufReader<ChildStdout>,
-    _state: tempfile::TempDir,
-}
 
 impl Double {
-    fn start() -> Self {
-        // Another test may have chosen it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let state = tempfile::tempdir().unwrap();
-        let mut process = Command::new("python3")
-            .args([
-                "-B",
-                "-m",
-                "testbed.mailgun_double",
-                "--port",
-                "0",
-                "--eu-port",
-                "0",
-            ])
-            .args(["--key", KEY, "--state"])
-            .arg(state.path())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("python3 runs the double");
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let urls = (0..2)
-            .map(|_| {
-                let mut line = String::new();
-                output.read_line(&mut line).unwrap();
-                let (region, url) = line
-                    .trim()
-                    .split_once(' ')
-                    .expect("the double says its addresses");
-                (region.to_owned(), url.to_owned())
-            })
-            .collect();
-        Self {
-            process,
-            urls,
-            http: reqwest::Client::new(),
-            _output: output,
-            _state: state,
-        }
-    }
-
     fn access(&self) -> Access {
         Access {
             region: Region::Us,
@@ -93,22 +41,6 @@ impl Double {
         .unwrap()
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let url = format!("{}/_double/{path}", self.urls["us"]);
-        let answer = self.http.post(url).json(&body).send().await.unwrap();
-        answer.error_for_status().unwrap().json().await.unwrap()
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let url = format!("{}/_double/{path}", self.urls["us"]);
-        let answer = self.http.get(url).send().await.unwrap();
-        answer.error_for_status().unwrap().json().await.unwrap()
-    }
-
-    async fn fault(&self, fault: Value) {
-        self.post("faults", fault).await;
-    }
-
     /// A domain that somebody made in the account by hand.
     async fn made_by_hand(&self, name: &str) {
         let url = format!("{}/v4/domains", self.urls["us"]);
@@ -121,29 +53,9 @@ impl Double {
         request.send().await.unwrap().error_for_status().unwrap();
     }
 
-    async fn lets_in(&self, credentials: &Credentials) -> bool {
-        let given =
-            json!({"login": credentials.login, "password": credentials.password.expose_secret()});
-        self.post("smtp-login", given).await["accepted"]
-            .as_bool()
-            .unwrap()
-    }
-
-    async fn domains(&self) -> Vec<String> {
-        let shown = self.get("domains").await;
-        shown
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|domain| domain["name"].as_str().unwrap().to_owned())
-            .collect()
-    }
-}
-
-impl Drop for Double {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    async fn takes(&self, credentials: &Credentials) -> bool {
+        self.lets_in(&credentials.login, credentials.password.expose_secret())
+            .await
     }
 }
 
@@ -573,7 +485,7 @@ mod smtp {
         assert_eq!(made.login, format!("app@{NAME}"));
         assert_eq!((made.host, made.port), ("smtp.mailgun.org", 587));
         assert_eq!(made.password.expose_secret().len(), 32);
-        assert!(double.lets_in(&made).await);
+        assert!(double.takes(&made).await);
     }
 
     #[tokio::test]
@@ -586,7 +498,7 @@ mod smtp {
             .await
             .unwrap();
         assert_eq!(kept.password.expose_secret(), made.password.expose_secret());
-        assert!(double.lets_in(&made).await);
+        assert!(double.takes(&made).await);
     }
 
     #[tokio::test]
@@ -598,20 +510,20 @@ mod smtp {
         credentials::ensure(&mailgun, NAME, "app", None)
             .await
             .unwrap();
-        assert!(!double.lets_in(&made).await);
+        assert!(!double.takes(&made).await);
         let known = || Some(made.password.clone());
         credentials::ensure(&mailgun, NAME, "app", known())
             .await
             .unwrap();
-        assert!(double.lets_in(&made).await);
+        assert!(double.takes(&made).await);
 
         release(&mailgun, NAME, &mark()).await.unwrap();
         created(register(&mailgun, NAME, &mark()).await.unwrap());
-        assert!(!double.lets_in(&made).await);
+        assert!(!double.takes(&made).await);
         credentials::ensure(&mailgun, NAME, "app", known())
             .await
             .unwrap();
-        assert!(double.lets_in(&made).await);
+        assert!(double.takes(&made).await);
     }
 
     #[tokio::test]
@@ -623,8 +535,8 @@ mod smtp {
         let new = credentials::ensure(&mailgun, NAME, "app", None)
             .await
             .unwrap();
-        assert!(double.lets_in(&new).await);
-        assert!(!double.lets_in(&old).await);
+        assert!(double.takes(&new).await);
+        assert!(!double.takes(&old).await);
     }
 
     #[tokio::test]
@@ -635,7 +547,7 @@ mod smtp {
                 .await
                 .unwrap();
             assert_eq!(made.password.expose_secret().len(), 32);
-            assert!(double.lets_in(&made).await);
+            assert!(double.takes(&made).await);
         }
     }
 
@@ -654,7 +566,7 @@ mod smtp {
         let made = credentials::ensure(&mailgun, NAME, "app", None)
             .await
             .unwrap();
-        assert!(double.lets_in(&made).await);
+        assert!(double.takes(&made).await);
     }
 
     #[tokio::test]

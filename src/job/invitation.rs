@@ -3,7 +3,7 @@
 //! Odoo wrote the mail, with a placeholder where the password goes; only here, at the last moment, the two come together.
 
 use minijinja::HtmlEscape;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tracing::warn;
 
 use super::Task;
@@ -69,7 +69,7 @@ async fn mail(task: &Task, written: &Message) -> Result<mailgun::Message, Proble
         }
         // Whoever edits the mail template may leave the password out.
         if text.contains(placeholder) || html.contains(placeholder) {
-            let password: SecretString = task.generated(&place.key).await?;
+            let password = task.first_password(&place.key).await?;
             let password = password.expose_secret();
             text = text.replace(placeholder, password);
             html = html.replace(placeholder, &HtmlEscape(password).to_string());

@@ -127,8 +127,12 @@ impl Task {
         })
     }
 
-    /// A password that was generated for the app.
-    async fn generated(&self, key: &str) -> Result<SecretString, Problem> {
+    /// The app's first password: the set value where the job carries one, otherwise what was generated for the app.
+    async fn first_password(&self, key: &str) -> Result<SecretString, Problem> {
+        let mut lines = self.job.secret.iter();
+        if let Some(line) = lines.find(|line| line.key == key && line.value.is_some()) {
+            return variables::set_text(line);
+        }
         let namespace = &self.app.namespace;
         namespace::require(&self.cluster, namespace, &self.owner).await?;
         let mut made = generated::read(&self.cluster, namespace, &self.owner).await?;
@@ -136,9 +140,9 @@ impl Task {
             object: Some(format!("Secret/{}", generated::SECRET_NAME)),
             ..Problem::new(
                 "password_missing",
-                format!("No password was generated for the app under the key `{key}`."),
+                format!("The app has no password under the key `{key}`."),
             )
-            .hint("See that the app's secret has a line of this key that is generated, press Apply, then try again.")
+            .hint("See that the app's secret has a line of this key with a value or a rule to generate one, press Apply, then try again.")
         })
     }
 

@@ -1,4 +1,4 @@
-//! `password`: hands a generated password to the browser that asked for it, and to nobody on the way.
+//! `password`: hands an app's first password to the browser that asked for it, and to nobody on the way.
 //!
 //! The browser made a key pair on P-256 and sent the public half. The worker makes one for this answer alone; both sides
 //! derive one key from the two (ECDH, then HKDF-SHA256 without salt), under which the password travels (AES-256-GCM).
@@ -30,7 +30,7 @@ pub async fn password(task: &Task, result: &mut JobResult) -> Result<(), Problem
                 return Err(task.misfit("the options `key` and `public_key`"));
             };
             let browser = point(public_key)?;
-            let password = task.generated(key).await?;
+            let password = task.first_password(key).await?;
             seal(&browser, &password)
         })
         .await?;

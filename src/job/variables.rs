@@ -1,6 +1,6 @@
 //! The variables of a deploy: the app's config map and secret, what is generated, and what Chandlery itself gives.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::ansible::{self, Variable, Variables};
@@ -99,6 +99,30 @@ fn secret_value(line: &SecretLine) -> Result<Option<Value>, Problem> {
     }
 }
 
+/// The text of a line that holds a value, as a person types it.
+pub fn set_text(line: &SecretLine) -> Result<SecretString, Problem> {
+    let wrong = |what: &str| {
+        Problem::new(
+            "password_missing",
+            format!(
+                "The value of `{}` (secret) is {what}, so that it cannot be told to the customer.",
+                line.key
+            ),
+        )
+        .hint("Give the app's first password as a plain value, or let it be generated.")
+    };
+    match secret_value(line)? {
+        Some(Value::String(text))
+            if ["{{", "{%", "{#"].iter().any(|begin| text.contains(begin)) =>
+        {
+            Err(wrong("a template"))
+        }
+        Some(Value::String(text)) => Ok(SecretString::from(text)),
+        Some(Value::Number(number)) => Ok(SecretString::from(number.to_string())),
+        _ => Err(wrong("no text")),
+    }
+}
+
 /// The rules of the lines whose value is generated.
 pub fn rules(job: &Job) -> Result<Vec<Rule>, Problem> {
     let lines = job.secret.iter().filter(|line| line.value.is_none());
@@ -139,7 +163,6 @@ pub fn rules(job: &Job) -> Result<Vec<Rule>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::SecretString;
 
     fn job(change: impl FnOnce(&mut Value)) -> Job {
         let path = concat!(
@@ -236,6 +259,25 @@ mod tests {
         let problem = gathered(&job, &Generated::new()).unwrap_err();
         assert!(problem.message.contains("`smtp`"), "{problem}");
         assert!(!problem.to_string().contains("hunter2"), "{problem}");
+    }
+
+    #[test]
+    fn a_set_value_is_told_as_it_is_typed_and_a_template_never() {
+        let text = |r#type: &str, value: &str| {
+            let job = job(|job| {
+                job["secret"] =
+                    json!([{"key": "k", "type": r#type, "value": value, "generate": null}]);
+            });
+            set_text(&job.secret[0]).map(|text| text.expose_secret().to_owned())
+        };
+        assert_eq!(text("string", "0123 #x").unwrap(), "0123 #x");
+        assert_eq!(text("yaml", "123").unwrap(), "123");
+        assert_eq!(text("yaml", "'0123'").unwrap(), "0123");
+        for (r#type, value) in [("string", "{{ hunter2 }}"), ("yaml", "[hunter2]")] {
+            let problem = text(r#type, value).unwrap_err();
+            assert_eq!(problem.code, "password_missing");
+            assert!(!problem.to_string().contains("hunter2"), "{problem}");
+        }
     }
 
     #[test]

@@ -7,8 +7,7 @@
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look, [`scale`] stops and starts, [`restart`] replaces the
 //! pods, [`dns`] and [`smtp`] keep what a mail domain gave the app, [`delete`] removes it all (both also what only
-//! [`labelled`] finds). [`refusal`] turns what the
-//! API server answers into problems that people can read.
+//! [`labelled`] finds). [`refusal`] turns what the API server answers into problems that people can read.
 
 pub mod apply;
 pub mod changes;
