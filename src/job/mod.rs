@@ -7,10 +7,10 @@
 pub mod clusters;
 mod delete;
 mod deploy;
+mod diff;
 mod invitation;
 mod mail_domain;
 mod password;
-mod diff;
 mod preview;
 mod readable;
 mod ready;

@@ -3,7 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod diff;
+#[path = "../common/double.rs"]
+mod double;
 mod life;
+mod mail;
 mod preview;
 mod reset;
 
