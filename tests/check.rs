@@ -9,6 +9,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 const KEY: &str = "0123456789abcdef";
+const MAILGUN_KEY: &str = "key-fedcba9876543210";
 
 /// Odoo and an API server as `check` sees them, and a folder for the settings.
 struct Scene {
@@ -96,7 +97,9 @@ impl Scene {
         let output = chandlery(&file).await;
         let text =
             String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-        assert!(!text.contains(KEY), "{text}");
+        for key in [KEY, MAILGUN_KEY] {
+            assert!(!text.contains(key), "{text}");
+        }
         (output.status.code().unwrap(), text)
     }
 }
@@ -124,6 +127,7 @@ async fn when_all_is_well_every_line_says_ok() {
         "ok     settings: read\n\
          ok     Odoo: {} answers and accepts the key\n\
          ok     database: 5f0c1a52-c5f0-11f0-8de9-0242ac120002\n\
+         ok     Mailgun: no key is set; Odoo sends invitations by its own outgoing mail\n\
          ok     cluster demo: {}/ answers, Kubernetes v1.35.4\n\
          ok     cluster demo, permissions: the worker may do all it needs\n\
          ok     cluster demo: known to Odoo\n",
@@ -266,4 +270,83 @@ async fn permissions_that_the_worker_lacks_are_named() {
         "{text}"
     );
     assert!(text.contains("config/rbac.yaml"), "{text}");
+}
+
+/// Mailgun's API with this answer to the list of domains, and settings that lead to it.
+async fn mailgun(scene: &Scene, answer: ResponseTemplate) -> (MockServer, String) {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path("/v4/domains"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    let key = scene.folder.path().join("mailgun-key");
+    std::fs::write(&key, format!("{MAILGUN_KEY}\n")).unwrap();
+    let settings = format!(
+        "[mailgun]\nregion = 'eu'\nkey_file = '{}'\nurl = '{}'\n{}",
+        key.display(),
+        server.uri(),
+        scene.settings()
+    );
+    (server, settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailgun_key_that_works_is_said_so_and_never_shown() {
+    let scene = Scene::good().await;
+    let answer = json!({"total_count": 12, "items": []});
+    let (server, settings) =
+        mailgun(&scene, ResponseTemplate::new(200).set_body_json(answer)).await;
+    let (status, text) = scene.check(&settings).await;
+    assert_eq!(status, 0, "{text}");
+    let line = format!(
+        "ok     Mailgun: {} answers and accepts the key; domains in the region eu: 12\n",
+        server.uri()
+    );
+    assert!(text.contains(&line), "{text}");
+    let asked = &server.received_requests().await.unwrap()[0];
+    assert_eq!(asked.url.query(), Some("limit=1"));
+    assert!(
+        asked.headers["authorization"]
+            .to_str()
+            .unwrap()
+            .starts_with("Basic ")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailgun_key_that_does_not_work_is_named_with_the_way_out() {
+    let scene = Scene::good().await;
+    let refused = ResponseTemplate::new(401).set_body_string("Forbidden");
+    let (_server, settings) = mailgun(&scene, refused).await;
+    let (status, text) = scene.check(&settings).await;
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("wrong  Mailgun: Could not list the account's domains: Mailgun does not accept the API key."),
+        "{text}"
+    );
+    assert!(
+        text.contains("A domain's sending key is not enough"),
+        "{text}"
+    );
+    assert!(
+        text.contains("ok     cluster demo: known to Odoo"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_to_publish_dns_records_is_asked_for_only_with_mailgun() {
+    let scene = Scene::with(|asked| asked["resource"] != "dnsendpoints").await;
+    scene.odoo_knows(json!([])).await;
+    assert_eq!(scene.check(&scene.settings()).await.0, 0);
+    let answer = json!({"total_count": 0, "items": []});
+    let (_server, settings) =
+        mailgun(&scene, ResponseTemplate::new(200).set_body_json(answer)).await;
+    let (status, text) = scene.check(&settings).await;
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("The worker may not: get dnsendpoints.externaldns.k8s.io, list dnsendpoints"),
+        "{text}"
+    );
 }

@@ -111,7 +111,8 @@ fn the_example_runs_without_root_on_a_read_only_system_with_valid_settings() {
     let text = settings["data"]["chandlery.toml"].as_str().unwrap();
     let text = text.replace("/etc/chandlery-key/key", key.to_str().unwrap());
     std::fs::write(&file, text).unwrap();
-    Settings::load(Some(&file)).unwrap();
+    let settings = Settings::load(Some(&file)).unwrap();
+    assert!(settings.mailgun.access().is_none(), "only with its Secret");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub const KEY: &str = "key-of-the-test";
 
 /// The double with a state of its own; it ends with the test.
 pub struct Double {
-    process: Child,
+    pub process: Child,
     pub urls: BTreeMap<String, String>,
     pub http: reqwest::Client,
     /// Open as long as the double runs, which writes there.
