@@ -495,7 +495,7 @@ async fn sentence_15_deleting_the_app_releases_its_domain() {
             ]
         );
         assert_eq!(outcome.result.mail_domain, None);
-        assert_eq!(scene.double.domains().await, [host.clone()]);
+        assert_eq!(scene.double.domains().await, std::slice::from_ref(&host));
         assert_eq!(scene.secret("chandlery-smtp").await, None);
         assert!(
             scene.secret("chandlery-generated").await.is_some(),
@@ -830,7 +830,7 @@ async fn sentence_17_a_generated_secret_is_the_same_at_every_later_deploy_and_th
         );
         assert_eq!(made.0, made.2, "it is what the app is given");
 
-        for kind in ["deploy", "stop", "start", "restart", "deploy"] {
+        for kind in ["deploy", "stop", "start", "restart", "reset", "deploy"] {
             let mut next = job(kind, &last);
             // Another rule changes nothing: what the data was made with counts.
             next["secret"][0]["generate"] = json!({"length": 8, "alphabet": "ascii"});
