@@ -63,20 +63,10 @@ impl Abilities {
         let mailgun = settings.mailgun.access().map(|access| Mailgun {
             region: access.region.as_str().to_owned(),
         });
-        let kinds = JobKind::ALL.into_iter().filter(|kind| match kind {
-            JobKind::Deploy
-            | JobKind::Refresh
-            | JobKind::Delete
-            | JobKind::Stop
-            | JobKind::Start
-            | JobKind::Restart
-            | JobKind::Reset
-            | JobKind::Diff
-            | JobKind::Preview
-            | JobKind::Password => true,
-            JobKind::MailDomain | JobKind::Invitation => mailgun.is_some(),
-            _ => false,
-        });
+        let by_mailgun = |kind: &JobKind| matches!(kind, JobKind::MailDomain | JobKind::Invitation);
+        let kinds = JobKind::ALL
+            .into_iter()
+            .filter(|kind| mailgun.is_some() || !by_mailgun(kind));
         Self {
             kinds: kinds.collect(),
             mailgun,
