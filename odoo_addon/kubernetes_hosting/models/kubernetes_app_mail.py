@@ -208,11 +208,13 @@ class KubernetesApp(models.Model):
         )[:1]
 
     def _mail_domain(self):
-        """The registered name, or the one to be registered. A registration that
-        failed half-way may have left a domain: a delete is to release it, too."""
+        """The registered name. A registration that was begun and did not end well may
+        have left a domain, too: a delete is to release it."""
         self.ensure_one()
-        at_mailgun = self.mail_state in ("waiting", "unverified", "active", "failed")
-        return self.mail_domain or (self.hostname if at_mailgun else None)
+        begun = self.mail_state in ("waiting", "failed") and self.job_ids.filtered(
+            lambda job: job.kind == "mail_domain" and job.attempt
+        )
+        return self.mail_domain or (self.hostname if begun else None)
 
     def _workers_online(self):
         """The workers that are there and serve the app's cluster."""

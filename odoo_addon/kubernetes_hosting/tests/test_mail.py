@@ -169,9 +169,6 @@ class TestMailDomain(MailCase, KubernetesTransactionCase):
         self.become_reachable()
         self.assertEqual(self.app.mail_state, "waiting")
         first = self.live("mail_domain")
-        self.assertEqual(
-            first._contract_values()["app"]["mail_domain"], "shop.apps.example.com"
-        )
         # Gone and back again: nothing is asked for a second time.
         self.app._apply_observation({**self.observation(), "state": "degraded"})
         self.app._apply_observation(self.observation())
@@ -340,6 +337,22 @@ class TestMailDomain(MailCase, KubernetesTransactionCase):
         self.assertFalse(self.app.mail_domain)
         self.assertFalse(self.app.dns_record_ids)
         self.assertFalse(self.live("mail_domain"))
+
+    def test_15_delete_releases_what_a_registration_may_have_left(self):
+        self.become_reachable()
+        self.assertIsNone(self.app._contract_values()["mail_domain"])
+        self.failed(self.claim("mail_domain"))
+        self.assertEqual(
+            self.app._contract_values()["mail_domain"], "shop.apps.example.com"
+        )
+        self.app._enqueue("delete", {"keep_volumes": False})
+        self.done(
+            self.claim("delete"),
+            namespace_deleted=True,
+            mail_domain=self.domain("released", records=[]),
+        )
+        self.assertEqual(self.app.mail_state, "released")
+        self.assertIsNone(self.app._contract_values()["mail_domain"])
 
     def test_15_a_domain_that_stays_after_the_delete_is_told(self):
         self.become_reachable()
