@@ -13,6 +13,7 @@ import {
     onRpc,
     patchWithCleanup,
 } from "@web/../tests/web_test_helpers";
+import { loadBundle } from "@web/core/assets";
 import { user } from "@web/core/user";
 
 const CONTENT = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ odoo_nmae }}\n";
@@ -70,6 +71,7 @@ beforeEach(async () => {
     stored = { state: "none" };
     answers = [{ state: "waiting", job_id: 50 }];
     result = { state: "waiting" };
+    await loadBundle("web.ace_lib");
     await makeMockEnv();
     patchWithCleanup(user, { hasGroup: async () => isOperator });
     patchWithCleanup(getService("bus_service"), {
