@@ -81,6 +81,7 @@ class KubernetesJob(models.Model):
     )
     manifest_id = fields.Many2one(
         "kubernetes.manifest",
+        string="Previewed Manifest",
         readonly=True,
         index="btree_not_null",
         ondelete="cascade",
@@ -146,7 +147,7 @@ class KubernetesJob(models.Model):
         " that only the browser which asked can read.",
     )
     diff_html = fields.Html(
-        string="Comparison", compute="_compute_diff", sanitize=False
+        string="What Would Change", compute="_compute_diff", sanitize=False
     )
     diff_change_count = fields.Integer(string="Changes", compute="_compute_diff")
     diff_unchanged_count = fields.Integer(string="Unchanged", compute="_compute_diff")

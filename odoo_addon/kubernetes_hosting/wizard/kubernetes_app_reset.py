@@ -11,7 +11,7 @@ class KubernetesAppReset(models.TransientModel):
     _description = "Reset a Kubernetes App"
 
     app_id = fields.Many2one("kubernetes.app", required=True, ondelete="cascade")
-    app_name = fields.Char(related="app_id.display_name")
+    app_name = fields.Char(string="App Name", related="app_id.display_name")
     hostname = fields.Char(related="app_id.hostname")
     reset_mode = fields.Selection(related="app_id.reset_mode")
     manifest_names = fields.Char(string="Manifests", compute="_compute_manifest_names")
