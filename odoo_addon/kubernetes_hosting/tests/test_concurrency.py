@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api, fields
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.modules.registry import DummyRLock, Registry
 from odoo.service.model import retrying
@@ -211,6 +211,84 @@ class TestConcurrency(TransactionCase):
         self.raise_first(results)
         self.assertEqual(len(set(results)), 1)
         self.report(self.claim(), "done")
+
+    def deployed(self, prefix):
+        """An app that was deployed, committed."""
+        (app_id,) = self.make_apps(prefix, 1)
+        self.report(self.claim(), "done")
+        return app_id
+
+    def ask_at_once(self, app_id, kinds, count):
+        def ask(n):
+            with self.committed() as env:
+                return retrying(
+                    lambda: (
+                        env["kubernetes.app"]
+                        .browse(app_id)
+                        ._enqueue(kinds[n % len(kinds)])
+                        .id
+                    ),
+                    env,
+                )
+
+        with mute_logger("odoo.service.model", "odoo.sql_db"):
+            results = self.together(ask, count)
+        self.raise_first(results)
+        return results
+
+    def drop_waiting(self, app_id):
+        with self.committed() as env:
+            env["kubernetes.job"].search(
+                [("app_id", "=", app_id), ("state", "=", "pending")]
+            ).action_cancel()
+
+    def test_stop_and_start_at_once_leave_one_wish(self):
+        app_id = self.deployed("wish")
+        self.ask_at_once(app_id, ("stop", "start"), 4)
+        with self.committed() as env:
+            app = env["kubernetes.app"].browse(app_id)
+            waiting = app.job_ids.filtered(lambda job: job.state == "pending")
+            self.assertEqual(len(waiting), 1)
+            wishes = {"stop": ("stopped", "stopping"), "start": ("running", "starting")}
+            self.assertEqual((app.wanted_state, app.state), wishes[waiting.kind])
+        self.drop_waiting(app_id)
+
+    def test_delete_and_apply_at_once_delete(self):
+        app_id = self.deployed("gone")
+
+        def ask(n):
+            with self.committed() as env:
+                app = env["kubernetes.app"].browse(app_id)
+                try:
+                    return retrying(
+                        lambda: app._enqueue("delete" if n % 2 else "deploy").kind, env
+                    )
+                except UserError as error:
+                    return str(error)
+
+        with mute_logger("odoo.service.model", "odoo.sql_db"):
+            self.raise_first(self.together(ask, 4))
+        with self.committed() as env:
+            app = env["kubernetes.app"].browse(app_id)
+            waiting = app.job_ids.filtered(lambda job: job.state == "pending")
+            self.assertEqual(waiting.mapped("kind"), ["delete"])
+            self.assertEqual((app.wanted_state, app.state), ("deleted", "deleting"))
+        self.drop_waiting(app_id)
+
+    def test_two_who_compare_at_once_share_the_comparison(self):
+        app_id = self.deployed("compare")
+        self.assertEqual(len(set(self.ask_at_once(app_id, ("diff",), 3))), 1)
+        self.drop_waiting(app_id)
+
+    def test_a_preview_goes_to_one_worker(self):
+        with self.committed() as env:
+            job_id = env["kubernetes.job"]._enqueue_preview("M", "https://x.test/m").id
+        results = self.together(lambda n: self.claim(n, capacity=1))
+        self.raise_first(results)
+        claimed = [job["id"] for result in results for job in result]
+        self.assertEqual(claimed, [job_id])
+        with self.committed() as env:
+            env["kubernetes.job"].browse(job_id).unlink()
 
     def test_two_who_want_the_same_name_at_the_same_moment(self):
         def take(_n):
