@@ -172,7 +172,6 @@ class Suites:
             env={
                 **os.environ,
                 **self.demo.environment(),
-                "WORKER_PID": str(self.demo.worker_daemon().pid()),
                 "PORT_OFFSET": str(self.instance.offset),
             },
         )

@@ -59,6 +59,26 @@ class Odoo:
         return self.call(model, "search_read", domain, fields, **kwargs)
 
 
+class Mailgun:
+    """The double of Mailgun, by what it offers to tests."""
+
+    def __init__(self, url):
+        self.url = f"{url}/_double"
+
+    def get(self, path):
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, path, body):
+        request = urllib.request.Request(
+            f"{self.url}/{path}",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
 class Kubectl:
     """The cluster as its administrator sees it."""
 
@@ -97,6 +117,16 @@ def operator(bed):
         bed["OPERATOR_LOGIN"],
         bed["OPERATOR_PASSWORD"],
     )
+
+
+@pytest.fixture(scope="session")
+def administrator(bed):
+    return Odoo(bed["ODOO_URL"], bed["ODOO_DB"], "admin", "admin")
+
+
+@pytest.fixture(scope="session")
+def mailgun(bed):
+    return Mailgun(bed["MAILGUN_URL"])
 
 
 @pytest.fixture(scope="session")

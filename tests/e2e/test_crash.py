@@ -1,10 +1,7 @@
 """The worker is killed in the middle: the paid order still becomes two apps."""
 
-import os
-import signal
-import subprocess
-
 import shop
+import worker
 from apps import app_records, delete_apps, wait_until, wait_until_running
 
 
@@ -17,14 +14,45 @@ def running_jobs(operator, name):
 
 
 def test_killing_the_worker_in_the_middle_and_starting_it_again_still_gets_there(
-    page, bed, operator, unique
+    page, operator, unique
 ):
     name = f"crash-{unique}"
     shop.sign_up(page, "Nora Neu", f"{unique}@customer.example", "a good password")
     shop.buy(page, name)
     wait_until("a job of the app runs", lambda: running_jobs(operator, name), 30)
-    os.kill(int(bed["WORKER_PID"]), signal.SIGKILL)
-    subprocess.run(["make", "demo"], check=True)
+    worker.kill()
+    worker.heal()
     wait_until_running(operator, name, seconds=180)
     assert len(app_records(operator, name)) == 2
     delete_apps(operator, name)
+
+
+def test_killing_the_worker_in_the_middle_of_a_reset_still_ends_it_well(
+    operator, hosting
+):
+    app = hosting.integration
+    (wizard,) = operator.call("kubernetes.app.reset", "create", [{"app_id": app}])
+    operator.call("kubernetes.app.reset", "action_confirm", [wizard])
+
+    def reset():
+        (job,) = operator.search_read(
+            "kubernetes.job",
+            [("app_id", "=", app), ("kind", "=", "reset")],
+            ["state", "attempt", "error_message"],
+            order="id desc",
+            limit=1,
+        )
+        return job
+
+    wait_until("the reset runs", lambda: reset()["state"] == "running")
+    worker.kill()
+    worker.heal()
+    wait_until(
+        "the reset has ended",
+        lambda: reset()["state"] not in ("pending", "running"),
+        180,
+    )
+    job = reset()
+    assert job["state"] == "done", job["error_message"]
+    assert job["attempt"] == 2
+    wait_until_running(operator, hosting.name)

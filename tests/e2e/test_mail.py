@@ -1,0 +1,195 @@
+"""Mail domain, invitation and first password: in Odoo, in the cluster, at Mailgun (a
+double) and in the customer's browser."""
+
+import base64
+import html
+import re
+
+import shop
+import worker
+from apps import delete_apps, live_apps, wait_until, wait_until_running
+from playwright.sync_api import expect
+
+MAIL_FIELDS = ["mail_state", "mail_domain", "invitation_state", "invitation_message_id"]
+
+
+def mail_of(operator, app):
+    (found,) = operator.call("kubernetes.app", "read", [app], MAIL_FIELDS)
+    return found
+
+
+def cluster_secret(kubectl, namespace, name):
+    data = kubectl.get(f"secret/{name}", "-n", namespace)["data"]
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def wait_for_mail(operator, app, seconds=120, **wanted):
+    return wait_until(
+        f"the mail part of the app becomes {wanted}",
+        lambda: (
+            (found := mail_of(operator, app))
+            and all(found[name] == value for name, value in wanted.items())
+            and found
+        ),
+        seconds,
+    )
+
+
+def plain(mail):
+    return html.unescape(re.sub(r"<[^>]+>", " ", mail["html"]))
+
+
+def test_the_mail_domain_is_verified_after_its_records_are_published(
+    operator, kubectl, mailgun, hosting
+):
+    """15. Registers the hostname as a Mailgun domain, publishes the records as
+    DNSEndpoint, asks for verification, and creates SMTP credentials that go into a
+    Secret of the app and nowhere else."""
+    for app in (hosting.production, hosting.integration):
+        namespace = hosting.namespace(app)
+        found = wait_for_mail(operator, app, seconds=300, mail_state="active")
+        (domain,) = [
+            domain
+            for domain in mailgun.get("domains")
+            if domain["name"] == found["mail_domain"]
+        ]
+        assert domain["state"] == "active"
+        endpoint = kubectl.get("dnsendpoint/chandlery-mail", "-n", namespace)
+        published = {
+            (record["recordType"], record["dnsName"])
+            for record in endpoint["spec"]["endpoints"]
+        }
+        needed = {(r["record_type"], r["name"]) for r in domain["records"]}
+        assert needed <= published
+        records = operator.search_read(
+            "kubernetes.dns.record", [("app_id", "=", app)], ["name", "validity"]
+        )
+        assert len(records) == len(domain["records"])
+        smtp = cluster_secret(kubectl, namespace, "chandlery-smtp")
+        assert set(smtp) == {"host", "port", "username", "password", "from"}
+        login = {"login": smtp["username"], "password": smtp["password"]}
+        assert mailgun.post("smtp-login", login) == {"accepted": True}
+        # The app was restarted with it.
+        odoo = kubectl.get("deployment/odoo", "-n", namespace)
+        assert odoo["status"]["readyReplicas"] == 1
+
+
+def test_the_invitation_arrives_once_with_address_login_and_password(
+    operator, kubectl, mailgun, hosting
+):
+    """16. The worker sends the invitation through Mailgun from the app's own hostname,
+    puts the generated password in at that moment and reports the message id, which the
+    app's chatter shows. Sent once."""
+    for app in (hosting.production, hosting.integration):
+        found = wait_for_mail(operator, app, invitation_state="sent")
+        generated = cluster_secret(
+            kubectl, hosting.namespace(app), "chandlery-generated"
+        )
+        (mail,) = [
+            mail
+            for mail in mailgun.get(f"messages?to={hosting.login}")
+            if mail["domain"] == found["mail_domain"]
+        ]
+        (record,) = operator.call("kubernetes.app", "read", [app], ["url"])
+        text = plain(mail)
+        assert record["url"] in text
+        assert "admin" in text
+        assert generated["odoo_admin_password"] in text
+        assert found["mail_domain"] in mail["from"]
+        assert mail["id"].strip("<>") in found["invitation_message_id"]
+        notes = operator.search_read(
+            "mail.message",
+            [("model", "=", "kubernetes.app"), ("res_id", "=", app)],
+            ["body"],
+        )
+        said = " ".join(html.unescape(note["body"]) for note in notes)
+        assert mail["id"].strip("<>") in said
+        assert generated["odoo_admin_password"] not in said
+
+
+def test_a_worker_killed_in_the_middle_of_the_mail_part_registers_and_sends_once(
+    page, operator, mailgun, unique
+):
+    """15, 16. Killed while it registers and while it sends: one domain, one mail or a
+    clear word, and the app runs. Deleting the app releases the domain."""
+    name = f"post-{unique}"
+    login = f"{unique}@customer.example"
+    slow = {"fault": "slow", "method": "POST", "seconds": 4}
+    mailgun.post("faults", {**slow, "path": "/v4/domains"})
+    shop.sign_up(page, "Nora Neu", login, "a good password")
+    shop.buy(page, name)
+    wait_until(
+        "the worker registers a domain",
+        lambda: [d for d in mailgun.get("domains") if d["name"].startswith(name)],
+    )
+    mailgun.post("faults", {**slow, "path": "/messages"})
+    worker.kill()
+    worker.heal()
+    apps = wait_until_running(operator, name)
+    wait_until("a mail is on its way", lambda: mailgun.get(f"messages?to={login}"), 300)
+    worker.kill()
+    worker.heal()
+    for app in apps:
+        wait_for_mail(operator, app["id"], seconds=300, mail_state="active")
+        wait_until(
+            "the invitation is sent, or it is said that it may be",
+            lambda app=app: mail_of(operator, app["id"])["invitation_state"]
+            in ("sent", "failed"),
+            180,
+        )
+    domains = [d["name"] for d in mailgun.get("domains") if d["name"].startswith(name)]
+    assert len(domains) == 2
+    sent = [mail["domain"] for mail in mailgun.get(f"messages?to={login}")]
+    assert len(sent) == len(set(sent)), "no invitation was sent twice"
+    assert {app["state"] for app in live_apps(operator, name)} == {"running"}
+    delete_apps(operator, name)
+    assert not [d for d in mailgun.get("domains") if d["name"].startswith(name)]
+
+
+def test_without_mailgun_a_one_time_link_shows_the_password(
+    visitor, bed, operator, administrator, kubectl, unique
+):
+    """16. Without Mailgun settings, Odoo's own outgoing mail is used and the password
+    is fetched by a one-time link in the portal."""
+    name = f"link-{unique}"
+    with worker.without_mailgun(bed):
+        page = visitor()
+        login = f"{unique}@customer.example"
+        shop.sign_up(page, "Nora Neu", login, "a good password")
+        shop.buy(page, name)
+        (_, app) = wait_until_running(operator, name)
+
+        def link():
+            fields = ["invitation_mail_id"]
+            (record,) = operator.call("kubernetes.app", "read", [app["id"]], fields)
+            if not record["invitation_mail_id"]:
+                return None
+            mail = [record["invitation_mail_id"][0]]
+            (found,) = administrator.call("mail.mail", "read", mail, ["body_html"])
+            body = html.unescape(found["body_html"])
+            return re.search(r"/my/apps/\d+/password\?token=[\w%=.~-]+", body)
+
+        address = wait_until("Odoo has made the mail", link)[0]
+        generated = cluster_secret(kubectl, f"{name}-prod", "chandlery-generated")
+        password = generated["odoo_admin_password"]
+
+        # Programs that open the links of mails use nothing up; nobody need sign in.
+        reader = visitor()
+        reader.goto(address)
+        assert password not in reader.content()
+        reader.goto(address)
+        shop.ready(reader)
+        reader.get_by_role("button", name="Show the password").click()
+        shown = reader.locator("#kubernetes_password")
+        expect(shown).to_have_value(password, timeout=30_000)
+
+        # Once.
+        again = visitor()
+        again.goto(address)
+        expect(again.locator("body")).to_contain_text("This link shows no password")
+    # Odoo has never had it.
+    jobs = administrator.search_read(
+        "kubernetes.job", [("app_id", "=", app["id"])], ["result", "options"]
+    )
+    assert password not in str(jobs)
+    delete_apps(operator, name)
