@@ -32,23 +32,28 @@ def main():
         customer = visitor(browser)
         # A new customer, whose cart and portal are empty.
         email = f"pictures-{time.time():.0f}@demo.example"
-        shop.sign_up(customer, "New Customer", email, "only for pictures")
+        password = "only for pictures"
+        shop.sign_up(customer, "New Customer", email, password)
         name = buy(customer)
-        app = watch(customer, name)
+        integration = watch(customer, name)
+        invitation(customer, email)
+        on_a_phone(browser, email, password, integration)
         operator = visitor(browser)
         login, password = os.environ["OPERATOR_LOGIN"], os.environ["OPERATOR_PASSWORD"]
         shop.log_in(operator, login, password)
-        look(operator, app)
+        look(operator, integration)
+        in_german(operator, integration)
         browser.close()
-    for picture in sorted(PICTURES.glob("*.png")):
-        print(picture.relative_to(CHECKOUT))
+    for path in sorted(PICTURES.glob("*.png")):
+        print(path.relative_to(CHECKOUT))
 
 
-def visitor(browser):
+def visitor(browser, width=1280, height=800, **more):
     context = browser.new_context(
         base_url=os.environ["ODOO_URL"],
         locale="en-US",
-        viewport={"width": 1280, "height": 800},
+        viewport={"width": width, "height": height},
+        **more,
     )
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -73,19 +78,79 @@ def buy(page):
 
 
 def watch(page, name):
-    """The portal, as soon as the app runs; returns the app's id."""
+    """The portal, as soon as the app runs; returns the integration's id."""
     page.goto("/my/apps")
-    page.locator("a[href*='/my/apps/']").filter(has_text=name).first.click()
+    page.get_by_role("link", name=f"{name}-int").first.click()
     page.get_by_text("Running").first.wait_for(timeout=180_000)
+    mail = page.locator("section[aria-labelledby=kubernetes_app_mail]")
+    mail.locator(".text-bg-success").first.wait_for(timeout=300_000)
     picture(page, "portal")
     return re.search(r"/my/apps/(\d+)", page.url)[1]
 
 
+def invitation(page, email):
+    """The mail as it arrived at the double of Mailgun."""
+    inbox = page.context.new_page()
+    inbox.goto(f"{os.environ['MAILGUN_URL']}/_double/")
+    inbox.locator("li").filter(has_text=email).first.get_by_role("link").click()
+    inbox.frame_locator("iframe").get_by_text("admin").first.wait_for()
+    picture(inbox, "invitation")
+    inbox.close()
+
+
+def on_a_phone(browser, email, password, app):
+    """The portal in German."""
+    page = visitor(browser, 390, 844, is_mobile=True, has_touch=True)
+    shop.log_in(page, email, password)
+    page.goto(f"/de/my/apps/{app}")
+    picture(page, "portal-phone-de")
+    page.context.close()
+
+
 def look(page, app):
-    """The backend's form of the app."""
+    """The backend: the app, what applying would change, a manifest's preview, and what
+    needs attention."""
+    open_app(page, app)
+    picture(page, "backend")
+    page.locator(".o_statusbar_buttons").get_by_role(
+        "button", name="Apply", exact=True
+    ).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("stay as they are").first.wait_for()
+    picture(page, "apply")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.goto("/odoo/action-kubernetes_hosting.kubernetes_manifest_action")
+    page.locator(".o_data_row").get_by_text("Odoo: PostgreSQL").click()
+    page.locator(".o_kubernetes_yaml").wait_for()
+    picture(page, "preview")
+
+
+def in_german(page, app):
+    """The app as an operator sees it whose language is German."""
+    user = call(page, "/web/session/get_session_info")["uid"]
+    try:
+        set_language(page, user, "de_DE")
+        open_app(page, app)
+        picture(page, "backend-de")
+    finally:
+        set_language(page, user, "en_US")
+
+
+def set_language(page, user, code):
+    write = {"model": "res.users", "method": "write", "kwargs": {}}
+    write["args"] = [[user], {"lang": code}]
+    call(page, "/web/dataset/call_kw/res.users/write", write)
+
+
+def call(page, path, params=None):
+    """One call to Odoo as the user of the page."""
+    body = {"jsonrpc": "2.0", "params": params or {}}
+    return page.request.post(path, data=body).json()["result"]
+
+
+def open_app(page, app):
     page.goto(f"/odoo/action-kubernetes_hosting.kubernetes_app_action/{app}")
     page.locator(".o_form_view .o_form_sheet").wait_for()
-    picture(page, "backend")
 
 
 def picture(page, name):
