@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 
-from . import cache, debian, kubernetes, processes
+from . import cache, debian, kubernetes, mail, processes
 from .instance import CHECKOUT, write_private
 from .problem import Problem
 
@@ -100,6 +100,11 @@ def write_settings(instance, database, cluster, cluster_kubeconfig):
             "key_file": str(key_file(instance)),
         },
         "worker": {"name": NAME, "observe_seconds": 10},
+        "mailgun": {
+            "region": mail.REGION,
+            "key_file": str(mail.key_file(instance)),
+            "url": mail.url(instance),
+        },
         "telemetry": {"listen": f"127.0.0.1:{instance.port('worker')}"},
         f"clusters.{cluster}": {"kubeconfig": str(cluster_kubeconfig)},
     }
