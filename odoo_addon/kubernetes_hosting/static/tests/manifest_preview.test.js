@@ -71,8 +71,8 @@ beforeEach(async () => {
     stored = { state: "none" };
     answers = [{ state: "waiting", job_id: 50 }];
     result = { state: "waiting" };
-    await loadBundle("web.ace_lib");
     await makeMockEnv();
+    await loadBundle("web.ace_lib");
     patchWithCleanup(user, { hasGroup: async () => isOperator });
     patchWithCleanup(getService("bus_service"), {
         workerState: "CONNECTED",
