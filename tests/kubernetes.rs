@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chandlery::ansible::Variables;
 use chandlery::kubernetes::generated::{self, Alphabet, Rule};
+use chandlery::kubernetes::logs;
 use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::permissions::NEEDED;
 use chandlery::kubernetes::prune::Pruned;
@@ -1081,6 +1082,73 @@ async fn an_app_is_seen_missing_running_and_stopped() {
         .await
         .unwrap();
     assert_eq!(state().await.state, State::Stopped);
+}
+
+/// A cluster that answers as the test says.
+async fn double() -> (Cluster, wiremock::MockServer, tempfile::TempDir) {
+    install_tls();
+    let server = wiremock::MockServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, kubeconfig_text(&server.uri(), "token")).unwrap();
+    let access = Access::Kubeconfig {
+        path,
+        context: None,
+    };
+    (Cluster::connect(&access).await.unwrap(), server, folder)
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_of_a_failed_job_is_that_of_its_newest_failed_pod() {
+    use wiremock::matchers::{path, query_param};
+    let (cluster, server, _folder) = double().await;
+    let pod = |name: &str, at: &str, exit: i32| {
+        json!({
+            "metadata": {"name": name, "creationTimestamp": at},
+            "status": {"phase": if exit == 0 { "Succeeded" } else { "Failed" }, "containerStatuses": [{
+                "name": "copy", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": exit}},
+            }]},
+        })
+    };
+    let pods = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [
+        pod("copy-old", "2026-11-21T08:00:00Z", 1),
+        pod("copy-new", "2026-11-21T08:01:00Z", 1),
+        pod("copy-good", "2026-11-21T08:02:00Z", 0),
+    ]});
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods"))
+        .and(query_param(
+            "labelSelector",
+            "batch.kubernetes.io/job-name=copy",
+        ))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(pods))
+        .mount(&server)
+        .await;
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods/copy-new/log"))
+        .and(query_param("container", "copy"))
+        .and(query_param("tailLines", "20"))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_string("dump\nno space left\n"))
+        .mount(&server)
+        .await;
+    let end = logs::end_of_log(&cluster, "shop", "copy").await.unwrap();
+    assert_eq!(
+        (end.pod.as_str(), end.container.as_str()),
+        ("copy-new", "copy")
+    );
+    assert_eq!(logs::last_bytes(&end.text), "dump\nno space left");
+
+    let none = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []});
+    wiremock::Mock::given(query_param(
+        "labelSelector",
+        "batch.kubernetes.io/job-name=gone",
+    ))
+    .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(none))
+    .mount(&server)
+    .await;
+    let reason = logs::end_of_log(&cluster, "shop", "gone")
+        .await
+        .unwrap_err();
+    assert_eq!(reason, "no pod of it is left");
 }
 
 #[tokio::test]

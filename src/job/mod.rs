@@ -282,7 +282,7 @@ impl Runner {
             }
         });
         let seen = looks.buffer_unordered(LOOKS_AT_ONCE);
-        Ok(seen.filter_map(async |seen| seen).collect().await)
+        Ok(seen.filter_map(|seen| async move { seen }).collect().await)
     }
 }
 

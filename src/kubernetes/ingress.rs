@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::networking::v1::Ingress as KubernetesIngress;
 use kube::api::{Api, ListParams};
+use serde_json::Value;
 
 use super::{Cluster, Owner};
 use crate::problem::Problem;
@@ -46,6 +47,16 @@ pub async fn read(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<I
         .await
         .map_err(|error| cluster.problem(&error, &format!("list the ingresses of {namespace}")))?;
     Ok(summarise(&found.items))
+}
+
+/// The same of objects that were read already; those of other kinds are left out.
+pub(super) fn of(objects: &[Value]) -> Ingress {
+    let ingresses: Vec<KubernetesIngress> = objects
+        .iter()
+        .filter(|object| object["kind"] == "Ingress")
+        .filter_map(|object| serde_json::from_value(object.clone()).ok())
+        .collect();
+    summarise(&ingresses)
 }
 
 fn summarise(ingresses: &[KubernetesIngress]) -> Ingress {

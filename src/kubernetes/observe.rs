@@ -1,5 +1,7 @@
 //! What a cluster shows of an app at one moment, and nothing is changed by looking.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -32,7 +34,8 @@ pub struct Observation {
 }
 
 /// The kinds that tell how an app is.
-const LOOKED_AT: [(&str, &str); 8] = [
+const LOOKED_AT: [(&str, &str); 9] = [
+    ("networking.k8s.io/v1", "Ingress"),
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
@@ -72,11 +75,16 @@ pub async fn observe(
         }
         Err(problem) => return Err(problem),
     }
-    let ingress = ingress::read(cluster, namespace, owner).await?;
     let objects = labelled::objects(cluster, namespace, owner, &LOOKED_AT).await?;
+    let ingress = ingress::of(&objects);
     let workloads: Vec<&Value> = objects
         .iter()
-        .filter(|object| object["kind"] != "PersistentVolumeClaim" && object["kind"] != "Service")
+        .filter(|object| {
+            !matches!(
+                object["kind"].as_str(),
+                Some("Ingress" | "PersistentVolumeClaim" | "Service")
+            )
+        })
         .collect();
     if workloads.is_empty() && ingress.state == ingress::IngressState::None {
         return Ok(Observation {
@@ -87,7 +95,10 @@ pub async fn observe(
         });
     }
     let stopped = is_stopped(&workloads);
-    let mut missing = Vec::new();
+    let mut missing = match stopped {
+        true => Vec::new(),
+        false => nothing_behind(&objects),
+    };
     for object in &objects {
         // Volumes that wait for their first pod do so for good while the app is stopped.
         if stopped && object["kind"] == "PersistentVolumeClaim" {
@@ -131,6 +142,57 @@ fn is_stopped(workloads: &[&Value]) -> bool {
         && workloads.iter().all(|workload| resting(workload))
 }
 
+/// What an ingress leads to that is scaled to 0, though the rest of the app runs: it answers nobody.
+fn nothing_behind(objects: &[Value]) -> Vec<String> {
+    let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
+    let services: BTreeSet<&str> = of_kind("Ingress").flat_map(backends).collect();
+    let mut resting = Vec::new();
+    for service in of_kind("Service") {
+        let name = service["metadata"]["name"].as_str().unwrap_or_default();
+        let Some(selector) = service["spec"]["selector"].as_object() else {
+            continue;
+        };
+        if !services.contains(name) || selector.is_empty() {
+            continue;
+        }
+        let labels = |object: &Value| object["spec"]["template"]["metadata"]["labels"].clone();
+        let behind: Vec<&Value> = objects
+            .iter()
+            .filter(|object| {
+                let labels = labels(object);
+                object["spec"]["selector"].is_object()
+                    && selector.iter().all(|(key, value)| labels[key] == *value)
+            })
+            .collect();
+        let rests = |object: &&Value| object["spec"]["replicas"] == 0 || scale::was_stopped(object);
+        if !behind.is_empty() && behind.iter().all(rests) {
+            let names: Vec<String> = behind
+                .iter()
+                .map(|object| labelled::reference(object).to_string())
+                .collect();
+            resting.push(format!(
+                "nothing runs behind the ingress: {} (Service {name}) is scaled to 0",
+                names.join(", ")
+            ));
+        }
+    }
+    resting
+}
+
+/// The names of the Services that an Ingress leads to.
+fn backends(ingress: &Value) -> Vec<&str> {
+    let rules = ingress["spec"]["rules"].as_array();
+    let paths = rules
+        .into_iter()
+        .flatten()
+        .flat_map(|rule| rule["http"]["paths"].as_array().into_iter().flatten());
+    paths
+        .map(|path| &path["backend"])
+        .chain([&ingress["spec"]["defaultBackend"]])
+        .filter_map(|backend| backend["service"]["name"].as_str())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +219,37 @@ mod tests {
             assert!(!stopped(&[down.clone(), running.clone()]), "{running}");
         }
         assert!(!stopped(&[over]), "nothing was there to stop");
+    }
+
+    #[test]
+    fn an_ingress_that_leads_to_what_is_scaled_to_0_is_named() {
+        let workload = |name: &str, replicas: i64| {
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
+                "replicas": replicas, "selector": {}, "template": {"metadata": {"labels": {"app": name, "tier": "x"}}},
+            }})
+        };
+        let service = |name: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": name}}});
+        let ingress = json!({"kind": "Ingress", "spec": {"rules": [
+            {"http": {"paths": [{"backend": {"service": {"name": "odoo"}}}]}},
+        ]}});
+        let objects = |odoo, postgres| {
+            [
+                ingress.clone(),
+                service("odoo"),
+                service("postgres"),
+                workload("odoo", odoo),
+                workload("postgres", postgres),
+            ]
+        };
+        assert_eq!(nothing_behind(&objects(1, 1)), Vec::<String>::new());
+        assert_eq!(
+            nothing_behind(&objects(1, 0)),
+            Vec::<String>::new(),
+            "no ingress leads there"
+        );
+        assert_eq!(
+            nothing_behind(&objects(0, 1)),
+            ["nothing runs behind the ingress: Deployment/odoo (Service odoo) is scaled to 0"]
+        );
     }
 }
