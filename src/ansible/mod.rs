@@ -15,6 +15,7 @@ mod python;
 mod source;
 mod tests;
 mod variables;
+pub mod vault;
 
 pub use environment::{Rendered, environment, mentioned, render};
 pub use python::float_text;

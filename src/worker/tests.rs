@@ -360,6 +360,22 @@ async fn a_claimed_job_is_done_its_steps_told_as_they_happen_and_its_outcome_onc
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failed_call_to_mailgun_is_counted_with_its_reason() {
+    let mut bench = Bench::start(
+        [job(42)],
+        one_step(|_| async {
+            Err(Problem::new(
+                "mailgun_key",
+                "Mailgun does not accept the API key.",
+            ))
+        }),
+    );
+    bench.next_outcome().await;
+    bench.during(1).await;
+    assert!(bench.counted("chandlery_api_errors_total{api=\"mailgun\",error=\"mailgun_key\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_jobs_run_at_once_but_no_more_than_the_capacity() {
     static AT_WORK: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);

@@ -1,11 +1,15 @@
 //! Mail domains, invitations and first passwords, with Mailgun's double.
 
 use std::io::Write;
+use std::sync::Mutex;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::ByteString;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use secrecy::ExposeSecret;
+use tracing::instrument::WithSubscriber;
 
 use super::*;
 use crate::double::{Double, KEY};
@@ -842,6 +846,78 @@ async fn sentence_17_a_generated_secret_is_the_same_at_every_later_deploy_and_th
             if outcome.result.inventory.is_some() {
                 last = outcome;
             }
+        }
+    })
+    .await;
+}
+
+/// What a worker logs, where a test can read it.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentence_16_no_secret_is_ever_logged_however_much_is_logged() {
+    with_scene(|scene| async move {
+        let log = Log::default();
+        let subscriber = {
+            let log = log.clone();
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_writer(move || log.clone())
+                .finish()
+        };
+        let (_, public_key) = browser::key_pair();
+        let mut password = scene.app.job("password");
+        password["options"] = json!({"key": "postgres_password", "public_key": public_key});
+        let mut delete = scene.app.job("delete");
+        delete["app"]["mail_domain"] = json!(scene.hostname());
+        let mut secrets = vec![KEY.to_owned(), STANDARD.encode(format!("api:{KEY}"))];
+        let jobs = async {
+            // Faults make it say more.
+            for path in ["/v4/domains", "/credentials", "/messages"] {
+                let fault = json!({"fault": "server_error", "method": "POST", "path": path});
+                scene.double.fault(fault).await;
+            }
+            for _ in 0..2 {
+                scene.mail_domain().await;
+            }
+            assert_done(&scene.mail_domain().await.0);
+            for name in ["chandlery-smtp", "chandlery-generated"] {
+                let held = scene.secret(name).await.unwrap();
+                let held = held.as_object().unwrap();
+                secrets.extend(
+                    held.iter()
+                        .filter(|(key, _)| key.ends_with("password"))
+                        .map(|(_, value)| value.as_str().unwrap().to_owned()),
+                );
+            }
+            scene.run(scene.invitation()).await;
+            assert_done(&scene.run(scene.invitation()).await.0);
+            assert_done(&scene.run(password).await.0);
+            assert_done(&scene.run(delete).await.0);
+        };
+        jobs.with_subscriber(subscriber).await;
+
+        let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+        assert!(
+            logged.contains("Mailgun") && logged.contains("TRACE"),
+            "it did log"
+        );
+        assert_eq!(secrets.len(), 4);
+        for secret in secrets {
+            let line = logged.lines().find(|line| line.contains(&secret));
+            assert_eq!(line, None, "{secret}");
         }
     })
     .await;
