@@ -219,3 +219,86 @@ class TestConcurrency(BaseCase):
             order._kubernetes_fulfil()
             self.assertEqual(len(order.kubernetes_app_ids), 2)
             self.assertFalse(order.kubernetes_pending)
+
+    def _payments(self, cr, *references):
+        """Payments of the first order that the provider has not confirmed yet."""
+        order = self._order(cr, 0)
+        method = order.env.ref("payment.payment_method_unknown")
+        provider = order.env["payment.provider"].create(
+            {"name": "Race", "code": "none", "state": "test"}
+        )
+        payments = order.env["payment.transaction"].create(
+            [
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": method.id,
+                    "reference": reference,
+                    "amount": order.amount_total,
+                    "currency_id": order.currency_id.id,
+                    "partner_id": order.partner_id.id,
+                    "sale_order_ids": [Command.set(order.ids)],
+                    "operation": "online_redirect",
+                }
+                for reference in references
+            ]
+        )
+        self.made[:0] = [
+            ("payment.transaction", payments.ids),
+            ("payment.provider", provider.ids),
+        ]
+        self.startPatcher(
+            patch.object(self.registry["payment.transaction"], "_create_payment")
+        )
+        return payments.ids
+
+    def _confirm_payment(self, cr, payment_id):
+        """A webhook, and what it triggers."""
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        payment = env["payment.transaction"].browse(payment_id)
+        payment._set_done()
+        payment._post_process()
+        cr.flush()
+
+    @mute_logger("odoo.sql_db", "odoo.addons.payment.models.payment_transaction")
+    def test_the_same_webhook_twice_at_the_same_moment(self):
+        """The second fails, is repeated by Odoo, and finds it done."""
+        with self.registry.cursor() as cr:
+            self.assertEqual(self._choose(cr, 0, "shop"), [])
+            payment = self._payments(cr, "race-1")[0]
+        with self.registry.cursor() as first, self.registry.cursor() as second:
+            second.execute("SELECT 1")  # its snapshot is from before the first
+            self._confirm_payment(first, payment)
+            first.commit()
+            with self.assertRaises(SerializationFailure):
+                self._confirm_payment(second, payment)
+            second.rollback()
+            self._confirm_payment(second, payment)
+            second.commit()
+        with self.registry.cursor() as cr:
+            order = self._order(cr, 0)
+            self.assertEqual(order.state, "sale")
+            self.assertEqual(len(order.kubernetes_app_ids), 2)
+            self.assertFalse(order.activity_ids)
+
+    @mute_logger("odoo.sql_db")
+    def test_two_payments_of_an_order_at_the_same_moment(self):
+        """One set of apps, and a to-do about the second payment."""
+        with self.registry.cursor() as cr:
+            self.assertEqual(self._choose(cr, 0, "shop"), [])
+            one, other = self._payments(cr, "race-2", "race-3")
+        with self.registry.cursor() as first, self.registry.cursor() as second:
+            second.execute("SELECT 1")
+            self._confirm_payment(first, one)
+            first.commit()
+            with self.assertRaises(SerializationFailure):
+                self._confirm_payment(second, other)
+            second.rollback()
+            self._confirm_payment(second, other)
+            second.commit()
+        with self.registry.cursor() as cr:
+            order = self._order(cr, 0)
+            self.assertEqual(len(order.kubernetes_app_ids), 2)
+            self.assertEqual(
+                order.activity_ids.activity_type_id.mapped("name"),
+                ["Payment to settle"],
+            )
