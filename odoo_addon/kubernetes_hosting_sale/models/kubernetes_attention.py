@@ -6,8 +6,12 @@ from odoo.tools import SQL
 
 
 class KubernetesAttention(models.Model):
+    """What was sold may need an operator, too."""
+
     _inherit = "kubernetes.attention"
     _depends = {
+        "kubernetes.app": ["delete_mail_id", "delete_on", "wanted_state"],
+        "mail.mail": ["failure_reason", "state"],
         "sale.order": [
             "company_id",
             "date_order",
@@ -19,7 +23,10 @@ class KubernetesAttention(models.Model):
     }
 
     reason = fields.Selection(
-        selection_add=[("order_pending", "Order without its apps")]
+        selection_add=[
+            ("order_pending", "Order without its apps"),
+            ("deletion_not_announced", "Customer could not be told"),
+        ]
     )
     sale_order_id = fields.Many2one("sale.order", string="Order", readonly=True)
 
@@ -45,6 +52,17 @@ class KubernetesAttention(models.Model):
                 SQL(
                     "sale_order sale WHERE sale.kubernetes_pending"
                     " AND sale.state = 'sale'"
+                ),
+            ),
+            41: (
+                "deletion_not_announced",
+                "3",
+                self._app_columns("mail.failure_reason", "app.state_since"),
+                SQL(
+                    """%s LEFT JOIN mail_mail mail ON mail.id = app.delete_mail_id
+                    WHERE app.delete_on IS NOT NULL AND app.wanted_state <> 'deleted'
+                      AND (mail.id IS NULL OR mail.state IN ('exception', 'cancel'))""",
+                    self._app_tables(),
                 ),
             ),
         }

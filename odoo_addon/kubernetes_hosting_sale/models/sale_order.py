@@ -307,20 +307,26 @@ class SaleOrder(models.Model):
                 _logger.exception("No pricelist for %s", order.name)
 
     def _kubernetes_pricelist(self):
-        """A pricelist without rules in the order's currency."""
+        """A pricelist without rules in the order's currency.
+
+        One that has to be made is archived: where the feature is off, Odoo's settings
+        warn of every active pricelist and archive it.
+        """
         pricelists = self._kubernetes_as_system().env["product.pricelist"].sudo()
-        return pricelists.search(
+        return pricelists.with_context(active_test=False).search(
             [
                 ("currency_id", "=", self.currency_id.id),
                 ("item_ids", "=", False),
                 ("company_id", "in", (False, self.company_id.id)),
             ],
+            order="active desc, id",
             limit=1,
         ) or pricelists.create(
             {
                 "name": self.env._("Subscriptions %s", self.currency_id.name),
                 "currency_id": self.currency_id.id,
                 "company_id": self.company_id.id,
+                "active": False,
             }
         )
 
@@ -576,7 +582,7 @@ class SaleOrder(models.Model):
                         " name them on the order's page (%s), which makes their apps at"
                         " once; or enter the names in the column App Names and press"
                         " “Create them now”.",
-                        order._get_share_url(),
+                        order.get_base_url() + order.get_portal_url(),
                     )
                 )
             surplus = order.order_line._kubernetes_surplus_apps()

@@ -34,7 +34,8 @@ class TestAddedUnits(HostingSaleCase, HttpCase):
 
     def test_the_operator_gets_a_to_do_and_the_customer_names_them(self):
         self.line.product_uom_qty = 2
-        self.assertIn(self.order.access_token, self.order.activity_ids.note)
+        url = f"{self.order.get_base_url()}/my/orders/{self.order.id}"
+        self.assertIn(url, self.order.activity_ids.note)
         self.assertEqual(self._names(), {"shop"}, "Not before there is a name")
         page = self.url_open(self.order.get_portal_url()).text
         self.assertIn("Hostings were added to your order", page)

@@ -163,10 +163,21 @@ class TestOrderToApps(HostingSaleCase):
             "The name stays the customer's meanwhile",
         )
         self.assertEqual(type(self.env["kubernetes.app"]).create, create)
+        attention = self._attention(order)
+        self.assertEqual(attention.reason, "order_pending")
+        self.assertEqual(attention.name, order.name)
+        self.assertEqual(attention.action_open()["res_model"], "sale.order")
+        self.assertEqual(attention.action_open()["res_id"], order.id)
         self._retry()
         self.assertEqual(len(order.kubernetes_app_ids), 2)
         self.assertFalse(order.kubernetes_pending)
         self.assertFalse(order.activity_ids, "Nothing is left to do")
+        self.assertFalse(self._attention(order))
+
+    def _attention(self, order):
+        return self.env["kubernetes.attention"].search(
+            [("sale_order_id", "=", order.id)]
+        )
 
     def test_a_failing_unit_leaves_the_others_alone(self):
         order = self._order((self.hosting, 2, "shop, bakery"))

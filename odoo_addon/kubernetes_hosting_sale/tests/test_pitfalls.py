@@ -35,6 +35,10 @@ class TestPitfalls(HostingSaleCase):
             order.kubernetes_app_ids.subscription_id, order.subscription_ids
         )
         self.assertEqual(order.amount_total, 20)
+        self.assertFalse(
+            self.env["product.pricelist"].search_count([]),
+            "Odoo's settings would warn of it",
+        )
 
     def test_pricelist_in_another_currency_is_not_used(self):
         order = self._order()

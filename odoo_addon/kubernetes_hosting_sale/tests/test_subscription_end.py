@@ -156,13 +156,13 @@ class TestSubscriptionEnd(HostingSaleCase):
 
     def test_the_customer_reads_their_language(self):
         self.env["res.lang"]._activate_lang("de_DE")
-        self.env["mail.template"].browse(
-            self.env.ref("kubernetes_hosting_sale.mail_template_subscription_closed").id
-        ).with_context(lang="de_DE").subject = "Ihr Abonnement {{ object.name }}"
+        self.env["ir.module.module"]._load_module_terms(
+            ["kubernetes_hosting_sale"], ["de_DE"]
+        )
         self.customer.lang = "de_DE"
         self._close()
         self.assertIn("Ihr Abonnement", self._mails().subject)
-        self.assertIn("31.03.2031", self._mails().body_html)
+        self.assertIn("Löschung am 31.03.2031", self._mails().body_html)
 
     def test_the_time_is_a_setting(self):
         settings = self.env["res.config.settings"].create(
@@ -325,6 +325,10 @@ class TestSubscriptionEnd(HostingSaleCase):
         self._close()
         self._work()
         self.assertIn("no mail address", self.subscription.activity_ids.note)
+        attention = self.env["kubernetes.attention"].search(
+            [("app_id", "in", self.apps.ids)]
+        )
+        self.assertEqual(attention.mapped("reason"), ["deletion_not_announced"] * 4)
         for month in (4, 5, 6):
             self._day(date(2031, month, 1))
         self.assertFalse(self._pending())
