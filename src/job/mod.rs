@@ -196,7 +196,8 @@ impl Runner {
         story: Arc<Story>,
         result: &mut JobResult,
     ) -> Result<(), Problem> {
-        if job.kind == JobKind::Preview {
+        // What concerns no app needs no cluster.
+        if job.kind == JobKind::Preview && job.app.is_none() {
             return preview::preview(&self.shared, &job, &story, result).await;
         }
         let task = self.task(job, database, story).await?;
@@ -212,14 +213,9 @@ impl Runner {
             JobKind::MailDomain => mail_domain::mail_domain(&task, result).await,
             JobKind::Invitation => invitation::invitation(&task, result).await,
             JobKind::Password => password::password(&task, result).await,
-            kind => Err(Problem::transient(
-                "kind_unknown",
-                format!(
-                    "This worker cannot do a job of the kind '{}'.",
-                    kind.as_str()
-                ),
-            )
-            .hint("It goes to another worker; see that one is there that can.")),
+            JobKind::Preview => {
+                preview::preview(&task.shared, &task.job, &task.story, result).await
+            }
         }
     }
 

@@ -5,9 +5,11 @@
 //! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
 //! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
-//! finds in pods and events), [`ingress`] and [`observe`] look, [`scale`] stops and starts, [`restart`] replaces the
-//! pods, [`dns`] and [`smtp`] keep what a mail domain gave the app, [`delete`] removes it all (both also what only
-//! [`labelled`] finds). [`refusal`] turns what the API server answers into problems that people can read.
+//! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
+//! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
+//! Jobs of a reset (whose [`logs`] say why they failed), [`dns`] and [`smtp`] keep what a mail domain gave the app,
+//! [`delete`] removes it all, also what only [`labelled`] finds. [`refusal`] turns what the API server answers into
+//! problems that people can read.
 
 pub mod apply;
 pub mod changes;
