@@ -275,7 +275,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
             }, 50);
             """
             % json.dumps(PASSWORD),
-            ready="!!document.querySelector('.o_kubernetes_password_ask')",
+            ready="!!document.querySelector('.o_kubernetes_password_ask:enabled')",
             cookies={"frontend_lang": "en_US"},
             timeout=60,
         )
@@ -299,7 +299,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
                 }
             }, 50);
             """,
-            ready="!!document.querySelector('.o_kubernetes_password_ask')",
+            ready="!!document.querySelector('.o_kubernetes_password_ask:enabled')",
             cookies={"frontend_lang": "en_US"},
             timeout=60,
         )

@@ -29,7 +29,7 @@ export class Password extends Interaction {
     }
 
     start() {
-        this.refuseWithoutCrypto();
+        this.find("ask").disabled = this.refuseWithoutCrypto();
     }
 
     refuseWithoutCrypto() {
