@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use chandlery::ansible::{Resolved, Variable, Variables, float_text, render};
 use chandlery::manifest::{Rendered, parse};
 use chandlery::problem::Problem;
-use minijinja::value::{Value, ValueKind};
+use chandlery::yaml::Data;
 use serde_json::{Value as Json, json};
 
 const FOLDER: &str = "tests/parity";
@@ -62,15 +62,6 @@ impl From<Problem> for Failure {
         Self {
             placed: problem.line.is_some() && problem.column.is_some(),
             text: problem.to_string(),
-        }
-    }
-}
-
-impl Failure {
-    fn unplaced(text: &str) -> Self {
-        Self {
-            placed: false,
-            text: text.to_owned(),
         }
     }
 }
@@ -209,13 +200,13 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
         variables.insert(
             "parity_value",
             Variable {
-                value: Json::from(text),
+                value: Data::from(text),
                 origin: "case".to_owned(),
                 literal: false,
                 secret: false,
             },
         );
-        typed(&variables.resolve()?.value("parity_value")?)
+        Ok::<_, Failure>(typed(&variables.resolve()?.value("parity_value")?))
     };
     if expected["must"] == "refuse" {
         return match template.map(|text| rendered(&text)) {
@@ -267,7 +258,7 @@ fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome 
                 let ours = resolved
                     .value(name)
                     .map_err(Failure::from)
-                    .and_then(|value| typed(&value));
+                    .map(|value| typed(&value));
                 compare(name, ours, wanted, expected["order"] == "random")
             })
             .collect(),
@@ -425,34 +416,33 @@ fn sort(value: &Json) -> Json {
 }
 
 /// A value in the corpus' notation, with its type.
-fn typed(value: &Value) -> Result<Json, Failure> {
-    let items = || {
-        let items = value
-            .try_iter()
-            .map_err(|error| Failure::unplaced(&error.to_string()))?;
-        items
-            .map(|item| typed(&item))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    Ok(match value.kind() {
-        ValueKind::None => Json::Null,
-        ValueKind::Bool => Json::Bool(value.is_true()),
-        ValueKind::String => Json::from(value.as_str().unwrap_or_default()),
-        ValueKind::Number if value.is_integer() => integer(&value.to_string()),
-        ValueKind::Number => {
-            json!({"float": float_text(f64::try_from(value.clone()).unwrap_or(f64::NAN))})
+fn typed(value: &Data) -> Json {
+    match value {
+        Data::Null => Json::Null,
+        Data::Bool(value) => Json::Bool(*value),
+        Data::Text(text) | Data::Literal(text) => Json::from(text.as_str()),
+        Data::Int(number) => integer(&number.to_string()),
+        Data::Big(number) => integer(&number.to_string()),
+        Data::Float(number) => json!({"float": float_text(*number)}),
+        Data::List(items) => items.iter().map(typed).collect(),
+        Data::Map(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(key, item)| json!([typed(key), typed(item)]));
+            json!({"dict": pairs.collect::<Vec<_>>()})
         }
-        ValueKind::Seq | ValueKind::Iterable => Json::from(items()?),
-        ValueKind::Map => {
-            let keys = value.try_iter().expect("the keys of a mapping");
-            let pairs = keys.map(|key| {
-                let item = value.get_item(&key).expect("the value of a key");
-                Ok(Json::from(vec![typed(&key)?, typed(&item)?]))
-            });
-            json!({"dict": pairs.collect::<Result<Vec<_>, Failure>>()?})
+        Data::Set(items) => {
+            let mut items: Vec<Json> = items.iter().map(typed).collect();
+            items.sort_by_key(Json::to_string);
+            json!({"set": items})
         }
-        kind => json!({"other": kind.to_string()}),
-    })
+        Data::Bytes(bytes) => {
+            json!({"bytes": bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()})
+        }
+        Data::Date(date) => json!({"date": date.to_string()}),
+        Data::Time(..) => json!({"datetime": value.iso_text()}),
+        Data::Unreadable(problem) => json!({"other": problem.message}),
+    }
 }
 
 fn integer(digits: &str) -> Json {

@@ -1,22 +1,43 @@
 //! Ansible's Jinja dialect: the same template and variable files give the same text here.
 //!
-//! [`Variables`] come in from config maps, secrets and `vars.yml` files, in the order in which later ones win.
-//! [`Variables::resolve`] expands values that are templates of one another, and [`render`] makes the text of a template
-//! with the result. On the way [`source`] prepares a template for minijinja, [`environment`] sets minijinja as Ansible
-//! sets Jinja2, [`python`] prints values as Python does, [`methods`] are those of Python's strings, lists and
-//! dictionaries, and [`filters`] and [`tests`] are Jinja2's and Ansible's own. What would give another text than
-//! Ansible is either made equal or refused by name.
+//! [`Variables`] come in from config maps, secrets and `vars.yml` files, in the order in which later ones win;
+//! [`Variables::resolve`] gives them to [`render`], which makes the text of a template.
+//!
+//! On the way, [`lexer`] and [`parser`] read a template by Jinja2's grammar into a tree ([`ast`]); [`interpreter`] runs
+//! it with values as Python has them ([`value`], [`number`], [`operators`], [`methods`], [`format`]), which print as in
+//! Python ([`python`]). [`filters`] and [`tests`] are Jinja2's and Ansible's, one file per family. [`limits`] keeps every
+//! template harmless. A failure is an [`error`] with its place, which [`problems`] explains to the template's author.
+//! What would give another text than Ansible is either made equal or refused by name.
 
-mod environment;
+mod arguments;
+mod ast;
+mod callables;
+mod data;
+mod error;
 mod filters;
+mod format;
+mod globals;
+mod interpreter;
+mod lexer;
+mod limits;
 mod methods;
+mod names;
+mod number;
+mod object;
+mod operators;
+mod parser;
 mod problems;
 mod python;
-mod source;
+mod render;
+mod scope;
+mod template;
 mod tests;
+mod time;
+mod value;
 mod variables;
 pub mod vault;
 
-pub use environment::{Rendered, environment, mentioned, render};
-pub use python::float_text;
+pub use filters::{encode_base64, escaped};
+pub use python::{float_text, iso_text};
+pub use render::{Rendered, mentioned, render};
 pub use variables::{Resolved, Variable, Variables, read_value};

@@ -1,48 +1,35 @@
 //! What went wrong in a template, for its author: the place in the original text, and names that come near.
 
-use minijinja::{Error, ErrorKind};
-
-use super::environment::Failure;
-use super::{Resolved, environment};
+use super::error::{Error, Kind};
+use super::{Resolved, globals, lexer};
 use crate::problem::Problem;
 
 /// How alike two names must be for one to be offered for the other.
 const ALIKE: f64 = 0.8;
 
-/// Explains a failure. `text` is what was rendered, its line ends normalised.
-pub(super) fn explain(failure: &Failure, text: &str, variables: Option<&Resolved>) -> Problem {
-    match failure {
-        Failure::Refused(refusal) => {
-            let (line, column) = place(text, refusal.offset);
-            Problem {
-                line: Some(line),
-                column: Some(column),
-                ..Problem::new("template_render", format!("{}.", refusal.message))
-                    .hint(refusal.hint.as_str())
-            }
-        }
-        Failure::Jinja(error, prepared) => {
-            let (line, column) = match error.range() {
-                Some(range) => {
-                    let (line, column) = place(text, prepared.original(range.start));
-                    (Some(line), Some(column))
-                }
-                None => (error.line().and_then(|line| u32::try_from(line).ok()), None),
-            };
-            let (message, hint) = match line {
-                Some(line) if is_nameless(error) => {
-                    let name = missing_in_line(text, line, variables);
-                    undefined(name.as_deref().unwrap_or_default(), variables)
-                }
-                _ => words(error, variables),
-            };
-            Problem {
-                line,
-                column,
-                hint,
-                ..Problem::new("template_render", message)
-            }
-        }
+/// Explains failures: what is undefined all at once, of others the first. `text` is the template.
+pub(super) fn explain(errors: &[Error], text: &str, variables: &Resolved) -> Problem {
+    let text = lexer::normalise(text);
+    let Some(first) = errors.first() else {
+        return Problem::new("internal", "The template failed without a reason.");
+    };
+    let (line, column) = first.place().map_or((None, None), |(offset, _)| {
+        let (line, column) = place(&text, offset);
+        (Some(line), Some(column))
+    });
+    let (message, hint) = match first.kind() {
+        Kind::Undefined(_) if errors.len() > 1 => several(errors, &text, variables),
+        Kind::Undefined(name) => undefined(first, name, variables),
+        _ => (
+            sentence(first.message()),
+            first.hint_text().map(str::to_owned),
+        ),
+    };
+    Problem {
+        line,
+        column,
+        hint,
+        ..Problem::new("template_render", message)
     }
 }
 
@@ -63,159 +50,138 @@ fn place(text: &str, offset: usize) -> (u32, u32) {
     )
 }
 
-/// Whether an undefined value was met that the error does not name, as filters do.
-fn is_nameless(error: &Error) -> bool {
-    error.kind() == ErrorKind::UndefinedError && name_of_undefined(error).is_empty()
-}
-
-fn name_of_undefined(error: &Error) -> &str {
-    let detail = error.detail().unwrap_or_default();
-    let name = detail.strip_suffix(" is undefined").unwrap_or_default();
-    name.trim_matches('`')
-}
-
-/// A variable that a line mentions and nobody gives.
-fn missing_in_line(text: &str, line: u32, variables: Option<&Resolved>) -> Option<String> {
-    let line = text
-        .lines()
-        .nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
-    let environment = environment::environment();
-    let mentioned = environment::names(&environment, line).ok()?;
-    mentioned.into_iter().find(|name| {
-        !environment.globals().any(|(global, _)| global == name)
-            && variables.is_none_or(|known| known.names().all(|given| given != name))
-    })
-}
-
-/// Line and column of the first place where a name stands in a text.
-pub(super) fn place_of(text: &str, name: &str) -> (u32, u32) {
-    place(text, offset_of(text, name))
-}
-
-/// The first place where a name stands in a text.
-pub(super) fn offset_of(text: &str, name: &str) -> usize {
-    let inside = |character: char| character.is_alphanumeric() || character == '_';
-    text.match_indices(name)
-        .find(|(start, _)| {
-            !text[..*start].ends_with(inside) && !text[start + name.len()..].starts_with(inside)
-        })
-        .map_or(0, |(start, _)| start)
-}
-
-fn words(error: &Error, variables: Option<&Resolved>) -> (String, Option<String>) {
-    let detail = error.detail().unwrap_or_default();
-    match error.kind() {
-        ErrorKind::UndefinedError => undefined(name_of_undefined(error), variables),
-        ErrorKind::UnknownFilter => {
-            let name = between(detail, "filter ", " is unknown");
-            unknown("filter", name, &super::filters::names())
+/// What an undefined value is called, and through which variables it is needed.
+fn undefined(error: &Error, name: &str, variables: &Resolved) -> (String, Option<String>) {
+    let root = root(name);
+    let known = variables.names().any(|known| known == root);
+    let own = error.hint_text().map(str::to_owned);
+    let message = match error.needed_by_names() {
+        [] if name.is_empty() => error.message().to_owned(),
+        [] if error
+            .message()
+            .starts_with(&format!("'{name}' is undefined")) =>
+        {
+            format!("'{name}' is undefined")
         }
-        ErrorKind::UnknownTest => {
-            let name = between(detail, "test ", " is unknown");
-            unknown("test", name, &super::tests::names())
-        }
-        ErrorKind::UnknownFunction => {
-            let name = detail.trim_end_matches(" is unknown");
-            match name {
-                "lookup" | "query" | "q" => (
-                    format!(
-                        "`{name}` reads from the machine that Ansible runs on, which does not exist here."
-                    ),
-                    Some("Put the value into a config map or secret.".to_owned()),
-                ),
-                name => unknown("function", name, &[]),
-            }
-        }
-        ErrorKind::OutOfFuel => (
-            "The template takes too many steps.".to_owned(),
-            Some("Look for a loop that never ends, or that is far too long.".to_owned()),
-        ),
-        ErrorKind::WriteFailure => {
-            let cause = std::error::Error::source(error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            (
-                sentence(&cause),
-                Some("Look for a loop that is far too long.".to_owned()),
-            )
-        }
-        ErrorKind::SyntaxError => (sentence(detail), None),
-        _ => {
-            let mut text = if detail.is_empty() {
-                error.kind().to_string()
-            } else {
-                detail.to_owned()
-            };
-            let mut cause = std::error::Error::source(error);
-            while let Some(inner) = cause {
-                text = format!("{text}: {inner}");
-                cause = inner.source();
-            }
-            (sentence(&text), None)
-        }
-    }
-}
-
-fn undefined(name: &str, variables: Option<&Resolved>) -> (String, Option<String>) {
-    if name.is_empty() {
-        return ("An undefined value is used.".to_owned(), None);
-    }
-    let root: String = name
-        .chars()
-        .take_while(|character| character.is_alphanumeric() || *character == '_')
-        .collect();
-    let message = format!("'{name}' is undefined.");
-    let Some(variables) = variables else {
-        return (message, None);
+        [] => error.message().to_owned(),
+        names => format!("{}, needed by {}", error.message(), chain(names, variables)),
     };
-    if let Some(broken) = variables.broken.get(&root) {
-        return (
-            format!("'{name}' is undefined: {}", sentence(&broken.message)),
-            broken.hint.clone(),
-        );
+    if root.is_empty() {
+        return (sentence(&message), own);
     }
-    if variables.names().any(|known| known == root) {
-        return (
-            message,
-            Some("The variable is there, but not what is asked of it.".to_owned()),
-        );
+    if known {
+        let hint = own.unwrap_or_else(|| match error.message().split_once(": ") {
+            Some((_, why)) if error.needed_by_names().is_empty() => {
+                format!(
+                    "The variable is there, but not what is asked of it: {}",
+                    sentence(why)
+                )
+            }
+            _ => "The variable is there, but not what is asked of it.".to_owned(),
+        });
+        let hint = if hint.starts_with("Did you mean") {
+            format!("The variable is there, but not what is asked of it. {hint}")
+        } else {
+            hint
+        };
+        return (sentence(&message), Some(hint));
     }
-    if environment::environment()
-        .globals()
-        .any(|(global, _)| global == root)
-        || root == "omit"
-    {
-        return (format!("'{root}' cannot be used here as a value."), None);
+    if globals::NAMES.contains(&root) {
+        return (format!("'{root}' cannot be used here as a value."), own);
     }
-    match nearest(&root, variables.names()) {
-        Some(near) => (
-            message,
-            Some(format!(
-                "Did you mean '{near}'? Add the key to the app's config map or correct the manifest."
-            )),
+    let hint = match nearest(root, variables.names()) {
+        Some(near) => format!(
+            "Did you mean '{near}'? Add the key to the app's config map or correct the manifest."
         ),
-        None => (
-            message,
-            Some(format!(
-                "Add the key '{root}' to the app's config map or secret, or correct the manifest."
-            )),
-        ),
-    }
-}
-
-fn unknown(what: &str, name: &str, known: &[&str]) -> (String, Option<String>) {
-    let message = format!("The {what} '{name}' is unknown.");
-    let hint = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("Did you mean '{near}'?"),
         None => format!(
-            "Chandlery does not know this {what}, or not yet: write the template without it."
+            "Add the key '{root}' to the app's config map or secret, or correct the manifest."
         ),
     };
-    (message, Some(hint))
+    (sentence(&message), Some(hint))
+}
+
+/// Everything that is undefined, with the lines that use it.
+fn several(errors: &[Error], text: &str, variables: &Resolved) -> (String, Option<String>) {
+    let mut found: Vec<(&str, Vec<u32>, &[String])> = Vec::new();
+    for error in errors {
+        let Kind::Undefined(name) = error.kind() else {
+            continue;
+        };
+        let line = error.place().map_or(1, |(offset, _)| place(text, offset).0);
+        match found
+            .iter_mut()
+            .find(|(known, _, names)| known == name && *names == error.needed_by_names())
+        {
+            Some((_, lines, _)) if lines.contains(&line) => {}
+            Some((_, lines, _)) => lines.push(line),
+            None => found.push((name, vec![line], error.needed_by_names())),
+        }
+    }
+    if let [(name, ..)] = found.as_slice() {
+        return undefined(&errors[0], name, variables);
+    }
+    let shown: Vec<String> = found
+        .iter()
+        .map(|(name, lines, names)| {
+            let numbers: Vec<String> = lines.iter().map(u32::to_string).collect();
+            let lines = format!(
+                "line{} {}",
+                if lines.len() > 1 { "s" } else { "" },
+                numbers.join(", ")
+            );
+            match names {
+                [] => format!("'{name}' ({lines})"),
+                names => format!(
+                    "'{name}' (needed by {}, used in {lines})",
+                    chain(names, variables)
+                ),
+            }
+        })
+        .collect();
+    let mut hints: Vec<String> = Vec::new();
+    for (name, ..) in &found {
+        let root = root(name);
+        let known = variables.names().any(|known| known == root);
+        if let Some(near) = nearest(root, variables.names()).filter(|_| !known) {
+            let hint = format!("Did you mean '{near}' by '{root}'?");
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+    }
+    hints.push(
+        "Add the missing keys to the app's config map or secret, or correct the manifest."
+            .to_owned(),
+    );
+    (
+        format!(
+            "{} values are undefined: {}.",
+            found.len(),
+            shown.join(", ")
+        ),
+        Some(hints.join(" ")),
+    )
+}
+
+/// The name of the variable in `a.b[0]`.
+fn root(name: &str) -> &str {
+    let end = name
+        .find(|character: char| !(character.is_alphanumeric() || character == '_'))
+        .unwrap_or(name.len());
+    &name[..end]
+}
+
+/// Variables that need one another, from the one that the template mentions on.
+fn chain(names: &[String], variables: &Resolved) -> String {
+    let shown = names.iter().map(|name| match variables.origin(name) {
+        Some(origin) => format!("`{name}` ({origin})"),
+        None => format!("`{name}`"),
+    });
+    shown.collect::<Vec<_>>().join(" through ")
 }
 
 /// The name that comes nearest, if one does.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(alike, _)| *alike >= ALIKE)
@@ -223,11 +189,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, known)| known)
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let text = text.strip_prefix(before).unwrap_or(text);
-    text.strip_suffix(after).unwrap_or(text)
-}
-
+/// A text with a capital at its beginning and a full stop at its end.
 fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.ends_with(['.', '!', '?']) {

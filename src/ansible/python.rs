@@ -1,168 +1,192 @@
-//! Values as Python has and prints them.
+//! How Python prints values.
 
 use std::fmt::Write;
 
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Error, ErrorKind};
-use serde_json::{Map, Number, Value as Json};
+use serde_json::Value as Json;
+
+use super::error::{Result, fail};
+use super::limits;
+use super::value::{DateTime, Value};
+
+/// Nesting that is printed and converted: deeper only a value that holds itself is.
+const MAX_DEPTH: usize = 200;
 
 /// A JSON value for templates.
 pub fn from_json(json: &Json) -> Value {
     match json {
-        Json::Null => Value::from(()),
-        Json::Bool(value) => Value::from(*value),
-        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(number), ..) => Value::from(number),
-            (_, Some(number), _) => Value::from(number),
-            (.., number) => Value::from(number.unwrap_or(f64::NAN)),
+        Json::Null => Value::None,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::Int(number),
+            (None, Some(number)) => Value::big(number.into()),
+            (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => Value::from(items.iter().map(from_json).collect::<Vec<_>>()),
-        Json::Object(map) => Value::from_pairs(
+        Json::String(text) => Value::text(text),
+        Json::Array(items) => Value::list(items.iter().map(from_json).collect()),
+        Json::Object(map) => Value::from_entries(
             map.iter()
-                .map(|(key, value)| (key.clone(), from_json(value))),
+                .map(|(key, value)| (super::value::Key::text(key), from_json(value)))
+                .collect(),
         ),
     }
 }
 
-/// A template's value as JSON. Numbers beyond 64 bits, infinities and undefined values have no JSON.
-pub fn to_json(value: &Value) -> Result<Json, Error> {
-    let no_json = |what: &str| {
-        Error::new(
-            ErrorKind::BadSerialization,
-            format!("{what} cannot be written as JSON"),
-        )
-    };
-    Ok(match value.kind() {
-        ValueKind::Undefined => return Err(undefined(value)),
-        ValueKind::None => Json::Null,
-        ValueKind::Bool => Json::Bool(value.is_true()),
-        ValueKind::Number => {
-            if value.is_integer() {
-                if let Ok(number) = i64::try_from(value.clone()) {
-                    Json::from(number)
-                } else if let Ok(number) = u64::try_from(value.clone()) {
-                    Json::from(number)
-                } else {
-                    return Err(no_json(&format!("the number {value}")));
-                }
-            } else {
-                let number = f64::try_from(value.clone())?;
-                Number::from_f64(number)
-                    .map(Json::Number)
-                    .ok_or_else(|| no_json(&float_text(number)))?
-            }
-        }
-        ValueKind::String => Json::String(value.to_string()),
-        ValueKind::Map => {
-            let mut map = Map::new();
-            for key in value.try_iter()? {
-                let name = match key.kind() {
-                    ValueKind::String => key.to_string(),
-                    ValueKind::Bool => if key.is_true() { "true" } else { "false" }.to_owned(),
-                    ValueKind::None => "null".to_owned(),
-                    ValueKind::Number => text(&key)?,
-                    _ => return Err(no_json("a key that is no text")),
-                };
-                map.insert(name, to_json(&value.get_item(&key)?)?);
-            }
-            Json::Object(map)
-        }
-        ValueKind::Seq | ValueKind::Iterable => value
-            .try_iter()?
-            .map(|item| to_json(&item))
-            .collect::<Result<_, _>>()?,
-        kind => return Err(no_json(&kind.to_string())),
-    })
-}
-
-/// The error of using an undefined value where its name is no longer known.
-pub fn undefined(_: &Value) -> Error {
-    Error::from(ErrorKind::UndefinedError)
-}
-
-/// Unfolds iterators into lists and turns tuples into lists, as values of Ansible's variables are.
-pub fn concrete(value: Value) -> Result<Value, Error> {
-    match value.kind() {
-        ValueKind::Seq | ValueKind::Iterable => Ok(Value::from(
-            value
-                .try_iter()?
-                .map(concrete)
-                .collect::<Result<Vec<_>, _>>()?,
-        )),
-        ValueKind::Map => {
-            let mut pairs = Vec::new();
-            for key in value.try_iter()? {
-                pairs.push((concrete(key.clone())?, concrete(value.get_item(&key)?)?));
-            }
-            Ok(Value::from_pairs(pairs))
-        }
-        ValueKind::Invalid => value.validate_kind(),
-        ValueKind::Undefined => Err(undefined(&value)),
-        _ => Ok(value),
-    }
-}
-
-trait ValidateKind {
-    fn validate_kind(self) -> Result<Value, Error>;
-}
-
-impl ValidateKind for Value {
-    fn validate_kind(self) -> Result<Value, Error> {
-        Err(Error::new(ErrorKind::InvalidOperation, self.to_string()))
+/// A type with its article, for messages.
+pub fn article(value: &Value) -> String {
+    match value {
+        Value::None => "none".to_owned(),
+        Value::Text(_) => "a text".to_owned(),
+        Value::Dict(_) => "a mapping".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Int(_) | Value::Big(_) => "a whole number".to_owned(),
+        other => format!("a {}", other.type_name()),
     }
 }
 
 /// Python's `str()`.
-pub fn text(value: &Value) -> Result<String, Error> {
-    match value.kind() {
-        ValueKind::Undefined => Err(undefined(value)),
-        ValueKind::String => Ok(value.to_string()),
-        _ => {
-            let mut out = String::new();
-            write_repr(&mut out, value)?;
-            Ok(out)
+pub fn text(value: &Value) -> Result<String> {
+    match value {
+        Value::Text(text) => {
+            limits::text(text.len())?;
+            Ok(text.to_string())
         }
+        Value::Nothing => Ok(String::new()),
+        Value::Date(date) => Ok(date.to_string()),
+        Value::Time(time) => Ok(time_text(*time, ' ')),
+        Value::Delta(delta) => Ok(delta_text(*delta)),
+        Value::Object(object) => object.text(),
+        Value::Lazy(lazy) => text(&lazy.value()),
+        other => repr(other),
     }
 }
 
 /// Python's `repr()`.
-fn write_repr(out: &mut String, value: &Value) -> Result<(), Error> {
-    match value.kind() {
-        ValueKind::Undefined => return Err(undefined(value)),
-        ValueKind::None => out.push_str("None"),
-        ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
-        ValueKind::Number if !value.is_integer() => {
-            out.push_str(&float_text(f64::try_from(value.clone())?))
+pub fn repr(value: &Value) -> Result<String> {
+    let mut out = String::new();
+    write_repr(&mut out, value, 0)?;
+    limits::text(out.len())?;
+    Ok(out)
+}
+
+fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<()> {
+    limits::step(1)?;
+    if depth > MAX_DEPTH {
+        return fail("this value is nested too deep");
+    }
+    if out.len() > 16 * 1024 * 1024 {
+        return limits::text(out.len());
+    }
+    let list = |out: &mut String, items: &[Value]| {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            write_repr(out, item, depth + 1)?;
         }
-        ValueKind::String => write_string_repr(out, &value.to_string()),
-        ValueKind::Map => {
+        Ok(())
+    };
+    match value {
+        Value::None => out.push_str("None"),
+        Value::Bool(value) => out.push_str(if *value { "True" } else { "False" }),
+        Value::Int(number) => push(out, number),
+        Value::Big(number) => {
+            let digits = number.to_string();
+            if digits.len() > 4300 {
+                return fail("Exceeds the limit (4300 digits) for integer string conversion");
+            }
+            out.push_str(&digits);
+        }
+        Value::Float(number) => out.push_str(&float_text(*number)),
+        Value::Text(text) => write_string_repr(out, text),
+        Value::Bytes(bytes) => {
+            out.push_str("b'");
+            for byte in bytes.iter() {
+                match byte {
+                    b'\\' | b'\'' => out.extend(['\\', char::from(*byte)]),
+                    b'\n' => out.push_str("\\n"),
+                    b'\r' => out.push_str("\\r"),
+                    b'\t' => out.push_str("\\t"),
+                    b' '..=b'~' => out.push(char::from(*byte)),
+                    _ => push(out, format_args!("\\x{byte:02x}")),
+                }
+            }
+            out.push('\'');
+        }
+        Value::List(_) => {
+            out.push('[');
+            list(out, &value.items()?)?;
+            out.push(']');
+        }
+        Value::Tuple(items) => {
+            out.push('(');
+            list(out, &value.items()?)?;
+            out.push_str(if items.len() == 1 { ",)" } else { ")" });
+        }
+        Value::Dict(_) => {
             out.push('{');
-            for (index, key) in value.try_iter()?.enumerate() {
+            for (index, (key, item)) in value.pairs().unwrap_or_default().iter().enumerate() {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                write_repr(out, &key)?;
+                write_repr(out, key, depth + 1)?;
                 out.push_str(": ");
-                write_repr(out, &value.get_item(&key)?)?;
+                write_repr(out, item, depth + 1)?;
             }
             out.push('}');
         }
-        // Ansible 2.19 turns tuples into lists before they are printed.
-        ValueKind::Seq | ValueKind::Iterable => {
-            out.push('[');
-            for (index, item) in value.try_iter()?.enumerate() {
-                if index > 0 {
-                    out.push_str(", ");
-                }
-                write_repr(out, &item)?;
-            }
-            out.push(']');
+        Value::Set(dict) if dict.entries.borrow().is_empty() => out.push_str("set()"),
+        Value::Set(_) => {
+            out.push('{');
+            list(out, &value.items()?)?;
+            out.push('}');
         }
-        ValueKind::Invalid => return value.clone().validate_kind().map(drop),
-        _ => write!(out, "{value}").map_err(Error::from)?,
+        Value::Range(range) if range.step == 1 => {
+            push(out, format_args!("range({}, {})", range.start, range.stop))
+        }
+        Value::Range(range) => push(
+            out,
+            format_args!("range({}, {}, {})", range.start, range.stop, range.step),
+        ),
+        Value::Date(date) => push(
+            out,
+            format_args!(
+                "datetime.date({}, {}, {})",
+                date.year(),
+                date.month(),
+                date.day()
+            ),
+        ),
+        Value::Time(time) => write_time_repr(out, *time),
+        Value::Delta(delta) => {
+            let (days, seconds, micros) = delta_parts(*delta);
+            let parts = [
+                ("days", days),
+                ("seconds", seconds),
+                ("microseconds", micros),
+            ];
+            let parts: Vec<String> = parts
+                .iter()
+                .filter(|(_, number)| *number != 0)
+                .map(|(name, number)| format!("{name}={number}"))
+                .collect();
+            let parts = if parts.is_empty() {
+                "0".to_owned()
+            } else {
+                parts.join(", ")
+            };
+            push(out, format_args!("datetime.timedelta({parts})"));
+        }
+        Value::Omit => out.push_str("<<Omit>>"),
+        Value::Nothing => out.push_str("Undefined"),
+        Value::Marker(error) => return Err((**error).clone()),
+        Value::Lazy(lazy) => write_repr(out, &lazy.value(), depth)?,
+        Value::Object(object) => out.push_str(&object.text()?),
     }
     Ok(())
+}
+
+fn push(out: &mut String, text: impl std::fmt::Display) {
+    let _ = write!(out, "{text}");
 }
 
 /// Python prefers single quotes, and double ones where only single ones stand inside.
@@ -185,11 +209,11 @@ fn write_string_repr(out: &mut String, text: &str) {
             }
             character if !is_printable(character) => {
                 let code = u32::from(character);
-                let _ = match code {
-                    0..=0xff => write!(out, "\\x{code:02x}"),
-                    0x100..=0xffff => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                };
+                match code {
+                    0..=0xff => push(out, format_args!("\\x{code:02x}")),
+                    0x100..=0xffff => push(out, format_args!("\\u{code:04x}")),
+                    _ => push(out, format_args!("\\U{code:08x}")),
+                }
             }
             character => out.push(character),
         }
@@ -199,10 +223,12 @@ fn write_string_repr(out: &mut String, text: &str) {
 
 /// Close to Python's `str.isprintable`: controls, separators other than the blank, and unassigned private ranges are
 /// escaped.
-fn is_printable(character: char) -> bool {
+pub fn is_printable(character: char) -> bool {
     !(character.is_control()
         || (character.is_whitespace() && character != ' ')
-        || matches!(u32::from(character), 0xad | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xe000..=0xf8ff | 0xfff9..=0xfffb))
+        || matches!(u32::from(character), 0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x8e2 | 0x180e | 0x200b..=0x200f
+            | 0x2028..=0x202e | 0x2060..=0x206f | 0xd7fc..=0xd7ff | 0xfdd0..=0xfdef | 0xfeff | 0xe000..=0xf8ff | 0xfff0..=0xfffb
+            | 0xfffe | 0xffff | 0xe0000..=0x10ffff))
 }
 
 /// Python's text of a float: the shortest that reads back, in exponent form below 1e-4 and from 1e16.
@@ -231,9 +257,111 @@ pub fn float_text(number: f64) -> String {
     }
 }
 
-/// Python's truth.
-pub fn truth(value: &Value) -> bool {
-    value.is_true()
+/// Python's `isoformat`, with a separator between date and time.
+pub fn time_text(time: DateTime, separator: char) -> String {
+    let civil = time.civil;
+    let mut text = format!(
+        "{}{separator}{:02}:{:02}:{:02}",
+        civil.date(),
+        civil.hour(),
+        civil.minute(),
+        civil.second()
+    );
+    if civil.subsec_nanosecond() != 0 {
+        push(
+            &mut text,
+            format_args!(".{:06}", civil.subsec_nanosecond() / 1000),
+        );
+    }
+    if let Some(offset) = time.offset {
+        text.push_str(&offset_text(offset, ":"));
+    }
+    text
+}
+
+/// A date with a time in the form of ISO 8601.
+pub fn iso_text(civil: jiff::civil::DateTime, offset: Option<jiff::tz::Offset>) -> String {
+    time_text(DateTime { civil, offset }, 'T')
+}
+
+/// An offset from UTC as `+01:00`.
+pub fn offset_text(offset: jiff::tz::Offset, separator: &str) -> String {
+    let seconds = offset.seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let seconds = seconds.abs();
+    let mut text = format!(
+        "{sign}{:02}{separator}{:02}",
+        seconds / 3600,
+        seconds / 60 % 60
+    );
+    if seconds % 60 != 0 {
+        push(&mut text, format_args!("{separator}{:02}", seconds % 60));
+    }
+    text
+}
+
+fn write_time_repr(out: &mut String, time: DateTime) {
+    let civil = time.civil;
+    push(
+        out,
+        format_args!(
+            "datetime.datetime({}, {}, {}, {}, {}",
+            civil.year(),
+            civil.month(),
+            civil.day(),
+            civil.hour(),
+            civil.minute()
+        ),
+    );
+    let micros = civil.subsec_nanosecond() / 1000;
+    if civil.second() != 0 || micros != 0 {
+        push(out, format_args!(", {}", civil.second()));
+    }
+    if micros != 0 {
+        push(out, format_args!(", {micros}"));
+    }
+    if let Some(offset) = time.offset {
+        if offset.seconds() == 0 {
+            out.push_str(", tzinfo=datetime.timezone.utc");
+        } else {
+            let delta = jiff::SignedDuration::from_secs(i64::from(offset.seconds()));
+            let mut inner = String::new();
+            let _ = write_repr(&mut inner, &Value::Delta(delta), 0);
+            push(out, format_args!(", tzinfo=datetime.timezone({inner})"));
+        }
+    }
+    out.push(')');
+}
+
+/// Days, seconds and microseconds of a span, as Python keeps them: only the days may be negative.
+pub fn delta_parts(delta: jiff::SignedDuration) -> (i64, i64, i64) {
+    let micros = i64::try_from(delta.as_micros()).unwrap_or(i64::MAX);
+    let day = 86_400_000_000;
+    let days = micros.div_euclid(day);
+    let rest = micros.rem_euclid(day);
+    (days, rest / 1_000_000, rest % 1_000_000)
+}
+
+fn delta_text(delta: jiff::SignedDuration) -> String {
+    let (days, seconds, micros) = delta_parts(delta);
+    let mut text = String::new();
+    if days != 0 {
+        let plural = if days.abs() == 1 { "" } else { "s" };
+        push(&mut text, format_args!("{days} day{plural}, "));
+    }
+    push(
+        &mut text,
+        format_args!(
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        ),
+    );
+    if micros != 0 {
+        push(&mut text, format_args!(".{micros:06}"));
+    }
+    text
 }
 
 #[cfg(test)]

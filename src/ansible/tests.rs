@@ -1,251 +1,467 @@
-//! Jinja2's and Ansible's tests (`is …`), where minijinja has none or others.
+//! Jinja2's and Ansible's tests (`is …`).
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind};
+use super::arguments::{Arguments, Given};
+use super::error::{Error, Result, fail};
+use super::filters::{self, Pattern};
+use super::interpreter::caught;
+use super::value::Value;
+use super::{limits, methods, number, operators, problems, python};
 
-use super::{filters, python};
+type Test = (
+    &'static str,
+    &'static [&'static str],
+    fn(&Value, &Arguments) -> Result<bool>,
+);
 
-/// Adds the tests to an environment, in place of minijinja's own.
-pub fn add(environment: &mut Environment) {
-    // Python's view of types: a text and a dictionary are sequences too, and True is a number.
-    environment.add_test("sequence", |value: &Value| {
-        matches!(
-            value.kind(),
-            ValueKind::String | ValueKind::Map | ValueKind::Seq
+/// Jinja2's own tests.
+const JINJA: &[Test] = &[
+    ("boolean", &[], |value, _| {
+        Ok(matches!(value, Value::Bool(_)))
+    }),
+    ("callable", &[], |value, _| {
+        Ok(matches!(value, Value::Object(object) if object.is_callable()))
+    }),
+    ("defined", &[], |value, _| {
+        Ok(!matches!(value, Value::Marker(_) | Value::Nothing))
+    }),
+    ("divisibleby", &["num"], divisible_by),
+    ("eq", &["other"], |value, given| compare("==", value, given)),
+    ("equalto", &["other"], |value, given| {
+        compare("==", value, given)
+    }),
+    ("==", &["other"], |value, given| compare("==", value, given)),
+    ("escaped", &[], |_, _| Ok(false)),
+    ("even", &[], |value, _| {
+        remainder(value, &Value::Int(2)).map(|rest| !rest)
+    }),
+    ("false", &[], |value, _| {
+        Ok(matches!(value, Value::Bool(false)))
+    }),
+    ("filter", &[], |value, _| {
+        Ok(value.as_str().is_some_and(filters::exists))
+    }),
+    ("float", &[], |value, _| {
+        Ok(matches!(value, Value::Float(_)))
+    }),
+    ("ge", &["other"], |value, given| compare(">=", value, given)),
+    (">=", &["other"], |value, given| compare(">=", value, given)),
+    ("gt", &["other"], |value, given| compare(">", value, given)),
+    ("greaterthan", &["other"], |value, given| {
+        compare(">", value, given)
+    }),
+    (">", &["other"], |value, given| compare(">", value, given)),
+    ("in", &["seq"], |value, given| {
+        given.needed("seq")?.contains(value)
+    }),
+    ("integer", &[], |value, _| {
+        Ok(matches!(value, Value::Int(_) | Value::Big(_)))
+    }),
+    ("iterable", &[], |value, _| {
+        Ok(match value {
+            Value::Object(object) => object.iterate().is_some(),
+            Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_)
+            | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::Set(_)
+            | Value::Range(_)
+            | Value::Nothing => true,
+            _ => false,
+        })
+    }),
+    ("le", &["other"], |value, given| compare("<=", value, given)),
+    ("<=", &["other"], |value, given| compare("<=", value, given)),
+    ("lower", &[], |value, _| is_case(value, "islower")),
+    ("lt", &["other"], |value, given| compare("<", value, given)),
+    ("lessthan", &["other"], |value, given| {
+        compare("<", value, given)
+    }),
+    ("<", &["other"], |value, given| compare("<", value, given)),
+    ("mapping", &[], |value, _| {
+        Ok(matches!(value, Value::Dict(_)))
+    }),
+    ("ne", &["other"], |value, given| compare("!=", value, given)),
+    ("!=", &["other"], |value, given| compare("!=", value, given)),
+    ("none", &[], |value, _| Ok(value.is_none())),
+    ("number", &[], |value, _| Ok(value.is_number())),
+    ("odd", &[], |value, _| remainder(value, &Value::Int(2))),
+    ("sameas", &["other"], same_as),
+    ("sequence", &[], |value, _| {
+        Ok(match value {
+            Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_)
+            | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::Range(_) => true,
+            Value::Object(object) => object.len().is_some() && object.iterate().is_some(),
+            _ => false,
+        })
+    }),
+    ("string", &[], |value, _| {
+        Ok(matches!(value, Value::Text(_)))
+    }),
+    ("test", &[], |value, _| {
+        Ok(value.as_str().is_some_and(exists))
+    }),
+    ("true", &[], |value, _| {
+        Ok(matches!(value, Value::Bool(true)))
+    }),
+    ("undefined", &[], |value, _| {
+        Ok(matches!(value, Value::Marker(_) | Value::Nothing))
+    }),
+    ("upper", &[], |value, _| is_case(value, "isupper")),
+];
+
+/// Ansible's tests that need no machine to look at.
+const ANSIBLE: &[Test] = &[
+    ("all", &[], |value, _| {
+        for item in value.items()? {
+            if !item.truth()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }),
+    ("any", &[], |value, _| {
+        for item in value.items()? {
+            if item.truth()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }),
+    ("contains", &["item"], |value, given| {
+        value.contains(given.needed("item")?)
+    }),
+    ("falsy", &["convert_bool"], |value, given| {
+        truthy(value, given).map(|truth| !truth)
+    }),
+    ("inf", &[], |value, _| {
+        only_number(value).map(f64::is_infinite)
+    }),
+    ("isnan", &[], |value, _| only_number(value).map(f64::is_nan)),
+    ("nan", &[], |value, _| only_number(value).map(f64::is_nan)),
+    ("issubset", &["b"], |value, given| {
+        contains_all(given.needed("b")?, value)
+    }),
+    ("issuperset", &["b"], |value, given| {
+        contains_all(value, given.needed("b")?)
+    }),
+    (
+        "match",
+        &["pattern", "ignorecase", "multiline"],
+        |value, given| matches(value, given, "match"),
+    ),
+    (
+        "regex",
+        &["pattern", "ignorecase", "multiline", "match_type"],
+        |value, given| {
+            let kind = given.text("match_type")?.unwrap_or("search").to_owned();
+            matches(value, given, &kind)
+        },
+    ),
+    (
+        "search",
+        &["pattern", "ignorecase", "multiline"],
+        |value, given| matches(value, given, "search"),
+    ),
+    ("subset", &["b"], |value, given| {
+        contains_all(given.needed("b")?, value)
+    }),
+    ("superset", &["b"], |value, given| {
+        contains_all(value, given.needed("b")?)
+    }),
+    ("truthy", &["convert_bool"], truthy),
+    ("uri", &["schemes"], |value, given| {
+        uri(value, given, &[], false)
+    }),
+    ("url", &["schemes"], |value, given| {
+        uri(
+            value,
+            given,
+            &["http", "https", "ftp", "sftp", "file"],
+            true,
         )
+    }),
+    ("urn", &[], |value, given| {
+        Ok(value
+            .as_str()
+            .is_some_and(|text| text.to_lowercase().starts_with("urn:"))
+            && given.rest.is_empty())
+    }),
+    ("vault_encrypted", &[], |_, _| Ok(false)),
+    (
+        "version",
+        &["version", "operator", "strict", "version_type"],
+        version,
+    ),
+    (
+        "version_compare",
+        &["version", "operator", "strict", "version_type"],
+        version,
+    ),
+];
+
+/// Ansible's tests that ask a machine or the result of a task.
+const REFUSED: &[&str] = &[
+    "abs",
+    "change",
+    "changed",
+    "directory",
+    "exists",
+    "failed",
+    "failure",
+    "file",
+    "finished",
+    "is_abs",
+    "is_dir",
+    "is_file",
+    "is_link",
+    "is_mount",
+    "is_same_file",
+    "link",
+    "link_exists",
+    "mount",
+    "reachable",
+    "same_file",
+    "skip",
+    "skipped",
+    "started",
+    "succeeded",
+    "success",
+    "successful",
+    "timedout",
+    "unreachable",
+    "vaulted_file",
+];
+
+static TESTS: LazyLock<BTreeMap<String, &'static Test>> = LazyLock::new(|| {
+    let jinja = JINJA.iter().map(|test| (test.0.to_owned(), test));
+    let ansible = ANSIBLE.iter().flat_map(|test| {
+        let name = test.0;
+        [
+            name.to_owned(),
+            format!("ansible.builtin.{name}"),
+            format!("ansible.legacy.{name}"),
+        ]
+        .map(|name| (name, test))
     });
-    environment.add_test("iterable", |value: &Value| {
-        matches!(
-            value.kind(),
-            ValueKind::String | ValueKind::Map | ValueKind::Seq | ValueKind::Iterable
-        )
-    });
-    environment.add_test("number", |value: &Value| {
-        matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
-    });
-    for (name, anchored) in [("match", true), ("search", false), ("regex", false)] {
-        let test = move |value: &Value, pattern: String, arguments: Rest<ValueOrKwargs>| {
-            matches(value, &pattern, &arguments.into_values(), anchored)
-        };
-        environment.add_test(name, test);
-        environment.add_test(format!("ansible.builtin.{name}"), test);
-    }
-    let version = |value: &Value, other: &Value, arguments: Rest<ValueOrKwargs>| {
-        version(value, other, &arguments.into_values())
-    };
-    let subset = |value: &Value, other: &Value| contains_all(other, value);
-    let superset = |value: &Value, other: &Value| contains_all(value, other);
-    let contains = |value: &Value, item: &Value| contains(value, item);
-    let any = |value: &Value| {
-        value
-            .try_iter()
-            .map(|mut items| items.any(|item| python::truth(&item)))
-    };
-    let all = |value: &Value| {
-        value
-            .try_iter()
-            .map(|mut items| items.all(|item| python::truth(&item)))
-    };
-    let truthy = |value: &Value| defined(value).map(|()| python::truth(value));
-    let falsy = |value: &Value| defined(value).map(|()| !python::truth(value));
-    for prefix in ["", "ansible.builtin."] {
-        environment.add_test(format!("{prefix}version"), version);
-        environment.add_test(format!("{prefix}version_compare"), version);
-        environment.add_test(format!("{prefix}subset"), subset);
-        environment.add_test(format!("{prefix}superset"), superset);
-        environment.add_test(format!("{prefix}contains"), contains);
-        environment.add_test(format!("{prefix}any"), any);
-        environment.add_test(format!("{prefix}all"), all);
-        environment.add_test(format!("{prefix}truthy"), truthy);
-        environment.add_test(format!("{prefix}falsy"), falsy);
-    }
-    // Only `defined` and `undefined` can be asked of an undefined value.
-    environment.add_test("none", |value: &Value| {
-        defined(value).map(|()| value.is_none())
-    });
-    environment.add_test("string", |value: &Value| {
-        defined(value).map(|()| value.kind() == ValueKind::String)
-    });
-    environment.add_test("mapping", |value: &Value| {
-        defined(value).map(|()| value.kind() == ValueKind::Map)
-    });
-    environment.add_test("boolean", |value: &Value| {
-        defined(value).map(|()| value.kind() == ValueKind::Bool)
-    });
-    environment.add_test("odd", |value: &Value| {
-        remainder(value, 2, "odd").map(|rest| rest != 0)
-    });
-    environment.add_test("even", |value: &Value| {
-        remainder(value, 2, "even").map(|rest| rest == 0)
-    });
-    environment.add_test("divisibleby", |value: &Value, by: i64| {
-        remainder(value, by, "divisibleby").map(|rest| rest == 0)
-    });
-    // minijinja's own that Jinja2 does not have.
-    environment.remove_test("startingwith");
-    environment.remove_test("endingwith");
+    jinja.chain(ansible).collect()
+});
+
+/// Whether there is a test of this name.
+pub fn exists(name: &str) -> bool {
+    TESTS.contains_key(name)
 }
 
 /// The names of all tests, for the one that a misspelt name is near to.
-pub fn names() -> Vec<&'static str> {
-    vec![
-        "all",
-        "any",
-        "boolean",
-        "contains",
-        "defined",
-        "divisibleby",
-        "eq",
-        "equalto",
-        "escaped",
-        "even",
-        "false",
-        "falsy",
-        "filter",
-        "float",
-        "ge",
-        "greaterthan",
-        "gt",
-        "in",
-        "integer",
-        "iterable",
-        "le",
-        "lessthan",
-        "lower",
-        "lt",
-        "mapping",
-        "match",
-        "ne",
-        "none",
-        "number",
-        "odd",
-        "regex",
-        "sameas",
-        "search",
-        "sequence",
-        "string",
-        "subset",
-        "superset",
-        "test",
-        "true",
-        "truthy",
-        "undefined",
-        "upper",
-        "version",
-    ]
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TESTS
+        .keys()
+        .map(String::as_str)
+        .filter(|name| name.starts_with(char::is_alphabetic))
 }
 
-fn fail(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message.into())
-}
-
-fn defined(value: &Value) -> Result<(), Error> {
-    if value.is_undefined() {
-        Err(python::undefined(value))
-    } else {
-        Ok(())
+/// Why a test cannot be used.
+pub fn unknown(name: &str) -> Error {
+    let plain = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+    if REFUSED.contains(&plain) {
+        return Error::unsupported(
+            format!(
+                "the test '{name}' is refused: it asks the machine that Ansible runs on, or the result of a task"
+            ),
+            "Put what it would say into a config map, as true or false.",
+        );
     }
-}
-
-fn remainder(value: &Value, by: i64, test: &str) -> Result<i64, Error> {
-    defined(value)?;
-    let number = match value.kind() {
-        ValueKind::Bool => i64::from(value.is_true()),
-        _ => i64::try_from(value.clone())
-            .map_err(|_| fail(format!("`{test}` needs a whole number of 64 bits")))?,
+    let hint = match problems::nearest(name, names()) {
+        Some(near) => format!("Did you mean '{near}'?"),
+        None => "Chandlery does not know this test: write the template without it.".to_owned(),
     };
-    number
-        .checked_rem(by)
-        .ok_or_else(|| fail(format!("`{test}` cannot divide by {by}")))
+    Error::unsupported(format!("The test '{name}' is unknown."), hint)
 }
 
-/// `match` begins at the start, `search` and `regex` find anywhere.
-fn matches(
-    value: &Value,
-    pattern: &str,
-    arguments: &[Value],
-    anchored: bool,
-) -> Result<bool, Error> {
+/// Asks a test. A failure is a value, unless nothing may hide it.
+pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
+    let Some((plain, parameters, run)) = TESTS.get(name) else {
+        return Err(unknown(name));
+    };
+    limits::step(1)?;
+    let value = value.forced();
+    if !matches!(*plain, "defined" | "undefined") {
+        if value.is_marker() {
+            return Ok(value);
+        }
+        if let Some(marker) = given.marker() {
+            return Ok(marker.clone());
+        }
+    }
+    if let Value::Marker(error) = &value
+        && error.is_fatal()
+    {
+        return Err((**error).clone());
+    }
+    caught(
+        given
+            .bind(name, parameters)
+            .and_then(|arguments| run(&value, &arguments))
+            .map(Value::Bool),
+    )
+}
+
+fn compare(operator: &str, value: &Value, given: &Arguments) -> Result<bool> {
+    operators::compare(operator, value, given.needed("other")?)
+}
+
+fn is_case(value: &Value, method: &str) -> Result<bool> {
+    let text = Value::from(python::text(value)?);
+    methods::call(&text, method, Given::default())?.truth()
+}
+
+/// Numbers from variables and those of templates are not one object, in Ansible.
+fn same_as(value: &Value, given: &Arguments) -> Result<bool> {
+    let other = given.needed("other")?;
+    if matches!(value, Value::Int(_) | Value::Text(_)) && value.is_same(other) {
+        return Err(Error::unsupported(
+            "`sameas` of numbers and texts says something about Python's memory only",
+            "Use `==`.",
+        ));
+    }
+    Ok(value.is_same(other))
+}
+
+fn remainder(value: &Value, by: &Value) -> Result<bool> {
+    operators::binary("%", value, by)?.equals(&Value::Int(1))
+}
+
+fn divisible_by(value: &Value, given: &Arguments) -> Result<bool> {
+    operators::binary("%", value, given.needed("num")?)?.equals(&Value::Int(0))
+}
+
+fn only_number(value: &Value) -> Result<f64> {
+    number::float(value)
+}
+
+fn truthy(value: &Value, given: &Arguments) -> Result<bool> {
+    if given.flag("convert_bool")? {
+        let words = match value {
+            Value::Text(text) => text.to_lowercase(),
+            other if other.is_number() => python::text(other)?.to_lowercase(),
+            _ => String::new(),
+        };
+        match words.as_str() {
+            "y" | "yes" | "on" | "1" | "true" | "t" | "1.0" => return Ok(true),
+            "n" | "no" | "off" | "0" | "false" | "f" | "0.0" => return Ok(false),
+            _ => {}
+        }
+    }
+    value.truth()
+}
+
+fn contains_all(value: &Value, items: &Value) -> Result<bool> {
+    use super::value::Key;
+    let mut known = indexmap::IndexSet::new();
+    for item in value.items()? {
+        known.insert(Key::new(item)?);
+    }
+    for item in items.items()? {
+        if !known.contains(&Key::new(item)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// `match` begins at the start, `search` finds anywhere, `fullmatch` takes the whole.
+fn matches(value: &Value, given: &Arguments, kind: &str) -> Result<bool> {
     let text = python::text(value)?;
-    let (mut ignore_case, mut multi_line) = (false, false);
-    for (index, argument) in arguments.iter().enumerate() {
-        if argument.is_kwargs() {
-            let keywords = minijinja::value::Kwargs::try_from(argument.clone())?;
-            ignore_case |= keywords.get::<Option<bool>>("ignorecase")?.unwrap_or(false);
-            multi_line |= keywords.get::<Option<bool>>("multiline")?.unwrap_or(false);
-            keywords.assert_all_used()?;
-        } else if index == 0 {
-            ignore_case = python::truth(argument);
-        } else if index == 1 {
-            multi_line = python::truth(argument);
-        } else {
-            return Err(fail(
-                "a test with a regular expression takes at most 3 arguments",
-            ));
-        }
-    }
-    let regex = filters::compile_regex(pattern, ignore_case, multi_line)?;
-    Ok(match regex.find(&text) {
-        Some(_) if anchored => {
-            // The first match need not be the one at the start.
-            let anchored =
-                filters::compile_regex(&format!("\\A(?:{pattern})"), ignore_case, multi_line)?;
-            anchored.is_match(&text)
-        }
-        found => found.is_some(),
-    })
-}
-
-fn contains(value: &Value, item: &Value) -> Result<bool, Error> {
-    defined(value)?;
-    match value.kind() {
-        ValueKind::String => Ok(value.to_string().contains(&python::text(item)?)),
-        _ => Ok(value.try_iter()?.any(|known| known == *item)),
+    let pattern = given.text("pattern")?.unwrap_or_default();
+    let (ignore_case, multi_line) = (given.flag("ignorecase")?, given.flag("multiline")?);
+    match kind {
+        "search" => Ok(Pattern::new(pattern, ignore_case, multi_line)?
+            .captures(&text, 0, false)?
+            .is_some()),
+        "match" => Pattern::new(pattern, ignore_case, multi_line)?.matches_start(&text),
+        "fullmatch" => Pattern::new(&format!("(?:{pattern})\\Z"), ignore_case, multi_line)?
+            .matches_start(&text),
+        other => fail(format!("there is no match_type '{other}'")),
     }
 }
 
-fn contains_all(value: &Value, items: &Value) -> Result<bool, Error> {
-    defined(value)?;
-    defined(items)?;
-    let known: Vec<Value> = value.try_iter()?.collect();
-    Ok(items.try_iter()?.all(|item| known.contains(&item)))
+fn uri(value: &Value, given: &Arguments, schemes: &[&str], with_host: bool) -> Result<bool> {
+    let Some(text) = value.as_str() else {
+        return Ok(false);
+    };
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Ok(false);
+    };
+    let valid = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|next| next.is_ascii_alphanumeric() || "+-.".contains(next));
+    let scheme = scheme.to_lowercase();
+    let mut allowed: Vec<String> = schemes.iter().map(|scheme| (*scheme).to_owned()).collect();
+    if let Some(given) = given.some("schemes") {
+        allowed = given
+            .items()?
+            .iter()
+            .map(python::text)
+            .collect::<Result<_>>()?;
+    }
+    let host = rest
+        .strip_prefix("//")
+        .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let fits = allowed.is_empty() || allowed.contains(&scheme);
+    Ok(valid
+        && fits
+        && (!with_host || scheme == "file" || host.is_some_and(|host| !host.is_empty())))
 }
 
-/// Compares versions part by part, numbers as numbers.
-fn version(value: &Value, other: &Value, arguments: &[Value]) -> Result<bool, Error> {
-    let mut operator = "==".to_owned();
-    for (index, argument) in arguments.iter().enumerate() {
-        if argument.is_kwargs() {
-            let keywords = minijinja::value::Kwargs::try_from(argument.clone())?;
-            if let Some(given) = keywords.get::<Option<String>>("operator")? {
-                operator = given;
-            }
-            keywords
-                .assert_all_used()
-                .map_err(|_| fail("`version` is supported with its argument `operator` only"))?;
-        } else if index == 0 {
-            operator = python::text(argument)?;
-        } else {
-            return Err(fail(
-                "`version` is supported with its argument `operator` only",
-            ));
-        }
-    }
-    let (left, right) = (python::text(value)?, python::text(other)?);
+/// Compares versions: loosely, part by part, or by the rules that are asked for.
+fn version(value: &Value, given: &Arguments) -> Result<bool> {
+    let operator = given.text("operator")?.unwrap_or("==");
+    let (left, right) = (
+        python::text(value)?,
+        given.as_text("version")?.unwrap_or_default(),
+    );
     if left.is_empty() || right.is_empty() {
-        return Err(fail("`version` needs two versions that are not empty"));
+        return fail("`version` needs two versions that are not empty");
     }
-    let order = compare(&parts(&left), &parts(&right))?;
-    Ok(match operator.as_str() {
+    let kind = match (given.text("version_type")?, given.some("strict")) {
+        (Some(_), Some(_)) => return fail("Cannot specify both 'strict' and 'version_type'"),
+        (Some(kind), None) => kind,
+        (None, Some(strict)) if strict.truth()? => "strict",
+        (None, _) => "loose",
+    };
+    let order = match kind {
+        "loose" => loose(&parts(&left), &parts(&right))?,
+        "strict" => strict(&left)?.cmp(&strict(&right)?),
+        "semver" | "semantic" => semantic(&left, &right)?,
+        "pep440" => {
+            return Err(Error::unsupported(
+                "versions by PEP 440 are not supported",
+                "Use `version_type='semver'` or leave it out.",
+            ));
+        }
+        other => {
+            return fail(format!(
+                "Invalid version type ({other}): loose, strict, semver, semantic, pep440"
+            ));
+        }
+    };
+    Ok(match operator {
         "==" | "=" | "eq" => order == Ordering::Equal,
         "!=" | "<>" | "ne" => order != Ordering::Equal,
         "<" | "lt" => order == Ordering::Less,
         "<=" | "le" => order != Ordering::Greater,
         ">" | "gt" => order == Ordering::Greater,
         ">=" | "ge" => order != Ordering::Less,
-        other => return Err(fail(format!("`version` has no operator `{other}`"))),
+        other => return fail(format!("`version` has no operator '{other}'")),
     })
 }
 
@@ -289,15 +505,15 @@ fn parts(version: &str) -> Vec<Part> {
     parts
 }
 
-fn compare(left: &[Part], right: &[Part]) -> Result<Ordering, Error> {
+fn loose(left: &[Part], right: &[Part]) -> Result<Ordering> {
     for (left, right) in left.iter().zip(right) {
         let order = match (left, right) {
             (Part::Number(left), Part::Number(right)) => left.cmp(right),
             (Part::Word(left), Part::Word(right)) => left.cmp(right),
             _ => {
-                return Err(fail(
+                return fail(
                     "these versions cannot be compared: one has a number where the other has letters",
-                ));
+                );
             }
         };
         if order != Ordering::Equal {
@@ -305,4 +521,82 @@ fn compare(left: &[Part], right: &[Part]) -> Result<Ordering, Error> {
         }
     }
     Ok(left.len().cmp(&right.len()))
+}
+
+/// `1.2`, `1.2.3`, `1.2a3`: numbers, then `a` or `b` before the release itself.
+fn strict(version: &str) -> Result<([u64; 3], (char, u64))> {
+    let wrong = || Error::failed(format!("invalid version number '{version}'"));
+    let (numbers, before) = match version.find(['a', 'b']) {
+        Some(at) => {
+            let letter = version[at..].chars().next().unwrap_or('a');
+            (
+                &version[..at],
+                (letter, version[at + 1..].parse().map_err(|_| wrong())?),
+            )
+        }
+        None => (version, ('z', 0)),
+    };
+    let parts: Vec<u64> = numbers
+        .split('.')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| wrong())?;
+    match parts.as_slice() {
+        [major, minor] => Ok(([*major, *minor, 0], before)),
+        [major, minor, patch] => Ok(([*major, *minor, *patch], before)),
+        _ => Err(wrong()),
+    }
+}
+
+fn semantic(left: &str, right: &str) -> Result<Ordering> {
+    let read = |version: &str| -> Result<([u64; 3], Vec<String>)> {
+        let wrong = || Error::failed(format!("invalid semantic version '{version}'"));
+        let core = version.split('+').next().unwrap_or_default();
+        let (numbers, before) = core
+            .split_once('-')
+            .map_or((core, None), |(numbers, before)| (numbers, Some(before)));
+        let parts: Vec<&str> = numbers.split('.').collect();
+        let leading_zero = |part: &&str| part.len() > 1 && part.starts_with('0');
+        if parts.len() != 3 || parts.iter().any(leading_zero) {
+            return Err(wrong());
+        }
+        let mut numbers = [0; 3];
+        for (number, part) in numbers.iter_mut().zip(&parts) {
+            *number = part.parse().map_err(|_| wrong())?;
+        }
+        let before: Vec<String> = before
+            .map(|before| before.split('.').map(str::to_owned).collect())
+            .unwrap_or_default();
+        if before.iter().any(|part| {
+            part.is_empty()
+                || !part
+                    .chars()
+                    .all(|next| next.is_ascii_alphanumeric() || next == '-')
+        }) {
+            return Err(wrong());
+        }
+        Ok((numbers, before))
+    };
+    let ((left, left_before), (right, right_before)) = (read(left)?, read(right)?);
+    if left != right {
+        return Ok(left.cmp(&right));
+    }
+    match (left_before.is_empty(), right_before.is_empty()) {
+        (true, true) => return Ok(Ordering::Equal),
+        (true, false) => return Ok(Ordering::Greater),
+        (false, true) => return Ok(Ordering::Less),
+        (false, false) => {}
+    }
+    for (left, right) in left_before.iter().zip(&right_before) {
+        let order = match (left.parse::<u64>(), right.parse::<u64>()) {
+            (Ok(left), Ok(right)) => left.cmp(&right),
+            (Ok(_), Err(_)) => Ordering::Less,
+            (Err(_), Ok(_)) => Ordering::Greater,
+            (Err(_), Err(_)) => left.cmp(right),
+        };
+        if order != Ordering::Equal {
+            return Ok(order);
+        }
+    }
+    Ok(left_before.len().cmp(&right_before.len()))
 }

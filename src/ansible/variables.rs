@@ -1,15 +1,21 @@
 //! Variables: where they come from, how they refer to one another, and what they are in the end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
-use minijinja::Environment;
-use minijinja::value::Value;
 use serde_json::Value as Json;
 
-use super::{environment, problems, python};
+use super::error::{Error, Result as Evaluated};
+use super::interpreter::stored;
+use super::scope::Context;
+use super::template::{self, Place};
+use super::value::Value;
+use super::{data, globals, limits, problems, python};
 use crate::problem::Problem;
-use crate::yaml;
+use crate::yaml::{self, Data};
 
 /// The shortest secret that is looked for in messages: shorter ones would blacken every other word.
 const SHORTEST_SECRET: usize = 4;
@@ -18,10 +24,10 @@ const SHORTEST_SECRET: usize = 4;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variable {
     /// Its value; texts in it may be templates.
-    pub value: Json,
+    pub value: Data,
     /// Where it came from, for people: `config map`, `vars.yml`, …
     pub origin: String,
-    /// Never a template, whatever it holds: a generated password, a value marked `!unsafe`.
+    /// Never a template, whatever it holds: a generated password.
     pub literal: bool,
     /// Must not appear in messages.
     pub secret: bool,
@@ -31,8 +37,6 @@ pub struct Variable {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Variables {
     by_name: IndexMap<String, Variable>,
-    /// Values that Ansible reads and Chandlery cannot hold: a problem where they are used.
-    unreadable: HashMap<String, Problem>,
 }
 
 impl Variables {
@@ -44,29 +48,22 @@ impl Variables {
     /// Reads a `vars.yml` as Ansible does. `origin` names it for people.
     pub fn read(text: &str, origin: &str) -> Result<Self, Problem> {
         let mut variables = Self::new();
-        for (name, value) in
-            yaml::ansible::variables(text).map_err(|error| unreadable(&error, origin))?
-        {
-            variables.insert(
-                &name,
-                Variable {
-                    value: value.value,
-                    origin: origin.to_owned(),
-                    literal: value.literal,
-                    secret: false,
-                },
-            );
-            if let Some(error) = value.problem {
-                variables
-                    .unreadable
-                    .insert(name, unreadable(&error, origin));
+        let read = yaml::ansible::variables(text).map_err(|error| {
+            Problem {
+                line: Some(error.line),
+                column: Some(error.column),
+                ..Problem::new("variables", format!("{}.", error.message))
             }
+            .in_manifest(origin, origin)
+        })?;
+        for (name, value) in read {
+            variables.set(&name, value, origin);
         }
         Ok(variables)
     }
 
     /// Sets a variable that anybody may see. Texts in its value may be templates.
-    pub fn set(&mut self, name: &str, value: impl Into<Json>, origin: &str) {
+    pub fn set(&mut self, name: &str, value: impl Into<Data>, origin: &str) {
         self.insert(
             name,
             Variable {
@@ -79,7 +76,7 @@ impl Variables {
     }
 
     /// Sets a variable that must not appear in messages; its value may be a template unless it is `literal`.
-    pub fn set_secret(&mut self, name: &str, value: impl Into<Json>, origin: &str, literal: bool) {
+    pub fn set_secret(&mut self, name: &str, value: impl Into<Data>, origin: &str, literal: bool) {
         self.insert(
             name,
             Variable {
@@ -93,15 +90,11 @@ impl Variables {
 
     /// Sets a variable, in place of an earlier one of this name.
     pub fn insert(&mut self, name: &str, variable: Variable) {
-        self.unreadable.remove(name);
         self.by_name.insert(name.to_owned(), variable);
     }
 
     /// Adds all of the others, which win.
     pub fn extend(&mut self, others: Self) {
-        self.unreadable
-            .retain(|name, _| !others.by_name.contains_key(name));
-        self.unreadable.extend(others.unreadable);
         self.by_name.extend(others.by_name);
     }
 
@@ -117,35 +110,21 @@ impl Variables {
             .map(|(name, variable)| (name.as_str(), variable))
     }
 
-    /// Expands values that are templates of other values, in whatever order they stand.
+    /// Makes them ready for templates, which expand values that are templates of other values, in whatever order they
+    /// stand, when they ask for them.
     ///
     /// A value that is one expression keeps its type. What is wrong with a value (undefined names, syntax, a ring of
     /// values that need one another) is a problem only for a template that uses it, as with Ansible.
     pub fn resolve(&self) -> Result<Resolved, Problem> {
-        let environment = environment::environment();
-        let mut resolving = Resolving {
-            variables: self,
-            environment: &environment,
-            values: IndexMap::new(),
-            broken: HashMap::new(),
-            rings: BTreeMap::new(),
-            path: Vec::new(),
+        let mut resolved = Resolved {
+            variables: Arc::new(self.clone()),
+            secrets: Arc::default(),
         };
-        for name in self.by_name.keys() {
-            // What is wrong is kept with the variable.
-            let _ = resolving.variable(name);
-        }
-        let Resolving {
-            values,
-            broken,
-            rings,
-            ..
-        } = resolving;
         let mut secrets = Vec::new();
         for (name, variable) in self.iter().filter(|(_, variable)| variable.secret) {
             texts(&variable.value, &mut secrets);
-            if let Some(value) = values.get(name) {
-                texts(&python::to_json(value).unwrap_or_default(), &mut secrets);
+            if let Ok(value) = resolved.made(name) {
+                texts(&value, &mut secrets);
             }
         }
         secrets.retain(|secret| secret.chars().count() >= SHORTEST_SECRET);
@@ -157,21 +136,13 @@ impl Variables {
         // The longest first, so that no part of one is left standing.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
-        Ok(Resolved {
-            values: values.into_iter().collect(),
-            broken,
-            rings,
-            origins: self
-                .iter()
-                .map(|(name, variable)| (name.to_owned(), variable.origin.clone()))
-                .collect(),
-            secrets,
-        })
+        resolved.secrets = Arc::new(secrets);
+        Ok(resolved)
     }
 }
 
 /// Reads the text of a value of type `yaml`: number, boolean, list, mapping, … `name` and `origin` say whose it is.
-pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Json, Problem> {
+pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Data, Problem> {
     yaml::ansible::value(text).map_err(|error| {
         Problem {
             line: Some(error.line),
@@ -188,72 +159,113 @@ pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Json, Problem>
     })
 }
 
-fn unreadable(error: &yaml::YamlError, origin: &str) -> Problem {
-    Problem {
-        line: Some(error.line),
-        column: Some(error.column),
-        ..Problem::new("variables", format!("{}.", error.message)).in_manifest(origin, origin)
-    }
-}
-
 /// All texts (and numbers) inside of a value.
-fn texts(value: &Json, found: &mut Vec<String>) {
+fn texts(value: &Data, found: &mut Vec<String>) {
     match value {
-        Json::String(text) => {
+        Data::Text(text) | Data::Literal(text) => {
             found.push(text.clone());
             // A secret of several lines may be quoted by one of them.
             found.extend(
                 text.lines()
-                    .filter(|line| *line != text)
+                    .filter(|line| line != text)
                     .map(|line| line.trim().to_owned()),
             );
         }
-        Json::Number(number) => found.push(number.to_string()),
-        Json::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Json::Object(map) => map.values().for_each(|item| texts(item, found)),
-        Json::Null | Json::Bool(_) => {}
+        Data::Int(number) => found.push(number.to_string()),
+        Data::Big(number) => found.push(number.to_string()),
+        Data::Float(number) => found.push(python::float_text(*number)),
+        Data::List(items) | Data::Set(items) => items.iter().for_each(|item| texts(item, found)),
+        Data::Map(pairs) => pairs.iter().for_each(|(_, item)| texts(item, found)),
+        Data::Null
+        | Data::Bool(_)
+        | Data::Bytes(_)
+        | Data::Date(_)
+        | Data::Time(..)
+        | Data::Unreadable(_) => {}
     }
 }
 
-/// Variables with all templates in them expanded.
+/// Variables ready for templates.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
-    pub(super) values: BTreeMap<String, Value>,
-    /// Why a variable has no value.
-    pub(super) broken: HashMap<String, Problem>,
-    /// The variables that need a ring of others, or a value that cannot be held: not even `default` can be asked of
-    /// them.
-    pub(super) rings: BTreeMap<String, Problem>,
-    origins: HashMap<String, String>,
-    secrets: Vec<String>,
+    variables: Arc<Variables>,
+    secrets: Arc<Vec<String>>,
 }
 
 impl Resolved {
     /// The value of a variable, if it has one and JSON can hold it.
     pub fn get(&self, name: &str) -> Option<Json> {
-        python::to_json(self.values.get(name)?).ok()
+        self.made(name).ok()?.to_json()
     }
 
     /// The value of a variable with its type, or why it has none.
-    pub fn value(&self, name: &str) -> Result<Value, Problem> {
-        match (self.values.get(name), self.broken.get(name)) {
-            (Some(value), _) => Ok(value.clone()),
-            (None, Some(problem)) => Err(self.mask_problem(problem.clone())),
-            (None, None) => Err(Problem::new(
-                "variables",
-                format!("The variable `{name}` is not set."),
-            )),
-        }
+    pub fn value(&self, name: &str) -> Result<Data, Problem> {
+        self.made(name).map_err(|error| {
+            let text = self
+                .variables
+                .get(name)
+                .and_then(|variable| variable.value.as_str())
+                .unwrap_or_default();
+            let problem = problems::explain(&[error], text, self);
+            // Where no place is known, it is the value as a whole.
+            self.mask_problem(Problem {
+                line: problem.line.or(Some(1)),
+                column: problem.column.or(Some(1)),
+                ..problem
+            })
+        })
+    }
+
+    fn made(&self, name: &str) -> Evaluated<Data> {
+        limits::limited(|| {
+            let Some(variable) = self.variables.get(name) else {
+                return Err(Error::undefined(
+                    name,
+                    format!("The variable `{name}` is not set"),
+                ));
+            };
+            let context = Made::new(self);
+            let value = match &variable.value {
+                // Its own place in the text is known here.
+                Data::Text(text) if !variable.literal && template::is_template(text) => {
+                    context.within(name, |context| context.evaluate(text))?
+                }
+                _ => context.get(name).unwrap_or(Value::None),
+            };
+            to_data(&stored(&value, true)?)
+        })
     }
 
     /// Where a variable came from.
     pub fn origin(&self, name: &str) -> Option<&str> {
-        self.origins.get(name).map(String::as_str)
+        self.variables
+            .get(name)
+            .map(|variable| variable.origin.as_str())
+    }
+
+    /// Whether a variable must not appear in messages.
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.variables
+            .get(name)
+            .is_some_and(|variable| variable.secret)
+    }
+
+    /// The variables that the value of a variable is made of, in the order in which it mentions them.
+    pub fn needs(&self, name: &str) -> Vec<String> {
+        let mut needed = Vec::new();
+        if let Some(variable) = self
+            .variables
+            .get(name)
+            .filter(|variable| !variable.literal)
+        {
+            collect_names(&variable.value, &mut needed);
+        }
+        needed
     }
 
     /// The names of all variables.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.origins.keys().map(String::as_str)
+        self.variables.iter().map(|(name, _)| name)
     }
 
     /// A text with the values of secret variables blackened.
@@ -272,156 +284,203 @@ impl Resolved {
         }
     }
 
-    pub(super) fn context(&self) -> Value {
-        Value::from(self.values.clone())
+    /// The variables for one rendering.
+    pub(super) fn context(&self) -> Rc<dyn Context> {
+        Made::new(self)
+    }
+
+    /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
+    pub(super) fn refuse_controller(&self, names: &[(Rc<str>, usize)]) -> Evaluated<()> {
+        let refused = names.iter().find(|(name, _)| {
+            globals::CONTROLLER.contains(&&**name) && self.variables.get(name).is_none()
+        });
+        match refused {
+            Some((name, at)) => Err(globals::controller(name).at(*at).spanning(name.len())),
+            None => Ok(()),
+        }
     }
 }
 
-struct Resolving<'a> {
-    variables: &'a Variables,
-    environment: &'a Environment<'static>,
-    values: IndexMap<String, Value>,
-    broken: HashMap<String, Problem>,
-    rings: BTreeMap<String, Problem>,
-    /// The variables being expanded now, each needed by the one before it.
-    path: Vec<String>,
-}
-
-impl Resolving<'_> {
-    /// Makes the value of a variable. An error also concerns all that use it: a ring, or a value that cannot be held.
-    fn variable(&mut self, name: &str) -> Result<(), Problem> {
-        if let Some(ring) = self.rings.get(name) {
-            return Err(ring.clone());
-        }
-        if self.values.contains_key(name) || self.broken.contains_key(name) {
-            return Ok(());
-        }
-        let Some(variable) = self.variables.get(name) else {
-            return Ok(());
-        };
-        if let Some(problem) = self.variables.unreadable.get(name) {
-            // A value it is, which `default` must not replace.
-            self.rings.insert(name.to_owned(), problem.clone());
-            self.broken.insert(name.to_owned(), problem.clone());
-            return Err(problem.clone());
-        }
-        if let Some(start) = self.path.iter().position(|known| known == name) {
-            return Err(self.ring(start, name));
-        }
-        if variable.literal {
-            self.values
-                .insert(name.to_owned(), python::from_json(&variable.value));
-            return Ok(());
-        }
-        self.path.push(name.to_owned());
-        let value = self.expand(&variable.value);
-        self.path.pop();
-        let value = value.inspect_err(|ring| {
-            self.rings.insert(name.to_owned(), ring.clone());
-            self.broken.insert(name.to_owned(), ring.clone());
-        })?;
-        match value {
-            Ok(value) => {
-                self.values.insert(name.to_owned(), value);
-            }
-            Err(problem) => {
-                let problem = Problem {
-                    message: format!(
-                        "the value of `{name}` ({}) cannot be made: {}",
-                        variable.origin, problem.message
-                    ),
-                    ..problem
-                };
-                self.broken.insert(name.to_owned(), problem);
-            }
-        }
-        Ok(())
-    }
-
-    /// Expands the templates in a value. The outer error is a ring, the inner one concerns this value alone.
-    fn expand(&mut self, value: &Json) -> Result<Result<Value, Problem>, Problem> {
-        match value {
-            Json::String(text) if environment::is_template(text) => {
-                let names = match environment::names(self.environment, text) {
-                    Ok(names) => names,
-                    Err(error) => return Ok(Err(problems::explain(&error, text, None))),
-                };
-                let known = |name: &str| self.variables.get(name).is_some();
-                if let Some(refusal) = environment::controller(&names, text, known) {
-                    let failure = environment::Failure::Refused(refusal);
-                    return Err(problems::explain(&failure, text, None));
-                }
-                for name in names {
-                    self.variable(&name).map_err(|ring| {
-                        let (line, column) = problems::place_of(text, &name);
-                        Problem {
-                            line: ring.line.or(Some(line)),
-                            column: ring.column.or(Some(column)),
-                            ..ring
-                        }
-                    })?;
-                }
-                let known = Resolved {
-                    values: self
-                        .values
-                        .iter()
-                        .map(|(name, value)| (name.clone(), value.clone()))
-                        .collect(),
-                    broken: self.broken.clone(),
-                    origins: self
-                        .variables
-                        .iter()
-                        .map(|(name, variable)| (name.to_owned(), variable.origin.clone()))
-                        .collect(),
-                    rings: BTreeMap::new(),
-                    secrets: Vec::new(),
-                };
-                Ok(environment::evaluate(self.environment, text, &known))
-            }
-            Json::Array(items) => {
-                let mut expanded = Vec::new();
-                for item in items {
-                    match self.expand(item)? {
-                        Ok(value) => expanded.push(value),
-                        Err(problem) => return Ok(Err(problem)),
+fn collect_names(value: &Data, found: &mut Vec<String>) {
+    match value {
+        Data::Text(text) if template::is_template(text) => {
+            if let Ok(template) = template::compiled(text, Place::Value) {
+                for (name, _) in &template.names {
+                    if !globals::NAMES.contains(&&**name)
+                        && !found.iter().any(|known| **known == **name)
+                    {
+                        found.push(name.to_string());
                     }
                 }
-                Ok(Ok(Value::from(expanded)))
             }
-            Json::Object(map) => {
-                let mut expanded = Vec::new();
-                for (key, item) in map {
-                    match self.expand(item)? {
-                        Ok(value) => expanded.push((key.clone(), value)),
-                        Err(problem) => return Ok(Err(problem)),
-                    }
-                }
-                Ok(Ok(Value::from_pairs(expanded)))
-            }
-            plain => Ok(Ok(python::from_json(plain))),
         }
-    }
-
-    fn ring(&self, start: usize, name: &str) -> Problem {
-        let ring: Vec<&str> = self.path[start..]
+        Data::List(items) => items.iter().for_each(|item| collect_names(item, found)),
+        Data::Map(pairs) => pairs
             .iter()
-            .map(String::as_str)
-            .chain([name])
-            .collect();
-        let message = if ring.len() == 2 {
-            format!("The variable `{name}` needs itself.")
-        } else {
-            format!("These variables need one another: {}.", ring.join(" → "))
-        };
-        let origin = self
-            .variables
-            .get(name)
-            .map(|variable| variable.origin.as_str())
-            .unwrap_or_default();
-        Problem::new("variables", message).hint(format!(
-            "Give one of them a value of its own; `{name}` comes from: {origin}."
-        ))
+            .for_each(|(_, item)| collect_names(item, found)),
+        _ => {}
     }
+}
+
+/// The values of variables during one rendering, each made when it is first asked for.
+struct Made {
+    resolved: Resolved,
+    values: RefCell<HashMap<String, Value>>,
+    /// The variables being made now, each needed by the one before it.
+    path: RefCell<Vec<String>>,
+    this: std::rc::Weak<Made>,
+}
+
+impl Made {
+    fn new(resolved: &Resolved) -> Rc<Self> {
+        Rc::new_cyclic(|this| Self {
+            resolved: resolved.clone(),
+            values: RefCell::default(),
+            path: RefCell::default(),
+            this: this.clone(),
+        })
+    }
+
+    /// Makes something of a variable, unless that is being done already.
+    fn within(&self, name: &str, make: impl FnOnce(&Self) -> Evaluated<Value>) -> Evaluated<Value> {
+        self.path.borrow_mut().push(name.to_owned());
+        let value = limits::deeper(|| make(self));
+        self.path.borrow_mut().pop();
+        value
+    }
+
+    fn evaluate(&self, text: &str) -> Evaluated<Value> {
+        let names = &template::compiled(text, Place::Value)?.names;
+        self.resolved.refuse_controller(names)?;
+        let this: Rc<dyn Context> = match self.this.upgrade() {
+            Some(this) => this,
+            None => return Err(Error::fatal("the variables are gone")),
+        };
+        match template::run(text, Place::Value, this, None)? {
+            Value::Marker(error) => Err((*error).clone()),
+            value => Ok(value),
+        }
+    }
+
+    /// The value of a text of a variable, or why it has none.
+    fn text(&self, name: &str, text: &str) -> Value {
+        let made = self.within(name, |made| made.evaluate(text));
+        made.unwrap_or_else(|error| {
+            let is_ring = error.is_fatal() && error.place().is_none();
+            if is_ring {
+                return Value::Marker(Rc::new(error));
+            }
+            let origin = self.resolved.origin(name).unwrap_or_default();
+            let message = match error.is_undefined() {
+                true => error.message().to_owned(),
+                false => format!(
+                    "the value of `{name}` ({origin}) cannot be made: {}",
+                    error.message()
+                ),
+            };
+            Value::Marker(Rc::new(error.seen_from_outside(message).needed_by(name)))
+        })
+    }
+
+    fn ring(&self, name: &str) -> Value {
+        let path = self.path.borrow();
+        let start = path.iter().position(|known| known == name).unwrap_or(0);
+        let mut ring: Vec<&str> = path[start..].iter().map(String::as_str).collect();
+        ring.dedup();
+        // It begins with the one that was given first, wherever it was entered.
+        let given = |name: &str| self.resolved.variables.by_name.get_index_of(name);
+        let first = ring
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, name)| given(name))
+            .map_or(0, |(index, _)| index);
+        ring.rotate_left(first);
+        let first = ring.first().copied().unwrap_or(name);
+        let message = if ring.len() <= 1 {
+            format!("The variable `{first}` needs itself.")
+        } else {
+            format!(
+                "These variables need one another: {} → {first}.",
+                ring.join(" → ")
+            )
+        };
+        let origin = self.resolved.origin(first).unwrap_or_default();
+        Value::Marker(Rc::new(Error::fatal(message).hint(format!(
+            "Give one of them a value of its own; `{first}` comes from: {origin}."
+        ))))
+    }
+}
+
+impl Context for Made {
+    fn get(&self, name: &str) -> Option<Value> {
+        if let Some(value) = self.values.borrow().get(name) {
+            return Some(value.clone());
+        }
+        let variable = self.resolved.variables.get(name)?;
+        if self.path.borrow().iter().any(|known| known == name) {
+            return Some(self.ring(name));
+        }
+        let value = match &variable.value {
+            Data::Text(text) if !variable.literal && template::is_template(text) => {
+                self.text(name, text)
+            }
+            data => {
+                let template = |text: &str| {
+                    if variable.literal || !template::is_template(text) {
+                        return Value::text(text);
+                    }
+                    let (this, name, text) = (self.this.clone(), name.to_owned(), text.to_owned());
+                    let making = Cell::new(false);
+                    data::lazy(move || match this.upgrade() {
+                        None => Value::Marker(Rc::new(Error::fatal("the variables are gone"))),
+                        Some(made) if making.replace(true) => made.ring(&name),
+                        Some(made) => made.text(&name, &text),
+                    })
+                };
+                data::value(data, &template).unwrap_or_else(|error| Value::Marker(Rc::new(error)))
+            }
+        };
+        self.values
+            .borrow_mut()
+            .insert(name.to_owned(), value.clone());
+        Some(value)
+    }
+}
+
+/// A value that variables can hold.
+fn to_data(value: &Value) -> Evaluated<Data> {
+    Ok(match value {
+        Value::None => Data::Null,
+        Value::Bool(value) => Data::Bool(*value),
+        Value::Int(number) => Data::Int(*number),
+        Value::Big(number) => Data::Big((**number).clone()),
+        Value::Float(number) => Data::Float(*number),
+        Value::Text(text) => Data::Literal(text.to_string()),
+        Value::Bytes(bytes) => Data::Bytes(bytes.to_vec()),
+        Value::Date(date) => Data::Date(*date),
+        Value::Time(time) => Data::Time(time.civil, time.offset),
+        Value::Dict(_) => {
+            let pairs = value.pairs().unwrap_or_default();
+            let pairs = pairs
+                .iter()
+                .map(|(key, item)| Ok((to_data(key)?, to_data(item)?)));
+            Data::Map(pairs.collect::<Evaluated<_>>()?)
+        }
+        Value::List(_) | Value::Tuple(_) => Data::List(
+            value
+                .items()?
+                .iter()
+                .map(to_data)
+                .collect::<Evaluated<_>>()?,
+        ),
+        Value::Marker(error) => return Err((**error).clone()),
+        other => {
+            return Err(Error::failed(format!(
+                "a variable cannot hold {}",
+                python::article(other)
+            )));
+        }
+    })
 }
 
 #[cfg(test)]

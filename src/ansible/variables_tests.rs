@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Variable, Variables, read_value};
 use crate::ansible::render;
+use crate::yaml::Data;
 
 fn variables(text: &str) -> Variables {
     Variables::read(text, "vars.yml").unwrap()
@@ -128,7 +129,7 @@ fn vars_files_are_read_as_ansible_does() {
     let all = variables(
         "a: yes\nb: 0644\nc: 22:22\nd: 1e3\ne: y\nf: 1_000\ng: 1.5\nbase: &b {x: 1, y: 1}\nm:\n  y: 2\n  <<: *b\n",
     );
-    let value = |name: &str| all.get(name).unwrap().value.clone();
+    let value = |name: &str| all.get(name).unwrap().value.to_json().unwrap();
     assert_eq!(value("a"), json!(true));
     assert_eq!(value("b"), json!(420));
     assert_eq!(value("c"), json!(1342));
@@ -146,19 +147,50 @@ fn vars_files_are_read_as_ansible_does() {
 
 #[test]
 fn a_value_that_cannot_be_held_is_refused_where_it_is_used() {
-    for (value, words) in [
-        ("123456789012345678901234567890", "64 bits"),
-        ("2001-12-14", "a date"),
-        ("2001-12-14 21:59:43", "a date with a time"),
-        ("!vault x", "ansible-vault"),
-        ("{c: !unsafe '{{ x }}'}", "!unsafe"),
-    ] {
+    for (value, words) in [("!vault x", "ansible-vault"), ("!unsafe [1]", "!unsafe")] {
         let resolved = variables(&format!("a: 1\nb: {value}\n")).resolve().unwrap();
         assert_eq!(render("t", "t", "{{ a }}", &resolved).unwrap().text, "1");
         let problem = render("t", "t", "{{ b | default('x') }}", &resolved).unwrap_err();
         assert!(problem.message.contains(words), "{problem}");
         assert_eq!((problem.line, problem.column), (Some(1), Some(4)));
     }
+}
+
+#[test]
+fn dates_and_numbers_of_any_size_keep_their_type() {
+    let resolved = variables("big: 123456789012345678901234567890\nday: 2001-12-14\nt: '{{ big + 1 }} {{ day }}'\nn: {c: !unsafe '{{ x }}'}\n")
+        .resolve()
+        .unwrap();
+    assert_eq!(
+        resolved.get("t"),
+        Some(json!("123456789012345678901234567891 2001-12-14"))
+    );
+    assert_eq!(resolved.get("n"), Some(json!({"c": "{{ x }}"})));
+}
+
+#[test]
+fn all_that_is_undefined_is_named_at_once_and_through_values() {
+    let resolved = variables("odoo_volume_name: '{{ odoo_hostname }}-data'\nodoo_host: h\n")
+        .resolve()
+        .unwrap();
+    let problem = render(
+        "postgres.yml",
+        "u",
+        "a: {{ one }}\nb: {{ odoo_volume_name }}\n",
+        &resolved,
+    )
+    .unwrap_err();
+    assert_eq!((problem.line, problem.column), (Some(1), Some(7)));
+    assert_eq!(
+        problem.message,
+        "2 values are undefined: 'one' (line 1), 'odoo_hostname' (needed by `odoo_volume_name` (vars.yml), used in line 2)."
+    );
+    assert!(
+        problem
+            .hint
+            .unwrap()
+            .starts_with("Did you mean 'odoo_host' by 'odoo_hostname'?")
+    );
 }
 
 #[test]
@@ -189,9 +221,9 @@ fn what_would_be_read_in_another_way_is_refused_with_its_place() {
 fn a_value_of_type_yaml_is_read() {
     assert_eq!(
         read_value("a", "[1, yes, {b: c}]", "config map").unwrap(),
-        json!([1, true, {"b": "c"}])
+        Data::from(json!([1, true, {"b": "c"}]))
     );
-    assert_eq!(read_value("a", "", "config map").unwrap(), json!(null));
+    assert_eq!(read_value("a", "", "config map").unwrap(), Data::Null);
     let problem = read_value("odoo_replicas", "[1", "config map").unwrap_err();
     assert!(
         problem.message.contains("`odoo_replicas` (config map)"),
@@ -203,7 +235,7 @@ fn a_value_of_type_yaml_is_read() {
 fn a_variable_can_be_put_as_a_whole() {
     let mut all = Variables::new();
     let variable = Variable {
-        value: json!(1),
+        value: Data::Int(1),
         origin: "test".to_owned(),
         literal: false,
         secret: false,

@@ -2,7 +2,6 @@
 //!
 //! Odoo wrote the mail, with a placeholder where the password goes; only here, at the last moment, the two come together.
 
-use minijinja::HtmlEscape;
 use secrecy::ExposeSecret;
 use tracing::warn;
 
@@ -72,7 +71,7 @@ async fn mail(task: &Task, written: &Message) -> Result<mailgun::Message, Proble
             let password = task.first_password(&place.key).await?;
             let password = password.expose_secret();
             text = text.replace(placeholder, password);
-            html = html.replace(placeholder, &HtmlEscape(password).to_string());
+            html = html.replace(placeholder, &crate::ansible::escaped(password));
         }
     }
     let some = |body: String| Some(body).filter(|body| !body.trim().is_empty());

@@ -7,6 +7,7 @@ use crate::ansible::{self, Variable, Variables};
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
 use crate::odoo::contract::{App, Cluster, Job, Production, SecretLine, ValueType};
 use crate::problem::Problem;
+use crate::yaml::Data;
 
 const CONFIG_MAP: &str = "config map";
 const SECRET: &str = "secret";
@@ -24,7 +25,7 @@ pub fn variables(
     let mut variables = Variables::new();
     for line in &job.config_map {
         let value = match line.r#type {
-            ValueType::String => Value::from(line.value.as_str()),
+            ValueType::String => Data::from(line.value.as_str()),
             ValueType::Yaml => ansible::read_value(&line.key, &line.value, CONFIG_MAP)?,
         };
         variables.set(&line.key, value, CONFIG_MAP);
@@ -69,10 +70,10 @@ fn set_production(variables: &mut Variables, beside: &Production, secrets: Optio
             .map(|(key, value)| (key.clone(), value.expose_secret().into()))
             .collect();
         value["secrets"] = Value::Object(secrets.clone());
-        variables.set_secret("production, secrets", secrets, OURS, true);
+        variables.set_secret("production, secrets", Value::Object(secrets), OURS, true);
     }
     let production = Variable {
-        value,
+        value: value.into(),
         origin: OURS.to_owned(),
         literal: true,
         secret: false,
@@ -81,13 +82,13 @@ fn set_production(variables: &mut Variables, beside: &Production, secrets: Optio
 }
 
 /// The value of a line that holds one.
-fn secret_value(line: &SecretLine) -> Result<Option<Value>, Problem> {
+fn secret_value(line: &SecretLine) -> Result<Option<Data>, Problem> {
     let Some(value) = &line.value else {
         return Ok(None);
     };
     let value = value.expose_secret();
     match line.r#type {
-        ValueType::String => Ok(Some(Value::from(value))),
+        ValueType::String => Ok(Some(Data::from(value))),
         ValueType::Yaml => match ansible::read_value(&line.key, value, SECRET) {
             Ok(value) => Ok(Some(value)),
             // What the reader has to say may quote the value.
@@ -112,13 +113,13 @@ pub fn set_text(line: &SecretLine) -> Result<SecretString, Problem> {
         .hint("Give the app's first password as a plain value, or let it be generated.")
     };
     match secret_value(line)? {
-        Some(Value::String(text))
-            if ["{{", "{%", "{#"].iter().any(|begin| text.contains(begin)) =>
-        {
+        Some(Data::Text(text)) if ["{{", "{%", "{#"].iter().any(|begin| text.contains(begin)) => {
             Err(wrong("a template"))
         }
-        Some(Value::String(text)) => Ok(SecretString::from(text)),
-        Some(Value::Number(number)) => Ok(SecretString::from(number.to_string())),
+        Some(Data::Text(text) | Data::Literal(text)) => Ok(SecretString::from(text)),
+        Some(Data::Int(number)) => Ok(SecretString::from(number.to_string())),
+        Some(Data::Big(number)) => Ok(SecretString::from(number.to_string())),
+        Some(Data::Float(number)) => Ok(SecretString::from(ansible::float_text(number))),
         _ => Err(wrong("no text")),
     }
 }

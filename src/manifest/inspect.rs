@@ -7,6 +7,7 @@ use super::{Source, parse, render, well_formed};
 use crate::ansible::{self, Variable, Variables};
 use crate::object::Object;
 use crate::problem::Problem;
+use crate::yaml::Data;
 
 /// Stands for a value that nobody gives, so that what comes after it can be looked at, too.
 const PLACEHOLDER: &str = "example";
@@ -135,11 +136,11 @@ fn absent(used: &[String], variables: &Variables) -> Vec<String> {
     known
 }
 
-fn texts(value: &serde_json::Value, heard: &mut impl FnMut(&str)) {
+fn texts(value: &Data, heard: &mut impl FnMut(&str)) {
     match value {
-        serde_json::Value::String(text) => heard(text),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, heard)),
-        serde_json::Value::Object(map) => map.values().for_each(|item| texts(item, heard)),
+        Data::Text(text) => heard(text),
+        Data::List(items) => items.iter().for_each(|item| texts(item, heard)),
+        Data::Map(pairs) => pairs.iter().for_each(|(_, item)| texts(item, heard)),
         _ => {}
     }
 }

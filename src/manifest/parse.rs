@@ -43,9 +43,150 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
             };
             parsed.warnings.push(variables.mask_problem(problem));
         }
+        let wrong = |message: String, path: &str| {
+            let (line, column) = document
+                .places
+                .get(path)
+                .copied()
+                .unwrap_or((document.line, 1));
+            let problem = Problem {
+                document: Some(document.number),
+                line: Some(line),
+                column: Some(column),
+                field: Some(path.to_owned()).filter(|path| !path.is_empty()),
+                ..Problem::new("manifest_parse", message)
+                    .in_manifest(&rendered.title, &rendered.url)
+            };
+            variables.mask_problem(problem.hint("kubectl refuses such a document, too."))
+        };
+        shape(&document.value, "").map_err(|(message, path)| wrong(message, &path))?;
+        if is_list(&document.value) {
+            parsed.warnings.push(wrong(
+                "kubectl takes the items out of this list, Ansible reads it as one object."
+                    .to_owned(),
+                "kind",
+            ));
+            for index in 0..document.value["items"].as_array().map_or(0, Vec::len) {
+                let item = inherited(&document.value, index);
+                shape(&item, &format!("items[{index}]"))
+                    .map_err(|(message, path)| wrong(message, &path))?;
+            }
+        }
         unwrap(rendered, document, &mut parsed.objects);
     }
     Ok(parsed)
+}
+
+/// What kubectl asks of a document before it looks further: a kind, and texts where only texts can stand.
+fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
+    let at = |field: &str| {
+        if path.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{path}.{field}")
+        }
+    };
+    let Some(object) = value.as_object() else {
+        return Err((
+            "This document is not a mapping with `apiVersion` and `kind`.".to_owned(),
+            path.to_owned(),
+        ));
+    };
+    match object.get("kind") {
+        Some(Value::String(kind)) if !kind.is_empty() => {}
+        Some(Value::Null) | None => {
+            return Err((
+                "The field `kind` is missing: it says what the document describes.".to_owned(),
+                at("kind"),
+            ));
+        }
+        Some(_) => {
+            return Err((
+                "The field `kind` must be a text that is not empty.".to_owned(),
+                at("kind"),
+            ));
+        }
+    }
+    match object.get("apiVersion") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(version)) if version.matches('/').count() <= 1 => {}
+        Some(_) => {
+            return Err((
+                "The field `apiVersion` must be a text such as `v1` or `apps/v1`.".to_owned(),
+                at("apiVersion"),
+            ));
+        }
+    }
+    let metadata = match object.get("metadata") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(metadata)) => metadata,
+        Some(_) => {
+            return Err((
+                "The field `metadata` must be a mapping.".to_owned(),
+                at("metadata"),
+            ));
+        }
+    };
+    for name in ["name", "namespace", "generateName"] {
+        if metadata
+            .get(name)
+            .is_some_and(|value| !value.is_string() && !value.is_null())
+        {
+            return Err((
+                format!("The field `metadata.{name}` must be a text; quote it."),
+                at(&format!("metadata.{name}")),
+            ));
+        }
+    }
+    for name in ["labels", "annotations"] {
+        let Some(values) = metadata.get(name).filter(|values| !values.is_null()) else {
+            continue;
+        };
+        let Some(values) = values.as_object() else {
+            return Err((
+                format!("The field `metadata.{name}` must be a mapping."),
+                at(&format!("metadata.{name}")),
+            ));
+        };
+        if let Some((key, _)) = values
+            .iter()
+            .find(|(_, value)| !value.is_string() && !value.is_null())
+        {
+            return Err((
+                format!("The value of `{key}` in `metadata.{name}` must be a text; quote it."),
+                at(&format!("metadata.{name}.{key}")),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether kubectl takes the items out of it.
+fn is_list(value: &Value) -> bool {
+    value["kind"]
+        .as_str()
+        .is_some_and(|kind| kind.ends_with("List"))
+        && value["items"].is_array()
+}
+
+/// An item of a list, with the kind that a `ConfigMapList` gives to items that have none.
+fn inherited(list: &Value, index: usize) -> Value {
+    let mut item = list["items"][index].clone();
+    let kind = list["kind"]
+        .as_str()
+        .and_then(|kind| kind.strip_suffix("List"))
+        .filter(|kind| !kind.is_empty());
+    if let (Some(kind), Some(object)) = (kind, item.as_object_mut()) {
+        for (name, value) in [
+            ("apiVersion", list["apiVersion"].clone()),
+            ("kind", Value::from(kind)),
+        ] {
+            if object.get(name).is_none_or(Value::is_null) {
+                object.insert(name.to_owned(), value);
+            }
+        }
+    }
+    item
 }
 
 /// Takes the items out of a `List`, as kubectl does.
@@ -58,18 +199,15 @@ fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
         value,
         places,
     };
-    let is_list = document.value["kind"]
-        .as_str()
-        .is_some_and(|kind| kind.ends_with("List"))
-        && document.value["items"].is_array();
-    if !is_list {
+    if !is_list(&document.value) {
         objects.push(object(document.value, document.line, document.places));
         return;
     }
     let Value::Array(items) = document.value["items"].clone() else {
         return;
     };
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, _) in items.into_iter().enumerate() {
+        let item = inherited(&document.value, index);
         let prefix = format!("items[{index}]");
         let line = document
             .places

@@ -1,25 +1,15 @@
 //! YAML as Ansible reads variables: PyYAML, that is YAML 1.1.
 //!
 //! `yes` and `on` are true (`y` is a text), `0644` is 420, `22:22` is 1342, `1e3` is a text, merged keys yield to those
-//! that stand in the mapping itself. What JSON cannot hold (keys that are no texts, huge numbers, dates with times) is
-//! refused with the advice to quote it, instead of being read as something else.
+//! that stand in the mapping itself. A date is a [`Data::Date`], a huge number a [`Data::Big`].
 
 use std::sync::LazyLock;
 
+use num_bigint::BigInt;
+use num_traits::ToPrimitive;
 use regex::Regex;
-use serde_json::{Map, Value};
 
-use super::{Content, Node, Scalar, YamlError, core_tag, read};
-
-/// A value of a variables file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VariableValue {
-    pub value: Value,
-    /// It was marked `!unsafe`: never a template.
-    pub literal: bool,
-    /// Why Chandlery cannot hold what Ansible reads here; the value is null then.
-    pub problem: Option<YamlError>,
-}
+use super::{Content, Data, Node, Scalar, YamlError, core_tag, read};
 
 /// What a scalar is for whoever gets it as JSON.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,28 +51,25 @@ pub fn reading(scalar: &Scalar) -> Option<Reading> {
         Some(Some("timestamp")) => return Some(Reading::Other("a date")),
         Some(_) => return None,
     }
-    match plain(&node, &scalar.text) {
-        Ok(Value::Null) => Some(Reading::Null),
-        Ok(Value::Bool(value)) => Some(Reading::Bool(value)),
-        Ok(Value::Number(number)) => Some(Reading::Number(number.as_f64().unwrap_or(f64::NAN))),
-        Ok(value) => Some(Reading::Text(value.as_str().unwrap_or_default().to_owned())),
-        Err(error) if !error.unsupported => None,
-        // Whole numbers beyond 64 bits and dates.
-        Err(_) => Some(match scalar.text.replace('_', "").parse::<f64>() {
-            Ok(number) => Reading::Number(number),
-            Err(_) => Reading::Other("a date, or a number that is not finite"),
-        }),
-    }
+    Some(match plain(&node, &scalar.text).ok()? {
+        Data::Null => Reading::Null,
+        Data::Bool(value) => Reading::Bool(value),
+        Data::Int(number) => Reading::Number(number as f64),
+        Data::Big(number) => Reading::Number(number.to_f64().unwrap_or(f64::NAN)),
+        Data::Float(number) if number.is_finite() => Reading::Number(number),
+        Data::Text(text) => Reading::Text(text),
+        _ => Reading::Other("a date, or a number that is not finite"),
+    })
 }
 
 /// Reads a file of variables: one document, a mapping. An empty file holds none.
-pub fn variables(text: &str) -> Result<Vec<(String, VariableValue)>, YamlError> {
+pub fn variables(text: &str) -> Result<Vec<(String, Data)>, YamlError> {
     let Some(node) = single(text)? else {
         return Ok(Vec::new());
     };
     let pairs = match &node.content {
         Content::Mapping(pairs) => pairs,
-        Content::Scalar(scalar) if matches!(resolve(&node, scalar)?, Value::Null) => {
+        Content::Scalar(scalar) if matches!(resolve(&node, scalar)?, Data::Null) => {
             return Ok(Vec::new());
         }
         _ => {
@@ -92,19 +79,10 @@ pub fn variables(text: &str) -> Result<Vec<(String, VariableValue)>, YamlError> 
             ));
         }
     };
-    let mut variables: Vec<(String, VariableValue)> = Vec::new();
+    let mut variables: Vec<(String, Data)> = Vec::new();
     for (key, value) in merged(pairs)? {
         let name = key_text(key)?;
-        let (json, problem) = match to_json(value, is_unsafe(value)) {
-            Ok(json) => (json, None),
-            Err(problem) if problem.unsupported => (Value::Null, Some(problem)),
-            Err(problem) => return Err(problem),
-        };
-        let read = VariableValue {
-            literal: is_unsafe(value),
-            value: json,
-            problem,
-        };
+        let read = data(value)?;
         match variables.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = read,
             None => variables.push((name, read)),
@@ -114,11 +92,16 @@ pub fn variables(text: &str) -> Result<Vec<(String, VariableValue)>, YamlError> 
 }
 
 /// Reads a single value, such as `[1, 2]` or `yes`.
-pub fn value(text: &str) -> Result<Value, YamlError> {
+pub fn value(text: &str) -> Result<Data, YamlError> {
     match single(text)? {
-        Some(node) => to_json(&node, false),
-        None => Ok(Value::Null),
+        Some(node) => data(&node),
+        None => Ok(Data::Null),
     }
+}
+
+/// Reads all documents of a text.
+pub fn values(text: &str) -> Result<Vec<Data>, YamlError> {
+    read(text)?.iter().map(data).collect()
 }
 
 fn single(text: &str) -> Result<Option<Node>, YamlError> {
@@ -157,28 +140,74 @@ fn check_tag(node: &Node) -> Result<(), YamlError> {
     }
 }
 
-fn to_json(node: &Node, literal: bool) -> Result<Value, YamlError> {
-    check_tag(node)?;
-    match &node.content {
-        Content::Scalar(scalar) => {
-            if is_unsafe(node)
-                && !literal
-                && (scalar.text.contains("{{") || scalar.text.contains("{%"))
-            {
-                return Err(YamlError::unsupported(
-                    node,
-                    "`!unsafe` is read on a variable itself, not yet on a value inside of one",
-                ));
-            }
-            resolve(node, scalar)
+fn data(node: &Node) -> Result<Data, YamlError> {
+    let tag = node.tag.as_deref().and_then(core_tag);
+    match (tag, &node.content) {
+        (Some("set"), Content::Mapping(pairs)) => {
+            return Ok(Data::Set(
+                pairs
+                    .iter()
+                    .map(|(key, _)| data(key))
+                    .collect::<Result<_, _>>()?,
+            ));
         }
-        Content::Sequence(items) => items.iter().map(|item| to_json(item, false)).collect(),
-        Content::Mapping(pairs) => {
-            let mut map = Map::new();
-            for (key, value) in merged(pairs)? {
-                map.insert(key_text(key)?, to_json(value, false)?);
+        (Some("omap" | "pairs"), Content::Sequence(items)) => {
+            let mut pairs = Vec::new();
+            for item in items {
+                let Content::Mapping(inner) = &item.content else {
+                    return Err(YamlError::at(item, "a mapping of one key is expected here"));
+                };
+                for (key, value) in inner {
+                    pairs.push(Data::List(vec![data(key)?, data(value)?]));
+                }
             }
-            Ok(Value::Object(map))
+            return Ok(Data::List(pairs));
+        }
+        _ => {}
+    }
+    if let Err(problem) = check_tag(node) {
+        return if problem.unsupported {
+            Ok(Data::Unreadable(problem))
+        } else {
+            Err(problem)
+        };
+    }
+    match &node.content {
+        Content::Scalar(scalar) => match resolve(node, scalar) {
+            Err(problem) if problem.unsupported => Ok(Data::Unreadable(problem)),
+            Ok(Data::Text(text)) if is_unsafe(node) => Ok(Data::Literal(text)),
+            other => other,
+        },
+        Content::Sequence(items) => items
+            .iter()
+            .map(data)
+            .collect::<Result<_, _>>()
+            .map(Data::List),
+        Content::Mapping(pairs) => {
+            let mut map: Vec<(Data, Data)> = Vec::new();
+            let mut places: std::collections::HashMap<String, usize> =
+                std::collections::HashMap::new();
+            for (key, value) in merged(pairs)? {
+                let Content::Scalar(scalar) = &key.content else {
+                    return Err(YamlError::at(
+                        key,
+                        "a key must be a text, not a list or a mapping",
+                    ));
+                };
+                let name = match resolve(key, scalar)? {
+                    Data::Text(text) => Data::Literal(text),
+                    other => other,
+                };
+                let value = data(value)?;
+                match places.get(&format!("{name:?}")) {
+                    Some(place) => map[*place].1 = value,
+                    None => {
+                        places.insert(format!("{name:?}"), map.len());
+                        map.push((name, value));
+                    }
+                }
+            }
+            Ok(Data::Map(map))
         }
     }
 }
@@ -223,7 +252,7 @@ fn key_text(key: &Node) -> Result<String, YamlError> {
         ));
     };
     match resolve(key, scalar)? {
-        Value::String(text) => Ok(text),
+        Data::Text(text) => Ok(text),
         _ => Err(YamlError::at(
             key,
             format!(
@@ -235,13 +264,11 @@ fn key_text(key: &Node) -> Result<String, YamlError> {
 }
 
 /// What PyYAML's SafeLoader makes of a scalar.
-fn resolve(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
+fn resolve(node: &Node, scalar: &Scalar) -> Result<Data, YamlError> {
     let text = scalar.text.as_str();
     let wanted = match scalar.tag.as_deref() {
-        None if !scalar.plain => return Ok(Value::from(text)),
-        None => None,
-        Some("!" | "!unsafe") if !scalar.plain => return Ok(Value::from(text)),
-        Some("!" | "!unsafe") => None,
+        None | Some("!" | "!unsafe") if !scalar.plain => return Ok(Data::from(text)),
+        None | Some("!" | "!unsafe") => None,
         Some("!vault" | "!vault-encrypted") => {
             return Err(YamlError::unsupported(
                 node,
@@ -249,21 +276,34 @@ fn resolve(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
             ));
         }
         Some(tag) => match core_tag(tag) {
-            Some("str") => return Ok(Value::from(text)),
-            Some(core @ ("int" | "float" | "bool" | "null")) => Some(core),
+            Some("str") => return Ok(Data::from(text)),
+            Some("binary") => {
+                use base64::Engine;
+                let digits: String = text.split_whitespace().collect();
+                return base64::engine::general_purpose::STANDARD
+                    .decode(digits)
+                    .map(Data::Bytes)
+                    .map_err(|error| {
+                        YamlError::at(node, format!("failed to decode base64 data: {error}"))
+                    });
+            }
+            Some(core @ ("int" | "float" | "bool" | "null" | "timestamp")) => Some(core),
             _ => return Err(YamlError::at(node, format!("the tag `{tag}` is unknown"))),
         },
     };
     let value = plain(node, text)?;
     match (wanted, &value) {
-        (Some("float"), Value::Number(number)) => Ok(number
-            .as_f64()
-            .and_then(serde_json::Number::from_f64)
-            .map_or(Value::Null, Value::Number)),
+        (Some("float"), Data::Int(number)) => Ok(Data::Float(*number as f64)),
+        (Some("float"), Data::Text(text)) if text.parse::<f64>().is_ok() => {
+            Ok(Data::Float(text.parse().unwrap_or(f64::NAN)))
+        }
         (None, _)
-        | (Some("null"), Value::Null)
-        | (Some("bool"), Value::Bool(_))
-        | (Some("int"), Value::Number(_)) => Ok(value),
+        | (Some("null"), Data::Null)
+        | (Some("bool"), Data::Bool(_))
+        | (Some("float"), Data::Float(_))
+        | (Some("timestamp"), Data::Date(_) | Data::Time(..))
+        | (Some("int"), Data::Int(_) | Data::Big(_)) => Ok(value),
+        (Some("null"), _) => Ok(Data::Null),
         (Some(wanted), _) => Err(YamlError::at(
             node,
             format!("cannot read `{text}` as a {wanted}"),
@@ -279,10 +319,10 @@ pub fn means_something_else(text: &str) -> bool {
         tag: None,
         content: Content::Sequence(Vec::new()),
     };
-    matches!(text, "=" | "<<") || !matches!(plain(&node, text), Ok(Value::String(_)))
+    matches!(text, "=" | "<<") || !matches!(plain(&node, text), Ok(Data::Text(_)))
 }
 
-fn plain(node: &Node, text: &str) -> Result<Value, YamlError> {
+fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
     static INT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$")
             .expect("a valid expression")
@@ -292,79 +332,112 @@ fn plain(node: &Node, text: &str) -> Result<Value, YamlError> {
             .expect("a valid expression")
     });
     static TIME: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
+        Regex::new(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]*))?(?:[ \t]*(Z|([-+])([0-9]{1,2})(?::([0-9]{2}))?))?$")
             .expect("a valid expression")
     });
     static DATE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").expect("a valid expression"));
-    let refuse = |what: &str| {
-        Err(YamlError::unsupported(
-            node,
-            format!("Ansible reads `{text}` as {what}; quote it to make it a text"),
-        ))
-    };
     Ok(match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::Bool(true),
+        "" | "~" | "null" | "Null" | "NULL" => Data::Null,
+        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Data::Bool(true),
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Value::Bool(false)
+            Data::Bool(false)
         }
-        _ if INT.is_match(text) => match integer(text) {
-            Some(number) => number,
-            None => return refuse("a whole number of more than 64 bits"),
-        },
-        _ if FLOAT.is_match(text) => match fraction(text) {
-            Some(number) => number,
-            None => return refuse("a number that is not finite"),
-        },
+        _ if INT.is_match(text) => integer(text).ok_or_else(|| {
+            YamlError::at(
+                node,
+                format!("`{text}` is no number that can be read; quote it"),
+            )
+        })?,
+        _ if FLOAT.is_match(text) => fraction(text).ok_or_else(|| {
+            YamlError::at(
+                node,
+                format!("`{text}` is no number that can be read; quote it"),
+            )
+        })?,
         "=" | "<<" => {
             return Err(YamlError::at(
                 node,
                 format!("Ansible refuses a plain `{text}`; quote it"),
             ));
         }
-        _ if DATE.is_match(text) => {
-            if text.parse::<jiff::civil::Date>().is_err() {
-                return Err(YamlError::at(
-                    node,
-                    format!("`{text}` looks like a date, but there is no such day; quote it"),
-                ));
-            }
-            return refuse("a date");
-        }
-        _ if TIME.is_match(text) => return refuse("a date with a time"),
-        _ => Value::from(text),
+        _ if DATE.is_match(text) => match text.parse::<jiff::civil::Date>() {
+            Ok(date) => Data::Date(date),
+            Err(_) => return Err(no_such_day(node, text)),
+        },
+        _ => match TIME.captures(text) {
+            Some(parts) => time(&parts).ok_or_else(|| no_such_day(node, text))?,
+            None => Data::from(text),
+        },
     })
 }
 
-fn integer(text: &str) -> Option<Value> {
+fn no_such_day(node: &Node, text: &str) -> YamlError {
+    YamlError::at(
+        node,
+        format!("`{text}` looks like a date, but there is no such day; quote it"),
+    )
+}
+
+fn time(parts: &regex::Captures) -> Option<Data> {
+    let number = |index: usize| {
+        parts
+            .get(index)
+            .map_or(Some(0), |part| part.as_str().parse::<i32>().ok())
+    };
+    let small = |index: usize| number(index).and_then(|number| i8::try_from(number).ok());
+    let fraction = parts.get(7).map_or("", |part| part.as_str());
+    let micros: i32 = format!("{:0<6}", &fraction[..fraction.len().min(6)])
+        .parse()
+        .ok()?;
+    let year = i16::try_from(number(1)?).ok()?;
+    let date = jiff::civil::Date::new(year, small(2)?, small(3)?).ok()?;
+    let time = jiff::civil::Time::new(small(4)?, small(5)?, small(6)?, micros * 1000).ok()?;
+    let offset = match (parts.get(8).map(|zone| zone.as_str()), parts.get(9)) {
+        (None, _) => None,
+        (Some("Z"), _) => Some(0),
+        (Some(_), sign) => {
+            let seconds = number(10)? * 3600 + number(11)? * 60;
+            Some(if sign.is_some_and(|sign| sign.as_str() == "-") {
+                -seconds
+            } else {
+                seconds
+            })
+        }
+    };
+    let offset = match offset {
+        Some(seconds) => Some(jiff::tz::Offset::from_seconds(seconds).ok()?),
+        None => None,
+    };
+    Some(Data::Time(date.to_datetime(time), offset))
+}
+
+fn integer(text: &str) -> Option<Data> {
     let digits = text.replace('_', "");
     let (negative, magnitude) = match digits.as_bytes()[0] {
         b'-' => (true, &digits[1..]),
         b'+' => (false, &digits[1..]),
         _ => (false, digits.as_str()),
     };
-    let magnitude: i128 = if let Some(rest) = magnitude.strip_prefix("0b") {
-        i128::from_str_radix(rest, 2).ok()?
+    let parse = |digits: &str, base: u32| BigInt::parse_bytes(digits.as_bytes(), base);
+    let magnitude = if let Some(rest) = magnitude.strip_prefix("0b") {
+        parse(rest, 2)?
     } else if let Some(rest) = magnitude.strip_prefix("0x") {
-        i128::from_str_radix(rest, 16).ok()?
+        parse(rest, 16)?
     } else if magnitude.contains(':') {
-        magnitude.split(':').try_fold(0i128, |sum, part| {
-            sum.checked_mul(60)?.checked_add(part.parse().ok()?)
-        })?
+        magnitude
+            .split(':')
+            .try_fold(BigInt::ZERO, |sum, part| Some(sum * 60 + parse(part, 10)?))?
     } else if magnitude.len() > 1 && magnitude.starts_with('0') {
-        i128::from_str_radix(&magnitude[1..], 8).ok()?
+        parse(&magnitude[1..], 8)?
     } else {
-        magnitude.parse().ok()?
+        parse(magnitude, 10)?
     };
     let number = if negative { -magnitude } else { magnitude };
-    i64::try_from(number)
-        .map(Value::from)
-        .or_else(|_| u64::try_from(number).map(Value::from))
-        .ok()
+    Some(number.to_i64().map_or_else(|| Data::Big(number), Data::Int))
 }
 
-fn fraction(text: &str) -> Option<Value> {
+fn fraction(text: &str) -> Option<Data> {
     let digits = text.replace('_', "").to_ascii_lowercase();
     let number = if digits.contains(':') {
         let (negative, magnitude) = match digits.as_bytes()[0] {
@@ -377,7 +450,12 @@ fn fraction(text: &str) -> Option<Value> {
         })?;
         if negative { -sum } else { sum }
     } else {
-        digits.parse().ok()?
+        match digits.as_str() {
+            ".nan" => f64::NAN,
+            ".inf" | "+.inf" => f64::INFINITY,
+            "-.inf" => f64::NEG_INFINITY,
+            digits => digits.parse().ok()?,
+        }
     };
-    serde_json::Number::from_f64(number).map(Value::Number)
+    Some(Data::Float(number))
 }

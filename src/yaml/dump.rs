@@ -1,9 +1,45 @@
 //! YAML as PyYAML writes it, for the filters `to_yaml` and `to_nice_yaml`: which scalars are quoted and how, where long
 //! ones are folded, how collections are indented.
 
-use serde_json::Value;
+use std::collections::HashMap;
 
 use super::ansible;
+
+/// What is written: a scalar in its text, or a collection that may be written more than once.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// Written as it stands: a number, a boolean, null.
+    Plain(String),
+    Text(String),
+    Bytes(Vec<u8>),
+    /// A collection with what tells it from others: of two that are one, the second is written as an alias.
+    List(usize, Vec<Item>),
+    Map(usize, Vec<(Item, Item)>),
+    Set(usize, Vec<Item>),
+}
+
+impl Item {
+    fn identity(&self) -> Option<usize> {
+        match self {
+            Self::List(identity, _) | Self::Map(identity, _) | Self::Set(identity, _) => {
+                Some(*identity)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_collection(&self) -> bool {
+        self.identity().is_some()
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::List(_, items) | Self::Set(_, items) => items.is_empty(),
+            Self::Map(_, pairs) => pairs.is_empty(),
+            _ => false,
+        }
+    }
+}
 
 /// Which collections are written on one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +48,8 @@ pub enum Flow {
     Never,
     /// Those that hold only scalars.
     Leaves,
+    /// All.
+    Always,
 }
 
 /// How to write.
@@ -22,11 +60,16 @@ pub struct Style {
     pub width: usize,
     pub sort_keys: bool,
     pub flow: Flow,
+    /// Whether the document begins with `---`, and ends with `...`.
+    pub explicit_start: bool,
+    pub explicit_end: bool,
+    /// Whether letters beyond ASCII are written as they are.
+    pub unicode: bool,
 }
 
 impl Style {
-    /// Writes a value as a document, with a line end.
-    pub fn text(self, value: &Value) -> String {
+    /// Writes a value as a document, with a line end. Fails for what holds itself or is nested too deep.
+    pub fn text(self, value: &Item) -> Result<String, String> {
         let indent = if (2..10).contains(&self.indent) {
             self.indent
         } else {
@@ -45,16 +88,70 @@ impl Style {
             },
             out: String::new(),
             column: 0,
+            anchors: HashMap::new(),
         };
-        match value {
-            Value::Array(_) | Value::Object(_) if !writer.on_one_line(value) => {
-                writer.block(value, None, false)
+        let mut seen = HashMap::new();
+        let mut order = Vec::new();
+        count(value, &mut seen, &mut order, 0)?;
+        let repeated = order
+            .into_iter()
+            .filter(|identity| seen.get(identity).is_some_and(|count| *count > 1));
+        for (index, identity) in repeated.enumerate() {
+            writer.anchors.insert(identity, (index + 1, false));
+        }
+        if self.explicit_start {
+            writer.push("---");
+        }
+        if value.is_collection() && !writer.on_one_line(value) {
+            if self.explicit_start {
+                writer.line(0);
             }
-            Value::Array(_) | Value::Object(_) => writer.flow(value, indent, 0),
-            _ => writer.scalar(value, self.indent, false, false),
+            writer.block(value, None, false);
+        } else {
+            if self.explicit_start {
+                writer.push(" ");
+            }
+            if value.is_collection() {
+                writer.flow(value, indent, 0);
+            } else {
+                writer.scalar(value, self.indent, false, false);
+            }
         }
         writer.out.push('\n');
-        writer.out
+        if self.explicit_end && !writer.out.ends_with("...\n") {
+            writer.out.push_str("...\n");
+        }
+        Ok(writer.out)
+    }
+}
+
+/// How often each collection is written, in the order in which they come.
+fn count(
+    value: &Item,
+    seen: &mut HashMap<usize, usize>,
+    order: &mut Vec<usize>,
+    depth: usize,
+) -> Result<(), String> {
+    if depth > 150 {
+        return Err("this value is nested too deep, or holds itself".to_owned());
+    }
+    if let Some(identity) = value.identity() {
+        let times = seen.entry(identity).or_default();
+        *times += 1;
+        if *times > 1 {
+            return Ok(());
+        }
+        order.push(identity);
+    }
+    match value {
+        Item::List(_, items) | Item::Set(_, items) => items
+            .iter()
+            .try_for_each(|item| count(item, seen, order, depth + 1)),
+        Item::Map(_, pairs) => pairs.iter().try_for_each(|(key, item)| {
+            count(key, seen, order, depth + 1)?;
+            count(item, seen, order, depth + 1)
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -62,6 +159,8 @@ struct Writer {
     style: Style,
     out: String,
     column: usize,
+    /// The number of each collection that is written more than once, and whether it has been.
+    anchors: HashMap<usize, (usize, bool)>,
 }
 
 impl Writer {
@@ -76,72 +175,128 @@ impl Writer {
         self.column = indent;
     }
 
-    fn on_one_line(&self, value: &Value) -> bool {
-        let scalar = |value: &Value| !value.is_array() && !value.is_object();
+    /// Writes an alias for what was written before (and says so), or the anchor for what will be needed again.
+    fn anchored(&mut self, value: &Item) -> bool {
+        let Some((number, written)) = value
+            .identity()
+            .and_then(|identity| self.anchors.get_mut(&identity))
+        else {
+            return false;
+        };
+        let again = std::mem::replace(written, true);
+        let name = format!("{}id{number:03}", if again { '*' } else { '&' });
+        self.push(&name);
+        again
+    }
+
+    fn is_alias(&self, value: &Item) -> bool {
+        value
+            .identity()
+            .and_then(|identity| self.anchors.get(&identity))
+            .is_some_and(|(_, written)| *written)
+    }
+
+    fn on_one_line(&self, value: &Item) -> bool {
+        if !value.is_collection()
+            || value.is_empty()
+            || self.style.flow == Flow::Always
+            || self.is_alias(value)
+        {
+            return true;
+        }
+        let leaves = self.style.flow == Flow::Leaves;
         match value {
-            Value::Array(items) => {
-                items.is_empty() || self.style.flow == Flow::Leaves && items.iter().all(scalar)
-            }
-            Value::Object(map) => {
-                map.is_empty() || self.style.flow == Flow::Leaves && map.values().all(scalar)
-            }
-            _ => true,
+            Item::List(_, items) => leaves && !items.iter().any(Item::is_collection),
+            Item::Map(_, pairs) => leaves && !pairs.iter().any(|(_, item)| item.is_collection()),
+            _ => leaves,
         }
     }
 
-    /// The entries of a mapping in their order of writing.
-    fn entries<'a>(&self, map: &'a serde_json::Map<String, Value>) -> Vec<(&'a String, &'a Value)> {
-        let mut entries: Vec<_> = map.iter().collect();
-        if self.style.sort_keys {
-            entries.sort_by_key(|(key, _)| *key);
+    /// The entries of a mapping.
+    fn entries(value: &Item) -> Vec<(&Item, Item)> {
+        match value {
+            Item::Map(_, pairs) => pairs
+                .iter()
+                .map(|(key, item)| (key, item.clone()))
+                .collect(),
+            Item::Set(_, keys) => keys
+                .iter()
+                .map(|key| (key, Item::Plain("null".to_owned())))
+                .collect(),
+            _ => Vec::new(),
         }
-        entries
     }
 
     /// Writes a collection with an entry per line. `outer` is the indentation around it; `after_dash` says that its
     /// first entry stands on the line of a list's dash.
-    fn block(&mut self, value: &Value, outer: Option<usize>, after_dash: bool) {
+    fn block(&mut self, value: &Item, outer: Option<usize>, after_dash: bool) {
+        let mut begins = self.out.is_empty() || self.out.ends_with('\n');
+        if value
+            .identity()
+            .is_some_and(|identity| self.anchors.contains_key(&identity))
+            || matches!(value, Item::Set(..))
+        {
+            if self.out.ends_with(':') || self.out.ends_with('-') {
+                self.push(" ");
+            }
+            self.anchored(value);
+            if let Item::Set(..) = value {
+                self.push("!!set");
+            }
+            begins = false;
+            if after_dash {
+                // The first entry begins on a line of its own then.
+                return self.block_body(value, outer, false, begins, true);
+            }
+        }
+        self.block_body(value, outer, after_dash, begins, false);
+    }
+
+    fn block_body(
+        &mut self,
+        value: &Item,
+        outer: Option<usize>,
+        after_dash: bool,
+        begins: bool,
+        in_list: bool,
+    ) {
         match value {
-            Value::Array(items) => {
+            Item::List(_, items) => {
                 // A list directly below a key is not indented further.
                 let indent = match outer {
                     None => 0,
-                    Some(outer) if after_dash => outer + self.style.indent,
+                    Some(outer) if after_dash || in_list => outer + self.style.indent,
                     Some(outer) => outer,
                 };
                 for (index, item) in items.iter().enumerate() {
-                    let continues_line = index == 0 && (after_dash || self.out.is_empty());
-                    if !continues_line {
+                    if index > 0 || !(after_dash || begins) {
                         self.line(indent);
                     }
                     self.push("-");
-                    if after_dash || self.on_one_line(item) || item.is_array() || item.is_object() {
-                        self.entry_of_list(item, indent);
-                    }
+                    self.entry_of_list(item, indent);
                 }
             }
-            Value::Object(map) => {
+            _ => {
                 let indent = outer.map_or(0, |outer| outer + self.style.indent);
-                for (index, (key, item)) in self.entries(map).into_iter().enumerate() {
-                    let continues_line = index == 0 && (after_dash || self.out.is_empty());
-                    if !continues_line {
+                for (index, (key, item)) in Self::entries(value).into_iter().enumerate() {
+                    if index > 0 || !(after_dash || begins) {
                         self.line(indent);
                     }
-                    self.entry_of_mapping(key, item, indent);
+                    self.entry_of_mapping(key, &item, indent);
                 }
             }
-            _ => {}
         }
     }
 
-    fn entry_of_list(&mut self, item: &Value, indent: usize) {
+    fn entry_of_list(&mut self, item: &Item, indent: usize) {
         if self.on_one_line(item) {
             self.push(" ");
-            if item.is_array() || item.is_object() {
-                self.flow(item, indent + self.style.indent, 0);
-            } else {
-                self.scalar(item, indent + self.style.indent, false, false);
-            }
+            self.inline(item, indent + self.style.indent);
+        } else if item
+            .identity()
+            .is_some_and(|identity| self.anchors.contains_key(&identity))
+        {
+            self.block(item, Some(indent), true);
         } else {
             // `-` and blanks up to the indentation of what it holds.
             self.push(&" ".repeat(self.style.indent - 1));
@@ -149,57 +304,81 @@ impl Writer {
         }
     }
 
-    fn entry_of_mapping(&mut self, key: &str, item: &Value, indent: usize) {
-        let key_value = Value::String(key.to_owned());
-        let simple = key.chars().count() < 128 && !key.contains('\n');
+    fn inline(&mut self, item: &Item, indent: usize) {
+        if item.is_collection() {
+            self.flow(item, indent, 0);
+        } else {
+            self.scalar(item, indent, false, false);
+        }
+    }
+
+    fn entry_of_mapping(&mut self, key: &Item, item: &Item, indent: usize) {
+        let simple = match key {
+            Item::Text(text) => text.chars().count() < 128 && !text.contains('\n'),
+            Item::Plain(_) => true,
+            _ => false,
+        };
         if simple {
-            self.scalar(&key_value, indent, false, true);
+            self.scalar(key, indent, false, true);
             self.push(":");
         } else {
             self.push("? ");
-            self.scalar(&key_value, indent + self.style.indent, false, false);
+            self.inline(key, indent + self.style.indent);
             self.line(indent);
             self.push(":");
         }
         if self.on_one_line(item) {
             self.push(" ");
-            if item.is_array() || item.is_object() {
-                self.flow(item, indent + self.style.indent, 0);
-            } else {
-                self.scalar(item, indent + self.style.indent, false, false);
-            }
+            self.inline(item, indent + self.style.indent);
         } else {
             self.block(item, Some(indent), false);
         }
     }
 
     /// Writes a collection between brackets, continued on the next line when the width is used up.
-    fn flow(&mut self, value: &Value, indent: usize, depth: usize) {
+    fn flow(&mut self, value: &Item, indent: usize, depth: usize) {
+        if self.anchored(value) {
+            return;
+        }
+        if self.out.ends_with(|last: char| last.is_ascii_digit())
+            && value
+                .identity()
+                .is_some_and(|identity| self.anchors.contains_key(&identity))
+        {
+            self.push(" ");
+        }
+        if let Item::Set(..) = value {
+            self.push("!!set ");
+        }
         let inner = indent + if depth > 0 { self.style.indent } else { 0 };
-        let (open, close) = if value.is_array() {
-            ("[", "]")
-        } else {
-            ("{", "}")
-        };
-        self.push(open);
         match value {
-            Value::Array(items) => {
+            Item::List(_, items) => {
+                self.push("[");
                 for (index, item) in items.iter().enumerate() {
                     self.next_in_flow(index, inner);
-                    self.scalar(item, inner + self.style.indent, true, false);
+                    self.in_flow(item, inner + self.style.indent, false);
                 }
+                self.push("]");
             }
-            Value::Object(map) => {
-                for (index, (key, item)) in self.entries(map).into_iter().enumerate() {
+            _ => {
+                self.push("{");
+                for (index, (key, item)) in Self::entries(value).into_iter().enumerate() {
                     self.next_in_flow(index, inner);
-                    self.scalar(&Value::String(key.clone()), inner, true, true);
+                    self.in_flow(key, inner, true);
                     self.push(": ");
-                    self.scalar(item, inner + self.style.indent, true, false);
+                    self.in_flow(&item, inner + self.style.indent, false);
                 }
+                self.push("}");
             }
-            _ => {}
         }
-        self.push(close);
+    }
+
+    fn in_flow(&mut self, item: &Item, indent: usize, is_key: bool) {
+        if item.is_collection() {
+            self.flow(item, indent.saturating_sub(self.style.indent), 1);
+        } else {
+            self.scalar(item, indent, true, is_key);
+        }
     }
 
     fn next_in_flow(&mut self, index: usize, indent: usize) {
@@ -213,16 +392,23 @@ impl Writer {
         }
     }
 
-    fn scalar(&mut self, value: &Value, indent: usize, in_flow: bool, is_key: bool) {
+    fn scalar(&mut self, value: &Item, indent: usize, in_flow: bool, is_key: bool) {
         let text = match value {
-            Value::Null => return self.push("null"),
-            Value::Bool(value) => return self.push(if *value { "true" } else { "false" }),
-            Value::Number(number) => return self.push(&number_text(number)),
-            Value::String(text) => text,
+            Item::Plain(text) => return self.push(text),
+            Item::Text(text) => text,
+            Item::Bytes(bytes) => {
+                let text = crate::ansible::encode_base64(bytes);
+                self.push("!!binary |");
+                for line in text.as_bytes().chunks(76) {
+                    self.line(indent);
+                    self.push(&String::from_utf8_lossy(line));
+                }
+                return;
+            }
             // Only leaves are written in flow.
-            Value::Array(_) | Value::Object(_) => return self.flow(value, indent, 1),
+            _ => return self.flow(value, indent, 1),
         };
-        let analysis = Analysis::of(text);
+        let analysis = Analysis::of(text, self.style.unicode);
         let resolves_otherwise = ansible::means_something_else(text);
         let plain = if in_flow {
             analysis.plain_in_flow
@@ -295,6 +481,7 @@ impl Writer {
     fn double_quoted(&mut self, text: &str, indent: usize, is_key: bool) {
         self.push("\"");
         let characters: Vec<char> = text.chars().collect();
+        let unicode = self.style.unicode;
         for (index, &character) in characters.iter().enumerate() {
             let inside = index > 0 && index + 1 < characters.len();
             if character == ' ' && !is_key && inside && self.column > self.style.width {
@@ -320,7 +507,9 @@ impl Writer {
                 '\u{a0}' => "\\_".to_owned(),
                 '\u{2028}' => "\\L".to_owned(),
                 '\u{2029}' => "\\P".to_owned(),
-                character if is_printable(character) => character.to_string(),
+                character if is_printable(character) && (unicode || character.is_ascii()) => {
+                    character.to_string()
+                }
                 character => match u32::from(character) {
                     code @ 0..=0xff => format!("\\x{code:02X}"),
                     code @ 0x100..=0xffff => format!("\\u{code:04X}"),
@@ -333,19 +522,19 @@ impl Writer {
     }
 }
 
-fn number_text(number: &serde_json::Number) -> String {
-    match number.as_f64() {
-        Some(float) if number.is_f64() => {
-            let text = crate::ansible::float_text(float);
-            // YAML 1.1 reads an exponent only behind a point.
-            match text.split_once('e') {
-                Some((digits, exponent)) if !digits.contains('.') => {
-                    format!("{digits}.0e{exponent}")
-                }
-                _ => text,
-            }
-        }
-        _ => number.to_string(),
+/// How PyYAML writes a float.
+pub fn float_text(float: f64) -> String {
+    if float.is_nan() {
+        return ".nan".to_owned();
+    }
+    if float.is_infinite() {
+        return if float > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    let text = crate::ansible::float_text(float);
+    // YAML 1.1 reads an exponent only behind a point.
+    match text.split_once('e') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
+        _ => text,
     }
 }
 
@@ -364,7 +553,7 @@ struct Analysis {
 }
 
 impl Analysis {
-    fn of(text: &str) -> Self {
+    fn of(text: &str, unicode: bool) -> Self {
         let characters: Vec<char> = text.chars().collect();
         let blank_or_end = |index: usize| {
             characters.get(index).is_none_or(|character| {
@@ -412,7 +601,9 @@ impl Analysis {
                 }
             }
             multi_line |= is_break(character);
-            special |= !(character == '\n' || is_printable(character)) || character == '\t';
+            special |= !(character == '\n'
+                || is_printable(character) && (unicode || character.is_ascii()))
+                || character == '\t';
             if character == ' ' {
                 leading |= index == 0;
                 trailing |= index + 1 == characters.len();

@@ -37,6 +37,17 @@ pub fn documents(stream: &str) -> Result<Vec<Document>, (u32, YamlError)> {
             let line = error.line + first_line - 1;
             (number, YamlError { line, ..error })
         };
+        if index > 0 && text.starts_with('\u{feff}') {
+            return Err((
+                number,
+                YamlError {
+                    message: "a byte order mark stands here, within the stream".to_owned(),
+                    line: first_line,
+                    column: 1,
+                    unsupported: true,
+                },
+            ));
+        }
         let mut nodes = read(&text).map_err(shift)?.into_iter();
         let Some(node) = nodes.next() else {
             continue;
@@ -138,7 +149,11 @@ impl Reading {
             return Ok(());
         };
         let same = if is_key {
-            as_key(&theirs).is_some_and(|theirs| key_text(node).is_ok_and(|ours| ours == theirs))
+            // PyYAML keeps the fraction of `1.0`, which JSON then writes.
+            let is_fraction = matches!(theirs, ansible::Reading::Number(_)) && shown.contains('.');
+            !is_fraction
+                && as_key(&theirs)
+                    .is_some_and(|theirs| key_text(node).is_ok_and(|ours| ours == theirs))
         } else {
             ours == theirs
         };

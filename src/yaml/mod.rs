@@ -5,10 +5,13 @@
 //! each other, and with YAML 1.2, about words such as `yes`, `0644`, `1e3` or `22:22`: that is why the schema is ours.
 
 pub mod ansible;
+mod data;
 pub mod dump;
 pub mod kubectl;
 
 use std::collections::HashMap;
+
+pub use data::Data;
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 

@@ -1,192 +1,216 @@
-//! Filters on lists and dictionaries.
+//! Ansible's filters on lists and mappings.
 
-use minijinja::Error;
-use minijinja::value::{Value, ValueKind};
+use indexmap::IndexMap;
 
-use super::arguments::Arguments;
-use super::{Filter, fail};
-use crate::ansible::python;
+use super::{Filter, sequence};
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::value::{Key, Value};
+use crate::ansible::{limits, operators, python};
 
 pub const FILTERS: &[Filter] = &[
     ("combine", &["*", "recursive", "list_merge"], combine),
     ("dict2items", &["key_name", "value_name"], dict2items),
     ("items2dict", &["key_name", "value_name"], items2dict),
     ("flatten", &["levels", "skip_nulls"], flatten),
-    ("union", &["b"], union),
-    ("intersect", &["b"], intersect),
-    ("difference", &["b"], difference),
-    ("symmetric_difference", &["b"], symmetric_difference),
-    ("zip", &["*"], zip),
+    ("zip", &["*", "strict"], zip),
+    ("zip_longest", &["*", "fillvalue"], zip_longest),
+    ("product", &["*", "repeat"], product),
+    ("permutations", &["r"], permutations),
+    ("combinations", &["r"], combinations),
     ("subelements", &["subelements", "skip_missing"], subelements),
+    ("extract", &["container", "morekeys"], extract),
+    ("rekey_on_member", &["key", "duplicates"], rekey_on_member),
 ];
 
-fn is_list(value: &Value) -> bool {
-    matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
+pub const UTILS: &[Filter] = &[];
+
+pub const COMMUNITY: &[Filter] = &[("dict", &[], dict), ("counter", &[], counter)];
+
+/// A mapping's pairs.
+fn pairs(value: &Value, filter: &str) -> Result<Vec<(Value, Value)>> {
+    let pairs = value.pairs().ok_or_else(|| {
+        Error::failed(format!(
+            "`{filter}` needs a mapping, not {}",
+            python::article(value)
+        ))
+    })?;
+    pairs.iter().try_for_each(|(_, value)| value.check())?;
+    Ok(pairs)
 }
 
-fn list(value: &Value, filter: &str) -> Result<Vec<Value>, Error> {
-    if value.is_undefined() {
-        return Err(python::undefined(value));
-    }
-    if !is_list(value) {
-        return Err(fail(format!(
-            "`{filter}` needs a list, not a {}",
-            value.kind()
-        )));
-    }
-    Ok(value.try_iter()?.collect())
-}
-
-/// A dictionary's pairs in their order.
-fn pairs(value: &Value, filter: &str) -> Result<Vec<(Value, Value)>, Error> {
-    if value.is_undefined() {
-        return Err(python::undefined(value));
-    }
-    if value.kind() != ValueKind::Map {
-        return Err(fail(format!(
-            "`{filter}` needs a dictionary, not a {}",
-            value.kind()
-        )));
-    }
-    value
-        .try_iter()?
-        .map(|key| value.get_item(&key).map(|item| (key, item)))
-        .collect()
-}
-
-fn dictionary(pairs: Vec<(Value, Value)>) -> Value {
-    pairs
-        .into_iter()
-        .collect::<indexmap::IndexMap<Value, Value>>()
-        .into_iter()
-        .collect::<ValuePairs>()
-        .0
-}
-
-/// Collects pairs with keys of any type into a dictionary.
-struct ValuePairs(Value);
-
-impl FromIterator<(Value, Value)> for ValuePairs {
-    fn from_iter<I: IntoIterator<Item = (Value, Value)>>(pairs: I) -> Self {
-        Self(Value::from_pairs(pairs))
+/// The pairs, among them those that are undefined.
+fn entries(value: &Value, filter: &str) -> Result<IndexMap<Key, Value>> {
+    match value {
+        Value::Dict(dict) => Ok(dict.entries.borrow().clone()),
+        other => fail(format!(
+            "`{filter}` needs mappings, not {}",
+            python::article(other)
+        )),
     }
 }
 
-fn combine(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let recursive = arguments.flag("recursive");
+fn combine(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let recursive = arguments.flag("recursive")?;
     let lists = arguments
         .text("list_merge")?
-        .unwrap_or_else(|| "replace".to_owned());
-    if !matches!(
-        lists.as_str(),
-        "replace" | "keep" | "append" | "prepend" | "append_rp" | "prepend_rp"
-    ) {
-        return Err(fail(format!("`combine` has no list_merge `{lists}`")));
+        .unwrap_or("replace")
+        .to_owned();
+    if ![
+        "replace",
+        "keep",
+        "append",
+        "prepend",
+        "append_rp",
+        "prepend_rp",
+    ]
+    .contains(&lists.as_str())
+    {
+        return fail(format!("`combine` has no list_merge '{lists}'"));
     }
-    let mut dictionaries = Vec::new();
-    for term in std::iter::once(value).chain(&arguments.rest) {
-        if is_list(term) {
-            dictionaries.extend(
-                list(term, "combine")?
-                    .into_iter()
-                    .filter(|item| !item.is_none()),
-            );
-        } else {
-            dictionaries.push(term.clone());
+    let mut terms = Vec::new();
+    let null = |item: &Value| item.is_none() || matches!(item.as_str(), Some("None" | "null"));
+    // Lists of mappings are unfolded, lists of lists are not.
+    for term in std::iter::once(value)
+        .chain(&arguments.rest)
+        .filter(|term| !null(term))
+    {
+        match term {
+            Value::List(_) | Value::Tuple(_) => {
+                terms.extend(term.items()?.into_iter().filter(|item| !null(item)))
+            }
+            _ => terms.push(term.clone()),
         }
     }
-    let mut result = dictionary(Vec::new());
-    for (index, dictionary) in dictionaries.iter().enumerate() {
-        pairs(dictionary, "combine")?;
-        result = if index == 0 {
-            dictionary.clone()
-        } else {
-            merge(&result, dictionary, recursive, &lists)?
-        };
+    let mut result: Option<IndexMap<Key, Value>> = None;
+    for term in &terms {
+        let high = entries(term, "combine")?;
+        result = Some(match result {
+            None => high,
+            Some(low) => merge(low, high, recursive, &lists)?,
+        });
     }
-    Ok(result)
+    Ok(Value::from_entries(result.unwrap_or_default()))
 }
 
-fn merge(low: &Value, high: &Value, recursive: bool, lists: &str) -> Result<Value, Error> {
-    let mut merged: indexmap::IndexMap<Value, Value> = pairs(low, "combine")?.into_iter().collect();
-    for (key, value) in pairs(high, "combine")? {
-        let value = match merged.get(&key) {
-            Some(old)
-                if recursive && old.kind() == ValueKind::Map && value.kind() == ValueKind::Map =>
-            {
-                merge(old, &value, recursive, lists)?
+fn merge(
+    low: IndexMap<Key, Value>,
+    high: IndexMap<Key, Value>,
+    recursive: bool,
+    lists: &str,
+) -> Result<IndexMap<Key, Value>> {
+    limits::items(low.len() + high.len())?;
+    if low.is_empty() {
+        return Ok(high);
+    }
+    let mut merged = low;
+    if !recursive && lists == "replace" {
+        merged.extend(high);
+        return Ok(merged);
+    }
+    for (key, value) in high {
+        let value = match merged.get(&key).cloned().map(Value::forced) {
+            None => value,
+            Some(old) => {
+                let value = value.forced();
+                match (&old, &value) {
+                    (Value::Dict(old), Value::Dict(new)) if recursive => {
+                        let (old, new) =
+                            (old.entries.borrow().clone(), new.entries.borrow().clone());
+                        Value::from_entries(limits::deeper(|| merge(old, new, recursive, lists))?)
+                    }
+                    (Value::List(_), Value::List(_)) => {
+                        Value::list(merge_lists(&old, &value, lists)?)
+                    }
+                    _ => value,
+                }
             }
-            Some(old) if is_list(old) && is_list(&value) => merge_lists(old, &value, lists)?,
-            _ => value,
         };
         merged.insert(key, value);
     }
-    Ok(dictionary(merged.into_iter().collect()))
+    Ok(merged)
 }
 
-fn merge_lists(low: &Value, high: &Value, how: &str) -> Result<Value, Error> {
-    let (low, high) = (list(low, "combine")?, list(high, "combine")?);
-    let without = |items: &[Value], others: &[Value]| {
-        items
-            .iter()
-            .filter(|item| !others.contains(item))
-            .cloned()
-            .collect::<Vec<_>>()
+fn merge_lists(low: &Value, high: &Value, how: &str) -> Result<Vec<Value>> {
+    let (low, high) = (low.items()?, high.items()?);
+    limits::items(low.len() + high.len())?;
+    let without = |items: &[Value], others: &[Value]| -> Result<Vec<Value>> {
+        let mut kept = Vec::new();
+        for item in items {
+            let mut known = false;
+            for other in others {
+                known = known || item.equals(other)?;
+            }
+            if !known {
+                kept.push(item.clone());
+            }
+        }
+        Ok(kept)
     };
-    Ok(Value::from(match how {
+    Ok(match how {
         "keep" => low,
         "append" => [low, high].concat(),
         "prepend" => [high, low].concat(),
-        "append_rp" => [without(&low, &high), high].concat(),
+        "append_rp" => [without(&low, &high)?, high].concat(),
         "prepend_rp" => {
-            let low = without(&low, &high);
-            [high, low].concat()
+            let rest = without(&low, &high)?;
+            [high, rest].concat()
         }
         _ => high,
-    }))
+    })
 }
 
-fn names(arguments: &Arguments) -> Result<(String, String), Error> {
-    Ok((
+fn names(arguments: &Arguments) -> Result<(Value, Value)> {
+    let name = |parameter: &str, default: &str| {
         arguments
-            .text("key_name")?
-            .unwrap_or_else(|| "key".to_owned()),
-        arguments
-            .text("value_name")?
-            .unwrap_or_else(|| "value".to_owned()),
-    ))
+            .get(parameter)
+            .cloned()
+            .unwrap_or_else(|| Value::text(default))
+    };
+    Ok((name("key_name", "key"), name("value_name", "value")))
 }
 
-fn dict2items(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+fn dict2items(value: &Value, arguments: &Arguments) -> Result<Value> {
     let (key_name, value_name) = names(arguments)?;
-    Ok(pairs(value, "dict2items")?
+    let record =
+        |(key, value)| Value::dict(vec![(key_name.clone(), key), (value_name.clone(), value)]);
+    pairs(value, "dict2items")?
         .into_iter()
-        .map(|(key, value)| {
-            Value::from_pairs([(key_name.clone(), key), (value_name.clone(), value)])
-        })
-        .collect())
+        .map(record)
+        .collect::<Result<Vec<_>>>()
+        .map(Value::list)
 }
 
-fn items2dict(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+fn items2dict(value: &Value, arguments: &Arguments) -> Result<Value> {
     let (key_name, value_name) = names(arguments)?;
     let mut result = Vec::new();
-    for item in list(value, "items2dict")? {
-        let (key, value) = (item.get_attr(&key_name)?, item.get_attr(&value_name)?);
-        if key.is_undefined() || value.is_undefined() {
-            return Err(fail(format!(
-                "`items2dict` needs the keys `{key_name}` and `{value_name}` in every item"
-            )));
-        }
-        result.push((key, value));
+    for item in sequence(value, "items2dict")? {
+        let Value::Dict(item) = &item else {
+            return fail(format!(
+                "items2dict requires a list of dictionaries, got a list of {}",
+                item.type_name()
+            ));
+        };
+        let member = |name: &Value| -> Result<Value> {
+            match item.get(&Key::new(name.clone())?) {
+                Some(found) => found.usable(),
+                None => Err(Error::failed(format!(
+                    "`items2dict` finds no key {} in an item",
+                    python::repr(name)?
+                ))),
+            }
+        };
+        result.push((member(&key_name)?, member(&value_name)?));
     }
-    Ok(dictionary(result))
+    Value::dict(result)
 }
 
-fn flatten(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let skip_nulls = arguments.get("skip_nulls").is_none_or(python::truth);
+fn flatten(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let skip_nulls = arguments.flag_or("skip_nulls", true)?;
+    let levels = arguments.number("levels")?;
     let mut result = Vec::new();
-    flatten_into(value, arguments.number("levels")?, skip_nulls, &mut result)?;
-    Ok(Value::from(result))
+    flatten_into(value, levels, skip_nulls, &mut result)?;
+    Ok(Value::list(result))
 }
 
 fn flatten_into(
@@ -194,14 +218,17 @@ fn flatten_into(
     levels: Option<i64>,
     skip_nulls: bool,
     result: &mut Vec<Value>,
-) -> Result<(), Error> {
-    for item in list(value, "flatten")? {
-        let null = item.is_none() || matches!(item.as_str(), Some("None" | "null"));
+) -> Result<()> {
+    for item in value.items()? {
+        let null = matches!(&item, Value::None) || matches!(item.as_str(), Some("None" | "null"));
         if skip_nulls && null {
             continue;
         }
-        if is_list(&item) && levels.is_none_or(|levels| levels >= 1) {
-            flatten_into(&item, levels.map(|levels| levels - 1), skip_nulls, result)?;
+        let deeper = levels.is_none_or(|levels| levels >= 1);
+        if item.is_sequence() && deeper {
+            limits::deeper(|| {
+                flatten_into(&item, levels.map(|levels| levels - 1), skip_nulls, result)
+            })?;
         } else {
             result.push(item);
         }
@@ -209,127 +236,253 @@ fn flatten_into(
     Ok(())
 }
 
-fn unique(items: impl IntoIterator<Item = Value>) -> Value {
-    let mut result: Vec<Value> = Vec::new();
-    for item in items {
-        if !result.contains(&item) {
-            result.push(item);
-        }
-    }
-    Value::from(result)
+fn lists(value: &Value, arguments: &Arguments) -> Result<Vec<Vec<Value>>> {
+    std::iter::once(value)
+        .chain(&arguments.rest)
+        .map(Value::items)
+        .collect()
 }
 
-fn both(
-    value: &Value,
-    arguments: &Arguments,
-    filter: &str,
-) -> Result<(Vec<Value>, Vec<Value>), Error> {
-    Ok((list(value, filter)?, list(arguments.needed("b")?, filter)?))
-}
-
-/// Ansible gives what its sets give: sorted for the smallest whole numbers, in an order of chance for texts, and in
-/// another order of its own for other numbers, which is refused.
-fn as_set(result: Value, filter: &str) -> Result<Value, Error> {
-    let mut items: Vec<Value> = result.try_iter()?.collect();
-    let numbers = |item: &Value| matches!(item.kind(), ValueKind::Number | ValueKind::Bool);
-    if items.len() > 1 && items.iter().all(numbers) {
-        let small = |item: &Value| {
-            item.is_integer() && u8::try_from(item.clone()).is_ok_and(|number| number < 8)
-        };
-        if !items.iter().all(small) {
-            return Err(fail(format!(
-                "the order in which `{filter}` gives these numbers is not supported"
-            )));
-        }
-        items.sort();
-    }
-    Ok(Value::from(items))
-}
-
-fn union(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let (a, b) = both(value, arguments, "union")?;
-    as_set(unique(a.into_iter().chain(b)), "union")
-}
-
-fn intersect(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let (a, b) = both(value, arguments, "intersect")?;
-    as_set(
-        unique(a.into_iter().filter(|item| b.contains(item))),
-        "intersect",
-    )
-}
-
-fn difference(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let (a, b) = both(value, arguments, "difference")?;
-    as_set(
-        unique(a.into_iter().filter(|item| !b.contains(item))),
-        "difference",
-    )
-}
-
-fn symmetric_difference(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let (a, b) = both(value, arguments, "symmetric_difference")?;
-    let only_a: Vec<Value> = a.iter().filter(|item| !b.contains(item)).cloned().collect();
-    let only_b = b.into_iter().filter(|item| !a.contains(item));
-    as_set(
-        unique(only_a.into_iter().chain(only_b)),
-        "symmetric_difference",
-    )
-}
-
-fn zip(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let mut lists = vec![list(value, "zip")?];
-    for other in &arguments.rest {
-        lists.push(list(other, "zip")?);
-    }
+fn zip(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let lists = lists(value, arguments)?;
     let length = lists.iter().map(Vec::len).min().unwrap_or(0);
-    Ok((0..length)
-        .map(|index| {
-            Value::from(
-                lists
-                    .iter()
-                    .map(|list| list[index].clone())
-                    .collect::<Vec<_>>(),
-            )
-        })
-        .collect())
+    if arguments.flag("strict")? && lists.iter().any(|list| list.len() != length) {
+        return fail("zip() arguments are of different lengths");
+    }
+    let row = |index: usize| Value::tuple(lists.iter().map(|list| list[index].clone()).collect());
+    Ok(Value::list((0..length).map(row).collect()))
 }
 
-fn subelements(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let elements: Vec<Value> = match value.kind() {
-        ValueKind::Map => pairs(value, "subelements")?
+fn zip_longest(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let lists = lists(value, arguments)?;
+    let fill = arguments.get("fillvalue").cloned().unwrap_or(Value::None);
+    let length = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let row = |index: usize| {
+        Value::tuple(
+            lists
+                .iter()
+                .map(|list| list.get(index).unwrap_or(&fill).clone())
+                .collect(),
+        )
+    };
+    Ok(Value::list((0..length).map(row).collect()))
+}
+
+fn product(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let lists = lists(value, arguments)?;
+    let repeat = usize::try_from(arguments.number("repeat")?.unwrap_or(1)).unwrap_or(0);
+    let size = lists
+        .iter()
+        .fold(1usize, |size, list| size.saturating_mul(list.len()));
+    let total = (0..repeat).try_fold(1usize, |total, _| {
+        total.checked_mul(size).filter(|total| *total < 10_000_000)
+    });
+    limits::items(
+        total
+            .unwrap_or(usize::MAX)
+            .saturating_mul(lists.len().max(1)),
+    )?;
+    let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
+    for _ in 0..repeat {
+        for list in &lists {
+            let longer = |row: &Vec<Value>, item: &Value| {
+                row.iter().cloned().chain([item.clone()]).collect()
+            };
+            rows = rows
+                .iter()
+                .flat_map(|row| list.iter().map(move |item| longer(row, item)))
+                .collect();
+        }
+    }
+    Ok(Value::list(rows.into_iter().map(Value::tuple).collect()))
+}
+
+/// The choices of `r` out of the items, by their positions.
+fn choices(value: &Value, arguments: &Arguments, ordered: bool) -> Result<Value> {
+    let items = value.items()?;
+    let size = match arguments.number("r")? {
+        None if ordered => items.len(),
+        None => return fail("`combinations` needs the number of items to choose"),
+        Some(size) => usize::try_from(size).map_err(|_| Error::failed("r must be non-negative"))?,
+    };
+    let mut result = Vec::new();
+    let mut path = Vec::new();
+    if size <= items.len() {
+        choose(&items, size, ordered, &mut path, &mut result)?;
+    }
+    Ok(Value::list(result))
+}
+
+fn choose(
+    items: &[Value],
+    size: usize,
+    ordered: bool,
+    path: &mut Vec<usize>,
+    result: &mut Vec<Value>,
+) -> Result<()> {
+    limits::step(1)?;
+    if path.len() == size {
+        limits::items(size + 1)?;
+        result.push(Value::tuple(
+            path.iter().map(|index| items[*index].clone()).collect(),
+        ));
+        return Ok(());
+    }
+    let start = if ordered {
+        0
+    } else {
+        path.last().map_or(0, |last| last + 1)
+    };
+    for index in start..items.len() {
+        if !path.contains(&index) {
+            path.push(index);
+            limits::with_stack(|| choose(items, size, ordered, path, result))?;
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+fn permutations(value: &Value, arguments: &Arguments) -> Result<Value> {
+    choices(value, arguments, true)
+}
+
+fn combinations(value: &Value, arguments: &Arguments) -> Result<Value> {
+    choices(value, arguments, false)
+}
+
+fn subelements(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let elements = match value {
+        Value::Dict(_) => pairs(value, "subelements")?
             .into_iter()
             .map(|(_, value)| value)
             .collect(),
-        _ => list(value, "subelements")?,
+        Value::List(_) | Value::Tuple(_) => value.items()?,
+        _ => return fail("obj must be a list of dicts or a nested dict"),
     };
-    let path = arguments.needed("subelements")?;
-    let path: Vec<String> = if is_list(path) {
-        list(path, "subelements")?
-            .iter()
-            .map(python::text)
-            .collect::<Result<_, _>>()?
-    } else {
-        python::text(path)?.split('.').map(str::to_owned).collect()
+    let path: Vec<Value> = match arguments.needed("subelements")? {
+        Value::Text(path) => path.split('.').map(Value::text).collect(),
+        list @ (Value::List(_) | Value::Tuple(_)) => list.items()?,
+        _ => return fail("subelements must be a list or a string"),
     };
     let mut result = Vec::new();
     for element in elements {
         let mut values = element.clone();
         for part in &path {
-            values = values.get_attr(part)?;
-            if values.is_undefined() {
-                if arguments.flag("skip_missing") {
-                    values = Value::from(Vec::<Value>::new());
+            let Value::Dict(dict) = &values else {
+                return fail(format!(
+                    "the key {} should point to a dictionary",
+                    python::repr(part)?
+                ));
+            };
+            match dict.get(&Key::new(part.clone())?) {
+                Some(found) => values = found.usable()?,
+                None if arguments.flag("skip_missing")? => {
+                    values = Value::list(Vec::new());
                     break;
                 }
-                return Err(fail(format!(
-                    "`subelements` finds no key `{part}` in an element"
-                )));
+                None => {
+                    return fail(format!(
+                        "could not find {} key in iterated item",
+                        python::repr(part)?
+                    ));
+                }
             }
         }
-        for item in list(&values, "subelements")? {
-            result.push(Value::from(vec![element.clone(), item]));
+        if !values.is_sequence() {
+            return fail(format!(
+                "the key {} should point to a list",
+                python::repr(path.last().unwrap_or(&Value::None))?
+            ));
+        }
+        for item in values.items()? {
+            result.push(Value::tuple(vec![element.clone(), item]));
         }
     }
-    Ok(Value::from(result))
+    limits::items(result.len())?;
+    Ok(Value::list(result))
+}
+
+fn extract(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let mut found = operators::item(arguments.needed("container")?, value, || {
+        "extract".to_owned()
+    })?;
+    if let Some(more) = arguments.some("morekeys") {
+        let keys = if more.is_sequence() {
+            more.items()?
+        } else {
+            vec![more.clone()]
+        };
+        for key in keys {
+            found = operators::item(&found, &key, || "extract".to_owned())?;
+        }
+    }
+    Ok(found)
+}
+
+fn rekey_on_member(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let overwrite = match arguments.text("duplicates")?.unwrap_or("error") {
+        "error" => false,
+        "overwrite" => true,
+        other => {
+            return fail(format!(
+                "duplicates parameter to rekey_on_member has unknown value {other}"
+            ));
+        }
+    };
+    let items = match value {
+        Value::Dict(_) => pairs(value, "rekey_on_member")?
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect(),
+        Value::List(_) | Value::Tuple(_) => value.items()?,
+        _ => return fail("Type is not a valid list, set, or dict"),
+    };
+    let key = Key::new(arguments.needed("key")?.clone())?;
+    let mut result = IndexMap::new();
+    for item in items {
+        let Value::Dict(dict) = &item else {
+            return fail("List item is not a valid dict");
+        };
+        let Some(member) = dict.get(&key) else {
+            return fail(format!("Key {} was not found", python::repr(key.value())?));
+        };
+        let member = Key::new(member)?;
+        if !overwrite && result.contains_key(&member) {
+            return fail(format!(
+                "Key {} is not unique, cannot convert to dict",
+                python::repr(member.value())?
+            ));
+        }
+        result.insert(member, item);
+    }
+    Ok(Value::from_entries(result))
+}
+
+/// community.general's: pairs to a mapping.
+fn dict(value: &Value, _: &Arguments) -> Result<Value> {
+    crate::ansible::globals::dict(crate::ansible::arguments::Given::positional(vec![
+        value.clone(),
+    ]))
+}
+
+fn counted(value: &Value) -> Result<Vec<Value>> {
+    match value {
+        Value::Text(_) => value.items(),
+        _ => sequence(value, "community.general.counter"),
+    }
+}
+
+/// community.general's: how often each item stands in a list.
+fn counter(value: &Value, _: &Arguments) -> Result<Value> {
+    let mut counts: IndexMap<Key, i64> = IndexMap::new();
+    for item in counted(value)? {
+        *counts.entry(Key::new(item)?).or_default() += 1;
+    }
+    Ok(Value::from_entries(
+        counts
+            .into_iter()
+            .map(|(key, count)| (key, Value::Int(count)))
+            .collect(),
+    ))
 }

@@ -1,78 +1,153 @@
-//! Filters that write and read JSON, YAML and Base64, and digests.
+//! Filters that write and read JSON, YAML and Base64.
 
 use std::fmt::Write;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use minijinja::Error;
-use minijinja::value::Value;
-use serde_json::Value as Json;
-use sha2::Digest;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE};
 
-use super::arguments::Arguments;
-use super::{Filter, fail};
-use crate::ansible::python;
+use super::Filter;
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::methods::text::{decode, encode};
+use crate::ansible::value::{Key, Value};
+use crate::ansible::{data, limits, number, python};
 use crate::yaml;
 
+pub const JINJA: &[Filter] = &[("tojson", &["indent"], tojson)];
+
 pub const FILTERS: &[Filter] = &[
-    ("to_json", &["indent", "sort_keys", "ensure_ascii"], to_json),
+    (
+        "to_json",
+        &[
+            "profile",
+            "vault_to_text",
+            "preprocess_unsafe",
+            "*",
+            "indent",
+            "sort_keys",
+            "ensure_ascii",
+            "separators",
+            "skipkeys",
+            "allow_nan",
+            "check_circular",
+        ],
+        to_json,
+    ),
     (
         "to_nice_json",
-        &["indent", "sort_keys", "ensure_ascii"],
+        &[
+            "indent",
+            "sort_keys",
+            "*",
+            "ensure_ascii",
+            "separators",
+            "skipkeys",
+            "allow_nan",
+            "check_circular",
+        ],
         to_nice_json,
     ),
-    ("tojson", &["indent"], tojson),
-    ("from_json", &[], from_json),
+    ("from_json", &["profile"], from_json),
     (
         "to_yaml",
-        &["indent", "width", "sort_keys", "default_flow_style"],
+        &[
+            "*",
+            "indent",
+            "width",
+            "sort_keys",
+            "default_flow_style",
+            "default_style",
+            "explicit_start",
+            "explicit_end",
+            "canonical",
+            "line_break",
+            "allow_unicode",
+        ],
         to_yaml,
     ),
     (
         "to_nice_yaml",
-        &["indent", "width", "sort_keys", "default_flow_style"],
+        &[
+            "indent",
+            "*",
+            "width",
+            "sort_keys",
+            "default_flow_style",
+            "default_style",
+            "explicit_start",
+            "explicit_end",
+            "canonical",
+            "line_break",
+            "allow_unicode",
+        ],
         to_nice_yaml,
     ),
     ("from_yaml", &[], from_yaml),
+    ("from_yaml_all", &[], from_yaml_all),
     ("b64encode", &["encoding", "urlsafe"], b64encode),
     ("b64decode", &["encoding", "urlsafe"], b64decode),
-    ("hash", &["hashtype"], hash),
-    ("checksum", &[], hash),
-    ("sha1", &[], hash),
 ];
 
-fn to_json(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let indent = arguments.number("indent")?;
-    let style = JsonStyle {
-        indent: indent.map(|indent| usize::try_from(indent.clamp(0, 100)).unwrap_or(0)),
-        sort_keys: arguments.flag("sort_keys"),
-        ascii: arguments.get("ensure_ascii").is_none_or(python::truth),
-    };
-    Ok(Value::from(style.text(&python::to_json(value)?)))
+fn indentation(arguments: &Arguments, default: Option<&str>) -> Result<Option<String>> {
+    match arguments.get("indent") {
+        None => Ok(default.map(str::to_owned)),
+        Some(Value::None) => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text.to_string())),
+        Some(_) => {
+            let width = usize::try_from(arguments.number("indent")?.unwrap_or(0)).unwrap_or(0);
+            limits::text(width)?;
+            Ok(Some(" ".repeat(width)))
+        }
+    }
 }
 
-fn to_nice_json(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let style = JsonStyle {
-        indent: Some(
-            usize::try_from(arguments.number("indent")?.unwrap_or(4).clamp(0, 100)).unwrap_or(4),
+fn json(value: &Value, arguments: &Arguments, indent: Option<&str>, sort: bool) -> Result<Value> {
+    let indent = indentation(arguments, indent)?;
+    let separators = match arguments.some("separators") {
+        Some(pair) if arguments.callee() == "to_json" => {
+            let pair = pair.items()?;
+            let [item, key] = pair.as_slice() else {
+                return fail("`separators` are two texts");
+            };
+            (python::text(item)?, python::text(key)?)
+        }
+        _ => (
+            (if indent.is_some() { "," } else { ", " }).to_owned(),
+            ": ".to_owned(),
         ),
-        sort_keys: arguments.get("sort_keys").is_none_or(python::truth),
-        ascii: arguments.get("ensure_ascii").is_none_or(python::truth),
     };
-    Ok(Value::from(style.text(&python::to_json(value)?)))
+    let style = JsonStyle {
+        indent,
+        separators,
+        sort_keys: arguments.flag_or("sort_keys", sort)?,
+        ascii: arguments.flag_or("ensure_ascii", true)?,
+        skip_keys: arguments.flag("skipkeys")?,
+        allow_nan: arguments.flag_or("allow_nan", true)?,
+    };
+    style.text(value).map(Value::from)
+}
+
+fn to_json(value: &Value, arguments: &Arguments) -> Result<Value> {
+    if arguments.some("profile").is_some() {
+        return Err(Error::unsupported(
+            "`to_json` with a profile is not supported",
+            "Leave the profile out.",
+        ));
+    }
+    json(value, arguments, None, false)
+}
+
+fn to_nice_json(value: &Value, arguments: &Arguments) -> Result<Value> {
+    json(value, arguments, Some("    "), true)
 }
 
 /// Jinja2's own: keys sorted, safe inside of HTML.
-fn tojson(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let indent = arguments.number("indent")?;
-    let style = JsonStyle {
-        indent: indent.map(|indent| usize::try_from(indent.clamp(0, 100)).unwrap_or(0)),
-        sort_keys: true,
-        ascii: true,
-    };
-    let text = style.text(&python::to_json(value)?);
+fn tojson(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = json(value, arguments, None, true)?;
     Ok(Value::from(
-        text.replace('<', "\\u003c")
+        python::text(&text)?
+            .replace('<', "\\u003c")
             .replace('>', "\\u003e")
             .replace('&', "\\u0026")
             .replace('\'', "\\u0027"),
@@ -81,72 +156,164 @@ fn tojson(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
 
 /// Python's `json.dumps`.
 struct JsonStyle {
-    indent: Option<usize>,
+    indent: Option<String>,
+    separators: (String, String),
     sort_keys: bool,
     ascii: bool,
+    skip_keys: bool,
+    allow_nan: bool,
 }
 
 impl JsonStyle {
-    fn text(&self, value: &Json) -> String {
+    fn text(&self, value: &Value) -> Result<String> {
         let mut out = String::new();
-        self.write(&mut out, value, 0);
-        out
+        self.write(&mut out, value, 0)?;
+        limits::text(out.len())?;
+        Ok(out)
     }
 
-    fn write(&self, out: &mut String, value: &Json, level: usize) {
+    fn write(&self, out: &mut String, value: &Value, level: usize) -> Result<()> {
+        limits::step(1)?;
+        if level > 200 {
+            return fail("this value is nested too deep, or holds itself");
+        }
+        if out.len() > 8 * 1024 * 1024 {
+            limits::text(out.len())?;
+        }
         match value {
-            Json::Number(number) if number.is_f64() => {
-                out.push_str(&python::float_text(number.as_f64().unwrap_or_default()))
-            }
-            Json::String(text) => self.write_text(out, text),
-            Json::Array(items) if items.is_empty() => out.push_str("[]"),
-            Json::Object(map) if map.is_empty() => out.push_str("{}"),
-            Json::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    self.separate(out, index, level + 1);
-                    self.write(out, item, level + 1);
+            Value::None => out.push_str("null"),
+            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Value::Float(float) => out.push_str(&self.float(*float)?),
+            number if number.is_number() => out.push_str(&python::text(number)?),
+            Value::Text(text) => self.write_text(out, text),
+            Value::Date(_) => self.write_text(out, &python::text(value)?),
+            Value::Time(time) => self.write_text(out, &python::time_text(*time, 'T')),
+            Value::List(_) | Value::Tuple(_) => {
+                let items = value.items()?;
+                let items: Vec<&Value> = items
+                    .iter()
+                    .filter(|item| !matches!(item, Value::Omit))
+                    .collect();
+                if items.is_empty() {
+                    out.push_str("[]");
+                    return Ok(());
                 }
-                self.end(out, level);
+                out.push('[');
+                for (index, item) in items.into_iter().enumerate() {
+                    self.separate(out, index, level + 1)?;
+                    self.write(out, item, level + 1)?;
+                }
+                self.end(out, level)?;
                 out.push(']');
             }
-            Json::Object(map) => {
-                out.push('{');
-                let mut entries: Vec<_> = map.iter().collect();
+            Value::Dict(_) => {
+                let mut pairs = Vec::new();
+                for (key, item) in value.pairs().unwrap_or_default() {
+                    item.check()?;
+                    if matches!(item, Value::Omit) {
+                        continue;
+                    }
+                    pairs.push((key, item));
+                }
                 if self.sort_keys {
-                    entries.sort_by_key(|(key, _)| *key);
+                    let keys = pairs.iter().map(|(key, _)| key.clone()).collect();
+                    let keys = super::order::sorted(keys, |key| Ok(key.clone()), false)?;
+                    let mut by_key: indexmap::IndexMap<Key, Value> = pairs
+                        .into_iter()
+                        .map(|(key, item)| Ok((Key::new(key)?, item)))
+                        .collect::<Result<_>>()?;
+                    pairs = keys
+                        .into_iter()
+                        .map(|key| {
+                            let item = by_key
+                                .swap_remove(&Key::new(key.clone())?)
+                                .unwrap_or(Value::None);
+                            Ok((key, item))
+                        })
+                        .collect::<Result<_>>()?;
                 }
-                for (index, (key, item)) in entries.into_iter().enumerate() {
-                    self.separate(out, index, level + 1);
-                    self.write_text(out, key);
-                    out.push_str(": ");
-                    self.write(out, item, level + 1);
+                let mut written = 0;
+                out.push('{');
+                for (key, item) in pairs {
+                    let key = match &key {
+                        Value::Text(text) => text.to_string(),
+                        Value::None => "null".to_owned(),
+                        Value::Bool(value) => value.to_string(),
+                        Value::Float(float) => self.float(*float)?,
+                        number if number.is_number() => python::text(number)?,
+                        _ if self.skip_keys => continue,
+                        Value::Date(_) | Value::Time(_) => {
+                            return fail(format!(
+                                "keys must be str, int, float, bool or None, not {}",
+                                key.type_name()
+                            ));
+                        }
+                        other => {
+                            return fail(format!(
+                                "keys must be str, int, float, bool or None, not {}",
+                                other.type_name()
+                            ));
+                        }
+                    };
+                    self.separate(out, written, level + 1)?;
+                    self.write_text(out, &key);
+                    out.push_str(&self.separators.1);
+                    self.write(out, &item, level + 1)?;
+                    written += 1;
                 }
-                self.end(out, level);
+                if written > 0 {
+                    self.end(out, level)?;
+                }
                 out.push('}');
             }
-            plain => out.push_str(&plain.to_string()),
-        }
-    }
-
-    fn separate(&self, out: &mut String, index: usize, level: usize) {
-        match self.indent {
-            None if index > 0 => out.push_str(", "),
-            None => {}
-            Some(_) => {
-                if index > 0 {
-                    out.push(',');
-                }
-                self.end(out, level);
+            Value::Object(object) if object.iterate().is_some() => {
+                let items = object.iterate().unwrap_or_else(|| Ok(Vec::new()))?;
+                self.write(out, &Value::list(items), level)?;
+            }
+            Value::Marker(error) => return Err((**error).clone()),
+            Value::Lazy(lazy) => self.write(out, &lazy.value(), level)?,
+            Value::Range(_) => return self.write(out, &Value::list(value.items()?), level),
+            other => {
+                return fail(format!(
+                    "Object of type {} is not JSON serializable",
+                    other.type_name()
+                ));
             }
         }
+        Ok(())
     }
 
-    fn end(&self, out: &mut String, level: usize) {
-        if let Some(indent) = self.indent {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent * level));
+    fn float(&self, float: f64) -> Result<String> {
+        if float.is_finite() {
+            return Ok(python::float_text(float));
         }
+        if !self.allow_nan {
+            return fail("Out of range float values are not JSON compliant");
+        }
+        Ok(if float.is_nan() {
+            "NaN"
+        } else if float > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned())
+    }
+
+    fn separate(&self, out: &mut String, index: usize, level: usize) -> Result<()> {
+        if index > 0 {
+            out.push_str(&self.separators.0);
+        }
+        self.end(out, level)
+    }
+
+    fn end(&self, out: &mut String, level: usize) -> Result<()> {
+        if let Some(indent) = &self.indent {
+            out.push('\n');
+            limits::text(indent.len() * level)?;
+            out.push_str(&indent.repeat(level));
+        }
+        Ok(())
     }
 
     fn write_text(&self, out: &mut String, text: &str) {
@@ -160,7 +327,12 @@ impl JsonStyle {
                 '\t' => out.push_str("\\t"),
                 '\u{8}' => out.push_str("\\b"),
                 '\u{c}' => out.push_str("\\f"),
-                character if character < ' ' || self.ascii && !character.is_ascii() => {
+                character
+                    if character < ' '
+                        || self.ascii
+                            && (!character.is_ascii() || character == '\u{7f}')
+                            && character != '\u{7f}' =>
+                {
                     let mut units = [0; 2];
                     for unit in character.encode_utf16(&mut units) {
                         let _ = write!(out, "\\u{unit:04x}");
@@ -173,57 +345,344 @@ impl JsonStyle {
     }
 }
 
-fn from_json(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    serde_json::from_str::<Json>(&text)
-        .map(|json| python::from_json(&json))
-        .map_err(|error| fail(format!("`from_json` cannot read this: {error}")))
+fn from_json(value: &Value, arguments: &Arguments) -> Result<Value> {
+    if arguments.some("profile").is_some() {
+        return Err(Error::unsupported(
+            "`from_json` with a profile is not supported",
+            "Leave the profile out.",
+        ));
+    }
+    let text = match value {
+        Value::Text(text) => text.to_string(),
+        Value::Bytes(bytes) => decode(bytes, "utf-8")?,
+        other => {
+            return fail(format!(
+                "the JSON object must be str, bytes or bytearray, not {}",
+                other.type_name()
+            ));
+        }
+    };
+    JsonReader { text: &text, at: 0 }.whole()
 }
 
-fn to_yaml(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    dump(value, arguments, 2, yaml::dump::Flow::Leaves)
+/// Python's `json.loads`: whole numbers of any size, `NaN`, and of keys that stand there twice the last.
+struct JsonReader<'a> {
+    text: &'a str,
+    at: usize,
 }
 
-fn to_nice_yaml(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    dump(value, arguments, 4, yaml::dump::Flow::Never)
+impl JsonReader<'_> {
+    fn whole(mut self) -> Result<Value> {
+        let value = self.value(0)?;
+        self.blanks();
+        if self.at < self.text.len() {
+            return self.wrong("Extra data");
+        }
+        Ok(value)
+    }
+
+    fn wrong<T>(&self, what: &str) -> Result<T> {
+        let before = &self.text[..self.at];
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        fail(format!(
+            "this is not JSON: {what}: line {line} column {column}"
+        ))
+    }
+
+    fn blanks(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+    }
+
+    fn take(&mut self, wanted: &str) -> bool {
+        let found = self.text[self.at..].starts_with(wanted);
+        self.at += if found { wanted.len() } else { 0 };
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value> {
+        limits::step(1)?;
+        if depth > 200 {
+            return self.wrong("nested too deep");
+        }
+        self.blanks();
+        for (word, value) in [
+            ("null", Value::None),
+            ("true", Value::Bool(true)),
+            ("false", Value::Bool(false)),
+            ("NaN", Value::Float(f64::NAN)),
+            ("Infinity", Value::Float(f64::INFINITY)),
+            ("-Infinity", Value::Float(f64::NEG_INFINITY)),
+        ] {
+            if self.take(word) {
+                return Ok(value);
+            }
+        }
+        match self.text[self.at..].chars().next() {
+            Some('"') => Ok(Value::from(self.string()?)),
+            Some('[') => {
+                self.at += 1;
+                let mut items = Vec::new();
+                self.blanks();
+                if self.take("]") {
+                    return Ok(Value::list(items));
+                }
+                loop {
+                    items.push(self.value(depth + 1)?);
+                    self.blanks();
+                    if self.take("]") {
+                        limits::items(items.len())?;
+                        return Ok(Value::list(items));
+                    }
+                    if !self.take(",") {
+                        return self.wrong("Expecting ',' delimiter");
+                    }
+                }
+            }
+            Some('{') => {
+                self.at += 1;
+                let mut entries = indexmap::IndexMap::new();
+                self.blanks();
+                if self.take("}") {
+                    return Ok(Value::from_entries(entries));
+                }
+                loop {
+                    self.blanks();
+                    if !self.text[self.at..].starts_with('"') {
+                        return self.wrong("Expecting property name enclosed in double quotes");
+                    }
+                    let key = self.string()?;
+                    self.blanks();
+                    if !self.take(":") {
+                        return self.wrong("Expecting ':' delimiter");
+                    }
+                    let value = self.value(depth + 1)?;
+                    entries.insert(Key::text(&key), value);
+                    self.blanks();
+                    if self.take("}") {
+                        limits::items(entries.len())?;
+                        return Ok(Value::from_entries(entries));
+                    }
+                    if !self.take(",") {
+                        return self.wrong("Expecting ',' delimiter");
+                    }
+                }
+            }
+            Some('-' | '0'..='9') => self.number(),
+            _ => self.wrong("Expecting value"),
+        }
+    }
+
+    fn number(&mut self) -> Result<Value> {
+        let bytes = self.text.as_bytes();
+        let digits = |mut at: usize| {
+            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                at += 1;
+            }
+            at
+        };
+        let start = self.at;
+        let first = start + usize::from(bytes[start] == b'-');
+        let mut end = if bytes.get(first) == Some(&b'0') {
+            first + 1
+        } else {
+            digits(first)
+        };
+        if end == first {
+            return self.wrong("Expecting value");
+        }
+        let whole = end;
+        if bytes.get(end) == Some(&b'.') && digits(end + 1) > end + 1 {
+            end = digits(end + 1);
+        }
+        if bytes
+            .get(end)
+            .is_some_and(|byte| byte.eq_ignore_ascii_case(&b'e'))
+        {
+            let signed =
+                end + 1 + usize::from(bytes.get(end + 1).is_some_and(|sign| b"+-".contains(sign)));
+            if digits(signed) > signed {
+                end = digits(signed);
+            }
+        }
+        self.at = end;
+        let text = &self.text[start..end];
+        if end == whole {
+            return match number::parse_integer(text, 10) {
+                Some(whole) => Ok(Value::big(whole)),
+                None => fail("Exceeds the limit (4300 digits) for integer string conversion"),
+            };
+        }
+        Ok(Value::Float(text.parse().unwrap_or(f64::NAN)))
+    }
+
+    fn string(&mut self) -> Result<String> {
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let Some(character) = self.text[self.at..].chars().next() else {
+                return self.wrong("Unterminated string");
+            };
+            self.at += character.len_utf8();
+            match character {
+                '"' => return Ok(out),
+                '\\' => {
+                    let Some(escaped) = self.text[self.at..].chars().next() else {
+                        return self.wrong("Unterminated string");
+                    };
+                    self.at += escaped.len_utf8();
+                    out.push(match escaped {
+                        '"' | '\\' | '/' => escaped,
+                        'b' => '\u{8}',
+                        'f' => '\u{c}',
+                        'n' => '\n',
+                        'r' => '\r',
+                        't' => '\t',
+                        'u' => self.unit()?,
+                        _ => return self.wrong("Invalid \\escape"),
+                    });
+                }
+                character if character < ' ' => return self.wrong("Invalid control character"),
+                character => out.push(character),
+            }
+        }
+    }
+
+    fn hexadecimal(&mut self) -> Option<u32> {
+        let digits = self
+            .text
+            .get(self.at..self.at + 4)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        self.at += 4;
+        u32::from_str_radix(digits, 16).ok()
+    }
+
+    fn unit(&mut self) -> Result<char> {
+        let Some(code) = self.hexadecimal() else {
+            return self.wrong("Invalid \\uXXXX escape");
+        };
+        if (0xd800..0xdc00).contains(&code) && self.take("\\u") {
+            if let Some(low) = self
+                .hexadecimal()
+                .filter(|low| (0xdc00..0xe000).contains(low))
+            {
+                let code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+        }
+        char::from_u32(code).ok_or_else(|| {
+            Error::unsupported(
+                "half of a character, such as `\\ud83c`, is not supported",
+                "Write the whole character.",
+            )
+        })
+    }
+}
+
+fn to_yaml(value: &Value, arguments: &Arguments) -> Result<Value> {
+    dump(value, arguments, None, yaml::dump::Flow::Leaves)
+}
+
+fn to_nice_yaml(value: &Value, arguments: &Arguments) -> Result<Value> {
+    dump(value, arguments, Some(4), yaml::dump::Flow::Never)
 }
 
 fn dump(
     value: &Value,
     arguments: &Arguments,
-    indent: i64,
+    indent: Option<i64>,
     flow: yaml::dump::Flow,
-) -> Result<Value, Error> {
+) -> Result<Value> {
+    for name in ["default_style", "canonical", "line_break"] {
+        if arguments
+            .some(name)
+            .is_some_and(|value| value.truth().unwrap_or(true))
+        {
+            return Err(Error::unsupported(
+                format!("`{}` with `{name}` is not supported", arguments.callee()),
+                "Leave it out.",
+            ));
+        }
+    }
     let flow = match arguments.get("default_flow_style") {
         None => flow,
-        Some(style) if style.is_none() => yaml::dump::Flow::Leaves,
-        Some(style) if python::truth(style) => {
-            return Err(fail("default_flow_style=true is not supported"));
-        }
+        Some(Value::None) => yaml::dump::Flow::Leaves,
+        Some(style) if style.truth()? => yaml::dump::Flow::Always,
         Some(_) => yaml::dump::Flow::Never,
     };
-    let style = yaml::dump::Style {
-        indent: usize::try_from(arguments.number("indent")?.unwrap_or(indent).clamp(1, 100))
-            .unwrap_or(2),
-        width: usize::try_from(arguments.number("width")?.unwrap_or(80).max(1)).unwrap_or(80),
-        sort_keys: arguments.get("sort_keys").is_none_or(python::truth),
-        flow,
+    let number = |name: &str, default: i64| -> Result<usize> {
+        Ok(usize::try_from(arguments.number(name)?.unwrap_or(default)).unwrap_or(0))
     };
-    Ok(Value::from(style.text(&python::to_json(value)?)))
+    let style = yaml::dump::Style {
+        indent: number("indent", indent.unwrap_or(2))?,
+        width: number("width", 80)?,
+        sort_keys: arguments.flag_or("sort_keys", true)?,
+        flow,
+        explicit_start: arguments.flag("explicit_start")?,
+        explicit_end: arguments.flag("explicit_end")?,
+        unicode: arguments.flag_or("allow_unicode", true)?,
+    };
+    let node = data::dumped(value, style.sort_keys)?;
+    let text = style.text(&node).map_err(Error::failed)?;
+    limits::text(text.len())?;
+    Ok(Value::from(text))
 }
 
-fn from_yaml(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    if value.is_none() {
+fn from_yaml(value: &Value, _: &Arguments) -> Result<Value> {
+    let Value::Text(text) = value else {
         return Ok(value.clone());
+    };
+    limits::text(text.len())?;
+    untagged(text)?;
+    let read = yaml::ansible::value(text).map_err(|error| unreadable("from_yaml", &error))?;
+    data::plain(&read)
+}
+
+fn from_yaml_all(value: &Value, _: &Arguments) -> Result<Value> {
+    let text = match value {
+        Value::None => return Ok(Value::list(Vec::new())),
+        Value::Text(text) => text,
+        other => return Ok(other.clone()),
+    };
+    limits::text(text.len())?;
+    untagged(text)?;
+    let read = yaml::ansible::values(text).map_err(|error| unreadable("from_yaml_all", &error))?;
+    read.iter()
+        .map(data::plain)
+        .collect::<Result<Vec<_>>>()
+        .map(Value::list)
+}
+
+/// Tags of Ansible's own are read in files only.
+fn untagged(text: &str) -> Result<()> {
+    match ["!unsafe", "!vault"]
+        .into_iter()
+        .find(|tag| text.contains(tag))
+    {
+        Some(tag) => fail(format!(
+            "could not determine a constructor for the tag '{tag}'"
+        )),
+        None => Ok(()),
     }
-    yaml::ansible::value(&python::text(value)?)
-        .map(|json| python::from_json(&json))
-        .map_err(|error| {
-            fail(format!(
-                "`from_yaml` cannot read this: line {}: {}",
-                error.line, error.message
-            ))
-        })
+}
+
+fn unreadable(filter: &str, error: &yaml::YamlError) -> Error {
+    let message = format!(
+        "`{filter}` cannot read this: line {}: {}",
+        error.line, error.message
+    );
+    if error.unsupported {
+        Error::unsupported(message, "Quote the value in the YAML.")
+    } else {
+        Error::failed(message)
+    }
 }
 
 /// Standard Base64.
@@ -231,63 +690,66 @@ pub fn encode_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-fn only_utf8(arguments: &Arguments) -> Result<(), Error> {
-    match arguments
-        .text("encoding")?
-        .map(|encoding| encoding.to_lowercase())
-        .as_deref()
-    {
-        None | Some("utf-8" | "utf8" | "ascii") => Ok(()),
-        Some(other) => Err(fail(format!("the encoding `{other}` is not supported"))),
+fn b64encode(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let bytes = match value {
+        Value::Bytes(bytes) => bytes.to_vec(),
+        Value::Text(text) => encode(text, arguments.text("encoding")?.unwrap_or("utf-8"))?,
+        other => encode(
+            &python::text(other)?,
+            arguments.text("encoding")?.unwrap_or("utf-8"),
+        )?,
+    };
+    let engine = if arguments.flag("urlsafe")? {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
+    Ok(Value::from(engine.encode(bytes)))
+}
+
+/// Python drops what does not belong to the alphabet, and stops at the padding.
+fn b64decode(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = python::text(value)?;
+    if !text.is_ascii() {
+        return fail("`b64decode` needs Base64");
     }
-}
-
-fn b64encode(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    only_utf8(arguments)?;
-    let text = python::text(value)?;
-    let engine = if arguments.flag("urlsafe") {
-        &URL_SAFE
-    } else {
-        &STANDARD
-    };
-    Ok(Value::from(engine.encode(text)))
-}
-
-fn b64decode(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    only_utf8(arguments)?;
-    let text: String = python::text(value)?.split_whitespace().collect();
-    let engine = if arguments.flag("urlsafe") {
-        &URL_SAFE
-    } else {
-        &STANDARD
-    };
-    engine
-        .decode(text)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .map(Value::from)
-        .ok_or_else(|| fail("`b64decode` needs Base64 of a text in UTF-8"))
-}
-
-fn hash(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    let digest: Vec<u8> = match arguments.text("hashtype")?.as_deref() {
-        None | Some("sha1") => sha1::Sha1::digest(text).to_vec(),
-        Some("md5") => md5::Md5::digest(text).to_vec(),
-        Some("sha224") => sha2::Sha224::digest(text).to_vec(),
-        Some("sha256") => sha2::Sha256::digest(text).to_vec(),
-        Some("sha384") => sha2::Sha384::digest(text).to_vec(),
-        Some("sha512") => sha2::Sha512::digest(text).to_vec(),
-        Some(other) => {
-            return Err(fail(format!(
-                "`hash` does not know {other}, use `hash('sha256')`"
-            )));
+    let mut digits: String = text
+        .chars()
+        .map(|character| match character {
+            '-' if arguments.flag("urlsafe").unwrap_or(false) => '+',
+            '_' if arguments.flag("urlsafe").unwrap_or(false) => '/',
+            other => other,
+        })
+        .filter(|character| character.is_ascii_alphanumeric() || "+/=".contains(*character))
+        .collect();
+    let plain = digits.find('=').unwrap_or(digits.len());
+    let padding = digits[plain..]
+        .bytes()
+        .take_while(|byte| *byte == b'=')
+        .count();
+    match plain % 4 {
+        0 => {}
+        1 => {
+            return fail(
+                "Invalid base64-encoded string: number of data characters cannot be 1 more than a multiple of 4",
+            );
         }
-    };
-    Ok(Value::from(
-        digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>(),
-    ))
+        rest if padding + rest < 4 => return fail("Incorrect padding"),
+        _ => {}
+    }
+    digits.truncate(plain);
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true);
+    let bytes = GeneralPurpose::new(&alphabet::STANDARD, config)
+        .decode(digits)
+        .map_err(|error| Error::failed(format!("`b64decode` needs Base64: {error}")))?;
+    decode(&bytes, arguments.text("encoding")?.unwrap_or("utf-8"))
+        .map(Value::from)
+        .map_err(|error| {
+            Error::unsupported(
+                format!("`b64decode` gives bytes that are no text: {error}"),
+                "Keep the value in Base64: `data` of a Secret takes it as it is.",
+            )
+        })
 }

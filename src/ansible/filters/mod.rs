@@ -1,119 +1,230 @@
-//! Jinja2's and Ansible's filters, where minijinja has none or others: [`core`] those of Jinja2 itself, [`text`] and
-//! [`regex`] those that make texts, [`data`] those on lists and dictionaries, [`order`] those
-//! that compare items, [`paths`] those on paths of files, [`encoding`] JSON, YAML and Base64.
-//!
-//! Ansible's can also be called by their full names (`ansible.builtin.combine`).
+//! Jinja2's and Ansible's filters, one file per family.
 
-mod arguments;
-mod core;
 mod data;
 mod encoding;
-mod order;
+mod hashing;
+mod ip;
+mod jinja;
+mod json_query;
+mod numbers;
+pub mod order;
 mod paths;
+mod random;
 mod regex;
-pub mod text;
+mod sets;
+mod text;
+mod types;
+mod urls;
 
-use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 pub use encoding::encode_base64;
-pub use regex::compile as compile_regex;
+pub use regex::Pattern;
+pub use text::escaped;
 
-use arguments::Arguments;
+use super::arguments::{Arguments, Given};
+use super::error::{Error, Result, fail};
+use super::interpreter::caught;
+use super::value::Value;
+use super::{limits, operators, problems};
 
-/// A filter: its name, the names of its parameters after the value, what it does.
-type Filter = (
+/// A filter's name, the names of its parameters behind the value, and what it does.
+pub type Filter = (
     &'static str,
     &'static [&'static str],
-    fn(&Value, &Arguments) -> Result<Value, Error>,
+    fn(&Value, &Arguments) -> Result<Value>,
 );
 
-fn all() -> impl Iterator<Item = &'static Filter> {
-    [
-        core::FILTERS,
-        text::FILTERS,
-        regex::FILTERS,
-        data::FILTERS,
-        order::FILTERS,
-        paths::FILTERS,
-        encoding::FILTERS,
-    ]
-    .into_iter()
-    .flatten()
+/// Where a filter comes from, which decides under which full name it can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Jinja,
+    Ansible,
+    Utils,
+    /// Also without its full name, by a redirect of Ansible's.
+    Redirected(&'static str),
+    Community,
 }
 
-/// Adds the filters to an environment, in place of minijinja's own.
-pub fn add(environment: &mut Environment) {
-    for &(name, parameters, function) in all() {
-        let filter = move |value: &Value, arguments: Rest<ValueOrKwargs>| {
-            function(
-                value,
-                &Arguments::bind(name, parameters, &arguments.into_values())?,
-            )
-        };
-        environment.add_filter(name, filter);
-        environment.add_filter(format!("ansible.builtin.{name}"), filter);
-    }
-    // minijinja's own that Jinja2 does not have: a template that uses them would not work with Ansible.
-    for name in ["chain", "lines", "split"] {
-        if all().all(|(known, ..)| *known != name) {
-            environment.remove_filter(name);
+struct Entry {
+    filter: &'static Filter,
+    origin: Origin,
+}
+
+static ENTRIES: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
+    let mut entries = BTreeMap::new();
+    for (families, origin) in [
+        (
+            &[
+                jinja::FILTERS,
+                order::JINJA,
+                text::JINJA,
+                encoding::JINJA,
+                urls::JINJA,
+            ][..],
+            Origin::Jinja,
+        ),
+        (
+            &[
+                types::FILTERS,
+                data::FILTERS,
+                sets::FILTERS,
+                encoding::FILTERS,
+                hashing::FILTERS,
+                numbers::FILTERS,
+                order::FILTERS,
+                paths::FILTERS,
+                random::FILTERS,
+                regex::FILTERS,
+                text::FILTERS,
+                urls::FILTERS,
+            ],
+            Origin::Ansible,
+        ),
+        (&[ip::FILTERS, data::UTILS], Origin::Utils),
+        (
+            &[json_query::FILTERS],
+            Origin::Redirected("community.general"),
+        ),
+        (&[data::COMMUNITY], Origin::Community),
+    ] {
+        for filter in families.iter().flat_map(|family| family.iter()) {
+            let (name, ..) = filter;
+            let names = match origin {
+                Origin::Jinja | Origin::Ansible => vec![
+                    (*name).to_owned(),
+                    format!("ansible.builtin.{name}"),
+                    format!("ansible.legacy.{name}"),
+                ],
+                Origin::Utils => vec![format!("ansible.utils.{name}")],
+                Origin::Redirected(collection) => {
+                    vec![(*name).to_owned(), format!("{collection}.{name}")]
+                }
+                Origin::Community => vec![format!("community.general.{name}")],
+            };
+            for name in names {
+                entries.insert(name, Entry { filter, origin });
+            }
         }
     }
+    entries
+});
+
+/// Filters that Ansible has and Chandlery refuses, and why.
+const REFUSED: &[(&str, &str)] = &[
+    ("expanduser", "reads from the machine that Ansible runs on"),
+    ("expandvars", "reads from the machine that Ansible runs on"),
+    ("realpath", "reads from the machine that Ansible runs on"),
+    ("fileglob", "reads from the machine that Ansible runs on"),
+    ("vault", "encrypts differently at each rendering"),
+    ("unvault", "needs a password that templates must not hold"),
+    ("win_basename", "reads paths of Windows"),
+    ("win_dirname", "reads paths of Windows"),
+    ("win_splitdrive", "reads paths of Windows"),
+];
+
+fn plain(name: &str) -> &str {
+    name.strip_prefix("ansible.builtin.")
+        .or_else(|| name.strip_prefix("ansible.legacy."))
+        .unwrap_or(name)
+}
+
+/// Whether there is a filter of this name.
+pub fn exists(name: &str) -> bool {
+    ENTRIES.contains_key(name)
 }
 
 /// The names of all filters, for the one that a misspelt name is near to.
-pub fn names() -> Vec<&'static str> {
-    const JINJA: [&str; 33] = [
-        "abs",
-        "attr",
-        "batch",
-        "capitalize",
-        "dictsort",
-        "escape",
-        "first",
-        "float",
-        "format",
-        "groupby",
-        "items",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "map",
-        "max",
-        "min",
-        "pprint",
-        "reject",
-        "rejectattr",
-        "replace",
-        "reverse",
-        "round",
-        "safe",
-        "select",
-        "selectattr",
-        "slice",
-        "sort",
-        "sum",
-        "title",
-        "trim",
-        "upper",
-    ];
-    all().map(|(name, ..)| *name).chain(JINJA).collect()
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ENTRIES.keys().map(String::as_str)
 }
 
-/// A text that a filter needs as such.
-fn only_text(value: &Value, filter: &str) -> Result<(), Error> {
-    if value.kind() == ValueKind::String || value.is_undefined() {
-        Ok(())
-    } else {
-        Err(fail(format!(
-            "`{filter}` needs a text, not a {}",
-            value.kind()
-        )))
+/// Why a filter cannot be used.
+pub fn unknown(name: &str) -> Error {
+    if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| *refused == plain(name)) {
+        return Error::unsupported(
+            format!("the filter '{name}' is refused: it {reason}"),
+            "Put the value that it would give into a config map or secret.",
+        );
+    }
+    let hint = match problems::nearest(name, names()) {
+        Some(near) => format!("Did you mean '{near}'?"),
+        None => "Chandlery does not know this filter: write the template without it.".to_owned(),
+    };
+    Error::unsupported(format!("The filter '{name}' is unknown."), hint)
+}
+
+/// Puts a value through a filter. A failure is a value, too, unless nothing may hide it.
+pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
+    let Some(entry) = ENTRIES.get(name) else {
+        return Err(unknown(name));
+    };
+    limits::step(4)?;
+    let (name, parameters, run) = entry.filter;
+    let takes_markers = matches!(*name, "default" | "d" | "mandatory" | "type_debug");
+    let value = value.forced();
+    if !takes_markers
+        || entry.origin != Origin::Jinja
+            && *name != "mandatory"
+            && *name != "type_debug"
+            && *name != "default"
+            && *name != "d"
+    {
+        if value.is_marker() {
+            return Ok(value);
+        }
+        if let Some(marker) = given.marker() {
+            return Ok(marker.clone());
+        }
+    }
+    caught(
+        given
+            .bind(name, parameters)
+            .and_then(|arguments| run(&value, &arguments)),
+    )
+}
+
+/// Calls a filter as `map` does, where a failure ends the whole.
+fn apply(name: &str, value: Value, given: Given) -> Result<Value> {
+    call(name, value, given)
+}
+
+/// What Jinja2's `attribute=` finds in an item: a path with points, numbers as indices.
+fn attribute_of(item: &Value, path: &Value) -> Result<Value> {
+    match path {
+        Value::Text(path) => {
+            let mut value = item.clone();
+            for part in path.split('.') {
+                let index = match part.parse::<i64>() {
+                    Ok(index) if part.bytes().all(|byte| byte.is_ascii_digit()) => {
+                        Value::Int(index)
+                    }
+                    _ => Value::text(part),
+                };
+                value = operators::item(&value, &index, || path.to_string())?;
+            }
+            Ok(value)
+        }
+        index => operators::item(item, index, || "an item".to_owned()),
     }
 }
 
-fn fail(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message.into())
+/// Texts in small letters, for comparisons that do not mind.
+fn folded(value: Value) -> Value {
+    match value {
+        Value::Text(text) => Value::from(text.to_lowercase()),
+        value => value,
+    }
+}
+
+/// A list or tuple, as Ansible's own filters want it.
+fn sequence(value: &Value, filter: &str) -> Result<Vec<Value>> {
+    match value {
+        Value::List(_) | Value::Tuple(_) => value.items(),
+        other => fail(format!(
+            "`{filter}` needs a list, not {}",
+            super::python::article(other)
+        )),
+    }
 }

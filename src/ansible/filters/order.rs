@@ -1,183 +1,252 @@
-//! Filters that compare items with one another, as Python does: numbers with numbers, texts with texts.
+//! Filters that put items in an order, as Python does: numbers with numbers, texts with texts.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
-use minijinja::Error;
-use minijinja::value::{Value, ValueKind};
+use super::{Filter, attribute_of, folded};
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::object::Object;
+use crate::ansible::value::{Key, Value};
+use crate::ansible::{limits, python};
 
-use super::arguments::Arguments;
-use super::{Filter, fail};
-use crate::ansible::python;
-
-pub const FILTERS: &[Filter] = &[
+pub const JINJA: &[Filter] = &[
     ("sort", &["reverse", "case_sensitive", "attribute"], sort),
-    ("min", &["case_sensitive", "attribute"], min),
-    ("max", &["case_sensitive", "attribute"], max),
-    ("reverse", &[], reverse),
-    ("attr", &["name"], attr),
-    ("escape", &[], escape),
-    ("e", &[], escape),
-    ("pprint", &[], pprint),
+    ("dictsort", &["case_sensitive", "by", "reverse"], dictsort),
+    (
+        "groupby",
+        &["attribute", "default", "case_sensitive"],
+        groupby,
+    ),
 ];
 
-/// Compares two items, or says that Python cannot.
-fn compare(a: &Value, b: &Value) -> Result<Ordering, Error> {
-    let number = |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
-    let as_number = |value: &Value| match value.kind() {
-        ValueKind::Bool => Value::from(i64::from(value.is_true())),
-        _ => value.clone(),
-    };
-    match (a.kind(), b.kind()) {
-        (ValueKind::String, ValueKind::String) => Ok(a.as_str().cmp(&b.as_str())),
-        _ if number(a) && number(b) => Ok(as_number(a).cmp(&as_number(b))),
-        (ValueKind::Seq, ValueKind::Seq) => {
-            let (mut a, mut b) = (a.try_iter()?, b.try_iter()?);
-            loop {
-                match (a.next(), b.next()) {
-                    (None, None) => return Ok(Ordering::Equal),
-                    (None, _) => return Ok(Ordering::Less),
-                    (_, None) => return Ok(Ordering::Greater),
-                    (Some(a), Some(b)) if a == b => {}
-                    (Some(a), Some(b)) => return compare(&a, &b),
-                }
-            }
-        }
-        (ValueKind::Undefined, _) | (_, ValueKind::Undefined) => Err(python::undefined(a)),
-        (a, b) => Err(fail(format!("Python cannot compare a {a} with a {b}"))),
-    }
-}
+pub const FILTERS: &[Filter] = &[
+    ("min", &["case_sensitive", "attribute"], min),
+    ("max", &["case_sensitive", "attribute"], max),
+    ("unique", &["case_sensitive", "attribute"], unique),
+    (
+        "groupby",
+        &["attribute", "default", "case_sensitive"],
+        groupby,
+    ),
+];
 
-/// Items with what they are compared by: themselves or their attributes, texts in small letters.
-fn keyed(value: &Value, arguments: &Arguments, filter: &str) -> Result<Vec<(Value, Value)>, Error> {
-    if value.is_undefined() {
-        return Err(python::undefined(value));
+/// Sorts by a key, keeping the order of what is equal.
+pub fn sorted(
+    items: Vec<Value>,
+    key: impl Fn(&Value) -> Result<Value>,
+    reverse: bool,
+) -> Result<Vec<Value>> {
+    let mut keyed = Vec::with_capacity(items.len());
+    for item in items {
+        keyed.push((key(&item)?.usable()?, item));
     }
-    let sensitive = arguments.flag("case_sensitive");
-    let fold = |value: Value| match value.as_str() {
-        Some(text) if !sensitive => Value::from(text.to_lowercase()),
-        _ => value,
-    };
-    let attribute = arguments.get("attribute").filter(|name| !name.is_none());
-    let attributes: Option<Vec<String>> = attribute
-        .map(|name| python::text(name).map(|names| names.split(',').map(str::to_owned).collect()))
-        .transpose()?;
-    let mut keyed = Vec::new();
-    for item in value.try_iter()? {
-        let mut keys = Vec::new();
-        for path in attributes.iter().flatten() {
-            let found = path.split('.').try_fold(item.clone(), |item, part| {
-                match part.parse::<usize>() {
-                    Ok(index) => item.get_item_by_index(index),
-                    Err(_) => item.get_attr(part),
-                }
-            })?;
-            if found.is_undefined() {
-                return Err(fail(format!("`{filter}` finds no `{path}` in an item")));
-            }
-            keys.push(fold(found));
-        }
-        let key = match keys.len() {
-            0 => fold(item.clone()),
-            1 => keys.remove(0),
-            _ => Value::from(keys),
-        };
-        keyed.push((key, item));
-    }
-    Ok(keyed)
-}
-
-fn sort(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let mut items = keyed(value, arguments, "sort")?;
-    let reverse = arguments.flag("reverse");
     let mut problem = None;
-    items.sort_by(|(a, _), (b, _)| {
-        let order = compare(a, b).unwrap_or_else(|error| {
-            problem.get_or_insert(error);
-            Ordering::Equal
+    // Python asks whether the second one is less than the first.
+    keyed.sort_by(|(one, _), (two, _)| {
+        if problem.is_some() {
+            return Ordering::Equal;
+        }
+        let order = one.order(two, "<").unwrap_or_else(|error| {
+            problem = Some(error);
+            None
         });
+        let order = order.unwrap_or(Ordering::Equal);
         if reverse { order.reverse() } else { order }
     });
     match problem {
         Some(error) => Err(error),
-        None => Ok(items.into_iter().map(|(_, item)| item).collect()),
+        None => Ok(keyed.into_iter().map(|(_, item)| item).collect()),
     }
+}
+
+/// What items are compared by: themselves or their attributes, texts in small letters unless asked otherwise.
+fn key_of(
+    arguments: &Arguments,
+    several: bool,
+) -> Result<impl Fn(&Value) -> Result<Value> + use<>> {
+    let sensitive = arguments.flag("case_sensitive")?;
+    let paths: Option<Vec<Value>> = match arguments.some("attribute") {
+        None => None,
+        Some(Value::Text(text)) if several => Some(text.split(',').map(Value::text).collect()),
+        Some(path) => Some(vec![path.clone()]),
+    };
+    Ok(move |item: &Value| {
+        let fold = |value: Value| if sensitive { value } else { folded(value) };
+        match &paths {
+            None => Ok(fold(item.clone())),
+            Some(paths) => {
+                let mut keys = paths
+                    .iter()
+                    .map(|path| attribute_of(item, path)?.usable().map(fold))
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(if keys.len() == 1 && !several {
+                    keys.remove(0)
+                } else {
+                    Value::list(keys)
+                })
+            }
+        }
+    })
+}
+
+fn sort(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let key = key_of(arguments, true)?;
+    sorted(value.items()?, key, arguments.flag("reverse")?).map(Value::list)
+}
+
+fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let sensitive = arguments.flag("case_sensitive")?;
+    let position = match arguments.text("by")?.unwrap_or("key") {
+        "key" => 0,
+        "value" => 1,
+        _ => return fail("You can only sort by either \"key\" or \"value\""),
+    };
+    let Some(pairs) = value.pairs() else {
+        return fail(format!(
+            "`dictsort` needs a mapping, not {}",
+            python::article(value)
+        ));
+    };
+    let items = pairs
+        .into_iter()
+        .map(|(key, value)| Value::tuple(vec![key, value]))
+        .collect();
+    let key = |pair: &Value| {
+        let part = pair.iterate()?.swap_remove(position);
+        Ok(if sensitive { part } else { folded(part) })
+    };
+    sorted(items, key, arguments.flag("reverse")?).map(Value::list)
 }
 
 /// The first item that none goes before.
-fn extreme(
-    value: &Value,
-    arguments: &Arguments,
-    filter: &str,
-    before: Ordering,
-) -> Result<Value, Error> {
+fn extreme(value: &Value, arguments: &Arguments, wanted: Ordering) -> Result<Value> {
+    let key = key_of(arguments, false)?;
     let mut best: Option<(Value, Value)> = None;
-    for (key, item) in keyed(value, arguments, filter)? {
+    let operator = if wanted == Ordering::Less { "<" } else { ">" };
+    for item in value.items()? {
+        let new = key(&item)?;
         let better = match &best {
             None => true,
-            Some((other, _)) => compare(&key, other)? == before,
+            Some((old, _)) => new.order(old, operator)? == Some(wanted),
         };
         if better {
-            best = Some((key, item));
+            best = Some((new, item));
         }
     }
-    best.map(|(_, item)| item)
-        .ok_or_else(|| fail(format!("`{filter}` finds nothing in an empty list")))
+    Ok(match best {
+        Some((_, item)) => item,
+        None => Value::Marker(Rc::new(Error::undefined(
+            arguments.callee(),
+            "No aggregated item, sequence was empty.",
+        ))),
+    })
 }
 
-fn min(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    extreme(value, arguments, "min", Ordering::Less)
+fn min(value: &Value, arguments: &Arguments) -> Result<Value> {
+    extreme(value, arguments, Ordering::Less)
 }
 
-fn max(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    extreme(value, arguments, "max", Ordering::Greater)
+fn max(value: &Value, arguments: &Arguments) -> Result<Value> {
+    extreme(value, arguments, Ordering::Greater)
 }
 
-fn reverse(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    match value.kind() {
-        ValueKind::Undefined => Err(python::undefined(value)),
-        ValueKind::String => Ok(Value::from(
-            value.to_string().chars().rev().collect::<String>(),
-        )),
-        _ => {
-            let mut items: Vec<Value> = value.try_iter()?.collect();
-            items.reverse();
-            Ok(Value::from(items))
+fn unique(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let fold = !arguments.flag("case_sensitive")?;
+    let path = arguments.some("attribute");
+    let mut seen: Vec<Value> = Vec::new();
+    let mut hashed = indexmap::IndexSet::new();
+    let mut result = Vec::new();
+    for item in value.items()? {
+        let key = match path {
+            Some(path) => attribute_of(&item, path)?.usable()?,
+            None => item.clone(),
+        };
+        let key = if fold { folded(key) } else { key };
+        match Key::new(key.clone()) {
+            Ok(key) => {
+                if hashed.insert(key) {
+                    result.push(item);
+                }
+            }
+            Err(_) => {
+                limits::step(seen.len())?;
+                let mut known = false;
+                for other in &seen {
+                    known = known || other.equals(&key)?;
+                }
+                if !known {
+                    seen.push(key);
+                    result.push(item);
+                }
+            }
         }
     }
+    Ok(Value::list(result))
 }
 
-/// Python's attributes of values, which keys of mappings are not.
-fn attr(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let name = arguments.needed("name")?;
-    Err(fail(format!(
-        "`attr` finds no keys: a {} has no attribute {name}; write `['…']`",
-        value.kind()
-    )))
+/// A group: a pair that also has names.
+struct Group {
+    grouper: Value,
+    list: Value,
 }
 
-/// MarkupSafe's words for the five characters.
-fn escape(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    if value.is_safe() {
-        return Ok(value.clone());
+impl Object for Group {
+    fn type_name(&self) -> &'static str {
+        "_GroupTuple"
     }
-    let text = python::text(value)?
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;");
-    Ok(Value::from_safe_string(text))
+
+    fn text(&self) -> Result<String> {
+        python::repr(&Value::tuple(vec![self.grouper.clone(), self.list.clone()]))
+    }
+
+    fn attribute(&self, name: &str) -> Option<Result<Value>> {
+        match name {
+            "grouper" => Some(Ok(self.grouper.clone())),
+            "list" => Some(Ok(self.list.clone())),
+            _ => None,
+        }
+    }
+
+    fn item(&self, index: &Value) -> Option<Result<Value>> {
+        match index.as_index()? {
+            0 | -2 => Some(Ok(self.grouper.clone())),
+            1 | -1 => Some(Ok(self.list.clone())),
+            _ => None,
+        }
+    }
+
+    fn iterate(&self) -> Option<Result<Vec<Value>>> {
+        Some(Ok(vec![self.grouper.clone(), self.list.clone()]))
+    }
+
+    fn len(&self) -> Option<usize> {
+        Some(2)
+    }
 }
 
-/// What fits into one line; Python breaks longer ones up in ways of its own.
-fn pprint(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let list = python::text(&Value::from(vec![value.clone()]))?;
-    let text = &list[1..list.len() - 1];
-    // Dictionaries print sorted there.
-    if text.chars().count() > 80
-        || (value.kind() != ValueKind::String && text.matches(':').count() > 1)
-    {
-        return Err(fail("`pprint` is supported for short values only"));
+fn groupby(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let path = arguments.needed("attribute")?;
+    let sensitive = arguments.flag("case_sensitive")?;
+    // A missing attribute is an error at once in Ansible, whatever the default is.
+    let shown = |item: &Value| attribute_of(item, path)?.usable();
+    let key = |item: &Value| shown(item).map(|value| if sensitive { value } else { folded(value) });
+    let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+    for item in sorted(value.items()?, key, false)? {
+        let of = key(&item)?;
+        match groups.last_mut() {
+            Some((known, items)) if known.equals(&of)? => items.push(item),
+            _ => groups.push((of, vec![item])),
+        }
     }
-    Ok(Value::from(text))
+    let mut result = Vec::new();
+    for (of, items) in groups {
+        // Without case, a group is called as its first item writes it.
+        let grouper = if sensitive { of } else { shown(&items[0])? };
+        result.push(Value::object(Group {
+            grouper,
+            list: Value::list(items),
+        }));
+    }
+    Ok(Value::list(result))
 }

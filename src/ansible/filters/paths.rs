@@ -1,11 +1,10 @@
 //! Filters on paths of files, as on Linux. None of them looks at a disk.
 
-use minijinja::Error;
-use minijinja::value::{Value, ValueKind};
-
-use super::arguments::Arguments;
-use super::{Filter, fail, only_text};
+use super::Filter;
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
 use crate::ansible::python;
+use crate::ansible::value::Value;
 
 pub const FILTERS: &[Filter] = &[
     ("basename", &[], basename),
@@ -14,60 +13,75 @@ pub const FILTERS: &[Filter] = &[
     ("path_join", &[], path_join),
     ("normpath", &[], normpath),
     ("relpath", &["start"], relpath),
+    ("commonpath", &[], commonpath),
 ];
 
-fn path(value: &Value, filter: &str) -> Result<String, Error> {
-    only_text(value, filter)?;
-    python::text(value)
+fn path<'a>(value: &'a Value, filter: &str) -> Result<&'a str> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => fail(format!(
+            "`{filter}` needs a text, not {}",
+            python::article(other)
+        )),
+    }
 }
 
-fn basename(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let path = path(value, "basename")?;
-    Ok(Value::from(path.rsplit('/').next().unwrap_or_default()))
+fn basename(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::text(
+        path(value, "basename")?
+            .rsplit('/')
+            .next()
+            .unwrap_or_default(),
+    ))
 }
 
-fn dirname(value: &Value, _: &Arguments) -> Result<Value, Error> {
+fn dirname(value: &Value, _: &Arguments) -> Result<Value> {
     let path = path(value, "dirname")?;
     let head = path.rfind('/').map_or("", |end| &path[..=end]);
     // The root keeps its slashes.
     let trimmed = head.trim_end_matches('/');
-    Ok(Value::from(if trimmed.is_empty() { head } else { trimmed }))
+    Ok(Value::text(if trimmed.is_empty() { head } else { trimmed }))
 }
 
 /// A name that only begins with dots has no extension.
-fn splitext(value: &Value, _: &Arguments) -> Result<Value, Error> {
+fn splitext(value: &Value, _: &Arguments) -> Result<Value> {
     let path = path(value, "splitext")?;
     let name = path.rfind('/').map_or(0, |slash| slash + 1);
     let dots = path[name..].len() - path[name..].trim_start_matches('.').len();
     let split = path[name + dots..]
         .rfind('.')
         .map_or(path.len(), |dot| name + dots + dot);
-    Ok(Value::from(vec![
-        path[..split].to_owned(),
-        path[split..].to_owned(),
+    Ok(Value::tuple(vec![
+        Value::text(&path[..split]),
+        Value::text(&path[split..]),
     ]))
 }
 
-fn path_join(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    if value.kind() == ValueKind::String {
+fn path_join(value: &Value, _: &Arguments) -> Result<Value> {
+    if let Value::Text(_) = value {
         return Ok(value.clone());
     }
-    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
-        return Err(fail("`path_join` needs a text or a list of texts"));
+    if !value.is_sequence() {
+        return fail(format!(
+            "|path_join expects string or sequence, got {}",
+            python::article(value)
+        ));
     }
-    let mut parts = value.try_iter()?.map(|part| path(&part, "path_join"));
-    let mut joined = parts
-        .next()
-        .ok_or_else(|| fail("`path_join` needs at least one part"))??;
+    let parts = value.items()?;
+    let mut parts = parts.iter().map(|part| path(part, "path_join"));
+    let Some(first) = parts.next() else {
+        return fail("`path_join` needs at least one part");
+    };
+    let mut joined = first?.to_owned();
     for part in parts {
         let part = part?;
         if part.starts_with('/') {
-            joined = part;
+            joined = part.to_owned();
         } else {
             if !joined.is_empty() && !joined.ends_with('/') {
                 joined.push('/');
             }
-            joined.push_str(&part);
+            joined.push_str(part);
         }
     }
     Ok(Value::from(joined))
@@ -97,28 +111,33 @@ fn normal(path: &str) -> String {
     }
 }
 
-fn normpath(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    Ok(Value::from(normal(&path(value, "normpath")?)))
+fn normpath(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::from(normal(path(value, "normpath")?)))
 }
 
 /// Both must be absolute, or both relative to the same folder, which need not be known.
-fn relpath(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let to = normal(&path(value, "relpath")?);
-    let from = arguments.text("start")?.ok_or_else(|| {
-        fail("`relpath` without a start depends on the folder that Ansible runs in")
-    })?;
-    let from = normal(&from);
+fn relpath(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let depends = || {
+        Error::unsupported(
+            "`relpath` depends on the folder that Ansible runs in here",
+            "Give absolute paths, or a start.",
+        )
+    };
+    let to = path(value, "relpath")?;
+    if to.is_empty() {
+        return fail("no path specified");
+    }
+    let to = normal(to);
+    let from = normal(arguments.text("start")?.ok_or_else(depends)?);
     let unknown = |path: &str| path == ".." || path.starts_with("../");
     if to.starts_with('/') != from.starts_with('/') || unknown(&to) || unknown(&from) {
-        return Err(fail(
-            "`relpath` depends on the folder that Ansible runs in here",
-        ));
+        return Err(depends());
     }
     let parts = |path: &str| -> Vec<String> {
-        path.split('/')
-            .filter(|part| !part.is_empty() && *part != ".")
-            .map(str::to_owned)
-            .collect()
+        let parts = path
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".");
+        parts.map(str::to_owned).collect()
     };
     let (to, from) = (parts(&to), parts(&from));
     let common = to.iter().zip(&from).take_while(|(a, b)| a == b).count();
@@ -129,4 +148,46 @@ fn relpath(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     } else {
         joined.join("/")
     }))
+}
+
+fn commonpath(value: &Value, _: &Arguments) -> Result<Value> {
+    if !value.is_sequence() {
+        return fail(format!(
+            "|commonpath expects sequence, got {}",
+            python::article(value)
+        ));
+    }
+    let items = value.items()?;
+    let paths: Vec<&str> = items
+        .iter()
+        .map(|item| path(item, "commonpath"))
+        .collect::<Result<_>>()?;
+    let Some(first) = paths.first() else {
+        return fail("commonpath() arg is an empty sequence");
+    };
+    let absolute = first.starts_with('/');
+    if paths.iter().any(|path| path.starts_with('/') != absolute) {
+        return fail("Can't mix absolute and relative paths");
+    }
+    let split = |path: &str| -> Vec<String> {
+        let parts = path
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".");
+        parts.map(str::to_owned).collect()
+    };
+    let mut common = split(first);
+    for path in &paths[1..] {
+        let parts = split(path);
+        let same = common
+            .iter()
+            .zip(&parts)
+            .take_while(|(a, b)| a == b)
+            .count();
+        common.truncate(same);
+    }
+    Ok(Value::from(format!(
+        "{}{}",
+        if absolute { "/" } else { "" },
+        common.join("/")
+    )))
 }

@@ -1,13 +1,15 @@
-//! Filters with regular expressions in Python's syntax. What the engine cannot match as Python would (references and
-//! looking around inside of an expression) is refused.
+//! Filters with regular expressions in Python's syntax and with Python's rules for matches that follow one another.
 
-use ::regex::{Captures, Regex, RegexBuilder};
-use minijinja::Error;
-use minijinja::value::{Value, ValueKind};
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
-use super::arguments::Arguments;
-use super::{Filter, fail, only_text};
-use crate::ansible::python;
+use fancy_regex::{Regex, RegexBuilder};
+
+use super::Filter;
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::value::Value;
+use crate::ansible::{limits, python};
 
 pub const FILTERS: &[Filter] = &[
     (
@@ -35,22 +37,142 @@ pub const FILTERS: &[Filter] = &[
     ("regex_escape", &["re_type"], escape),
 ];
 
+/// How often an expression may turn back before it is taken for one that never ends.
+const BACKTRACKS: usize = 200_000;
 /// At most this much memory for one expression.
 const MAX_SIZE: usize = 1 << 20;
+/// Expressions kept for the next time.
+const KEPT: usize = 64;
 
-/// Compiles an expression with Python's flags.
-pub fn compile(pattern: &str, ignore_case: bool, multi_line: bool) -> Result<Regex, Error> {
-    // Python's `$` also stands before a line end at the very end, and `\Z` is what is `\z` here.
-    if pattern.contains("\\z") {
-        return Err(fail(
-            "`\\z` is not known to Python's regular expressions; use `\\Z`",
-        ));
+/// A regular expression of Python's.
+pub struct Pattern {
+    source: String,
+    ignore_case: bool,
+    multi_line: bool,
+    regex: Regex,
+    /// The same, for matches that must not end where the search begins.
+    moving: OnceCell<Regex>,
+}
+
+/// The groups of one match.
+type Captures<'t> = fancy_regex::Captures<'t, str>;
+
+type Compiled = Vec<((String, bool, bool), Rc<Pattern>)>;
+
+thread_local! {
+    static COMPILED: RefCell<Compiled> = const { RefCell::new(Vec::new()) };
+}
+
+impl Pattern {
+    /// Compiles an expression with Python's flags.
+    pub fn new(source: &str, ignore_case: bool, multi_line: bool) -> Result<Rc<Self>> {
+        let key = (source.to_owned(), ignore_case, multi_line);
+        let known = COMPILED.with_borrow(|known| {
+            known
+                .iter()
+                .find(|(known, _)| *known == key)
+                .map(|(_, known)| known.clone())
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let translated = translate(source, multi_line)?;
+        let pattern = Rc::new(Self {
+            regex: build(&translated, ignore_case, multi_line)?,
+            source: translated,
+            ignore_case,
+            multi_line,
+            moving: OnceCell::new(),
+        });
+        COMPILED.with_borrow_mut(|known| {
+            if known.len() >= KEPT {
+                known.remove(0);
+            }
+            known.push((key, pattern.clone()));
+        });
+        Ok(pattern)
     }
-    let pattern = translate(pattern, multi_line);
-    RegexBuilder::new(&pattern)
+
+    /// The first match from a position on; `moving` rules out an empty one right there.
+    pub fn captures<'t>(
+        &self,
+        text: &'t str,
+        from: usize,
+        moving: bool,
+    ) -> Result<Option<Captures<'t>>> {
+        let regex = if !moving {
+            &self.regex
+        } else if let Some(regex) = self.moving.get() {
+            regex
+        } else {
+            let source = format!("(?:{})(?!\\G)", self.source);
+            let regex = build(&source, self.ignore_case, self.multi_line)?;
+            self.moving.get_or_init(|| regex)
+        };
+        limits::step(1 + text.len() / 64)?;
+        let found = regex.captures_from_pos(text, from).map_err(|error| {
+            Error::unsupported(
+                format!("this regular expression takes too long: {error}"),
+                "Look for repetitions within repetitions, such as `(a+)+`.",
+            )
+        });
+        limits::check_time()?;
+        found
+    }
+
+    /// All matches, one after the other, as Python's `finditer` gives them.
+    pub fn all<'t>(&self, text: &'t str, limit: usize) -> Result<Vec<Captures<'t>>> {
+        let mut found = Vec::new();
+        let (mut from, mut moving) = (0, false);
+        while found.len() < limit && from <= text.len() {
+            let Some(captures) = self.captures(text, from, moving)? else {
+                break;
+            };
+            let Some(whole) = captures.get(0) else {
+                break;
+            };
+            moving = whole.start() == whole.end();
+            from = whole.end();
+            limits::items(captures.len())?;
+            found.push(captures);
+        }
+        Ok(found)
+    }
+
+    /// Whether it matches at the very beginning.
+    pub fn matches_start(&self, text: &str) -> Result<bool> {
+        let anchored = build(
+            &format!("\\A(?:{})", self.source),
+            self.ignore_case,
+            self.multi_line,
+        )?;
+        anchored.is_match(text).map_err(|error| {
+            Error::unsupported(
+                format!("this regular expression takes too long: {error}"),
+                "Look for repetitions within repetitions, such as `(a+)+`.",
+            )
+        })
+    }
+
+    fn groups(&self) -> usize {
+        self.regex.captures_len()
+    }
+
+    fn has_group(&self, name: &str) -> bool {
+        self.regex
+            .capture_names()
+            .flatten()
+            .any(|known| known == name)
+    }
+}
+
+fn build(source: &str, ignore_case: bool, multi_line: bool) -> Result<Regex> {
+    RegexBuilder::new(source)
         .case_insensitive(ignore_case)
         .multi_line(multi_line)
-        .size_limit(MAX_SIZE)
+        .backtrack_limit(BACKTRACKS)
+        .delegate_size_limit(MAX_SIZE)
+        .delegate_dfa_size_limit(MAX_SIZE)
         .build()
         .map_err(|error| {
             let reason = error.to_string();
@@ -60,92 +182,148 @@ pub fn compile(pattern: &str, ignore_case: bool, multi_line: bool) -> Result<Reg
                 .unwrap_or_default()
                 .trim_start_matches("error: ")
                 .to_owned();
-            fail(format!("this regular expression cannot be used: {reason}"))
+            Error::unsupported(
+                format!("this regular expression cannot be used: {reason}"),
+                "Write it in another way; Python's module `re` sets the syntax.",
+            )
         })
 }
 
-fn translate(pattern: &str, multi_line: bool) -> String {
-    let mut result = String::with_capacity(pattern.len());
-    let mut characters = pattern.chars();
+/// From Python's syntax to the engine's.
+fn translate(pattern: &str, multi_line: bool) -> Result<String> {
+    let mut result = String::with_capacity(pattern.len() + 16);
+    let mut characters = pattern.chars().peekable();
     let mut in_class = false;
+    let multi_line = multi_line
+        || pattern
+            .strip_prefix("(?")
+            .and_then(|rest| rest.split_once(')'))
+            .is_some_and(|(flags, _)| {
+                flags.contains('m') && flags.chars().all(|flag| flag.is_ascii_lowercase())
+            });
     while let Some(character) = characters.next() {
         match character {
             '\\' => match characters.next() {
+                None => return fail("the regular expression ends with a single `\\`"),
                 Some('Z') if !in_class => result.push_str("\\z"),
-                Some(next) => {
-                    result.push('\\');
-                    result.push(next);
+                Some(
+                    other @ ('z' | 'G' | 'K' | 'h' | 'H' | 'R' | 'X' | 'p' | 'P' | 'e' | 'E' | 'Q'
+                    | 'C' | 'y' | 'Y' | 'i' | 'I' | 'j' | 'J' | 'k' | 'l' | 'L' | 'm'
+                    | 'M' | 'o' | 'O' | 'q' | 'T' | 'V' | 'c' | 'g' | 'F'),
+                ) => {
+                    return fail(format!("bad escape \\{other} in a regular expression"));
                 }
-                None => result.push('\\'),
+                Some('0') => {
+                    let mut code = 0;
+                    for _ in 0..2 {
+                        if let Some(digit) = characters.peek().and_then(|next| next.to_digit(8)) {
+                            code = code * 8 + digit;
+                            characters.next();
+                        }
+                    }
+                    result.push_str(&format!("\\x{{{code:x}}}"));
+                }
+                Some(other @ ('a' | 'f' | 'n' | 'r' | 't' | 'v')) => {
+                    result.push('\\');
+                    result.push(other);
+                }
+                Some('b') if in_class => result.push_str("\\x08"),
+                Some(other) => {
+                    let plain = !other.is_ascii_alphanumeric();
+                    if plain && !other.is_ascii() {
+                        result.push(other);
+                    } else {
+                        result.push('\\');
+                        result.push(other);
+                    }
+                }
             },
             '[' if in_class => result.push_str("\\["),
             '[' => {
                 in_class = true;
                 result.push('[');
-                let mut rest = characters.clone();
-                let mut first = rest.next();
-                if first == Some('^') {
+                if characters.next_if_eq(&'^').is_some() {
                     result.push('^');
-                    characters.next();
-                    first = rest.next();
                 }
-                if first == Some(']') {
+                if characters.next_if_eq(&']').is_some() {
                     result.push_str("\\]");
-                    characters.next();
                 }
             }
-            ']' => {
+            ']' if in_class => {
                 in_class = false;
                 result.push(']');
             }
-            // Two of these are set operations here, and plain characters in Python.
-            '&' | '~' if in_class => {
+            ']' => result.push_str("\\]"),
+            // Two of these are set operations there, and plain characters in Python.
+            '&' | '~' | '|' if in_class => {
                 result.push('\\');
                 result.push(character);
             }
-            '$' if !in_class && !multi_line => result.push_str("(?:\\n?\\z)"),
+            '-' if in_class && characters.peek() == Some(&'-') => result.push_str("\\-"),
+            '$' if !in_class && !multi_line => result.push_str("(?=\\n?\\z)"),
+            '{' if !in_class => {
+                // Only what reads as a repetition is one.
+                let rest: String = characters.clone().take_while(|next| *next != '}').collect();
+                let closed = characters.clone().any(|next| next == '}');
+                let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+                let repeats = closed
+                    && match rest.split_once(',') {
+                        Some((low, high)) => digits(low) && digits(high),
+                        None => !rest.is_empty() && digits(&rest),
+                    };
+                if !repeats {
+                    result.push_str("\\{");
+                } else if rest.starts_with(',') {
+                    result.push_str("{0");
+                } else {
+                    result.push('{');
+                }
+            }
+            '}' if !in_class && !ends_repetition(&result) => result.push_str("\\}"),
             character => result.push(character),
         }
     }
-    result
+    if in_class {
+        return fail("unterminated character set in a regular expression");
+    }
+    Ok(result)
 }
 
-fn flags(pattern: &str, arguments: &Arguments) -> Result<Regex, Error> {
-    compile(
+fn ends_repetition(before: &str) -> bool {
+    before.rfind('{').is_some_and(|at| {
+        !before[..at].ends_with('\\')
+            && before[at + 1..]
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b',')
+    }) || before.rfind("\\x{").is_some_and(|at| {
+        before[at + 3..]
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+fn compiled(arguments: &Arguments, pattern: &str) -> Result<Rc<Pattern>> {
+    Pattern::new(
         pattern,
-        arguments.flag("ignorecase"),
-        arguments.flag("multiline"),
+        arguments.flag("ignorecase")?,
+        arguments.flag("multiline")?,
     )
 }
 
-fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    for given in ["pattern", "replacement"] {
-        if let Some(given) = arguments.get(given) {
-            only_text(given, "regex_replace")?;
-        }
-    }
+fn replace(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = python::text(value)?;
     let pattern = arguments.text("pattern")?.unwrap_or_default();
-    // `$` would otherwise take the last line end away with what it replaces.
-    if pattern.ends_with('$') && text.ends_with('\n') && !arguments.flag("multiline") {
-        return Err(fail(
-            "`$` before a line end at the end of the text is not supported; trim the text first",
-        ));
-    }
-    let regex = flags(&pattern, arguments)?;
+    let regex = compiled(arguments, pattern)?;
     let replacement =
-        Replacement::read(&arguments.text("replacement")?.unwrap_or_default(), &regex)?;
-    let limit = arguments
-        .number("count")?
-        .filter(|&count| count > 0)
-        .and_then(|count| usize::try_from(count).ok());
-    let mut done = 0;
+        Replacement::read(arguments.text("replacement")?.unwrap_or_default(), &regex)?;
+    let limit = match arguments.number("count")?.unwrap_or(0) {
+        0 => usize::MAX,
+        count => usize::try_from(count).unwrap_or(0),
+    };
     let mut result = String::new();
     let mut last = 0;
-    for captures in regex.captures_iter(&text) {
-        if limit.is_some_and(|limit| done >= limit) {
-            break;
-        }
+    let mut done = 0;
+    for captures in regex.all(&text, limit)? {
         let Some(whole) = captures.get(0) else {
             continue;
         };
@@ -153,16 +331,18 @@ fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
         replacement.write(&captures, &mut result);
         last = whole.end();
         done += 1;
+        limits::text(whole.end() - whole.start() + 1)?;
     }
     result.push_str(&text[last..]);
+    limits::text(result.len())?;
     if let Some(wanted) = arguments
         .number("mandatory_count")?
-        .filter(|&wanted| wanted != 0)
+        .filter(|wanted| *wanted != 0)
         && usize::try_from(wanted).ok() != Some(done)
     {
-        return Err(fail(format!(
-            "`{pattern}` should match {wanted} times, but matches {done} times"
-        )));
+        return fail(format!(
+            "'{pattern}' should match {wanted} times, but matches {done} times"
+        ));
     }
     Ok(Value::from(result))
 }
@@ -177,65 +357,86 @@ enum Part {
 }
 
 impl Replacement {
-    fn read(text: &str, regex: &Regex) -> Result<Self, Error> {
+    fn read(text: &str, regex: &Pattern) -> Result<Self> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
+        let group = |number: usize| {
+            if number < regex.groups() {
+                Ok(Part::Group(number))
+            } else {
+                fail(format!("invalid group reference {number}"))
+            }
+        };
         while let Some(index) = rest.find('\\') {
             plain.push_str(&rest[..index]);
             rest = &rest[index + 1..];
             let Some(character) = rest.chars().next() else {
-                return Err(fail("the replacement ends with a single `\\`"));
+                return fail("bad escape (end of pattern)");
             };
+            let octal = |digits: &str| u32::from_str_radix(digits, 8).ok().and_then(char::from_u32);
             if let Some(inner) = rest.strip_prefix("g<") {
-                let end = inner
-                    .find('>')
-                    .ok_or_else(|| fail("`\\g<` in the replacement lacks its `>`"))?;
+                let Some(end) = inner.find('>') else {
+                    return fail("missing >, unterminated name");
+                };
                 let name = &inner[..end];
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(match name.parse() {
-                    Ok(number) => Part::Group(number),
-                    Err(_) => Part::Name(name.to_owned()),
+                parts.push(match name.parse::<usize>() {
+                    Ok(number) => group(number)?,
+                    Err(_) if regex.has_group(name) => Part::Name(name.to_owned()),
+                    Err(_) => return fail(format!("unknown group name '{name}'")),
                 });
                 rest = &inner[end + 1..];
-            } else if character.is_ascii_digit() && character != '0' {
-                let digits = rest
+            } else if character == '0' {
+                let length = 1 + rest[1..]
                     .chars()
                     .take(2)
+                    .take_while(|next| ('0'..='7').contains(next))
+                    .count();
+                plain.extend(octal(&rest[..length]));
+                rest = &rest[length..];
+            } else if character.is_ascii_digit() {
+                let digits = rest
+                    .chars()
+                    .take(3)
                     .take_while(char::is_ascii_digit)
                     .count();
+                let three = &rest[..digits];
+                if digits == 3
+                    && three.bytes().all(|byte| byte < b'8')
+                    && three.as_bytes()[0] <= b'3'
+                {
+                    plain.extend(octal(three));
+                    rest = &rest[3..];
+                    continue;
+                }
+                let length = digits.min(2);
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(Part::Group(rest[..digits].parse().unwrap_or_default()));
-                rest = &rest[digits..];
+                parts.push(group(rest[..length].parse().unwrap_or_default())?);
+                rest = &rest[length..];
             } else {
-                plain.push(match character {
-                    'n' => '\n',
-                    't' => '\t',
-                    'r' => '\r',
-                    '\\' => '\\',
-                    _ => {
-                        return Err(fail(format!(
-                            "`\\{character}` in the replacement is not supported"
-                        )));
+                match character {
+                    'n' => plain.push('\n'),
+                    't' => plain.push('\t'),
+                    'r' => plain.push('\r'),
+                    'a' => plain.push('\u{7}'),
+                    'b' => plain.push('\u{8}'),
+                    'f' => plain.push('\u{c}'),
+                    'v' => plain.push('\u{b}'),
+                    '\\' => plain.push('\\'),
+                    letter if letter.is_ascii_alphabetic() => {
+                        return fail(format!("bad escape \\{letter}"));
                     }
-                });
+                    other => {
+                        plain.push('\\');
+                        plain.push(other);
+                    }
+                }
                 rest = &rest[character.len_utf8()..];
             }
         }
         plain.push_str(rest);
         parts.push(Part::Text(plain));
-        for part in &parts {
-            let known = match part {
-                Part::Text(_) => true,
-                Part::Group(number) => *number < regex.captures_len(),
-                Part::Name(name) => regex.capture_names().flatten().any(|known| known == name),
-            };
-            if !known {
-                return Err(fail(
-                    "the replacement names a group that the expression does not have",
-                ));
-            }
-        }
         Ok(Self(parts))
     }
 
@@ -250,81 +451,86 @@ impl Replacement {
     }
 }
 
-fn search(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    let regex = flags(&python::text(arguments.needed("regex")?)?, arguments)?;
-    let Some(captures) = regex.captures(&text) else {
-        return Ok(Value::from(()));
-    };
-    let found = |group: Option<::regex::Match>| {
-        group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str()))
-    };
-    if arguments.rest.is_empty() {
-        return Ok(found(captures.get(0)));
+fn search(value: &Value, arguments: &Arguments) -> Result<Value> {
+    enum Wanted {
+        Number(usize),
+        Name(String),
     }
-    let mut groups = Vec::new();
+    let text = python::text(value)?;
+    let mut wanted = Vec::new();
     for argument in &arguments.rest {
         let name = python::text(argument)?;
-        let group = if let Some(name) = name
-            .strip_prefix("\\g<")
-            .and_then(|name| name.strip_suffix('>'))
-        {
-            match name.parse::<usize>() {
-                Ok(number) => captures.get(number),
-                Err(_) => captures.name(name),
+        if let Some(rest) = name.strip_prefix("\\g") {
+            let Some(inner) = rest
+                .strip_prefix('<')
+                .and_then(|rest| rest.rfind('>').map(|end| &rest[..end]))
+            else {
+                return fail("a group is written `\\g<name>`");
+            };
+            // Ansible looks for a group of this name, also when it is a number.
+            wanted.push(Wanted::Name(inner.to_owned()));
+        } else if let Some(rest) = name.strip_prefix('\\') {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            match digits.parse() {
+                Ok(number) => wanted.push(Wanted::Number(number)),
+                Err(_) => return fail(format!("`{name}` names no group")),
             }
-        } else if let Some(number) = name
-            .strip_prefix('\\')
-            .and_then(|number| number.parse::<usize>().ok())
-        {
-            captures.get(number)
         } else {
-            return Err(fail(format!(
-                "`{name}` names no group: write `\\\\1` or `\\\\g<name>`"
-            )));
-        };
-        groups.push(found(group));
+            return fail("Unknown argument");
+        }
     }
-    Ok(Value::from(groups))
-}
-
-fn find_all(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    let regex = flags(&python::text(arguments.needed("regex")?)?, arguments)?;
-    let group = |captures: &Captures, number: usize| {
-        captures
-            .get(number)
-            .map_or("", |group| group.as_str())
-            .to_owned()
+    let regex = compiled(arguments, arguments.needed_text("regex")?)?;
+    let Some(captures) = regex.captures(&text, 0, false)? else {
+        return Ok(Value::None);
     };
-    Ok(regex
-        .captures_iter(&text)
-        .map(|captures| match captures.len() {
-            1 => Value::from(group(&captures, 0)),
-            2 => Value::from(group(&captures, 1)),
-            more => Value::from(
-                (1..more)
-                    .map(|number| group(&captures, number))
-                    .collect::<Vec<_>>(),
-            ),
-        })
-        .collect())
+    let found = |group: Option<fancy_regex::Match>| {
+        group.map_or(Value::None, |group| Value::text(group.as_str()))
+    };
+    if wanted.is_empty() {
+        return Ok(found(captures.get(0)));
+    }
+    let groups = wanted.into_iter().map(|wanted| match wanted {
+        Wanted::Number(number) if number < regex.groups() => Ok(found(captures.get(number))),
+        Wanted::Name(name) if regex.has_group(&name) => Ok(found(captures.name(&name))),
+        _ => fail("no such group"),
+    });
+    groups.collect::<Result<Vec<_>>>().map(Value::list)
 }
 
-/// Python's `re.escape`.
-fn escape(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    if arguments
-        .get("re_type")
-        .is_some_and(|kind| kind.kind() != ValueKind::String || kind.as_str() != Some("python"))
-    {
-        return Err(fail("`regex_escape` knows the type `python` only"));
-    }
+fn find_all(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = python::text(value)?;
+    let regex = compiled(arguments, arguments.needed_text("regex")?)?;
+    let group = |captures: &Captures, number: usize| {
+        Value::text(captures.get(number).map_or("", |group| group.as_str()))
+    };
+    let found = regex.all(&text, usize::MAX)?;
+    Ok(Value::list(
+        found
+            .iter()
+            .map(|captures| match captures.len() {
+                1 => group(captures, 0),
+                2 => group(captures, 1),
+                more => Value::tuple((1..more).map(|number| group(captures, number)).collect()),
+            })
+            .collect(),
+    ))
+}
+
+/// Python's `re.escape`, or what a basic expression of POSIX needs.
+fn escape(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let special = match arguments.text("re_type")?.unwrap_or("python") {
+        "python" => "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}",
+        "posix_basic" => "].[^$*\\",
+        "posix_extended" => return fail("Regex type (posix_extended) not yet implemented"),
+        other => return fail(format!("Invalid regex type ({other})")),
+    };
     let mut result = String::new();
     for character in python::text(value)?.chars() {
-        if "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(character) {
+        if special.contains(character) {
             result.push('\\');
         }
         result.push(character);
     }
+    limits::text(result.len())?;
     Ok(Value::from(result))
 }

@@ -1,128 +1,537 @@
 //! Filters that make texts.
 
-use minijinja::Error;
-use minijinja::value::{Value, ValueKind};
+use super::Filter;
+use crate::ansible::arguments::{Arguments, Given};
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::methods::text::{capitalized, lines, replaced, split as split_text, stripped};
+use crate::ansible::value::Value;
+use crate::ansible::{format, limits, number, python};
 
-use super::arguments::Arguments;
-use super::{Filter, fail, only_text};
-use crate::ansible::python;
+pub const JINJA: &[Filter] = &[
+    ("capitalize", &[], capitalize),
+    ("center", &["width"], center),
+    ("e", &[], escape),
+    ("escape", &[], escape),
+    ("filesizeformat", &["binary"], filesizeformat),
+    ("forceescape", &[], escape),
+    ("format", &["*", "**"], format_filter),
+    ("indent", &["width", "first", "blank"], indent),
+    ("lower", &[], lower),
+    ("pprint", &[], pprint),
+    ("replace", &["old", "new", "count"], replace),
+    ("safe", &[], safe),
+    ("striptags", &[], striptags),
+    ("title", &[], title),
+    ("trim", &["chars"], trim),
+    (
+        "truncate",
+        &["length", "killwords", "end", "leeway"],
+        truncate,
+    ),
+    ("upper", &[], upper),
+    ("wordcount", &[], wordcount),
+    (
+        "wordwrap",
+        &[
+            "width",
+            "break_long_words",
+            "wrapstring",
+            "break_on_hyphens",
+        ],
+        wordwrap,
+    ),
+    ("xmlattr", &["autospace"], xmlattr),
+];
 
 pub const FILTERS: &[Filter] = &[
-    ("indent", &["width", "first", "blank"], indent),
-    ("join", &["d", "attribute"], join),
     ("comment", &["style", "**"], comment),
     ("quote", &[], quote),
     ("split", &["sep", "maxsplit"], split),
-    ("center", &["width"], center),
-    ("replace", &["old", "new", "count"], replace),
-    ("urlencode", &[], urlencode),
-    ("wordcount", &[], wordcount),
 ];
 
-fn indent(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    only_text(value, "indent")?;
+fn only_text<'a>(value: &'a Value, filter: &str) -> Result<&'a str> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => fail(format!(
+            "`{filter}` needs a text, not {}",
+            python::article(other)
+        )),
+    }
+}
+
+fn upper(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::from(python::text(value)?.to_uppercase()))
+}
+
+fn lower(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::from(python::text(value)?.to_lowercase()))
+}
+
+fn capitalize(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::from(capitalized(&python::text(value)?)))
+}
+
+/// Jinja2's: words begin behind blanks, hyphens and opening brackets only.
+fn title(value: &Value, _: &Arguments) -> Result<Value> {
     let text = python::text(value)?;
+    let mut result = String::new();
+    let mut begins = true;
+    for character in text.chars() {
+        let between = crate::ansible::lexer::is_blank(character) || "-([{<".contains(character);
+        if between {
+            result.push(character);
+        } else if begins {
+            result.extend(character.to_uppercase());
+        } else {
+            result.extend(character.to_lowercase());
+        }
+        begins = between;
+    }
+    Ok(Value::from(result))
+}
+
+fn safe(value: &Value, _: &Arguments) -> Result<Value> {
+    python::text(value).map(Value::from)
+}
+
+/// MarkupSafe's words for the five characters.
+fn escape(value: &Value, _: &Arguments) -> Result<Value> {
+    let text = escaped(&python::text(value)?);
+    limits::text(text.len())?;
+    Ok(Value::from(text))
+}
+
+/// A text as HTML shows it.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\'', "&#39;")
+        .replace('"', "&#34;")
+}
+
+fn trim(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = python::text(value)?;
+    Ok(Value::text(stripped(
+        &text,
+        arguments.text("chars")?,
+        true,
+        true,
+    )))
+}
+
+fn width(width: i64) -> Result<usize> {
+    let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
+    limits::text(width)?;
+    Ok(width)
+}
+
+fn center(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = Value::from(python::text(value)?);
+    let width = arguments.get("width").cloned().unwrap_or(Value::Int(80));
+    crate::ansible::methods::call(&text, "center", Given::positional(vec![width]))
+}
+
+fn replace(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = python::text(value)?;
+    let (old, new) = (
+        python::text(arguments.needed("old")?)?,
+        python::text(arguments.needed("new")?)?,
+    );
+    Ok(Value::from(replaced(
+        &text,
+        &old,
+        &new,
+        arguments.number("count")?.unwrap_or(-1),
+    )?))
+}
+
+fn format_filter(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let named: Vec<(Value, Value)> = arguments
+        .iter()
+        .map(|(name, value)| (Value::text(name), value.clone()))
+        .collect();
+    if !named.is_empty() && !arguments.rest.is_empty() {
+        return fail("can't handle positional and keyword arguments at the same time");
+    }
+    let values = if named.is_empty() {
+        Value::tuple(arguments.rest.clone())
+    } else {
+        Value::dict(named)?
+    };
+    format::percent(&python::text(value)?, &values).map(Value::from)
+}
+
+fn indent(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = only_text(value, "indent")?;
     let indention = match arguments.get("width") {
-        Some(width) if width.kind() == ValueKind::String => width.to_string(),
+        Some(Value::Text(width)) => width.to_string(),
         _ => " ".repeat(width(arguments.number("width")?.unwrap_or(4))?),
     };
+    let blank = arguments.flag("blank")?;
     // Jinja2 adds a line end, so that one at the end of the text survives the splitting into lines.
     let text = format!("{text}\n");
-    let lines = lines(&text);
     let mut result = String::new();
-    if arguments.flag("first") {
+    if arguments.flag("first")? {
         result.push_str(&indention);
     }
-    for (index, line) in lines.iter().enumerate() {
+    for (index, line) in lines(&text, false).into_iter().enumerate() {
         if index > 0 {
             result.push('\n');
-            if arguments.flag("blank") || !line.is_empty() {
+            if blank || !line.is_empty() {
+                limits::text(indention.len())?;
                 result.push_str(&indention);
             }
         }
         result.push_str(line);
     }
+    limits::text(result.len())?;
     Ok(Value::from(result))
 }
 
-/// A width that Python would take: negative is none.
-fn width(width: i64) -> Result<usize, Error> {
-    let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
-    if width > 10_000 {
-        return Err(fail("a width of more than 10000 characters is refused"));
+fn truncate(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = match value {
+        Value::Text(text) => text.to_string(),
+        other if other.len().is_ok() => {
+            return Err(Error::unsupported(
+                "`truncate` of a list is not supported",
+                "Write a slice: `[:5]`.",
+            ));
+        }
+        other => {
+            return fail(format!(
+                "object of type '{}' has no len()",
+                other.type_name()
+            ));
+        }
+    };
+    let length = arguments.number("length")?.unwrap_or(255);
+    let end = arguments.text("end")?.unwrap_or("...");
+    let leeway = arguments.number("leeway")?.unwrap_or(5);
+    let ending = end.chars().count() as i64;
+    if length < ending {
+        return fail(format!("expected length >= {ending}, got {length}"));
     }
-    Ok(width)
+    if leeway < 0 {
+        return fail(format!("expected leeway >= 0, got {leeway}"));
+    }
+    if text.chars().count() as i64 <= length + leeway {
+        return Ok(value.clone());
+    }
+    let kept: String = text
+        .chars()
+        .take(usize::try_from(length - ending).unwrap_or(0))
+        .collect();
+    let kept = if arguments.flag("killwords")? {
+        kept.as_str()
+    } else {
+        kept.rsplit_once(' ')
+            .map_or(kept.as_str(), |(head, _)| head)
+    };
+    Ok(Value::from(format!("{kept}{end}")))
 }
 
-/// Python's `str.splitlines()`.
-pub fn lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut start = 0;
-    let mut characters = text.char_indices().peekable();
-    while let Some((index, character)) = characters.next() {
-        if matches!(
-            character,
-            '\n' | '\r'
-                | '\u{b}'
-                | '\u{c}'
-                | '\u{1c}'
-                | '\u{1d}'
-                | '\u{1e}'
-                | '\u{85}'
-                | '\u{2028}'
-                | '\u{2029}'
-        ) {
-            lines.push(&text[start..index]);
-            start = index + character.len_utf8();
-            if character == '\r' && characters.peek().is_some_and(|(_, next)| *next == '\n') {
-                characters.next();
-                start += 1;
+/// Jinja2's `wordwrap`: each line of the text is wrapped by itself, as Python's `textwrap` does.
+fn wordwrap(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = only_text(value, "wordwrap")?;
+    let width = arguments.number("width")?.unwrap_or(79);
+    let Some(width) = usize::try_from(width).ok().filter(|width| *width > 0) else {
+        return fail(format!("invalid width {width} (must be > 0)"));
+    };
+    let between = arguments.text("wrapstring")?.unwrap_or("\n");
+    let break_words = arguments.flag_or("break_long_words", true)?;
+    let break_hyphens = arguments.flag_or("break_on_hyphens", true)?;
+    let mut wrapped = Vec::new();
+    for line in lines(text, false) {
+        wrapped.push(wrap(line, width, break_words, break_hyphens).join(between));
+    }
+    let result = wrapped.join(between);
+    limits::text(result.len())?;
+    Ok(Value::from(result))
+}
+
+/// Python's `textwrap.wrap` without expanding tabs, replacing blanks and breaking at them.
+fn wrap(text: &str, width: usize, break_words: bool, break_hyphens: bool) -> Vec<String> {
+    let count = |text: &str| text.chars().count();
+    let mut chunks: std::collections::VecDeque<String> = chunks(text, break_hyphens).into();
+    let mut result = Vec::new();
+    while !chunks.is_empty() {
+        let mut line = String::new();
+        let mut length = 0;
+        if chunks.front().is_some_and(|chunk| chunk.trim().is_empty()) && !result.is_empty() {
+            chunks.pop_front();
+        }
+        while let Some(chunk) = chunks.front() {
+            if length + count(chunk) > width {
+                break;
+            }
+            length += count(chunk);
+            line.push_str(chunk);
+            chunks.pop_front();
+        }
+        if let Some(chunk) = chunks.front_mut()
+            && count(chunk) > width
+        {
+            let space = if width < 1 { 1 } else { width - length };
+            if break_words {
+                let mut end = chunk
+                    .char_indices()
+                    .nth(space)
+                    .map_or(chunk.len(), |(end, _)| end);
+                if break_hyphens && count(chunk) > space {
+                    let head = &chunk[..end];
+                    if let Some(hyphen) = head.rfind('-').filter(|hyphen| {
+                        *hyphen > 0 && head[..*hyphen].chars().any(|next| next != '-')
+                    }) {
+                        end = hyphen + 1;
+                    }
+                }
+                line.push_str(&chunk[..end]);
+                *chunk = chunk[end..].to_owned();
+                if chunk.is_empty() {
+                    chunks.pop_front();
+                }
+            } else if line.is_empty()
+                && let Some(chunk) = chunks.pop_front()
+            {
+                line.push_str(&chunk);
             }
         }
+        // Blanks at the end of a line are dropped.
+        let mut end = line.as_str();
+        if let Some(last) = last_chunk(end)
+            && last.trim().is_empty()
+        {
+            end = &end[..end.len() - last.len()];
+        }
+        if !end.is_empty() {
+            result.push(end.to_owned());
+        }
     }
-    if start < text.len() {
-        lines.push(&text[start..]);
-    }
-    lines
+    result
 }
 
-fn join(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    if value.is_undefined() {
-        return Err(python::undefined(value));
-    }
-    let between = arguments.text("d")?.unwrap_or_default();
-    let attribute = arguments.text("attribute")?;
-    let mut texts = Vec::new();
-    for item in value.try_iter()? {
-        let item = match &attribute {
-            None => item,
-            Some(path) => {
-                path.split('.')
-                    .try_fold(item, |item, part| match part.parse::<usize>() {
-                        Ok(index) => item.get_item_by_index(index),
-                        Err(_) => item.get_attr(part),
-                    })?
-            }
-        };
-        texts.push(python::text(&item)?);
-    }
-    Ok(Value::from(texts.join(&between)))
+/// The run of blanks, or of other characters, at the end.
+fn last_chunk(text: &str) -> Option<&str> {
+    let blank = text.chars().next_back()?.is_whitespace();
+    let start = text
+        .char_indices()
+        .rev()
+        .take_while(|(_, character)| character.is_whitespace() == blank)
+        .last()?
+        .0;
+    Some(&text[start..])
 }
 
-fn comment(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+/// Words and the blanks between them; words may end at hyphens between letters.
+fn chunks(text: &str, break_hyphens: bool) -> Vec<String> {
+    let mut chunks: Vec<String> = Vec::new();
+    let characters: Vec<char> = text.chars().collect();
+    let letter = |index: Option<usize>| {
+        index
+            .and_then(|index| characters.get(index))
+            .is_some_and(|next| next.is_alphabetic() || *next == '_')
+    };
+    let mut chunk = String::new();
+    for (index, &character) in characters.iter().enumerate() {
+        if let Some(last) = chunk.chars().next_back()
+            && last.is_whitespace() != character.is_whitespace()
+        {
+            chunks.push(std::mem::take(&mut chunk));
+        }
+        chunk.push(character);
+        let breaks = break_hyphens
+            && character == '-'
+            && letter(index.checked_sub(1))
+            && index >= 2
+            && (letter(index.checked_sub(2)) || characters.get(index - 2) == Some(&'-'))
+            && letter(Some(index + 1))
+            && letter(Some(index + 2));
+        if breaks {
+            chunks.push(std::mem::take(&mut chunk));
+        }
+    }
+    if !chunk.is_empty() {
+        chunks.push(chunk);
+    }
+    chunks
+}
+
+fn filesizeformat(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let bytes = match value {
+        Value::Text(text) => number::parse_float(text).ok_or_else(|| {
+            Error::failed(format!(
+                "could not convert string to float: {}",
+                python::repr(value).unwrap_or_default()
+            ))
+        })?,
+        other => number::float(other)?,
+    };
+    let binary = arguments.flag("binary")?;
+    let (base, suffix) = if binary {
+        (1024f64, "iB")
+    } else {
+        (1000f64, "B")
+    };
+    if bytes == 1.0 {
+        return Ok(Value::text("1 Byte"));
+    }
+    if bytes < base {
+        return Ok(Value::from(format!("{} Bytes", bytes.trunc())));
+    }
+    let letters = if binary { "KMGTPEZY" } else { "kMGTPEZY" };
+    let mut unit = base;
+    let mut shown = String::new();
+    for letter in letters.chars() {
+        unit *= base;
+        shown = format!("{:.1} {letter}{suffix}", base * bytes / unit);
+        if bytes < unit {
+            break;
+        }
+    }
+    Ok(Value::from(shown))
+}
+
+fn wordcount(value: &Value, _: &Arguments) -> Result<Value> {
     let text = python::text(value)?;
-    let style = arguments
-        .text("style")?
-        .unwrap_or_else(|| "plain".to_owned());
-    let (mut beginning, mut decoration, mut end) = match style.as_str() {
+    let words = text.split(|character: char| !(character.is_alphanumeric() || character == '_'));
+    Ok(Value::from(words.filter(|word| !word.is_empty()).count()))
+}
+
+fn striptags(value: &Value, _: &Arguments) -> Result<Value> {
+    let mut text = python::text(value)?;
+    while let Some(start) = text.find("<!--") {
+        match text[start..].find("-->") {
+            Some(end) => text.replace_range(start..start + end + 3, ""),
+            None => break,
+        }
+    }
+    while let Some(start) = text.find('<') {
+        limits::step(1 + text.len() / 64)?;
+        match text[start..].find('>') {
+            Some(end) => text.replace_range(start..=start + end, ""),
+            None => break,
+        }
+    }
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.contains('&') {
+        let plain = [
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&#39;", "'"),
+            ("&#34;", "\""),
+            ("&quot;", "\""),
+            ("&nbsp;", "\u{a0}"),
+            ("&amp;", "&"),
+        ]
+        .iter()
+        .fold(text, |text, (word, character)| {
+            text.replace(word, character)
+        });
+        return Ok(Value::from(plain));
+    }
+    Ok(Value::from(text))
+}
+
+fn xmlattr(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let Some(pairs) = value.pairs() else {
+        return fail(format!(
+            "`xmlattr` needs a mapping, not {}",
+            python::article(value)
+        ));
+    };
+    let mut parts = Vec::new();
+    for (key, item) in pairs {
+        if item.is_none() || matches!(item, Value::Nothing) {
+            continue;
+        }
+        item.check()?;
+        let key = python::text(&key)?;
+        if key
+            .chars()
+            .any(|character| character.is_whitespace() || "/>=".contains(character))
+        {
+            return fail(format!("Invalid character in attribute name: '{key}'"));
+        }
+        parts.push(format!(
+            "{}=\"{}\"",
+            escaped(&key),
+            escaped(&python::text(&item)?)
+        ));
+    }
+    let text = parts.join(" ");
+    let space = arguments.flag_or("autospace", true)? && !text.is_empty();
+    Ok(Value::from(if space { format!(" {text}") } else { text }))
+}
+
+/// What fits into one line; Python breaks longer ones up in ways of its own.
+fn pprint(value: &Value, _: &Arguments) -> Result<Value> {
+    let text = sorted_repr(value, 0)?;
+    if text.chars().count() > 80 {
+        return Err(Error::unsupported(
+            "`pprint` is supported for values of one line only",
+            "Use `to_nice_json` or `to_nice_yaml`.",
+        ));
+    }
+    Ok(Value::from(text))
+}
+
+/// Python's `repr`, with the keys of mappings sorted.
+fn sorted_repr(value: &Value, depth: usize) -> Result<String> {
+    if depth > 50 {
+        return fail("this value is nested too deep");
+    }
+    let inner = |items: &[Value]| -> Result<String> {
+        let texts: Result<Vec<String>> = items
+            .iter()
+            .map(|item| sorted_repr(item, depth + 1))
+            .collect();
+        Ok(texts?.join(", "))
+    };
+    Ok(match value {
+        Value::Dict(_) => {
+            let pairs = value.pairs().unwrap_or_default();
+            let keys: Vec<Value> = pairs.iter().map(|(key, _)| key.clone()).collect();
+            let keys =
+                super::order::sorted(keys.clone(), |key| Ok(key.clone()), false).unwrap_or(keys);
+            let mut texts = Vec::new();
+            for key in keys {
+                let item = pairs
+                    .iter()
+                    .find(|(known, _)| known.is_same(&key) || known.equals(&key).unwrap_or(false));
+                if let Some((key, item)) = item {
+                    texts.push(format!(
+                        "{}: {}",
+                        python::repr(key)?,
+                        sorted_repr(item, depth + 1)?
+                    ));
+                }
+            }
+            format!("{{{}}}", texts.join(", "))
+        }
+        Value::List(_) => format!("[{}]", inner(&value.items()?)?),
+        Value::Tuple(items) if items.len() == 1 => format!("({},)", inner(&value.items()?)?),
+        Value::Tuple(_) => format!("({})", inner(&value.items()?)?),
+        other => python::repr(other)?,
+    })
+}
+
+fn comment(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = only_text(value, "comment")?;
+    let style = arguments.text("style")?.unwrap_or("plain");
+    let (mut beginning, mut decoration, mut end) = match style {
         "plain" => (String::new(), "# ".to_owned(), String::new()),
         "erlang" => (String::new(), "% ".to_owned(), String::new()),
         "c" => (String::new(), "// ".to_owned(), String::new()),
         "cblock" => ("/*".to_owned(), " * ".to_owned(), " */".to_owned()),
         "xml" => ("<!--".to_owned(), " - ".to_owned(), "-->".to_owned()),
-        _ => return Err(fail(format!("`comment` has no style `{style}`"))),
+        _ => {
+            return fail(format!(
+                "Invalid style '{style}': plain, erlang, c, cblock and xml exist"
+            ));
+        }
     };
-    if let Some(given) = arguments.text("decoration")? {
+    if let Some(given) = arguments.as_text("decoration")? {
         decoration = given;
     }
     let mut prefix = decoration.trim_end().to_owned();
@@ -139,9 +548,12 @@ fn comment(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
             "newline" => newline = python::text(value)?,
             "prefix_count" => prefix_count = width(arguments.number(name)?.unwrap_or(1))?,
             "postfix_count" => postfix_count = width(arguments.number(name)?.unwrap_or(1))?,
-            _ => return Err(fail(format!("`comment` has no argument `{name}`"))),
+            // Ansible takes any name, and does nothing with it.
+            _ => {}
         }
     }
+    limits::text(prefix.len().saturating_mul(prefix_count))?;
+    limits::text(postfix.len().saturating_mul(postfix_count))?;
     let mut result = String::new();
     if !beginning.is_empty() {
         result.push_str(&beginning);
@@ -157,7 +569,7 @@ fn comment(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     }
     let decorated = format!(
         "{decoration}{}",
-        text.replace(&newline, &format!("{newline}{decoration}"))
+        replaced(text, &newline, &format!("{newline}{decoration}"), -1)?
     );
     result.push_str(&decorated.replace(
         &format!("{decoration}{newline}"),
@@ -171,11 +583,12 @@ fn comment(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
         result.push_str(&newline);
         result.push_str(&end);
     }
+    limits::text(result.len())?;
     Ok(Value::from(result))
 }
 
 /// Python's `shlex.quote`.
-fn quote(value: &Value, _: &Arguments) -> Result<Value, Error> {
+fn quote(value: &Value, _: &Arguments) -> Result<Value> {
     let text = if value.is_none() {
         String::new()
     } else {
@@ -193,113 +606,8 @@ fn quote(value: &Value, _: &Arguments) -> Result<Value, Error> {
 }
 
 /// Python's `str.split`.
-fn split(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    only_text(value, "split")?;
-    let text = python::text(value)?;
-    let separator = match arguments
-        .get("sep")
-        .filter(|separator| !separator.is_none())
-    {
-        Some(separator) => Some(python::text(separator)?),
-        None => None,
-    };
-    split_text(
-        &text,
-        separator.as_deref(),
-        arguments.number("maxsplit")?.unwrap_or(-1),
-    )
-    .map(Value::from)
-}
-
-/// Python's `str.split`: without a separator at any blanks, none of them kept.
-pub fn split_text(text: &str, separator: Option<&str>, limit: i64) -> Result<Vec<String>, Error> {
-    let limit = usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_add(1));
-    match separator {
-        Some("") => Err(fail("an empty separator cannot split a text")),
-        Some(separator) => Ok(text.splitn(limit, separator).map(str::to_owned).collect()),
-        None => {
-            let mut parts = Vec::new();
-            let mut rest = text.trim_start();
-            while !rest.is_empty() {
-                if parts.len() + 1 == limit {
-                    parts.push(rest.to_owned());
-                    break;
-                }
-                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                parts.push(rest[..end].to_owned());
-                rest = rest[end..].trim_start();
-            }
-            Ok(parts)
-        }
-    }
-}
-
-fn center(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let width = width(arguments.number("width")?.unwrap_or(80))?;
-    Ok(Value::from(centered(&python::text(value)?, width, ' ')))
-}
-
-/// Python's `str.center`, which puts the odd blank to the left of texts of even length in an odd width.
-pub fn centered(text: &str, width: usize, fill: char) -> String {
-    let length = text.chars().count();
-    let pad = width.saturating_sub(length);
-    let left = pad / 2 + (pad & width & 1);
-    let fill = |count: usize| std::iter::repeat_n(fill, count).collect::<String>();
-    format!("{}{text}{}", fill(left), fill(pad - left))
-}
-
-fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    let old = python::text(arguments.needed("old")?)?;
-    let new = python::text(arguments.needed("new")?)?;
-    Ok(Value::from(match arguments.number("count")? {
-        Some(count) if count >= 0 => {
-            text.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX))
-        }
-        _ => text.replace(&old, &new),
-    }))
-}
-
-/// A text with `/` kept; pairs as in a query, with `+` for blanks.
-fn urlencode(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let pairs: Vec<(Value, Value)> = match value.kind() {
-        ValueKind::Map => value
-            .try_iter()?
-            .map(|key| value.get_item(&key).map(|item| (key, item)))
-            .collect::<Result<_, _>>()?,
-        ValueKind::Seq | ValueKind::Iterable => value
-            .try_iter()?
-            .map(|pair| Ok((pair.get_item_by_index(0)?, pair.get_item_by_index(1)?)))
-            .collect::<Result<_, Error>>()?,
-        _ => return Ok(Value::from(percent_encoded(&python::text(value)?, true))),
-    };
-    let mut parts = Vec::new();
-    for (key, item) in pairs {
-        let encode = |value: &Value| {
-            python::text(value).map(|text| percent_encoded(&text, false).replace("%20", "+"))
-        };
-        parts.push(format!("{}={}", encode(&key)?, encode(&item)?));
-    }
-    Ok(Value::from(parts.join("&")))
-}
-
-fn percent_encoded(text: &str, keep_slash: bool) -> String {
-    let mut result = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep_slash && byte == b'/' {
-            result.push(char::from(byte));
-        } else {
-            result.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    result
-}
-
-fn wordcount(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    let text = python::text(value)?;
-    let words = text
-        .split(|character: char| !(character.is_alphanumeric() || character == '_'))
-        .filter(|word| !word.is_empty())
-        .count();
-    Ok(Value::from(words))
+fn split(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let text = only_text(value, "split")?;
+    let limit = arguments.number("maxsplit")?.unwrap_or(-1);
+    split_text(text, arguments.text("sep")?, limit).map(Value::texts)
 }

@@ -1,0 +1,164 @@
+//! Python's way of giving arguments: by position or by name.
+
+use super::error::{Error, Result, fail};
+use super::python;
+use super::value::Value;
+
+/// The arguments of a call as they were written.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    pub positional: Vec<Value>,
+    pub named: Vec<(String, Value)>,
+}
+
+impl Given {
+    pub fn positional(positional: Vec<Value>) -> Self {
+        Self {
+            positional,
+            named: Vec::new(),
+        }
+    }
+
+    /// The first argument that is undefined or failed.
+    pub fn marker(&self) -> Option<&Value> {
+        let named = self.named.iter().map(|(_, value)| value);
+        self.positional
+            .iter()
+            .chain(named)
+            .find(|value| value.is_marker())
+    }
+
+    /// Gives the arguments to parameters.
+    ///
+    /// A parameter `*` takes all further ones by position; those behind it can be given by name only. `**` takes any
+    /// name.
+    pub fn bind(self, callee: &str, parameters: &'static [&'static str]) -> Result<Arguments> {
+        let mut bound = Arguments {
+            callee: callee.to_owned(),
+            named: Vec::with_capacity(parameters.len()),
+            rest: Vec::new(),
+        };
+        let mut names = parameters.iter().take_while(|name| !name.starts_with('*'));
+        for value in self.positional {
+            match names.next() {
+                Some(name) => bound.named.push(((*name).to_owned(), value)),
+                None if parameters.contains(&"*") => bound.rest.push(value),
+                None => {
+                    return fail(format!(
+                        "`{callee}` takes at most {} arguments",
+                        parameters
+                            .iter()
+                            .filter(|name| !name.starts_with('*'))
+                            .count()
+                    ));
+                }
+            }
+        }
+        for (name, value) in self.named {
+            if !parameters.contains(&name.as_str()) && !parameters.contains(&"**") {
+                return fail(format!("`{callee}` has no argument `{name}`"));
+            }
+            if bound.get(&name).is_some() {
+                return fail(format!("`{callee}` got its argument `{name}` twice"));
+            }
+            bound.named.push((name, value));
+        }
+        Ok(bound)
+    }
+}
+
+/// The arguments of one call, by the names of the parameters.
+#[derive(Debug)]
+pub struct Arguments {
+    callee: String,
+    named: Vec<(String, Value)>,
+    /// Arguments beyond the parameters, for a parameter `*`.
+    pub rest: Vec<Value>,
+}
+
+impl Arguments {
+    /// The name of what is called.
+    pub fn callee(&self) -> &str {
+        &self.callee
+    }
+
+    /// An argument, if it was given.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.named
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// An argument that was given and is not none.
+    pub fn some(&self, name: &str) -> Option<&Value> {
+        self.get(name).filter(|value| !value.is_none())
+    }
+
+    /// An argument that must be given.
+    pub fn needed(&self, name: &str) -> Result<&Value> {
+        self.get(name)
+            .ok_or_else(|| Error::failed(format!("`{}` needs its argument `{name}`", self.callee)))
+    }
+
+    /// A text argument.
+    pub fn text(&self, name: &str) -> Result<Option<&str>> {
+        match self.some(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(other) => fail(format!(
+                "the argument `{name}` of `{}` must be a text, not {}",
+                self.callee,
+                python::article(other)
+            )),
+        }
+    }
+
+    /// A text argument that must be given.
+    pub fn needed_text(&self, name: &str) -> Result<&str> {
+        self.needed(name)?;
+        self.text(name)?.ok_or_else(|| {
+            Error::failed(format!(
+                "the argument `{name}` of `{}` must be a text",
+                self.callee
+            ))
+        })
+    }
+
+    /// An argument as Python's `str` would make it.
+    pub fn as_text(&self, name: &str) -> Result<Option<String>> {
+        self.get(name).map(python::text).transpose()
+    }
+
+    /// A boolean argument, by Python's truth.
+    pub fn flag(&self, name: &str) -> Result<bool> {
+        self.flag_or(name, false)
+    }
+
+    /// A boolean argument, by Python's truth.
+    pub fn flag_or(&self, name: &str, default: bool) -> Result<bool> {
+        self.get(name).map_or(Ok(default), Value::truth)
+    }
+
+    /// A whole number.
+    pub fn number(&self, name: &str) -> Result<Option<i64>> {
+        self.some(name)
+            .map(|value| {
+                value.as_index().ok_or_else(|| {
+                    Error::failed(format!(
+                        "the argument `{name}` of `{}` must be a whole number, not {}",
+                        self.callee,
+                        python::article(value)
+                    ))
+                })
+            })
+            .transpose()
+    }
+
+    /// All named arguments.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.named
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+    }
+}

@@ -1,0 +1,109 @@
+//! A template as it was understood.
+
+use std::rc::Rc;
+
+use super::value::Value;
+
+/// An expression and where it begins.
+#[derive(Debug)]
+pub struct Expr {
+    pub node: Node,
+    /// Position and length in the source.
+    pub at: usize,
+    pub length: usize,
+}
+
+/// What an expression is.
+#[derive(Debug)]
+pub enum Node {
+    Const(Value),
+    Name(Rc<str>),
+    List(Vec<Expr>),
+    Tuple(Vec<Expr>),
+    Dict(Vec<(Expr, Expr)>),
+    Attribute(Box<Expr>, Rc<str>),
+    Item(Box<Expr>, Box<Expr>),
+    Slice(Box<Expr>, [Option<Box<Expr>>; 3]),
+    Call(Box<Expr>, Args),
+    Filter(Option<Box<Expr>>, Rc<str>, Args),
+    Test(Box<Expr>, Rc<str>, Args),
+    /// A comparison with one or more operators.
+    Compare(Box<Expr>, Vec<(&'static str, Expr)>),
+    Binary(&'static str, Box<Expr>, Box<Expr>),
+    Unary(&'static str, Box<Expr>),
+    Concat(Vec<Expr>),
+    If(Box<Expr>, Box<Expr>, Option<Box<Expr>>),
+}
+
+/// The arguments of a call.
+#[derive(Debug, Default)]
+pub struct Args {
+    pub positional: Vec<Expr>,
+    pub named: Vec<(String, Expr)>,
+    pub rest: Option<Box<Expr>>,
+    pub rest_named: Option<Box<Expr>>,
+}
+
+/// What a value is assigned to.
+#[derive(Debug)]
+pub enum Target {
+    Name(Rc<str>),
+    Tuple(Vec<Target>),
+    /// `namespace.attribute`
+    Attribute(Rc<str>, Rc<str>, usize),
+}
+
+/// A statement.
+#[derive(Debug)]
+pub enum Stmt {
+    Text(Rc<str>),
+    Output(Expr),
+    If(Vec<(Expr, Vec<Stmt>)>, Vec<Stmt>),
+    For(Rc<For>),
+    Set(Target, Expr),
+    SetBlock(Target, Option<Expr>, Vec<Stmt>),
+    With(Vec<(Target, Expr)>, Vec<Stmt>),
+    FilterBlock(Expr, Vec<Stmt>),
+    Macro(Rc<Macro>),
+    CallBlock(Rc<Macro>, Expr),
+    Block {
+        name: Rc<str>,
+        scoped: bool,
+        required: bool,
+        body: Rc<Vec<Stmt>>,
+        at: usize,
+    },
+    /// Statements in a scope of their own.
+    Scope(Vec<Stmt>),
+}
+
+/// A loop.
+#[derive(Debug)]
+pub struct For {
+    pub target: Target,
+    pub iterable: Expr,
+    pub filter: Option<Expr>,
+    pub body: Vec<Stmt>,
+    pub otherwise: Vec<Stmt>,
+    pub recursive: bool,
+}
+
+/// A macro, or the body of a call block.
+#[derive(Debug)]
+pub struct Macro {
+    pub name: Rc<str>,
+    pub parameters: Vec<(Rc<str>, Option<Expr>)>,
+    pub body: Vec<Stmt>,
+    /// Whether the body mentions these names, which allows for further arguments.
+    pub uses_varargs: bool,
+    pub uses_kwargs: bool,
+    pub uses_caller: bool,
+}
+
+/// A template.
+#[derive(Debug)]
+pub struct Template {
+    pub body: Rc<Vec<Stmt>>,
+    /// Names that it uses and does not set itself, with the first place of each.
+    pub names: Vec<(Rc<str>, usize)>,
+}

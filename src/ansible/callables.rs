@@ -1,0 +1,477 @@
+//! What templates call, and the objects that Jinja2 gives them: macros, `loop`, `namespace`, `cycler`, `joiner`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+
+use super::arguments::Given;
+use super::ast::{For, Macro};
+use super::error::{Error, Result, fail};
+use super::interpreter::Interpreter;
+use super::limits;
+use super::object::Object;
+use super::scope::Scope;
+use super::value::{Key, Value};
+
+/// A macro, or the body of a call block.
+pub struct MacroObject {
+    definition: Rc<Macro>,
+    scope: Rc<Scope>,
+    interpreter: Interpreter,
+}
+
+impl MacroObject {
+    pub fn new(definition: Rc<Macro>, scope: Rc<Scope>, interpreter: &Interpreter) -> Self {
+        Self {
+            definition,
+            scope,
+            interpreter: Interpreter {
+                undefined: None,
+                strict: false,
+                top: interpreter.top.clone(),
+            },
+        }
+    }
+}
+
+impl Object for MacroObject {
+    fn type_name(&self) -> &'static str {
+        "Macro"
+    }
+
+    fn text(&self) -> Result<String> {
+        Ok(format!("<Macro '{}'>", self.definition.name))
+    }
+
+    fn attribute(&self, name: &str) -> Option<Result<Value>> {
+        Some(Ok(match name {
+            "name" => Value::text(&*self.definition.name),
+            "arguments" => Value::tuple(
+                self.definition
+                    .parameters
+                    .iter()
+                    .map(|(name, _)| Value::text(&**name))
+                    .collect(),
+            ),
+            "catch_kwargs" => Value::Bool(self.definition.uses_kwargs),
+            "catch_varargs" => Value::Bool(self.definition.uses_varargs),
+            "caller" => Value::Bool(self.definition.uses_caller),
+            _ => return None,
+        }))
+    }
+
+    fn is_callable(&self) -> bool {
+        true
+    }
+
+    fn takes_markers(&self) -> bool {
+        true
+    }
+
+    fn call(&self, given: Given) -> Result<Value> {
+        let definition = &self.definition;
+        let scope = Scope::inner(&self.scope);
+        let mut positional = given.positional.into_iter();
+        let mut named = given.named;
+        for (name, default) in &definition.parameters {
+            let by_name = named
+                .iter()
+                .position(|(known, _)| **known == **name)
+                .map(|index| named.remove(index).1);
+            let value = match (positional.next(), by_name) {
+                (Some(_), Some(_)) => {
+                    return fail(format!(
+                        "macro '{}' got its argument '{name}' twice",
+                        definition.name
+                    ));
+                }
+                (Some(value), None) | (None, Some(value)) => value,
+                (None, None) => match default {
+                    Some(default) => self.interpreter.eval(default, &scope)?,
+                    None => Value::Marker(Rc::new(Error::undefined(
+                        &**name,
+                        format!(
+                            "parameter '{name}' of macro '{}' was not provided",
+                            definition.name
+                        ),
+                    ))),
+                },
+            };
+            scope.set(name, value);
+        }
+        let further: Vec<Value> = positional.collect();
+        let declares = |name: &str| {
+            definition
+                .parameters
+                .iter()
+                .any(|(known, _)| &**known == name)
+        };
+        if definition.uses_caller && !declares("caller") {
+            let caller = named
+                .iter()
+                .position(|(name, _)| name == "caller")
+                .map(|index| named.remove(index).1);
+            let none = || Value::Marker(Rc::new(Error::undefined("caller", "No caller defined")));
+            scope.set(&Rc::from("caller"), caller.unwrap_or_else(none));
+        }
+        if definition.uses_kwargs {
+            let entries = named
+                .drain(..)
+                .map(|(name, value)| (Key::text(&name), value));
+            scope.set(&Rc::from("kwargs"), Value::from_entries(entries.collect()));
+        } else if let Some((name, _)) = named.first() {
+            return if name == "caller" {
+                fail(format!(
+                    "macro '{}' was invoked with two values for the special caller argument or does not use `caller()`",
+                    definition.name
+                ))
+            } else {
+                fail(format!(
+                    "macro '{}' takes no keyword argument '{name}'",
+                    definition.name
+                ))
+            };
+        }
+        if definition.uses_varargs {
+            scope.set(&Rc::from("varargs"), Value::tuple(further));
+        } else if !further.is_empty() {
+            return fail(format!(
+                "macro '{}' takes not more than {} argument(s)",
+                definition.name,
+                definition.parameters.len()
+            ));
+        }
+        self.interpreter.run_inner(&definition.body, &scope)
+    }
+}
+
+/// The `loop` of a loop's body.
+pub struct LoopObject {
+    pub index: Cell<usize>,
+    items: Vec<Value>,
+    depth: usize,
+    changed: RefCell<Option<Vec<Value>>>,
+    each: Rc<For>,
+    scope: Rc<Scope>,
+    interpreter: Interpreter,
+}
+
+impl LoopObject {
+    pub fn new(
+        items: Vec<Value>,
+        depth: usize,
+        each: Rc<For>,
+        scope: Rc<Scope>,
+        interpreter: &Interpreter,
+    ) -> Self {
+        Self {
+            index: Cell::new(0),
+            items,
+            depth,
+            changed: RefCell::new(None),
+            each,
+            scope,
+            interpreter: interpreter.clone(),
+        }
+    }
+
+    fn neighbour(&self, index: Option<usize>, which: &str) -> Value {
+        match index.and_then(|index| self.items.get(index)) {
+            Some(item) => item.clone(),
+            None => Value::Marker(Rc::new(Error::undefined(
+                format!("loop.{which}"),
+                format!("there is no {which} item"),
+            ))),
+        }
+    }
+}
+
+impl Object for LoopObject {
+    fn type_name(&self) -> &'static str {
+        "LoopContext"
+    }
+
+    fn text(&self) -> Result<String> {
+        Ok(format!(
+            "<LoopContext {}/{}>",
+            self.index.get() + 1,
+            self.items.len()
+        ))
+    }
+
+    fn attribute(&self, name: &str) -> Option<Result<Value>> {
+        let (index, length) = (self.index.get(), self.items.len());
+        Some(Ok(match name {
+            "index" => Value::from(index + 1),
+            "index0" => Value::from(index),
+            "revindex" => Value::from(length - index),
+            "revindex0" => Value::from(length - index - 1),
+            "first" => Value::Bool(index == 0),
+            "last" => Value::Bool(index + 1 == length),
+            "length" => Value::from(length),
+            "depth" => Value::from(self.depth + 1),
+            "depth0" => Value::from(self.depth),
+            "previtem" => self.neighbour(index.checked_sub(1), "previous"),
+            "nextitem" => self.neighbour(Some(index + 1), "next"),
+            _ => return None,
+        }))
+    }
+
+    fn is_callable(&self) -> bool {
+        true
+    }
+
+    fn call(&self, given: Given) -> Result<Value> {
+        if !self.each.recursive {
+            return fail("The loop must have the 'recursive' marker to be called recursively.");
+        }
+        let [iterable] = given.positional.as_slice() else {
+            return fail("a recursive loop is called with one value to walk through");
+        };
+        let inner = Interpreter {
+            strict: true,
+            undefined: None,
+            ..self.interpreter.clone()
+        };
+        let mut out = Vec::new();
+        inner.each(
+            &self.each,
+            iterable.clone(),
+            &self.scope,
+            self.depth + 1,
+            &mut out,
+        )?;
+        super::interpreter::joined_values(out)
+    }
+
+    fn len(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+
+    fn methods(&self) -> &'static [&'static str] {
+        &["changed", "cycle"]
+    }
+
+    fn call_method(&self, name: &str, given: Given) -> Result<Value> {
+        match name {
+            "changed" => self.changed(given),
+            _ => self.cycle(&given),
+        }
+    }
+}
+
+impl LoopObject {
+    /// `loop.cycle(…)`
+    fn cycle(&self, given: &Given) -> Result<Value> {
+        if given.positional.is_empty() {
+            return fail("no items for cycling given");
+        }
+        Ok(given.positional[self.index.get() % given.positional.len()].clone())
+    }
+
+    /// `loop.changed(…)`
+    fn changed(&self, given: Given) -> Result<Value> {
+        let mut last = self.changed.borrow_mut();
+        let same = match &*last {
+            Some(last) => {
+                Value::tuple(last.clone()).equals(&Value::tuple(given.positional.clone()))?
+            }
+            None => false,
+        };
+        if same {
+            return Ok(Value::Bool(false));
+        }
+        *last = Some(given.positional);
+        Ok(Value::Bool(true))
+    }
+}
+
+/// `namespace(…)`
+pub struct Namespace(RefCell<IndexMap<String, Value>>);
+
+impl Namespace {
+    pub fn create(given: Given) -> Result<Value> {
+        let mut attributes = IndexMap::new();
+        for value in given.positional {
+            let Some(pairs) = value.pairs() else {
+                return fail("`namespace` takes mappings and named values");
+            };
+            for (key, value) in pairs {
+                attributes.insert(super::python::text(&key)?, value);
+            }
+        }
+        attributes.extend(given.named);
+        Ok(Value::object(Self(RefCell::new(attributes))))
+    }
+}
+
+impl Object for Namespace {
+    fn type_name(&self) -> &'static str {
+        "Namespace"
+    }
+
+    fn text(&self) -> Result<String> {
+        let entries = self
+            .0
+            .borrow()
+            .iter()
+            .map(|(name, value)| (Key::text(name), value.clone()))
+            .collect();
+        Ok(format!(
+            "<Namespace {}>",
+            super::python::repr(&Value::from_entries(entries))?
+        ))
+    }
+
+    fn attribute(&self, name: &str) -> Option<Result<Value>> {
+        self.0.borrow().get(name).cloned().map(Ok)
+    }
+
+    fn item(&self, index: &Value) -> Option<Result<Value>> {
+        self.attribute(index.as_str()?)
+    }
+
+    fn set_attribute(&self, name: &str, value: Value) -> Result<()> {
+        limits::step(1)?;
+        self.0.borrow_mut().insert(name.to_owned(), value);
+        Ok(())
+    }
+}
+
+/// `cycler(…)`
+pub struct Cycler {
+    items: Vec<Value>,
+    position: Cell<usize>,
+}
+
+impl Cycler {
+    pub fn create(given: Given) -> Result<Value> {
+        if given.positional.is_empty() {
+            return fail("at least one item has to be provided");
+        }
+        Ok(Value::object(Self {
+            items: given.positional,
+            position: Cell::new(0),
+        }))
+    }
+}
+
+impl Object for Cycler {
+    fn type_name(&self) -> &'static str {
+        "Cycler"
+    }
+
+    fn attribute(&self, name: &str) -> Option<Result<Value>> {
+        Some(Ok(match name {
+            "current" => self.items[self.position.get()].clone(),
+            "items" => Value::tuple(self.items.clone()),
+            "pos" => Value::from(self.position.get()),
+            _ => return None,
+        }))
+    }
+
+    fn methods(&self) -> &'static [&'static str] {
+        &["next", "reset"]
+    }
+
+    fn call_method(&self, name: &str, given: Given) -> Result<Value> {
+        given.bind(name, &[])?;
+        let position = self.position.get();
+        Ok(match name {
+            "next" => {
+                self.position.set((position + 1) % self.items.len());
+                self.items[position].clone()
+            }
+            _ => {
+                self.position.set(0);
+                Value::None
+            }
+        })
+    }
+}
+
+/// `joiner(…)`: nothing when it is called first, the separator from then on.
+pub struct Joiner {
+    separator: Value,
+    used: Cell<bool>,
+}
+
+impl Joiner {
+    pub fn create(given: Given) -> Result<Value> {
+        let given = given.bind("joiner", &["sep"])?;
+        Ok(Value::object(Self {
+            separator: given
+                .get("sep")
+                .cloned()
+                .unwrap_or_else(|| Value::text(", ")),
+            used: Cell::new(false),
+        }))
+    }
+}
+
+impl Object for Joiner {
+    fn type_name(&self) -> &'static str {
+        "Joiner"
+    }
+
+    fn attribute(&self, name: &str) -> Option<Result<Value>> {
+        match name {
+            "sep" => Some(Ok(self.separator.clone())),
+            "used" => Some(Ok(Value::Bool(self.used.get()))),
+            _ => None,
+        }
+    }
+
+    fn is_callable(&self) -> bool {
+        true
+    }
+
+    fn call(&self, given: Given) -> Result<Value> {
+        given.bind("joiner", &[])?;
+        Ok(if self.used.replace(true) {
+            self.separator.clone()
+        } else {
+            Value::text("")
+        })
+    }
+}
+
+/// A function of Jinja2 or Ansible, or a method bound to its value.
+pub struct Function {
+    pub name: String,
+    pub run: Box<dyn Fn(Given) -> Result<Value>>,
+}
+
+impl Function {
+    pub fn value(name: &str, run: impl Fn(Given) -> Result<Value> + 'static) -> Value {
+        Value::object(Self {
+            name: name.to_owned(),
+            run: Box::new(run),
+        })
+    }
+}
+
+impl Object for Function {
+    fn type_name(&self) -> &'static str {
+        "function"
+    }
+
+    fn text(&self) -> Result<String> {
+        Err(Error::unsupported(
+            format!(
+                "`{}` is a function, and its text would be different each time",
+                self.name
+            ),
+            format!("Call it: `{}()`.", self.name),
+        ))
+    }
+
+    fn is_callable(&self) -> bool {
+        true
+    }
+
+    fn call(&self, given: Given) -> Result<Value> {
+        (self.run)(given)
+    }
+}

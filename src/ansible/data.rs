@@ -1,0 +1,152 @@
+//! Between values of templates and YAML.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+use super::error::{Error, Result, fail};
+use super::value::{DateTime, Dict, Key, Lazy, List, Value};
+use super::{limits, python};
+use crate::yaml::Data;
+use crate::yaml::dump::{Item, float_text};
+
+/// A value as it was read, none of its texts a template.
+pub fn plain(data: &Data) -> Result<Value> {
+    value(data, &|text| Value::text(text))
+}
+
+/// A value of variables; `template` makes the value of a text in it.
+pub fn value(data: &Data, template: &dyn Fn(&str) -> Value) -> Result<Value> {
+    limits::step(1)?;
+    Ok(match data {
+        Data::Null => Value::None,
+        Data::Bool(value) => Value::Bool(*value),
+        Data::Int(number) => Value::Int(*number),
+        Data::Big(number) => Value::big(number.clone()),
+        Data::Float(number) => Value::Float(*number),
+        Data::Text(text) => template(text),
+        Data::Literal(text) => Value::text(text),
+        Data::Bytes(bytes) => Value::Bytes(Rc::from(bytes.as_slice())),
+        Data::Date(date) => Value::Date(*date),
+        Data::Time(civil, offset) => Value::Time(DateTime {
+            civil: *civil,
+            offset: *offset,
+        }),
+        Data::List(items) => Value::List(Rc::new(List {
+            items: RefCell::new(
+                items
+                    .iter()
+                    .map(|item| value(item, template))
+                    .collect::<Result<_>>()?,
+            ),
+            given: true,
+        })),
+        Data::Map(pairs) => {
+            let mut entries = indexmap::IndexMap::with_capacity(pairs.len());
+            for (key, item) in pairs {
+                let key = value(key, &|text| Value::text(text))?;
+                entries.insert(Key::new(key)?, value(item, template)?);
+            }
+            Value::Dict(Rc::new(Dict {
+                entries: RefCell::new(entries),
+            }))
+        }
+        Data::Set(items) => Value::set(items.iter().map(plain).collect::<Result<_>>()?)?,
+        Data::Unreadable(problem) => Value::Marker(Rc::new(Error::fatal(problem.message.clone()))),
+    })
+}
+
+/// A value that is made when it is first asked for.
+pub fn lazy(make: impl Fn() -> Value + 'static) -> Value {
+    Value::Lazy(Rc::new(Lazy {
+        make: Box::new(make),
+        made: OnceCell::new(),
+    }))
+}
+
+/// A value as `to_yaml` writes it. Its keys are sorted as PyYAML does: not at all where they have no order.
+pub fn dumped(value: &Value, sort_keys: bool) -> Result<Item> {
+    item(value, sort_keys, 0)
+}
+
+fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
+    limits::step(1)?;
+    if depth > 150 {
+        return fail("this value is nested too deep, or holds itself");
+    }
+    let identity = |pointer: *const ()| pointer as usize;
+    let all = |items: &[Value]| -> Result<Vec<Item>> {
+        let items = items.iter().filter(|item| !matches!(item, Value::Omit));
+        items
+            .map(|inner| item(inner, sort_keys, depth + 1))
+            .collect()
+    };
+    Ok(match value {
+        Value::None => Item::Plain("null".to_owned()),
+        Value::Bool(value) => Item::Plain(value.to_string()),
+        Value::Float(number) => Item::Plain(float_text(*number)),
+        Value::Date(_) | Value::Time(_) => {
+            return Err(Error::unsupported(
+                "a date in `to_yaml` is not supported: Ansible writes it with a tag of its own",
+                "Make a text of it: `.strftime('%Y-%m-%d')`.",
+            ));
+        }
+        number if number.is_number() => Item::Plain(python::text(number)?),
+        Value::Text(text) if text.contains(['\u{85}', '\u{2028}', '\u{2029}']) => {
+            return Err(Error::unsupported(
+                "a text with one of Unicode's line separators cannot be written by `to_yaml`",
+                "Replace them by `\\n`.",
+            ));
+        }
+        Value::Text(text) => Item::Text(text.to_string()),
+        Value::Bytes(bytes) => Item::Bytes(bytes.to_vec()),
+        Value::List(list) => Item::List(identity(Rc::as_ptr(list).cast()), all(&value.items()?)?),
+        Value::Tuple(items) => Item::List(identity(items.as_ptr().cast()), all(&value.items()?)?),
+        Value::Set(set) => Item::Set(identity(Rc::as_ptr(set).cast()), all(&value.items()?)?),
+        Value::Dict(dict) => {
+            let mut pairs = value.pairs().unwrap_or_default();
+            pairs.retain(|(_, item)| !matches!(item, Value::Omit));
+            if sort_keys {
+                let keys = pairs.iter().map(|(key, _)| key.clone()).collect();
+                if let Ok(keys) = super::filters::order::sorted(keys, |key| Ok(key.clone()), false)
+                {
+                    let mut by_key: indexmap::IndexMap<Key, Value> = pairs
+                        .into_iter()
+                        .map(|(key, item)| Ok((Key::new(key)?, item)))
+                        .collect::<Result<_>>()?;
+                    pairs = keys
+                        .into_iter()
+                        .map(|key| {
+                            let item = by_key
+                                .swap_remove(&Key::new(key.clone())?)
+                                .unwrap_or(Value::None);
+                            Ok((key, item))
+                        })
+                        .collect::<Result<_>>()?;
+                }
+            }
+            let pairs = pairs.iter().map(|(key, inner)| {
+                Ok((
+                    item(key, sort_keys, depth + 1)?,
+                    item(inner, sort_keys, depth + 1)?,
+                ))
+            });
+            Item::Map(
+                identity(Rc::as_ptr(dict).cast()),
+                pairs.collect::<Result<_>>()?,
+            )
+        }
+        Value::Object(object) if object.iterate().is_some() => {
+            let items = object.iterate().unwrap_or_else(|| Ok(Vec::new()))?;
+            Item::List(identity(Rc::as_ptr(object).cast()), all(&items)?)
+        }
+        Value::Range(_) => Item::List(usize::MAX, all(&value.items()?)?),
+        Value::Marker(error) => return Err((**error).clone()),
+        Value::Lazy(lazy) => item(&lazy.value(), sort_keys, depth)?,
+        other => {
+            return fail(format!(
+                "cannot represent {} in YAML",
+                python::article(other)
+            ));
+        }
+    })
+}

@@ -1,0 +1,138 @@
+//! Why an expression has no value: what is wrong, where, and whether a template may go on regardless.
+
+use std::fmt;
+
+/// A failure while reading or rendering a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Details {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    place: Option<usize>,
+    length: usize,
+    needed_by: Vec<String>,
+}
+
+/// What a failure means for what stands around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something is not there; `default` and `is defined` can be asked of it. Holds the name as it was written, where
+    /// there is one.
+    Undefined(String),
+    /// An operation, filter or test failed; it counts as not defined, but `default` does not replace it.
+    Failed,
+    /// Nothing may hide this: a limit, a ring of variables, or what Chandlery does not support.
+    Fatal,
+}
+
+/// The result of everything that evaluates.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Details {
+            kind,
+            message: message.into(),
+            hint: None,
+            place: None,
+            length: 1,
+            needed_by: Vec::new(),
+        }))
+    }
+
+    /// An operation that Ansible refuses, too.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// Something that does not exist.
+    pub fn undefined(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Kind::Undefined(name.into()), message)
+    }
+
+    /// What no `default` may hide.
+    pub fn fatal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Fatal, message)
+    }
+
+    /// What Ansible may do, and Chandlery does not.
+    pub fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Kind::Fatal, message).hint(hint)
+    }
+
+    /// Adds the way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Says where it happened, unless that is known more precisely already.
+    pub fn at(mut self, offset: usize) -> Self {
+        self.0.place.get_or_insert(offset);
+        self
+    }
+
+    /// How many bytes of the source are meant.
+    pub fn spanning(mut self, length: usize) -> Self {
+        self.0.length = length.max(1);
+        self
+    }
+
+    /// The same failure as it appears to what uses the value: with another message, and a place still to be found.
+    pub fn seen_from_outside(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self.0.place = None;
+        self.0.length = 1;
+        self
+    }
+
+    /// Says that it stands in the value of a variable: the one that is used comes first.
+    pub fn needed_by(mut self, name: &str) -> Self {
+        self.0.needed_by.insert(0, name.to_owned());
+        self
+    }
+
+    /// The variables through which it was met.
+    pub fn needed_by_names(&self) -> &[String] {
+        &self.0.needed_by
+    }
+
+    pub fn kind(&self) -> &Kind {
+        &self.0.kind
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Position and length in the (newline-normalised) source.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        self.0.place.map(|place| (place, self.0.length))
+    }
+
+    pub fn is_undefined(&self) -> bool {
+        matches!(self.0.kind, Kind::Undefined(_))
+    }
+
+    pub fn is_fatal(&self) -> bool {
+        self.0.kind == Kind::Fatal
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+/// An operation that Ansible refuses, too.
+pub fn fail<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::failed(message))
+}

@@ -1,0 +1,254 @@
+//! Filters that make digests, hashed passwords and UUIDs.
+
+use sha2::Digest;
+
+use super::Filter;
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::value::Value;
+use crate::ansible::{limits, python};
+
+pub const FILTERS: &[Filter] = &[
+    ("hash", &["hashtype"], hash),
+    ("checksum", &[], sha1),
+    ("sha1", &[], sha1),
+    ("md5", &[], md5),
+    (
+        "password_hash",
+        &["hashtype", "salt", "salt_size", "rounds", "ident"],
+        password_hash,
+    ),
+    ("to_uuid", &["namespace"], to_uuid),
+];
+
+/// Ansible's own name space for UUIDs.
+const ANSIBLE: uuid::Uuid = uuid::uuid!("361E6D51-FAEC-444A-9079-341386DA8E2E");
+
+/// The characters of salts, in the order that crypt gives them.
+const SALT: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+fn bytes(value: &Value) -> Result<Vec<u8>> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes.to_vec()),
+        other => Ok(python::text(other)?.into_bytes()),
+    }
+}
+
+fn hexadecimal(digest: &[u8]) -> Value {
+    Value::from(
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
+}
+
+fn hash(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let data = bytes(value)?;
+    let kind = arguments.text("hashtype")?.unwrap_or("sha1").to_lowercase();
+    Ok(hexadecimal(&match kind.as_str() {
+        "sha1" => sha1::Sha1::digest(data).to_vec(),
+        "md5" => md5::Md5::digest(data).to_vec(),
+        "sha224" => sha2::Sha224::digest(data).to_vec(),
+        "sha256" => sha2::Sha256::digest(data).to_vec(),
+        "sha384" => sha2::Sha384::digest(data).to_vec(),
+        "sha512" => sha2::Sha512::digest(data).to_vec(),
+        "sha512_256" | "sha512-256" => sha2::Sha512_256::digest(data).to_vec(),
+        "sha512_224" | "sha512-224" => sha2::Sha512_224::digest(data).to_vec(),
+        "blake2b" | "blake2s" | "sha3_224" | "sha3_256" | "sha3_384" | "sha3_512" | "shake_128"
+        | "shake_256" | "ripemd160" | "sm3" => {
+            return Err(Error::unsupported(
+                format!("the hash `{kind}` is not supported"),
+                "Use `hash('sha256')`.",
+            ));
+        }
+        _ => return fail(format!("unsupported hash type {kind}")),
+    }))
+}
+
+fn sha1(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(hexadecimal(&sha1::Sha1::digest(bytes(value)?)))
+}
+
+fn md5(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(hexadecimal(&md5::Md5::digest(bytes(value)?)))
+}
+
+fn to_uuid(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let namespace = match arguments.get("namespace") {
+        None => ANSIBLE,
+        Some(Value::Text(text)) => {
+            uuid::Uuid::parse_str(text.trim_matches(['{', '}'])).map_err(|_| {
+                Error::failed(format!(
+                    "Invalid value '{text}' for 'namespace': badly formed hexadecimal UUID string"
+                ))
+            })?
+        }
+        Some(_) => return fail("the name space of `to_uuid` is a text"),
+    };
+    let text = python::text(value)?;
+    // A UUID of version 5: SHA-1 of name space and name.
+    let digest = sha1::Sha1::digest([namespace.as_bytes(), text.as_bytes()].concat());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Ok(Value::from(
+        uuid::Builder::from_sha1_bytes(bytes)
+            .into_uuid()
+            .to_string(),
+    ))
+}
+
+fn password_hash(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let kind = arguments.text("hashtype")?.unwrap_or("sha512");
+    let kind = match kind {
+        "sha512_crypt" => "sha512",
+        "sha256_crypt" => "sha256",
+        "bcrypt" => "blowfish",
+        "md5_crypt" => "md5",
+        other => other,
+    };
+    if !["sha512", "sha256", "blowfish", "md5"].contains(&kind) {
+        return fail(format!(
+            "{kind} is not in the list of supported passlib algorithms: md5, blowfish, sha256, sha512"
+        ));
+    }
+    let Value::Text(password) = value else {
+        return fail(format!(
+            "secret must be unicode or bytes, not {}",
+            value.type_name()
+        ));
+    };
+    let Some(salt) = arguments.text("salt")? else {
+        return Err(Error::unsupported(
+            "`password_hash` without a salt gives another hash at each rendering",
+            "Give it a salt: `password_hash('sha512', 'a-fixed-salt')`, generated once.",
+        ));
+    };
+    if salt.bytes().any(|byte| !SALT.contains(&byte)) {
+        return fail("invalid characters in salt");
+    }
+    let rounds = arguments.number("rounds")?;
+    match kind {
+        "sha512" | "sha256" => sha_crypt(password, salt, rounds, kind == "sha512"),
+        "blowfish" => bcrypt(password, salt, rounds, arguments.text("ident")?),
+        _ => Err(Error::unsupported(
+            "`password_hash('md5')` is not supported: such passwords are found out within minutes",
+            "Use `password_hash('sha512', salt)`.",
+        )),
+    }
+}
+
+fn sha_crypt(password: &str, salt: &str, rounds: Option<i64>, long: bool) -> Result<Value> {
+    if salt.len() > 16 {
+        return fail("salt too large (sha512_crypt requires <= 16 chars)");
+    }
+    let rounds = rounds.unwrap_or(if long { 656_000 } else { 535_000 });
+    let rounds = match u32::try_from(rounds) {
+        Ok(rounds @ 1000..=2_000_000) => rounds,
+        Ok(rounds @ 2_000_001..=999_999_999) => {
+            return Err(Error::unsupported(
+                format!("{rounds} rounds of a hash take too long"),
+                "Use at most 2000000 rounds.",
+            ));
+        }
+        _ => return fail("rounds must be between 1000 and 999999999"),
+    };
+    if password.len() > 4096 {
+        return fail("password too long");
+    }
+    let params =
+        sha_crypt::Params::new(rounds).map_err(|_| Error::failed("these rounds cannot be used"))?;
+    let digest = if long {
+        crypt_text(
+            &sha_crypt::sha512_crypt(password.as_bytes(), salt.as_bytes(), params),
+            &SHA512_ORDER,
+        )
+    } else {
+        crypt_text(
+            &sha_crypt::sha256_crypt(password.as_bytes(), salt.as_bytes(), params),
+            &SHA256_ORDER,
+        )
+    };
+    limits::check_time()?;
+    let kind = if long { 6 } else { 5 };
+    let shown = if rounds == 5000 {
+        String::new()
+    } else {
+        format!("rounds={rounds}$")
+    };
+    Ok(Value::from(format!("${kind}${shown}{salt}${digest}")))
+}
+
+/// The order in which crypt takes the bytes of a digest, three at a time.
+const SHA512_ORDER: [u8; 64] = [
+    42, 21, 0, 1, 43, 22, 23, 2, 44, 45, 24, 3, 4, 46, 25, 26, 5, 47, 48, 27, 6, 7, 49, 28, 29, 8,
+    50, 51, 30, 9, 10, 52, 31, 32, 11, 53, 54, 33, 12, 13, 55, 34, 35, 14, 56, 57, 36, 15, 16, 58,
+    37, 38, 17, 59, 60, 39, 18, 19, 61, 40, 41, 20, 62, 63,
+];
+const SHA256_ORDER: [u8; 32] = [
+    20, 10, 0, 11, 1, 21, 2, 22, 12, 23, 13, 3, 14, 4, 24, 5, 25, 15, 26, 16, 6, 17, 7, 27, 8, 28,
+    18, 29, 19, 9, 30, 31,
+];
+
+/// crypt's own Base64, lowest bits first.
+fn crypt_text(digest: &[u8], order: &[u8]) -> String {
+    let mut text = String::new();
+    for group in order.chunks(3) {
+        let mut bits = 0u32;
+        for (place, index) in group.iter().enumerate() {
+            bits |= u32::from(digest[usize::from(*index)]) << (8 * place);
+        }
+        for place in 0..=group.len() {
+            text.push(char::from(SALT64[(bits >> (6 * place)) as usize & 63]));
+        }
+    }
+    text
+}
+
+/// The alphabet of that Base64.
+const SALT64: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn bcrypt(password: &str, salt: &str, rounds: Option<i64>, ident: Option<&str>) -> Result<Value> {
+    let version = match ident.unwrap_or("2b") {
+        "2b" | "$2b$" => bcrypt::Version::TwoB,
+        "2a" | "$2a$" => bcrypt::Version::TwoA,
+        "2y" | "$2y$" => bcrypt::Version::TwoY,
+        other => return fail(format!("invalid ident: {other}")),
+    };
+    let rounds = rounds.unwrap_or(12);
+    let cost = match u32::try_from(rounds) {
+        Ok(cost @ 4..=14) => cost,
+        Ok(15..=31) => {
+            return Err(Error::unsupported(
+                format!("bcrypt with 2^{rounds} rounds takes too long"),
+                "Use at most 14 rounds.",
+            ));
+        }
+        _ => return fail("rounds must be between 4 and 31"),
+    };
+    if salt.len() < 22 {
+        return fail("salt too small (bcrypt requires exactly 22 chars)");
+    }
+    if salt.len() > 22 {
+        return fail("salt too large (bcrypt requires exactly 22 chars)");
+    }
+    if password.contains('\0') {
+        return fail("bcrypt does not allow NULL bytes in password");
+    }
+    let mut bytes = [0u8; 16];
+    let (mut bits, mut count, mut next) = (0u32, 0, 0);
+    for digit in salt.bytes() {
+        let value = SALT.iter().position(|known| *known == digit).unwrap_or(0) as u32;
+        bits = bits << 6 | value;
+        count += 6;
+        if count >= 8 && next < 16 {
+            count -= 8;
+            bytes[next] = (bits >> count) as u8;
+            next += 1;
+        }
+    }
+    let hashed = bcrypt::hash_with_salt(password.as_bytes(), cost, bytes)
+        .map_err(|error| Error::failed(format!("bcrypt fails: {error}")))?;
+    limits::check_time()?;
+    Ok(Value::from(hashed.format_for_version(version)))
+}

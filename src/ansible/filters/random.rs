@@ -1,0 +1,250 @@
+//! `random` and `shuffle` with a seed: Python's own numbers, the same at each rendering.
+
+use num_bigint::BigUint;
+use sha2::Digest;
+
+use super::Filter;
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::value::Value;
+use crate::ansible::{limits, number, python};
+
+pub const FILTERS: &[Filter] = &[
+    ("random", &["start", "step", "seed"], random),
+    ("shuffle", &["seed"], shuffle),
+    ("random_mac", &["seed"], random_mac),
+];
+
+/// The generator that Python calls Mersenne Twister (MT19937).
+struct Twister {
+    state: [u32; 624],
+    next: usize,
+}
+
+impl Twister {
+    /// Python's `random.Random(seed)`.
+    fn new(seed: &Value) -> Result<Self> {
+        let number = match seed {
+            Value::Text(text) => {
+                let digest = sha2::Sha512::digest(text.as_bytes());
+                BigUint::from_bytes_be(&[text.as_bytes(), digest.as_slice()].concat())
+            }
+            Value::Bytes(bytes) => {
+                BigUint::from_bytes_be(&[&**bytes, sha2::Sha512::digest(bytes).as_slice()].concat())
+            }
+            Value::Float(float) if float.fract() != 0.0 || !float.is_finite() => {
+                return Err(Error::unsupported(
+                    "a fraction as a seed is not supported",
+                    "Use a whole number or a text.",
+                ));
+            }
+            other => match number::whole(other) {
+                Some(whole) => whole.magnitude().clone(),
+                None => {
+                    return fail(
+                        "The only supported seed types are: None, int, float, str, bytes, and bytearray.",
+                    );
+                }
+            },
+        };
+        let digits = number.to_u32_digits();
+        Ok(Self::from_key(if digits.is_empty() {
+            &[0]
+        } else {
+            &digits
+        }))
+    }
+
+    fn from_key(key: &[u32]) -> Self {
+        let mut state = [0u32; 624];
+        state[0] = 19_650_218;
+        for index in 1..624 {
+            let last = state[index - 1];
+            state[index] = 1_812_433_253u32
+                .wrapping_mul(last ^ last >> 30)
+                .wrapping_add(index as u32);
+        }
+        let (mut i, mut j) = (1, 0);
+        for _ in 0..key.len().max(624) {
+            let last = state[i - 1];
+            state[i] = (state[i] ^ (last ^ last >> 30).wrapping_mul(1_664_525))
+                .wrapping_add(key[j])
+                .wrapping_add(j as u32);
+            i += 1;
+            j += 1;
+            if i == 624 {
+                state[0] = state[623];
+                i = 1;
+            }
+            if j == key.len() {
+                j = 0;
+            }
+        }
+        for _ in 0..623 {
+            let last = state[i - 1];
+            state[i] =
+                (state[i] ^ (last ^ last >> 30).wrapping_mul(1_566_083_941)).wrapping_sub(i as u32);
+            i += 1;
+            if i == 624 {
+                state[0] = state[623];
+                i = 1;
+            }
+        }
+        state[0] = 0x8000_0000;
+        Self { state, next: 624 }
+    }
+
+    fn word(&mut self) -> u32 {
+        if self.next == 624 {
+            for index in 0..624 {
+                let bits =
+                    self.state[index] & 0x8000_0000 | self.state[(index + 1) % 624] & 0x7fff_ffff;
+                let odd = if bits & 1 == 1 { 0x9908_b0df } else { 0 };
+                self.state[index] = self.state[(index + 397) % 624] ^ bits >> 1 ^ odd;
+            }
+            self.next = 0;
+        }
+        let mut word = self.state[self.next];
+        self.next += 1;
+        word ^= word >> 11;
+        word ^= word << 7 & 0x9d2c_5680;
+        word ^= word << 15 & 0xefc6_0000;
+        word ^ word >> 18
+    }
+
+    /// A number of so many bits, at most 64.
+    fn bits(&mut self, count: u32) -> u64 {
+        if count == 0 {
+            return 0;
+        }
+        if count <= 32 {
+            return u64::from(self.word() >> (32 - count));
+        }
+        let low = u64::from(self.word());
+        low | u64::from(self.word() >> (64 - count)) << 32
+    }
+
+    /// A number below another one.
+    fn below(&mut self, limit: u64) -> u64 {
+        let bits = 64 - limit.leading_zeros();
+        loop {
+            let number = self.bits(bits);
+            if number < limit {
+                return number;
+            }
+        }
+    }
+}
+
+fn without_seed(filter: &str) -> Error {
+    Error::unsupported(
+        format!(
+            "`{filter}` without a seed gives something else at each rendering, so that every Apply would change something"
+        ),
+        format!("Give it a seed that stays: `{filter}(seed=app_name)`."),
+    )
+}
+
+fn random(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let Some(seed) = arguments.some("seed") else {
+        return Err(without_seed("random"));
+    };
+    let mut twister = Twister::new(seed)?;
+    let (start, step) = (arguments.some("start"), arguments.some("step"));
+    let given = |value: Option<&Value>| value.is_some_and(|value| value.truth().unwrap_or(true));
+    if let Some(end) = value.as_index() {
+        let whole = |value: Option<&Value>, default: i64| match value {
+            Some(value) if value.truth()? => value.as_index().ok_or_else(|| {
+                Error::failed(format!(
+                    "'{}' object cannot be interpreted as an integer",
+                    value.type_name()
+                ))
+            }),
+            _ => Ok(default),
+        };
+        let (start, step) = (whole(start, 0)?, whole(step, 1)?);
+        let width = i128::from(end) - i128::from(start);
+        let step = i128::from(step);
+        let count = if step > 0 {
+            (width + step - 1).div_euclid(step)
+        } else {
+            (width + step + 1) / step
+        };
+        let count = u64::try_from(count).ok().filter(|count| *count > 0);
+        let Some(count) = count else {
+            return fail(format!("empty range in randrange({start}, {end})"));
+        };
+        let chosen = i128::from(twister.below(count));
+        let number = i128::from(start) + step * chosen;
+        return Ok(Value::big(number.into()));
+    }
+    if matches!(value, Value::Float(_) | Value::Big(_) | Value::None) {
+        return fail("random can only be used on sequences and integers");
+    }
+    if given(start) || given(step) {
+        return fail("start and step can only be used with integer values");
+    }
+    if let Value::Dict(_) | Value::Set(_) = value {
+        return fail("a mapping has no first item to choose from");
+    }
+    let count = value.len()?;
+    if count == 0 {
+        return fail("Cannot choose from an empty sequence");
+    }
+    let index = usize::try_from(twister.below(count as u64)).unwrap_or(0);
+    match value {
+        Value::Range(range) => range.get(index).map_or_else(|| fail("out of range"), Ok),
+        other => other.iterate()?.swap_remove(index).usable(),
+    }
+}
+
+fn shuffle(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let seed = match arguments.some("seed") {
+        Some(seed) if seed.truth()? => seed,
+        _ => return Err(without_seed("shuffle")),
+    };
+    // Ansible gives back what it cannot shuffle.
+    let Ok(mut items) = value.iterate() else {
+        return Ok(value.clone());
+    };
+    items.iter().try_for_each(Value::check)?;
+    limits::step(items.len())?;
+    if let Ok(mut twister) = Twister::new(seed) {
+        for index in (1..items.len()).rev() {
+            let other = usize::try_from(twister.below(index as u64 + 1)).unwrap_or(0);
+            items.swap(index, other);
+        }
+    }
+    Ok(Value::list(items))
+}
+
+/// The rest of a MAC address behind the given beginning.
+fn random_mac(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let Some(seed) = arguments.some("seed") else {
+        return Err(without_seed("random_mac"));
+    };
+    let text = python::text(value)?.to_lowercase();
+    let parts: Vec<&str> = text.split(':').filter(|part| !part.is_empty()).collect();
+    if parts.len() > 5 || parts.is_empty() {
+        return fail(format!(
+            "Invalid value ({text}) for random_mac: it needs 1 to 5 parts"
+        ));
+    }
+    if parts
+        .iter()
+        .any(|part| part.len() != 2 || !part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return fail(format!(
+            "Invalid value ({text}) for random_mac: its parts are two hexadecimal digits each"
+        ));
+    }
+    let mut twister = Twister::new(seed)?;
+    let low = 68_719_476_736u64;
+    let number = low + twister.below(1_099_511_627_776 - low);
+    let digits = format!("{number:x}");
+    let rest: Vec<&str> = (0..5)
+        .map(|index| &digits[index * 2..index * 2 + 2])
+        .collect();
+    let all: Vec<&str> = parts.iter().copied().chain(rest).take(6).collect();
+    Ok(Value::from(all.join(":")))
+}

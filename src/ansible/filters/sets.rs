@@ -1,0 +1,124 @@
+//! Ansible's filters that treat lists as sets.
+
+use super::{Filter, sequence};
+use crate::ansible::arguments::Arguments;
+use crate::ansible::error::{Error, Result, fail};
+use crate::ansible::value::{Key, Value};
+use crate::ansible::{limits, number};
+use num_traits::ToPrimitive;
+
+pub const FILTERS: &[Filter] = &[
+    ("union", &["b"], union),
+    ("intersect", &["b"], intersect),
+    ("difference", &["b"], difference),
+    ("symmetric_difference", &["b"], symmetric_difference),
+];
+
+struct Both {
+    a: Vec<Value>,
+    b: Vec<Value>,
+    hashable: bool,
+}
+
+fn both(value: &Value, arguments: &Arguments) -> Result<Both> {
+    let a = items(value, arguments)?;
+    let b = items(arguments.needed("b")?, arguments)?;
+    limits::step(a.len().saturating_mul(b.len()) / 16)?;
+    let hashable = a
+        .iter()
+        .chain(&b)
+        .all(|item| Key::new(item.clone()).is_ok());
+    Ok(Both { a, b, hashable })
+}
+
+fn items(value: &Value, arguments: &Arguments) -> Result<Vec<Value>> {
+    match value {
+        Value::List(_) | Value::Tuple(_) => sequence(value, arguments.callee()),
+        other => other.items(),
+    }
+}
+
+fn holds(items: &[Value], wanted: &Value) -> Result<bool> {
+    for item in items {
+        if item.equals(wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn unique(items: impl IntoIterator<Item = Value>) -> Result<Vec<Value>> {
+    let mut result: Vec<Value> = Vec::new();
+    for item in items {
+        if !holds(&result, &item)? {
+            result.push(item);
+        }
+    }
+    Ok(result)
+}
+
+/// What stands in one of two lists, or in both.
+fn filtered(items: &[Value], others: &[Value], wanted: bool) -> Result<Vec<Value>> {
+    let mut kept = Vec::new();
+    for item in items {
+        if holds(others, item)? == wanted {
+            kept.push(item.clone());
+        }
+    }
+    unique(kept)
+}
+
+/// Python's sets have an order of their own. Of small whole numbers it is known: by their place in a table of the
+/// right size; of texts it is another one in every run of Ansible.
+fn as_set(items: Vec<Value>, both: &Both, filter: &str) -> Result<Value> {
+    if !both.hashable || items.len() < 2 {
+        return Ok(Value::list(items));
+    }
+    if !items.iter().all(Value::is_number) {
+        return Ok(Value::list(items));
+    }
+    let wholes: Option<Vec<u64>> = items
+        .iter()
+        .map(|item| number::whole(item).and_then(|whole| whole.to_u64()))
+        .collect();
+    // A table is never smaller than 8 places, and has more than its items.
+    match wholes {
+        Some(wholes) if wholes.iter().all(|whole| *whole < 8) => {
+            let mut pairs: Vec<(u64, Value)> = wholes.into_iter().zip(items).collect();
+            pairs.sort_by_key(|(whole, _)| *whole);
+            Ok(Value::list(
+                pairs.into_iter().map(|(_, item)| item).collect(),
+            ))
+        }
+        _ => Err(Error::unsupported(
+            format!("the order in which `{filter}` gives these numbers is Python's own"),
+            "Put `| sort` behind lists of texts instead, or make the numbers texts.",
+        )),
+    }
+}
+
+fn union(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let both = both(value, arguments)?;
+    let items = unique(both.a.iter().chain(&both.b).cloned())?;
+    as_set(items, &both, "union")
+}
+
+fn intersect(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let both = both(value, arguments)?;
+    as_set(filtered(&both.a, &both.b, true)?, &both, "intersect")
+}
+
+fn difference(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let both = both(value, arguments)?;
+    as_set(filtered(&both.a, &both.b, false)?, &both, "difference")
+}
+
+fn symmetric_difference(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let both = both(value, arguments)?;
+    if both.a.is_empty() && both.b.is_empty() && value.is_none() {
+        return fail("`symmetric_difference` needs lists");
+    }
+    let mut items = filtered(&both.a, &both.b, false)?;
+    items.extend(filtered(&both.b, &both.a, false)?);
+    as_set(items, &both, "symmetric_difference")
+}

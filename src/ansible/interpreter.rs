@@ -1,0 +1,656 @@
+//! Runs templates: statements one after the other, expressions as Python evaluates them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::arguments::Given;
+use super::ast::{Args, Expr, For, Node, Stmt, Target};
+use super::callables::{LoopObject, MacroObject};
+use super::error::{Error, Result, fail};
+use super::scope::Scope;
+use super::value::{Key, Value};
+use super::{filters, globals, limits, methods, operators, python, tests};
+
+/// Runs a template, macro or value.
+#[derive(Clone)]
+pub struct Interpreter {
+    /// The scope that blocks see.
+    pub top: Rc<Scope>,
+    /// Whether an undefined value is an error as soon as it is looked up: so it is within a loop that calls itself.
+    pub strict: bool,
+    /// Where undefined values are gathered, so that all of a template are found at once.
+    pub undefined: Option<Rc<RefCell<Vec<Error>>>>,
+}
+
+impl Interpreter {
+    /// Runs statements for what they print: nothing, one value, or a text.
+    pub fn run(&self, body: &[Stmt], scope: &Rc<Scope>) -> Result<Value> {
+        let mut out = Vec::new();
+        self.statements(body, scope, &mut out)?;
+        joined_values(out)
+    }
+
+    /// Runs the body of a macro or the like, whose undefined values are those of its result.
+    pub fn run_inner(&self, body: &[Stmt], scope: &Rc<Scope>) -> Result<Value> {
+        let inner = Self {
+            undefined: None,
+            ..self.clone()
+        };
+        caught(inner.run(body, scope))
+    }
+
+    fn statements(&self, body: &[Stmt], scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
+        for statement in body {
+            limits::step(1)?;
+            match (self.statement(statement, scope, out), &self.undefined) {
+                (Err(error), Some(undefined)) if error.is_undefined() => {
+                    remember(undefined, error);
+                    if let Stmt::Set(target, _) | Stmt::SetBlock(target, ..) = statement {
+                        // What follows from it is no news.
+                        let _ = self.assign(target, Value::Nothing, scope);
+                    }
+                }
+                (result, _) => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
+        match statement {
+            Stmt::Text(text) => {
+                limits::text(text.len())?;
+                out.push(Value::Text(text.clone()));
+            }
+            Stmt::Output(expr) => {
+                let value = self.eval(expr, scope)?;
+                if self.undefined.is_some() {
+                    check_deep(&value, 0)
+                        .map_err(|error| error.at(expr.at).spanning_new(expr.length))?;
+                }
+                out.push(snapshot(&located(value, expr), 0));
+            }
+            Stmt::If(branches, otherwise) => {
+                for (condition, body) in branches {
+                    if self.truth(condition, scope)? {
+                        return self.statements(body, scope, out);
+                    }
+                }
+                self.statements(otherwise, scope, out)?;
+            }
+            Stmt::For(each) => {
+                let iterable = self.eval(&each.iterable, scope)?;
+                limits::with_stack(|| self.each(each, iterable, scope, 0, out))?;
+            }
+            Stmt::Set(target, expr) => {
+                let value = self.eval(expr, scope)?;
+                self.assign(target, value, scope)
+                    .map_err(|error| error.at(expr.at))?;
+            }
+            Stmt::SetBlock(target, filter, body) => {
+                let mut value = self.run_inner(body, &Scope::inner(scope))?;
+                if let Some(filter) = filter {
+                    value = self.filtered(filter, value, scope)?;
+                }
+                self.assign(target, value, scope)?;
+            }
+            Stmt::With(values, body) => {
+                let inner = Scope::inner(scope);
+                let values: Vec<(&Target, Value)> = values
+                    .iter()
+                    .map(|(target, expr)| Ok((target, self.eval(expr, scope)?)))
+                    .collect::<Result<_>>()?;
+                for (target, value) in values {
+                    self.assign(target, value, &inner)?;
+                }
+                self.statements(body, &inner, out)?;
+            }
+            Stmt::FilterBlock(filter, body) => {
+                let value = self.run_inner(body, &Scope::inner(scope))?;
+                out.push(located(self.filtered(filter, value, scope)?, filter));
+            }
+            Stmt::Macro(definition) => {
+                let object = MacroObject::new(definition.clone(), scope.clone(), self);
+                scope.set(&definition.name, Value::object(object));
+            }
+            Stmt::CallBlock(definition, call) => {
+                let caller = MacroObject::new(definition.clone(), scope.clone(), self);
+                let Node::Call(callee, args) = &call.node else {
+                    return fail("`call` needs the call of a macro");
+                };
+                let mut given = self.given(args, scope)?;
+                given
+                    .named
+                    .push(("caller".to_owned(), Value::object(caller)));
+                let value = self.call(callee, given, call, scope)?;
+                out.push(located(value, call));
+            }
+            Stmt::Block {
+                scoped,
+                required,
+                body,
+                name,
+                at,
+            } => {
+                if *required {
+                    return Err(
+                        Error::failed(format!("the required block `{name}` is empty")).at(*at),
+                    );
+                }
+                let scope = Scope::inner(if *scoped { scope } else { &self.top });
+                self.statements(body, &scope, out)?;
+            }
+            Stmt::Scope(body) => self.statements(body, &Scope::inner(scope), out)?,
+        }
+        Ok(())
+    }
+
+    /// One level of a loop.
+    pub fn each(
+        &self,
+        each: &Rc<For>,
+        iterable: Value,
+        scope: &Rc<Scope>,
+        depth: usize,
+        out: &mut Vec<Value>,
+    ) -> Result<()> {
+        let at = |error: Error| {
+            error
+                .at(each.iterable.at)
+                .spanning_new(each.iterable.length)
+        };
+        let mut items = iterable.iterate().map_err(at)?;
+        if let Some(filter) = &each.filter {
+            let inner = Scope::inner(scope);
+            inner.set(&Rc::from("loop"), outside_of_loop());
+            let mut kept = Vec::new();
+            for item in items {
+                self.assign(&each.target, item.clone(), &inner)
+                    .map_err(at)?;
+                if self.truth(filter, &inner)? {
+                    kept.push(item);
+                }
+            }
+            items = kept;
+        }
+        if items.is_empty() {
+            return self.statements(&each.otherwise, &Scope::inner(scope), out);
+        }
+        let name: Rc<str> = Rc::from("loop");
+        let state = Rc::new(LoopObject::new(
+            items.clone(),
+            depth,
+            each.clone(),
+            scope.clone(),
+            self,
+        ));
+        for (index, item) in items.into_iter().enumerate() {
+            limits::step(1)?;
+            state.index.set(index);
+            let inner = Scope::inner(scope);
+            inner.set(&name, Value::Object(state.clone()));
+            self.assign(&each.target, item, &inner).map_err(at)?;
+            self.statements(&each.body, &inner, out)?;
+        }
+        Ok(())
+    }
+
+    fn assign(&self, target: &Target, value: Value, scope: &Rc<Scope>) -> Result<()> {
+        match target {
+            Target::Name(name) => scope.set(name, value),
+            Target::Tuple(targets) => {
+                let items = value.usable()?.iterate()?;
+                if items.len() != targets.len() {
+                    let problem = if items.len() > targets.len() {
+                        "too many"
+                    } else {
+                        "not enough"
+                    };
+                    return fail(format!(
+                        "{problem} values to unpack: {} names for {} values",
+                        targets.len(),
+                        items.len()
+                    ));
+                }
+                for (target, item) in targets.iter().zip(items) {
+                    self.assign(target, item, scope)?;
+                }
+            }
+            Target::Attribute(name, attribute, at) => match scope.get(name) {
+                Some(Value::Object(object)) => object
+                    .set_attribute(attribute, value)
+                    .map_err(|error| error.at(*at))?,
+                Some(Value::Marker(error)) => return Err((*error).clone()),
+                None => {
+                    return Err(Error::undefined(&**name, format!("'{name}' is undefined"))
+                        .at(*at)
+                        .spanning(name.len()));
+                }
+                Some(_) => {
+                    return Err(
+                        Error::failed("cannot assign attribute on non-namespace object")
+                            .hint("Only attributes of a `namespace()` can be set.")
+                            .at(*at),
+                    );
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn truth(&self, expr: &Expr, scope: &Rc<Scope>) -> Result<bool> {
+        self.eval(expr, scope)?
+            .truth()
+            .map_err(|error| error.at(expr.at).spanning_new(expr.length))
+    }
+
+    /// Evaluates an expression. What is undefined is a value, too, until it is used.
+    pub fn eval(&self, expr: &Expr, scope: &Rc<Scope>) -> Result<Value> {
+        limits::step(1)?;
+        let value = limits::with_stack(|| self.node(expr, scope))
+            .map_err(|error| error.at(expr.at).spanning_new(expr.length))?
+            .forced();
+        if let Value::Marker(error) = &value {
+            if error.is_fatal() || self.strict && error.is_undefined() {
+                return Err((**error).clone().at(expr.at).spanning_new(expr.length));
+            }
+            return Ok(located(value, expr));
+        }
+        Ok(value)
+    }
+
+    fn node(&self, expr: &Expr, scope: &Rc<Scope>) -> Result<Value> {
+        match &expr.node {
+            Node::Const(value) => Ok(value.clone()),
+            Node::Name(name) => Ok(scope
+                .get(name)
+                .or_else(|| globals::get(name))
+                .unwrap_or_else(|| {
+                    let error = Error::undefined(&**name, format!("'{name}' is undefined"));
+                    Value::Marker(Rc::new(error.at(expr.at).spanning(expr.length)))
+                })),
+            Node::List(items) => Ok(Value::list(self.all(items, scope)?)),
+            Node::Tuple(items) => Ok(Value::tuple(self.all(items, scope)?)),
+            Node::Dict(pairs) => {
+                let mut entries = indexmap::IndexMap::with_capacity(pairs.len());
+                for (key, value) in pairs {
+                    let key = Key::new(self.eval(key, scope)?)?;
+                    entries.insert(key, self.eval(value, scope)?);
+                }
+                Ok(Value::from_entries(entries))
+            }
+            Node::Attribute(inner, name) => {
+                let value = self.eval(inner, scope)?;
+                operators::attribute(&value, name, || dotted(expr))
+            }
+            Node::Item(inner, index) => {
+                let value = self.eval(inner, scope)?;
+                let index = self.eval(index, scope)?;
+                operators::item(&value, &index, || dotted(expr))
+            }
+            Node::Slice(inner, parts) => {
+                let value = self.eval(inner, scope)?;
+                let mut bounds = [Value::None, Value::None, Value::None];
+                for (bound, part) in bounds.iter_mut().zip(parts) {
+                    if let Some(part) = part {
+                        *bound = self.eval(part, scope)?;
+                    }
+                }
+                operators::slice(&value, &bounds)
+            }
+            Node::Call(callee, args) => {
+                let given = self.given(args, scope)?;
+                self.call(callee, given, expr, scope)
+            }
+            // What is escaped already stays as it is.
+            Node::Filter(Some(inner), name, _)
+                if matches!(&**name, "escape" | "e")
+                    && matches!(&inner.node, Node::Filter(_, known, _) if matches!(&**known, "escape" | "e" | "forceescape" | "safe" | "tojson" | "urlize" | "xmlattr")) =>
+            {
+                self.eval(inner, scope)
+            }
+            Node::Filter(Some(value), name, args) => {
+                let value = self.eval(value, scope)?;
+                let given = self.given(args, scope)?;
+                filters::call(name, value, given)
+            }
+            Node::Filter(None, ..) => fail("a filter stands here without a value"),
+            Node::Test(value, name, args) => {
+                let value = self.eval(value, scope)?;
+                let given = self.given(args, scope)?;
+                tests::call(name, value, given)
+            }
+            Node::Compare(first, others) => {
+                let mut left = self.eval(first, scope)?;
+                for (operator, right) in others {
+                    let right = self.eval(right, scope)?;
+                    if !operators::compare(operator, &left, &right)? {
+                        return Ok(Value::Bool(false));
+                    }
+                    left = right;
+                }
+                Ok(Value::Bool(true))
+            }
+            Node::Binary("and", left, right) => {
+                let value = self.eval(left, scope)?;
+                if value.truth()? {
+                    self.eval(right, scope)
+                } else {
+                    Ok(value)
+                }
+            }
+            Node::Binary("or", left, right) => {
+                let value = self.eval(left, scope)?;
+                if value.truth()? {
+                    Ok(value)
+                } else {
+                    self.eval(right, scope)
+                }
+            }
+            Node::Binary(operator, left, right) => {
+                let left = self.eval(left, scope)?;
+                let right = self.eval(right, scope)?;
+                operators::binary(operator, &left, &right)
+            }
+            Node::Unary("not", value) => Ok(Value::Bool(!self.eval(value, scope)?.truth()?)),
+            Node::Unary(sign, value) => operators::unary(sign, &self.eval(value, scope)?),
+            Node::Concat(parts) => {
+                let mut text = String::new();
+                for part in parts {
+                    let value = self.eval(part, scope)?.usable()?;
+                    text.push_str(&python::text(&value)?);
+                }
+                limits::text(text.len())?;
+                Ok(Value::from(text))
+            }
+            Node::If(condition, value, otherwise) => {
+                if self.truth(condition, scope)? {
+                    self.eval(value, scope)
+                } else {
+                    match otherwise {
+                        Some(otherwise) => self.eval(otherwise, scope),
+                        None => Ok(Value::Nothing),
+                    }
+                }
+            }
+        }
+    }
+
+    fn all(&self, items: &[Expr], scope: &Rc<Scope>) -> Result<Vec<Value>> {
+        items.iter().map(|item| self.eval(item, scope)).collect()
+    }
+
+    fn given(&self, args: &Args, scope: &Rc<Scope>) -> Result<Given> {
+        let mut given = Given::positional(self.all(&args.positional, scope)?);
+        for (name, value) in &args.named {
+            given.named.push((name.clone(), self.eval(value, scope)?));
+        }
+        if let Some(rest) = &args.rest {
+            given.positional.extend(self.eval(rest, scope)?.items()?);
+        }
+        if let Some(rest) = &args.rest_named {
+            let value = self.eval(rest, scope)?.usable()?;
+            let Some(pairs) = value.pairs() else {
+                return fail(format!(
+                    "argument after ** must be a mapping, not {}",
+                    value.type_name()
+                ));
+            };
+            for (key, value) in pairs {
+                let Some(key) = key.as_str() else {
+                    return fail("keywords must be strings");
+                };
+                if given.named.iter().any(|(known, _)| known == key) {
+                    return fail(format!("got multiple values for keyword argument '{key}'"));
+                }
+                given.named.push((key.to_owned(), value));
+            }
+        }
+        Ok(given)
+    }
+
+    fn call(&self, callee: &Expr, given: Given, expr: &Expr, scope: &Rc<Scope>) -> Result<Value> {
+        if let Node::Attribute(object, name) = &callee.node {
+            let object = self.eval(object, scope)?;
+            if methods::exists(&object, name) {
+                if let Some(marker) = given.marker() {
+                    return Ok(marker.clone());
+                }
+                return caught(methods::call(&object, name, given));
+            }
+            let function = operators::attribute(&object, name, || dotted(callee))?;
+            return self.call_value(function, given, callee);
+        }
+        let function = self.eval(callee, scope)?;
+        let _ = expr;
+        self.call_value(function, given, callee)
+    }
+
+    fn call_value(&self, function: Value, given: Given, callee: &Expr) -> Result<Value> {
+        match function.forced() {
+            Value::Marker(error) if error.is_fatal() => Err((*error).clone()),
+            Value::Marker(error) => Ok(Value::Marker(error)),
+            Value::Object(object) if object.is_callable() => {
+                if !object.takes_markers()
+                    && let Some(marker) = given.marker()
+                {
+                    return Ok(marker.clone());
+                }
+                caught(limits::deeper(|| object.call(given)))
+            }
+            other => caught(Err(Error::failed(format!(
+                "`{}` cannot be called: it is {}",
+                dotted(callee),
+                python::article(&other)
+            )))),
+        }
+    }
+
+    /// Puts a value through the filters of a block.
+    fn filtered(&self, filter: &Expr, value: Value, scope: &Rc<Scope>) -> Result<Value> {
+        let Node::Filter(inner, name, args) = &filter.node else {
+            return fail("a block is put through filters only");
+        };
+        let value = match inner {
+            Some(inner) => self.filtered(inner, value, scope)?,
+            None => value,
+        };
+        let given = self.given(args, scope)?;
+        filters::call(name, value, given).map_err(|error| error.at(filter.at))
+    }
+}
+
+impl Error {
+    /// Gives the length of what is meant, where only the place was known.
+    fn spanning_new(self, length: usize) -> Self {
+        match self.place() {
+            Some((_, 1)) => self.spanning(length),
+            _ => self,
+        }
+    }
+}
+
+/// A failure becomes a value that fails when it is used, unless nothing may hide it.
+pub fn caught(result: Result<Value>) -> Result<Value> {
+    match result {
+        Err(error) if !error.is_fatal() => Ok(Value::Marker(Rc::new(error))),
+        result => result,
+    }
+}
+
+fn remember(undefined: &RefCell<Vec<Error>>, error: Error) {
+    let mut known = undefined.borrow_mut();
+    let is_known = known
+        .iter()
+        .any(|known| known.kind() == error.kind() && known.place() == error.place());
+    if !is_known && known.len() < 100 {
+        known.push(error);
+    }
+}
+
+/// Fails where something undefined stands within a value that is printed.
+fn check_deep(value: &Value, depth: usize) -> Result<()> {
+    if depth > 100 {
+        return Ok(());
+    }
+    match value {
+        Value::Marker(_) | Value::Lazy(_) => value.check(),
+        Value::List(_) | Value::Tuple(_) => value
+            .iterate()?
+            .iter()
+            .try_for_each(|item| check_deep(item, depth + 1)),
+        Value::Dict(_) => {
+            let pairs = value.pairs().unwrap_or_default();
+            pairs
+                .iter()
+                .try_for_each(|(_, item)| check_deep(item, depth + 1))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A collection as it is now: methods that change it later do not change what is printed.
+fn snapshot(value: &Value, depth: usize) -> Value {
+    if depth > 100 {
+        return value.clone();
+    }
+    match value {
+        Value::List(list) => Value::List(Rc::new(super::value::List {
+            items: RefCell::new(
+                list.items
+                    .borrow()
+                    .iter()
+                    .map(|item| snapshot(item, depth + 1))
+                    .collect(),
+            ),
+            given: list.given,
+        })),
+        Value::Dict(dict) => {
+            let entries = dict.entries.borrow();
+            Value::from_entries(
+                entries
+                    .iter()
+                    .map(|(key, item)| (key.clone(), snapshot(item, depth + 1)))
+                    .collect(),
+            )
+        }
+        other => other.clone(),
+    }
+}
+
+/// Says of a failure where it is used, unless its own place is known.
+fn located(value: Value, expr: &Expr) -> Value {
+    match value {
+        Value::Marker(error) if error.place().is_none() => {
+            Value::Marker(Rc::new((*error).clone().at(expr.at).spanning(expr.length)))
+        }
+        value => value,
+    }
+}
+
+/// What was printed, as one value: nothing is none, a single value stays what it is, several make a text.
+pub fn joined_values(out: Vec<Value>) -> Result<Value> {
+    let mut values: Vec<Value> = out
+        .into_iter()
+        .map(Value::forced)
+        .filter(|value| !value.is_none())
+        .collect();
+    match values.len() {
+        0 => return Ok(Value::None),
+        1 => return Ok(values.swap_remove(0)),
+        _ => {}
+    }
+    let mut text = String::new();
+    for value in values {
+        match &value {
+            Value::Text(part) => text.push_str(part),
+            Value::Bytes(bytes) => text.push_str(&super::methods::text::decode(bytes, "utf-8")?),
+            Value::Omit => {}
+            other => text.push_str(&python::text(&stored(other, false)?)?),
+        }
+    }
+    limits::text(text.len())?;
+    Ok(Value::from(text))
+}
+
+/// A value as Ansible keeps and prints it: tuples become lists, `omit` leaves out its entry, nothing undefined is left.
+/// `whole` says that it is all that a template gives, which must be something that variables can hold.
+pub fn stored(value: &Value, whole: bool) -> Result<Value> {
+    stored_at(value, whole, 0)
+}
+
+fn stored_at(value: &Value, whole: bool, depth: usize) -> Result<Value> {
+    limits::step(1)?;
+    if depth > 150 {
+        return fail("this value is nested too deep");
+    }
+    let list = |items: Vec<Value>| -> Result<Value> {
+        let items = items.iter().filter(|item| !matches!(item, Value::Omit));
+        Ok(Value::list(
+            items
+                .map(|item| stored_at(item, whole, depth + 1))
+                .collect::<Result<_>>()?,
+        ))
+    };
+    Ok(match value {
+        Value::List(_) | Value::Tuple(_) => list(value.iterate()?)?,
+        Value::Dict(_) => {
+            let mut entries = indexmap::IndexMap::new();
+            for (key, item) in value.pairs().unwrap_or_default() {
+                if !matches!(item, Value::Omit) {
+                    // A tuple becomes a list, which cannot be a key.
+                    let key = Key::new(stored_at(&key, whole, depth + 1)?)?;
+                    entries.insert(key, stored_at(&item, whole, depth + 1)?);
+                }
+            }
+            Value::from_entries(entries)
+        }
+        Value::Marker(error) => return Err((**error).clone()),
+        Value::Lazy(lazy) => stored_at(&lazy.value(), whole, depth)?,
+        Value::Object(object) if whole => match object.iterate() {
+            Some(items) => list(items?)?,
+            None => return unsupported(value),
+        },
+        Value::Set(_) if whole => list(value.iterate()?)?,
+        Value::Range(_) | Value::Nothing | Value::Delta(_) if whole => return unsupported(value),
+        Value::Omit if depth == 0 && whole => {
+            return fail("the whole value is `omit`, which leaves nothing");
+        }
+        other => other.clone(),
+    })
+}
+
+fn unsupported<T>(value: &Value) -> Result<T> {
+    Err(Error::failed(format!(
+        "Type '{}' is unsupported for variable storage",
+        value.type_name()
+    ))
+    .hint(match value {
+        Value::Range(_) => "Put `| list` behind it.",
+        Value::Nothing => "The inline `if` is false, and has no `else`.",
+        _ => "Make a text, a number, a list or a mapping of it.",
+    }))
+}
+
+fn outside_of_loop() -> Value {
+    Value::Marker(Rc::new(Error::undefined(
+        "loop",
+        "'loop' is undefined: the filter of a loop cannot ask for it",
+    )))
+}
+
+/// An expression as it would be written: `a.b[0]`.
+pub fn dotted(expr: &Expr) -> String {
+    match &expr.node {
+        Node::Name(name) => name.to_string(),
+        Node::Attribute(inner, name) => format!("{}.{name}", dotted(inner)),
+        Node::Item(inner, index) => match &index.node {
+            Node::Const(value) => format!("{}[{value:?}]", dotted(inner)),
+            _ => format!("{}[{}]", dotted(inner), dotted(index)),
+        },
+        Node::Call(callee, _) => format!("{}(…)", dotted(callee)),
+        Node::Filter(Some(inner), name, _) => format!("{} | {name}", dotted(inner)),
+        Node::Const(value) => format!("{value:?}"),
+        _ => "…".to_owned(),
+    }
+}

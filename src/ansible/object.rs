@@ -1,0 +1,69 @@
+//! Values with a behaviour of their own: functions, macros, `loop`, namespaces, bound methods.
+
+use super::arguments::Given;
+use super::error::{Result, fail};
+use super::value::Value;
+
+/// What a value with a behaviour of its own can be asked for.
+pub trait Object {
+    /// The name of its type in Python.
+    fn type_name(&self) -> &'static str;
+
+    /// Python's `str()`.
+    fn text(&self) -> Result<String> {
+        Ok(format!("<{}>", self.type_name()))
+    }
+
+    /// An attribute, if there is one of this name.
+    fn attribute(&self, _name: &str) -> Option<Result<Value>> {
+        None
+    }
+
+    /// The names of its methods.
+    fn methods(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Calls one of its methods.
+    fn call_method(&self, name: &str, _given: Given) -> Result<Value> {
+        fail(format!(
+            "'{}' object has no method `{name}`",
+            self.type_name()
+        ))
+    }
+
+    /// Sets an attribute, as `{% set object.name = … %}` does.
+    fn set_attribute(&self, _name: &str, _value: Value) -> Result<()> {
+        fail("cannot assign attribute on non-namespace object")
+    }
+
+    /// An item, if it has items.
+    fn item(&self, _index: &Value) -> Option<Result<Value>> {
+        None
+    }
+
+    /// Calls it.
+    fn call(&self, _given: Given) -> Result<Value> {
+        fail(format!("'{}' object is not callable", self.type_name()))
+    }
+
+    /// Whether it can be called.
+    fn is_callable(&self) -> bool {
+        false
+    }
+
+    /// Whether undefined arguments are passed to it instead of being its result.
+    fn takes_markers(&self) -> bool {
+        false
+    }
+
+    /// The items, if it can be walked through.
+    fn iterate(&self) -> Option<Result<Vec<Value>>> {
+        None
+    }
+
+    /// The number of its items, if it has one.
+    fn len(&self) -> Option<usize> {
+        None
+    }
+}

@@ -1,0 +1,167 @@
+//! A text that may be a template, from its tree to what it gives.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::ast::Template;
+use super::error::{Error, Result, fail};
+use super::interpreter::Interpreter;
+use super::lexer::{self, Syntax};
+use super::parser;
+use super::scope::{Context, Scope};
+use super::value::Value;
+
+/// What a first line begins with that sets Jinja's own settings.
+const HEADER: &str = "#jinja2:";
+/// Templates kept for the next time, by thread.
+const KEPT: usize = 128;
+
+/// Where a text stands: Ansible takes the backslashes of text literals in values of variables as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Template,
+    Value,
+}
+
+thread_local! {
+    static COMPILED: RefCell<Vec<(Place, String, Rc<Template>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a text holds anything for Jinja.
+pub fn is_template(text: &str) -> bool {
+    text.starts_with(HEADER) || ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
+}
+
+/// Reads a template, unless it was read before.
+pub fn compiled(text: &str, place: Place) -> Result<Rc<Template>> {
+    let known = COMPILED.with_borrow_mut(|known| {
+        let index = known
+            .iter()
+            .position(|(known_place, known, _)| *known_place == place && known == text)?;
+        // The last used stands last.
+        let entry = known.remove(index);
+        let template = entry.2.clone();
+        known.push(entry);
+        Some(template)
+    });
+    if let Some(template) = known {
+        return Ok(template);
+    }
+    let normal = lexer::normalise(text);
+    let mut syntax = Syntax {
+        plain_backslashes: place == Place::Value,
+        ..Syntax::default()
+    };
+    let start = header(&normal, &mut syntax)?;
+    // Blanks in place of the header keep all places right.
+    let template = if start == 0 {
+        parser::parse(&normal, &syntax)?
+    } else {
+        parser::parse_from(&normal, start, &syntax)?
+    };
+    let template = Rc::new(template);
+    COMPILED.with_borrow_mut(|known| {
+        if known.len() >= KEPT {
+            known.remove(0);
+        }
+        known.push((place, text.to_owned(), template.clone()));
+    });
+    Ok(template)
+}
+
+/// Reads a first line `#jinja2: name: value, …`; gives the place where the template begins.
+fn header(text: &str, syntax: &mut Syntax) -> Result<usize> {
+    let Some(rest) = text.strip_prefix(HEADER) else {
+        return Ok(0);
+    };
+    let Some(end) = rest.find('\n') else {
+        return fail("a line `#jinja2:` needs a line end").map_err(|error: Error| error.at(0));
+    };
+    for pair in rest[..end].split(',') {
+        let wrong = |message: String| Error::failed(message).at(0).spanning(HEADER.len() + end);
+        let Some((name, value)) = pair.split_once(':') else {
+            return Err(wrong(format!(
+                "`{}` in the line `#jinja2:` is no `name: value`",
+                pair.trim()
+            )));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let text = || {
+            let quoted = |quote: char| {
+                value
+                    .strip_prefix(quote)
+                    .and_then(|value| value.strip_suffix(quote))
+            };
+            quoted('\'')
+                .or_else(|| quoted('"'))
+                .filter(|text| !text.is_empty() && !text.contains(['\\', '\'', '"']))
+                .map(str::to_owned)
+                .ok_or_else(|| {
+                    wrong(format!(
+                        "`{name}` in the line `#jinja2:` must be a text in quotes"
+                    ))
+                })
+        };
+        let flag = || match value {
+            "True" => Ok(true),
+            "False" => Ok(false),
+            _ => Err(wrong(format!(
+                "`{name}` in the line `#jinja2:` must be True or False"
+            ))),
+        };
+        match name {
+            "trim_blocks" => syntax.trim_blocks = flag()?,
+            "lstrip_blocks" => syntax.lstrip_blocks = flag()?,
+            "keep_trailing_newline" => syntax.keep_trailing_newline = flag()?,
+            "block_start_string" => syntax.block.0 = text()?,
+            "block_end_string" => syntax.block.1 = text()?,
+            "variable_start_string" => syntax.variable.0 = text()?,
+            "variable_end_string" => syntax.variable.1 = text()?,
+            "comment_start_string" => syntax.comment.0 = text()?,
+            "comment_end_string" => syntax.comment.1 = text()?,
+            "newline_sequence" | "line_statement_prefix" | "line_comment_prefix" => {
+                return Err(Error::unsupported(
+                    format!("`{name}` in the line `#jinja2:` is not supported"),
+                    "Write the template with Jinja's usual settings.",
+                )
+                .at(0));
+            }
+            _ => {
+                return Err(wrong(format!(
+                    "there is no setting `{name}` for the line `#jinja2:`"
+                )));
+            }
+        }
+    }
+    Ok(HEADER.len() + end + 1)
+}
+
+/// Runs a template. `undefined` gathers what is undefined, where all of it is wanted at once.
+pub fn run(
+    text: &str,
+    place: Place,
+    variables: Rc<dyn Context>,
+    undefined: Option<Rc<RefCell<Vec<Error>>>>,
+) -> Result<Value> {
+    let template = compiled(text, place)?;
+    let scope = Scope::top(variables);
+    let interpreter = Interpreter {
+        top: scope.clone(),
+        strict: false,
+        undefined,
+    };
+    let value = interpreter.run(&template.body, &scope)?;
+    Ok(match value {
+        Value::Text(result) => with_line_ends(&result, text),
+        value => value,
+    })
+}
+
+/// A text with as many line ends behind it as its template has: Ansible puts back what Jinja2 takes off.
+fn with_line_ends(result: &Rc<str>, template: &str) -> Value {
+    let ends = |text: &str| text.len() - text.trim_end_matches('\n').len();
+    match ends(template).saturating_sub(ends(result)) {
+        0 => Value::Text(result.clone()),
+        missing => Value::from(format!("{result}{}", "\n".repeat(missing))),
+    }
+}
