@@ -601,7 +601,7 @@ impl Spec {
                 let length = digits.len();
                 let mut out = String::new();
                 for (index, digit) in digits.chars().enumerate() {
-                    if index > 0 && (length - index) % group == 0 {
+                    if index > 0 && (length - index).is_multiple_of(group) {
                         out.push(separator);
                     }
                     out.push(digit);

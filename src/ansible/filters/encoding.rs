@@ -327,12 +327,7 @@ impl JsonStyle {
                 '\t' => out.push_str("\\t"),
                 '\u{8}' => out.push_str("\\b"),
                 '\u{c}' => out.push_str("\\f"),
-                character
-                    if character < ' '
-                        || self.ascii
-                            && (!character.is_ascii() || character == '\u{7f}')
-                            && character != '\u{7f}' =>
-                {
+                character if character < ' ' || self.ascii && !character.is_ascii() => {
                     let mut units = [0; 2];
                     for unit in character.encode_utf16(&mut units) {
                         let _ = write!(out, "\\u{unit:04x}");
@@ -568,14 +563,14 @@ impl JsonReader<'_> {
         let Some(code) = self.hexadecimal() else {
             return self.wrong("Invalid \\uXXXX escape");
         };
-        if (0xd800..0xdc00).contains(&code) && self.take("\\u") {
-            if let Some(low) = self
+        if (0xd800..0xdc00).contains(&code)
+            && self.take("\\u")
+            && let Some(low) = self
                 .hexadecimal()
                 .filter(|low| (0xdc00..0xe000).contains(low))
-            {
-                let code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
+        {
+            let code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+            return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
         char::from_u32(code).ok_or_else(|| {
             Error::unsupported(
