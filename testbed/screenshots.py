@@ -80,10 +80,16 @@ def buy(page):
 def watch(page, name):
     """The portal, as soon as the app runs; returns the integration's id."""
     page.goto("/my/apps")
-    page.get_by_role("link", name=f"{name}-int").first.click()
+    app = page.locator("li").filter(has_text=f"{name}-int.").first
+    app.get_by_role("link").first.click()
     page.get_by_text("Running").first.wait_for(timeout=180_000)
-    mail = page.locator("section[aria-labelledby=kubernetes_app_mail]")
-    mail.locator(".text-bg-success").first.wait_for(timeout=300_000)
+    # The page follows what is at work; Mailgun is asked again minutes later.
+    verified = "section[aria-labelledby=kubernetes_app_mail] .text-bg-success"
+    end = time.monotonic() + 300
+    while not page.locator(verified).count() and time.monotonic() < end:
+        page.wait_for_timeout(1000)
+        page.reload()
+    page.locator(verified).first.wait_for()
     picture(page, "portal")
     return re.search(r"/my/apps/(\d+)", page.url)[1]
 
@@ -94,6 +100,8 @@ def invitation(page, email):
     inbox.goto(f"{os.environ['MAILGUN_URL']}/_double/")
     inbox.locator("li").filter(has_text=email).first.get_by_role("link").click()
     inbox.frame_locator("iframe").get_by_text("admin").first.wait_for()
+    inbox.locator("iframe").scroll_into_view_if_needed()
+    inbox.locator("h2").first.evaluate("element => element.scrollIntoView()")
     picture(inbox, "invitation")
     inbox.close()
 
@@ -122,6 +130,7 @@ def look(page, app):
     page.goto("/odoo/action-kubernetes_hosting.kubernetes_manifest_action")
     page.locator(".o_data_row").get_by_text("Odoo: PostgreSQL").click()
     page.locator(".o_kubernetes_yaml").wait_for()
+    page.locator(".o_kubernetes_preview .fa-spin").wait_for(state="hidden")
     picture(page, "preview")
 
 
