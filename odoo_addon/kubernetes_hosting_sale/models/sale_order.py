@@ -629,22 +629,19 @@ class SaleOrder(models.Model):
 
     # === MAIL === #
 
-    def _send_order_notification_mail(self, mail_template, allow_deferred_sending=True):
+    def _send_order_notification_mail(self, mail_template, **options):
         """A mail that cannot be made does not undo the order of a hosting.
 
         With sale.async_emails, which this addon switches on, it is made later anyway;
         where somebody has switched that off, a PDF that fails would fail the order.
         """
-        if not allow_deferred_sending or not self._kubernetes_hosting_lines():
-            return super()._send_order_notification_mail(
-                mail_template, allow_deferred_sending=allow_deferred_sending
-            )
+        deferrable = options.get("allow_deferred_sending", True)
+        if not deferrable or not self._kubernetes_hosting_lines():
+            return super()._send_order_notification_mail(mail_template, **options)
         self.env.cr.flush()  # what fails here is not the mail's
         try:
             with self.env.cr.savepoint():
-                return super()._send_order_notification_mail(
-                    mail_template, allow_deferred_sending=allow_deferred_sending
-                )
+                return super()._send_order_notification_mail(mail_template, **options)
         except Exception:
             _logger.exception("The mail about %s could not be sent yet", self.name)
             self.sudo().pending_email_template_id = mail_template
