@@ -10,12 +10,9 @@ use tokio::time::Instant;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
 use super::prune::{NEVER_PRUNED, delete_ours};
-use super::{Cluster, Owner, labelled, namespace};
+use super::{Cluster, Owner, labelled, namespace, patience};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
-
-/// How often the cluster is asked while waiting.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a delete leaves in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,16 +321,9 @@ async fn wait(
     left: &[String],
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    let what = match left {
-        [one] => one.clone(),
-        [first, more @ ..] => format!("{first} and {} more", more.len()),
-        [] => String::new(),
-    };
-    if Instant::now() >= deadline {
-        return Err(Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
-            .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here."));
-    }
-    progress(&format!("Waiting until {what} is gone"));
-    tokio::time::sleep(PAUSE).await;
-    Ok(())
+    patience::wait(deadline, left, "is gone", progress, |what| {
+        Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
+            .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here.")
+    })
+    .await
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::labelled::{self, reference};
 use super::namespace::{self, Found};
 use super::owner::FIELD_MANAGER;
+use super::patience::{self, PAUSE};
 use super::prune::delete_ours;
 use super::{Cluster, Owner, status};
 use crate::object::ObjectRef;
@@ -28,9 +29,6 @@ use crate::problem::Problem;
 pub const REPLICAS: &str = "chandlery.dev/replicas";
 /// On what was suspended by a stop, and the label that a stopped DaemonSet asks of nodes.
 pub const STOPPED: &str = "chandlery.dev/stopped";
-
-/// How often the cluster is asked while waiting.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What makes pods, in the order in which it is stopped: first what makes others of these.
 const WORKLOADS: [(&str, &str); 6] = [
@@ -285,18 +283,11 @@ async fn wait(
     left: &[String],
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    let what = match left {
-        [one] => one.clone(),
-        [first, more @ ..] => format!("{first} and {} more", more.len()),
-        [] => String::new(),
-    };
-    if Instant::now() >= deadline {
-        return Err(Problem::transient("not_stopped", format!("Still running: {what}."))
-            .hint("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more."));
-    }
-    progress(&format!("Waiting until {what} has ended"));
-    tokio::time::sleep(PAUSE).await;
-    Ok(())
+    patience::wait(deadline, left, "has ended", progress, |what| {
+        Problem::transient("not_stopped", format!("Still running: {what}."))
+            .hint("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more.")
+    })
+    .await
 }
 
 fn is_lone_pod(workload: &Value) -> bool {

@@ -585,7 +585,7 @@ async fn sentence_16_the_invitation_holds_the_password_and_nobody_else_is_told_i
         let field = |name: &str| mail[name].as_str().unwrap().to_owned();
         assert_eq!(field("text").trim_end(), format!("Password: {PASSWORD}"));
         assert!(
-            field("html").contains("a&lt;b&gt;&amp;&quot;c&#x27;d&#x2f;#{e}"),
+            field("html").contains("a&lt;b&gt;&amp;&#34;c&#39;d/#{e}"),
             "{shown}"
         );
         assert!(shown.contains("hello@harbour.example"), "{shown}");
