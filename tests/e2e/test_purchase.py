@@ -61,7 +61,7 @@ def test_sign_up_cart_name_step_pay_and_watch_the_portal_until_both_apps_run(
         (address,) = ingress["status"]["loadBalancer"]["ingress"]
         assert address.get("ip") == "127.0.0.1"
 
-    # The backend: the ingress and the story of the job.
+    # The backend: the ingress and the story of the deploy.
     assert [app["hostname"] for app in apps] == [
         f"{name}-int.apps.localhost",
         f"{name}.apps.localhost",
@@ -71,7 +71,7 @@ def test_sign_up_cart_name_step_pay_and_watch_the_portal_until_both_apps_run(
         assert app["ingress_addresses"] == "127.0.0.1"
         steps = operator.search_read(
             "kubernetes.job.step",
-            [("job_id", "in", app["job_ids"])],
+            [("job_id", "in", app["job_ids"]), ("job_id.kind", "=", "deploy")],
             ["code", "state"],
             order="number",
         )
