@@ -100,11 +100,11 @@ class AppPortal(CustomerPortal):
         readonly=True,
     )
     def portal_app_status(self, app_id, **_kwargs):
-        """The page's changing part, asked for every two seconds while a job runs."""
+        """The page's changing part, asked for again as long as it may change by itself."""
         app = self._portal_app(app_id)
         status = app._customer_status()
         return {
-            "at_work": status["at_work"],
+            "ask_again": status["ask_again"],
             "announcement": status["announcement"],
             "html": request.env["ir.qweb"]._render(
                 "kubernetes_hosting.portal_app_status", {"app": app, "status": status}

@@ -7,6 +7,10 @@ from .kubernetes_job import CHANGING_KINDS
 
 # What a customer can watch while it is at work. The rest goes on quietly.
 WATCHED_KINDS = (*CHANGING_KINDS, "refresh")
+# How soon the page asks again, in seconds: while a job is at work, and while the mail
+# domain waits for its DNS records.
+ASK_AGAIN_AT_WORK = 2
+ASK_AGAIN_UNVERIFIED = 30
 # The story's length on the customer's page.
 STORY_JOBS = 10
 
@@ -31,8 +35,16 @@ class KubernetesAppPortal(models.AbstractModel):
             if step.attempt == job.attempt
         ]
         now = [step["label"] for step in steps if step["state"] == "running"]
+        at_work = app._is_at_work(watched)
+        mail = app._customer_mail()
+        ask_again = 0
+        if at_work:
+            ask_again = ASK_AGAIN_AT_WORK
+        elif mail and mail["state"] == "unverified":
+            ask_again = ASK_AGAIN_UNVERIFIED
         return {
-            "at_work": app._is_at_work(watched),
+            "at_work": at_work,
+            "ask_again": ask_again,
             "explanation": self._customer_explanation(),
             "is_open": app.state in ("running", "degraded") and bool(app.url),
             # One sentence for screen readers, spoken whenever it changes.
@@ -45,7 +57,7 @@ class KubernetesAppPortal(models.AbstractModel):
                 "tries_again": job.state == "pending" and bool(steps),
             },
             "story": app._customer_story(job),
-            "mail": app._customer_mail(),
+            "mail": mail,
             "can": [kind for kind in ("restart", "reset") if self._customer_can(kind)],
         }
 

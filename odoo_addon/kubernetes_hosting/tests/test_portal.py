@@ -149,7 +149,7 @@ class TestPortal(KubernetesCase, HttpCase):
         for word in SECRET_WORDS:
             self.assertNotIn(word, text)
         status = wrap.xpath("//div[@data-url]")[0]
-        self.assertEqual(status.get("data-at-work"), "1")
+        self.assertEqual(status.get("data-ask-again"), "2")
         self.assertEqual(
             status.get("data-announcement"), "Being set up: Starting the app"
         )
@@ -171,7 +171,7 @@ class TestPortal(KubernetesCase, HttpCase):
         self.assertIn("did not work", text)
         for word in SECRET_WORDS:
             self.assertNotIn(word, text)
-        self.assertIsNone(wrap.xpath("//div[@data-url]")[0].get("data-at-work"))
+        self.assertIsNone(wrap.xpath("//div[@data-url]")[0].get("data-ask-again"))
 
     def test_a_job_that_is_tried_again_says_so(self):
         self.app._enqueue("deploy")
@@ -186,7 +186,7 @@ class TestPortal(KubernetesCase, HttpCase):
         text, wrap = self.page(f"/my/apps/{self.app.id}")
         self.assertIn("We try again by ourselves", text)
         self.assertNotIn("traefik", text)
-        self.assertEqual(wrap.xpath("//div[@data-url]")[0].get("data-at-work"), "1")
+        self.assertEqual(wrap.xpath("//div[@data-url]")[0].get("data-ask-again"), "2")
 
     def test_running_app_is_linked(self):
         self.app._enqueue("deploy")
@@ -215,11 +215,11 @@ class TestPortal(KubernetesCase, HttpCase):
 
     def test_status_moves_on_until_nothing_runs(self):
         self.sign_in("anna")
-        self.assertFalse(self.status(self.app)["at_work"])
+        self.assertEqual(self.status(self.app)["ask_again"], 0)
         self.app._enqueue("deploy")
         self.env.flush_all()
         waiting = self.status(self.app)
-        self.assertTrue(waiting["at_work"])
+        self.assertEqual(waiting["ask_again"], 2)
         self.assertIn("It begins within moments", waiting["html"])
         job = self.claim(self.app)
         job._record_steps([self.step(1, "applying", "running")])
@@ -228,7 +228,7 @@ class TestPortal(KubernetesCase, HttpCase):
         self.assertEqual(running["announcement"], "Being set up: Installing")
         self.finish(job)
         done = self.status(self.app)
-        self.assertFalse(done["at_work"])
+        self.assertEqual(done["ask_again"], 0)
         self.assertEqual(done["announcement"], "Running")
         self.assertIn('href="http://shop.apps.example.com:8080"', done["html"])
 

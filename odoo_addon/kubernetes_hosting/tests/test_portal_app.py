@@ -137,14 +137,17 @@ class TestPortalApp(MailCase, KubernetesCase, HttpCase):
         for word in INTERNALS:
             self.assertNotIn(word, text)
 
-    def test_13_a_check_that_waits_for_hours_is_no_work_to_watch(self):
-        self.app.action_check_mail_domain()
-        self.done(self.claim("mail_domain"), mail_domain=self.domain())
-        self.env.flush_all()
+    def test_13_a_domain_that_waits_is_looked_at_now_and_then(self):
         self.sign_in()
-        _text, wrap = self.page()
-        status = wrap.xpath("//div[@data-url]")[0]
-        self.assertIsNone(status.get("data-at-work"))
+        for state, seconds in (("unverified", "30"), ("active", None)):
+            with self.subTest(state=state):
+                self.app.action_check_mail_domain()
+                self.done(self.claim("mail_domain"), mail_domain=self.domain(state))
+                self.env.flush_all()
+                _text, wrap = self.page()
+                status = wrap.xpath("//div[@data-url]")[0]
+                self.assertEqual(status.get("data-ask-again"), seconds)
+                self.assertFalse(self.app._customer_status()["at_work"])
 
     # -- restart and reset -------------------------------------------------------
 

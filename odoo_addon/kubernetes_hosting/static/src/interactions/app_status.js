@@ -4,13 +4,12 @@ import {registry} from "@web/core/registry";
 import {Interaction} from "@web/public/interaction";
 import {markup} from "@odoo/owl";
 
-const POLL_MILLISECONDS = 2000;
 // After an answer that did not come: do not press a server that restarts.
 const WAIT_MILLISECONDS = 10000;
 
 /**
- * Keeps the state of an app up to date on the customer's page while a job is at work,
- * and stops when nothing is. Screen readers hear one sentence whenever it changes.
+ * Keeps the state of an app up to date on the customer's page as long as it may change by
+ * itself. Screen readers hear one sentence whenever it changes.
  */
 export class AppStatus extends Interaction {
     static selector = ".o_kubernetes_app_status";
@@ -20,9 +19,7 @@ export class AppStatus extends Interaction {
         if (notice) {
             notice.focus();
         }
-        if (this.el.dataset.atWork) {
-            this.waitForTimeout(this.poll, POLL_MILLISECONDS);
-        }
+        this.askAgain(Number(this.el.dataset.askAgain || 0));
     }
 
     async poll() {
@@ -36,8 +33,15 @@ export class AppStatus extends Interaction {
             return;
         }
         this.show(status);
-        if (status.at_work) {
-            this.waitForTimeout(this.poll, POLL_MILLISECONDS);
+        this.askAgain(status.ask_again);
+    }
+
+    /**
+     * @param {Number} seconds 0 where nothing is expected to change
+     */
+    askAgain(seconds) {
+        if (seconds) {
+            this.waitForTimeout(this.poll, seconds * 1000);
         }
     }
 
