@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use chandlery::ansible::{Resolved, Variable, Variables, float_text, render};
+use chandlery::ansible::{
+    Failure as Missed, Files, Resolved, Variable, Variables, float_text, render_with,
+};
 use chandlery::manifest::{Rendered, parse};
 use chandlery::problem::Problem;
 use chandlery::yaml::Data;
@@ -193,7 +195,8 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
         .or_else(|| sections.get("value").cloned());
     let rendered = |text: &str| {
         let resolved = variables.clone()?.resolve()?;
-        Ok::<_, Failure>(render("case", "case", text, &resolved)?.text)
+        let beside = |name: &str| sections.get(name).or(shared.get(name)).cloned();
+        with_files(text, &resolved, |name| beside(&format!("file {name}")))
     };
     let evaluated = |text: &str| {
         let mut variables = variables.clone()?;
@@ -229,6 +232,25 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
         outcomes.push(compare("value", ours, wanted, random));
     }
     worst(outcomes)
+}
+
+/// Renders a template, which finds its files in `templates/`, then beside it.
+fn with_files(
+    text: &str,
+    resolved: &Resolved,
+    beside: impl Fn(&str) -> Option<String>,
+) -> Result<String, Failure> {
+    let mut files = Files::default();
+    loop {
+        match render_with("case", "case", text, resolved, &files) {
+            Ok(rendered) => return Ok(rendered.text),
+            Err(Missed::Problem(problem)) => return Err((*problem).into()),
+            Err(Missed::Needs(name)) => {
+                let text = beside(&format!("templates/{name}")).or_else(|| beside(&name));
+                files.insert(&name, text);
+            }
+        }
+    }
 }
 
 fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome {
@@ -355,7 +377,9 @@ fn run_whole(folder: &Path, name: &str) -> Outcome {
         let vars = std::fs::read_to_string(folder.join("vars.yml")).unwrap();
         let resolved = Variables::read(&vars, "vars.yml")?.resolve()?;
         let text = std::fs::read_to_string(&template).unwrap();
-        Ok::<_, Failure>(render(name, name, &text, &resolved)?.text)
+        with_files(&text, &resolved, |name| {
+            std::fs::read_to_string(folder.join(name)).ok()
+        })
     };
     let text = match rendered() {
         Ok(text) => text,

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use super::ast::Template;
 use super::error::{Error, Result, fail};
-use super::interpreter::Interpreter;
+use super::files::Files;
+use super::includes::{Blocks, File, Shared, add_blocks};
+use super::interpreter::{Interpreter, joined_values};
 use super::lexer::{self, Syntax};
 use super::parser;
 use super::scope::{Context, Scope};
@@ -21,10 +23,12 @@ const KEPT: usize = 128;
 pub enum Place {
     Template,
     Value,
+    /// A file that a template uses: it is written as that is, and has no line `#jinja2:`.
+    File,
 }
 
 thread_local! {
-    static COMPILED: RefCell<Vec<(Place, String, Rc<Template>)>> = const { RefCell::new(Vec::new()) };
+    static COMPILED: RefCell<Vec<(Place, Syntax, String, Rc<Template>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether a text holds anything for Jinja.
@@ -34,37 +38,50 @@ pub fn is_template(text: &str) -> bool {
 
 /// Reads a template, unless it was read before.
 pub fn compiled(text: &str, place: Place) -> Result<Rc<Template>> {
+    let syntax = Syntax {
+        plain_backslashes: place == Place::Value,
+        ..Syntax::default()
+    };
+    read(text, place, syntax)
+}
+
+/// Reads a file that a template uses, unless it was read before.
+pub fn compiled_file(text: &str, syntax: &Syntax) -> Result<Rc<Template>> {
+    let syntax = Syntax {
+        plain_backslashes: false,
+        ..syntax.clone()
+    };
+    read(text, Place::File, syntax)
+}
+
+fn read(text: &str, place: Place, mut syntax: Syntax) -> Result<Rc<Template>> {
     let known = COMPILED.with_borrow_mut(|known| {
         let index = known
             .iter()
-            .position(|(known_place, known, _)| *known_place == place && known == text)?;
+            .position(|(known_place, known_syntax, known, _)| {
+                *known_place == place && known == text && *known_syntax == syntax
+            })?;
         // The last used stands last.
         let entry = known.remove(index);
-        let template = entry.2.clone();
+        let template = entry.3.clone();
         known.push(entry);
         Some(template)
     });
     if let Some(template) = known {
         return Ok(template);
     }
+    let key = syntax.clone();
     let normal = lexer::normalise(text);
-    let mut syntax = Syntax {
-        plain_backslashes: place == Place::Value,
-        ..Syntax::default()
+    let start = match place {
+        Place::File => 0,
+        Place::Template | Place::Value => header(&normal, &mut syntax)?,
     };
-    let start = header(&normal, &mut syntax)?;
-    // Blanks in place of the header keep all places right.
-    let template = if start == 0 {
-        parser::parse(&normal, &syntax)?
-    } else {
-        parser::parse_from(&normal, start, &syntax)?
-    };
-    let template = Rc::new(template);
+    let template = Rc::new(parser::parse(&normal, start, syntax)?);
     COMPILED.with_borrow_mut(|known| {
         if known.len() >= KEPT {
             known.remove(0);
         }
-        known.push((place, text.to_owned(), template.clone()));
+        known.push((place, key, text.to_owned(), template.clone()));
     });
     Ok(template)
 }
@@ -136,22 +153,35 @@ fn header(text: &str, syntax: &mut Syntax) -> Result<usize> {
     Ok(HEADER.len() + end + 1)
 }
 
-/// Runs a template. `undefined` gathers what is undefined, where all of it is wanted at once.
+/// Runs a template, which may use the files. `undefined` gathers what is undefined, where all of it is wanted at once.
 pub fn run(
     text: &str,
     place: Place,
     variables: Rc<dyn Context>,
+    files: Rc<Files>,
     undefined: Option<Rc<RefCell<Vec<Error>>>>,
 ) -> Result<Value> {
     let template = compiled(text, place)?;
-    let scope = Scope::top(variables);
+    let file = File {
+        name: Rc::from(""),
+        template,
+    };
+    let blocks = Blocks::default();
+    add_blocks(&blocks, &file);
     let interpreter = Interpreter {
-        top: scope.clone(),
+        shared: Shared::new(files, file.template.syntax.clone()),
+        file: file.name.clone(),
+        used_at: 0,
+        top: Scope::top(variables),
+        blocks,
+        parent: None,
+        imported: Rc::default(),
         strict: false,
         undefined,
     };
-    let value = interpreter.run(&template.body, &scope)?;
-    Ok(match value {
+    let mut out = Vec::new();
+    interpreter.template(&file, &mut out)?;
+    Ok(match joined_values(out)? {
         Value::Text(result) => with_line_ends(&result, text),
         value => value,
     })

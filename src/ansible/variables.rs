@@ -8,7 +8,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::error::{Error, Result as Evaluated};
+use super::error::{Error, Kind, Result as Evaluated};
+use super::files::Files;
 use super::interpreter::stored;
 use super::scope::Context;
 use super::template::{self, Place};
@@ -206,7 +207,7 @@ impl Resolved {
                 .get(name)
                 .and_then(|variable| variable.value.as_str())
                 .unwrap_or_default();
-            let problem = problems::explain(&[error], text, self);
+            let problem = problems::explain(&[error], text, &Files::default(), self);
             // Where no place is known, it is the value as a whole.
             self.mask_problem(Problem {
                 line: problem.line.or(Some(1)),
@@ -224,7 +225,7 @@ impl Resolved {
                     format!("The variable `{name}` is not set"),
                 ));
             };
-            let context = Made::new(self);
+            let context = Made::new(self, Rc::default());
             let value = match &variable.value {
                 // Its own place in the text is known here.
                 Data::Text(text) if !variable.literal && template::is_template(text) => {
@@ -284,9 +285,9 @@ impl Resolved {
         }
     }
 
-    /// The variables for one rendering.
-    pub(super) fn context(&self) -> Rc<dyn Context> {
-        Made::new(self)
+    /// The variables for one rendering, whose values may use the files, too.
+    pub(super) fn context(&self, files: Rc<Files>) -> Rc<dyn Context> {
+        Made::new(self, files)
     }
 
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
@@ -325,6 +326,7 @@ fn collect_names(value: &Data, found: &mut Vec<String>) {
 /// The values of variables during one rendering, each made when it is first asked for.
 struct Made {
     resolved: Resolved,
+    files: Rc<Files>,
     values: RefCell<HashMap<String, Value>>,
     /// The variables being made now, each needed by the one before it.
     path: RefCell<Vec<String>>,
@@ -332,9 +334,10 @@ struct Made {
 }
 
 impl Made {
-    fn new(resolved: &Resolved) -> Rc<Self> {
+    fn new(resolved: &Resolved, files: Rc<Files>) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             resolved: resolved.clone(),
+            files,
             values: RefCell::default(),
             path: RefCell::default(),
             this: this.clone(),
@@ -356,7 +359,7 @@ impl Made {
             Some(this) => this,
             None => return Err(Error::fatal("the variables are gone")),
         };
-        match template::run(text, Place::Value, this, None)? {
+        match template::run(text, Place::Value, this, self.files.clone(), None)? {
             Value::Marker(error) => Err((*error).clone()),
             value => Ok(value),
         }
@@ -367,7 +370,7 @@ impl Made {
         let made = self.within(name, |made| made.evaluate(text));
         made.unwrap_or_else(|error| {
             let is_ring = error.is_fatal() && error.place().is_none();
-            if is_ring {
+            if is_ring || matches!(error.kind(), Kind::Needs(_)) {
                 return Value::Marker(Rc::new(error));
             }
             let origin = self.resolved.origin(name).unwrap_or_default();

@@ -8,9 +8,10 @@ use super::story::{Story, count};
 use super::variables::{rules, variables};
 use crate::ansible::Variables;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Inspection, Source};
+use crate::manifest::{self, Inspection, Source, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, Preview, PreviewObject, Production, StepCode, WantedState,
+    App, Cluster, Job, JobResult, Manifest, Preview, PreviewObject, Production, StepCode,
+    WantedState,
 };
 use crate::problem::Problem;
 
@@ -47,7 +48,7 @@ pub async fn preview(
         Ok(source) => {
             story
                 .step(StepCode::Rendering, async |step| {
-                    let preview = look(job, source).await?;
+                    let preview = look(shared, job, manifest, source).await?;
                     match preview.problems.len() {
                         0 => step.say(count(preview.objects.len(), "object")),
                         problems => step.warn(count(problems, "problem")),
@@ -64,7 +65,12 @@ pub async fn preview(
     Ok(())
 }
 
-async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
+async fn look(
+    shared: &Shared,
+    job: &Job,
+    manifest: &Manifest,
+    source: Source,
+) -> Result<Preview, Problem> {
     let mut preview = Preview {
         digest: source.digest.clone(),
         content: source.text.clone(),
@@ -82,8 +88,15 @@ async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
             return Ok(preview);
         }
     };
-    // Templates compute: not on a thread that other jobs need for waiting.
-    let looking = tokio::task::spawn_blocking(move || manifest::inspect(&source, &variables));
+    let inspect = move |source: &Source| manifest::inspect(source, &variables);
+    let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {
+        Ok((_, found)) => found,
+        Err(problem) if problem.code == "internal" => return Err(problem),
+        Err(problem) => {
+            preview.problems.push(problem);
+            return Ok(preview);
+        }
+    };
     let Inspection {
         variables,
         missing,
@@ -91,12 +104,7 @@ async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
         problems,
         warnings,
         objects,
-    } = looking.await.map_err(|_| {
-        Problem::new(
-            "internal",
-            "The worker met a defect of its own while rendering.",
-        )
-    })?;
+    } = found;
     preview.variables = variables;
     preview.missing = missing;
     // Where no values were chosen it is no fault that they are missing.

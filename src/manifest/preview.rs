@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Fetcher, Limits, Source, parse, render};
+use super::{Fetcher, Limits, Source, parse, render, with_files};
 use crate::ansible::Variables;
 use crate::problem::Problem;
 
@@ -39,10 +39,13 @@ pub async fn preview(
     let values = values.resolve().map_err(|problem| vec![problem])?;
     let mut texts = String::new();
     let mut objects: Vec<Value> = Vec::new();
+    let fetcher = Fetcher::new(Limits::default()).map_err(|problem| vec![problem])?;
     for template in templates {
         let shown = async {
-            let source = source(template).await?;
-            let rendered = render(&source, &values)?;
+            let source = source(&fetcher, template).await?;
+            let values_here = values.clone();
+            let make = move |source: &Source| render(source, &values_here);
+            let (_, rendered) = with_files(&fetcher, template, source, make).await?;
             if output == Output::Json {
                 objects.extend(
                     parse(&rendered, &values)?
@@ -90,11 +93,9 @@ fn read_variables(path: &PathBuf) -> Result<Variables, Problem> {
     Variables::read(&text, &name)
 }
 
-async fn source(template: &str) -> Result<Source, Problem> {
+async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {
     if template.starts_with("http://") || template.starts_with("https://") {
-        Fetcher::new(Limits::default())?
-            .fetch(template, template)
-            .await
+        fetcher.fetch(template, template).await
     } else {
         Source::read(&PathBuf::from(template))
     }

@@ -6,6 +6,7 @@ use super::{Output, preview};
 
 #[tokio::test]
 async fn templates_are_shown_as_text_and_as_objects() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -46,6 +47,7 @@ async fn templates_are_shown_as_text_and_as_objects() {
 
 #[tokio::test]
 async fn every_template_that_is_wrong_is_named() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let wrong = folder.path().join("wrong.yml");
     fs::write(&wrong, "a: {{ nowhere }}\n").unwrap();
