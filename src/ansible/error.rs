@@ -14,6 +14,7 @@ struct Details {
     place: Option<usize>,
     length: usize,
     needed_by: Vec<String>,
+    encrypted: Option<String>,
 }
 
 /// What a failure means for what stands around it.
@@ -40,6 +41,7 @@ impl Error {
             place: None,
             length: 1,
             needed_by: Vec::new(),
+            encrypted: None,
         }))
     }
 
@@ -61,6 +63,13 @@ impl Error {
     /// What Ansible may do, and Chandlery does not.
     pub fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Kind::Fatal, message).hint(hint)
+    }
+
+    /// What stays encrypted; `text` is what ansible-vault wrote.
+    pub fn encrypted(message: impl Into<String>, text: &str) -> Self {
+        let mut error = Self::fatal(message);
+        error.0.encrypted = Some(text.to_owned());
+        error
     }
 
     /// Adds the way out.
@@ -98,6 +107,11 @@ impl Error {
     /// The variables through which it was met.
     pub fn needed_by_names(&self) -> &[String] {
         &self.0.needed_by
+    }
+
+    /// What ansible-vault wrote, where that could not be opened.
+    pub fn encrypted_text(&self) -> Option<&str> {
+        self.0.encrypted.as_deref()
     }
 
     pub fn kind(&self) -> &Kind {

@@ -9,7 +9,7 @@ use super::error::{Error, Result, fail};
 use super::filters::{self, Pattern};
 use super::interpreter::caught;
 use super::value::Value;
-use super::{limits, methods, number, operators, problems, python};
+use super::{encrypted, limits, methods, number, operators, problems, python, vault};
 
 type Test = (
     &'static str,
@@ -195,7 +195,9 @@ const ANSIBLE: &[Test] = &[
             .is_some_and(|text| text.to_lowercase().starts_with("urn:"))
             && given.rest.is_empty())
     }),
-    ("vault_encrypted", &[], |_, _| Ok(false)),
+    ("vault_encrypted", &[], |value, _| {
+        Ok(encrypted::text_of(value).is_some_and(|text| vault::is_encrypted(&text)))
+    }),
     (
         "version",
         &["version", "operator", "strict", "version_type"],

@@ -138,7 +138,7 @@ fn vars_files_are_read_as_ansible_does() {
     assert_eq!(value("f"), json!(1000));
     assert_eq!(value("g"), json!(1.5));
     assert_eq!(value("m"), json!({"x": 1, "y": 2}));
-    assert_eq!(Variables::read("", "vars.yml").unwrap(), Variables::new());
+    assert_eq!(Variables::read("", "vars.yml").unwrap().iter().count(), 0);
     assert_eq!(
         Variables::read("---\n# nothing\n", "vars.yml").unwrap(),
         Variables::new()

@@ -12,6 +12,8 @@ pub enum Item {
     Plain(String),
     Text(String),
     Bytes(Vec<u8>),
+    /// What ansible-vault wrote: lines without blanks.
+    Vault(String),
     /// A collection with what tells it from others: of two that are one, the second is written as an alias.
     List(usize, Vec<Item>),
     Map(usize, Vec<(Item, Item)>),
@@ -205,9 +207,16 @@ impl Writer {
             return true;
         }
         let leaves = self.style.flow == Flow::Leaves;
+        // What holds a block of its own takes lines, too.
+        let takes_lines = |item: &Item| item.is_collection() || matches!(item, Item::Vault(_));
         match value {
-            Item::List(_, items) => leaves && !items.iter().any(Item::is_collection),
-            Item::Map(_, pairs) => leaves && !pairs.iter().any(|(_, item)| item.is_collection()),
+            Item::List(_, items) => leaves && !items.iter().any(takes_lines),
+            Item::Map(_, pairs) => {
+                leaves
+                    && !pairs
+                        .iter()
+                        .any(|(key, item)| matches!(key, Item::Vault(_)) || takes_lines(item))
+            }
             _ => leaves,
         }
     }
@@ -402,6 +411,22 @@ impl Writer {
                 for line in text.as_bytes().chunks(76) {
                     self.line(indent);
                     self.push(&String::from_utf8_lossy(line));
+                }
+                return;
+            }
+            Item::Vault(text) if in_flow => {
+                self.push("!vault ");
+                return self.double_quoted(text, indent, is_key);
+            }
+            Item::Vault(text) => {
+                self.push(if text.ends_with('\n') {
+                    "!vault |"
+                } else {
+                    "!vault |-"
+                });
+                for line in text.lines() {
+                    self.line(indent);
+                    self.push(line);
                 }
                 return;
             }
