@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -177,10 +178,9 @@ impl Variables {
             .iter()
             .flat_map(|secret| {
                 let quoted = Json::from(secret.as_str()).to_string();
-                [
-                    super::filters::encode_base64(secret.as_bytes()),
-                    quoted[1..quoted.len() - 1].to_owned(),
-                ]
+                let inside = quoted[1..quoted.len() - 1].to_owned();
+                std::iter::once(super::filters::encode_base64(secret.as_bytes()))
+                    .chain((inside != *secret).then_some(inside))
             })
             .collect();
         secrets.extend(encoded);
@@ -208,6 +208,15 @@ pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Data, Problem>
         }
         .hint("Correct the value, or make its type `string`.")
     })
+}
+
+fn is_encrypted(value: &Data) -> bool {
+    match value {
+        Data::Vault(_) => true,
+        Data::List(items) => items.iter().any(is_encrypted),
+        Data::Map(pairs) => pairs.iter().any(|(_, item)| is_encrypted(item)),
+        _ => false,
+    }
 }
 
 /// All texts inside of a value that were encrypted and can be opened.
@@ -254,10 +263,17 @@ fn texts(value: &Data, found: &mut Vec<String>) {
 }
 
 /// Variables ready for templates.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Resolved {
     variables: Arc<Variables>,
     secrets: Arc<Vec<String>>,
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.names().collect();
+        f.debug_tuple("Resolved").field(&names).finish()
+    }
 }
 
 impl Resolved {
@@ -311,11 +327,11 @@ impl Resolved {
             .map(|variable| variable.origin.as_str())
     }
 
-    /// Whether a variable must not appear in messages.
+    /// Whether a variable must not appear in messages: it is a secret, or something in it is encrypted.
     pub fn is_secret(&self, name: &str) -> bool {
         self.variables
             .get(name)
-            .is_some_and(|variable| variable.secret)
+            .is_some_and(|variable| variable.secret || is_encrypted(&variable.value))
     }
 
     /// The variables that the value of a variable is made of, in the order in which it mentions them.

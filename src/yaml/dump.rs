@@ -95,6 +95,9 @@ impl Style {
         let mut seen = HashMap::new();
         let mut order = Vec::new();
         count(value, &mut seen, &mut order, 0)?;
+        if self.flow == Flow::Always && has_block_key(value) {
+            return Err("an encrypted or binary key cannot be written on one line".to_owned());
+        }
         let repeated = order
             .into_iter()
             .filter(|identity| seen.get(identity).is_some_and(|count| *count > 1));
@@ -124,6 +127,20 @@ impl Style {
             writer.out.push_str("...\n");
         }
         Ok(writer.out)
+    }
+}
+
+/// Whether a key would need lines of its own.
+fn has_block_key(value: &Item) -> bool {
+    match value {
+        Item::List(_, items) => items.iter().any(has_block_key),
+        Item::Map(_, pairs) => pairs.iter().any(|(key, item)| {
+            matches!(key, Item::Vault(_) | Item::Bytes(_)) || has_block_key(item)
+        }),
+        Item::Set(_, keys) => keys
+            .iter()
+            .any(|key| matches!(key, Item::Vault(_) | Item::Bytes(_))),
+        _ => false,
     }
 }
 
@@ -208,14 +225,15 @@ impl Writer {
         }
         let leaves = self.style.flow == Flow::Leaves;
         // What holds a block of its own takes lines, too.
-        let takes_lines = |item: &Item| item.is_collection() || matches!(item, Item::Vault(_));
+        let is_block = |item: &Item| matches!(item, Item::Vault(_) | Item::Bytes(_));
+        let takes_lines = |item: &Item| item.is_collection() || is_block(item);
         match value {
             Item::List(_, items) => leaves && !items.iter().any(takes_lines),
             Item::Map(_, pairs) => {
                 leaves
                     && !pairs
                         .iter()
-                        .any(|(key, item)| matches!(key, Item::Vault(_)) || takes_lines(item))
+                        .any(|(key, item)| is_block(key) || takes_lines(item))
             }
             _ => leaves,
         }
@@ -407,10 +425,16 @@ impl Writer {
             Item::Text(text) => text,
             Item::Bytes(bytes) => {
                 let text = crate::ansible::encode_base64(bytes);
+                let lines = text.as_bytes().chunks(76).map(String::from_utf8_lossy);
+                if in_flow {
+                    self.push("!!binary ");
+                    let text: String = lines.flat_map(|line| [line, "\n".into()]).collect();
+                    return self.double_quoted(&text, indent, is_key);
+                }
                 self.push("!!binary |");
-                for line in text.as_bytes().chunks(76) {
+                for line in lines {
                     self.line(indent);
-                    self.push(&String::from_utf8_lossy(line));
+                    self.push(&line);
                 }
                 return;
             }
