@@ -7,6 +7,7 @@ use super::Shared;
 use super::story::{Story, count};
 use super::variables::{rules, variables};
 use crate::ansible::Variables;
+use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Inspection, Source};
 use crate::odoo::contract::{
@@ -47,7 +48,7 @@ pub async fn preview(
         Ok(source) => {
             story
                 .step(StepCode::Rendering, async |step| {
-                    let preview = look(job, source).await?;
+                    let preview = look(job, source, &shared.vault).await?;
                     match preview.problems.len() {
                         0 => step.say(count(preview.objects.len(), "object")),
                         problems => step.warn(count(problems, "problem")),
@@ -64,13 +65,13 @@ pub async fn preview(
     Ok(())
 }
 
-async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
+async fn look(job: &Job, source: Source, vault: &Vault) -> Result<Preview, Problem> {
     let mut preview = Preview {
         digest: source.digest.clone(),
         content: source.text.clone(),
         ..Preview::default()
     };
-    let variables = match given(job) {
+    let variables = match given(job, vault) {
         Ok(variables) => variables,
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
@@ -117,7 +118,7 @@ async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
 }
 
 /// The variables as an app called `example` would have them.
-fn given(job: &Job) -> Result<Variables, Problem> {
+fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     let generated = generated::fill(Generated::new(), &rules(job)?);
     let app = App {
         id: 0,
@@ -147,5 +148,5 @@ fn given(job: &Job) -> Result<Variables, Problem> {
         production: Some(beside),
         ..job.clone()
     };
-    variables(&job, &app, &site, &generated, Some(&generated))
+    variables(&job, &app, &site, &generated, Some(&generated), vault)
 }

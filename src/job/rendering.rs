@@ -72,14 +72,15 @@ pub async fn render(
         },
     };
     let generated = generated::fill(made, &rules);
-    let variables = variables(&task.job, app, &task.site, &generated, production)?.resolve()?;
+    let vault = &task.shared.vault;
+    let variables = variables(&task.job, app, &task.site, &generated, production, vault)?;
 
-    // Templates compute: not on a thread that other jobs need for waiting.
-    let rendering = {
-        let variables = variables.clone();
-        tokio::task::spawn_blocking(move || render_all(&sources, &variables))
-    };
-    let rendered = rendering.await.map_err(|_| {
+    // Templates and vaults compute: not on a thread that other jobs need for waiting.
+    let rendering = tokio::task::spawn_blocking(move || {
+        let variables = variables.resolve()?;
+        Ok::<_, Problem>((render_all(&sources, &variables)?, variables))
+    });
+    let (rendered, variables) = rendering.await.map_err(|_| {
         Problem::new(
             "internal",
             "The worker met a defect of its own while rendering.",
