@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use chandlery::ansible::vault::Vault;
 use chandlery::ansible::{
     Failure as Missed, Files, Resolved, Variable, Variables, float_text, render_with,
 };
@@ -180,10 +181,13 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
     let variables = [shared, sections]
         .iter()
         .filter_map(|sections| sections.get("vars"))
-        .try_fold(Variables::new(), |mut all, text| {
-            all.extend(Variables::read(text, "vars.yml")?);
-            Ok::<_, Problem>(all)
-        });
+        .try_fold(
+            Variables::opened_by(&vault([shared, sections])),
+            |mut all, text| {
+                all.load(text, "vars.yml")?;
+                Ok::<_, Problem>(all)
+            },
+        );
     let expression = sections
         .get("expression")
         .or_else(|| sections.get("refused"));
@@ -262,7 +266,8 @@ fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome 
             .collect(),
     };
     let wanted = &expected["vars"];
-    let resolved = Variables::read(&text, "vars.yml").and_then(|read| read.resolve());
+    let mut read = Variables::opened_by(&vault([shared, sections]));
+    let resolved = read.load(&text, "vars.yml").and_then(|()| read.resolve());
     let resolved = match (resolved, wanted.get("refused")) {
         (Ok(resolved), None) => resolved,
         (Err(_), Some(_)) => return Outcome(State::Same, String::new()),
@@ -285,6 +290,18 @@ fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome 
             })
             .collect(),
     )
+}
+
+/// What the sections `passwords` open: lines of `id: password`.
+fn vault<'a>(all: impl IntoIterator<Item = &'a Sections>) -> Vault {
+    let lines = all
+        .into_iter()
+        .filter_map(|sections| sections.get("passwords"))
+        .flat_map(|text| text.lines());
+    Vault::new(lines.filter_map(|line| {
+        let (id, password) = line.split_once(": ")?;
+        Some((id.to_owned(), password.as_bytes().to_vec().into()))
+    }))
 }
 
 fn run_yaml(sections: &Sections, expected: &Json) -> Outcome {
@@ -375,7 +392,11 @@ fn run_whole(folder: &Path, name: &str) -> Outcome {
     let wanted = std::fs::read_to_string(expected.join("rendered")).unwrap();
     let rendered = || {
         let vars = std::fs::read_to_string(folder.join("vars.yml")).unwrap();
-        let resolved = Variables::read(&vars, "vars.yml")?.resolve()?;
+        let passwords = std::fs::read_to_string(folder.join("passwords")).unwrap_or_default();
+        let sections = Sections::from([("passwords".to_owned(), passwords)]);
+        let mut read = Variables::opened_by(&vault([&sections]));
+        read.load(&vars, "vars.yml")?;
+        let resolved = read.resolve()?;
         let text = std::fs::read_to_string(&template).unwrap();
         with_files(&text, &resolved, |name| {
             std::fs::read_to_string(folder.join(name)).ok()
@@ -465,6 +486,7 @@ fn typed(value: &Data) -> Json {
         }
         Data::Date(date) => json!({"date": date.to_string()}),
         Data::Time(..) => json!({"datetime": value.iso_text()}),
+        Data::Vault(text) => json!({"other": text}),
         Data::Unreadable(problem) => json!({"other": problem.message}),
     }
 }

@@ -19,6 +19,7 @@ struct Details {
     /// Where the template itself uses that file.
     used_at: Option<usize>,
     needed_by: Vec<String>,
+    encrypted: Option<String>,
 }
 
 /// What a failure means for what stands around it.
@@ -49,6 +50,7 @@ impl Error {
             file: None,
             used_at: None,
             needed_by: Vec::new(),
+            encrypted: None,
         }))
     }
 
@@ -77,6 +79,13 @@ impl Error {
         let message = format!("the file `{file}` is needed, and cannot be read here");
         Self::new(Kind::Needs(file.to_owned()), message)
             .hint("Put the file's text into this template.")
+    }
+
+    /// What stays encrypted; `text` is what ansible-vault wrote.
+    pub fn encrypted(message: impl Into<String>, text: &str) -> Self {
+        let mut error = Self::fatal(message);
+        error.0.encrypted = Some(text.to_owned());
+        error
     }
 
     /// Adds the way out.
@@ -146,6 +155,11 @@ impl Error {
     /// The variables through which it was met.
     pub fn needed_by_names(&self) -> &[String] {
         &self.0.needed_by
+    }
+
+    /// What ansible-vault wrote, where that could not be opened.
+    pub fn encrypted_text(&self) -> Option<&str> {
+        self.0.encrypted.as_deref()
     }
 
     pub fn kind(&self) -> &Kind {

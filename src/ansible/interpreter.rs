@@ -386,7 +386,21 @@ impl Interpreter {
             }
             Node::Filter(None, ..) => fail("a filter stands here without a value"),
             Node::Test(value, name, args) => {
-                let value = self.eval(value, scope)?;
+                let is_path = matches!(
+                    value.node,
+                    Node::Name(_) | Node::Attribute(..) | Node::Item(..)
+                );
+                let value = match self.eval(value, scope) {
+                    // This can be asked of what cannot be opened, too.
+                    Err(error)
+                        if is_path
+                            && error.encrypted_text().is_some()
+                            && tests::is_vault_encrypted(name) =>
+                    {
+                        Value::Marker(Rc::new(error))
+                    }
+                    value => value?,
+                };
                 let given = self.given(args, scope)?;
                 tests::call(name, value, given)
             }

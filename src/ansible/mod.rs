@@ -13,6 +13,7 @@ mod arguments;
 mod ast;
 mod callables;
 mod data;
+mod encrypted;
 mod error;
 mod files;
 mod filters;

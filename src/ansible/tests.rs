@@ -9,7 +9,7 @@ use super::error::{Error, Result, fail};
 use super::filters::{self, Pattern};
 use super::interpreter::caught;
 use super::value::Value;
-use super::{limits, methods, number, operators, problems, python};
+use super::{encrypted, limits, methods, number, operators, problems, python, vault};
 
 type Test = (
     &'static str,
@@ -195,7 +195,9 @@ const ANSIBLE: &[Test] = &[
             .is_some_and(|text| text.to_lowercase().starts_with("urn:"))
             && given.rest.is_empty())
     }),
-    ("vault_encrypted", &[], |_, _| Ok(false)),
+    ("vault_encrypted", &[], |value, _| {
+        Ok(encrypted::text_of(value).is_some_and(|text| vault::is_encrypted(&text)))
+    }),
     (
         "version",
         &["version", "operator", "strict", "version_type"],
@@ -293,6 +295,12 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
     };
     limits::step(1)?;
     let value = value.forced();
+    if *plain == "vault_encrypted"
+        && value.is_marker()
+        && let Some(text) = encrypted::text_of(&value)
+    {
+        return Ok(Value::Bool(vault::is_encrypted(&text)));
+    }
     if !matches!(*plain, "defined" | "undefined") {
         if value.is_marker() {
             return Ok(value);
@@ -312,6 +320,13 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
             .and_then(|arguments| run(&value, &arguments))
             .map(Value::Bool),
     )
+}
+
+/// Whether a name is that of the test `vault_encrypted`.
+pub fn is_vault_encrypted(name: &str) -> bool {
+    TESTS
+        .get(name)
+        .is_some_and(|(plain, ..)| *plain == "vault_encrypted")
 }
 
 fn compare(operator: &str, value: &Value, given: &Arguments) -> Result<bool> {

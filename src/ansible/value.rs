@@ -389,6 +389,12 @@ impl Value {
         }
     }
 
+    /// Fails where a value of a mapping is undefined or failed.
+    pub fn check_values(&self) -> Result<()> {
+        let pairs = self.pairs().unwrap_or_default();
+        pairs.iter().try_for_each(|(_, value)| value.check())
+    }
+
     /// What a mapping holds for a text.
     pub fn member(&self, key: &str) -> Option<Self> {
         match self {

@@ -7,6 +7,7 @@ use super::Shared;
 use super::story::{Story, count};
 use super::variables::{rules, variables};
 use crate::ansible::Variables;
+use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Inspection, Source, with_files};
 use crate::odoo::contract::{
@@ -76,7 +77,7 @@ async fn look(
         content: source.text.clone(),
         ..Preview::default()
     };
-    let variables = match given(job) {
+    let variables = match given(job, &shared.vault) {
         Ok(variables) => variables,
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
@@ -125,7 +126,7 @@ async fn look(
 }
 
 /// The variables as an app called `example` would have them.
-fn given(job: &Job) -> Result<Variables, Problem> {
+fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     let generated = generated::fill(Generated::new(), &rules(job)?);
     let app = App {
         id: 0,
@@ -155,5 +156,5 @@ fn given(job: &Job) -> Result<Variables, Problem> {
         production: Some(beside),
         ..job.clone()
     };
-    variables(&job, &app, &site, &generated, Some(&generated))
+    variables(&job, &app, &site, &generated, Some(&generated), vault)
 }

@@ -73,8 +73,17 @@ pub async fn render(
         },
     };
     let generated = generated::fill(made, &rules);
-    let variables = variables(&task.job, app, &task.site, &generated, production)?.resolve()?;
+    let vault = &task.shared.vault;
+    let variables = variables(&task.job, app, &task.site, &generated, production, vault)?;
 
+    // Vaults compute: not on a thread that other jobs need for waiting.
+    let resolving = tokio::task::spawn_blocking(move || variables.resolve());
+    let variables = resolving.await.map_err(|_| {
+        Problem::new(
+            "internal",
+            "The worker met a defect of its own while reading the variables.",
+        )
+    })??;
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());
     for ((manifest, source), seen) in manifests.iter().zip(sources).zip(&mut result.manifests) {
         let variables = variables.clone();

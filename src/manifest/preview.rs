@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Fetcher, Limits, Source, parse, render, with_files};
 use crate::ansible::Variables;
+use crate::ansible::vault::Vault;
 use crate::problem::Problem;
 
 /// How to show it.
@@ -17,20 +18,21 @@ pub enum Output {
     Json,
 }
 
-/// Renders templates (files or URLs, in order) with the variables of `vars.yml` files, of which later ones win.
+/// Renders templates (files or URLs, in order) with the variables of `vars.yml` files, of which later ones win. What is
+/// encrypted in them is opened by `vault`.
 ///
 /// Gives all problems that can be found, not only the first.
 pub async fn preview(
     variables: &[PathBuf],
+    vault: &Vault,
     templates: &[String],
     output: Output,
 ) -> Result<String, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut values = Variables::new();
+    let mut values = Variables::opened_by(vault);
     for path in variables {
-        match read_variables(path) {
-            Ok(read) => values.extend(read),
-            Err(problem) => problems.push(problem),
+        if let Err(problem) = read_variables(path, &mut values) {
+            problems.push(problem);
         }
     }
     if !problems.is_empty() {
@@ -83,14 +85,14 @@ pub async fn preview(
     }
 }
 
-fn read_variables(path: &PathBuf) -> Result<Variables, Problem> {
+fn read_variables(path: &PathBuf, values: &mut Variables) -> Result<(), Problem> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problem::new("variables", format!("The file cannot be read: {error}."))
             .in_manifest(&name, &name)
             .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
     })?;
-    Variables::read(&text, &name)
+    values.load(&text, &name)
 }
 
 async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {
