@@ -1,6 +1,6 @@
 //! What went wrong in a template, for its author: the place in the original text, and names that come near.
 
-use super::error::{Error, Kind};
+use super::error::{Error, Kind, Result};
 use super::files::Files;
 use super::{Resolved, globals, lexer};
 use crate::problem::Problem;
@@ -219,6 +219,18 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|(alike, _)| *alike >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)
+}
+
+/// Says that nothing has this name, unless it is one of a collection, of which Chandlery knows a part only.
+pub fn in_collection(name: &str) -> Result<bool> {
+    let of_ansible = name.starts_with("ansible.builtin.") || name.starts_with("ansible.legacy.");
+    if of_ansible || name.split('.').count() < 3 {
+        return Ok(false);
+    }
+    Err(Error::unsupported(
+        format!("whether there is a '{name}' depends on the collections that Ansible has"),
+        "Write true or false.",
+    ))
 }
 
 /// A text with a capital at its beginning and a full stop at its end.
