@@ -27,16 +27,19 @@ const ENCRYPTED: &str = "!vault |
 ";
 
 fn runner_with(password: &str) -> Runner {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    std::io::Write::write_all(&mut file, password.as_bytes()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
     let settings = format!(
-        "[odoo]\nurl = 'http://127.0.0.1:1'\nkey_file = '{0}'\n[clusters.demo]\nkubeconfig = '{1}'\n[vault.password_files]\nprod = '{0}'\n",
-        file.path().display(),
-        common::kubeconfig().display()
+        "[odoo]\nurl = 'http://127.0.0.1:1'\nkey_file = '{}'\n[clusters.demo]\nkubeconfig = '{}'\n[vault.password_files]\nprod = '{}'\n",
+        file("key", "key").display(),
+        common::kubeconfig().display(),
+        file("password", password).display(),
     );
-    let mut config = tempfile::NamedTempFile::new().unwrap();
-    std::io::Write::write_all(&mut config, settings.as_bytes()).unwrap();
-    Runner::new(&Settings::load(Some(config.path())).unwrap()).unwrap()
+    Runner::new(&Settings::load(Some(&file("chandlery.toml", &settings))).unwrap()).unwrap()
 }
 
 async fn job(app: &App, kind: &str) -> Value {
