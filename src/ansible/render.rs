@@ -32,7 +32,8 @@ pub fn render(
     match made {
         Ok(rendered) if errors.is_empty() => return Ok(rendered),
         Ok(_) => {}
-        Err(error) if errors.is_empty() || error.is_fatal() => errors = vec![error],
+        // A limit that is met between two statements has no place of its own.
+        Err(error) if errors.is_empty() || error.is_fatal() => errors = vec![error.at(0)],
         Err(_) => {}
     }
     let problem = problems::explain(&errors, text, variables);
@@ -45,7 +46,7 @@ fn make(text: &str, variables: &Resolved, undefined: &Rc<RefCell<Vec<Error>>>) -
     let value = template::run(
         text,
         Place::Template,
-        variables.context(),
+        variables.context()?,
         Some(undefined.clone()),
     )?;
     let text = match stored(&value, true)? {

@@ -9,6 +9,9 @@ use super::value::Value;
 pub trait Context {
     /// The value of a variable, if there is one.
     fn get(&self, name: &str) -> Option<Value>;
+
+    /// Drops the values that were made.
+    fn empty(&self);
 }
 
 /// The names that a template, loop or macro sets.
@@ -46,6 +49,11 @@ impl Scope {
             Some((_, known)) => *known = value,
             None => names.push((name.clone(), value)),
         }
+    }
+
+    /// Drops the values of all names.
+    pub fn empty(&self) {
+        drop(self.names.take());
     }
 
     /// What a name stands for.

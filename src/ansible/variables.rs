@@ -10,10 +10,11 @@ use serde_json::Value as Json;
 
 use super::error::{Error, Result as Evaluated};
 use super::interpreter::stored;
+use super::release::Holder;
 use super::scope::Context;
 use super::template::{self, Place};
 use super::value::Value;
-use super::{data, globals, limits, problems, python};
+use super::{data, globals, limits, problems, python, release};
 use crate::problem::Problem;
 use crate::yaml::{self, Data};
 
@@ -224,7 +225,7 @@ impl Resolved {
                     format!("The variable `{name}` is not set"),
                 ));
             };
-            let context = Made::new(self);
+            let context = Made::new(self)?;
             let value = match &variable.value {
                 // Its own place in the text is known here.
                 Data::Text(text) if !variable.literal && template::is_template(text) => {
@@ -285,8 +286,8 @@ impl Resolved {
     }
 
     /// The variables for one rendering.
-    pub(super) fn context(&self) -> Rc<dyn Context> {
-        Made::new(self)
+    pub(super) fn context(&self) -> Evaluated<Rc<dyn Context>> {
+        Ok(Made::new(self)?)
     }
 
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
@@ -332,13 +333,16 @@ struct Made {
 }
 
 impl Made {
-    fn new(resolved: &Resolved) -> Rc<Self> {
-        Rc::new_cyclic(|this| Self {
+    fn new(resolved: &Resolved) -> Evaluated<Rc<Self>> {
+        let made = Rc::new_cyclic(|this| Self {
             resolved: resolved.clone(),
             values: RefCell::default(),
             path: RefCell::default(),
             this: this.clone(),
-        })
+        });
+        let this: std::rc::Weak<dyn Context> = made.this.clone();
+        release::at_the_end(Holder::Variables(this))?;
+        Ok(made)
     }
 
     /// Makes something of a variable, unless that is being done already.
@@ -412,6 +416,10 @@ impl Made {
 }
 
 impl Context for Made {
+    fn empty(&self) {
+        drop(self.values.take());
+    }
+
     fn get(&self, name: &str) -> Option<Value> {
         if let Some(value) = self.values.borrow().get(name) {
             return Some(value.clone());
