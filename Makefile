@@ -6,7 +6,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity screenshots odoo-tests
+.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity benchmark screenshots odoo-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -35,8 +35,11 @@ odoo-tests: ## Odoo's own tests of the modules that ours extend, with ours and w
 lint: ## formatting, clippy, ruff, pylint-odoo
 	@$(TESTBED) lint
 
-parity: ## make what Ansible and kubectl make of tests/parity anew, and say what changed
+parity: ## make what Ansible and kubectl make of tests/parity anew, say what changed, and compare with ours
 	@$(TESTBED).parity
+
+benchmark: ## how long a typical manifest takes here, with Jinja2 and PyYAML, and with Ansible
+	@$(TESTBED).benchmark
 
 screenshots: ## take the README's pictures from a running demo
 	@$(TESTBED) screenshots

@@ -9,10 +9,10 @@ use super::arguments::Given;
 use super::ast::{For, Macro};
 use super::error::{Error, Result, fail};
 use super::interpreter::Interpreter;
-use super::limits;
 use super::object::Object;
 use super::scope::Scope;
 use super::value::{Key, Value};
+use super::{limits, release};
 
 /// A macro, or the body of a call block.
 pub struct MacroObject {
@@ -291,6 +291,12 @@ impl LoopObject {
 /// `namespace(…)`
 pub struct Namespace(RefCell<IndexMap<String, Value>>);
 
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        self.empty();
+    }
+}
+
 impl Namespace {
     pub fn create(given: Given) -> Result<Value> {
         let mut attributes = IndexMap::new();
@@ -303,6 +309,7 @@ impl Namespace {
             }
         }
         attributes.extend(given.named);
+        limits::items(8 + 4 * attributes.len())?;
         Ok(Value::object(Self(RefCell::new(attributes))))
     }
 }
@@ -335,8 +342,13 @@ impl Object for Namespace {
 
     fn set_attribute(&self, name: &str, value: Value) -> Result<()> {
         limits::step(1)?;
-        self.0.borrow_mut().insert(name.to_owned(), value);
+        let before = self.0.borrow_mut().insert(name.to_owned(), value);
+        drop(before);
         Ok(())
+    }
+
+    fn empty(&self) {
+        release::within(self.0.take().into_values());
     }
 }
 
@@ -351,6 +363,7 @@ impl Cycler {
         if given.positional.is_empty() {
             return fail("at least one item has to be provided");
         }
+        limits::items(4 + given.positional.len())?;
         Ok(Value::object(Self {
             items: given.positional,
             position: Cell::new(0),

@@ -83,6 +83,7 @@ pub fn dumped(value: &Value, sort_keys: bool) -> Result<Item> {
 }
 
 fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
+    limits::items(4)?;
     limits::step(1)?;
     if depth > 150 {
         return fail("this value is nested too deep, or holds itself");

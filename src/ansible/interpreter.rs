@@ -8,9 +8,10 @@ use super::ast::{Args, Body, Expr, For, Node, Stmt, Target};
 use super::callables::{LoopObject, MacroObject};
 use super::error::{Error, Result, fail};
 use super::includes::{Blocks, Parent, Shared};
+use super::release::Holder;
 use super::scope::Scope;
 use super::value::{Key, Value};
-use super::{filters, globals, limits, methods, operators, python, tests};
+use super::{filters, globals, limits, methods, operators, python, release, tests};
 
 /// Runs a template, macro or value.
 #[derive(Clone)]
@@ -135,6 +136,8 @@ impl Interpreter {
                 out.push(self.located(self.filtered(filter, value, scope)?, filter));
             }
             Stmt::Macro(definition) => {
+                limits::items(8)?;
+                release::at_the_end(Holder::Scope(Rc::downgrade(scope)))?;
                 let object = MacroObject::new(definition.clone(), scope.clone(), self);
                 scope.set(&definition.name, Value::object(object));
             }
@@ -235,14 +238,15 @@ impl Interpreter {
             self,
         ));
         for (index, item) in items.into_iter().enumerate() {
-            limits::step(1)?;
+            limits::step(1).map_err(at)?;
             state.index.set(index);
             let inner = Scope::inner(scope, &each.body.unset);
             if each.uses_loop {
                 inner.set(&name, Value::Object(state.clone()));
             }
             self.assign(&each.target, item, &inner).map_err(at)?;
-            self.statements(&each.body.statements, &inner, out)?;
+            self.statements(&each.body.statements, &inner, out)
+                .map_err(at)?;
         }
         Ok(())
     }
@@ -269,9 +273,14 @@ impl Interpreter {
                 }
             }
             Target::Attribute(name, attribute, at) => match scope.get(name) {
-                Some(Value::Object(object)) => object
-                    .set_attribute(attribute, value)
-                    .map_err(|error| error.at(*at))?,
+                Some(Value::Object(object)) => {
+                    if release::holds_others(&value) {
+                        release::changed(&Value::Object(object.clone()))?;
+                    }
+                    object
+                        .set_attribute(attribute, value)
+                        .map_err(|error| error.at(*at))?;
+                }
                 Some(Value::Marker(error)) => return Err((*error).clone()),
                 None => {
                     return Err(Error::undefined(&**name, format!("'{name}' is undefined"))
@@ -339,9 +348,16 @@ impl Interpreter {
                     let error = Error::undefined(&**name, format!("'{name}' is undefined"));
                     Value::Marker(Rc::new(error.at(expr.at).spanning(expr.length)))
                 })),
-            Node::List(items) => Ok(Value::list(self.all(items, scope)?)),
-            Node::Tuple(items) => Ok(Value::tuple(self.all(items, scope)?)),
+            Node::List(items) => {
+                limits::items(4 + items.len())?;
+                Ok(Value::list(self.all(items, scope)?))
+            }
+            Node::Tuple(items) => {
+                limits::items(1 + items.len())?;
+                Ok(Value::tuple(self.all(items, scope)?))
+            }
             Node::Dict(pairs) => {
+                limits::items(4 + 3 * pairs.len())?;
                 let mut entries = indexmap::IndexMap::with_capacity(pairs.len());
                 for (key, value) in pairs {
                     let key = Key::new(self.eval(key, scope)?)?;

@@ -1,17 +1,21 @@
 //! What a rendering may take: a template from anywhere must not do harm.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::error::{Error, Result};
+use super::release;
 
 /// Steps (values looked at, items made) one rendering may take: far beyond any manifest.
 const STEPS: usize = 5_000_000;
 /// Bytes of texts and lists that one rendering may make, those already dropped included.
 const BYTES: usize = 32 * 1024 * 1024;
 /// The longest text or list that one operation may make.
-const ONE: usize = 16 * 1024 * 1024;
-/// Where a regular expression or a hash takes long, steps say too little.
+const ONE: usize = 8 * 1024 * 1024;
+/// Where a regular expression or a hash takes long, steps say too little. Only the time counts that this thread works:
+/// on a busy machine, a template may wait.
 const TIME: Duration = Duration::from_millis(1500);
 /// Calls of macros, values that are templates of others, and loops that call themselves, within one another.
 const DEPTH: usize = 150;
@@ -28,14 +32,15 @@ struct Used {
     bytes: usize,
     depth: usize,
     looked_at: usize,
-    until: Instant,
+    until: Duration,
 }
 
-/// Runs with limits of its own, unless limits count already.
+/// Runs with limits of its own, unless limits count already. What it returns holds no values of templates.
 pub fn limited<T>(run: impl FnOnce() -> T) -> T {
     struct Restore(Option<Used>);
     impl Drop for Restore {
         fn drop(&mut self) {
+            release::all();
             USED.set(self.0);
         }
     }
@@ -48,9 +53,14 @@ pub fn limited<T>(run: impl FnOnce() -> T) -> T {
         bytes: 0,
         depth: 0,
         looked_at: 0,
-        until: Instant::now() + TIME,
+        until: worked() + TIME,
     }));
     run()
+}
+
+/// The processor time of this thread.
+fn worked() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Counts steps.
@@ -62,7 +72,7 @@ pub fn step(count: usize) -> Result<()> {
     let mut late = false;
     if used.steps - used.looked_at >= 4096 {
         used.looked_at = used.steps;
-        late = Instant::now() > used.until;
+        late = worked() > used.until;
     }
     USED.set(Some(used));
     if late || used.steps > STEPS {

@@ -6,7 +6,7 @@
 //! On the way, [`lexer`] and [`parser`] read a template by Jinja2's grammar into a tree ([`ast`]); [`interpreter`] runs
 //! it with values as Python has them ([`value`], [`number`], [`operators`], [`methods`], [`format`]), which print as in
 //! Python ([`python`]). [`filters`] and [`tests`] are Jinja2's and Ansible's, one file per family. [`limits`] keeps every
-//! template harmless. A failure is an [`error`] with its place, which [`problems`] explains to the template's author.
+//! template harmless, [`release`] gives free what it made. A failure is an [`error`] with its place, which [`problems`] explains to the template's author.
 //! What would give another text than Ansible is either made equal or refused by name.
 
 mod arguments;
@@ -32,6 +32,7 @@ mod operators;
 mod parser;
 mod problems;
 mod python;
+mod release;
 mod render;
 mod scope;
 mod template;

@@ -37,6 +37,9 @@ pub trait Object {
         fail("cannot assign attribute on non-namespace object")
     }
 
+    /// Drops the values of its attributes that can be set.
+    fn empty(&self) {}
+
     /// An item, if it has items.
     fn item(&self, _index: &Value) -> Option<Result<Value>> {
         None

@@ -35,6 +35,10 @@ pub fn attribute(value: &Value, name: &str, shown: impl Fn() -> String) -> Resul
 
 /// `a[index]`: an item, then an attribute.
 pub fn item(value: &Value, index: &Value, shown: impl Fn() -> String) -> Result<Value> {
+    // The characters of a text are counted.
+    if let Value::Text(_) = value {
+        limits::step(value.weight())?;
+    }
     match (value, index) {
         (Value::Marker(_), _) => return Ok(value.clone()),
         (_, Value::Marker(error)) => return Err((**error).clone()),

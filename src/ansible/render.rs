@@ -84,7 +84,8 @@ fn rendered(text: &str, variables: &Resolved, files: &Files) -> Result<Rendered,
     let errors = undefined.take();
     match made {
         Ok(rendered) if errors.is_empty() => Ok(rendered),
-        Err(error) if errors.is_empty() || error.is_fatal() => Err(vec![error]),
+        // A limit that is met between two statements has no place of its own.
+        Err(error) if errors.is_empty() || error.is_fatal() => Err(vec![error.at(0)]),
         _ => Err(errors),
     }
 }
@@ -101,7 +102,7 @@ fn make(
     let value = template::run(
         text,
         Place::Template,
-        variables.context(shared.clone()),
+        variables.context(shared.clone())?,
         shared,
         Some(undefined.clone()),
     )?;

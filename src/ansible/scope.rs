@@ -9,6 +9,9 @@ use super::value::Value;
 pub trait Context {
     /// The value of a variable, if there is one.
     fn get(&self, name: &str) -> Option<Value>;
+
+    /// Drops the values that were made.
+    fn empty(&self);
 }
 
 /// No variables: what a file sees that is used without context.
@@ -18,6 +21,8 @@ impl Context for NoVariables {
     fn get(&self, _name: &str) -> Option<Value> {
         None
     }
+
+    fn empty(&self) {}
 }
 
 /// The names that a template, loop or macro sets.
@@ -93,6 +98,11 @@ impl Scope {
             Some((_, known)) => *known = Named::Value(value),
             None => names.push((name.clone(), Named::Value(value))),
         }
+    }
+
+    /// Drops the values of all names.
+    pub fn empty(&self) {
+        drop(self.names.take());
     }
 
     /// What a name stands for.

@@ -1,7 +1,10 @@
 //! A text that may be a template, from its tree to what it gives.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
 
 use super::ast::Template;
 use super::error::{Error, Result, fail};
@@ -15,11 +18,12 @@ use super::value::Value;
 
 /// What a first line begins with that sets Jinja's own settings.
 const HEADER: &str = "#jinja2:";
-/// Templates kept for the next time, by thread.
-const KEPT: usize = 128;
+/// How much source of templates is kept compiled for the next time, in bytes: twice this, by thread. A tree takes some
+/// ten times its source.
+const KEPT: usize = 256 * 1024;
 
 /// Where a text stands: Ansible takes the backslashes of text literals in values of variables as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     Template,
     Value,
@@ -28,7 +32,43 @@ pub enum Place {
 }
 
 thread_local! {
-    static COMPILED: RefCell<Vec<(Place, Syntax, String, Rc<Template>)>> = const { RefCell::new(Vec::new()) };
+    static COMPILED: RefCell<Compiled> = RefCell::default();
+}
+
+/// Templates by the digest of their text. When the new ones are many, the old ones go that were not asked for since.
+#[derive(Default)]
+struct Compiled {
+    new: HashMap<(Place, Digest), (usize, Rc<Template>)>,
+    old: HashMap<(Place, Digest), (usize, Rc<Template>)>,
+    /// Bytes of source in `new`.
+    bytes: usize,
+}
+
+type Digest = [u8; 32];
+
+impl Compiled {
+    fn get(&mut self, key: &(Place, Digest)) -> Option<Rc<Template>> {
+        if let Some((_, template)) = self.new.get(key) {
+            return Some(template.clone());
+        }
+        let (length, template) = self.old.remove(key)?;
+        self.keep(*key, length, template.clone());
+        Some(template)
+    }
+
+    fn keep(&mut self, key: (Place, Digest), length: usize, template: Rc<Template>) {
+        // A short text has a tree, too.
+        let length = length.max(64);
+        if length > KEPT {
+            return;
+        }
+        if self.bytes + length > KEPT {
+            self.old = std::mem::take(&mut self.new);
+            self.bytes = 0;
+        }
+        self.bytes += length;
+        self.new.insert(key, (length, template));
+    }
 }
 
 /// Whether a text holds anything for Jinja.
@@ -42,7 +82,7 @@ pub fn compiled(text: &str, place: Place) -> Result<Rc<Template>> {
         plain_backslashes: place == Place::Value,
         ..Syntax::default()
     };
-    read(text, place, syntax)
+    read(text, place, syntax, Sha256::digest(text).into())
 }
 
 /// Reads a file that a template uses, unless it was read before.
@@ -51,38 +91,26 @@ pub fn compiled_file(text: &str, syntax: &Syntax) -> Result<Rc<Template>> {
         plain_backslashes: false,
         ..syntax.clone()
     };
-    read(text, Place::File, syntax)
+    // It is read as the template that uses it is written.
+    let digest = Sha256::new()
+        .chain_update(format!("{syntax:?}"))
+        .chain_update(text)
+        .finalize();
+    read(text, Place::File, syntax, digest.into())
 }
 
-fn read(text: &str, place: Place, mut syntax: Syntax) -> Result<Rc<Template>> {
-    let known = COMPILED.with_borrow_mut(|known| {
-        let index = known
-            .iter()
-            .position(|(known_place, known_syntax, known, _)| {
-                *known_place == place && known == text && *known_syntax == syntax
-            })?;
-        // The last used stands last.
-        let entry = known.remove(index);
-        let template = entry.3.clone();
-        known.push(entry);
-        Some(template)
-    });
-    if let Some(template) = known {
+fn read(text: &str, place: Place, mut syntax: Syntax, digest: Digest) -> Result<Rc<Template>> {
+    let key = (place, digest);
+    if let Some(template) = COMPILED.with_borrow_mut(|known| known.get(&key)) {
         return Ok(template);
     }
-    let key = syntax.clone();
     let normal = lexer::normalise(text);
     let start = match place {
         Place::File => 0,
         Place::Template | Place::Value => header(&normal, &mut syntax)?,
     };
     let template = Rc::new(parser::parse(&normal, start, syntax)?);
-    COMPILED.with_borrow_mut(|known| {
-        if known.len() >= KEPT {
-            known.remove(0);
-        }
-        known.push((place, key, text.to_owned(), template.clone()));
-    });
+    COMPILED.with_borrow_mut(|known| known.keep(key, text.len(), template.clone()));
     Ok(template)
 }
 

@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -12,7 +13,7 @@ use num_traits::ToPrimitive;
 
 use super::error::{Error, Result, fail};
 use super::object::Object;
-use super::{limits, number, python};
+use super::{limits, number, python, release};
 
 /// A value of a template.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub enum Value {
     Text(Rc<str>),
     Bytes(Rc<[u8]>),
     List(Rc<List>),
-    Tuple(Rc<[Value]>),
+    Tuple(Tuple),
     Dict(Rc<Dict>),
     Set(Rc<Dict>),
     Range(Range),
@@ -84,6 +85,29 @@ impl Range {
     }
 }
 
+/// A tuple, which nothing can change.
+#[derive(Clone)]
+pub struct Tuple(Rc<[Value]>);
+
+impl Deref for Tuple {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.0
+    }
+}
+
+impl Drop for Tuple {
+    fn drop(&mut self) {
+        if let Some(items) = Rc::get_mut(&mut self.0)
+            && items.iter().any(release::holds_others)
+        {
+            let items = items.iter_mut();
+            release::within(items.map(|item| std::mem::replace(item, Value::None)));
+        }
+    }
+}
+
 /// A list, which methods can change.
 #[derive(Default)]
 pub struct List {
@@ -92,10 +116,27 @@ pub struct List {
     pub given: bool,
 }
 
+impl Drop for List {
+    fn drop(&mut self) {
+        if self.items.get_mut().iter().any(release::holds_others) {
+            release::within(self.items.take());
+        }
+    }
+}
+
 /// A mapping (or the members of a set), which methods can change.
 #[derive(Default)]
 pub struct Dict {
     pub entries: RefCell<IndexMap<Key, Value>>,
+}
+
+impl Drop for Dict {
+    fn drop(&mut self) {
+        let entries = self.entries.get_mut();
+        if entries.values().any(release::holds_others) {
+            release::within(self.entries.take().into_values());
+        }
+    }
 }
 
 /// A key of a mapping. `1`, `1.0` and `true` are one key.
@@ -121,7 +162,7 @@ impl Value {
     }
 
     pub fn tuple(items: Vec<Self>) -> Self {
-        Self::Tuple(Rc::from(items))
+        Self::Tuple(Tuple(Rc::from(items)))
     }
 
     pub fn dict(pairs: Vec<(Self, Self)>) -> Result<Self> {
@@ -255,6 +296,18 @@ impl Value {
             Self::Bool(value) => Some(i64::from(*value)),
             Self::Int(number) => Some(*number),
             _ => None,
+        }
+    }
+
+    /// How many steps one look at all of it counts.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len() / 1024,
+            Self::Bytes(bytes) => bytes.len() / 1024,
+            Self::List(list) => list.items.borrow().len() / 128,
+            Self::Tuple(items) => items.len() / 128,
+            Self::Dict(dict) | Self::Set(dict) => dict.entries.borrow().len() / 128,
+            _ => 0,
         }
     }
 
@@ -410,7 +463,7 @@ impl Value {
             (Self::Bool(one), Self::Bool(two)) => one == two,
             (Self::List(one), Self::List(two)) => Rc::ptr_eq(one, two),
             (Self::Dict(one), Self::Dict(two)) => Rc::ptr_eq(one, two),
-            (Self::Tuple(one), Self::Tuple(two)) => Rc::ptr_eq(one, two),
+            (Self::Tuple(one), Self::Tuple(two)) => Rc::ptr_eq(&one.0, &two.0),
             (Self::Text(one), Self::Text(two)) => Rc::ptr_eq(one, two),
             (Self::Int(one), Self::Int(two)) => one == two,
             (Self::Object(one), Self::Object(two)) => Rc::ptr_eq(one, two),
@@ -420,7 +473,7 @@ impl Value {
 
     /// Python's `==`.
     pub fn equals(&self, other: &Self) -> Result<bool> {
-        limits::step(1)?;
+        limits::step(1 + self.weight())?;
         self.check()?;
         other.check()?;
         Ok(match (self, other) {
@@ -440,7 +493,7 @@ impl Value {
                 if self.len()? != other.len()? {
                     return Ok(false);
                 }
-                return limits::with_stack(|| {
+                return limits::deeper(|| {
                     for (one, two) in self.items()?.iter().zip(&other.items()?) {
                         if !one.equals(two)? {
                             return Ok(false);
@@ -453,7 +506,7 @@ impl Value {
                 if one.entries.borrow().len() != two.entries.borrow().len() {
                     return Ok(false);
                 }
-                return limits::with_stack(|| {
+                return limits::deeper(|| {
                     for (key, value) in self.pairs().unwrap_or_default() {
                         match two.get(&Key(key)) {
                             Some(other) if value.equals(&other)? => {}
@@ -492,7 +545,7 @@ impl Value {
             (Self::Text(one), Self::Text(two)) => Ok(Some(one.chars().cmp(two.chars()))),
             (Self::Bytes(one), Self::Bytes(two)) => Ok(Some(one.cmp(two))),
             (Self::List(_), Self::List(_)) | (Self::Tuple(_), Self::Tuple(_)) => {
-                limits::with_stack(|| {
+                limits::deeper(|| {
                     for (one, two) in self.items()?.iter().zip(&other.items()?) {
                         if !one.equals(two)? {
                             return one.order(two, operator);
@@ -527,6 +580,7 @@ impl Value {
 
     /// Python's `in`.
     pub fn contains(&self, item: &Self) -> Result<bool> {
+        limits::step(1 + self.weight())?;
         self.check()?;
         item.check()?;
         match self {
@@ -606,11 +660,12 @@ impl Key {
             Value::List(_) | Value::Dict(_) | Value::Set(_) => {
                 return fail(format!("unhashable type: '{}'", value.type_name()));
             }
-            Value::Tuple(items) => {
-                for item in items.iter() {
-                    Self::new(item.clone())?;
-                }
-            }
+            Value::Tuple(items) => limits::deeper(|| {
+                limits::step(items.len())?;
+                items
+                    .iter()
+                    .try_for_each(|item| Self::new(item.clone()).map(drop))
+            })?,
             _ => {}
         }
         Ok(Self(value))
@@ -641,7 +696,9 @@ impl Hash for Key {
         match &self.0 {
             Value::Text(text) => text.hash(state),
             Value::Bytes(bytes) => bytes.hash(state),
-            Value::Tuple(items) => items.iter().for_each(|item| Self(item.clone()).hash(state)),
+            Value::Tuple(items) => limits::with_stack(|| {
+                items.iter().for_each(|item| Self(item.clone()).hash(state));
+            }),
             Value::Date(date) => date.hash(state),
             number if number.is_number() => match number::whole(number) {
                 Some(whole) => whole.hash(state),

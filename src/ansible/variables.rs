@@ -13,11 +13,12 @@ use serde_json::Value as Json;
 use super::error::{Error, Kind, Result as Evaluated};
 use super::files::Files;
 use super::interpreter::stored;
+use super::release::Holder;
 use super::scope::Context;
 use super::template::{self, Place};
 use super::value::Value;
 use super::vault::{self, Opened, Vault};
-use super::{data, encrypted, globals, limits, problems, python};
+use super::{data, encrypted, globals, limits, problems, python, release};
 use crate::problem::Problem;
 use crate::yaml::{self, Data};
 
@@ -309,7 +310,7 @@ impl Resolved {
                     format!("The variable `{name}` is not set"),
                 ));
             };
-            let context = Made::new(self, Rc::default());
+            let context = Made::new(self, Rc::default())?;
             let value = match &variable.value {
                 // Its own place in the text is known here.
                 Data::Text(text) if !variable.literal && template::is_template(text) => {
@@ -370,8 +371,8 @@ impl Resolved {
     }
 
     /// The variables for one rendering, whose values may use the files, too.
-    pub(super) fn context(&self, files: Rc<Files>) -> Rc<dyn Context> {
-        Made::new(self, files)
+    pub(super) fn context(&self, files: Rc<Files>) -> Evaluated<Rc<dyn Context>> {
+        Ok(Made::new(self, files)?)
     }
 
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
@@ -419,15 +420,18 @@ struct Made {
 }
 
 impl Made {
-    fn new(resolved: &Resolved, files: Rc<Files>) -> Rc<Self> {
-        Rc::new_cyclic(|this| Self {
+    fn new(resolved: &Resolved, files: Rc<Files>) -> Evaluated<Rc<Self>> {
+        let made = Rc::new_cyclic(|this| Self {
             resolved: resolved.clone(),
             files,
             values: RefCell::default(),
             path: RefCell::default(),
             encrypted: encrypted::Kept::default(),
             this: this.clone(),
-        })
+        });
+        let this: std::rc::Weak<dyn Context> = made.this.clone();
+        release::at_the_end(Holder::Variables(this))?;
+        Ok(made)
     }
 
     /// Makes something of a variable, unless that is being done already.
@@ -514,6 +518,10 @@ impl Made {
 }
 
 impl Context for Made {
+    fn empty(&self) {
+        drop(self.values.take());
+    }
+
     fn get(&self, name: &str) -> Option<Value> {
         if let Some(value) = self.values.borrow().get(name) {
             return Some(value.clone());

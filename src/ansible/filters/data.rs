@@ -398,10 +398,10 @@ fn subelements(value: &Value, arguments: &Arguments) -> Result<Value> {
             ));
         }
         for item in values.items()? {
+            limits::items(3)?;
             result.push(Value::tuple(vec![element.clone(), item]));
         }
     }
-    limits::items(result.len())?;
     Ok(Value::list(result))
 }
 

@@ -179,7 +179,7 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
     let Some(entry) = ENTRIES.get(name) else {
         return Err(unknown(name));
     };
-    limits::step(4)?;
+    limits::step(4 + value.weight())?;
     let (name, parameters, run) = entry.filter;
     let takes_markers = matches!(*name, "default" | "d" | "mandatory" | "type_debug");
     let value = value.forced();

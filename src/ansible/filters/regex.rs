@@ -333,7 +333,7 @@ fn replace(value: &Value, arguments: &Arguments) -> Result<Value> {
             continue;
         };
         result.push_str(&text[last..whole.start()]);
-        replacement.write(&captures, &mut result);
+        replacement.write(&captures, &mut result)?;
         last = whole.end();
         done += 1;
         limits::text(whole.end() - whole.start() + 1)?;
@@ -445,14 +445,17 @@ impl Replacement {
         Ok(Self(parts))
     }
 
-    fn write(&self, captures: &Captures, out: &mut String) {
+    fn write(&self, captures: &Captures, out: &mut String) -> Result<()> {
         for part in &self.0 {
-            out.push_str(match part {
+            let part = match part {
                 Part::Text(text) => text,
                 Part::Group(number) => captures.get(*number).map_or("", |group| group.as_str()),
                 Part::Name(name) => captures.name(name).map_or("", |group| group.as_str()),
-            });
+            };
+            limits::text(part.len())?;
+            out.push_str(part);
         }
+        Ok(())
     }
 }
 

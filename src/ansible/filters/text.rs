@@ -96,18 +96,26 @@ fn safe(value: &Value, _: &Arguments) -> Result<Value> {
 
 /// MarkupSafe's words for the five characters.
 fn escape(value: &Value, _: &Arguments) -> Result<Value> {
-    let text = escaped(&python::text(value)?);
-    limits::text(text.len())?;
-    Ok(Value::from(text))
+    let text = python::text(value)?;
+    let marks = text.bytes().filter(|byte| b"&<>'\"".contains(byte)).count();
+    limits::text(text.len() + 4 * marks)?;
+    Ok(Value::from(escaped(&text)))
 }
 
 /// A text as HTML shows it.
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;")
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => result.push_str("&amp;"),
+            '<' => result.push_str("&lt;"),
+            '>' => result.push_str("&gt;"),
+            '\'' => result.push_str("&#39;"),
+            '"' => result.push_str("&#34;"),
+            other => result.push(other),
+        }
+    }
+    result
 }
 
 fn trim(value: &Value, arguments: &Arguments) -> Result<Value> {
@@ -251,7 +259,7 @@ fn wordwrap(value: &Value, arguments: &Arguments) -> Result<Value> {
     let break_hyphens = arguments.flag_or("break_on_hyphens", true)?;
     let mut wrapped = Vec::new();
     for line in lines(text, false) {
-        wrapped.push(wrap(line, width, break_words, break_hyphens).join(between));
+        wrapped.push(wrap(line, width, break_words, break_hyphens)?.join(between));
     }
     let result = wrapped.join(between);
     limits::text(result.len())?;
@@ -259,11 +267,13 @@ fn wordwrap(value: &Value, arguments: &Arguments) -> Result<Value> {
 }
 
 /// Python's `textwrap.wrap` without expanding tabs, replacing blanks and breaking at them.
-fn wrap(text: &str, width: usize, break_words: bool, break_hyphens: bool) -> Vec<String> {
+fn wrap(text: &str, width: usize, break_words: bool, break_hyphens: bool) -> Result<Vec<String>> {
     let count = |text: &str| text.chars().count();
     let mut chunks: std::collections::VecDeque<String> = chunks(text, break_hyphens).into();
     let mut result = Vec::new();
-    while !chunks.is_empty() {
+    while let Some(chunk) = chunks.front() {
+        // The rest of a long word is copied for each line.
+        limits::step(1 + chunk.len() / 256)?;
         let mut line = String::new();
         let mut length = 0;
         if chunks.front().is_some_and(|chunk| chunk.trim().is_empty()) && !result.is_empty() {
@@ -316,7 +326,7 @@ fn wrap(text: &str, width: usize, break_words: bool, break_hyphens: bool) -> Vec
             result.push(end.to_owned());
         }
     }
-    result
+    Ok(result)
 }
 
 /// The run of blanks, or of other characters, at the end.

@@ -277,6 +277,7 @@ fn urlize(value: &Value, arguments: &Arguments) -> Result<Value> {
         } else {
             None
         };
+        limits::text(piece.len() + link.as_ref().map_or(0, String::len))?;
         result.push_str(&head);
         result.push_str(&link.unwrap_or_else(|| middle.to_owned()));
         result.push_str(&tail);

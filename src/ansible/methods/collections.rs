@@ -7,7 +7,7 @@ use crate::ansible::arguments::Given;
 use crate::ansible::error::{Error, Result, fail};
 use crate::ansible::filters::order::sorted;
 use crate::ansible::value::{Dict, Key, List, Value};
-use crate::ansible::{limits, python};
+use crate::ansible::{limits, python, release};
 
 pub const OF_LISTS: &[&str] = &[
     "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse",
@@ -41,6 +41,14 @@ pub const OF_SETS: &[&str] = &[
 ];
 
 pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
+    let adds = ["append", "extend", "insert", "setdefault", "update"];
+    let mut values = given
+        .positional
+        .iter()
+        .chain(given.named.iter().map(|(_, value)| value));
+    if adds.contains(&name) && values.any(release::holds_others) {
+        release::changed(value)?;
+    }
     match value {
         Value::List(list) => of_list(value, list, name, given),
         Value::Dict(dict) => of_dict(dict, name, given),

@@ -32,7 +32,7 @@ pub fn exists(value: &Value, name: &str) -> bool {
 
 /// Calls a method that exists.
 pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
-    limits::step(1)?;
+    limits::step(1 + value.weight())?;
     match value {
         Value::Text(text) => text::call(text, name, given),
         Value::Bytes(bytes) => text::call_of_bytes(bytes, name, given),

@@ -1,0 +1,100 @@
+//! Gives values free that counting their owners alone would not free well: those that hold themselves, as lists and
+//! macros can, and those that are nested deeper than the stack is.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use super::error::Result;
+use super::limits;
+use super::object::Object;
+use super::scope::{Context, Scope};
+use super::value::{Dict, List, Value};
+
+/// Values within one another that are dropped on the stack.
+const DEEP: usize = 64;
+
+thread_local! {
+    static HOLDERS: RefCell<Vec<Holder>> = const { RefCell::new(Vec::new()) };
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static LATER: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What may hold itself.
+pub enum Holder {
+    List(Weak<List>),
+    Dict(Weak<Dict>),
+    Object(Weak<dyn Object>),
+    Scope(Weak<Scope>),
+    Variables(Weak<dyn Context>),
+}
+
+impl Holder {
+    fn empty(&self) {
+        match self {
+            Self::List(list) => drop(list.upgrade().map(|list| list.items.take())),
+            Self::Dict(dict) => drop(dict.upgrade().map(|dict| dict.entries.take())),
+            Self::Object(object) => object.upgrade().iter().for_each(|object| object.empty()),
+            Self::Scope(scope) => scope.upgrade().iter().for_each(|scope| scope.empty()),
+            Self::Variables(variables) => {
+                variables
+                    .upgrade()
+                    .iter()
+                    .for_each(|variables| variables.empty());
+            }
+        }
+    }
+}
+
+/// Remembers what is to be emptied at the end of the rendering.
+pub fn at_the_end(holder: Holder) -> Result<()> {
+    limits::items(1)?;
+    HOLDERS.with_borrow_mut(|holders| holders.push(holder));
+    Ok(())
+}
+
+/// A list or mapping that gets another value, which may hold it.
+pub fn changed(value: &Value) -> Result<()> {
+    match value {
+        Value::List(list) => at_the_end(Holder::List(Rc::downgrade(list))),
+        Value::Dict(dict) => at_the_end(Holder::Dict(Rc::downgrade(dict))),
+        Value::Object(object) => at_the_end(Holder::Object(Rc::downgrade(object))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether other values stand in a value.
+pub fn holds_others(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::List(_)
+            | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::Set(_)
+            | Value::Lazy(_)
+            | Value::Object(_)
+    )
+}
+
+/// Empties all that may hold itself: nothing of a rendering is used any more.
+pub fn all() {
+    for holder in HOLDERS.take() {
+        holder.empty();
+    }
+}
+
+/// Drops the values that stood in another one.
+pub fn within(values: impl IntoIterator<Item = Value>) {
+    let depth = DEPTH.get();
+    if depth >= DEEP {
+        LATER.with_borrow_mut(|later| later.extend(values.into_iter().filter(holds_others)));
+        return;
+    }
+    DEPTH.set(depth + 1);
+    values.into_iter().for_each(drop);
+    if depth == 0 {
+        while let Some(value) = LATER.with_borrow_mut(Vec::pop) {
+            drop(value);
+        }
+    }
+    DEPTH.set(depth);
+}
