@@ -13,7 +13,20 @@ struct Details {
     hint: Option<String>,
     place: Option<usize>,
     length: usize,
-    needed_by: Vec<String>,
+    needed_by: Vec<Need>,
+    also: Vec<Error>,
+}
+
+/// A variable through which a failure was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    pub name: String,
+    /// The text of its value.
+    pub text: String,
+    /// What is wrong, as seen from within that text.
+    pub message: String,
+    /// Position and length in that text.
+    pub place: Option<(usize, usize)>,
 }
 
 /// What a failure means for what stands around it.
@@ -24,6 +37,8 @@ pub enum Kind {
     Undefined(String),
     /// An operation, filter or test failed; it counts as not defined, but `default` does not replace it.
     Failed,
+    /// Variables that need one another. Nothing may hide it either.
+    Ring,
     /// Nothing may hide this: a limit, a ring of variables, or what Chandlery does not support.
     Fatal,
 }
@@ -40,6 +55,7 @@ impl Error {
             place: None,
             length: 1,
             needed_by: Vec::new(),
+            also: Vec::new(),
         }))
     }
 
@@ -56,6 +72,11 @@ impl Error {
     /// What no `default` may hide.
     pub fn fatal(message: impl Into<String>) -> Self {
         Self::new(Kind::Fatal, message)
+    }
+
+    /// Variables that need one another.
+    pub fn ring(message: impl Into<String>) -> Self {
+        Self::new(Kind::Ring, message)
     }
 
     /// What Ansible may do, and Chandlery does not.
@@ -86,18 +107,47 @@ impl Error {
         self.0.message = message.into();
         self.0.place = None;
         self.0.length = 1;
+        // The others stand in the same place as seen from there.
+        for other in &mut self.0.also {
+            other.0.place = None;
+            other.0.length = 1;
+        }
         self
     }
 
-    /// Says that it stands in the value of a variable: the one that is used comes first.
-    pub fn needed_by(mut self, name: &str) -> Self {
-        self.0.needed_by.insert(0, name.to_owned());
+    /// Says that it stands in the value of a variable, `text`, where its place is so far. The variable that is used comes
+    /// first.
+    pub fn needed_by(mut self, name: &str, text: &str) -> Self {
+        let need = Need {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            message: self.message().to_owned(),
+            place: self.place(),
+        };
+        self.0.needed_by.insert(0, need);
+        let also = std::mem::take(&mut self.0.also).into_iter();
+        let also = also.map(|error| match self.place() {
+            Some((offset, length)) if error.place().is_none() => error.at(offset).spanning(length),
+            _ => error,
+        });
+        self.0.also = also.map(|error| error.needed_by(name, text)).collect();
         self
     }
 
     /// The variables through which it was met.
-    pub fn needed_by_names(&self) -> &[String] {
+    pub fn needs(&self) -> &[Need] {
         &self.0.needed_by
+    }
+
+    /// Adds what else is undefined in the same value.
+    pub fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.0.also.extend(others);
+        self
+    }
+
+    /// What else is undefined in the same value.
+    pub fn also(&self) -> &[Self] {
+        &self.0.also
     }
 
     pub fn kind(&self) -> &Kind {
@@ -122,7 +172,7 @@ impl Error {
     }
 
     pub fn is_fatal(&self) -> bool {
-        self.0.kind == Kind::Fatal
+        matches!(self.0.kind, Kind::Fatal | Kind::Ring)
     }
 }
 

@@ -9,7 +9,7 @@ use super::callables::{LoopObject, MacroObject};
 use super::error::{Error, Result, fail};
 use super::scope::Scope;
 use super::value::{Key, Value};
-use super::{filters, globals, limits, methods, operators, python, tests};
+use super::{filters, globals, limits, methods, needed, operators, python, tests};
 
 /// Runs a template, macro or value.
 #[derive(Clone)]
@@ -45,6 +45,7 @@ impl Interpreter {
             match (self.statement(statement, scope, out), &self.undefined) {
                 (Err(error), Some(undefined)) if error.is_undefined() => {
                     remember(undefined, error);
+                    self.remember_others(undefined, statement, scope);
                     if let Stmt::Set(target, _) | Stmt::SetBlock(target, ..) = statement {
                         // What follows from it is no news.
                         let _ = self.assign(target, Value::Nothing, scope);
@@ -54,6 +55,26 @@ impl Interpreter {
             }
         }
         Ok(())
+    }
+
+    /// One undefined value hides the others of its expression.
+    fn remember_others(
+        &self,
+        undefined: &RefCell<Vec<Error>>,
+        statement: &Stmt,
+        scope: &Rc<Scope>,
+    ) {
+        let mut names = Vec::new();
+        if let Some(expr) = needed::first_expr(statement) {
+            needed::names(expr, &mut names);
+        }
+        for (_, expr) in names {
+            if let Ok(Value::Marker(error)) = self.eval(expr, scope)
+                && error.is_undefined()
+            {
+                remember(undefined, (*error).clone());
+            }
+        }
     }
 
     fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {

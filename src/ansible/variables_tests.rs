@@ -183,7 +183,7 @@ fn all_that_is_undefined_is_named_at_once_and_through_values() {
     assert_eq!((problem.line, problem.column), (Some(1), Some(7)));
     assert_eq!(
         problem.message,
-        "2 values are undefined: 'one' (line 1), 'odoo_hostname' (needed by `odoo_volume_name` (vars.yml), used in line 2)."
+        "2 values are undefined: 'one' (line 1), 'odoo_hostname' (needed by `odoo_volume_name` (vars.yml, line 1), used in line 2)."
     );
     assert!(
         problem
@@ -239,6 +239,7 @@ fn a_variable_can_be_put_as_a_whole() {
         origin: "test".to_owned(),
         literal: false,
         secret: false,
+        written: None,
     };
     all.insert("a", variable.clone());
     assert_eq!(all.iter().collect::<Vec<_>>(), [("a", &variable)]);

@@ -28,6 +28,8 @@ pub struct Rendered {
     pub url: String,
     /// The text, which holds secrets.
     pub text: String,
+    /// What it was rendered from.
+    pub template: String,
     /// The names of the variables that the template mentions, sorted.
     pub variables: Vec<String>,
 }
@@ -39,6 +41,7 @@ pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Problem
         title: source.title.clone(),
         url: source.url.clone(),
         text: rendered.text,
+        template: source.text.clone(),
         variables: rendered.variables,
     })
 }
