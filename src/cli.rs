@@ -1,6 +1,9 @@
-//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input.
+//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input (of
+//! `render --diff` 1 when something would change, 2 when something is wrong, as of `kubectl diff`).
 
-use std::io::Write;
+mod extra_vars;
+mod render;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,12 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::job::Runner;
-use crate::manifest::preview;
 use crate::odoo::{Client, wake};
 use crate::problem::Problem;
 use crate::settings::Settings;
 use crate::telemetry::{Health, Metrics, health, logs, systemd};
 use crate::worker::Worker;
+
+/// How wide problems are drawn where no terminal says it.
+const WIDTH: usize = 120;
 
 /// Deploys the applications that an Odoo shop sells onto Kubernetes.
 #[derive(Debug, Parser)]
@@ -36,24 +41,8 @@ enum Command {
     Worker,
     /// Says of everything the worker needs whether it works, and how to put right what does not
     Check,
-    /// Shows what the worker would make of templates
-    Render {
-        /// Variables as Ansible reads them; of two with one name the later file wins
-        #[arg(long, value_name = "FILE", num_args = 1..)]
-        vars: Vec<PathBuf>,
-        /// The rendered text, or the objects as parsed
-        #[arg(long, value_enum, default_value_t = Output::Text)]
-        output: Output,
-        /// Files or URLs, in order
-        #[arg(value_name = "TEMPLATE", required = true)]
-        templates: Vec<String>,
-    },
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
+    /// Shows what the worker would make of templates, and what applying that would change
+    Render(render::Render),
 }
 
 /// Runs a command.
@@ -65,11 +54,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(problems) => refuse(&problems, 1),
         },
         Command::Check => crate::check::run(settings()).await,
-        Command::Render {
-            vars,
-            output,
-            templates,
-        } => render(&vars, output, &templates).await,
+        Command::Render(render) => render::run(&render, settings).await,
     }
 }
 
@@ -121,20 +106,6 @@ async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), 
     Ok((worker, client))
 }
 
-async fn render(vars: &[PathBuf], output: Output, templates: &[String]) -> ExitCode {
-    let output = match output {
-        Output::Text => preview::Output::Text,
-        Output::Json => preview::Output::Json,
-    };
-    match preview::preview(vars, templates, output).await {
-        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
-        Err(problems) => refuse(&problems, 2),
-    }
-}
-
 /// The client that the settings describe.
 pub fn client(settings: &Settings) -> Result<Client, Problem> {
     let odoo = &settings.odoo;
@@ -170,8 +141,11 @@ async fn obey([mut terminate, mut interrupt]: [Signal; 2], closing: Cancellation
 }
 
 fn refuse(problems: &[Problem], status: u8) -> ExitCode {
+    let width = terminal_size::terminal_size_of(std::io::stderr());
+    let width = width.map_or(WIDTH, |(width, _)| width.0.into());
     for problem in problems {
-        eprintln!("chandlery: {problem}");
+        // Colours are left out where nobody sees them.
+        anstream::eprintln!("{}", problem.drawn(width, true));
     }
     ExitCode::from(status)
 }

@@ -3,9 +3,10 @@
 //! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
 //! pure functions. [`inspect`] says of one template all that can be said without a cluster, [`preview`] shows on the
-//! terminal what templates become. What goes wrong names manifest, line, object, field and the way out.
+//! terminal what templates become, [`explain`] where their values come from. What goes wrong names manifest, line, object, field and the way out.
 
 mod check;
+pub mod explain;
 mod fetch;
 mod inspect;
 mod parse;

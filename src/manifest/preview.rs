@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::explain::Used;
 use super::{Fetcher, Limits, Source, parse, render};
-use crate::ansible::Variables;
+use crate::ansible::{self, Resolved};
+use crate::object::Object;
 use crate::problem::Problem;
 
 /// How to show it.
@@ -17,77 +19,75 @@ pub enum Output {
     Json,
 }
 
-/// Renders templates (files or URLs, in order) with the variables of `vars.yml` files, of which later ones win.
+/// Renders templates (files or URLs, in order) with variables.
 ///
 /// Gives all problems that can be found, not only the first.
 pub async fn preview(
-    variables: &[PathBuf],
+    values: &Resolved,
     templates: &[String],
     output: Output,
 ) -> Result<String, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut values = Variables::new();
-    for path in variables {
-        match read_variables(path) {
-            Ok(read) => values.extend(read),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let values = values.resolve().map_err(|problem| vec![problem])?;
-    let mut texts = String::new();
-    let mut objects: Vec<Value> = Vec::new();
-    for template in templates {
-        let shown = async {
-            let source = source(template).await?;
-            let rendered = render(&source, &values)?;
-            if output == Output::Json {
-                objects.extend(
-                    parse(&rendered, &values)?
-                        .objects
-                        .into_iter()
-                        .map(|object| object.value),
-                );
-            }
-            Ok::<_, Problem>(rendered.text)
-        };
-        match shown.await {
-            Ok(text) => {
-                // Several templates together stay one stream of documents.
-                if !texts.is_empty() {
-                    if !texts.ends_with('\n') {
-                        texts.push('\n');
-                    }
-                    if !text.starts_with("---") {
-                        texts.push_str("---\n");
-                    }
-                }
-                texts.push_str(&text);
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    match output {
-        Output::Text => Ok(texts),
-        Output::Json => serde_json::to_string_pretty(&objects)
+    if output == Output::Json {
+        let objects = objects(values, templates).await?;
+        let objects: Vec<Value> = objects.into_iter().map(|object| object.value).collect();
+        return serde_json::to_string_pretty(&objects)
             .map(|text| text + "\n")
-            .map_err(|error| vec![Problem::new("internal", error.to_string())]),
+            .map_err(|error| vec![Problem::new("internal", error.to_string())]);
     }
+    let texts = each(templates, |source| Ok(render(source, values)?.text)).await?;
+    let mut stream = String::new();
+    for text in texts {
+        // Several templates together stay one stream of documents.
+        if !stream.is_empty() {
+            if !stream.ends_with('\n') {
+                stream.push('\n');
+            }
+            if !text.starts_with("---") {
+                stream.push_str("---\n");
+            }
+        }
+        stream.push_str(&text);
+    }
+    Ok(stream)
 }
 
-fn read_variables(path: &PathBuf) -> Result<Variables, Problem> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Problem::new("variables", format!("The file cannot be read: {error}."))
-            .in_manifest(&name, &name)
-            .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
-    })?;
-    Variables::read(&text, &name)
+/// The objects of templates, as kubectl would read them.
+pub async fn objects(values: &Resolved, templates: &[String]) -> Result<Vec<Object>, Vec<Problem>> {
+    let objects = |source: &Source| Ok(parse(&render(source, values)?, values)?.objects);
+    Ok(each(templates, objects)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// The variables that templates mention.
+pub async fn used(templates: &[String]) -> Result<Vec<Used>, Vec<Problem>> {
+    let used = |source: &Source| {
+        Ok(Used {
+            template: source.title.clone(),
+            variables: ansible::mentioned(&source.title, &source.url, &source.text)?,
+        })
+    };
+    each(templates, used).await
+}
+
+/// Makes something of every template, or says of all that are wrong why.
+async fn each<T>(
+    templates: &[String],
+    make: impl Fn(&Source) -> Result<T, Problem>,
+) -> Result<Vec<T>, Vec<Problem>> {
+    let (mut made, mut problems) = (Vec::new(), Vec::new());
+    for template in templates {
+        match source(template).await.and_then(|source| make(&source)) {
+            Ok(one) => made.push(one),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(made),
+        false => Err(problems),
+    }
 }
 
 async fn source(template: &str) -> Result<Source, Problem> {

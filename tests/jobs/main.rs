@@ -8,6 +8,7 @@ mod double;
 mod life;
 mod mail;
 mod preview;
+mod render;
 mod reset;
 
 use std::future::Future;
