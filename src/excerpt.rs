@@ -137,9 +137,13 @@ pub fn place(text: &str, offset: usize) -> (u32, u32) {
     (number(line), number(before[start..].chars().count() + 1))
 }
 
-/// The nearest position that is between two characters.
-fn floor(text: &str, offset: usize) -> usize {
-    text.floor_char_boundary(offset.min(text.len()))
+/// The position itself, or the nearest one before it that stands between two characters of the text.
+pub fn floor(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
 }
 
 fn number(number: usize) -> u32 {

@@ -2,6 +2,7 @@
 //! what it did not expect; this says what to write instead, and shows what a mistake belongs to.
 
 use super::lexer::is_blank;
+use crate::excerpt;
 
 /// What to tell the author of a template that cannot be read.
 pub struct Advice {
@@ -193,7 +194,7 @@ impl<'a> Tag<'a> {
 
     fn advise(&self, before: &str, rest: &str, length: usize, advice: &mut Advice) {
         let trimmed = before.trim_end_matches(is_blank);
-        let found = &rest[..rest.floor_char_boundary(length)];
+        let found = &rest[..excerpt::floor(rest, length)];
         let word = first_word(match self.inner.is_empty() {
             true => rest,
             false => self.inner,

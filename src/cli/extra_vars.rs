@@ -93,8 +93,7 @@ fn words(argument: &str) -> Result<Vec<String>, Problem> {
             let was_quoted = quote.is_some();
             quote = quote_after(token, quote);
             let was_inside = depths.iter().any(|depth| *depth > 0);
-            let joins = (was_inside || was_quoted || quote.is_some())
-                && !(quote.is_some() && !was_quoted && !was_inside);
+            let joins = was_inside || was_quoted;
             for (depth, (open, close)) in
                 depths
                     .iter_mut()
