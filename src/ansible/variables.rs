@@ -434,7 +434,7 @@ impl Made {
         let made = self.within(name, |made| made.evaluate(text));
         made.unwrap_or_else(|error| {
             let error = match error.is_undefined() {
-                true => self.with_all_undefined(error, text),
+                true => self.with_all_undefined(name, error, text),
                 false => error,
             };
             let origin = self.resolved.origin(name).unwrap_or_default();
@@ -451,12 +451,13 @@ impl Made {
     }
 
     /// Looks for what else is undefined in a value, so that all of it is told at once.
-    fn with_all_undefined(&self, error: Error, text: &str) -> Error {
+    fn with_all_undefined(&self, name: &str, error: Error, text: &str) -> Error {
         let Some(this) = self.this.upgrade() else {
             return error;
         };
         let undefined: Rc<RefCell<Vec<Error>>> = Rc::default();
-        let _ = template::run(text, Place::Value, this, Some(undefined.clone()));
+        let gathered = Some(undefined.clone());
+        let _ = self.within(name, |_| template::run(text, Place::Value, this, gathered));
         let others = undefined.take().into_iter();
         let others: Vec<Error> = others
             .filter(|other| other.kind() != error.kind())

@@ -232,6 +232,17 @@ fn a_value_of_type_yaml_is_read() {
 }
 
 #[test]
+fn a_value_that_needs_itself_and_something_undefined_ends_in_an_error() {
+    let variables = Variables::read("a: \"{{ nosuch }}{{ a }}\"\n", "vars.yml").unwrap();
+    let resolved = variables.resolve().unwrap();
+    let problem = render("x.yml", "x.yml", "{{ a }}", &resolved).unwrap_err();
+    assert!(
+        problem.message.contains("'nosuch' is undefined"),
+        "{problem}"
+    );
+}
+
+#[test]
 fn a_variable_can_be_put_as_a_whole() {
     let mut all = Variables::new();
     let variable = Variable {

@@ -33,6 +33,17 @@ pub fn read(argument: &str) -> Result<Given, Problem> {
     }
 }
 
+/// Refuses a file that holds nothing, as ansible-playbook does: most likely it is the wrong one.
+pub fn not_empty(variables: Variables, path: &str) -> Result<Variables, Problem> {
+    if variables.iter().next().is_some() {
+        return Ok(variables);
+    }
+    let message = format!("The file of `{ORIGIN}` holds no variables.");
+    Err(Problem::new("variables", message)
+        .in_manifest(path, path)
+        .hint("Write `name: value` lines into it, or leave it out."))
+}
+
 fn pairs(argument: &str) -> Result<Variables, Problem> {
     let mut variables = Variables::new();
     for word in words(argument)? {

@@ -210,7 +210,7 @@ fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
         .extra_vars
         .iter()
         .map(|argument| match extra_vars::read(argument)? {
-            Given::File(path) => read_file(Path::new(&path)),
+            Given::File(path) => extra_vars::not_empty(read_file(Path::new(&path))?, &path),
             Given::Variables(variables) => Ok(variables),
         });
     for read in files.chain(extra) {

@@ -261,9 +261,7 @@ class KubernetesJob(models.Model):
                 manifest=name,
                 line=excerpt["line"],
             )
-        return self.env._(
-            "%(name)s, line %(line)s", name=name, line=excerpt["line"]
-        )
+        return self.env._("%(name)s, line %(line)s", name=name, line=excerpt["line"])
 
     def _render_diff(self, objects):
         """The comparison to be read: each object with its lines that would change."""
