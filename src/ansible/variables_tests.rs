@@ -233,7 +233,8 @@ fn a_value_of_type_yaml_is_read() {
 
 #[test]
 fn a_value_that_needs_itself_and_something_undefined_ends_in_an_error() {
-    let variables = Variables::read("a: \"{{ nosuch }}{{ a }}\"\n", "vars.yml").unwrap();
+    let variables =
+        Variables::read("a: \"{% if nosuch %}{% endif %}{{ a }}\"\n", "vars.yml").unwrap();
     let resolved = variables.resolve().unwrap();
     let problem = render("x.yml", "x.yml", "{{ a }}", &resolved).unwrap_err();
     assert!(
