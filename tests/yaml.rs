@@ -40,6 +40,7 @@ fn manifests_are_read_as_by_kubectl() {
             title: "Test".to_owned(),
             url: "test".to_owned(),
             text: case.text.clone(),
+            template: String::new(),
             variables: Vec::new(),
         };
         let text = case

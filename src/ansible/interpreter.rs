@@ -11,7 +11,7 @@ use super::includes::{Blocks, Parent, Shared};
 use super::release::Holder;
 use super::scope::Scope;
 use super::value::{Key, Value};
-use super::{filters, globals, limits, methods, operators, python, release, tests};
+use super::{filters, globals, limits, methods, needed, operators, python, release, tests};
 
 /// Runs a template, macro or value.
 #[derive(Clone)]
@@ -70,6 +70,7 @@ impl Interpreter {
             match (result, &self.undefined) {
                 (Err(error), Some(undefined)) if error.is_undefined() => {
                     remember(undefined, error.in_file(&Rc::from(""), self.used_at));
+                    self.remember_others(undefined, statement, scope);
                     if let Stmt::Set(target, _) | Stmt::SetBlock(target, ..) = statement {
                         // What follows from it is no news.
                         let _ = self.assign(target, Value::Nothing, scope);
@@ -79,6 +80,27 @@ impl Interpreter {
             }
         }
         Ok(())
+    }
+
+    /// One undefined value hides the others of its expression.
+    fn remember_others(
+        &self,
+        undefined: &RefCell<Vec<Error>>,
+        statement: &Stmt,
+        scope: &Rc<Scope>,
+    ) {
+        let mut names = Vec::new();
+        if let Some(expr) = needed::first_expr(statement) {
+            needed::names(expr, &mut names);
+        }
+        for (_, expr) in names {
+            if let Ok(Value::Marker(error)) = self.eval(expr, scope)
+                && error.is_undefined()
+            {
+                let error = (*error).clone().in_file(&self.file, expr.at);
+                remember(undefined, error.in_file(&Rc::from(""), self.used_at));
+            }
+        }
     }
 
     fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {

@@ -120,9 +120,11 @@ impl Parser<'_> {
     fn shown(&self) -> String {
         match &self.token().kind {
             Kind::End => "the end of the template".to_owned(),
-            Kind::BlockEnd | Kind::VariableEnd => "the end of the tag".to_owned(),
             Kind::Data(_) => "text".to_owned(),
-            _ => format!("`{}`", &self.source[self.token().at..self.token().end]),
+            _ => format!(
+                "`{}`",
+                self.source[self.token().at..self.token().end].trim_end()
+            ),
         }
     }
 

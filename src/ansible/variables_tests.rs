@@ -184,7 +184,7 @@ fn all_that_is_undefined_is_named_at_once_and_through_values() {
     assert_eq!((problem.line, problem.column), (Some(1), Some(7)));
     assert_eq!(
         problem.message,
-        "2 values are undefined: 'one' (line 1), 'odoo_hostname' (needed by `odoo_volume_name` (vars.yml), used in line 2)."
+        "2 values are undefined: 'one' (line 1), 'odoo_hostname' (needed by `odoo_volume_name` (vars.yml, line 1), used in line 2)."
     );
     assert!(
         problem
@@ -233,6 +233,18 @@ fn a_value_of_type_yaml_is_read() {
 }
 
 #[test]
+fn a_value_that_needs_itself_and_something_undefined_ends_in_an_error() {
+    let variables =
+        Variables::read("a: \"{% if nosuch %}{% endif %}{{ a }}\"\n", "vars.yml").unwrap();
+    let resolved = variables.resolve().unwrap();
+    let problem = render("x.yml", "x.yml", "{{ a }}", &resolved).unwrap_err();
+    assert!(
+        problem.message.contains("'nosuch' is undefined"),
+        "{problem}"
+    );
+}
+
+#[test]
 fn a_variable_can_be_put_as_a_whole() {
     let mut all = Variables::new();
     let variable = Variable {
@@ -240,6 +252,7 @@ fn a_variable_can_be_put_as_a_whole() {
         origin: "test".to_owned(),
         literal: false,
         secret: false,
+        written: None,
     };
     all.insert("a", variable.clone());
     assert_eq!(all.iter().collect::<Vec<_>>(), [("a", &variable)]);

@@ -1,14 +1,19 @@
 //! Reading a rendered manifest as kubectl does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Rendered;
 use crate::ansible::Resolved;
+use crate::lines::Lines;
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::yaml::kubectl::{self, Document};
+
+/// More warnings than this help nobody.
+const MOST_WARNINGS: usize = 100;
 
 /// The objects of a manifest.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,43 +26,40 @@ pub struct Parsed {
 
 /// Reads a rendered manifest. Empty documents are left out. `variables` say what must not appear in problems.
 pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Problem> {
-    let documents = kubectl::documents(&rendered.text).map_err(|(document, error)| {
+    let lines = Arc::new(Lines::new(&rendered.template, &rendered.text, variables));
+    let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {
         let problem = Problem {
             document: Some(document),
-            line: Some(error.line),
-            column: Some(error.column),
-            ..Problem::new("manifest_parse", sentence(&error.message))
-                .in_manifest(&rendered.title, &rendered.url)
+            ..problem.in_manifest(&rendered.title, &rendered.url)
         };
-        variables.mask_problem(problem.hint(hint(&error.message)))
+        variables.mask_problem(lines.locate(problem, line, column, length))
+    };
+    let documents = kubectl::documents(&rendered.text).map_err(|(document, error)| {
+        let problem = Problem::new("manifest_parse", sentence(&error.message));
+        let problem = problem.hint(hint(&error.message));
+        located(document, (error.line, error.column), Some(1), problem)
     })?;
     let mut parsed = Parsed::default();
     for document in documents {
-        for duplicate in document.duplicates.iter().chain(&document.readings) {
-            let problem = Problem {
-                document: Some(document.number),
-                line: Some(duplicate.line),
-                column: Some(duplicate.column),
-                ..Problem::new("manifest_parse", sentence(&duplicate.message))
-                    .in_manifest(&rendered.title, &rendered.url)
-            };
-            parsed.warnings.push(variables.mask_problem(problem));
+        let found = document.duplicates.iter().chain(&document.readings);
+        for duplicate in found.take(MOST_WARNINGS.saturating_sub(parsed.warnings.len())) {
+            let problem = Problem::new("manifest_parse", sentence(&duplicate.message));
+            let place = (duplicate.line, duplicate.column);
+            let warning = located(document.number, place, None, problem);
+            parsed.warnings.push(warning);
         }
         let wrong = |message: String, path: &str| {
-            let (line, column) = document
-                .places
-                .get(path)
-                .copied()
-                .unwrap_or((document.line, 1));
+            let place = document.places.get(path).copied();
             let problem = Problem {
-                document: Some(document.number),
-                line: Some(line),
-                column: Some(column),
                 field: Some(path.to_owned()).filter(|path| !path.is_empty()),
                 ..Problem::new("manifest_parse", message)
-                    .in_manifest(&rendered.title, &rendered.url)
             };
-            variables.mask_problem(problem.hint("kubectl refuses such a document, too."))
+            located(
+                document.number,
+                place.unwrap_or((document.line, 1)),
+                None,
+                problem.hint("kubectl refuses such a document, too."),
+            )
         };
         shape(&document.value, "").map_err(|(message, path)| wrong(message, &path))?;
         if is_list(&document.value) {
@@ -72,7 +74,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
                     .map_err(|(message, path)| wrong(message, &path))?;
             }
         }
-        unwrap(rendered, document, &mut parsed.objects);
+        unwrap(rendered, document, &lines, &mut parsed.objects);
     }
     Ok(parsed)
 }
@@ -190,7 +192,7 @@ fn inherited(list: &Value, index: usize) -> Value {
 }
 
 /// Takes the items out of a `List`, as kubectl does.
-fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
+fn unwrap(rendered: &Rendered, document: Document, lines: &Arc<Lines>, objects: &mut Vec<Object>) {
     let object = |value: Value, line: u32, places: BTreeMap<String, (u32, u32)>| Object {
         manifest: rendered.title.clone(),
         url: rendered.url.clone(),
@@ -198,6 +200,7 @@ fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
         line,
         value,
         places,
+        lines: lines.clone(),
     };
     if !is_list(&document.value) {
         objects.push(object(document.value, document.line, document.places));
@@ -233,7 +236,7 @@ fn hint(message: &str) -> &'static str {
     } else if message.contains("more than") {
         "Write the values out instead of repeating them by aliases."
     } else {
-        "The line counts in the rendered text; `chandlery render` shows it. A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
+        "A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
     }
 }
 
