@@ -1,6 +1,6 @@
 //! Between values of templates and YAML.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::error::{Error, Result, fail};
@@ -54,6 +54,7 @@ pub fn value(data: &Data, make: &dyn Fn(Text) -> Value) -> Result<Value> {
                     .collect::<Result<_>>()?,
             ),
             given: true,
+            asked: Cell::new(false),
         })),
         Data::Map(pairs) => {
             let mut entries = indexmap::IndexMap::with_capacity(pairs.len());
@@ -62,6 +63,7 @@ pub fn value(data: &Data, make: &dyn Fn(Text) -> Value) -> Result<Value> {
             }
             Value::Dict(Rc::new(Dict {
                 entries: RefCell::new(entries),
+                given: true,
             }))
         }
         Data::Set(items) => Value::set(items.iter().map(plain).collect::<Result<_>>()?)?,

@@ -18,7 +18,7 @@ use super::scope::Context;
 use super::template::{self, Place};
 use super::value::Value;
 use super::vault::{self, Opened, Vault};
-use super::{data, encrypted, globals, limits, problems, python, release};
+use super::{data, encrypted, globals, limits, markup, problems, python, release};
 use crate::problem::Problem;
 use crate::yaml::{self, Data};
 
@@ -360,6 +360,7 @@ impl Resolved {
     }
 
     fn made(&self, name: &str) -> Evaluated<Data> {
+        markup::forget();
         limits::limited(|| {
             let Some(variable) = self.variables.get(name) else {
                 return Err(Error::undefined(
@@ -445,7 +446,10 @@ impl Resolved {
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
     pub(super) fn refuse_controller(&self, names: &[(Rc<str>, usize)]) -> Evaluated<()> {
         let refused = names.iter().find(|(name, _)| {
-            globals::CONTROLLER.contains(&&**name) && self.variables.get(name).is_none()
+            // Functions are refused where they are called.
+            globals::CONTROLLER.contains(&&**name)
+                && !globals::NAMES.contains(&&**name)
+                && self.variables.get(name).is_none()
         });
         match refused {
             Some((name, at)) => Err(globals::controller(name).at(*at).spanning(name.len())),
