@@ -21,7 +21,7 @@ pub struct Parsed {
 
 /// Reads a rendered manifest. Empty documents are left out. `variables` say what must not appear in problems.
 pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Problem> {
-    let documents = kubectl::documents(&rendered.text).map_err(|(document, error)| {
+    let stream = kubectl::read(&rendered.text).map_err(|(document, error)| {
         let problem = Problem {
             document: Some(document),
             line: Some(error.line),
@@ -32,17 +32,17 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
         variables.mask_problem(problem.hint(hint(&error.message)))
     })?;
     let mut parsed = Parsed::default();
-    for document in documents {
-        for duplicate in document.duplicates.iter().chain(&document.readings) {
-            let problem = Problem {
-                document: Some(document.number),
-                line: Some(duplicate.line),
-                column: Some(duplicate.column),
-                ..Problem::new("manifest_parse", sentence(&duplicate.message))
-                    .in_manifest(&rendered.title, &rendered.url)
-            };
-            parsed.warnings.push(variables.mask_problem(problem));
-        }
+    for (document, warning) in &stream.warnings {
+        let problem = Problem {
+            document: Some(*document),
+            line: Some(warning.line),
+            column: Some(warning.column),
+            ..Problem::new("manifest_parse", sentence(&warning.message))
+                .in_manifest(&rendered.title, &rendered.url)
+        };
+        parsed.warnings.push(variables.mask_problem(problem));
+    }
+    for document in stream.documents {
         let wrong = |message: String, path: &str| {
             let (line, column) = document
                 .places
@@ -228,7 +228,7 @@ fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
 }
 
 fn hint(message: &str) -> &'static str {
-    if message.contains("tab") {
+    if message.contains("a tab stands") {
         "YAML is indented with blanks, never with tabs."
     } else if message.contains("more than") {
         "Write the values out instead of repeating them by aliases."
