@@ -152,6 +152,12 @@ pub fn variables(text: &str) -> Result<Vec<(String, Data)>, YamlError> {
     };
     let mut variables: indexmap::IndexMap<String, Data> = indexmap::IndexMap::new();
     for (key, value) in pairs {
+        if let Data::Bytes(_) = key {
+            return Err(YamlError::unsupported(
+                place,
+                "bytes are not supported as the name of a variable",
+            ));
+        }
         variables.insert(name(&key), value);
     }
     Ok(variables.into_iter().collect())

@@ -220,7 +220,7 @@ impl<'a> Json<'a> {
                 self.at += 2;
                 let second = self.unit()?;
                 if let 0xdc00..0xe000 = second {
-                    return self.character(0x10000 + ((unit - 0xd800) << 10 | second - 0xdc00));
+                    return self.character(0x10000 + (((unit - 0xd800) << 10) + (second - 0xdc00)));
                 }
                 self.at = behind_first;
                 self.character(unit)?

@@ -1021,7 +1021,7 @@ impl<'a> Scanner<'a> {
                     ),
                 ));
             };
-            code = code << 4 | digit;
+            code = (code << 4) | digit;
             self.skip();
         }
         let character = char::from_u32(code).ok_or_else(|| {
