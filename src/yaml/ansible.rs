@@ -579,6 +579,16 @@ fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             Data::Bool(false)
         }
+        "=" | "<<" => {
+            return Err(YamlError::at(
+                node.place,
+                format!("Ansible refuses a plain `{text}`; quote it"),
+            ));
+        }
+        // PyYAML, too, looks at the first character before anything else.
+        _ if !text.starts_with(['+', '-', '.']) && !text.as_bytes()[0].is_ascii_digit() => {
+            Data::from(text)
+        }
         _ if INT.is_match(text) => integer(text).ok_or_else(|| {
             YamlError::at(
                 node.place,
@@ -591,12 +601,6 @@ fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
                 format!("`{text}` is no number that can be read; quote it"),
             )
         })?,
-        "=" | "<<" => {
-            return Err(YamlError::at(
-                node.place,
-                format!("Ansible refuses a plain `{text}`; quote it"),
-            ));
-        }
         _ if DATE.is_match(text) => match text.parse::<jiff::civil::Date>() {
             Ok(date) if date.year() > 0 => Data::Date(date),
             _ => return Err(no_such_day(node, text)),
