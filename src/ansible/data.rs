@@ -107,22 +107,20 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
         };
     }
     Ok(match value {
-        Value::None => Item::Plain("null".to_owned()),
-        Value::Bool(value) => Item::Plain(value.to_string()),
-        Value::Float(number) => Item::Plain(float_text(*number)),
-        Value::Date(_) | Value::Time(_) => {
+        Value::None => Item::Plain("null", "null".to_owned()),
+        Value::Bool(value) => Item::Plain("bool", value.to_string()),
+        Value::Float(number) => Item::Plain("float", float_text(*number)),
+        Value::Time(DateTime {
+            offset: Some(offset),
+            ..
+        }) if offset.seconds() % 60 != 0 => {
             return Err(Error::unsupported(
-                "a date in `to_yaml` is not supported: Ansible writes it with a tag of its own",
+                "a time whose offset from UTC has seconds is not supported in `to_yaml`",
                 "Make a text of it: `.strftime('%Y-%m-%d')`.",
             ));
         }
-        number if number.is_number() => Item::Plain(python::text(number)?),
-        Value::Text(text) if text.contains(['\u{85}', '\u{2028}', '\u{2029}']) => {
-            return Err(Error::unsupported(
-                "a text with one of Unicode's line separators cannot be written by `to_yaml`",
-                "Replace them by `\\n`.",
-            ));
-        }
+        Value::Date(_) | Value::Time(_) => Item::Plain("timestamp", python::text(value)?),
+        number if number.is_number() => Item::Plain("int", python::text(number)?),
         Value::Text(text) => Item::Text(text.to_string()),
         Value::Bytes(bytes) => Item::Bytes(bytes.to_vec()),
         Value::List(list) => Item::List(identity(Rc::as_ptr(list).cast()), all(&value.items()?)?),

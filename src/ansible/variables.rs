@@ -252,7 +252,7 @@ fn written(text: &str) -> HashMap<String, Written> {
 
 /// Reads the text of a value of type `yaml`: number, boolean, list, mapping, … `name` and `origin` say whose it is.
 pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Data, Problem> {
-    yaml::ansible::value(text).map_err(|error| {
+    yaml::ansible::value(text, true).map_err(|error| {
         Problem {
             line: Some(error.line),
             column: Some(error.column),

@@ -34,20 +34,21 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
         };
         variables.mask_problem(lines.locate(problem, line, column, length))
     };
-    let documents = kubectl::documents(&rendered.text).map_err(|(document, error)| {
+    let stream = kubectl::read(&rendered.text).map_err(|(document, error)| {
         let problem = Problem::new("manifest_parse", sentence(&error.message));
         let problem = problem.hint(hint(&error.message));
         located(document, (error.line, error.column), Some(1), problem)
     })?;
     let mut parsed = Parsed::default();
-    for document in documents {
-        let found = document.duplicates.iter().chain(&document.readings);
-        for duplicate in found.take(MOST_WARNINGS.saturating_sub(parsed.warnings.len())) {
-            let problem = Problem::new("manifest_parse", sentence(&duplicate.message));
-            let place = (duplicate.line, duplicate.column);
-            let warning = located(document.number, place, None, problem);
-            parsed.warnings.push(warning);
-        }
+    let found = &stream.warnings;
+    for (document, warning) in found.iter().take(MOST_WARNINGS) {
+        let problem = Problem::new("manifest_parse", sentence(&warning.message));
+        let place = (warning.line, warning.column);
+        parsed
+            .warnings
+            .push(located(*document, place, None, problem));
+    }
+    for document in stream.documents {
         let wrong = |message: String, path: &str| {
             let place = document.places.get(path).copied();
             let problem = Problem {
@@ -231,7 +232,7 @@ fn unwrap(rendered: &Rendered, document: Document, lines: &Arc<Lines>, objects: 
 }
 
 fn hint(message: &str) -> &'static str {
-    if message.contains("tab") {
+    if message.contains("a tab stands") {
         "YAML is indented with blanks, never with tabs."
     } else if message.contains("more than") {
         "Write the values out instead of repeating them by aliases."
