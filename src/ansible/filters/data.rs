@@ -23,8 +23,6 @@ pub const FILTERS: &[Filter] = &[
     ("rekey_on_member", &["key", "duplicates"], rekey_on_member),
 ];
 
-pub const UTILS: &[Filter] = &[];
-
 pub const COMMUNITY: &[Filter] = &[("dict", &[], dict), ("counter", &[], counter)];
 
 /// A mapping's pairs.
@@ -51,23 +49,6 @@ fn entries(value: &Value, filter: &str) -> Result<IndexMap<Key, Value>> {
 }
 
 fn combine(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let recursive = arguments.flag("recursive")?;
-    let lists = arguments
-        .text("list_merge")?
-        .unwrap_or("replace")
-        .to_owned();
-    if ![
-        "replace",
-        "keep",
-        "append",
-        "prepend",
-        "append_rp",
-        "prepend_rp",
-    ]
-    .contains(&lists.as_str())
-    {
-        return fail(format!("`combine` has no list_merge '{lists}'"));
-    }
     let mut terms = Vec::new();
     let null = |item: &Value| item.is_none() || matches!(item.as_str(), Some("None" | "null"));
     // Lists of mappings are unfolded, lists of lists are not.
@@ -82,16 +63,44 @@ fn combine(value: &Value, arguments: &Arguments) -> Result<Value> {
             _ => terms.push(term.clone()),
         }
     }
-    let mut result: Option<IndexMap<Key, Value>> = None;
-    for term in &terms {
-        term.check_values()?;
-        let high = entries(term, "combine")?;
-        result = Some(match result {
-            None => high,
-            Some(low) => merge(low, high, recursive, &lists)?,
-        });
+    terms.iter().try_for_each(Value::check_values)?;
+    let Some(last) = terms.pop() else {
+        return Ok(Value::from_entries(IndexMap::new()));
+    };
+    // A single one is given back as it is, whatever it is.
+    if terms.is_empty() {
+        return Ok(last);
     }
-    Ok(Value::from_entries(result.unwrap_or_default()))
+    let mut result = entries(&last, "combine")?;
+    while let Some(term) = terms.pop() {
+        result = merged(entries(&term, "combine")?, result, arguments)?;
+    }
+    Ok(Value::from_entries(result))
+}
+
+/// One mapping over another, by the arguments `recursive` and `list_merge`.
+pub fn merged(
+    low: IndexMap<Key, Value>,
+    high: IndexMap<Key, Value>,
+    arguments: &Arguments,
+) -> Result<IndexMap<Key, Value>> {
+    let lists = match arguments.get("list_merge") {
+        None => "replace",
+        Some(_) => arguments.needed_text("list_merge")?,
+    };
+    if ![
+        "replace",
+        "keep",
+        "append",
+        "prepend",
+        "append_rp",
+        "prepend_rp",
+    ]
+    .contains(&lists)
+    {
+        return fail(format!("`combine` has no list_merge '{lists}'"));
+    }
+    merge(low, high, arguments.flag("recursive")?, lists)
 }
 
 fn merge(
@@ -101,7 +110,12 @@ fn merge(
     lists: &str,
 ) -> Result<IndexMap<Key, Value>> {
     limits::items(low.len() + high.len())?;
-    if low.is_empty() {
+    let same = || {
+        let (low, high) = (low.clone(), high.clone());
+        Value::from_entries(low).equals(&Value::from_entries(high))
+    };
+    // Equal mappings take the order of the higher one.
+    if low.is_empty() || low.len() == high.len() && same()? {
         return Ok(high);
     }
     let mut merged = low;

@@ -21,6 +21,8 @@ pub const FILTERS: &[Filter] = &[
     ("to_uuid", &["namespace"], to_uuid),
 ];
 
+pub const COMMUNITY: &[Filter] = &[("crc32", &[], crc32)];
+
 /// Ansible's own name space for UUIDs.
 const ANSIBLE: uuid::Uuid = uuid::uuid!("361E6D51-FAEC-444A-9079-341386DA8E2E");
 
@@ -45,7 +47,12 @@ fn hexadecimal(digest: &[u8]) -> Value {
 
 fn hash(value: &Value, arguments: &Arguments) -> Result<Value> {
     let data = bytes(value)?;
-    let kind = arguments.text("hashtype")?.unwrap_or("sha1").to_lowercase();
+    let given = arguments.text("hashtype")?.unwrap_or("sha1");
+    // OpenSSL's names may have any case, Python's own may not.
+    let kind = match given.to_lowercase() {
+        lower if lower.starts_with("sha3") || lower.starts_with("blake2") => given.to_owned(),
+        lower => lower,
+    };
     Ok(hexadecimal(&match kind.as_str() {
         "sha1" => sha1::Sha1::digest(data).to_vec(),
         "md5" => md5::Md5::digest(data).to_vec(),
@@ -55,8 +62,13 @@ fn hash(value: &Value, arguments: &Arguments) -> Result<Value> {
         "sha512" => sha2::Sha512::digest(data).to_vec(),
         "sha512_256" | "sha512-256" => sha2::Sha512_256::digest(data).to_vec(),
         "sha512_224" | "sha512-224" => sha2::Sha512_224::digest(data).to_vec(),
-        "blake2b" | "blake2s" | "sha3_224" | "sha3_256" | "sha3_384" | "sha3_512" | "shake_128"
-        | "shake_256" | "ripemd160" | "sm3" => {
+        "blake2b" => blake2::Blake2b512::digest(data).to_vec(),
+        "blake2s" => blake2::Blake2s256::digest(data).to_vec(),
+        "sha3_224" => sha3::Sha3_224::digest(data).to_vec(),
+        "sha3_256" => sha3::Sha3_256::digest(data).to_vec(),
+        "sha3_384" => sha3::Sha3_384::digest(data).to_vec(),
+        "sha3_512" => sha3::Sha3_512::digest(data).to_vec(),
+        "ripemd160" | "sm3" => {
             return Err(Error::unsupported(
                 format!("the hash `{kind}` is not supported"),
                 "Use `hash('sha256')`.",
@@ -64,6 +76,20 @@ fn hash(value: &Value, arguments: &Arguments) -> Result<Value> {
         }
         _ => return fail(format!("unsupported hash type {kind}")),
     }))
+}
+
+/// community.general's: hexadecimal digits without zeros in front.
+fn crc32(value: &Value, _: &Arguments) -> Result<Value> {
+    match value {
+        Value::Text(_) | Value::Bytes(_) => {
+            let sum = crc32fast::hash(&bytes(value)?);
+            Ok(Value::from(format!("{sum:x}")))
+        }
+        other => fail(format!(
+            "`crc32` needs a text, not {}",
+            python::article(other)
+        )),
+    }
 }
 
 fn sha1(value: &Value, _: &Arguments) -> Result<Value> {
@@ -131,11 +157,50 @@ fn password_hash(value: &Value, arguments: &Arguments) -> Result<Value> {
     match kind {
         "sha512" | "sha256" => sha_crypt(password, salt, rounds, kind == "sha512"),
         "blowfish" => bcrypt(password, salt, rounds, arguments.text("ident")?),
-        _ => Err(Error::unsupported(
-            "`password_hash('md5')` is not supported: such passwords are found out within minutes",
+        _ if rounds.is_some() || arguments.some("ident").is_some() => Err(Error::unsupported(
+            "`password_hash('md5')` has neither rounds nor an ident",
             "Use `password_hash('sha512', salt)`.",
         )),
+        _ => md5_crypt(password, salt),
     }
+}
+
+/// The `$1$` of Unix: a thousand rounds of MD5.
+fn md5_crypt(password: &str, salt: &str) -> Result<Value> {
+    if salt.len() > 8 {
+        return fail("salt too large (md5_crypt requires <= 8 chars)");
+    }
+    if password.len() > 4096 {
+        return fail("password too long");
+    }
+    if password.contains('\0') {
+        return fail("md5_crypt does not allow NULL bytes in password");
+    }
+    let (word, salt_bytes) = (password.as_bytes(), salt.as_bytes());
+    let inner = md5::Md5::digest([word, salt_bytes, word].concat());
+    let mut first = [word, b"$1$", salt_bytes].concat();
+    first.extend((0..word.len()).map(|index| inner[index % 16]));
+    let mut length = word.len();
+    while length > 0 {
+        first.push(if length & 1 == 1 { 0 } else { word[0] });
+        length >>= 1;
+    }
+    let mut digest = md5::Md5::digest(first).to_vec();
+    for round in 0..1000 {
+        let odd = round % 2 == 1;
+        let mut data = if odd { word.to_vec() } else { digest.clone() };
+        if round % 3 != 0 {
+            data.extend(salt_bytes);
+        }
+        if round % 7 != 0 {
+            data.extend(word);
+        }
+        data.extend(if odd { &digest } else { word });
+        digest = md5::Md5::digest(data).to_vec();
+    }
+    limits::check_time()?;
+    let text = crypt_text(&digest, &MD5_ORDER);
+    Ok(Value::from(format!("$1${salt}${text}")))
 }
 
 fn sha_crypt(password: &str, salt: &str, rounds: Option<i64>, long: bool) -> Result<Value> {
@@ -189,6 +254,8 @@ const SHA256_ORDER: [u8; 32] = [
     20, 10, 0, 11, 1, 21, 2, 22, 12, 23, 13, 3, 14, 4, 24, 5, 25, 15, 26, 16, 6, 17, 7, 27, 8, 28,
     18, 29, 19, 9, 30, 31,
 ];
+
+const MD5_ORDER: [u8; 16] = [12, 6, 0, 13, 7, 1, 14, 8, 2, 15, 9, 3, 5, 10, 4, 11];
 
 /// crypt's own Base64, lowest bits first.
 fn crypt_text(digest: &[u8], order: &[u8]) -> String {

@@ -1,11 +1,14 @@
 //! Jinja2's and Ansible's filters, one file per family.
 
 mod data;
+mod durations;
 mod encoding;
 mod hashing;
 pub mod ip;
 mod jinja;
 mod json_query;
+mod keys;
+mod lists;
 mod numbers;
 pub mod order;
 mod paths;
@@ -48,12 +51,7 @@ enum Origin {
     Community,
 }
 
-struct Entry {
-    filter: &'static Filter,
-    origin: Origin,
-}
-
-static ENTRIES: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
+static ENTRIES: LazyLock<BTreeMap<String, &'static Filter>> = LazyLock::new(|| {
     let mut entries = BTreeMap::new();
     for (families, origin) in [
         (
@@ -83,13 +81,23 @@ static ENTRIES: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
             ],
             Origin::Ansible,
         ),
-        (&[data::UTILS], Origin::Utils),
+        (&[keys::UTILS, lists::UTILS], Origin::Utils),
         (ip::FILTERS, Origin::Utils),
         (
             &[json_query::FILTERS, random::COMMUNITY],
             Origin::Redirected("community.general"),
         ),
-        (&[data::COMMUNITY], Origin::Community),
+        (
+            &[
+                data::COMMUNITY,
+                durations::COMMUNITY,
+                hashing::COMMUNITY,
+                keys::COMMUNITY,
+                lists::COMMUNITY,
+                text::COMMUNITY,
+            ],
+            Origin::Community,
+        ),
     ] {
         for filter in families.iter().flat_map(|family| family.iter()) {
             let (name, ..) = filter;
@@ -112,7 +120,7 @@ static ENTRIES: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
                 Origin::Community => vec![format!("community.general.{name}")],
             };
             for name in names {
-                entries.insert(name, Entry { filter, origin });
+                entries.insert(name, filter);
             }
         }
     }
@@ -127,9 +135,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("fileglob", "reads from the machine that Ansible runs on"),
     ("vault", "encrypts differently at each rendering"),
     ("unvault", "needs a password that templates must not hold"),
-    ("win_basename", "reads paths of Windows"),
-    ("win_dirname", "reads paths of Windows"),
-    ("win_splitdrive", "reads paths of Windows"),
     (
         "ansible.utils.validate",
         "needs what is installed where Ansible runs",
@@ -177,21 +182,17 @@ pub fn unknown(name: &str) -> Error {
 
 /// Puts a value through a filter. A failure is a value, too, unless nothing may hide it.
 pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
-    let Some(entry) = ENTRIES.get(name) else {
+    let Some((name, parameters, run)) = ENTRIES.get(name) else {
         return Err(unknown(name));
     };
     limits::step(4 + value.weight())?;
-    let (name, parameters, run) = entry.filter;
-    let takes_markers = matches!(*name, "default" | "d" | "mandatory" | "type_debug");
+    let takes_markers = matches!(
+        *name,
+        "default" | "d" | "mandatory" | "type_debug" | "ternary"
+    );
     let value = value.forced().own()?;
     let given = given.own()?;
-    if !takes_markers
-        || entry.origin != Origin::Jinja
-            && *name != "mandatory"
-            && *name != "type_debug"
-            && *name != "default"
-            && *name != "d"
-    {
+    if !takes_markers {
         if value.is_marker() {
             return Ok(value);
         }

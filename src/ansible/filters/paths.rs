@@ -1,4 +1,4 @@
-//! Filters on paths of files, as on Linux. None of them looks at a disk.
+//! Filters on paths of files, as on Linux and (`win_…`) on Windows. None of them looks at a disk.
 
 use super::Filter;
 use crate::ansible::arguments::Arguments;
@@ -14,6 +14,9 @@ pub const FILTERS: &[Filter] = &[
     ("normpath", &[], normpath),
     ("relpath", &["start"], relpath),
     ("commonpath", &[], commonpath),
+    ("win_basename", &[], win_basename),
+    ("win_dirname", &[], win_dirname),
+    ("win_splitdrive", &[], win_splitdrive),
 ];
 
 fn path<'a>(value: &'a Value, filter: &str) -> Result<&'a str> {
@@ -195,4 +198,49 @@ fn commonpath(value: &Value, _: &Arguments) -> Result<Value> {
         if absolute { "/" } else { "" },
         common.join("/")
     )))
+}
+
+/// A drive or a share of a path of Windows, and the rest.
+fn drive(path: &str) -> (&str, &str) {
+    let plain = path.replace('/', "\\");
+    if plain.starts_with("\\\\") {
+        let long = plain
+            .get(..8)
+            .is_some_and(|head| head.eq_ignore_ascii_case("\\\\?\\UNC\\"));
+        let next = |from: usize| {
+            let found = plain.get(from..).and_then(|rest| rest.find('\\'));
+            found.map(|at| from + at)
+        };
+        return match next(if long { 8 } else { 2 }).and_then(|host| next(host + 1)) {
+            Some(end) => path.split_at(end),
+            None => (path, ""),
+        };
+    }
+    let mut characters = path.char_indices().skip(1);
+    match characters.next() {
+        Some((at, ':')) => path.split_at(at + 1),
+        _ => ("", path),
+    }
+}
+
+fn win_split(path: &str) -> (String, &str) {
+    let slashes = ['\\', '/'];
+    let (drive, rest) = drive(path);
+    let (head, tail) = rest.split_at(rest.rfind(slashes).map_or(0, |at| at + 1));
+    let trimmed = head.trim_end_matches(slashes);
+    let head = if trimmed.is_empty() { head } else { trimmed };
+    (format!("{drive}{head}"), tail)
+}
+
+fn win_basename(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::text(win_split(path(value, "win_basename")?).1))
+}
+
+fn win_dirname(value: &Value, _: &Arguments) -> Result<Value> {
+    Ok(Value::from(win_split(path(value, "win_dirname")?).0))
+}
+
+fn win_splitdrive(value: &Value, _: &Arguments) -> Result<Value> {
+    let (drive, rest) = drive(path(value, "win_splitdrive")?);
+    Ok(Value::tuple(vec![Value::text(drive), Value::text(rest)]))
 }

@@ -33,12 +33,13 @@ impl Twister {
             Value::Bytes(bytes) => {
                 BigUint::from_bytes_be(&[&**bytes, sha2::Sha512::digest(bytes).as_slice()].concat())
             }
-            Value::Float(float) if float.fract() != 0.0 || !float.is_finite() => {
+            Value::Float(float) if float.is_nan() => {
                 return Err(Error::unsupported(
-                    "a fraction as a seed is not supported",
+                    "`nan` as a seed gives other numbers in each run of Ansible",
                     "Use a whole number or a text.",
                 ));
             }
+            Value::Float(float) => BigUint::from(hash(*float) as u64),
             other => match number::whole(other) {
                 Some(whole) => whole.magnitude().clone(),
                 None => {
@@ -134,6 +135,30 @@ impl Twister {
                 return number;
             }
         }
+    }
+}
+
+/// Python's hash of a float: its value modulo 2^61 - 1.
+fn hash(float: f64) -> i64 {
+    const BITS: i64 = 61;
+    const MODULUS: u64 = (1 << BITS) - 1;
+    if float.is_infinite() {
+        return if float > 0.0 { 314_159 } else { -314_159 };
+    }
+    let raw = float.to_bits();
+    let fraction = raw & ((1 << 52) - 1);
+    let exponent = (raw >> 52 & 0x7ff) as i64;
+    let (mantissa, exponent) = match exponent {
+        0 => (fraction, -1074),
+        _ => (fraction | 1 << 52, exponent - 1075),
+    };
+    // A power of two turns the bits of a number round.
+    let shift = exponent.rem_euclid(BITS) as u32;
+    let turned = u128::from(mantissa) << shift;
+    let hash = (turned % u128::from(MODULUS)) as i64;
+    match if float < 0.0 { -hash } else { hash } {
+        -1 => -2,
+        hash => hash,
     }
 }
 

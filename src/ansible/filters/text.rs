@@ -49,6 +49,11 @@ pub const FILTERS: &[Filter] = &[
     ("split", &["sep", "maxsplit"], split),
 ];
 
+pub const COMMUNITY: &[Filter] = &[
+    ("unicode_normalize", &["form"], unicode_normalize),
+    ("to_ini", &[], to_ini),
+];
+
 fn only_text<'a>(value: &'a Value, filter: &str) -> Result<&'a str> {
     match value {
         Value::Text(text) => Ok(text),
@@ -631,4 +636,70 @@ fn split(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = only_text(value, "split")?;
     let limit = arguments.number("maxsplit")?.unwrap_or(-1);
     split_text(text, arguments.text("sep")?, limit).map(Value::texts)
+}
+
+/// Composes or decomposes characters with accents and the like.
+fn unicode_normalize(value: &Value, arguments: &Arguments) -> Result<Value> {
+    use unicode_normalization::UnicodeNormalization;
+    let text = only_text(value, "unicode_normalize")?;
+    let form = match arguments.get("form") {
+        None => "NFC",
+        Some(_) => arguments.needed_text("form")?,
+    };
+    // A character may become 18.
+    limits::text(text.len().saturating_mul(18))?;
+    Ok(Value::from(match form {
+        "NFC" => text.nfc().collect::<String>(),
+        "NFD" => text.nfd().collect(),
+        "NFKC" => text.nfkc().collect(),
+        "NFKD" => text.nfkd().collect(),
+        other => return fail(format!("'{other}' is not a valid form")),
+    }))
+}
+
+/// Python's `configparser` writes sections, `DEFAULT` first.
+fn to_ini(value: &Value, _: &Arguments) -> Result<Value> {
+    let mapping = |value: &Value| {
+        value.pairs().ok_or_else(|| {
+            Error::failed(format!(
+                "`to_ini` needs a mapping of mappings, not {}",
+                python::article(value)
+            ))
+        })
+    };
+    let mut defaults = None;
+    let mut sections = indexmap::IndexMap::new();
+    for (name, section) in mapping(value)? {
+        let mut lines = indexmap::IndexMap::new();
+        for (key, item) in mapping(&section.usable()?)? {
+            if item.is_none() {
+                return fail("option values must be strings");
+            }
+            let text = python::text(&item)?.replace('\n', "\n\t");
+            if lines.insert(python::text(&key)?, text).is_some() {
+                return fail("an option stands there twice");
+            }
+        }
+        let name = python::text(&name)?;
+        if name == "DEFAULT" {
+            defaults = Some(lines);
+        } else if sections.insert(name.clone(), lines).is_some() {
+            return fail(format!("the section '{name}' stands there twice"));
+        }
+    }
+    let mut result = String::new();
+    let defaults = defaults.filter(|lines| !lines.is_empty());
+    let defaults = defaults.map(|lines| ("DEFAULT".to_owned(), lines));
+    for (name, lines) in defaults.into_iter().chain(sections) {
+        result.push_str(&format!("[{name}]\n"));
+        for (key, text) in lines {
+            result.push_str(&format!("{key} = {text}\n"));
+        }
+        result.push('\n');
+    }
+    limits::text(result.len())?;
+    if result.pop().is_none() {
+        return fail("`to_ini` needs a mapping that is not empty");
+    }
+    Ok(Value::from(result))
 }

@@ -30,7 +30,9 @@ fn bool_(value: &Value, _: &Arguments) -> Result<Value> {
     })
 }
 
+/// The branch that is not chosen may be undefined.
 fn ternary(value: &Value, arguments: &Arguments) -> Result<Value> {
+    value.check()?;
     let (yes, no) = (
         arguments.needed("true_val")?,
         arguments.needed("false_val")?,
