@@ -52,10 +52,7 @@ fn entries(value: &Value, filter: &str) -> Result<IndexMap<Key, Value>> {
 
 fn combine(value: &Value, arguments: &Arguments) -> Result<Value> {
     let recursive = arguments.flag("recursive")?;
-    let lists = arguments
-        .text("list_merge")?
-        .unwrap_or("replace")
-        .to_owned();
+    let lists = arguments.text_or("list_merge", "replace")?.to_owned();
     if ![
         "replace",
         "keep",
@@ -421,7 +418,7 @@ fn extract(value: &Value, arguments: &Arguments) -> Result<Value> {
 }
 
 fn rekey_on_member(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let overwrite = match arguments.text("duplicates")?.unwrap_or("error") {
+    let overwrite = match arguments.text_or("duplicates", "error")? {
         "error" => false,
         "overwrite" => true,
         other => {
@@ -468,7 +465,7 @@ fn dict(value: &Value, _: &Arguments) -> Result<Value> {
 
 fn counted(value: &Value) -> Result<Vec<Value>> {
     match value {
-        Value::Text(_) => value.items(),
+        Value::Text(_) | Value::Range(_) => value.items(),
         _ => sequence(value, "community.general.counter"),
     }
 }

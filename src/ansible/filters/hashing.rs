@@ -45,7 +45,7 @@ fn hexadecimal(digest: &[u8]) -> Value {
 
 fn hash(value: &Value, arguments: &Arguments) -> Result<Value> {
     let data = bytes(value)?;
-    let kind = arguments.text("hashtype")?.unwrap_or("sha1").to_lowercase();
+    let kind = arguments.text_or("hashtype", "sha1")?.to_lowercase();
     Ok(hexadecimal(&match kind.as_str() {
         "sha1" => sha1::Sha1::digest(data).to_vec(),
         "md5" => md5::Md5::digest(data).to_vec(),
@@ -99,7 +99,7 @@ fn to_uuid(value: &Value, arguments: &Arguments) -> Result<Value> {
 }
 
 fn password_hash(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let kind = arguments.text("hashtype")?.unwrap_or("sha512");
+    let kind = arguments.text_or("hashtype", "sha512")?;
     let kind = match kind {
         "sha512_crypt" => "sha512",
         "sha256_crypt" => "sha256",
