@@ -56,6 +56,7 @@ def main():
         results = reference.results(families)
         folders = [] if arguments.family else parity_cases.templates()
         wholes = {folder: reference.whole(folder) for folder in folders}
+        (names,) = reference.ansible([{"do": "names"}])
         files = {family.expected: lines(results[family.path]) for family in families}
         for folder, (text, documents) in wholes.items():
             place = FOLDER / "expected" / "templates" / folder.name
@@ -63,6 +64,9 @@ def main():
             files[place / "documents.json"] = (
                 json.dumps(documents, indent=1, sort_keys=True) + "\n"
             )
+        files[FOLDER / "expected" / "names.json"] = (
+            json.dumps(names, indent=1, sort_keys=True) + "\n"
+        )
         stale = [] if arguments.family else leftovers(files)
         changed = report(files, stale)
         if not arguments.check:

@@ -10,8 +10,10 @@ looked up as a task's argument is.
 """
 
 import datetime
+import importlib
 import itertools
 import json
+import pkgutil
 import re
 import resource
 import signal
@@ -19,12 +21,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import jinja2.filters
+import jinja2.tests
 import yaml
 from ansible._internal._templating._template_vars import generate_ansible_template_vars
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret, VaultSecretsContext
 from ansible.plugins.action.template import ActionModule
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import filter_loader, init_plugin_loader, test_loader
 from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
 
@@ -65,9 +69,12 @@ def answer(request):
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
-            return {"template": template, "vars": variables, "yaml": plain_yaml}[
-                request["do"]
-            ](Path(folder), request)
+            return {
+                "template": template,
+                "vars": variables,
+                "yaml": plain_yaml,
+                "names": names,
+            }[request["do"]](Path(folder), request)
         except Exception as error:
             raise RuntimeError(f"The oracle cannot play {request}") from error
         finally:
@@ -165,6 +172,55 @@ def plain_yaml(folder, request):
         return [typed(document) for document in yaml.safe_load_all(request["stream"])]
 
     return {"pyyaml": outcome(folder, read)}
+
+
+#: Collections beside ansible.builtin whose filters and tests templates use.
+COLLECTIONS = ("ansible.utils", "community.general")
+
+
+def names(folder, request):
+    """Every filter and test by its full name (Jinja's own have none), and whether its
+    short name leads to it; the functions."""
+    environment = Templar(loader=DataLoader()).copy_with_new_env().environment
+    return {
+        "filters": plugins(
+            "filter", jinja2.filters.FILTERS, filter_loader, environment.filters
+        ),
+        "tests": plugins("test", jinja2.tests.TESTS, test_loader, environment.tests),
+        "functions": sorted(environment.globals),
+    }
+
+
+def plugins(kind, of_jinja, loader, known):
+    found = {f"jinja.{name}": True for name in of_jinja if name.isidentifier()}
+    for plugin in loader.all():
+        if plugin.ansible_name.startswith("ansible.builtin."):
+            name = plugin.ansible_name.removeprefix("ansible.builtin.")
+            if name not in of_jinja:
+                found[plugin.ansible_name] = True
+    for collection in COLLECTIONS:
+        package = importlib.import_module(
+            f"ansible_collections.{collection}.plugins.{kind}"
+        )
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            of = importlib.import_module(module.name)
+            if kind == "filter" and hasattr(of, "FilterModule"):
+                own = of.FilterModule().filters()
+            elif kind == "test" and hasattr(of, "TestModule"):
+                own = of.TestModule().tests()
+            else:
+                continue
+            found |= {
+                f"{collection}.{name}": redirected(name, known, of_jinja)
+                for name in own
+            }
+    return found
+
+
+def redirected(name, known, of_jinja):
+    """Whether the short name is the collection's, not Jinja's or ansible.builtin's."""
+    builtin = f"ansible.builtin.{name}" in known
+    return name in known and name not in of_jinja and not builtin
 
 
 def outcome(folder, make):

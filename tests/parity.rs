@@ -17,7 +17,13 @@ use chandlery::problem::Problem;
 use chandlery::yaml::Data;
 use serde_json::{Value as Json, json};
 
+#[path = "parity/compatibility.rs"]
+mod compatibility;
+
+use compatibility::Shown;
+
 const FOLDER: &str = "tests/parity";
+const PAGE: &str = "docs/compatibility.md";
 const HEAD: &str = "apiVersion: parity/v1\nkind: Case\nmetadata:\n  name: case\n";
 
 type Sections = BTreeMap<String, String>;
@@ -29,6 +35,8 @@ struct Case {
 
 #[derive(Default)]
 struct Family {
+    /// The comment at its beginning.
+    about: String,
     shared: Sections,
     cases: Vec<Case>,
 }
@@ -73,11 +81,25 @@ impl From<Problem> for Failure {
 fn the_same_files_give_the_same_objects() {
     let mut states: BTreeMap<String, State> = BTreeMap::new();
     let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
+    let mut shown: Vec<Shown> = Vec::new();
+    let mut families = compatibility::Families::new();
     let show = std::env::var("PARITY_SHOW").ok();
     // What panics is reported with the case that caused it.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut count = |family: &str, name: &str, outcome: Outcome| {
+    let mut count = |family: &str, name: &str, sections: &Sections, outcome: Outcome| {
         let Outcome(state, text) = outcome;
+        shown.push(Shown {
+            family: family.to_owned(),
+            name: name.to_owned(),
+            state,
+            source: sections
+                .values()
+                .fold(String::new(), |all, text| all + text + "\n"),
+            named: ["template", "vars", "yaml", "stream"]
+                .iter()
+                .any(|section| sections.contains_key(*section)),
+            reason: reason(&text),
+        });
         if state != State::Same
             && show
                 .as_deref()
@@ -97,17 +119,32 @@ fn the_same_files_give_the_same_objects() {
             let expected: BTreeMap<String, Json> =
                 read_json(Path::new(&format!("{FOLDER}/expected/{kind}/{stem}.json")));
             assert_eq!(expected.len(), family.cases.len(), "{kind}/{stem}");
+            families.insert(format!("{kind}/{stem}"), family.about.clone());
             for case in &family.cases {
                 let expected = &expected[&case.name];
                 let outcome = guarded(|| run(kind, &family.shared, &case.sections, expected));
-                count(&format!("{kind}/{stem}"), &case.name, outcome);
+                let mut sections = case.sections.clone();
+                if let Some(expression) = sections.get("expression").or(sections.get("refused")) {
+                    sections.insert("expression".to_owned(), format!("{{{{ {expression} }}}}"));
+                }
+                count(&format!("{kind}/{stem}"), &case.name, &sections, outcome);
             }
         }
     }
     for folder in files(&format!("{FOLDER}/templates")) {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        count("templates", &name, guarded(|| run_whole(&folder, &name)));
+        let sections = Sections::from([("template".to_owned(), template_of(&folder).1)]);
+        count(
+            "templates",
+            &name,
+            &sections,
+            guarded(|| run_whole(&folder, &name)),
+        );
     }
+    families.insert(
+        "templates".to_owned(),
+        "Whole templates, as operators keep them: their text, and the objects that kubectl reads in it.".to_owned(),
+    );
     let _ = std::panic::take_hook();
 
     let mut total = [0; 3];
@@ -119,6 +156,30 @@ fn the_same_files_give_the_same_objects() {
     }
     println!("{}", line(total));
     check_known(&states);
+    let names: Json = read_json(Path::new(&format!("{FOLDER}/expected/names.json")));
+    check_page(&compatibility::page(&shown, &families, &names));
+}
+
+/// The page of the documentation must be what the cases give.
+fn check_page(page: &str) {
+    if std::env::var_os("PARITY_WRITE").is_some() {
+        std::fs::write(PAGE, page).unwrap();
+    } else {
+        let stored = std::fs::read_to_string(PAGE).unwrap_or_default();
+        assert!(stored == page, "{PAGE} is stale: PARITY_WRITE=1 writes it");
+    }
+}
+
+/// The first line of what went wrong here, out of what is shown of an outcome.
+fn reason(shown: &str) -> String {
+    let here = shown.split_once("    here   ").map_or("", |(_, here)| here);
+    let line = here.lines().next().unwrap_or_default();
+    let line = line.split(" (placed: ").next().unwrap_or_default();
+    // The place is the case's own.
+    let message = line
+        .split_once(", column ")
+        .and_then(|(_, rest)| rest.split_once(": "));
+    message.map_or("", |(_, message)| message).to_owned()
 }
 
 fn line([same, refused, different]: [usize; 3]) -> String {
@@ -218,7 +279,9 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
     };
     if expected["must"] == "refuse" {
         return match template.map(|text| rendered(&text)) {
-            Some(Err(failure)) if failure.placed => Outcome(State::Same, String::new()),
+            Some(Err(failure)) if failure.placed => {
+                Outcome(State::Same, format!("    here   {}", failure.text))
+            }
             Some(Err(failure)) => Outcome(State::Different, failure.text),
             other => Outcome(
                 State::Different,
@@ -379,8 +442,8 @@ fn without_empty_labels(mut document: Json) -> Json {
     document
 }
 
-fn run_whole(folder: &Path, name: &str) -> Outcome {
-    let template = files(folder.to_str().unwrap())
+fn template_of(folder: &Path) -> (PathBuf, String) {
+    let path = files(folder.to_str().unwrap())
         .into_iter()
         .find(|path| {
             path.file_stem()
@@ -390,6 +453,12 @@ fn run_whole(folder: &Path, name: &str) -> Outcome {
                 .starts_with("template")
         })
         .expect("a template");
+    let text = std::fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+fn run_whole(folder: &Path, name: &str) -> Outcome {
+    let (_, template) = template_of(folder);
     let expected = PathBuf::from(format!("{FOLDER}/expected/templates/{name}"));
     let wanted = std::fs::read_to_string(expected.join("rendered")).unwrap();
     let rendered = || {
@@ -399,8 +468,7 @@ fn run_whole(folder: &Path, name: &str) -> Outcome {
         let mut read = Variables::opened_by(&vault([&sections]));
         read.load(&vars, "vars.yml")?;
         let resolved = read.resolve()?;
-        let text = std::fs::read_to_string(&template).unwrap();
-        with_files(&text, &resolved, |name| {
+        with_files(&template, &resolved, |name| {
             std::fs::read_to_string(folder.join(name)).ok()
         })
     };
@@ -565,7 +633,14 @@ fn read_family(kind: &str, path: &Path) -> Family {
         _ => &[("> ", "scalar"), ("? ", "key")],
     };
     let text = std::fs::read_to_string(path).unwrap();
-    let mut family = Family::default();
+    let about = text.lines().take_while(|line| line.starts_with('#'));
+    let mut family = Family {
+        about: about
+            .map(|line| line.trim_start_matches('#').trim())
+            .collect::<Vec<_>>()
+            .join(" "),
+        ..Family::default()
+    };
     let mut case: Option<Case> = None;
     let mut section: Option<(String, bool, Vec<&str>)> = None;
     for line in text.split('\n').chain(["==="]) {

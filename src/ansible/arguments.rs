@@ -126,6 +126,26 @@ impl Arguments {
         }
     }
 
+    /// A text argument; none is no text.
+    pub fn text_or<'a>(&'a self, name: &str, default: &'a str) -> Result<&'a str> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(_) => self.needed_text(name),
+        }
+    }
+
+    /// A whole number; none is no number.
+    pub fn number_or(&self, name: &str, default: i64) -> Result<i64> {
+        match (self.get(name), self.number(name)?) {
+            (None, _) => Ok(default),
+            (Some(_), Some(number)) => Ok(number),
+            (Some(_), None) => fail(format!(
+                "the argument `{name}` of `{}` must be a whole number, not none",
+                self.callee
+            )),
+        }
+    }
+
     /// A text argument that must be given.
     pub fn needed_text(&self, name: &str) -> Result<&str> {
         self.needed(name)?;
@@ -150,6 +170,18 @@ impl Arguments {
     /// A boolean argument, by Python's truth.
     pub fn flag_or(&self, name: &str, default: bool) -> Result<bool> {
         self.get(name).map_or(Ok(default), Value::truth)
+    }
+
+    /// A boolean argument, for which whole numbers can stand, but nothing else.
+    pub fn switch(&self, name: &str) -> Result<bool> {
+        let number = self.number_or(name, 0)?;
+        if i32::try_from(number).is_err() {
+            return fail(format!(
+                "the argument `{name}` of `{}` is too large",
+                self.callee
+            ));
+        }
+        Ok(number != 0)
     }
 
     /// A whole number.

@@ -163,7 +163,6 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
             let items = object.iterate().unwrap_or_else(|| Ok(Vec::new()))?;
             Item::List(identity(Rc::as_ptr(object).cast()), all(&items)?)
         }
-        Value::Range(_) => Item::List(usize::MAX, all(&value.items()?)?),
         Value::Marker(error) => return Err((**error).clone()),
         Value::Lazy(lazy) => item(&lazy.value(), sort_keys, depth)?,
         other => {

@@ -231,6 +231,14 @@ pub fn is_printable(character: char) -> bool {
             | 0xfffe | 0xffff | 0xe0000..=0x10ffff))
 }
 
+/// A float with so many digits behind the point, as Python's `%.2f` writes it.
+pub fn fixed_text(number: f64, digits: usize) -> String {
+    match number.is_nan() {
+        true => "nan".to_owned(),
+        false => format!("{number:.digits$}"),
+    }
+}
+
 /// Python's text of a float: the shortest that reads back, in exponent form below 1e-4 and from 1e16.
 pub fn float_text(number: f64) -> String {
     if number.is_nan() {

@@ -237,7 +237,7 @@ impl Value {
             Self::Date(_) => "date",
             Self::Time(_) => "datetime",
             Self::Delta(_) => "timedelta",
-            Self::Omit => "Omit",
+            Self::Omit => "_OmitType",
             Self::Nothing => "Undefined",
             Self::Marker(error) if error.is_undefined() => "UndefinedMarker",
             Self::Marker(_) => "CapturedExceptionMarker",

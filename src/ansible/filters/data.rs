@@ -57,7 +57,7 @@ fn combine(value: &Value, arguments: &Arguments) -> Result<Value> {
         .filter(|term| !null(term))
     {
         match term {
-            Value::List(_) | Value::Tuple(_) => {
+            Value::List(_) | Value::Tuple(_) | Value::Range(_) => {
                 terms.extend(term.items()?.into_iter().filter(|item| !null(item)))
             }
             _ => terms.push(term.clone()),
@@ -84,10 +84,7 @@ pub fn merged(
     high: IndexMap<Key, Value>,
     arguments: &Arguments,
 ) -> Result<IndexMap<Key, Value>> {
-    let lists = match arguments.get("list_merge") {
-        None => "replace",
-        Some(_) => arguments.needed_text("list_merge")?,
-    };
+    let lists = arguments.text_or("list_merge", "replace")?;
     if ![
         "replace",
         "keep",
@@ -286,7 +283,8 @@ fn zip_longest(value: &Value, arguments: &Arguments) -> Result<Value> {
 
 fn product(value: &Value, arguments: &Arguments) -> Result<Value> {
     let lists = lists(value, arguments)?;
-    let repeat = usize::try_from(arguments.number("repeat")?.unwrap_or(1)).unwrap_or(0);
+    let repeat = usize::try_from(arguments.number_or("repeat", 1)?)
+        .map_err(|_| Error::failed("repeat argument cannot be negative"))?;
     let size = lists
         .iter()
         .fold(1usize, |size, list| size.saturating_mul(list.len()));
@@ -437,7 +435,7 @@ fn extract(value: &Value, arguments: &Arguments) -> Result<Value> {
 }
 
 fn rekey_on_member(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let overwrite = match arguments.text("duplicates")?.unwrap_or("error") {
+    let overwrite = match arguments.text_or("duplicates", "error")? {
         "error" => false,
         "overwrite" => true,
         other => {
@@ -484,7 +482,7 @@ fn dict(value: &Value, _: &Arguments) -> Result<Value> {
 
 fn counted(value: &Value) -> Result<Vec<Value>> {
     match value {
-        Value::Text(_) => value.items(),
+        Value::Text(_) | Value::Range(_) => value.items(),
         _ => sequence(value, "community.general.counter"),
     }
 }

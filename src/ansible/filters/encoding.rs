@@ -119,7 +119,11 @@ fn json(value: &Value, arguments: &Arguments, indent: Option<&str>, sort: bool) 
             (python::text(item)?, python::text(key)?)
         }
         _ => (
-            (if indent.is_some() { "," } else { ", " }).to_owned(),
+            (match indent {
+                None if arguments.callee() != "to_nice_json" => ", ",
+                _ => ",",
+            })
+            .to_owned(),
             ": ".to_owned(),
         ),
     };
@@ -128,6 +132,7 @@ fn json(value: &Value, arguments: &Arguments, indent: Option<&str>, sort: bool) 
         separators,
         sort_keys: arguments.flag_or("sort_keys", sort)?,
         ascii: arguments.flag_or("ensure_ascii", true)?,
+        extended: arguments.callee() != "tojson",
         skip_keys: arguments.flag("skipkeys")?,
         allow_nan: arguments.flag_or("allow_nan", true)?,
     };
@@ -166,6 +171,8 @@ struct JsonStyle {
     separators: (String, String),
     sort_keys: bool,
     ascii: bool,
+    /// Ansible's own profile knows more than Python: dates are texts, ranges are lists.
+    extended: bool,
     skip_keys: bool,
     allow_nan: bool,
 }
@@ -192,8 +199,10 @@ impl JsonStyle {
             Value::Float(float) => out.push_str(&self.float(*float)?),
             number if number.is_number() => out.push_str(&python::text(number)?),
             Value::Text(text) => self.write_text(out, text),
-            Value::Date(_) => self.write_text(out, &python::text(value)?),
-            Value::Time(time) => self.write_text(out, &python::time_text(*time, 'T')),
+            Value::Date(_) if self.extended => self.write_text(out, &python::text(value)?),
+            Value::Time(time) if self.extended => {
+                self.write_text(out, &python::time_text(*time, 'T'))
+            }
             Value::List(_) | Value::Tuple(_) => {
                 let items = value.items()?;
                 let items: Vec<&Value> = items
@@ -278,7 +287,9 @@ impl JsonStyle {
             }
             Value::Marker(error) => return Err((**error).clone()),
             Value::Lazy(lazy) => self.write(out, &lazy.value(), level)?,
-            Value::Range(_) => return self.write(out, &Value::list(value.items()?), level),
+            Value::Range(_) if self.extended => {
+                return self.write(out, &Value::list(value.items()?), level);
+            }
             other => {
                 return fail(format!(
                     "Object of type {} is not JSON serializable",
@@ -690,10 +701,10 @@ pub fn encode_base64(bytes: &[u8]) -> String {
 fn b64encode(value: &Value, arguments: &Arguments) -> Result<Value> {
     let bytes = match value {
         Value::Bytes(bytes) => bytes.to_vec(),
-        Value::Text(text) => encode(text, arguments.text("encoding")?.unwrap_or("utf-8"))?,
+        Value::Text(text) => encode(text, arguments.text_or("encoding", "utf-8")?)?,
         other => encode(
             &python::text(other)?,
-            arguments.text("encoding")?.unwrap_or("utf-8"),
+            arguments.text_or("encoding", "utf-8")?,
         )?,
     };
     let engine = if arguments.flag("urlsafe")? {
@@ -741,7 +752,7 @@ fn b64decode(value: &Value, arguments: &Arguments) -> Result<Value> {
     let bytes = GeneralPurpose::new(&alphabet::STANDARD, config)
         .decode(digits)
         .map_err(|error| Error::failed(format!("`b64decode` needs Base64: {error}")))?;
-    decode(&bytes, arguments.text("encoding")?.unwrap_or("utf-8"))
+    decode(&bytes, arguments.text_or("encoding", "utf-8")?)
         .map(Value::from)
         .map_err(|error| {
             Error::unsupported(

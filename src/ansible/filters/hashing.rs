@@ -47,7 +47,7 @@ fn hexadecimal(digest: &[u8]) -> Value {
 
 fn hash(value: &Value, arguments: &Arguments) -> Result<Value> {
     let data = bytes(value)?;
-    let given = arguments.text("hashtype")?.unwrap_or("sha1");
+    let given = arguments.text_or("hashtype", "sha1")?;
     // OpenSSL's names may have any case, Python's own may not.
     let kind = match given.to_lowercase() {
         lower if lower.starts_with("sha3") || lower.starts_with("blake2") => given.to_owned(),
@@ -125,7 +125,7 @@ fn to_uuid(value: &Value, arguments: &Arguments) -> Result<Value> {
 }
 
 fn password_hash(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let kind = arguments.text("hashtype")?.unwrap_or("sha512");
+    let kind = arguments.text_or("hashtype", "sha512")?;
     let kind = match kind {
         "sha512_crypt" => "sha512",
         "sha256_crypt" => "sha256",

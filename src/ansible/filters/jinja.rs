@@ -198,6 +198,9 @@ fn int(value: &Value, arguments: &Arguments) -> Result<Value> {
                     .unwrap_or_else(default),
             }
         }
+        Value::Float(float) if float.is_infinite() => {
+            return fail("cannot convert float infinity to integer");
+        }
         Value::Float(float) => number::truncated(*float).unwrap_or_else(default),
         number if number.is_number() => Value::big(number::integer(number).unwrap_or_default()),
         _ => default(),
@@ -249,6 +252,9 @@ fn list(value: &Value, _: &Arguments) -> Result<Value> {
 
 /// What `map` makes of an item: an attribute of it, or what a filter gives.
 fn map(value: &Value, arguments: &Arguments) -> Result<Value> {
+    if !value.truth()? {
+        return Ok(Value::list(Vec::new()));
+    }
     let mut named: Vec<(String, Value)> = arguments
         .iter()
         .map(|(name, value)| (name.to_owned(), value.clone()))
@@ -296,6 +302,10 @@ fn map(value: &Value, arguments: &Arguments) -> Result<Value> {
 
 /// Keeps the items for which a test, or truth itself, is as wanted.
 fn chosen(value: &Value, arguments: &Arguments, by_attribute: bool, wanted: bool) -> Result<Value> {
+    // Jinja looks no further at what is false, whatever it is.
+    if !value.truth()? {
+        return Ok(Value::list(Vec::new()));
+    }
     let mut positional = arguments.rest.iter().cloned();
     let path = if by_attribute {
         match positional.next() {
@@ -360,8 +370,8 @@ fn reverse(value: &Value, _: &Arguments) -> Result<Value> {
 
 /// Python's `round` rounds halves to even; `ceil` and `floor` go through a power of ten.
 fn round(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let precision = arguments.number("precision")?.unwrap_or(0);
-    let method = arguments.text("method")?.unwrap_or("common");
+    let precision = arguments.number_or("precision", 0)?;
+    let method = arguments.text_or("method", "common")?;
     if !["common", "ceil", "floor"].contains(&method) {
         return fail("method must be common, ceil or floor");
     }
@@ -379,6 +389,12 @@ fn round(value: &Value, arguments: &Arguments) -> Result<Value> {
         } else {
             scaled.floor()
         };
+        if !rounded.is_finite() {
+            return fail(format!(
+                "cannot convert float {} to integer",
+                python::float_text(rounded)
+            ));
+        }
         return Ok(Value::Float(rounded / factor));
     }
     match value {

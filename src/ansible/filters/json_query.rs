@@ -27,7 +27,7 @@ fn is_false(value: &Value) -> bool {
     match value {
         Value::None => true,
         Value::Bool(value) => !value,
-        Value::Text(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) => {
+        Value::Text(_) | Value::List(_) | Value::Dict(_) => {
             value.len().is_ok_and(|length| length == 0)
         }
         _ => false,
@@ -36,7 +36,7 @@ fn is_false(value: &Value) -> bool {
 
 fn list(value: &Value) -> Result<Option<Vec<Value>>> {
     match value {
-        Value::List(_) | Value::Tuple(_) => value.items().map(Some),
+        Value::List(_) => value.items().map(Some),
         _ => Ok(None),
     }
 }
@@ -227,7 +227,7 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
     };
     let float = |value: &Value| number::float(value);
     Ok(match (name, args.as_slice()) {
-        ("length", [Value::Text(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_)]) => {
+        ("length", [Value::Text(_) | Value::List(_) | Value::Dict(_)]) => {
             Value::from(args[0].len()?)
         }
         ("length", [_]) => return wrong("'string', 'array', 'object'"),
@@ -250,7 +250,7 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
             Value::None => "null",
             Value::Bool(_) => "boolean",
             Value::Text(_) => "string",
-            Value::List(_) | Value::Tuple(_) => "array",
+            Value::List(_) => "array",
             Value::Dict(_) => "object",
             _ => "number",
         }),
@@ -271,12 +271,10 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
             number.clone()
         }
         ("to_number", [_]) => Value::None,
-        ("to_array", [Value::List(_) | Value::Tuple(_)]) => args[0].clone(),
+        ("to_array", [Value::List(_)]) => args[0].clone(),
         ("to_array", [_]) => Value::list(vec![args[0].clone()]),
         ("contains", [Value::Text(text), Value::Text(part)]) => Value::Bool(text.contains(&**part)),
-        ("contains", [Value::List(_) | Value::Tuple(_), item]) => {
-            Value::Bool(args[0].contains(item)?)
-        }
+        ("contains", [Value::List(_), item]) => Value::Bool(args[0].contains(item)?),
         ("contains", [_, _]) => return wrong("'array', 'string'"),
         ("starts_with", [Value::Text(text), Value::Text(part)]) => {
             Value::Bool(text.starts_with(&**part))
@@ -285,7 +283,7 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
             Value::Bool(text.ends_with(&**part))
         }
         ("starts_with" | "ends_with", [_, _]) => return wrong("'string'"),
-        ("join", [Value::Text(between), Value::List(_) | Value::Tuple(_)]) => {
+        ("join", [Value::Text(between), Value::List(_)]) => {
             let texts = args[1].items()?;
             let texts: Option<Vec<&str>> = texts.iter().map(Value::as_str).collect();
             match texts {
@@ -294,7 +292,7 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
             }
         }
         ("reverse", [Value::Text(text)]) => Value::from(text.chars().rev().collect::<String>()),
-        ("reverse", [Value::List(_) | Value::Tuple(_)]) => {
+        ("reverse", [Value::List(_)]) => {
             let mut items = args[0].items()?;
             items.reverse();
             Value::list(items)

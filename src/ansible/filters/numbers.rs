@@ -118,7 +118,8 @@ fn human_readable(value: &Value, arguments: &Arguments) -> Result<Value> {
         } else {
             format!("{letter}{}", if bits { "b" } else { "B" })
         };
-        return Ok(Value::from(format!("{:.2} {suffix}", size / limit)));
+        let number = python::fixed_text(size / limit, 2);
+        return Ok(Value::from(format!("{number} {suffix}")));
     }
     Ok(Value::None)
 }

@@ -92,12 +92,12 @@ fn key_of(
 
 fn sort(value: &Value, arguments: &Arguments) -> Result<Value> {
     let key = key_of(arguments, true)?;
-    sorted(value.items()?, key, arguments.flag("reverse")?).map(Value::list)
+    sorted(value.items()?, key, arguments.switch("reverse")?).map(Value::list)
 }
 
 fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value> {
     let sensitive = arguments.flag("case_sensitive")?;
-    let position = match arguments.text("by")?.unwrap_or("key") {
+    let position = match arguments.text_or("by", "key")? {
         "key" => 0,
         "value" => 1,
         _ => return fail("You can only sort by either \"key\" or \"value\""),
@@ -117,7 +117,7 @@ fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value> {
         let part = pair.iterate()?.swap_remove(position);
         Ok(if sensitive { part } else { folded(part) })
     };
-    sorted(items, key, arguments.flag("reverse")?).map(Value::list)
+    sorted(items, key, arguments.switch("reverse")?).map(Value::list)
 }
 
 /// The first item that none goes before.

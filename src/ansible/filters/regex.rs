@@ -317,11 +317,10 @@ fn compiled(arguments: &Arguments, pattern: &str) -> Result<Rc<Pattern>> {
 
 fn replace(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = python::text(value)?;
-    let pattern = arguments.text("pattern")?.unwrap_or_default();
+    let pattern = arguments.text_or("pattern", "")?;
     let regex = compiled(arguments, pattern)?;
-    let replacement =
-        Replacement::read(arguments.text("replacement")?.unwrap_or_default(), &regex)?;
-    let limit = match arguments.number("count")?.unwrap_or(0) {
+    let replacement = Replacement::read(arguments.text_or("replacement", "")?, &regex)?;
+    let limit = match arguments.number_or("count", 0)? {
         0 => usize::MAX,
         count => usize::try_from(count).unwrap_or(0),
     };
@@ -526,7 +525,7 @@ fn find_all(value: &Value, arguments: &Arguments) -> Result<Value> {
 
 /// Python's `re.escape`, or what a basic expression of POSIX needs.
 fn escape(value: &Value, arguments: &Arguments) -> Result<Value> {
-    let special = match arguments.text("re_type")?.unwrap_or("python") {
+    let special = match arguments.text_or("re_type", "python")? {
         "python" => "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}",
         "posix_basic" => "].[^$*\\",
         "posix_extended" => return fail("Regex type (posix_extended) not yet implemented"),

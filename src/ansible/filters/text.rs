@@ -187,7 +187,7 @@ fn indent(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = only_text(value, "indent")?;
     let indention = match arguments.get("width") {
         Some(Value::Text(width)) => width.to_string(),
-        _ => " ".repeat(width(arguments.number("width")?.unwrap_or(4))?),
+        _ => " ".repeat(width(arguments.number_or("width", 4)?)?),
     };
     let blank = arguments.flag("blank")?;
     // Jinja2 adds a line end, so that one at the end of the text survives the splitting into lines.
@@ -226,8 +226,8 @@ fn truncate(value: &Value, arguments: &Arguments) -> Result<Value> {
             ));
         }
     };
-    let length = arguments.number("length")?.unwrap_or(255);
-    let end = arguments.text("end")?.unwrap_or("...");
+    let length = arguments.number_or("length", 255)?;
+    let end = arguments.text_or("end", "...")?;
     let leeway = arguments.number("leeway")?.unwrap_or(5);
     let ending = end.chars().count() as i64;
     if length < ending {
@@ -255,7 +255,7 @@ fn truncate(value: &Value, arguments: &Arguments) -> Result<Value> {
 /// Jinja2's `wordwrap`: each line of the text is wrapped by itself, as Python's `textwrap` does.
 fn wordwrap(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = only_text(value, "wordwrap")?;
-    let width = arguments.number("width")?.unwrap_or(79);
+    let width = arguments.number_or("width", 79)?;
     let Some(width) = usize::try_from(width).ok().filter(|width| *width > 0) else {
         return fail(format!("invalid width {width} (must be > 0)"));
     };
@@ -400,14 +400,15 @@ fn filesizeformat(value: &Value, arguments: &Arguments) -> Result<Value> {
         return Ok(Value::text("1 Byte"));
     }
     if bytes < base {
-        return Ok(Value::from(format!("{} Bytes", bytes.trunc())));
+        return Ok(Value::from(format!("{} Bytes", bytes.trunc() + 0.0)));
     }
     let letters = if binary { "KMGTPEZY" } else { "kMGTPEZY" };
     let mut unit = base;
     let mut shown = String::new();
     for letter in letters.chars() {
         unit *= base;
-        shown = format!("{:.1} {letter}{suffix}", base * bytes / unit);
+        let number = python::fixed_text(base * bytes / unit, 1);
+        shown = format!("{number} {letter}{suffix}");
         if bytes < unit {
             break;
         }
@@ -469,7 +470,12 @@ fn xmlattr(value: &Value, arguments: &Arguments) -> Result<Value> {
             continue;
         }
         item.check()?;
-        let key = python::text(&key)?;
+        let Value::Text(key) = &key else {
+            return fail(format!(
+                "an attribute's name must be a text, not {}",
+                python::article(&key)
+            ));
+        };
         if key
             .chars()
             .any(|character| character.is_whitespace() || "/>=".contains(character))
@@ -478,7 +484,7 @@ fn xmlattr(value: &Value, arguments: &Arguments) -> Result<Value> {
         }
         parts.push(format!(
             "{}=\"{}\"",
-            escaped(&key),
+            escaped(key),
             escaped(&python::text(&item)?)
         ));
     }
@@ -487,61 +493,21 @@ fn xmlattr(value: &Value, arguments: &Arguments) -> Result<Value> {
     Ok(Value::from(if space { format!(" {text}") } else { text }))
 }
 
-/// What fits into one line; Python breaks longer ones up in ways of its own.
+/// Ansible's lists and mappings are no plain ones, which Python prints as `repr` does; long texts it breaks up.
 fn pprint(value: &Value, _: &Arguments) -> Result<Value> {
-    let text = sorted_repr(value, 0)?;
-    if text.chars().count() > 80 {
+    let text = python::repr(value)?;
+    if matches!(value, Value::Text(_) | Value::Bytes(_)) && text.chars().count() > 80 {
         return Err(Error::unsupported(
-            "`pprint` is supported for values of one line only",
-            "Use `to_nice_json` or `to_nice_yaml`.",
+            "`pprint` is supported for texts of one line only",
+            "Use `wordwrap`, or `to_json` for a text in quotes.",
         ));
     }
     Ok(Value::from(text))
 }
 
-/// Python's `repr`, with the keys of mappings sorted.
-fn sorted_repr(value: &Value, depth: usize) -> Result<String> {
-    if depth > 50 {
-        return fail("this value is nested too deep");
-    }
-    let inner = |items: &[Value]| -> Result<String> {
-        let texts: Result<Vec<String>> = items
-            .iter()
-            .map(|item| sorted_repr(item, depth + 1))
-            .collect();
-        Ok(texts?.join(", "))
-    };
-    Ok(match value {
-        Value::Dict(_) => {
-            let pairs = value.pairs().unwrap_or_default();
-            let keys: Vec<Value> = pairs.iter().map(|(key, _)| key.clone()).collect();
-            let keys =
-                super::order::sorted(keys.clone(), |key| Ok(key.clone()), false).unwrap_or(keys);
-            let mut texts = Vec::new();
-            for key in keys {
-                let item = pairs
-                    .iter()
-                    .find(|(known, _)| known.is_same(&key) || known.equals(&key).unwrap_or(false));
-                if let Some((key, item)) = item {
-                    texts.push(format!(
-                        "{}: {}",
-                        python::repr(key)?,
-                        sorted_repr(item, depth + 1)?
-                    ));
-                }
-            }
-            format!("{{{}}}", texts.join(", "))
-        }
-        Value::List(_) => format!("[{}]", inner(&value.items()?)?),
-        Value::Tuple(items) if items.len() == 1 => format!("({},)", inner(&value.items()?)?),
-        Value::Tuple(_) => format!("({})", inner(&value.items()?)?),
-        other => python::repr(other)?,
-    })
-}
-
 fn comment(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = only_text(value, "comment")?;
-    let style = arguments.text("style")?.unwrap_or("plain");
+    let style = arguments.text_or("style", "plain")?;
     let (mut beginning, mut decoration, mut end) = match style {
         "plain" => (String::new(), "# ".to_owned(), String::new()),
         "erlang" => (String::new(), "% ".to_owned(), String::new()),

@@ -25,8 +25,11 @@ fn bool_(value: &Value, _: &Arguments) -> Result<Value> {
             Value::Bool(["yes", "on", "true", "1"].contains(&text.to_lowercase().as_str()))
         }
         number if number.is_number() => Value::Bool(number.equals(&Value::Int(1))?),
-        // Ansible makes false of anything else, with a warning.
-        _ => Value::Bool(false),
+        // Ansible makes false of anything else, with a warning that shows it.
+        other => {
+            python::text(other)?;
+            Value::Bool(false)
+        }
     })
 }
 

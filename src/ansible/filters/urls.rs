@@ -67,7 +67,13 @@ fn percent_encoded(text: &str, keep_slash: bool) -> String {
 }
 
 fn urldecode(value: &Value, _: &Arguments) -> Result<Value> {
-    let text = python::text(value)?.replace('+', " ");
+    let Value::Text(text) = value else {
+        return fail(format!(
+            "`urldecode` needs a text, not {}",
+            python::article(value)
+        ));
+    };
+    let text = text.replace('+', " ");
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;
