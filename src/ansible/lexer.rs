@@ -97,10 +97,19 @@ pub fn tokens(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>>
         Some(shorter) if !syntax.keep_trailing_newline => shorter,
         _ => source,
     };
+    let position = start.min(source.len());
+    let next = |open: &str| source[position..].find(open).map(|found| position + found);
+    let mut opens = [
+        (&*syntax.block.0, Tag::Block, next(&syntax.block.0)),
+        (&*syntax.variable.0, Tag::Variable, next(&syntax.variable.0)),
+        (&*syntax.comment.0, Tag::Comment, next(&syntax.comment.0)),
+    ];
+    opens.sort_by_key(|(open, ..)| std::cmp::Reverse(open.len()));
     Lexer {
         source,
         syntax,
-        position: start.min(source.len()),
+        opens,
+        position,
         tokens: Vec::new(),
         line_begins: true,
     }
@@ -110,6 +119,8 @@ pub fn tokens(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>>
 struct Lexer<'a> {
     source: &'a str,
     syntax: &'a Syntax,
+    /// What tags begin with, the longest first, and where each is found next.
+    opens: [(&'a str, Tag, Option<usize>); 3],
     position: usize,
     tokens: Vec<Token>,
     /// Whether nothing but blanks may stand before a tag for `lstrip_blocks`.
@@ -167,20 +178,16 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next place where a tag begins. Of tags that begin at one place the longest wins.
-    fn next_tag(&self) -> Option<(usize, Tag)> {
-        let rest = &self.source[self.position..];
-        let mut opens = [
-            (&self.syntax.block.0, Tag::Block),
-            (&self.syntax.variable.0, Tag::Variable),
-            (&self.syntax.comment.0, Tag::Comment),
-        ];
-        opens.sort_by_key(|(open, _)| std::cmp::Reverse(open.len()));
-        opens
-            .iter()
-            .filter_map(|(open, tag)| {
-                rest.find(open.as_str())
-                    .map(|at| (self.position + at, *tag))
-            })
+    fn next_tag(&mut self) -> Option<(usize, Tag)> {
+        // What was found behind the position is found again: a text without comments is searched for them once.
+        for (open, _, next) in &mut self.opens {
+            if next.is_some_and(|next| next < self.position) {
+                let found = self.source[self.position..].find(*open);
+                *next = found.map(|found| self.position + found);
+            }
+        }
+        let tags = self.opens.iter();
+        tags.filter_map(|(_, tag, next)| Some(((*next)?, *tag)))
             .min_by_key(|(at, _)| *at)
     }
 
