@@ -595,7 +595,7 @@ fn bombs() -> Vec<Bomb> {
         ),
         (
             "a json_query that multiplies",
-            "{{ [1, 2] | json_query('[[@, @], [@, @]]' ~ ' | [[@, @], [@, @]]' * 20) | length }}",
+            "{{ [1, 2] | json_query('[[@, @], [@, @]]' ~ ' | [[@, @], [@, @]]' * 20) | to_json }}",
         ),
         (
             "json_query many times",
@@ -737,8 +737,8 @@ fn bombs() -> Vec<Bomb> {
         (
             "100000 elifs",
             format!(
-                "{{% if x %}}{}{{{{ nosuch }}}}{{% endif %}}",
-                "{% elif x %}".repeat(many)
+                "{{% if not x %}}{}{{% else %}}{{{{ nosuch }}}}{{% endif %}}",
+                "{% elif not x %}".repeat(many)
             ),
         ),
         (

@@ -91,6 +91,9 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Words and signs in all tags of a template: far beyond any that somebody writes.
+const MAX_TOKENS: usize = 250_000;
+
 /// Cuts a text, whose line ends are normalised, into tokens from a position on.
 pub fn tokens(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>> {
     let source = match source.strip_suffix('\n') {
@@ -329,6 +332,13 @@ impl<'a> Lexer<'a> {
         let mut open: Vec<(char, usize)> = Vec::new();
         loop {
             let at = self.position;
+            if self.tokens.len() > MAX_TOKENS {
+                return Err(Error::unsupported(
+                    format!("this template has more than {MAX_TOKENS} words and signs in its tags"),
+                    "Cut it into several templates.",
+                )
+                .at(at));
+            }
             if open.is_empty() && self.close(&close, tag == Tag::Block) {
                 self.push(finish, at, self.position);
                 return Ok(());
