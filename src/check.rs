@@ -68,6 +68,13 @@ async fn check(settings: &Settings) -> Vec<Line> {
     }
     let (mut lines, unknown) = check_odoo(settings, states).await;
     lines.push(Line::new("Mailgun", check_mailgun(settings).await));
+    // The settings have read the files: what is wrong with one is among their own problems.
+    for (id, file) in &settings.vault.password_files {
+        lines.push(Line::new(
+            format!("vault password {id}"),
+            Ok(format!("read from {}", file.display())),
+        ));
+    }
     for (name, of_cluster) in clusters {
         lines.extend(of_cluster);
         match unknown.get(name) {

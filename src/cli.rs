@@ -11,11 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::ansible::vault::{self, DEFAULT_ID, Vault};
 use crate::job::Runner;
 use crate::manifest::preview;
 use crate::odoo::{Client, wake};
 use crate::problem::Problem;
-use crate::settings::Settings;
+use crate::settings::{Settings, at_home};
 use crate::telemetry::{Health, Metrics, health, logs, systemd};
 use crate::worker::Worker;
 
@@ -41,6 +42,16 @@ enum Command {
         /// Variables as Ansible reads them; of two with one name the later file wins
         #[arg(long, value_name = "FILE", num_args = 1..)]
         vars: Vec<PathBuf>,
+        /// The password file of a vault id, as for ansible-playbook; without an id, of `default`
+        #[arg(long = "vault-id", value_name = "[ID@]FILE")]
+        vault_ids: Vec<String>,
+        /// The password file of what is encrypted without a vault id
+        #[arg(
+            long = "vault-password-file",
+            visible_alias = "vault-pass-file",
+            value_name = "FILE"
+        )]
+        vault_password_files: Vec<PathBuf>,
         /// The rendered text, or the objects as parsed
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
@@ -67,9 +78,14 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Check => crate::check::run(settings()).await,
         Command::Render {
             vars,
+            vault_ids,
+            vault_password_files,
             output,
             templates,
-        } => render(&vars, output, &templates).await,
+        } => match passwords(&vault_ids, &vault_password_files) {
+            Ok(vault) => render(&vars, &vault, output, &templates).await,
+            Err(problems) => refuse(&problems, 2),
+        },
     }
 }
 
@@ -121,12 +137,46 @@ async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), 
     Ok((worker, client))
 }
 
-async fn render(vars: &[PathBuf], output: Output, templates: &[String]) -> ExitCode {
+/// The vault that password files open.
+fn passwords(ids: &[String], files: &[PathBuf]) -> Result<Vault, Vec<Problem>> {
+    let named = ids.iter().map(|given| match given.split_once('@') {
+        Some((id, file)) => (id, PathBuf::from(file), "--vault-id"),
+        None => (DEFAULT_ID, PathBuf::from(given), "--vault-id"),
+    });
+    let plain = files
+        .iter()
+        .map(|file| (DEFAULT_ID, file.clone(), "--vault-password-file"));
+    let (mut passwords, mut problems) = (Vec::new(), Vec::new());
+    for (id, file, option) in named.chain(plain) {
+        let read = match file.to_str() {
+            Some("prompt" | "prompt_ask_vault_pass") => Err(
+                "Chandlery does not ask for passwords: write it into a file and name that"
+                    .to_owned(),
+            ),
+            _ => vault::read_password(&at_home(&file)),
+        };
+        match read {
+            Ok(password) => passwords.push((id.to_owned(), password)),
+            Err(reason) => {
+                problems.push(Problem::new(
+                    "settings",
+                    format!("{option} {id}: {reason}."),
+                ));
+            }
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(Vault::new(passwords)),
+        false => Err(problems),
+    }
+}
+
+async fn render(vars: &[PathBuf], vault: &Vault, output: Output, templates: &[String]) -> ExitCode {
     let output = match output {
         Output::Text => preview::Output::Text,
         Output::Json => preview::Output::Json,
     };
-    match preview::preview(vars, templates, output).await {
+    match preview::preview(vars, vault, templates, output).await {
         Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,

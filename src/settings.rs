@@ -14,6 +14,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
+use crate::ansible::vault;
 use crate::mailgun::{self, Region};
 use crate::problem::Problem;
 
@@ -39,6 +40,7 @@ pub struct Settings {
     pub manifests: Manifests,
     pub deploy: Deploy,
     pub mailgun: Mailgun,
+    pub vault: Vault,
     pub telemetry: Telemetry,
     /// The clusters this worker serves, under the names that Odoo knows them by.
     pub clusters: BTreeMap<String, Cluster>,
@@ -192,6 +194,34 @@ impl Mailgun {
             timeout: Duration::from_secs(self.timeout_seconds),
             patience: MAILGUN_PATIENCE,
         })
+    }
+}
+
+/// The passwords that open values encrypted with ansible-vault.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Vault {
+    /// The files that hold the passwords, by vault id.
+    pub password_files: BTreeMap<String, PathBuf>,
+    #[serde(skip)]
+    passwords: Passwords,
+}
+
+/// They are compared nowhere, as a [`Key`].
+#[derive(Clone, Debug, Default)]
+struct Passwords(vault::Vault);
+
+impl PartialEq for Passwords {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Vault {
+    /// What the passwords open.
+    pub fn opener(&self) -> &vault::Vault {
+        &self.passwords.0
     }
 }
 
@@ -392,6 +422,15 @@ impl Given {
             Ok(found) => settings.mailgun.key = Key(found.unwrap_or_default()),
             Err(reason) => self.wrong_key(&nowhere, &["mailgun", "key_file"], &reason),
         }
+        let mut passwords = Vec::new();
+        for (id, file) in &mut settings.vault.password_files {
+            *file = at_home(file);
+            match vault::read_password(file) {
+                Ok(password) => passwords.push((id.clone(), password)),
+                Err(reason) => self.wrong_key(&nowhere, &["vault", "password_files", id], &reason),
+            }
+        }
+        settings.vault.passwords = Passwords(vault::Vault::new(passwords));
         for (path, reason) in settings.wrong_values() {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.wrong_key(&nowhere, &path, &reason);
@@ -601,7 +640,7 @@ fn insert(table: &mut Table, path: &[String], value: Value) {
 }
 
 /// `~/…` as a shell reads it.
-fn at_home(path: &Path) -> PathBuf {
+pub fn at_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
@@ -685,6 +724,10 @@ mod tests {
         toml::from_str::<Settings>(&uncommented).unwrap();
         let example = Settings {
             clusters: BTreeMap::from([("demo".to_owned(), Cluster::default())]),
+            vault: Vault {
+                password_files: BTreeMap::from([("prod".to_owned(), PathBuf::new())]),
+                ..Vault::default()
+            },
             ..Settings::default()
         };
         let mut known = Vec::new();
@@ -935,6 +978,41 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("two words"), "{error}");
+    }
+
+    #[test]
+    fn vault_passwords_come_from_files_by_id_and_what_is_wrong_with_one_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        let (good, empty) = (file("good", "hunter2\n"), file("empty", "\n"));
+        let text = format!("{ENOUGH}\n[vault.password_files]\nprod = '{good}'");
+        let by_environment = ("CHANDLERY_VAULT__PASSWORD_FILES__TEST", good.as_str());
+        let settings = read(&text, &[KEY, by_environment]).unwrap();
+        let ids: Vec<&String> = settings.vault.password_files.keys().collect();
+        assert_eq!(ids, ["prod", "test"]);
+        assert!(!format!("{settings:?}").contains("hunter2"));
+
+        let error = read(&text.replace(&good, &empty), &[KEY]).unwrap_err();
+        assert_eq!(
+            error,
+            format!("FILE: vault.password_files.prod: {empty} holds no password")
+        );
+        let error = read(&text.replace(&good, "/nowhere/password"), &[KEY]).unwrap_err();
+        assert!(
+            error.contains(
+                "vault.password_files.prod: /nowhere/password cannot be read: No such file"
+            ),
+            "{error}"
+        );
+        let error = read(&text, &[KEY, (by_environment.0, &empty)]).unwrap_err();
+        assert!(
+            error.starts_with("environment variable CHANDLERY_VAULT__PASSWORD_FILES__TEST: "),
+            "{error}"
+        );
     }
 
     #[test]

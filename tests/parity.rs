@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use chandlery::ansible::{Resolved, Variable, Variables, float_text, render};
+use chandlery::ansible::vault::Vault;
+use chandlery::ansible::{
+    Failure as Missed, Files, Resolved, Variable, Variables, float_text, render_with,
+};
 use chandlery::manifest::{Rendered, parse};
 use chandlery::problem::Problem;
 use chandlery::yaml::Data;
@@ -178,10 +181,13 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
     let variables = [shared, sections]
         .iter()
         .filter_map(|sections| sections.get("vars"))
-        .try_fold(Variables::new(), |mut all, text| {
-            all.extend(Variables::read(text, "vars.yml")?);
-            Ok::<_, Problem>(all)
-        });
+        .try_fold(
+            Variables::opened_by(&vault([shared, sections])),
+            |mut all, text| {
+                all.load(text, "vars.yml")?;
+                Ok::<_, Problem>(all)
+            },
+        );
     let expression = sections
         .get("expression")
         .or_else(|| sections.get("refused"));
@@ -193,7 +199,8 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
         .or_else(|| sections.get("value").cloned());
     let rendered = |text: &str| {
         let resolved = variables.clone()?.resolve()?;
-        Ok::<_, Failure>(render("case", "case", text, &resolved)?.text)
+        let beside = |name: &str| sections.get(name).or(shared.get(name)).cloned();
+        with_files(text, &resolved, |name| beside(&format!("file {name}")))
     };
     let evaluated = |text: &str| {
         let mut variables = variables.clone()?;
@@ -231,6 +238,25 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
     worst(outcomes)
 }
 
+/// Renders a template, which finds its files in `templates/`, then beside it.
+fn with_files(
+    text: &str,
+    resolved: &Resolved,
+    beside: impl Fn(&str) -> Option<String>,
+) -> Result<String, Failure> {
+    let mut files = Files::default();
+    loop {
+        match render_with("case", "case", text, resolved, &files) {
+            Ok(rendered) => return Ok(rendered.text),
+            Err(Missed::Problem(problem)) => return Err((*problem).into()),
+            Err(Missed::Needs(name)) => {
+                let text = beside(&format!("templates/{name}")).or_else(|| beside(&name));
+                files.insert(&name, text);
+            }
+        }
+    }
+}
+
 fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome {
     let text = match sections.get("scalar") {
         Some(scalar) => format!("value: {scalar}\n"),
@@ -240,7 +266,8 @@ fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome 
             .collect(),
     };
     let wanted = &expected["vars"];
-    let resolved = Variables::read(&text, "vars.yml").and_then(|read| read.resolve());
+    let mut read = Variables::opened_by(&vault([shared, sections]));
+    let resolved = read.load(&text, "vars.yml").and_then(|()| read.resolve());
     let resolved = match (resolved, wanted.get("refused")) {
         (Ok(resolved), None) => resolved,
         (Err(_), Some(_)) => return Outcome(State::Same, String::new()),
@@ -263,6 +290,18 @@ fn run_vars(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome 
             })
             .collect(),
     )
+}
+
+/// What the sections `passwords` open: lines of `id: password`.
+fn vault<'a>(all: impl IntoIterator<Item = &'a Sections>) -> Vault {
+    let lines = all
+        .into_iter()
+        .filter_map(|sections| sections.get("passwords"))
+        .flat_map(|text| text.lines());
+    Vault::new(lines.filter_map(|line| {
+        let (id, password) = line.split_once(": ")?;
+        Some((id.to_owned(), password.as_bytes().to_vec().into()))
+    }))
 }
 
 fn run_yaml(sections: &Sections, expected: &Json) -> Outcome {
@@ -353,9 +392,15 @@ fn run_whole(folder: &Path, name: &str) -> Outcome {
     let wanted = std::fs::read_to_string(expected.join("rendered")).unwrap();
     let rendered = || {
         let vars = std::fs::read_to_string(folder.join("vars.yml")).unwrap();
-        let resolved = Variables::read(&vars, "vars.yml")?.resolve()?;
+        let passwords = std::fs::read_to_string(folder.join("passwords")).unwrap_or_default();
+        let sections = Sections::from([("passwords".to_owned(), passwords)]);
+        let mut read = Variables::opened_by(&vault([&sections]));
+        read.load(&vars, "vars.yml")?;
+        let resolved = read.resolve()?;
         let text = std::fs::read_to_string(&template).unwrap();
-        Ok::<_, Failure>(render(name, name, &text, &resolved)?.text)
+        with_files(&text, &resolved, |name| {
+            std::fs::read_to_string(folder.join(name)).ok()
+        })
     };
     let text = match rendered() {
         Ok(text) => text,
@@ -441,6 +486,7 @@ fn typed(value: &Data) -> Json {
         }
         Data::Date(date) => json!({"date": date.to_string()}),
         Data::Time(..) => json!({"datetime": value.iso_text()}),
+        Data::Vault(text) => json!({"other": text}),
         Data::Unreadable(problem) => json!({"other": problem.message}),
     }
 }

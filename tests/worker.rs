@@ -516,3 +516,70 @@ fn render_shows_text_and_objects_and_ends_with_2_on_errors() {
         "{text}"
     );
 }
+
+#[test]
+fn render_opens_what_ansible_vault_encrypted_with_the_password_files_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let value = "$ANSIBLE_VAULT;1.2;AES256;prod\n  3730363137323639373437390a633665353337666335363039353636303439386661653262373531\n  626131393335633237386366376637336237376635633733363634326437353962643561370a3534\n  386161363037626639363932303734313066323265376632316464313365\n";
+    let one = file("one.yml", &format!("a: !vault |\n  {value}b: 1\n"));
+    // `one: 1`, a secret, and values of other kinds.
+    let whole = file(
+        "whole.yml",
+        "$ANSIBLE_VAULT;1.1;AES256\n3730363137323639373437390a633331663162663130636536336163323938636163313461363234\n626236313566623939343938383334643534303033326163616538653138366661303431330a3364\n64356239333734333836363663313731626331373132346536636462306431316131623165353439\n34316136636438326538633064386564336337353339346164393132633765613964366434646331\n37633332613661326463383438363934643063643237366163306438663662306665396332343438\n6365653561353435313235613639623062616239356631366630663562386539353534313332\n",
+    );
+    let template = file("t.yml", "{{ a }} {{ secret }} {{ one + b }}\n");
+    let prod = format!("prod@{}", file("prod", "s3cret-prod\n"));
+    let default = file("default", "correct horse\n");
+    let render = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chandlery"));
+        command.args(["render", "--vars", &one, &whole]).args(words);
+        let done = command.arg("--").arg(&template).output().unwrap();
+        (
+            done.status.code(),
+            String::from_utf8(done.stdout).unwrap(),
+            String::from_utf8(done.stderr).unwrap(),
+        )
+    };
+    let both = ["--vault-id", &prod, "--vault-password-file", &default];
+    let (status, text, error) = render(&both);
+    assert_eq!(
+        (status, text.as_str()),
+        (Some(0), "prod-pw whole file 2\n"),
+        "{error}"
+    );
+
+    let (status, text, error) = render(&["--vault-pass-file", &default]);
+    assert_eq!((status, text.as_str()), (Some(2), ""));
+    assert!(
+        error.contains("t.yml, line 1, column 4: The value of `a`")
+            && error.contains("(id `prod`)"),
+        "{error}"
+    );
+    let (status, _, error) = render(&["--vault-id", &prod]);
+    assert_eq!(status, Some(2));
+    assert!(
+        error.contains("whole.yml: The file is encrypted with ansible-vault (id `default`)"),
+        "{error}"
+    );
+
+    let (status, _, error) = render(&[
+        "--vault-id",
+        "dev@prompt",
+        "--vault-password-file",
+        "/nowhere",
+    ]);
+    assert_eq!(status, Some(2));
+    assert!(
+        error.contains("--vault-id dev: Chandlery does not ask for passwords"),
+        "{error}"
+    );
+    assert!(
+        error.contains("--vault-password-file default: /nowhere cannot be read"),
+        "{error}"
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::lexer::Syntax;
 use super::value::Value;
 
 /// An expression and where it begins.
@@ -103,20 +104,45 @@ pub enum Stmt {
     If(Vec<(Expr, Vec<Stmt>)>, Vec<Stmt>),
     For(Rc<For>),
     Set(Target, Expr),
-    SetBlock(Target, Option<Expr>, Vec<Stmt>),
-    With(Vec<(Target, Expr)>, Vec<Stmt>),
-    FilterBlock(Expr, Vec<Stmt>),
+    SetBlock(Target, Option<Expr>, Body),
+    With(Vec<(Target, Expr)>, Body),
+    FilterBlock(Expr, Body),
     Macro(Rc<Macro>),
     CallBlock(Rc<Macro>, Expr),
+    /// `outermost`: it stands in no loop, macro or the like.
     Block {
+        block: Rc<Block>,
+        outermost: bool,
+    },
+    Include {
+        file: Expr,
+        with_context: bool,
+        ignore_missing: bool,
+    },
+    Import {
+        file: Expr,
         name: Rc<str>,
-        scoped: bool,
-        required: bool,
-        body: Rc<Vec<Stmt>>,
-        at: usize,
+        with_context: bool,
+    },
+    /// Names of the file, and as what they are known here.
+    FromImport {
+        file: Expr,
+        names: Vec<(Rc<str>, Rc<str>)>,
+        with_context: bool,
+    },
+    Extends {
+        file: Expr,
     },
     /// Statements in a scope of their own.
-    Scope(Vec<Stmt>),
+    Scope(Body),
+}
+
+/// Statements that set names of their own.
+#[derive(Debug, Default)]
+pub struct Body {
+    pub statements: Vec<Stmt>,
+    /// Names that are undefined until they are set here, whatever they stand for outside.
+    pub unset: Vec<Rc<str>>,
 }
 
 /// A loop.
@@ -125,9 +151,24 @@ pub struct For {
     pub target: Target,
     pub iterable: Expr,
     pub filter: Option<Expr>,
-    pub body: Vec<Stmt>,
-    pub otherwise: Vec<Stmt>,
+    pub body: Body,
+    pub otherwise: Body,
     pub recursive: bool,
+    /// Whether there is a `loop` in it: only where it is mentioned.
+    pub uses_loop: bool,
+}
+
+/// A part that templates can replace which extend this one.
+#[derive(Debug)]
+pub struct Block {
+    pub name: Rc<str>,
+    pub scoped: bool,
+    pub required: bool,
+    pub body: Body,
+    pub at: usize,
+    /// Whether the body mentions `self` and `super`.
+    pub uses_self: bool,
+    pub uses_super: bool,
 }
 
 /// A macro, or the body of a call block.
@@ -135,7 +176,7 @@ pub struct For {
 pub struct Macro {
     pub name: Rc<str>,
     pub parameters: Vec<(Rc<str>, Option<Expr>)>,
-    pub body: Vec<Stmt>,
+    pub body: Body,
     /// Whether the body mentions these names, which allows for further arguments.
     pub uses_varargs: bool,
     pub uses_kwargs: bool,
@@ -145,7 +186,15 @@ pub struct Macro {
 /// A template.
 #[derive(Debug)]
 pub struct Template {
-    pub body: Rc<Vec<Stmt>>,
+    pub body: Body,
+    /// All blocks in it, however deep.
+    pub blocks: Vec<Rc<Block>>,
     /// Names that it uses and does not set itself, with the first place of each.
     pub names: Vec<(Rc<str>, usize)>,
+    /// Whether it mentions `self` outside of blocks.
+    pub uses_self: bool,
+    /// Whether it has an `extends`.
+    pub extends: bool,
+    /// How it is written.
+    pub syntax: Syntax,
 }

@@ -29,7 +29,8 @@ impl MacroObject {
             interpreter: Interpreter {
                 undefined: None,
                 strict: false,
-                top: interpreter.top.clone(),
+                parent: None,
+                ..interpreter.clone()
             },
         }
     }
@@ -71,7 +72,7 @@ impl Object for MacroObject {
 
     fn call(&self, given: Given) -> Result<Value> {
         let definition = &self.definition;
-        let scope = Scope::inner(&self.scope);
+        let scope = Scope::inner(&self.scope, &definition.body.unset);
         let mut positional = given.positional.into_iter();
         let mut named = given.named;
         for (name, default) in &definition.parameters {

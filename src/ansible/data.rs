@@ -5,17 +5,31 @@ use std::rc::Rc;
 
 use super::error::{Error, Result, fail};
 use super::value::{DateTime, Dict, Key, Lazy, List, Value};
-use super::{limits, python};
+use super::{encrypted, limits, python};
 use crate::yaml::Data;
 use crate::yaml::dump::{Item, float_text};
 
 /// A value as it was read, none of its texts a template.
 pub fn plain(data: &Data) -> Result<Value> {
-    value(data, &|text| Value::text(text))
+    value(data, &|text| match text {
+        Text::Template(text) => Value::text(text),
+        Text::Vault(_) => Value::Marker(Rc::new(Error::fatal(
+            "encrypted values are read in values of variables only",
+        ))),
+    })
 }
 
-/// A value of variables; `template` makes the value of a text in it.
-pub fn value(data: &Data, template: &dyn Fn(&str) -> Value) -> Result<Value> {
+/// A text whose value is made elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'a> {
+    /// It may be a template.
+    Template(&'a str),
+    /// It is encrypted with ansible-vault.
+    Vault(&'a str),
+}
+
+/// A value of variables; `make` makes the values of the texts in it.
+pub fn value(data: &Data, make: &dyn Fn(Text) -> Value) -> Result<Value> {
     limits::step(1)?;
     Ok(match data {
         Data::Null => Value::None,
@@ -23,8 +37,9 @@ pub fn value(data: &Data, template: &dyn Fn(&str) -> Value) -> Result<Value> {
         Data::Int(number) => Value::Int(*number),
         Data::Big(number) => Value::big(number.clone()),
         Data::Float(number) => Value::Float(*number),
-        Data::Text(text) => template(text),
+        Data::Text(text) => make(Text::Template(text)),
         Data::Literal(text) => Value::text(text),
+        Data::Vault(text) => make(Text::Vault(text)),
         Data::Bytes(bytes) => Value::Bytes(Rc::from(bytes.as_slice())),
         Data::Date(date) => Value::Date(*date),
         Data::Time(civil, offset) => Value::Time(DateTime {
@@ -35,7 +50,7 @@ pub fn value(data: &Data, template: &dyn Fn(&str) -> Value) -> Result<Value> {
             items: RefCell::new(
                 items
                     .iter()
-                    .map(|item| value(item, template))
+                    .map(|item| value(item, make))
                     .collect::<Result<_>>()?,
             ),
             given: true,
@@ -43,8 +58,7 @@ pub fn value(data: &Data, template: &dyn Fn(&str) -> Value) -> Result<Value> {
         Data::Map(pairs) => {
             let mut entries = indexmap::IndexMap::with_capacity(pairs.len());
             for (key, item) in pairs {
-                let key = value(key, &|text| Value::text(text))?;
-                entries.insert(Key::new(key)?, value(item, template)?);
+                entries.insert(Key::new(plain(key)?)?, value(item, make)?);
             }
             Value::Dict(Rc::new(Dict {
                 entries: RefCell::new(entries),
@@ -81,6 +95,15 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
             .map(|inner| item(inner, sort_keys, depth + 1))
             .collect()
     };
+    if let Some(text) = encrypted::text_of(value) {
+        return match text.bytes().all(|byte| matches!(byte, b'\n' | b'!'..=b'~')) {
+            true => Ok(Item::Vault(text.to_string())),
+            false => Err(Error::unsupported(
+                "an encrypted text with blanks cannot be written by `to_yaml`",
+                "Encrypt it again with ansible-vault.",
+            )),
+        };
+    }
     Ok(match value {
         Value::None => Item::Plain("null".to_owned()),
         Value::Bool(value) => Item::Plain(value.to_string()),

@@ -1,6 +1,7 @@
 //! Why an expression has no value: what is wrong, where, and whether a template may go on regardless.
 
 use std::fmt;
+use std::rc::Rc;
 
 /// A failure while reading or rendering a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +14,12 @@ struct Details {
     hint: Option<String>,
     place: Option<usize>,
     length: usize,
+    /// The file that the place is in; empty for the template itself.
+    file: Option<Rc<str>>,
+    /// Where the template itself uses that file.
+    used_at: Option<usize>,
     needed_by: Vec<String>,
+    encrypted: Option<String>,
 }
 
 /// What a failure means for what stands around it.
@@ -26,6 +32,8 @@ pub enum Kind {
     Failed,
     /// Nothing may hide this: a limit, a ring of variables, or what Chandlery does not support.
     Fatal,
+    /// A file of this name is needed, and nobody looked for it yet.
+    Needs(String),
 }
 
 /// The result of everything that evaluates.
@@ -39,7 +47,10 @@ impl Error {
             hint: None,
             place: None,
             length: 1,
+            file: None,
+            used_at: None,
             needed_by: Vec::new(),
+            encrypted: None,
         }))
     }
 
@@ -63,6 +74,20 @@ impl Error {
         Self::new(Kind::Fatal, message).hint(hint)
     }
 
+    /// A file that nobody looked for yet.
+    pub fn needs(file: &str) -> Self {
+        let message = format!("the file `{file}` is needed, and cannot be read here");
+        Self::new(Kind::Needs(file.to_owned()), message)
+            .hint("Put the file's text into this template.")
+    }
+
+    /// What stays encrypted; `text` is what ansible-vault wrote.
+    pub fn encrypted(message: impl Into<String>, text: &str) -> Self {
+        let mut error = Self::fatal(message);
+        error.0.encrypted = Some(text.to_owned());
+        error
+    }
+
     /// Adds the way out.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -81,11 +106,43 @@ impl Error {
         self
     }
 
+    /// Says which file its place is in (empty for the template itself), unless that is known. Of a failure in another
+    /// file the template keeps the place (`at`) where it uses it.
+    pub fn in_file(mut self, file: &Rc<str>, at: usize) -> Self {
+        if self.0.place.is_none() {
+            return self;
+        }
+        match &self.0.file {
+            None => self.0.file = Some(file.clone()),
+            Some(known) if !known.is_empty() && file.is_empty() => {
+                self.0.used_at.get_or_insert(at);
+            }
+            Some(_) => {}
+        }
+        self
+    }
+
+    /// Whether a file has something to add to where it happened.
+    pub fn lacks_place(&self, file: &str) -> bool {
+        match &self.0.file {
+            None => true,
+            Some(known) => !known.is_empty() && file.is_empty() && self.0.used_at.is_none(),
+        }
+    }
+
+    /// The file that the place is in, and where the template itself uses it; none for the template itself.
+    pub fn file(&self) -> Option<(&str, usize)> {
+        let file = self.0.file.as_deref().filter(|file| !file.is_empty())?;
+        Some((file, self.0.used_at.unwrap_or_default()))
+    }
+
     /// The same failure as it appears to what uses the value: with another message, and a place still to be found.
     pub fn seen_from_outside(mut self, message: impl Into<String>) -> Self {
         self.0.message = message.into();
         self.0.place = None;
         self.0.length = 1;
+        self.0.file = None;
+        self.0.used_at = None;
         self
     }
 
@@ -98,6 +155,11 @@ impl Error {
     /// The variables through which it was met.
     pub fn needed_by_names(&self) -> &[String] {
         &self.0.needed_by
+    }
+
+    /// What ansible-vault wrote, where that could not be opened.
+    pub fn encrypted_text(&self) -> Option<&str> {
+        self.0.encrypted.as_deref()
     }
 
     pub fn kind(&self) -> &Kind {
@@ -122,7 +184,7 @@ impl Error {
     }
 
     pub fn is_fatal(&self) -> bool {
-        self.0.kind == Kind::Fatal
+        matches!(self.0.kind, Kind::Fatal | Kind::Needs(_))
     }
 }
 

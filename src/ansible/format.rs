@@ -210,7 +210,12 @@ pub fn percent(format: &str, values: &Value) -> Result<String> {
     }
     out.push_str(rest);
     let all_used = next.next().is_none();
-    if !all_used && !by_name && !matches!(values, Value::Dict(_)) {
+    // Whatever can be asked for an item counts as a mapping, of which not all is used.
+    let as_mapping = matches!(
+        values,
+        Value::Dict(_) | Value::List(_) | Value::Bytes(_) | Value::Range(_) | Value::Nothing
+    );
+    if !all_used && !by_name && !as_mapping {
         return fail("not all arguments converted during string formatting");
     }
     limits::text(out.len())?;

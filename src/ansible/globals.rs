@@ -120,6 +120,7 @@ pub fn dict(given: Given) -> Result<Value> {
         [] => {}
         [source] => match source.pairs() {
             Some(pairs) => {
+                source.check_values()?;
                 for (key, value) in pairs {
                     entries.insert(Key::new(key)?, value);
                 }

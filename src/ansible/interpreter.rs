@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::arguments::Given;
-use super::ast::{Args, Expr, For, Node, Stmt, Target};
+use super::ast::{Args, Body, Expr, For, Node, Stmt, Target};
 use super::callables::{LoopObject, MacroObject};
 use super::error::{Error, Result, fail};
+use super::includes::{Blocks, Parent, Shared};
 use super::release::Holder;
 use super::scope::Scope;
 use super::value::{Key, Value};
@@ -15,8 +16,19 @@ use super::{filters, globals, limits, methods, operators, python, release, tests
 /// Runs a template, macro or value.
 #[derive(Clone)]
 pub struct Interpreter {
+    pub shared: Rc<Shared>,
+    /// The file that is run; empty for the template itself.
+    pub file: Rc<str>,
+    /// Where the template itself uses that file.
+    pub used_at: usize,
     /// The scope that blocks see.
     pub top: Rc<Scope>,
+    /// The template's blocks, and those of what it extends.
+    pub blocks: Blocks,
+    /// What the template extends, once it does; none where it never does, or where that does not matter.
+    pub parent: Option<Parent>,
+    /// Names that were imported, which are not the template's own.
+    pub imported: Rc<RefCell<Vec<Rc<str>>>>,
     /// Whether an undefined value is an error as soon as it is looked up: so it is within a loop that calls itself.
     pub strict: bool,
     /// Where undefined values are gathered, so that all of a template are found at once.
@@ -24,28 +36,40 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// Runs statements for what they print: nothing, one value, or a text.
-    pub fn run(&self, body: &[Stmt], scope: &Rc<Scope>) -> Result<Value> {
-        let mut out = Vec::new();
-        self.statements(body, scope, &mut out)?;
-        joined_values(out)
-    }
-
-    /// Runs the body of a macro or the like, whose undefined values are those of its result.
-    pub fn run_inner(&self, body: &[Stmt], scope: &Rc<Scope>) -> Result<Value> {
+    /// Runs the body of a macro or the like for what it prints: nothing, one value, or a text. Its undefined values are
+    /// those of its result.
+    pub fn run_inner(&self, body: &Body, scope: &Rc<Scope>) -> Result<Value> {
         let inner = Self {
             undefined: None,
             ..self.clone()
         };
-        caught(inner.run(body, scope))
+        let run = || {
+            let mut out = Vec::new();
+            inner.statements(&body.statements, scope, &mut out)?;
+            joined_values(out)
+        };
+        caught(run())
     }
 
-    fn statements(&self, body: &[Stmt], scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
+    /// Runs what `set` or a macro keeps: it is not lost in a template that extends another one.
+    fn run_kept(&self, body: &Body, scope: &Rc<Scope>) -> Result<Value> {
+        let inner = Self {
+            parent: None,
+            ..self.clone()
+        };
+        inner.run_inner(body, scope)
+    }
+
+    /// Runs statements.
+    pub fn statements(&self, body: &[Stmt], scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
         for statement in body {
             limits::step(1)?;
-            match (self.statement(statement, scope, out), &self.undefined) {
+            let result = self
+                .statement(statement, scope, out)
+                .map_err(|error| error.in_file(&self.file, place_of(statement)));
+            match (result, &self.undefined) {
                 (Err(error), Some(undefined)) if error.is_undefined() => {
-                    remember(undefined, error);
+                    remember(undefined, error.in_file(&Rc::from(""), self.used_at));
                     if let Stmt::Set(target, _) | Stmt::SetBlock(target, ..) = statement {
                         // What follows from it is no news.
                         let _ = self.assign(target, Value::Nothing, scope);
@@ -59,6 +83,7 @@ impl Interpreter {
 
     fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
         match statement {
+            Stmt::Text(_) | Stmt::Output(_) if self.is_extending() => {}
             Stmt::Text(text) => {
                 limits::text(text.len())?;
                 out.push(Value::Text(text.clone()));
@@ -69,7 +94,7 @@ impl Interpreter {
                     check_deep(&value, 0)
                         .map_err(|error| error.at(expr.at).spanning_new(expr.length))?;
                 }
-                out.push(snapshot(&located(value, expr), 0));
+                out.push(snapshot(&self.located(value, expr), 0));
             }
             Stmt::If(branches, otherwise) => {
                 for (condition, body) in branches {
@@ -89,14 +114,14 @@ impl Interpreter {
                     .map_err(|error| error.at(expr.at))?;
             }
             Stmt::SetBlock(target, filter, body) => {
-                let mut value = self.run_inner(body, &Scope::inner(scope))?;
+                let mut value = self.run_kept(body, &Scope::inner(scope, &body.unset))?;
                 if let Some(filter) = filter {
                     value = self.filtered(filter, value, scope)?;
                 }
                 self.assign(target, value, scope)?;
             }
             Stmt::With(values, body) => {
-                let inner = Scope::inner(scope);
+                let inner = Scope::inner(scope, &body.unset);
                 let values: Vec<(&Target, Value)> = values
                     .iter()
                     .map(|(target, expr)| Ok((target, self.eval(expr, scope)?)))
@@ -104,11 +129,11 @@ impl Interpreter {
                 for (target, value) in values {
                     self.assign(target, value, &inner)?;
                 }
-                self.statements(body, &inner, out)?;
+                self.statements(&body.statements, &inner, out)?;
             }
             Stmt::FilterBlock(filter, body) => {
-                let value = self.run_inner(body, &Scope::inner(scope))?;
-                out.push(located(self.filtered(filter, value, scope)?, filter));
+                let value = self.run_inner(body, &Scope::inner(scope, &body.unset))?;
+                out.push(self.located(self.filtered(filter, value, scope)?, filter));
             }
             Stmt::Macro(definition) => {
                 limits::items(8)?;
@@ -126,24 +151,48 @@ impl Interpreter {
                     .named
                     .push(("caller".to_owned(), Value::object(caller)));
                 let value = self.call(callee, given, call, scope)?;
-                out.push(located(value, call));
+                out.push(self.located(value, call));
             }
-            Stmt::Block {
-                scoped,
-                required,
-                body,
+            Stmt::Block { outermost, .. } if *outermost && self.is_extending() => {}
+            Stmt::Block { block, .. } => self.block(block, scope, out)?,
+            Stmt::Include {
+                file,
+                with_context,
+                ignore_missing,
+            } => self
+                .include(file, *with_context, *ignore_missing, scope, out)
+                .map_err(|error| self.placed(error, file))?,
+            Stmt::Import {
+                file,
                 name,
-                at,
+                with_context,
             } => {
-                if *required {
-                    return Err(
-                        Error::failed(format!("the required block `{name}` is empty")).at(*at),
-                    );
-                }
-                let scope = Scope::inner(if *scoped { scope } else { &self.top });
-                self.statements(body, &scope, out)?;
+                let module = self
+                    .import(file, *with_context, scope)
+                    .map_err(|error| self.placed(error, file))?;
+                scope.set(name, Value::object(module));
+                self.imported.borrow_mut().push(name.clone());
             }
-            Stmt::Scope(body) => self.statements(body, &Scope::inner(scope), out)?,
+            Stmt::FromImport {
+                file,
+                names,
+                with_context,
+            } => {
+                let module = self
+                    .import(file, *with_context, scope)
+                    .map_err(|error| self.placed(error, file))?;
+                for (name, known) in names {
+                    scope.set(known, module.name(name));
+                    self.imported.borrow_mut().push(known.clone());
+                }
+            }
+            Stmt::Extends { file } => self
+                .extends(file, scope)
+                .map_err(|error| self.placed(error, file))?,
+            Stmt::Scope(body) => {
+                let inner = Scope::inner(scope, &body.unset);
+                self.statements(&body.statements, &inner, out)?;
+            }
         }
         Ok(())
     }
@@ -164,7 +213,7 @@ impl Interpreter {
         };
         let mut items = iterable.iterate().map_err(at)?;
         if let Some(filter) = &each.filter {
-            let inner = Scope::inner(scope);
+            let inner = Scope::inner(scope, &[]);
             inner.set(&Rc::from("loop"), outside_of_loop());
             let mut kept = Vec::new();
             for item in items {
@@ -177,7 +226,8 @@ impl Interpreter {
             items = kept;
         }
         if items.is_empty() {
-            return self.statements(&each.otherwise, &Scope::inner(scope), out);
+            let inner = Scope::inner(scope, &each.otherwise.unset);
+            return self.statements(&each.otherwise.statements, &inner, out);
         }
         let name: Rc<str> = Rc::from("loop");
         let state = Rc::new(LoopObject::new(
@@ -190,10 +240,13 @@ impl Interpreter {
         for (index, item) in items.into_iter().enumerate() {
             limits::step(1).map_err(at)?;
             state.index.set(index);
-            let inner = Scope::inner(scope);
-            inner.set(&name, Value::Object(state.clone()));
+            let inner = Scope::inner(scope, &each.body.unset);
+            if each.uses_loop {
+                inner.set(&name, Value::Object(state.clone()));
+            }
             self.assign(&each.target, item, &inner).map_err(at)?;
-            self.statements(&each.body, &inner, out).map_err(at)?;
+            self.statements(&each.body.statements, &inner, out)
+                .map_err(at)?;
         }
         Ok(())
     }
@@ -256,15 +309,33 @@ impl Interpreter {
     pub fn eval(&self, expr: &Expr, scope: &Rc<Scope>) -> Result<Value> {
         limits::step(1)?;
         let value = limits::with_stack(|| self.node(expr, scope))
-            .map_err(|error| error.at(expr.at).spanning_new(expr.length))?
+            .map_err(|error| self.placed(error, expr))?
             .forced();
         if let Value::Marker(error) = &value {
             if error.is_fatal() || self.strict && error.is_undefined() {
-                return Err((**error).clone().at(expr.at).spanning_new(expr.length));
+                return Err(self.placed((**error).clone(), expr));
             }
-            return Ok(located(value, expr));
+            return Ok(self.located(value, expr));
         }
         Ok(value)
+    }
+
+    /// Says of a failure where it happened, unless that is known more precisely.
+    fn placed(&self, error: Error, expr: &Expr) -> Error {
+        error
+            .at(expr.at)
+            .spanning_new(expr.length)
+            .in_file(&self.file, expr.at)
+    }
+
+    /// Says of a value that fails where it is used, unless its own place is known.
+    fn located(&self, value: Value, expr: &Expr) -> Value {
+        match value {
+            Value::Marker(error) if error.lacks_place(&self.file) => {
+                Value::Marker(Rc::new(self.placed((*error).clone(), expr)))
+            }
+            value => value,
+        }
     }
 
     fn node(&self, expr: &Expr, scope: &Rc<Scope>) -> Result<Value> {
@@ -331,7 +402,21 @@ impl Interpreter {
             }
             Node::Filter(None, ..) => fail("a filter stands here without a value"),
             Node::Test(value, name, args) => {
-                let value = self.eval(value, scope)?;
+                let is_path = matches!(
+                    value.node,
+                    Node::Name(_) | Node::Attribute(..) | Node::Item(..)
+                );
+                let value = match self.eval(value, scope) {
+                    // This can be asked of what cannot be opened, too.
+                    Err(error)
+                        if is_path
+                            && error.encrypted_text().is_some()
+                            && tests::is_vault_encrypted(name) =>
+                    {
+                        Value::Marker(Rc::new(error))
+                    }
+                    value => value?,
+                };
                 let given = self.given(args, scope)?;
                 tests::call(name, value, given)
             }
@@ -495,9 +580,11 @@ pub fn caught(result: Result<Value>) -> Result<Value> {
 
 fn remember(undefined: &RefCell<Vec<Error>>, error: Error) {
     let mut known = undefined.borrow_mut();
-    let is_known = known
-        .iter()
-        .any(|known| known.kind() == error.kind() && known.place() == error.place());
+    let is_known = known.iter().any(|known| {
+        known.kind() == error.kind()
+            && known.place() == error.place()
+            && known.file() == error.file()
+    });
     if !is_known && known.len() < 100 {
         known.push(error);
     }
@@ -553,13 +640,22 @@ fn snapshot(value: &Value, depth: usize) -> Value {
     }
 }
 
-/// Says of a failure where it is used, unless its own place is known.
-fn located(value: Value, expr: &Expr) -> Value {
-    match value {
-        Value::Marker(error) if error.place().is_none() => {
-            Value::Marker(Rc::new((*error).clone().at(expr.at).spanning(expr.length)))
-        }
-        value => value,
+/// Where a statement's first expression stands.
+fn place_of(statement: &Stmt) -> usize {
+    match statement {
+        Stmt::Output(expr)
+        | Stmt::Set(_, expr)
+        | Stmt::FilterBlock(expr, _)
+        | Stmt::CallBlock(_, expr)
+        | Stmt::Include { file: expr, .. }
+        | Stmt::Import { file: expr, .. }
+        | Stmt::FromImport { file: expr, .. }
+        | Stmt::Extends { file: expr } => expr.at,
+        Stmt::If(branches, _) => branches.first().map_or(0, |(expr, _)| expr.at),
+        Stmt::For(each) => each.iterable.at,
+        Stmt::With(values, _) => values.first().map_or(0, |(_, expr)| expr.at),
+        Stmt::Block { block, .. } => block.at,
+        Stmt::Text(_) | Stmt::SetBlock(..) | Stmt::Macro(_) | Stmt::Scope(_) => 0,
     }
 }
 
@@ -595,6 +691,7 @@ pub fn stored(value: &Value, whole: bool) -> Result<Value> {
 }
 
 fn stored_at(value: &Value, whole: bool, depth: usize) -> Result<Value> {
+    limits::items(2)?;
     limits::step(1)?;
     if depth > 150 {
         return fail("this value is nested too deep");

@@ -93,6 +93,8 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
 
 /// Words and signs in all tags of a template: far beyond any that somebody writes.
 const MAX_TOKENS: usize = 250_000;
+/// The longest name, in bytes.
+const MAX_WORD: usize = 10_000;
 
 /// Cuts a text, whose line ends are normalised, into tokens from a position on.
 pub fn tokens(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>> {
@@ -367,6 +369,13 @@ impl<'a> Lexer<'a> {
                 let length = rest
                     .find(|next: char| !(next.is_alphanumeric() || next == '_' || is_mark(next)))
                     .unwrap_or(rest.len());
+                if length > MAX_WORD {
+                    return Err(Error::unsupported(
+                        format!("this name or number is longer than {MAX_WORD} bytes"),
+                        "Look for a repetition that is far too long.",
+                    )
+                    .at(at));
+                }
                 self.position += length;
                 if character.is_numeric() {
                     return Err(Error::failed(format!(
@@ -513,6 +522,10 @@ fn number(text: &str, after_point: bool) -> Option<(Constant, usize)> {
     } else {
         digits(0)
     };
+    // Python reads no more.
+    if end > 4300 {
+        return None;
+    }
     let number = BigInt::parse_bytes(text[..end].replace('_', "").as_bytes(), 10)?;
     Some((Constant::Whole(number), end))
 }

@@ -4,17 +4,35 @@ use std::rc::Rc;
 
 use super::ast::{Args, Expr, Macro, Node, Stmt, Target};
 
+/// Whether statements use a name that they do not set themselves.
+pub fn uses(body: &[Stmt], name: &str) -> bool {
+    undeclared(body).iter().any(|(known, _)| &**known == name)
+}
+
 /// The names used, in their order, each with its first place.
 pub fn undeclared(body: &[Stmt]) -> Vec<(Rc<str>, usize)> {
     let mut finder = Finder {
         scopes: vec![Vec::new()],
         found: Vec::new(),
+        assigned: Vec::new(),
     };
     finder.body(body);
     finder.found
 }
 
+/// All names that are set, wherever.
+pub fn assigned(body: &[Stmt]) -> Vec<Rc<str>> {
+    let mut finder = Finder {
+        scopes: vec![Vec::new()],
+        found: Vec::new(),
+        assigned: Vec::new(),
+    };
+    finder.body(body);
+    finder.assigned
+}
+
 struct Finder {
+    assigned: Vec<Rc<str>>,
     scopes: Vec<Vec<Rc<str>>>,
     found: Vec<(Rc<str>, usize)>,
 }
@@ -24,6 +42,7 @@ impl Finder {
         if let Some(scope) = self.scopes.last_mut() {
             scope.push(name.clone());
         }
+        self.assigned.push(name.clone());
     }
 
     fn inner(&mut self, run: impl FnOnce(&mut Self)) {
@@ -70,16 +89,16 @@ impl Finder {
                         finder.expr(filter);
                     }
                     finder.set(&Rc::from("loop"));
-                    finder.body(&each.body);
+                    finder.body(&each.body.statements);
                 });
-                self.inner(|finder| finder.body(&each.otherwise));
+                self.inner(|finder| finder.body(&each.otherwise.statements));
             }
             Stmt::Set(target, value) => {
                 self.expr(value);
                 self.target(target);
             }
             Stmt::SetBlock(target, filter, body) => {
-                self.inner(|finder| finder.body(body));
+                self.inner(|finder| finder.body(&body.statements));
                 if let Some(filter) = filter {
                     self.expr(filter);
                 }
@@ -89,12 +108,12 @@ impl Finder {
                 values.iter().for_each(|(_, value)| self.expr(value));
                 self.inner(|finder| {
                     values.iter().for_each(|(target, _)| finder.target(target));
-                    finder.body(body);
+                    finder.body(&body.statements);
                 });
             }
             Stmt::FilterBlock(filter, body) => {
                 self.expr(filter);
-                self.inner(|finder| finder.body(body));
+                self.inner(|finder| finder.body(&body.statements));
             }
             Stmt::Macro(definition) => {
                 self.set(&definition.name);
@@ -104,8 +123,24 @@ impl Finder {
                 self.expr(call);
                 self.definition(definition);
             }
-            Stmt::Block { body, .. } => self.inner(|finder| finder.body(body)),
-            Stmt::Scope(body) => self.inner(|finder| finder.body(body)),
+            Stmt::Block { block, .. } => self.inner(|finder| {
+                for (used, name) in [(block.uses_self, "self"), (block.uses_super, "super")] {
+                    if used {
+                        finder.set(&Rc::from(name));
+                    }
+                }
+                finder.body(&block.body.statements);
+            }),
+            Stmt::Scope(body) => self.inner(|finder| finder.body(&body.statements)),
+            Stmt::Include { file, .. } | Stmt::Extends { file } => self.expr(file),
+            Stmt::Import { file, name, .. } => {
+                self.expr(file);
+                self.set(name);
+            }
+            Stmt::FromImport { file, names, .. } => {
+                self.expr(file);
+                names.iter().for_each(|(_, name)| self.set(name));
+            }
         }
     }
 
@@ -126,60 +161,65 @@ impl Finder {
                     finder.set(&Rc::from(name));
                 }
             }
-            finder.body(&definition.body);
+            finder.body(&definition.body.statements);
         });
     }
 
-    fn args(&mut self, args: &Args) {
-        args.positional.iter().for_each(|value| self.expr(value));
-        args.named.iter().for_each(|(_, value)| self.expr(value));
-        args.rest.iter().for_each(|value| self.expr(value));
-        args.rest_named.iter().for_each(|value| self.expr(value));
-    }
-
     fn expr(&mut self, expr: &Expr) {
-        match &expr.node {
-            Node::Const(_) => {}
-            Node::Name(name) => self.name(name, expr.at),
-            Node::List(items) | Node::Tuple(items) | Node::Concat(items) => {
-                items.iter().for_each(|item| self.expr(item));
-            }
-            Node::Dict(pairs) => {
-                for (key, value) in pairs {
-                    self.expr(key);
-                    self.expr(value);
-                }
-            }
-            Node::Attribute(value, _) | Node::Unary(_, value) => self.expr(value),
-            Node::Item(one, two) | Node::Binary(_, one, two) => {
-                self.expr(one);
-                self.expr(two);
-            }
-            Node::Slice(value, parts) => {
-                self.expr(value);
-                parts.iter().flatten().for_each(|part| self.expr(part));
-            }
-            Node::Call(callee, args) => {
-                self.expr(callee);
-                self.args(args);
-            }
-            Node::Filter(value, _, args) => {
-                value.iter().for_each(|value| self.expr(value));
-                self.args(args);
-            }
-            Node::Test(value, _, args) => {
-                self.expr(value);
-                self.args(args);
-            }
-            Node::Compare(first, others) => {
-                self.expr(first);
-                others.iter().for_each(|(_, other)| self.expr(other));
-            }
-            Node::If(condition, value, otherwise) => {
-                self.expr(condition);
-                self.expr(value);
-                otherwise.iter().for_each(|value| self.expr(value));
+        each(expr, &mut |name, at| self.name(name, at));
+    }
+}
+
+/// Hears of every name in an expression, and where it stands.
+pub fn each(expr: &Expr, heard: &mut dyn FnMut(&Rc<str>, usize)) {
+    match &expr.node {
+        Node::Const(_) => {}
+        Node::Name(name) => heard(name, expr.at),
+        Node::List(items) | Node::Tuple(items) | Node::Concat(items) => {
+            items.iter().for_each(|item| each(item, heard));
+        }
+        Node::Dict(pairs) => {
+            for (key, value) in pairs {
+                each(key, heard);
+                each(value, heard);
             }
         }
+        Node::Attribute(value, _) | Node::Unary(_, value) => each(value, heard),
+        Node::Item(one, two) | Node::Binary(_, one, two) => {
+            each(one, heard);
+            each(two, heard);
+        }
+        Node::Slice(value, parts) => {
+            each(value, heard);
+            parts.iter().flatten().for_each(|part| each(part, heard));
+        }
+        Node::Call(callee, args) => {
+            each(callee, heard);
+            each_argument(args, heard);
+        }
+        Node::Filter(value, _, args) => {
+            value.iter().for_each(|value| each(value, heard));
+            each_argument(args, heard);
+        }
+        Node::Test(value, _, args) => {
+            each(value, heard);
+            each_argument(args, heard);
+        }
+        Node::Compare(first, others) => {
+            each(first, heard);
+            others.iter().for_each(|(_, other)| each(other, heard));
+        }
+        Node::If(condition, value, otherwise) => {
+            each(condition, heard);
+            each(value, heard);
+            otherwise.iter().for_each(|value| each(value, heard));
+        }
     }
+}
+
+fn each_argument(args: &Args, heard: &mut dyn FnMut(&Rc<str>, usize)) {
+    args.positional.iter().for_each(|value| each(value, heard));
+    args.named.iter().for_each(|(_, value)| each(value, heard));
+    args.rest.iter().for_each(|value| each(value, heard));
+    args.rest_named.iter().for_each(|value| each(value, heard));
 }

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::ast::{Args, Expr, For, Macro, Node, Stmt, Target, Template};
+use super::ast::{Args, Block, Body, Expr, For, Macro, Node, Stmt, Target, Template};
 use super::error::{Error, Result};
 use super::lexer::{self, Kind, Syntax, Token};
-use super::names;
 use super::value::Value;
 use super::{filters, limits, problems, tests};
+use super::{frames, names};
 
 /// Nesting of brackets, operators and statements that a template may have.
 const MAX_DEPTH: usize = 120;
@@ -33,14 +33,9 @@ const STATEMENTS: [&str; 15] = [
     "raw",
 ];
 
-/// Reads a template, whose line ends are normalised.
-pub fn parse(source: &str, syntax: &Syntax) -> Result<Template> {
-    parse_from(source, 0, syntax)
-}
-
-/// Reads a template that begins at a position of its text.
-pub fn parse_from(source: &str, start: usize, syntax: &Syntax) -> Result<Template> {
-    let tokens = lexer::tokens(source, start, syntax)?;
+/// Reads a template, whose line ends are normalised, from a position of its text on.
+pub fn parse(source: &str, start: usize, syntax: Syntax) -> Result<Template> {
+    let tokens = lexer::tokens(source, start, &syntax)?;
     let mut parser = Parser {
         source,
         tokens,
@@ -49,8 +44,9 @@ pub fn parse_from(source: &str, start: usize, syntax: &Syntax) -> Result<Templat
         too_long: None,
         blocks: Vec::new(),
         open: Vec::new(),
+        extends: false,
     };
-    let body = parser.statements(&[])?;
+    let mut body = parser.plain_body(&[])?;
     if let Some(at) = parser.too_long {
         return Err(Error::unsupported(
             format!("this expression has more than {MAX_CHAIN} parts within one another"),
@@ -58,10 +54,17 @@ pub fn parse_from(source: &str, start: usize, syntax: &Syntax) -> Result<Templat
         )
         .at(at));
     }
-    let names = names::undeclared(&body);
+    let uses_self = names::uses(&body.statements, "self");
+    let mut names = names::undeclared(&body.statements);
+    names.retain(|(name, _)| &**name != "self");
+    let extends = parser.extends;
     Ok(Template {
-        body: Rc::new(body),
+        blocks: frames::analyse(&mut body),
+        body,
         names,
+        uses_self,
+        extends,
+        syntax,
     })
 }
 
@@ -76,6 +79,8 @@ struct Parser<'a> {
     blocks: Vec<Rc<str>>,
     /// The statements that wait for their end, with the place where each begins.
     open: Vec<(String, usize)>,
+    /// Whether there is an `extends`.
+    extends: bool,
 }
 
 impl Parser<'_> {
@@ -243,7 +248,9 @@ impl Parser<'_> {
                     let statement = self.nested(|parser| parser.statement(&keyword, at))?;
                     self.open.pop();
                     match statement {
-                        Stmt::Scope(parts) if &*keyword == "print" => body.extend(parts),
+                        Stmt::Scope(parts) if &*keyword == "print" => {
+                            body.extend(parts.statements);
+                        }
                         statement => body.push(statement),
                     }
                     self.block_end()?;
@@ -262,20 +269,23 @@ impl Parser<'_> {
         }
     }
 
-    /// The body of a statement, up to one of the ends, which is taken.
-    fn body(&mut self, end: &str) -> Result<Vec<Stmt>> {
+    /// Statements that set names of their own.
+    fn plain_body(&mut self, ends: &[&str]) -> Result<Body> {
+        Ok(Body {
+            statements: self.statements(ends)?,
+            unset: Vec::new(),
+        })
+    }
+
+    /// The body of a statement, up to its end, which is taken.
+    fn body(&mut self, end: &str) -> Result<Body> {
         self.block_end()?;
-        let body = self.statements(&[end])?;
+        let body = self.plain_body(&[end])?;
         self.position += 1;
         Ok(body)
     }
 
     fn statement(&mut self, keyword: &str, at: usize) -> Result<Stmt> {
-        let refused = |what: &str, hint: &str| {
-            Err(Error::unsupported(what, hint)
-                .at(at)
-                .spanning(keyword.len()))
-        };
         if STATEMENTS.contains(&keyword) {
             self.position += 1;
         }
@@ -317,13 +327,16 @@ impl Parser<'_> {
                     }
                     parts.push(Stmt::Output(self.expression()?));
                 }
-                Ok(Stmt::Scope(parts))
+                Ok(Stmt::Scope(Body {
+                    statements: parts,
+                    unset: Vec::new(),
+                }))
             }
             "block" => self.block_statement(at),
-            "include" | "import" | "from" | "extends" => refused(
-                &format!("`{{% {keyword} %}}` reads another file, which does not exist here"),
-                "Put the text of the other file into this template: every manifest stands for itself.",
-            ),
+            "include" => self.include_statement(),
+            "import" => self.import_statement(),
+            "from" => self.from_statement(),
+            "extends" => self.extends_statement(at),
             "do" | "break" | "continue" | "debug" | "trans" | "pluralize" => Err(Error::failed(format!(
                 "the statement `{keyword}` belongs to an extension of Jinja2 that Ansible does not switch on"
             ))
@@ -366,12 +379,15 @@ impl Parser<'_> {
         };
         let recursive = self.skip_name("recursive");
         self.block_end()?;
-        let body = self.statements(&["endfor", "else"])?;
+        let body = self.plain_body(&["endfor", "else"])?;
         let otherwise = if self.next().kind == Kind::Name(Rc::from("else")) {
             self.body("endfor")?
         } else {
-            Vec::new()
+            Body::default()
         };
+        let uses_loop = recursive
+            || names::uses(&body.statements, "loop")
+            || has_scoped_block(&body.statements);
         Ok(Stmt::For(Rc::new(For {
             target,
             iterable,
@@ -379,6 +395,7 @@ impl Parser<'_> {
             body,
             otherwise,
             recursive,
+            uses_loop,
         })))
     }
 
@@ -394,7 +411,7 @@ impl Parser<'_> {
             };
             match &*end {
                 "elif" => {}
-                "else" => return Ok(Stmt::If(branches, self.body("endif")?)),
+                "else" => return Ok(Stmt::If(branches, self.body("endif")?.statements)),
                 _ => return Ok(Stmt::If(branches, Vec::new())),
             }
         }
@@ -453,23 +470,125 @@ impl Parser<'_> {
         if self.is("-") {
             return self.error("a block's name holds no hyphens");
         }
-        self.block_end()?;
-        let body = self.statements(&["endblock"])?;
-        self.position += 1;
+        let body = self.body("endblock")?;
         self.skip_name(&name);
         if required
             && !body
+                .statements
                 .iter()
                 .all(|part| matches!(part, Stmt::Text(text) if text.chars().all(lexer::is_blank)))
         {
             return Err(Error::failed("a required block holds nothing but blanks").at(at));
         }
+        let uses = |name: &str| names::uses(&body.statements, name);
         Ok(Stmt::Block {
+            block: Rc::new(Block {
+                uses_self: uses("self"),
+                uses_super: uses("super"),
+                name,
+                scoped,
+                required,
+                body,
+                at,
+            }),
+            outermost: self.is_outermost(),
+        })
+    }
+
+    /// Whether the statement being read stands in no loop, macro or the like.
+    fn is_outermost(&self) -> bool {
+        let around = self.open.split_last().map_or(&[][..], |(_, around)| around);
+        around.iter().all(|(name, _)| name == "if")
+    }
+
+    fn include_statement(&mut self) -> Result<Stmt> {
+        let file = self.expression()?;
+        let ignore_missing =
+            self.is_name("ignore") && *self.ahead() == Kind::Name(Rc::from("missing"));
+        if ignore_missing {
+            self.position += 2;
+        }
+        Ok(Stmt::Include {
+            file,
+            ignore_missing,
+            with_context: self.context().unwrap_or(true),
+        })
+    }
+
+    fn import_statement(&mut self) -> Result<Stmt> {
+        let file = self.expression()?;
+        self.expect_name("as")?;
+        let name = self.assignable("a name for the file")?;
+        Ok(Stmt::Import {
+            file,
             name,
-            scoped,
-            required,
-            body: Rc::new(body),
-            at,
+            with_context: self.context().unwrap_or(false),
+        })
+    }
+
+    fn from_statement(&mut self) -> Result<Stmt> {
+        let file = self.expression()?;
+        self.expect_name("import")?;
+        let mut names = Vec::new();
+        let with_context = loop {
+            if !names.is_empty() {
+                self.expect(",")?;
+            }
+            if matches!(self.token().kind, Kind::Name(_)) {
+                let with_context = self.context();
+                if with_context.is_some() {
+                    break with_context;
+                }
+            }
+            let at = self.at();
+            let name = self.assignable("a name of the file")?;
+            if name.starts_with('_') {
+                return Err(Error::failed(format!(
+                    "`{name}` cannot be imported: names with `_` at their beginning belong to their file"
+                ))
+                .at(at)
+                .spanning(name.len()));
+            }
+            let known = if self.skip_name("as") {
+                self.assignable("a name")?
+            } else {
+                name.clone()
+            };
+            names.push((name, known));
+            let with_context = self.context();
+            if with_context.is_some() || !self.is(",") {
+                break with_context;
+            }
+        };
+        Ok(Stmt::FromImport {
+            file,
+            names,
+            with_context: with_context.unwrap_or(false),
+        })
+    }
+
+    fn extends_statement(&mut self, at: usize) -> Result<Stmt> {
+        if !self.is_outermost() {
+            return Err(
+                Error::failed("`extends` stands within a loop, a macro or a block")
+                    .at(at)
+                    .spanning("extends".len()),
+            );
+        }
+        self.extends = true;
+        Ok(Stmt::Extends {
+            file: self.expression()?,
+        })
+    }
+
+    /// `with context` or `without context`, if it stands here.
+    fn context(&mut self) -> Option<bool> {
+        let with = self.is_name("with");
+        let found =
+            (with || self.is_name("without")) && *self.ahead() == Kind::Name(Rc::from("context"));
+        found.then(|| {
+            self.position += 2;
+            with
         })
     }
 
@@ -1054,8 +1173,8 @@ enum Part {
     Slice([Option<Box<Expr>>; 3]),
 }
 
-fn macro_of(name: Rc<str>, parameters: Vec<(Rc<str>, Option<Expr>)>, body: Vec<Stmt>) -> Macro {
-    let used = names::undeclared(&body);
+fn macro_of(name: Rc<str>, parameters: Vec<(Rc<str>, Option<Expr>)>, body: Body) -> Macro {
+    let used = names::undeclared(&body.statements);
     let uses = |name: &str| used.iter().any(|(known, _)| &**known == name);
     Macro {
         uses_varargs: uses("varargs"),
@@ -1065,4 +1184,25 @@ fn macro_of(name: Rc<str>, parameters: Vec<(Rc<str>, Option<Expr>)>, body: Vec<S
         parameters,
         body,
     }
+}
+
+/// Whether a scoped block stands among statements, however deep.
+fn has_scoped_block(body: &[Stmt]) -> bool {
+    body.iter().any(|statement| match statement {
+        Stmt::Block { block, .. } => block.scoped || has_scoped_block(&block.body.statements),
+        Stmt::If(branches, otherwise) => {
+            branches.iter().any(|(_, body)| has_scoped_block(body)) || has_scoped_block(otherwise)
+        }
+        Stmt::For(each) => {
+            has_scoped_block(&each.body.statements) || has_scoped_block(&each.otherwise.statements)
+        }
+        Stmt::With(_, body)
+        | Stmt::SetBlock(_, _, body)
+        | Stmt::FilterBlock(_, body)
+        | Stmt::Scope(body) => has_scoped_block(&body.statements),
+        Stmt::Macro(definition) | Stmt::CallBlock(definition, _) => {
+            has_scoped_block(&definition.body.statements)
+        }
+        _ => false,
+    })
 }

@@ -1,6 +1,7 @@
 //! What went wrong in a template, for its author: the place in the original text, and names that come near.
 
-use super::error::{Error, Kind};
+use super::error::{Error, Kind, Result};
+use super::files::Files;
 use super::{Resolved, globals, lexer};
 use crate::problem::Problem;
 
@@ -8,22 +9,35 @@ use crate::problem::Problem;
 const ALIKE: f64 = 0.8;
 
 /// Explains failures: what is undefined all at once, of others the first. `text` is the template.
-pub(super) fn explain(errors: &[Error], text: &str, variables: &Resolved) -> Problem {
+pub(super) fn explain(
+    errors: &[Error],
+    text: &str,
+    files: &Files,
+    variables: &Resolved,
+) -> Problem {
     let text = lexer::normalise(text);
     let Some(first) = errors.first() else {
         return Problem::new("internal", "The template failed without a reason.");
     };
     let (line, column) = first.place().map_or((None, None), |(offset, _)| {
+        // The problem itself stands in the template: where it uses the file.
+        let offset = first.file().map_or(offset, |(_, used_at)| used_at);
         let (line, column) = place(&text, offset);
         (Some(line), Some(column))
     });
     let (message, hint) = match first.kind() {
-        Kind::Undefined(_) if errors.len() > 1 => several(errors, &text, variables),
+        Kind::Undefined(_) if errors.len() > 1 => several(errors, &text, files, variables),
         Kind::Undefined(name) => undefined(first, name, variables),
         _ => (
             sentence(first.message()),
             first.hint_text().map(str::to_owned),
         ),
+    };
+    let message = match place_in_file(first, files) {
+        Some((file, line, column)) if errors.len() == 1 => {
+            format!("In `{file}`, line {line}, column {column}: {message}")
+        }
+        _ => message,
     };
     Problem {
         line,
@@ -31,6 +45,14 @@ pub(super) fn explain(errors: &[Error], text: &str, variables: &Resolved) -> Pro
         hint,
         ..Problem::new("template_render", message)
     }
+}
+
+/// The file that a failure is in, if it is not the template itself, with line and column.
+fn place_in_file<'a>(error: &'a Error, files: &Files) -> Option<(&'a str, u32, u32)> {
+    let (file, _) = error.file()?;
+    let text = lexer::normalise(files.get(file).flatten()?);
+    let (line, column) = place(&text, error.place()?.0);
+    Some((file, line, column))
 }
 
 /// Line and column of a position, from 1.
@@ -101,13 +123,24 @@ fn undefined(error: &Error, name: &str, variables: &Resolved) -> (String, Option
 }
 
 /// Everything that is undefined, with the lines that use it.
-fn several(errors: &[Error], text: &str, variables: &Resolved) -> (String, Option<String>) {
-    let mut found: Vec<(&str, Vec<u32>, &[String])> = Vec::new();
+fn several(
+    errors: &[Error],
+    text: &str,
+    files: &Files,
+    variables: &Resolved,
+) -> (String, Option<String>) {
+    let mut found: Vec<(&str, Vec<String>, &[String])> = Vec::new();
     for error in errors {
         let Kind::Undefined(name) = error.kind() else {
             continue;
         };
-        let line = error.place().map_or(1, |(offset, _)| place(text, offset).0);
+        let line = match place_in_file(error, files) {
+            Some((file, line, _)) => format!("{line} of `{file}`"),
+            None => {
+                let line = error.place().map_or(1, |(offset, _)| place(text, offset).0);
+                line.to_string()
+            }
+        };
         match found
             .iter_mut()
             .find(|(known, _, names)| known == name && *names == error.needed_by_names())
@@ -123,11 +156,10 @@ fn several(errors: &[Error], text: &str, variables: &Resolved) -> (String, Optio
     let shown: Vec<String> = found
         .iter()
         .map(|(name, lines, names)| {
-            let numbers: Vec<String> = lines.iter().map(u32::to_string).collect();
             let lines = format!(
                 "line{} {}",
                 if lines.len() > 1 { "s" } else { "" },
-                numbers.join(", ")
+                lines.join(", ")
             );
             match names {
                 [] => format!("'{name}' ({lines})"),
@@ -187,6 +219,18 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|(alike, _)| *alike >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)
+}
+
+/// Says that nothing has this name, unless it is one of a collection, of which Chandlery knows a part only.
+pub fn in_collection(name: &str) -> Result<bool> {
+    let of_ansible = name.starts_with("ansible.builtin.") || name.starts_with("ansible.legacy.");
+    if of_ansible || name.split('.').count() < 3 {
+        return Ok(false);
+    }
+    Err(Error::unsupported(
+        format!("whether there is a '{name}' depends on the collections that Ansible has"),
+        "Write true or false.",
+    ))
 }
 
 /// A text with a capital at its beginning and a full stop at its end.

@@ -1,79 +1,160 @@
 //! From a template and its variables to a text.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 
-use super::error::{Error, Result};
+use super::error::{Error, Kind, Result};
+use super::files::Files;
 use super::interpreter::stored;
 use super::template::{self, Place};
 use super::value::Value;
-use super::{Resolved, globals, limits, problems, python};
+use super::{Resolved, globals, limits, names, problems, python};
 use crate::problem::Problem;
 
 /// A rendered template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     pub text: String,
-    /// The names of the variables that the template mentions, sorted.
+    /// The names of the variables that the template and its files mention, sorted.
     pub variables: Vec<String>,
 }
 
-/// Renders a template with the variables. `title` and `url` say in problems which template it is.
+/// Why a template has no text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// It needs a file of this name, and nobody looked for it yet: `templates/NAME` in the template's folder, then `NAME`.
+    Needs(String),
+    Problem(Box<Problem>),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Needs(name) => write!(f, "The file `{name}` is needed."),
+            Self::Problem(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+/// Renders a template that needs no other files. `title` and `url` say in problems which template it is.
 pub fn render(
     title: &str,
     url: &str,
     text: &str,
     variables: &Resolved,
 ) -> Result<Rendered, Problem> {
-    let undefined: Rc<RefCell<Vec<Error>>> = Rc::default();
-    let made = limits::limited(|| make(text, variables, &undefined));
-    // All that is undefined comes first: what fails may follow from it.
-    let mut errors = undefined.take();
-    match made {
-        Ok(rendered) if errors.is_empty() => return Ok(rendered),
-        Ok(_) => {}
-        // A limit that is met between two statements has no place of its own.
-        Err(error) if errors.is_empty() || error.is_fatal() => errors = vec![error.at(0)],
-        Err(_) => {}
-    }
-    let problem = problems::explain(&errors, text, variables);
-    Err(variables.mask_problem(problem.in_manifest(title, url)))
+    let files = Files::default();
+    rendered(text, variables, &files).map_err(|errors| {
+        let problem = problems::explain(&errors, text, &files, variables);
+        variables.mask_problem(problem.in_manifest(title, url))
+    })
 }
 
-fn make(text: &str, variables: &Resolved, undefined: &Rc<RefCell<Vec<Error>>>) -> Result<Rendered> {
-    let names = &template::compiled(text, Place::Template)?.names;
-    variables.refuse_controller(names)?;
+/// Renders a template that may use files. It ends as soon as it needs one that nobody looked for yet.
+pub fn render_with(
+    title: &str,
+    url: &str,
+    text: &str,
+    variables: &Resolved,
+    files: &Files,
+) -> Result<Rendered, Failure> {
+    rendered(text, variables, files).map_err(|errors| match errors[..].first().map(Error::kind) {
+        Some(Kind::Needs(name)) => Failure::Needs(name.clone()),
+        _ => {
+            let problem = problems::explain(&errors, text, files, variables);
+            variables
+                .mask_problem(problem.in_manifest(title, url))
+                .into()
+        }
+    })
+}
+
+/// The text, or everything that is wrong.
+fn rendered(text: &str, variables: &Resolved, files: &Files) -> Result<Rendered, Vec<Error>> {
+    let undefined: Rc<RefCell<Vec<Error>>> = Rc::default();
+    let made = limits::limited(|| make(text, variables, files, &undefined));
+    // All that is undefined comes first: what fails may follow from it.
+    let errors = undefined.take();
+    match made {
+        Ok(rendered) if errors.is_empty() => Ok(rendered),
+        // A limit that is met between two statements has no place of its own.
+        Err(error) if errors.is_empty() || error.is_fatal() => Err(vec![error.at(0)]),
+        _ => Err(errors),
+    }
+}
+
+fn make(
+    text: &str,
+    variables: &Resolved,
+    files: &Files,
+    undefined: &Rc<RefCell<Vec<Error>>>,
+) -> Result<Rendered> {
+    variables.refuse_controller(&template::compiled(text, Place::Template)?.names)?;
+    let mentioned = mentioned_names(text, files)?;
+    let shared = Rc::new(files.clone());
     let value = template::run(
         text,
         Place::Template,
-        variables.context()?,
+        variables.context(shared.clone())?,
+        shared,
         Some(undefined.clone()),
     )?;
-    let text = match stored(&value, true)? {
+    // What cannot be stored is the template's only output.
+    let stored = stored(&value, true).map_err(|error| error.at(0))?;
+    let text = match stored {
         Value::None => String::new(),
         value => python::text(&value)?,
     };
-    let variables = variables_of(names);
-    Ok(Rendered { text, variables })
+    Ok(Rendered {
+        text,
+        variables: mentioned,
+    })
 }
 
-/// The names of the variables that a template mentions, sorted. `title` and `url` say in problems which template it is.
-pub fn mentioned(title: &str, url: &str, text: &str) -> Result<Vec<String>, Problem> {
-    match template::compiled(text, Place::Template) {
-        Ok(template) => Ok(variables_of(&template.names)),
-        Err(error) => {
-            Err(problems::explain(&[error], text, &Resolved::default()).in_manifest(title, url))
-        }
+/// The names of the variables that a template and its files mention, sorted. `title` and `url` say in problems which
+/// template it is.
+pub fn mentioned(
+    title: &str,
+    url: &str,
+    text: &str,
+    files: &Files,
+) -> Result<Vec<String>, Problem> {
+    mentioned_names(text, files).map_err(|error| {
+        problems::explain(&[error], text, files, &Resolved::default()).in_manifest(title, url)
+    })
+}
+
+fn mentioned_names(text: &str, files: &Files) -> Result<Vec<String>> {
+    let template = template::compiled(text, Place::Template)?;
+    let mut mentioned = template.names.clone();
+    let mut assigned = names::assigned(&template.body.statements);
+    for (_, text) in files.texts() {
+        // What is wrong with a file is a problem only where it is used.
+        let Ok(file) = template::compiled_file(text, &template.syntax) else {
+            continue;
+        };
+        // What one of the templates sets is most likely no variable for the others.
+        assigned.extend(names::assigned(&file.body.statements));
+        mentioned.extend(file.names.iter().cloned());
     }
-}
-
-fn variables_of(names: &[(Rc<str>, usize)]) -> Vec<String> {
-    let names = names.iter().map(|(name, _)| name.to_string());
-    let mut variables: Vec<String> = names
+    let own = template.names.len();
+    let mut variables: Vec<String> = mentioned
+        .iter()
+        .enumerate()
+        .filter(|(index, (name, _))| *index < own || !assigned.contains(name))
+        .map(|(_, (name, _))| name.to_string())
         .filter(|name| !globals::NAMES.contains(&name.as_str()))
         .collect();
     variables.sort();
-    variables
+    variables.dedup();
+    Ok(variables)
 }
 
 #[cfg(test)]

@@ -14,40 +14,89 @@ pub trait Context {
     fn empty(&self);
 }
 
+/// No variables: what a file sees that is used without context.
+pub struct NoVariables;
+
+impl Context for NoVariables {
+    fn get(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
+    fn empty(&self) {}
+}
+
 /// The names that a template, loop or macro sets.
 pub struct Scope {
-    names: RefCell<Vec<(Rc<str>, Value)>>,
+    names: RefCell<Vec<(Rc<str>, Named)>>,
     outer: Outer,
+}
+
+enum Named {
+    Value(Value),
+    /// It will be set here, but is not yet.
+    Unset,
 }
 
 enum Outer {
     Scope(Rc<Scope>),
+    /// The scope of what uses this file (or this scoped block): names that are not set there yet do not hide others.
+    User(Rc<Scope>),
+    /// What the names of a template's outermost statements are shared with: its blocks, parents, and who imports it.
+    Shared(Rc<Scope>),
     Variables(Rc<dyn Context>),
 }
 
 impl Scope {
-    /// The outermost scope of a template.
-    pub fn top(variables: Rc<dyn Context>) -> Rc<Self> {
+    fn new(outer: Outer) -> Rc<Self> {
         Rc::new(Self {
             names: RefCell::default(),
-            outer: Outer::Variables(variables),
+            outer,
         })
     }
 
-    /// A scope within another one.
-    pub fn inner(outer: &Rc<Self>) -> Rc<Self> {
-        Rc::new(Self {
-            names: RefCell::default(),
-            outer: Outer::Scope(outer.clone()),
-        })
+    /// What a template shares with its blocks and parents.
+    pub fn top(variables: Rc<dyn Context>) -> Rc<Self> {
+        Self::new(Outer::Variables(variables))
+    }
+
+    /// The same for a file that sees the names of what uses it.
+    pub fn of_file(user: &Rc<Self>) -> Rc<Self> {
+        Self::new(Outer::User(user.clone()))
+    }
+
+    /// The scope of a template's outermost statements. `unset` are the names that begin undefined.
+    pub fn outermost(top: &Rc<Self>, unset: &[Rc<str>]) -> Rc<Self> {
+        let scope = Self::new(Outer::Shared(top.clone()));
+        scope.begin(unset);
+        scope
+    }
+
+    /// A scope within another one. `unset` are the names that begin undefined.
+    pub fn inner(outer: &Rc<Self>, unset: &[Rc<str>]) -> Rc<Self> {
+        let scope = Self::new(Outer::Scope(outer.clone()));
+        scope.begin(unset);
+        scope
+    }
+
+    fn begin(&self, unset: &[Rc<str>]) {
+        let mut names = self.names.borrow_mut();
+        names.extend(unset.iter().map(|name| (name.clone(), Named::Unset)));
     }
 
     /// Sets a name in this scope.
     pub fn set(&self, name: &Rc<str>, value: Value) {
+        if let Outer::Shared(top) = &self.outer {
+            top.set(name, value.clone());
+        }
+        self.set_own(name, value);
+    }
+
+    /// Sets a name in this scope, and shares it with nobody.
+    pub fn set_own(&self, name: &Rc<str>, value: Value) {
         let mut names = self.names.borrow_mut();
         match names.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => *known = value,
-            None => names.push((name.clone(), value)),
+            Some((_, known)) => *known = Named::Value(value),
+            None => names.push((name.clone(), Named::Value(value))),
         }
     }
 
@@ -58,20 +107,29 @@ impl Scope {
 
     /// What a name stands for.
     pub fn get(&self, name: &str) -> Option<Value> {
-        let mut scope = self;
+        let (mut scope, mut user) = (self, false);
         loop {
-            if let Some((_, value)) = scope
-                .names
-                .borrow()
-                .iter()
-                .find(|(known, _)| &**known == name)
-            {
-                return Some(value.clone());
+            let names = scope.names.borrow();
+            match names.iter().find(|(known, _)| &**known == name) {
+                Some((_, Named::Value(value))) => return Some(value.clone()),
+                Some((_, Named::Unset)) if !user => return None,
+                _ => {}
             }
             match &scope.outer {
-                Outer::Scope(outer) => scope = outer,
+                Outer::Scope(outer) | Outer::Shared(outer) => scope = outer,
+                Outer::User(outer) => (scope, user) = (outer, true),
                 Outer::Variables(variables) => return variables.get(name),
             }
         }
+    }
+
+    /// The names set in this very scope, with their values.
+    pub fn own(&self) -> Vec<(Rc<str>, Value)> {
+        let names = self.names.borrow();
+        let values = names.iter().filter_map(|(name, named)| match named {
+            Named::Value(value) => Some((name.clone(), value.clone())),
+            Named::Unset => None,
+        });
+        values.collect()
     }
 }

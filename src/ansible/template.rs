@@ -8,7 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::ast::Template;
 use super::error::{Error, Result, fail};
-use super::interpreter::Interpreter;
+use super::files::Files;
+use super::includes::{Blocks, File, Shared, add_blocks};
+use super::interpreter::{Interpreter, joined_values};
 use super::lexer::{self, Syntax};
 use super::parser;
 use super::scope::{Context, Scope};
@@ -25,6 +27,8 @@ const KEPT: usize = 256 * 1024;
 pub enum Place {
     Template,
     Value,
+    /// A file that a template uses: it is written as that is, and has no line `#jinja2:`.
+    File,
 }
 
 thread_local! {
@@ -74,23 +78,38 @@ pub fn is_template(text: &str) -> bool {
 
 /// Reads a template, unless it was read before.
 pub fn compiled(text: &str, place: Place) -> Result<Rc<Template>> {
-    let key = (place, Sha256::digest(text).into());
+    let syntax = Syntax {
+        plain_backslashes: place == Place::Value,
+        ..Syntax::default()
+    };
+    read(text, place, syntax, Sha256::digest(text).into())
+}
+
+/// Reads a file that a template uses, unless it was read before.
+pub fn compiled_file(text: &str, syntax: &Syntax) -> Result<Rc<Template>> {
+    let syntax = Syntax {
+        plain_backslashes: false,
+        ..syntax.clone()
+    };
+    // It is read as the template that uses it is written.
+    let digest = Sha256::new()
+        .chain_update(format!("{syntax:?}"))
+        .chain_update(text)
+        .finalize();
+    read(text, Place::File, syntax, digest.into())
+}
+
+fn read(text: &str, place: Place, mut syntax: Syntax, digest: Digest) -> Result<Rc<Template>> {
+    let key = (place, digest);
     if let Some(template) = COMPILED.with_borrow_mut(|known| known.get(&key)) {
         return Ok(template);
     }
     let normal = lexer::normalise(text);
-    let mut syntax = Syntax {
-        plain_backslashes: place == Place::Value,
-        ..Syntax::default()
+    let start = match place {
+        Place::File => 0,
+        Place::Template | Place::Value => header(&normal, &mut syntax)?,
     };
-    let start = header(&normal, &mut syntax)?;
-    // Blanks in place of the header keep all places right.
-    let template = if start == 0 {
-        parser::parse(&normal, &syntax)?
-    } else {
-        parser::parse_from(&normal, start, &syntax)?
-    };
-    let template = Rc::new(template);
+    let template = Rc::new(parser::parse(&normal, start, syntax)?);
     COMPILED.with_borrow_mut(|known| known.keep(key, text.len(), template.clone()));
     Ok(template)
 }
@@ -162,22 +181,35 @@ fn header(text: &str, syntax: &mut Syntax) -> Result<usize> {
     Ok(HEADER.len() + end + 1)
 }
 
-/// Runs a template. `undefined` gathers what is undefined, where all of it is wanted at once.
+/// Runs a template, which may use the files. `undefined` gathers what is undefined, where all of it is wanted at once.
 pub fn run(
     text: &str,
     place: Place,
     variables: Rc<dyn Context>,
+    files: Rc<Files>,
     undefined: Option<Rc<RefCell<Vec<Error>>>>,
 ) -> Result<Value> {
     let template = compiled(text, place)?;
-    let scope = Scope::top(variables);
+    let file = File {
+        name: Rc::from(""),
+        template,
+    };
+    let blocks = Blocks::default();
+    add_blocks(&blocks, &file);
     let interpreter = Interpreter {
-        top: scope.clone(),
+        shared: Shared::new(files, file.template.syntax.clone()),
+        file: file.name.clone(),
+        used_at: 0,
+        top: Scope::top(variables),
+        blocks,
+        parent: None,
+        imported: Rc::default(),
         strict: false,
         undefined,
     };
-    let value = interpreter.run(&template.body, &scope)?;
-    Ok(match value {
+    let mut out = Vec::new();
+    interpreter.template(&file, &mut out)?;
+    Ok(match joined_values(out)? {
         Value::Text(result) => with_line_ends(&result, text),
         value => value,
     })

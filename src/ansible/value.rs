@@ -442,6 +442,12 @@ impl Value {
         }
     }
 
+    /// Fails where a value of a mapping is undefined or failed.
+    pub fn check_values(&self) -> Result<()> {
+        let pairs = self.pairs().unwrap_or_default();
+        pairs.iter().try_for_each(|(_, value)| value.check())
+    }
+
     /// What a mapping holds for a text.
     pub fn member(&self, key: &str) -> Option<Self> {
         match self {
@@ -634,7 +640,12 @@ impl DateTime {
 
 impl Lazy {
     pub fn value(&self) -> Value {
-        self.made.get_or_init(|| (self.make)()).clone()
+        if let Some(made) = self.made.get() {
+            return made.clone();
+        }
+        // A value that needs itself is made, as an error, while it is being made.
+        let value = (self.make)();
+        self.made.get_or_init(|| value).clone()
     }
 }
 

@@ -2,19 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 
-use super::error::{Error, Result as Evaluated};
+use super::error::{Error, Kind, Result as Evaluated};
+use super::files::Files;
 use super::interpreter::stored;
 use super::release::Holder;
 use super::scope::Context;
 use super::template::{self, Place};
 use super::value::Value;
-use super::{data, globals, limits, problems, python, release};
+use super::vault::{self, Opened, Vault};
+use super::{data, encrypted, globals, limits, problems, python, release};
 use crate::problem::Problem;
 use crate::yaml::{self, Data};
 
@@ -35,9 +39,10 @@ pub struct Variable {
 }
 
 /// Variables by name, in order. Of two with one name the later wins.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Variables {
     by_name: IndexMap<String, Variable>,
+    opened: Arc<Opened>,
 }
 
 impl Variables {
@@ -46,21 +51,59 @@ impl Variables {
         Self::default()
     }
 
+    /// No variables. What is encrypted in those to come is opened by this vault.
+    pub fn opened_by(vault: &Vault) -> Self {
+        Self {
+            by_name: IndexMap::new(),
+            opened: Arc::new(Opened::by(vault)),
+        }
+    }
+
     /// Reads a `vars.yml` as Ansible does. `origin` names it for people.
     pub fn read(text: &str, origin: &str) -> Result<Self, Problem> {
         let mut variables = Self::new();
+        variables.load(text, origin)?;
+        Ok(variables)
+    }
+
+    /// Reads a `vars.yml` as Ansible does, also one that is encrypted as a whole: then all that it holds is secret. Its
+    /// variables win. `origin` names it for people.
+    pub fn load(&mut self, text: &str, origin: &str) -> Result<(), Problem> {
+        let secret = vault::is_encrypted(text);
+        let opened = match secret {
+            true => Some(
+                self.opened
+                    .open(text)
+                    .map_err(|closed| closed.problem("The file").in_manifest(origin, origin))?,
+            ),
+            false => None,
+        };
+        let text = opened
+            .as_ref()
+            .map_or(text, |opened| opened.expose_secret());
         let read = yaml::ansible::variables(text).map_err(|error| {
+            let message = match secret {
+                // What the reader has to say may quote what is secret.
+                true => "What is encrypted is not YAML that Ansible reads.".to_owned(),
+                false => format!("{}.", error.message),
+            };
             Problem {
                 line: Some(error.line),
                 column: Some(error.column),
-                ..Problem::new("variables", format!("{}.", error.message))
+                ..Problem::new("variables", message)
             }
             .in_manifest(origin, origin)
         })?;
         for (name, value) in read {
-            variables.set(&name, value, origin);
+            let variable = Variable {
+                value,
+                origin: origin.to_owned(),
+                literal: false,
+                secret,
+            };
+            self.insert(&name, variable);
         }
-        Ok(variables)
+        Ok(())
     }
 
     /// Sets a variable that anybody may see. Texts in its value may be templates.
@@ -115,13 +158,17 @@ impl Variables {
     /// stand, when they ask for them.
     ///
     /// A value that is one expression keeps its type. What is wrong with a value (undefined names, syntax, a ring of
-    /// values that need one another) is a problem only for a template that uses it, as with Ansible.
+    /// values that need one another) is a problem only for a template that uses it, as with Ansible. So is what cannot
+    /// be decrypted; all that can be is hidden in messages, whether it is used or not.
     pub fn resolve(&self) -> Result<Resolved, Problem> {
         let mut resolved = Resolved {
             variables: Arc::new(self.clone()),
             secrets: Arc::default(),
         };
         let mut secrets = Vec::new();
+        for (_, variable) in self.iter() {
+            decrypted(&variable.value, &self.opened, &mut secrets);
+        }
         for (name, variable) in self.iter().filter(|(_, variable)| variable.secret) {
             texts(&variable.value, &mut secrets);
             if let Ok(value) = resolved.made(name) {
@@ -131,7 +178,12 @@ impl Variables {
         secrets.retain(|secret| secret.chars().count() >= SHORTEST_SECRET);
         let encoded: Vec<String> = secrets
             .iter()
-            .map(|secret| super::filters::encode_base64(secret.as_bytes()))
+            .flat_map(|secret| {
+                let quoted = Json::from(secret.as_str()).to_string();
+                let inside = quoted[1..quoted.len() - 1].to_owned();
+                std::iter::once(super::filters::encode_base64(secret.as_bytes()))
+                    .chain((inside != *secret).then_some(inside))
+            })
             .collect();
         secrets.extend(encoded);
         // The longest first, so that no part of one is left standing.
@@ -160,6 +212,31 @@ pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Data, Problem>
     })
 }
 
+fn is_encrypted(value: &Data) -> bool {
+    match value {
+        Data::Vault(_) => true,
+        Data::List(items) => items.iter().any(is_encrypted),
+        Data::Map(pairs) => pairs.iter().any(|(_, item)| is_encrypted(item)),
+        _ => false,
+    }
+}
+
+/// All texts inside of a value that were encrypted and can be opened.
+fn decrypted(value: &Data, opened: &Opened, found: &mut Vec<String>) {
+    match value {
+        Data::Vault(text) => {
+            if let Ok(plain) = opened.open(text) {
+                texts(&Data::from(plain.expose_secret()), found);
+            }
+        }
+        Data::List(items) => items.iter().for_each(|item| decrypted(item, opened, found)),
+        Data::Map(pairs) => pairs
+            .iter()
+            .for_each(|(_, item)| decrypted(item, opened, found)),
+        _ => {}
+    }
+}
+
 /// All texts (and numbers) inside of a value.
 fn texts(value: &Data, found: &mut Vec<String>) {
     match value {
@@ -179,6 +256,7 @@ fn texts(value: &Data, found: &mut Vec<String>) {
         Data::Map(pairs) => pairs.iter().for_each(|(_, item)| texts(item, found)),
         Data::Null
         | Data::Bool(_)
+        | Data::Vault(_)
         | Data::Bytes(_)
         | Data::Date(_)
         | Data::Time(..)
@@ -187,10 +265,17 @@ fn texts(value: &Data, found: &mut Vec<String>) {
 }
 
 /// Variables ready for templates.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Resolved {
     variables: Arc<Variables>,
     secrets: Arc<Vec<String>>,
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.names().collect();
+        f.debug_tuple("Resolved").field(&names).finish()
+    }
 }
 
 impl Resolved {
@@ -207,7 +292,7 @@ impl Resolved {
                 .get(name)
                 .and_then(|variable| variable.value.as_str())
                 .unwrap_or_default();
-            let problem = problems::explain(&[error], text, self);
+            let problem = problems::explain(&[error], text, &Files::default(), self);
             // Where no place is known, it is the value as a whole.
             self.mask_problem(Problem {
                 line: problem.line.or(Some(1)),
@@ -225,7 +310,7 @@ impl Resolved {
                     format!("The variable `{name}` is not set"),
                 ));
             };
-            let context = Made::new(self)?;
+            let context = Made::new(self, Rc::default())?;
             let value = match &variable.value {
                 // Its own place in the text is known here.
                 Data::Text(text) if !variable.literal && template::is_template(text) => {
@@ -244,11 +329,11 @@ impl Resolved {
             .map(|variable| variable.origin.as_str())
     }
 
-    /// Whether a variable must not appear in messages.
+    /// Whether a variable must not appear in messages: it is a secret, or something in it is encrypted.
     pub fn is_secret(&self, name: &str) -> bool {
         self.variables
             .get(name)
-            .is_some_and(|variable| variable.secret)
+            .is_some_and(|variable| variable.secret || is_encrypted(&variable.value))
     }
 
     /// The variables that the value of a variable is made of, in the order in which it mentions them.
@@ -285,9 +370,9 @@ impl Resolved {
         }
     }
 
-    /// The variables for one rendering.
-    pub(super) fn context(&self) -> Evaluated<Rc<dyn Context>> {
-        Ok(Made::new(self)?)
+    /// The variables for one rendering, whose values may use the files, too.
+    pub(super) fn context(&self, files: Rc<Files>) -> Evaluated<Rc<dyn Context>> {
+        Ok(Made::new(self, files)?)
     }
 
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
@@ -326,18 +411,22 @@ fn collect_names(value: &Data, found: &mut Vec<String>) {
 /// The values of variables during one rendering, each made when it is first asked for.
 struct Made {
     resolved: Resolved,
+    files: Rc<Files>,
     values: RefCell<HashMap<String, Value>>,
     /// The variables being made now, each needed by the one before it.
     path: RefCell<Vec<String>>,
+    encrypted: encrypted::Kept,
     this: std::rc::Weak<Made>,
 }
 
 impl Made {
-    fn new(resolved: &Resolved) -> Evaluated<Rc<Self>> {
+    fn new(resolved: &Resolved, files: Rc<Files>) -> Evaluated<Rc<Self>> {
         let made = Rc::new_cyclic(|this| Self {
             resolved: resolved.clone(),
+            files,
             values: RefCell::default(),
             path: RefCell::default(),
+            encrypted: encrypted::Kept::default(),
             this: this.clone(),
         });
         let this: std::rc::Weak<dyn Context> = made.this.clone();
@@ -360,7 +449,7 @@ impl Made {
             Some(this) => this,
             None => return Err(Error::fatal("the variables are gone")),
         };
-        match template::run(text, Place::Value, this, None)? {
+        match template::run(text, Place::Value, this, self.files.clone(), None)? {
             Value::Marker(error) => Err((*error).clone()),
             value => Ok(value),
         }
@@ -370,8 +459,9 @@ impl Made {
     fn text(&self, name: &str, text: &str) -> Value {
         let made = self.within(name, |made| made.evaluate(text));
         made.unwrap_or_else(|error| {
-            let is_ring = error.is_fatal() && error.place().is_none();
-            if is_ring {
+            let is_ring =
+                error.is_fatal() && error.place().is_none() && error.encrypted_text().is_none();
+            if is_ring || matches!(error.kind(), Kind::Needs(_)) {
                 return Value::Marker(Rc::new(error));
             }
             let origin = self.resolved.origin(name).unwrap_or_default();
@@ -384,6 +474,18 @@ impl Made {
             };
             Value::Marker(Rc::new(error.seen_from_outside(message).needed_by(name)))
         })
+    }
+
+    /// The value of a text that is encrypted, or why it stays so.
+    fn vault(&self, name: &str, text: &str) -> Value {
+        match self.resolved.variables.opened.open(text) {
+            Ok(plain) => self.encrypted.value(plain.expose_secret(), text),
+            Err(closed) => {
+                let origin = self.resolved.origin(name).unwrap_or_default();
+                let message = format!("The value of `{name}` ({origin}) {}.", closed.reason);
+                Value::Marker(Rc::new(Error::encrypted(message, text).hint(closed.hint)))
+            }
+        }
     }
 
     fn ring(&self, name: &str) -> Value {
@@ -433,19 +535,24 @@ impl Context for Made {
                 self.text(name, text)
             }
             data => {
-                let template = |text: &str| {
-                    if variable.literal || !template::is_template(text) {
+                let make = |text: data::Text| {
+                    let (text, is_vault) = match text {
+                        data::Text::Template(text) => (text, false),
+                        data::Text::Vault(text) => (text, true),
+                    };
+                    if !is_vault && (variable.literal || !template::is_template(text)) {
                         return Value::text(text);
                     }
                     let (this, name, text) = (self.this.clone(), name.to_owned(), text.to_owned());
                     let making = Cell::new(false);
                     data::lazy(move || match this.upgrade() {
                         None => Value::Marker(Rc::new(Error::fatal("the variables are gone"))),
+                        Some(made) if is_vault => made.vault(&name, &text),
                         Some(made) if making.replace(true) => made.ring(&name),
                         Some(made) => made.text(&name, &text),
                     })
                 };
-                data::value(data, &template).unwrap_or_else(|error| Value::Marker(Rc::new(error)))
+                data::value(data, &make).unwrap_or_else(|error| Value::Marker(Rc::new(error)))
             }
         };
         self.values
@@ -457,6 +564,7 @@ impl Context for Made {
 
 /// A value that variables can hold.
 fn to_data(value: &Value) -> Evaluated<Data> {
+    limits::items(2)?;
     Ok(match value {
         Value::None => Data::Null,
         Value::Bool(value) => Data::Bool(*value),

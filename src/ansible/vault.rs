@@ -1,120 +1,239 @@
-//! Values encrypted with ansible-vault, formats 1.1 and 1.2: decrypted in the worker only, with the passwords of its
-//! settings.
+//! Values encrypted with ansible-vault: opened in the worker only, with the passwords of its settings.
+//!
+//! A vault's text is a header (`$ANSIBLE_VAULT;1.2;AES256;id`) and hexadecimal digits: salt, signature and ciphertext.
+//! As for Ansible the format's number says nothing, and the id is a hint: every password is tried.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aes::Aes256;
 use aes::cipher::{KeyIvInit, StreamCipher};
 use ctr::Ctr128BE;
 use ring::{hmac, pbkdf2};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use crate::problem::Problem;
 
 const HEADER: &str = "$ANSIBLE_VAULT";
+/// The id of what is encrypted without one.
+pub const DEFAULT_ID: &str = "default";
 /// Of PBKDF2, as ansible-vault fixes them.
 const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(10_000).unwrap();
 const KEY: usize = 32;
 const BLOCK: usize = 16;
+/// At most this many texts are opened for one set of variables: each takes milliseconds for every password.
+const MAX_TEXTS: usize = 250;
 
 /// The vault passwords, each with its id.
 #[derive(Clone, Debug, Default)]
 pub struct Vault {
-    passwords: Vec<(Option<String>, SecretString)>,
+    passwords: Arc<[(String, SecretSlice<u8>)]>,
+}
+
+/// Why something stays closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// What is said of the thing that was encrypted: "is encrypted with …, but …".
+    pub reason: String,
+    /// The way out.
+    pub hint: String,
+}
+
+impl Closed {
+    /// The problem of `what`, a subject such as "The file".
+    pub fn problem(self, what: &str) -> Problem {
+        Problem::new("vault", format!("{what} {}.", self.reason)).hint(self.hint)
+    }
 }
 
 /// Whether a text is what ansible-vault makes.
 pub fn is_encrypted(text: &str) -> bool {
-    text.starts_with(HEADER)
+    text.starts_with(HEADER) && text.is_ascii()
+}
+
+/// Reads a file that holds a vault password, without the blanks around it. The error says what is wrong with the file.
+pub fn read_password(path: &Path) -> Result<SecretSlice<u8>, String> {
+    let shown = path.display();
+    let unreadable = |error| format!("{shown} cannot be read: {error}");
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(format!(
+            "{shown} is a folder, not a file that holds a password"
+        ));
+    }
+    if metadata.permissions().mode() & 0o111 != 0 {
+        return Err(format!(
+            "{shown} is executable, and Chandlery runs no password scripts: write what the script prints into a file, or take the permission to execute away with chmod a-x"
+        ));
+    }
+    let content = SecretSlice::from(std::fs::read(path).map_err(unreadable)?);
+    // As Python's strip() does for bytes.
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let bytes = content.expose_secret();
+    let start = bytes
+        .iter()
+        .position(|byte| !blank(byte))
+        .unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(|byte| !blank(byte))
+        .map_or(start, |last| last + 1);
+    let password = &bytes[start..end];
+    if password.is_empty() {
+        return Err(format!("{shown} holds no password"));
+    }
+    if password.starts_with(HEADER.as_bytes()) {
+        return Err(format!(
+            "{shown} is itself encrypted: decrypt it with ansible-vault decrypt"
+        ));
+    }
+    Ok(SecretSlice::from(password.to_vec()))
 }
 
 impl Vault {
-    /// A vault that these passwords open. An id is a hint, as it is for Ansible: the password of the id that a text
-    /// names is tried first, then all others.
-    pub fn new(passwords: Vec<(Option<String>, SecretString)>) -> Self {
-        Self { passwords }
+    /// A vault that these passwords open.
+    pub fn new(passwords: impl IntoIterator<Item = (String, SecretSlice<u8>)>) -> Self {
+        Self {
+            passwords: passwords.into_iter().collect(),
+        }
     }
 
     /// The text inside.
-    pub fn decrypt(&self, text: &str) -> Result<SecretString, Problem> {
-        let envelope = Envelope::read(text).map_err(|reason| {
-            Problem::new("vault", format!("The value cannot be decrypted: {reason}."))
-                .hint("Encrypt it again with ansible-vault, and copy it whole.")
-        })?;
-        let of_id = |(id, _): &&(Option<String>, SecretString)| id.is_some() && *id == envelope.id;
-        let first = self.passwords.iter().filter(of_id);
-        let others = self.passwords.iter().filter(|password| !of_id(password));
+    pub fn open(&self, text: &str) -> Result<SecretString, Closed> {
+        let envelope = Envelope::read(text)?;
+        let is_for = |(id, _): &&(String, SecretSlice<u8>)| *id == envelope.id;
+        let first = self.passwords.iter().filter(is_for);
+        let others = self.passwords.iter().filter(|password| !is_for(password));
         for (_, password) in first.chain(others) {
             let Some(plain) = envelope.open(password) else {
                 continue;
             };
             return String::from_utf8(plain)
                 .map(SecretString::from)
-                .map_err(|_| {
-                    Problem::new("vault", "What was encrypted is not text.")
-                        .hint("Only texts in UTF-8 can be values.")
-                });
+                .map_err(|_| envelope.closed("but what is inside is not text in UTF-8"));
         }
-        let (which, whose) = match &envelope.id {
-            Some(id) => (format!(" with the id {id}"), format!(" ({id}@FILE)")),
-            None => Default::default(),
-        };
-        Err(Problem::new(
-            "vault",
-            format!(
-                "The value, encrypted by ansible-vault{which}, is opened by none of the worker's {} vault passwords.",
-                self.passwords.len()
+        let id = &envelope.id;
+        Err(Closed {
+            hint: format!(
+                "Name the file that holds the password of `{id}` in the worker's settings, [vault.password_files], or give `chandlery render` --vault-id {id}@FILE."
             ),
-        )
-        .hint(format!(
-            "Name the file that holds its password{whose} in the worker's settings, vault.password_files."
-        )))
+            ..envelope.closed(&match self.passwords.len() {
+                0 => "and there is no vault password to open it".to_owned(),
+                1 => "and the only vault password does not open it".to_owned(),
+                count => format!("and none of the {count} vault passwords opens it"),
+            })
+        })
+    }
+}
+
+/// A vault and what it has opened, each text once.
+#[derive(Debug, Default)]
+pub struct Opened {
+    vault: Vault,
+    texts: Mutex<HashMap<String, Result<SecretString, Closed>>>,
+}
+
+impl Opened {
+    /// With nothing opened.
+    pub fn by(vault: &Vault) -> Self {
+        Self {
+            vault: vault.clone(),
+            texts: Mutex::default(),
+        }
+    }
+
+    /// The text inside of one that is encrypted.
+    pub fn open(&self, text: &str) -> Result<SecretString, Closed> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = texts.get(text) {
+            return known.clone();
+        }
+        if texts.len() >= MAX_TEXTS {
+            return Err(Closed {
+                reason: format!("is one of more than {MAX_TEXTS} encrypted values"),
+                hint: "Keep several secrets in one encrypted value, or leave out those that no manifest uses.".to_owned(),
+            });
+        }
+        let opened = self.vault.open(text);
+        texts.insert(text.to_owned(), opened.clone());
+        opened
     }
 }
 
 /// What ansible-vault wrote, taken apart.
 struct Envelope {
-    id: Option<String>,
+    id: String,
     salt: Vec<u8>,
     signature: Vec<u8>,
     ciphertext: Vec<u8>,
 }
 
 impl Envelope {
-    fn read(text: &str) -> Result<Self, String> {
-        let mut lines = text.lines();
-        let head: Vec<&str> = lines.next().unwrap_or_default().trim().split(';').collect();
-        let id = match head.as_slice() {
-            [HEADER, "1.1", "AES256"] => None,
-            [HEADER, "1.2", "AES256", id] => Some((*id).to_owned()),
-            [HEADER, version @ ("1.1" | "1.2"), cipher, ..] => {
-                return Err(format!(
-                    "it is of format {version} with the cipher {cipher}, and only AES256 is known"
-                ));
-            }
-            [HEADER, version, ..] => return Err(format!("its format {version} is not known")),
-            _ => return Err("it is not encrypted with ansible-vault".to_owned()),
+    fn read(text: &str) -> Result<Self, Closed> {
+        let again = |reason: String| Closed {
+            reason,
+            hint: "Encrypt it again with ansible-vault, and copy it whole.".to_owned(),
         };
-        let body: String = lines.map(str::trim).collect();
-        let inner = unhex(body.as_bytes())?;
+        if !is_encrypted(text) {
+            return Err(again(
+                "is marked as encrypted, but it does not begin as ansible-vault writes it, with $ANSIBLE_VAULT".to_owned(),
+            ));
+        }
+        let mut lines = text.split(['\n', '\r']);
+        let head: Vec<&str> = lines
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .split(';')
+            .map(str::trim)
+            .collect();
+        let id = head.get(3).copied().unwrap_or(DEFAULT_ID).to_owned();
+        let closed = |but: &str| again(said_of(&id, but));
+        match head.get(2) {
+            Some(&"AES256") => {}
+            Some(cipher) => {
+                return Err(closed(&format!(
+                    "but with the cipher `{cipher}`; only AES256 is known"
+                )));
+            }
+            None => return Err(closed("but its header lacks format or cipher")),
+        }
+        let damaged = |reason: &str| closed(&format!("but damaged: {reason}"));
+        let body: String = lines.collect();
+        let inner = unhex(body.as_bytes()).map_err(damaged)?;
         let mut parts = inner.splitn(3, |byte| *byte == b'\n');
         let mut part = || unhex(parts.next().ok_or("a part of it is missing")?);
+        let (salt, signature, ciphertext) = (
+            part().map_err(damaged)?,
+            part().map_err(damaged)?,
+            part().map_err(damaged)?,
+        );
         Ok(Self {
             id,
-            salt: part()?,
-            signature: part()?,
-            ciphertext: part()?,
+            salt,
+            signature,
+            ciphertext,
         })
     }
 
+    fn closed(&self, but: &str) -> Closed {
+        Closed {
+            reason: said_of(&self.id, but),
+            hint: "Encrypt it again with ansible-vault.".to_owned(),
+        }
+    }
+
     /// `None` when the password is another one.
-    fn open(&self, password: &SecretString) -> Option<Vec<u8>> {
+    fn open(&self, password: &SecretSlice<u8>) -> Option<Vec<u8>> {
         let mut derived = [0; KEY + KEY + BLOCK];
         pbkdf2::derive(
             pbkdf2::PBKDF2_HMAC_SHA256,
             ITERATIONS,
             &self.salt,
-            password.expose_secret().as_bytes(),
+            password.expose_secret(),
             &mut derived,
         );
         let (cipher_key, rest) = derived.split_at(KEY);
@@ -126,7 +245,8 @@ impl Envelope {
         cipher.apply_keystream(&mut plain);
         let padding = usize::from(*plain.last()?);
         let length = plain.len().checked_sub(padding)?;
-        let padded = (1..=BLOCK).contains(&padding)
+        let padded = plain.len().is_multiple_of(BLOCK)
+            && (1..=BLOCK).contains(&padding)
             && plain[length..]
                 .iter()
                 .all(|byte| usize::from(*byte) == padding);
@@ -137,6 +257,10 @@ impl Envelope {
     }
 }
 
+fn said_of(id: &str, but: &str) -> String {
+    format!("is encrypted with ansible-vault (id `{id}`), {but}")
+}
+
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")
@@ -145,15 +269,15 @@ impl fmt::Debug for Envelope {
     }
 }
 
-fn unhex(text: &[u8]) -> Result<Vec<u8>, String> {
+fn unhex(text: &[u8]) -> Result<Vec<u8>, &'static str> {
     let digit = |byte: u8| (byte as char).to_digit(16);
     if !text.len().is_multiple_of(2) {
-        return Err("it has an odd number of hexadecimal digits".to_owned());
+        return Err("it has an odd number of hexadecimal digits");
     }
     text.chunks_exact(2)
         .map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8))
         .collect::<Option<_>>()
-        .ok_or_else(|| "it holds something else than hexadecimal digits".to_owned())
+        .ok_or("it holds something else than hexadecimal digits")
 }
 
 #[cfg(test)]
@@ -185,10 +309,14 @@ mod tests {
 3730
 ";
 
+    fn password(text: &str) -> SecretSlice<u8> {
+        SecretSlice::from(text.as_bytes().to_vec())
+    }
+
     fn vault() -> Vault {
-        Vault::new(vec![
-            (None, SecretString::from("open sesame")),
-            (Some("prod".to_owned()), SecretString::from("pröd-pass")),
+        Vault::new([
+            (DEFAULT_ID.to_owned(), password("open sesame")),
+            ("prod".to_owned(), password("pröd-pass")),
         ])
     }
 
@@ -203,36 +331,39 @@ mod tests {
             (EMPTY, ""),
         ] {
             assert!(is_encrypted(text));
-            assert_eq!(vault().decrypt(text).unwrap().expose_secret(), expected);
-            // As it stands in a vars.yml, with other line ends.
-            let copied = text.replace('\n', "\r\n    ");
-            assert_eq!(vault().decrypt(&copied).unwrap().expose_secret(), expected);
+            assert_eq!(vault().open(text).unwrap().expose_secret(), expected);
+            // Other line ends, and a format that is to come.
+            let other = text.replace('\n', "\r\n").replace(";1.", ";9.");
+            assert_eq!(vault().open(&other).unwrap().expose_secret(), expected);
         }
     }
 
     #[test]
     fn an_id_is_a_hint_only() {
-        let passwords = vec![
-            (Some("prod".to_owned()), SecretString::from("another")),
-            (Some("old".to_owned()), SecretString::from("pröd-pass")),
+        let passwords = [
+            ("prod".to_owned(), password("another")),
+            ("old".to_owned(), password("pröd-pass")),
         ];
-        assert!(Vault::new(passwords).decrypt(PROD).is_ok());
+        assert!(Vault::new(passwords).open(PROD).is_ok());
     }
 
     #[test]
     fn without_the_password_it_stays_closed_and_says_which_is_missing() {
-        let one = Vault::new(vec![(None, SecretString::from("hunter2"))]);
-        let problem = one.decrypt(PROD).unwrap_err();
-        assert!(
-            problem.message.contains("the id prod")
-                && problem.message.contains("none of the worker's 1"),
-            "{problem}"
+        let one = Vault::new([(DEFAULT_ID.to_owned(), password("hunter2"))]);
+        let closed = one.open(PROD).unwrap_err();
+        assert_eq!(
+            closed.reason,
+            "is encrypted with ansible-vault (id `prod`), and the only vault password does not open it"
         );
+        assert!(closed.hint.contains("password of `prod`"), "{closed:?}");
+        assert!(closed.hint.contains("--vault-id prod@FILE"), "{closed:?}");
+        assert!(!format!("{one:?} {closed:?}").contains("hunter2"));
+        let none = Vault::default().open(ONE).unwrap_err();
+        assert!(none.reason.contains("(id `default`)"), "{none:?}");
         assert!(
-            problem.hint.as_ref().unwrap().contains("prod@FILE"),
-            "{problem}"
+            none.reason
+                .ends_with("there is no vault password to open it")
         );
-        assert!(!format!("{one:?} {problem:?}").contains("hunter2"));
     }
 
     #[test]
@@ -248,19 +379,72 @@ mod tests {
                 ONE.replace("0a33", "2033").replace("0a63", "2063"),
                 "something else than hexadecimal",
             ),
+            // Ansible takes no blanks between the digits either.
+            (ONE.replace('\n', "\n  "), "something else than hexadecimal"),
             (
                 "$ANSIBLE_VAULT;1.1;AES256\n6161".to_owned(),
                 "a part of it is missing",
             ),
-            (ONE.replace("1.1", "9.9"), "format 9.9"),
-            (ONE.replace("AES256", "AES"), "cipher AES,"),
-            ("hunter2".to_owned(), "not encrypted with ansible-vault"),
-            (ONE.replace("6164\n", "6165\n"), "opened by none"),
+            ("$ANSIBLE_VAULT;1.1".to_owned(), "lacks format or cipher"),
+            (ONE.replace("AES256", "AES"), "cipher `AES`;"),
+            ("hunter2".to_owned(), "does not begin as ansible-vault"),
+            (ONE.replace("6164\n", "6165\n"), "opens it"),
         ] {
-            let problem = vault().decrypt(&text).unwrap_err();
-            assert_eq!(problem.code, "vault");
-            assert!(problem.message.contains(reason), "{reason}: {problem}");
-            assert!(!problem.to_string().contains("hunter2"), "{problem}");
+            let closed = vault().open(&text).unwrap_err();
+            assert!(closed.reason.contains(reason), "{reason}: {closed:?}");
+            assert!(!format!("{closed:?}").contains("hunter2"), "{closed:?}");
         }
+    }
+
+    #[test]
+    fn a_text_is_opened_once_and_not_too_many_are() {
+        let opened = Opened::by(&vault());
+        for _ in 0..1000 {
+            assert_eq!(opened.open(ONE).unwrap().expose_secret(), "hunter2");
+        }
+        for number in 1..MAX_TEXTS {
+            opened
+                .open(&format!("$ANSIBLE_VAULT;{number}"))
+                .unwrap_err();
+        }
+        let closed = opened.open(PROD).unwrap_err();
+        assert!(closed.reason.contains("more than 250"), "{closed:?}");
+        assert!(!format!("{opened:?}").contains("hunter2"), "{opened:?}");
+    }
+
+    #[test]
+    fn a_password_is_read_as_ansible_reads_it_or_the_file_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        let read = |content: &[u8], mode: u32| {
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            read_password(&path).map(|password| password.expose_secret().to_vec())
+        };
+        assert_eq!(
+            read(b" open \xff sesame\r\n\n", 0o600).unwrap(),
+            b"open \xff sesame"
+        );
+        for (content, mode, reason) in [
+            (&b""[..], 0o600, "holds no password"),
+            (b"\n \t", 0o600, "holds no password"),
+            (b"#!/bin/sh\n", 0o700, "runs no password scripts"),
+            (ONE.as_bytes(), 0o600, "is itself encrypted"),
+        ] {
+            let error = read(content, mode).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+            assert!(error.contains(&path.display().to_string()), "{error}");
+        }
+        assert!(
+            read_password(folder.path())
+                .unwrap_err()
+                .contains("is a folder")
+        );
+        let gone = folder.path().join("gone");
+        assert!(
+            read_password(&gone)
+                .unwrap_err()
+                .contains("cannot be read: No such file")
+        );
     }
 }

@@ -34,7 +34,7 @@ pub async fn prepare(
         .await?;
     task.story
         .step(StepCode::Rendering, async |step| {
-            rendering::render(task, sources, production, step, result).await
+            rendering::render(task, manifests, sources, production, step, result).await
         })
         .await
 }

@@ -33,6 +33,7 @@ use futures::{StreamExt, TryStreamExt};
 use secrecy::SecretString;
 use tracing::warn;
 
+use crate::ansible::vault::Vault;
 use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
 use crate::mailgun;
 use crate::manifest::{Fetcher, Limits};
@@ -86,6 +87,8 @@ pub struct Runner {
 struct Shared {
     patience: settings::Deploy,
     fetcher: Fetcher,
+    /// Opens values that are encrypted with ansible-vault.
+    vault: Vault,
     /// `None` where the settings name no account.
     mailgun: Option<mailgun::Mailgun>,
 }
@@ -121,7 +124,7 @@ impl Task {
     async fn first_password(&self, key: &str) -> Result<SecretString, Problem> {
         let mut lines = self.job.secret.iter();
         if let Some(line) = lines.find(|line| line.key == key && line.value.is_some()) {
-            return variables::set_text(line);
+            return variables::set_text(line, &self.shared.vault);
         }
         let namespace = &self.app.namespace;
         namespace::require(&self.cluster, namespace, &self.owner).await?;
@@ -163,6 +166,7 @@ impl Runner {
                     .map(mailgun::Mailgun::new)
                     .transpose()?,
                 patience: settings.deploy.clone(),
+                vault: settings.vault.opener().clone(),
                 fetcher: Fetcher::new(Limits {
                     time: Duration::from_secs(settings.manifests.timeout_seconds),
                     bytes: usize::try_from(settings.manifests.max_bytes).unwrap_or(usize::MAX),

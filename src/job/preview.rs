@@ -7,10 +7,12 @@ use super::Shared;
 use super::story::{Story, count};
 use super::variables::{rules, variables};
 use crate::ansible::Variables;
+use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Inspection, Source};
+use crate::manifest::{self, Inspection, Source, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, Preview, PreviewObject, Production, StepCode, WantedState,
+    App, Cluster, Job, JobResult, Manifest, Preview, PreviewObject, Production, StepCode,
+    WantedState,
 };
 use crate::problem::Problem;
 
@@ -47,7 +49,7 @@ pub async fn preview(
         Ok(source) => {
             story
                 .step(StepCode::Rendering, async |step| {
-                    let preview = look(job, source).await?;
+                    let preview = look(shared, job, manifest, source).await?;
                     match preview.problems.len() {
                         0 => step.say(count(preview.objects.len(), "object")),
                         problems => step.warn(count(problems, "problem")),
@@ -64,13 +66,18 @@ pub async fn preview(
     Ok(())
 }
 
-async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
+async fn look(
+    shared: &Shared,
+    job: &Job,
+    manifest: &Manifest,
+    source: Source,
+) -> Result<Preview, Problem> {
     let mut preview = Preview {
         digest: source.digest.clone(),
         content: source.text.clone(),
         ..Preview::default()
     };
-    let variables = match given(job) {
+    let variables = match given(job, &shared.vault) {
         Ok(variables) => variables,
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
@@ -82,8 +89,15 @@ async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
             return Ok(preview);
         }
     };
-    // Templates compute: not on a thread that other jobs need for waiting.
-    let looking = tokio::task::spawn_blocking(move || manifest::inspect(&source, &variables));
+    let inspect = move |source: &Source| manifest::inspect(source, &variables);
+    let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {
+        Ok((_, found)) => found,
+        Err(problem) if problem.code == "internal" => return Err(problem),
+        Err(problem) => {
+            preview.problems.push(problem);
+            return Ok(preview);
+        }
+    };
     let Inspection {
         variables,
         missing,
@@ -91,12 +105,7 @@ async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
         problems,
         warnings,
         objects,
-    } = looking.await.map_err(|_| {
-        Problem::new(
-            "internal",
-            "The worker met a defect of its own while rendering.",
-        )
-    })?;
+    } = found;
     preview.variables = variables;
     preview.missing = missing;
     // Where no values were chosen it is no fault that they are missing.
@@ -117,7 +126,7 @@ async fn look(job: &Job, source: Source) -> Result<Preview, Problem> {
 }
 
 /// The variables as an app called `example` would have them.
-fn given(job: &Job) -> Result<Variables, Problem> {
+fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     let generated = generated::fill(Generated::new(), &rules(job)?);
     let app = App {
         id: 0,
@@ -147,5 +156,5 @@ fn given(job: &Job) -> Result<Variables, Problem> {
         production: Some(beside),
         ..job.clone()
     };
-    variables(&job, &app, &site, &generated, Some(&generated))
+    variables(&job, &app, &site, &generated, Some(&generated), vault)
 }

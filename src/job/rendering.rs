@@ -5,7 +5,7 @@ use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
 use crate::ansible::Resolved;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Rules, Source};
+use crate::manifest::{self, Rules, Source, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{JobResult, Manifest, ManifestSeen};
 use crate::problem::Problem;
@@ -52,10 +52,11 @@ pub async fn fetch(
     Ok(sources)
 }
 
-/// Renders what was fetched, reads it as kubectl does, and checks that it may go to the cluster. `production` holds the
+/// Renders what was fetched (and the files that it uses), reads it as kubectl does, and checks that it may go to the cluster. `production` holds the
 /// secrets of the production app, where the manifests may use them.
 pub async fn render(
     task: &Task,
+    manifests: &[Manifest],
     sources: Vec<Source>,
     production: Option<&Generated>,
     step: &StepHandle<'_>,
@@ -72,20 +73,35 @@ pub async fn render(
         },
     };
     let generated = generated::fill(made, &rules);
-    let variables = variables(&task.job, app, &task.site, &generated, production)?.resolve()?;
+    let vault = &task.shared.vault;
+    let variables = variables(&task.job, app, &task.site, &generated, production, vault)?;
 
-    // Templates compute: not on a thread that other jobs need for waiting.
-    let rendering = {
-        let variables = variables.clone();
-        tokio::task::spawn_blocking(move || render_all(&sources, &variables))
-    };
-    let rendered = rendering.await.map_err(|_| {
+    // Vaults compute: not on a thread that other jobs need for waiting.
+    let resolving = tokio::task::spawn_blocking(move || variables.resolve());
+    let variables = resolving.await.map_err(|_| {
         Problem::new(
             "internal",
-            "The worker met a defect of its own while rendering.",
+            "The worker met a defect of its own while reading the variables.",
         )
     })??;
-    for (seen, used) in result.manifests.iter_mut().zip(rendered.used) {
+    let (mut objects, mut warnings) = (Vec::new(), Vec::new());
+    for ((manifest, source), seen) in manifests.iter().zip(sources).zip(&mut result.manifests) {
+        let variables = variables.clone();
+        let make = move |source: &Source| {
+            let rendered = manifest::render(source, &variables)?;
+            Ok((manifest::parse(&rendered, &variables)?, rendered.variables))
+        };
+        let made = with_files(&task.shared.fetcher, &manifest.url, source, make).await?;
+        let (source, (parsed, used)) = made;
+        if !source.files.is_empty() {
+            step.say(format!(
+                "{} uses {}",
+                manifest.title,
+                count(source.files.len(), "file")
+            ));
+        }
+        objects.extend(parsed.objects);
+        warnings.extend(parsed.warnings);
         seen.variables = used;
     }
     let kinds = task.cluster.kinds().await?;
@@ -94,14 +110,14 @@ pub async fn render(
         allowed_kinds: &task.site.allowed_kinds,
         kinds: &kinds,
     };
-    let objects = manifest::check(rendered.objects, &rules)
-        .map_err(|problem| variables.mask_problem(problem))?;
+    let objects =
+        manifest::check(objects, &rules).map_err(|problem| variables.mask_problem(problem))?;
     if objects.is_empty() {
         return Err(Problem::new("manifest_check", "The manifests hold no objects.").hint(
             "Add manifests to the app, or delete the app: a deploy of nothing would remove all that runs.",
         ));
     }
-    match rendered.warnings.first() {
+    match warnings.first() {
         Some(warning) => step.warn(variables.mask(&warning.to_string().replace('\n', " "))),
         None => step.say(count(objects.len(), "object")),
     }
@@ -110,25 +126,4 @@ pub async fn render(
         generated,
         variables,
     })
-}
-
-/// All manifests rendered and parsed.
-#[derive(Default)]
-struct RenderedAll {
-    objects: Vec<Object>,
-    /// The variables that each manifest uses.
-    used: Vec<Vec<String>>,
-    warnings: Vec<Problem>,
-}
-
-fn render_all(sources: &[Source], variables: &Resolved) -> Result<RenderedAll, Problem> {
-    let mut all = RenderedAll::default();
-    for source in sources {
-        let rendered = manifest::render(source, variables)?;
-        let parsed = manifest::parse(&rendered, variables)?;
-        all.objects.extend(parsed.objects);
-        all.warnings.extend(parsed.warnings);
-        all.used.push(rendered.variables);
-    }
-    Ok(all)
 }

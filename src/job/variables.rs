@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
+use crate::ansible::vault::Vault;
 use crate::ansible::{self, Variable, Variables};
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
 use crate::odoo::contract::{App, Cluster, Job, Production, SecretLine, ValueType};
@@ -14,15 +15,16 @@ const SECRET: &str = "secret";
 const OURS: &str = "Chandlery";
 
 /// Gathers them; of two with one name the later wins, and Chandlery's own always do. `production` holds the secrets of
-/// the production app, where the manifests may use them.
+/// the production app, where the manifests may use them; `vault` opens what is encrypted, when it is used.
 pub fn variables(
     job: &Job,
     app: &App,
     site: &Cluster,
     generated: &Generated,
     production: Option<&Generated>,
+    vault: &Vault,
 ) -> Result<Variables, Problem> {
-    let mut variables = Variables::new();
+    let mut variables = Variables::opened_by(vault);
     for line in &job.config_map {
         let value = match line.r#type {
             ValueType::String => Data::from(line.value.as_str()),
@@ -101,7 +103,7 @@ fn secret_value(line: &SecretLine) -> Result<Option<Data>, Problem> {
 }
 
 /// The text of a line that holds a value, as a person types it.
-pub fn set_text(line: &SecretLine) -> Result<SecretString, Problem> {
+pub fn set_text(line: &SecretLine, vault: &Vault) -> Result<SecretString, Problem> {
     let wrong = |what: &str| {
         Problem::new(
             "password_missing",
@@ -117,6 +119,9 @@ pub fn set_text(line: &SecretLine) -> Result<SecretString, Problem> {
             Err(wrong("a template"))
         }
         Some(Data::Text(text) | Data::Literal(text)) => Ok(SecretString::from(text)),
+        Some(Data::Vault(text)) => vault
+            .open(&text)
+            .map_err(|closed| closed.problem(&format!("The value of `{}` ({SECRET})", line.key))),
         Some(Data::Int(number)) => Ok(SecretString::from(number.to_string())),
         Some(Data::Big(number)) => Ok(SecretString::from(number.to_string())),
         Some(Data::Float(number)) => Ok(SecretString::from(ansible::float_text(number))),
@@ -178,7 +183,7 @@ mod tests {
 
     fn gathered(job: &Job, generated: &Generated) -> Result<Variables, Problem> {
         let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
-        variables(job, app, site, generated, None)
+        variables(job, app, site, generated, None, &Vault::default())
     }
 
     #[test]
@@ -240,7 +245,15 @@ mod tests {
 
         let secrets =
             Generated::from([("database".to_owned(), SecretString::from("{{ hunter2 }}"))]);
-        let with = variables(&job, app, site, &Generated::new(), Some(&secrets)).unwrap();
+        let with = variables(
+            &job,
+            app,
+            site,
+            &Generated::new(),
+            Some(&secrets),
+            &Vault::default(),
+        )
+        .unwrap();
         let with = with.resolve().unwrap();
         let production = with.get("production").unwrap();
         assert_eq!(production["secrets"]["database"], "{{ hunter2 }}");
@@ -269,7 +282,7 @@ mod tests {
                 job["secret"] =
                     json!([{"key": "k", "type": r#type, "value": value, "generate": null}]);
             });
-            set_text(&job.secret[0]).map(|text| text.expose_secret().to_owned())
+            set_text(&job.secret[0], &Vault::default()).map(|text| text.expose_secret().to_owned())
         };
         assert_eq!(text("string", "0123 #x").unwrap(), "0123 #x");
         assert_eq!(text("yaml", "123").unwrap(), "123");
@@ -279,6 +292,36 @@ mod tests {
             assert_eq!(problem.code, "password_missing");
             assert!(!problem.to_string().contains("hunter2"), "{problem}");
         }
+    }
+
+    #[test]
+    fn an_encrypted_value_is_told_opened_and_without_its_password_named_with_its_id() {
+        let value = "!vault |\n  $ANSIBLE_VAULT;1.2;AES256;prod\n  3730363137323639373437390a646131356566663666313332333238333935316639303863323961\n  376561343832613939386364633232306461616234393538636534326234643035636131390a3361\n  636562323739303663353565626231646436366337653333356666323733\n";
+        let job = job(|job| {
+            job["config_map"] = json!([{"key": "c", "type": "yaml", "value": value}]);
+            job["secret"] = json!([{"key": "s", "type": "yaml", "value": value, "generate": null}]);
+        });
+        let password = b"correct horse".to_vec().into();
+        let vault = Vault::new([("old".to_owned(), password)]);
+        let text = set_text(&job.secret[0], &vault).unwrap();
+        assert_eq!(text.expose_secret(), "hunter2");
+        let closed = set_text(&job.secret[0], &Vault::default()).unwrap_err();
+        assert!(
+            closed.message.contains("The value of `s` (secret)"),
+            "{closed}"
+        );
+        assert!(closed.message.contains("(id `prod`)"), "{closed}");
+
+        let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
+        let with = variables(&job, app, site, &Generated::new(), None, &vault).unwrap();
+        let with = with.resolve().unwrap();
+        assert_eq!(with.get("c"), Some(json!("hunter2")));
+        assert_eq!(with.mask("it is hunter2"), "it is ***");
+        let without = gathered(&job, &Generated::new())
+            .unwrap()
+            .resolve()
+            .unwrap();
+        assert_eq!(without.get("c"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use reqwest::{Client, Response, StatusCode};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::ansible::Files;
 use crate::problem::Problem;
 
 /// At most this many templates are remembered.
@@ -47,6 +48,8 @@ pub struct Source {
     pub text: String,
     /// `sha256:` and the hexadecimal digest of the text.
     pub digest: String,
+    /// The files that it uses, as far as they were looked for; the digest says nothing of them.
+    pub files: Files,
 }
 
 impl Source {
@@ -57,6 +60,7 @@ impl Source {
             url: url.to_owned(),
             digest: digest(&text),
             text,
+            files: Files::default(),
         }
     }
 
@@ -123,14 +127,39 @@ impl Fetcher {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong(&format!("`{}` is not fetched", url.scheme())));
         }
-        let text = self
-            .text(&url)
-            .await
-            .map_err(|problem| problem.in_manifest(title, &shown))?;
+        let answer = self.text(&url).await.and_then(|answer| match answer {
+            Answer::Text(text) => Ok(text),
+            Answer::Absent(status) => Err(Problem::new(
+                "manifest_fetch",
+                format!("The server answered {status}."),
+            )
+            .hint("There is no manifest at this URL: correct it, or put the file there.")),
+        });
+        let text = answer.map_err(|problem| problem.in_manifest(title, &shown))?;
         Ok(Source::new(title, &shown, text))
     }
 
-    async fn text(&self, url: &Url) -> Result<String, Problem> {
+    /// Fetches a file that a template uses, from the folder that the template's own address is in; none where there is no
+    /// such file. `path` is relative and has no `..`.
+    pub async fn beside(&self, address: &str, path: &str) -> Result<Option<String>, Problem> {
+        let wrong = |reason: &str| {
+            Problem::new(
+                "manifest_fetch",
+                format!("The URL cannot be used: {reason}."),
+            )
+        };
+        let mut url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
+        url.path_segments_mut()
+            .map_err(|()| wrong("it has no path"))?
+            .pop()
+            .extend(path.split('/'));
+        Ok(match self.text(&url).await? {
+            Answer::Text(text) => Some(text),
+            Answer::Absent(_) => None,
+        })
+    }
+
+    async fn text(&self, url: &Url) -> Result<Answer, Problem> {
         let mut request = self.client.get(url.clone());
         let etag = self
             .remembered()
@@ -146,7 +175,10 @@ impl Fetcher {
         if response.status() == StatusCode::NOT_MODIFIED
             && let Some(known) = self.remembered().get(url.as_str())
         {
-            return Ok(known.text.clone());
+            return Ok(Answer::Text(known.text.clone()));
+        }
+        if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+            return Ok(Answer::Absent(response.status()));
         }
         let response = accepted(response)?;
         let etag = response.headers().get(ETAG).cloned();
@@ -170,7 +202,7 @@ impl Fetcher {
                 remembered.remove(url.as_str());
             }
         }
-        Ok(text)
+        Ok(Answer::Text(text))
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Problem> {
@@ -230,6 +262,13 @@ impl Fetcher {
     }
 }
 
+/// What a server says of a file.
+enum Answer {
+    Text(String),
+    /// There is none.
+    Absent(StatusCode),
+}
+
 /// Takes a response only if it is a manifest's.
 fn accepted(response: Response) -> Result<Response, Problem> {
     let status = response.status();
@@ -242,7 +281,6 @@ fn accepted(response: Response) -> Result<Response, Problem> {
             401 | 403 => {
                 "The server wants a login: publish the manifest where the worker may read it."
             }
-            404 | 410 => "There is no manifest at this URL: correct it, or put the file there.",
             _ => "Check the URL, and the server behind it.",
         }));
     }

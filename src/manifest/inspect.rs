@@ -4,7 +4,7 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{Source, parse, render, well_formed};
-use crate::ansible::{self, Variable, Variables};
+use crate::ansible::{self, Failure, Files, Variable, Variables};
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::yaml::Data;
@@ -33,33 +33,33 @@ pub struct Inspection {
     pub objects: Vec<Object>,
 }
 
-/// Looks at a template.
-pub fn inspect(source: &Source, variables: &Variables) -> Inspection {
+/// Looks at a template. Fails only for want of a file.
+pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Failure> {
     let mut found = Inspection::default();
-    match ansible::mentioned(&source.title, &source.url, &source.text) {
+    match ansible::mentioned(&source.title, &source.url, &source.text, &source.files) {
         Ok(names) => found.variables = names,
         Err(problem) => {
             found.problems.push(problem);
-            return found;
+            return Ok(found);
         }
     }
-    let problem = match made(source, variables) {
+    let problem = match made(source, variables)? {
         Ok(made) => {
             read(source, &made, &mut found, Problems::Told);
-            return found;
+            return Ok(found);
         }
         Err(problem) => problem,
     };
     // With all but one of the missing variables made up, what goes wrong is that one's.
     let absent = absent(&found.variables, variables);
     let filled = filled(variables, &absent, None);
-    let Ok(all_made) = made(source, &filled) else {
+    let Ok(all_made) = made(source, &filled)? else {
         found.missing = absent;
         found.problems.push(problem);
-        return found;
+        return Ok(found);
     };
     for name in absent.iter().take(MISSING_LOOKED_AT) {
-        if let Err(problem) = made(source, &self::filled(variables, &absent, Some(name))) {
+        if let Err(problem) = made(source, &self::filled(variables, &absent, Some(name)))? {
             found.missing.push(name.clone());
             found.undefined.push(problem);
         }
@@ -68,7 +68,7 @@ pub fn inspect(source: &Source, variables: &Variables) -> Inspection {
         .undefined
         .sort_by_key(|problem| (problem.line, problem.column));
     read(source, &all_made, &mut found, Problems::OfMadeUpValues);
-    found
+    Ok(found)
 }
 
 /// A template's text and the variables it was made with.
@@ -77,10 +77,17 @@ struct Made {
     resolved: ansible::Resolved,
 }
 
-fn made(source: &Source, variables: &Variables) -> Result<Made, Problem> {
-    let resolved = variables.resolve()?;
-    let rendered = render(source, &resolved)?;
-    Ok(Made { rendered, resolved })
+/// What is wrong is wanted here; what is missing is not.
+fn made(source: &Source, variables: &Variables) -> Result<Result<Made, Problem>, Failure> {
+    let resolved = match variables.resolve() {
+        Ok(resolved) => resolved,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    match render(source, &resolved) {
+        Ok(rendered) => Ok(Ok(Made { rendered, resolved })),
+        Err(Failure::Problem(problem)) => Ok(Err(*problem)),
+        Err(needs) => Err(needs),
+    }
 }
 
 /// Whether what cannot be read is the template's fault.
@@ -126,7 +133,9 @@ fn absent(used: &[String], variables: &Variables) -> Vec<String> {
         }) = variables.get(&name)
         {
             texts(value, &mut |text| {
-                open.extend(ansible::mentioned("", "", text).unwrap_or_default());
+                open.extend(
+                    ansible::mentioned("", "", text, &Files::default()).unwrap_or_default(),
+                );
             });
         }
         known.push(name);
@@ -197,7 +206,7 @@ mod tests {
             variables.set(name, value.clone(), "config map");
         }
         let source = Source::new("Odoo", "http://example.com/odoo.yml", text.to_owned());
-        inspect(&source, &variables)
+        inspect(&source, &variables).unwrap()
     }
 
     #[test]

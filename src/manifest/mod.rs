@@ -2,22 +2,23 @@
 //!
 //! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
-//! pure functions. [`inspect`] says of one template all that can be said without a cluster, [`preview`] shows on the
+//! pure functions; [`with_files`] calls them again when a template turns out to need another file. [`inspect`] says of one template all that can be said without a cluster, [`preview`] shows on the
 //! terminal what templates become. What goes wrong names manifest, line, object, field and the way out.
 
 mod check;
 mod fetch;
+mod files;
 mod inspect;
 mod parse;
 pub mod preview;
 
 pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source};
+pub use files::with_files;
 pub use inspect::{Inspection, inspect};
 pub use parse::{Parsed, parse};
 
-use crate::ansible::{self, Resolved};
-use crate::problem::Problem;
+use crate::ansible::{self, Failure, Resolved};
 
 /// A template's text with the variables filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +33,15 @@ pub struct Rendered {
     pub variables: Vec<String>,
 }
 
-/// Renders a template as Ansible would.
-pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Problem> {
-    let rendered = ansible::render(&source.title, &source.url, &source.text, variables)?;
+/// Renders a template as Ansible would, with the files that it has by now.
+pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Failure> {
+    let rendered = ansible::render_with(
+        &source.title,
+        &source.url,
+        &source.text,
+        variables,
+        &source.files,
+    )?;
     Ok(Rendered {
         title: source.title.clone(),
         url: source.url.clone(),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Fetcher, Limits, Source, parse, render};
+use super::{Fetcher, Limits, Source, parse, render, with_files};
 use crate::ansible::Variables;
+use crate::ansible::vault::Vault;
 use crate::problem::Problem;
 
 /// How to show it.
@@ -17,20 +18,21 @@ pub enum Output {
     Json,
 }
 
-/// Renders templates (files or URLs, in order) with the variables of `vars.yml` files, of which later ones win.
+/// Renders templates (files or URLs, in order) with the variables of `vars.yml` files, of which later ones win. What is
+/// encrypted in them is opened by `vault`.
 ///
 /// Gives all problems that can be found, not only the first.
 pub async fn preview(
     variables: &[PathBuf],
+    vault: &Vault,
     templates: &[String],
     output: Output,
 ) -> Result<String, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut values = Variables::new();
+    let mut values = Variables::opened_by(vault);
     for path in variables {
-        match read_variables(path) {
-            Ok(read) => values.extend(read),
-            Err(problem) => problems.push(problem),
+        if let Err(problem) = read_variables(path, &mut values) {
+            problems.push(problem);
         }
     }
     if !problems.is_empty() {
@@ -39,10 +41,13 @@ pub async fn preview(
     let values = values.resolve().map_err(|problem| vec![problem])?;
     let mut texts = String::new();
     let mut objects: Vec<Value> = Vec::new();
+    let fetcher = Fetcher::new(Limits::default()).map_err(|problem| vec![problem])?;
     for template in templates {
         let shown = async {
-            let source = source(template).await?;
-            let rendered = render(&source, &values)?;
+            let source = source(&fetcher, template).await?;
+            let values_here = values.clone();
+            let make = move |source: &Source| render(source, &values_here);
+            let (_, rendered) = with_files(&fetcher, template, source, make).await?;
             if output == Output::Json {
                 objects.extend(
                     parse(&rendered, &values)?
@@ -80,21 +85,19 @@ pub async fn preview(
     }
 }
 
-fn read_variables(path: &PathBuf) -> Result<Variables, Problem> {
+fn read_variables(path: &PathBuf, values: &mut Variables) -> Result<(), Problem> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problem::new("variables", format!("The file cannot be read: {error}."))
             .in_manifest(&name, &name)
             .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
     })?;
-    Variables::read(&text, &name)
+    values.load(&text, &name)
 }
 
-async fn source(template: &str) -> Result<Source, Problem> {
+async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {
     if template.starts_with("http://") || template.starts_with("https://") {
-        Fetcher::new(Limits::default())?
-            .fetch(template, template)
-            .await
+        fetcher.fetch(template, template).await
     } else {
         Source::read(&PathBuf::from(template))
     }

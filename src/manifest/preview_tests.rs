@@ -3,9 +3,11 @@
 use std::fs;
 
 use super::{Output, preview};
+use crate::ansible::vault::Vault;
 
 #[tokio::test]
 async fn templates_are_shown_as_text_and_as_objects() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -23,18 +25,28 @@ async fn templates_are_shown_as_text_and_as_objects() {
         .display()
         .to_string();
 
-    let text = preview(&variables, std::slice::from_ref(&one), Output::Text)
-        .await
-        .unwrap();
+    let text = preview(
+        &variables,
+        &Vault::default(),
+        std::slice::from_ref(&one),
+        Output::Text,
+    )
+    .await
+    .unwrap();
     assert_eq!(text, "kind: A\nname: b\nmode: 0644\n");
-    let both = preview(&variables, &[one.clone(), two.clone()], Output::Text)
-        .await
-        .unwrap();
+    let both = preview(
+        &variables,
+        &Vault::default(),
+        &[one.clone(), two.clone()],
+        Output::Text,
+    )
+    .await
+    .unwrap();
     assert_eq!(
         both,
         "kind: A\nname: b\nmode: 0644\n---\nkind: B\nmode: 420"
     );
-    let objects = preview(&variables, &[one, two], Output::Json)
+    let objects = preview(&variables, &Vault::default(), &[one, two], Output::Json)
         .await
         .unwrap();
     let objects: serde_json::Value = serde_json::from_str(&objects).unwrap();
@@ -46,6 +58,7 @@ async fn templates_are_shown_as_text_and_as_objects() {
 
 #[tokio::test]
 async fn every_template_that_is_wrong_is_named() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let wrong = folder.path().join("wrong.yml");
     fs::write(&wrong, "a: {{ nowhere }}\n").unwrap();
@@ -53,7 +66,9 @@ async fn every_template_that_is_wrong_is_named() {
         wrong.display().to_string(),
         "/nowhere/template.yml".to_owned(),
     ];
-    let problems = preview(&[], &templates, Output::Text).await.unwrap_err();
+    let problems = preview(&[], &Vault::default(), &templates, Output::Text)
+        .await
+        .unwrap_err();
     let codes: Vec<&str> = problems
         .iter()
         .map(|problem| problem.code.as_str())
@@ -68,7 +83,7 @@ async fn every_template_that_is_wrong_is_named() {
     );
 
     let missing = [folder.path().join("no-vars.yml")];
-    let problems = preview(&missing, &templates, Output::Text)
+    let problems = preview(&missing, &Vault::default(), &templates, Output::Text)
         .await
         .unwrap_err();
     assert_eq!(problems.len(), 1);

@@ -196,6 +196,9 @@ fn data(node: &Node) -> Result<Data, YamlError> {
                 };
                 let name = match resolve(key, scalar)? {
                     Data::Text(text) => Data::Literal(text),
+                    Data::Vault(_) => {
+                        return Err(YamlError::at(key, "a key cannot be encrypted"));
+                    }
                     other => other,
                 };
                 let value = data(value)?;
@@ -267,13 +270,27 @@ fn key_text(key: &Node) -> Result<String, YamlError> {
 fn resolve(node: &Node, scalar: &Scalar) -> Result<Data, YamlError> {
     let text = scalar.text.as_str();
     let wanted = match scalar.tag.as_deref() {
-        None | Some("!" | "!unsafe") if !scalar.plain => return Ok(Data::from(text)),
-        None | Some("!" | "!unsafe") => None,
-        Some("!vault" | "!vault-encrypted") => {
-            return Err(YamlError::unsupported(
-                node,
-                "values encrypted with ansible-vault cannot be read yet",
-            ));
+        None | Some("!") if !scalar.plain => return Ok(Data::from(text)),
+        // Behind this tag quotes make no text of what Ansible reads as something else.
+        Some("!unsafe") => match text.strip_suffix('\n').map(|line| plain(node, line)) {
+            None | Some(Ok(Data::Text(_))) => None,
+            Some(_) => {
+                return Err(YamlError::unsupported(
+                    node,
+                    "`!unsafe` is not read before a block that holds no text; write it in one line",
+                ));
+            }
+        },
+        None | Some("!") => None,
+        // It is opened where it is used.
+        Some(tag @ ("!vault" | "!vault-encrypted")) => {
+            return match plain(node, text)? {
+                Data::Text(text) => Ok(Data::Vault(text)),
+                _ => Err(YamlError::at(
+                    node,
+                    format!("the tag `{tag}` needs a text that ansible-vault has made"),
+                )),
+            };
         }
         Some(tag) => match core_tag(tag) {
             Some("str") => return Ok(Data::from(text)),

@@ -20,6 +20,8 @@ pub enum Data {
     Text(String),
     /// A text that is never a template: marked `!unsafe`, or generated.
     Literal(String),
+    /// A text that is encrypted with ansible-vault, as it was written; what is inside is never a template.
+    Vault(String),
     Bytes(Vec<u8>),
     Date(Date),
     /// A date with a time, and its offset from UTC if it has one.
@@ -71,7 +73,8 @@ impl Data {
                 }
                 Json::Object(map)
             }
-            Self::Bytes(_)
+            Self::Vault(_)
+            | Self::Bytes(_)
             | Self::Date(_)
             | Self::Time(..)
             | Self::Set(_)

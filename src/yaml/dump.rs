@@ -12,6 +12,8 @@ pub enum Item {
     Plain(String),
     Text(String),
     Bytes(Vec<u8>),
+    /// What ansible-vault wrote: lines without blanks.
+    Vault(String),
     /// A collection with what tells it from others: of two that are one, the second is written as an alias.
     List(usize, Vec<Item>),
     Map(usize, Vec<(Item, Item)>),
@@ -93,6 +95,9 @@ impl Style {
         let mut seen = HashMap::new();
         let mut order = Vec::new();
         count(value, &mut seen, &mut order, 0)?;
+        if self.flow == Flow::Always && has_block_key(value) {
+            return Err("an encrypted or binary key cannot be written on one line".to_owned());
+        }
         let repeated = order
             .into_iter()
             .filter(|identity| seen.get(identity).is_some_and(|count| *count > 1));
@@ -122,6 +127,20 @@ impl Style {
             writer.out.push_str("...\n");
         }
         Ok(writer.out)
+    }
+}
+
+/// Whether a key would need lines of its own.
+fn has_block_key(value: &Item) -> bool {
+    match value {
+        Item::List(_, items) => items.iter().any(has_block_key),
+        Item::Map(_, pairs) => pairs.iter().any(|(key, item)| {
+            matches!(key, Item::Vault(_) | Item::Bytes(_)) || has_block_key(item)
+        }),
+        Item::Set(_, keys) => keys
+            .iter()
+            .any(|key| matches!(key, Item::Vault(_) | Item::Bytes(_))),
+        _ => false,
     }
 }
 
@@ -205,9 +224,17 @@ impl Writer {
             return true;
         }
         let leaves = self.style.flow == Flow::Leaves;
+        // What holds a block of its own takes lines, too.
+        let is_block = |item: &Item| matches!(item, Item::Vault(_) | Item::Bytes(_));
+        let takes_lines = |item: &Item| item.is_collection() || is_block(item);
         match value {
-            Item::List(_, items) => leaves && !items.iter().any(Item::is_collection),
-            Item::Map(_, pairs) => leaves && !pairs.iter().any(|(_, item)| item.is_collection()),
+            Item::List(_, items) => leaves && !items.iter().any(takes_lines),
+            Item::Map(_, pairs) => {
+                leaves
+                    && !pairs
+                        .iter()
+                        .any(|(key, item)| is_block(key) || takes_lines(item))
+            }
             _ => leaves,
         }
     }
@@ -398,10 +425,32 @@ impl Writer {
             Item::Text(text) => text,
             Item::Bytes(bytes) => {
                 let text = crate::ansible::encode_base64(bytes);
+                let lines = text.as_bytes().chunks(76).map(String::from_utf8_lossy);
+                if in_flow {
+                    self.push("!!binary ");
+                    let text: String = lines.flat_map(|line| [line, "\n".into()]).collect();
+                    return self.double_quoted(&text, indent, is_key);
+                }
                 self.push("!!binary |");
-                for line in text.as_bytes().chunks(76) {
+                for line in lines {
                     self.line(indent);
-                    self.push(&String::from_utf8_lossy(line));
+                    self.push(&line);
+                }
+                return;
+            }
+            Item::Vault(text) if in_flow => {
+                self.push("!vault ");
+                return self.double_quoted(text, indent, is_key);
+            }
+            Item::Vault(text) => {
+                self.push(if text.ends_with('\n') {
+                    "!vault |"
+                } else {
+                    "!vault |-"
+                });
+                for line in text.lines() {
+                    self.line(indent);
+                    self.push(line);
                 }
                 return;
             }

@@ -9,6 +9,7 @@ mod life;
 mod mail;
 mod preview;
 mod reset;
+mod vault;
 
 use std::future::Future;
 use std::sync::Arc;

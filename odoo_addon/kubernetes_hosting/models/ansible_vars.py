@@ -7,11 +7,14 @@ Read and written as PyYAML's nodes, not as Python values: a number, a date or a
 """
 
 import re
+from binascii import unhexlify
 from dataclasses import dataclass
 
 import yaml
 
-VAULT_HEADER = "$ANSIBLE_VAULT;"
+VAULT_HEADER = "$ANSIBLE_VAULT"
+#: The vault id of what is encrypted without one.
+DEFAULT_VAULT_ID = "default"
 VAULT_TAGS = ("!vault", "!vault-encrypted")
 #: The tags that Ansible adds to YAML's own.
 ANSIBLE_TAGS = (*VAULT_TAGS, "!unsafe")
@@ -29,9 +32,10 @@ SECRET_KEY = re.compile(
 class VarsError(Exception):
     """What is wrong with a text as YAML, and where.
 
-    ``code`` is one of encrypted, empty, no_mapping, no_name, character, braces, tag
-    and yaml; ``detail`` is the character as U+0007, the tag, or PyYAML's words. Lines
-    and columns count from one. With ``key``, they are those of that key's value.
+    ``code`` is one of encrypted, empty, no_mapping, no_name, character, braces, tag,
+    vault_header, vault_cipher, vault_damaged and yaml; ``detail`` is the character as
+    U+0007, the tag, the cipher, or PyYAML's words. Lines and columns count from one.
+    With ``key``, they are those of that key's value.
     """
 
     def __init__(self, code, line=1, column=1, detail=None):
@@ -89,6 +93,7 @@ def load(text):
         raise VarsError("empty")
     if not isinstance(root, yaml.MappingNode):
         raise _at(root, "no_mapping")
+    _check_vaults(root)
     _Loader("").flatten_mapping(root)
     variables = {}
     for key, value in root.value:
@@ -121,8 +126,68 @@ def dump(lines, comments=()):
 
 
 def check(value):
-    """Raise VarsError where a line of type ``yaml`` cannot be read."""
-    _compose(value)
+    """Raise VarsError where a line of type ``yaml`` cannot be read, or holds something
+    marked as encrypted that ansible-vault has not written."""
+    root = _compose(value)
+    if root is not None:
+        _check_vaults(root)
+
+
+def vault_id(kind, value):
+    """The id with which the whole value of a line is encrypted, or None."""
+    if kind != "yaml" or VAULT_HEADER not in (value or ""):
+        return None
+    try:
+        root = _compose(value)
+    except VarsError:
+        return None
+    if not isinstance(root, yaml.ScalarNode) or root.tag not in VAULT_TAGS:
+        return None
+    head = _vault_head(root.value)
+    return head[3] if len(head) > 3 else DEFAULT_VAULT_ID
+
+
+def _check_vaults(root):
+    """What is encrypted cannot be read here; whether it is whole can be seen."""
+    open_nodes, seen = [root], set()
+    while open_nodes:
+        node = open_nodes.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.tag in VAULT_TAGS:
+            _check_vault(node)
+        elif isinstance(node, yaml.SequenceNode):
+            open_nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            open_nodes += [value for _key, value in node.value]
+
+
+def _check_vault(node):
+    text = node.value if isinstance(node, yaml.ScalarNode) else ""
+    head = _vault_head(text)
+    if head[0] != VAULT_HEADER or len(head) < 3 or not text.isascii():
+        raise _at(node, "vault_header")
+    if head[2] != "AES256":
+        error = _at(node, "vault_cipher")
+        error.detail = head[2]
+        raise error
+    try:
+        parts = unhexlify("".join(_vault_lines(text)[1:])).split(b"\n", 2)
+        is_whole = len(parts) == 3 and all(map(unhexlify, parts))
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise _at(node, "vault_damaged")
+
+
+def _vault_lines(text):
+    return re.split("\r\n|\r|\n", text)
+
+
+def _vault_head(text):
+    """The header, taken apart: mark, format, cipher and, from format 1.2 on, the id."""
+    return [part.strip() for part in _vault_lines(text)[0].strip().split(";")]
 
 
 def _compose(text):

@@ -2,7 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 from . import ansible_vars
 
@@ -25,6 +25,12 @@ class KubernetesConfigMap(models.Model):
         "kubernetes.config.map.line", "config_map_id", string="Values", copy=True
     )
     app_ids = fields.One2many("kubernetes.app", "config_map_id", string="Apps")
+    has_encrypted = fields.Boolean(compute="_compute_has_encrypted")
+
+    @api.depends("line_ids.encrypted")
+    def _compute_has_encrypted(self):
+        for config_map in self:
+            config_map.has_encrypted = any(config_map.line_ids.mapped("encrypted"))
 
     def _copy_for_app(self, app):
         """The copy of this config map that belongs to ``app``.
@@ -81,8 +87,9 @@ class KubernetesConfigMap(models.Model):
         """Where a text is not what Ansible reads, why, and what helps."""
         words = {
             "encrypted": self.env._(
-                "the whole file is encrypted by Ansible Vault; decrypt it first, for"
-                " example with: ansible-vault view vars.yml"
+                "the whole file is encrypted by Ansible Vault; decrypt it first with:"
+                " ansible-vault decrypt vars.yml, and encrypt single values with:"
+                " ansible-vault encrypt_string"
             ),
             "empty": self.env._("there is no variable in it"),
             "no_mapping": self.env._(
@@ -94,6 +101,17 @@ class KubernetesConfigMap(models.Model):
             ),
             "braces": self.env._("put a value that begins with {{ into quotes"),
             "tag": self.env._("Ansible knows no tag %s", error.detail),
+            "vault_header": self.env._(
+                "what is marked !vault does not begin as Ansible Vault writes it, with"
+                " a line such as $ANSIBLE_VAULT;1.1;AES256"
+            ),
+            "vault_cipher": self.env._(
+                "it is encrypted with the cipher %s; workers know AES256", error.detail
+            ),
+            "vault_damaged": self.env._(
+                "the encrypted text is damaged or not whole; copy it as Ansible Vault"
+                " has written it, with its line ends"
+            ),
         }
         return self.env._(
             "Line %(line)s, column %(column)s: %(problem)s.",
@@ -101,6 +119,25 @@ class KubernetesConfigMap(models.Model):
             column=error.column,
             problem=words.get(error.code, error.detail),
         )
+
+    @api.model
+    def _refuse_damaged_vault(self, key, kind, value):
+        """Other problems of a value stand beside it: this one nobody could correct by
+        looking at it later."""
+        if kind != "yaml":
+            return
+        try:
+            ansible_vars.check(value or "")
+        except ansible_vars.VarsError as error:
+            if error.code.startswith("vault_"):
+                raise ValidationError(
+                    self.env._(
+                        "The value of “%(key)s” cannot be decrypted by anybody."
+                        " %(problem)s",
+                        key=key,
+                        problem=self._vars_problem(error),
+                    )
+                ) from error
 
     def _secret_comments(self):
         """Which variables Ansible gets from elsewhere, one comment line each."""
@@ -123,7 +160,7 @@ class KubernetesConfigMap(models.Model):
     def _change_note(self, key, before, after):
         """A config map's values are no secret: the chatter shows them."""
         (old_type, old), (new_type, new) = (
-            (known[0], self._noted(known[1])) if known else (None, "")
+            (known[0], self._noted(*known)) if known else (None, "")
             for known in (before, after)
         )
         if not old_type:
@@ -134,8 +171,16 @@ class KubernetesConfigMap(models.Model):
             old, new = f"{old} ({old_type})", f"{new} ({new_type})"
         return f"{key}: {old} → {new}"
 
-    def _noted(self, value):
+    def _noted(self, kind, value):
+        vault_id = ansible_vars.vault_id(kind, value)
+        if vault_id is not None:
+            return self._encrypted_text(vault_id)
         return value if len(value) <= NOTED_LENGTH else f"{value[:NOTED_LENGTH]}…"
+
+    @api.model
+    def _encrypted_text(self, vault_id):
+        """Stands for what is encrypted; who has the password finds it by the id."""
+        return self.env._("Encrypted by Ansible Vault (%s)", vault_id)
 
 
 class KubernetesConfigMapLine(models.Model):
@@ -154,6 +199,18 @@ class KubernetesConfigMapLine(models.Model):
         compute="_compute_problem", help="Why the value is not YAML, and where."
     )
 
+    encrypted = fields.Char(
+        compute="_compute_encrypted",
+        help="The value is encrypted by Ansible Vault; the vault id says with which"
+        " password. Only a worker that has it can read the value.",
+    )
+    new_value = fields.Text(
+        compute="_compute_new_value",
+        inverse="_inverse_new_value",
+        help="What is written here replaces the encrypted value as a whole. Leave it"
+        " empty to keep what is set.",
+    )
+
     _key_uniq = models.UniqueIndex(
         "(config_map_id, key)", "This key stands in the config map already."
     )
@@ -169,6 +226,29 @@ class KubernetesConfigMapLine(models.Model):
                 ansible_vars.check(line.value or "")
             except ansible_vars.VarsError as error:
                 line.problem = line.config_map_id._vars_problem(error)
+
+    @api.depends("type", "value")
+    @api.depends_context("lang")
+    def _compute_encrypted(self):
+        for line in self:
+            vault_id = ansible_vars.vault_id(line.type, line.value)
+            line.encrypted = vault_id is not None and (
+                line.config_map_id._encrypted_text(vault_id)
+            )
+
+    def _compute_new_value(self):
+        self.new_value = ""
+
+    def _inverse_new_value(self):
+        for line in self:
+            if line.new_value:
+                line.value = line.new_value
+        self.invalidate_recordset(["new_value"], flush=False)
+
+    @api.constrains("type", "value")
+    def _check_vaults(self):
+        for line in self:
+            line.config_map_id._refuse_damaged_vault(line.key, line.type, line.value)
 
     def _known_value(self):
         self.ensure_one()

@@ -4,6 +4,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from . import ansible_vars
+
 
 class KubernetesSecret(models.Model):
     """Keys with values that nobody reads back, or a rule to generate them."""
@@ -79,6 +81,12 @@ class KubernetesSecretLine(models.Model):
     )
     is_set = fields.Boolean(
         string="Set", compute="_compute_is_set", store=True, compute_sudo=True
+    )
+    encrypted = fields.Char(
+        compute="_compute_encrypted",
+        compute_sudo=True,
+        help="What is set is encrypted by Ansible Vault; the vault id says with which"
+        " password. Only a worker that has it can read the value.",
     )
     generate = fields.Boolean(
         help="The worker generates the value at the first deploy and keeps it in the"
@@ -160,6 +168,23 @@ class KubernetesSecretLine(models.Model):
     def _compute_is_set(self):
         for line in self:
             line.is_set = bool(line.stored_value)
+
+    @api.depends("type", "stored_value")
+    @api.depends_context("lang")
+    def _compute_encrypted(self):
+        config_maps = self.env["kubernetes.config.map"]
+        for line in self:
+            vault_id = ansible_vars.vault_id(line.type, line.stored_value)
+            line.encrypted = vault_id is not None and (
+                config_maps._encrypted_text(vault_id)
+            )
+
+    @api.constrains("type", "stored_value")
+    def _check_vaults(self):
+        for line in self.sudo():
+            self.env["kubernetes.config.map"]._refuse_damaged_vault(
+                line.key, line.type, line.stored_value
+            )
 
     def _known_value(self):
         """Only to be compared: the chatter has the keys of secrets, never values."""

@@ -18,7 +18,8 @@ class KubernetesConfigMapImport(models.TransientModel):
     """Reads an Ansible vars.yml into a config map, after saying what it will do.
 
     Keys that the file does not have stay as they are. What looks like a secret is
-    proposed for the secret, or left out. The text is dropped with the wizard.
+    proposed for the secret, or left out; what is encrypted stays so, and in its line.
+    The text is dropped with the wizard.
     """
 
     _name = "kubernetes.config.map.import"
@@ -125,16 +126,28 @@ class KubernetesConfigMapImport(models.TransientModel):
         return {
             "key": variable.key,
             "type": variable.type,
-            "value": MASK if variable.looks_secret else variable.value,
+            "value": self._shown(variable),
             "change": "unchanged" if same else "changed" if line else "new",
             "target": target,
             "proposed": target,
             "note": self._note(variable),
         }
 
+    def _shown(self, variable):
+        if variable.is_vault:
+            return self._encrypted_text(variable)
+        return MASK if variable.looks_secret else variable.value
+
+    def _encrypted_text(self, variable):
+        vault_id = ansible_vars.vault_id(variable.type, variable.value)
+        return self.env["kubernetes.config.map"]._encrypted_text(vault_id)
+
     def _proposed(self, variable):
-        if not variable.is_name or variable.is_vault:
+        if not variable.is_name:
             return "leave"
+        if variable.is_vault:
+            known = self.secret_id.line_ids.mapped("key")
+            return "secret" if variable.key in known else "config_map"
         if variable.looks_secret:
             return "secret" if self.secret_id else "leave"
         return "config_map"
@@ -147,8 +160,7 @@ class KubernetesConfigMapImport(models.TransientModel):
             )
         if variable.is_vault:
             return self.env._(
-                "Encrypted by Ansible Vault, which workers cannot read: set it in a"
-                " secret by hand"
+                "Stays encrypted; a worker that has the vault password reads it"
             )
         if variable.looks_secret:
             return self.env._("Looks like a secret")

@@ -84,6 +84,7 @@ fn combine(value: &Value, arguments: &Arguments) -> Result<Value> {
     }
     let mut result: Option<IndexMap<Key, Value>> = None;
     for term in &terms {
+        term.check_values()?;
         let high = entries(term, "combine")?;
         result = Some(match result {
             None => high,
@@ -230,6 +231,7 @@ fn flatten_into(
                 flatten_into(&item, levels.map(|levels| levels - 1), skip_nulls, result)
             })?;
         } else {
+            item.check_values()?;
             result.push(item);
         }
     }

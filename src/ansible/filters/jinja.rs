@@ -205,6 +205,7 @@ fn int(value: &Value, arguments: &Arguments) -> Result<Value> {
 }
 
 fn items(value: &Value, _: &Arguments) -> Result<Value> {
+    value.check_values()?;
     match value.pairs() {
         Some(pairs) => Ok(Value::list(
             pairs
@@ -411,7 +412,11 @@ pub fn rounded(float: f64, precision: i64) -> f64 {
 }
 
 fn string(value: &Value, _: &Arguments) -> Result<Value> {
-    python::text(value).map(Value::from)
+    match value {
+        // The very text, which may have come out of a vault.
+        Value::Text(_) => Ok(value.clone()),
+        other => python::text(other).map(Value::from),
+    }
 }
 
 fn sum(value: &Value, arguments: &Arguments) -> Result<Value> {

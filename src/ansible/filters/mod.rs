@@ -3,7 +3,7 @@
 mod data;
 mod encoding;
 mod hashing;
-mod ip;
+pub mod ip;
 mod jinja;
 mod json_query;
 mod numbers;
@@ -82,9 +82,10 @@ static ENTRIES: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
             ],
             Origin::Ansible,
         ),
-        (&[ip::FILTERS, data::UTILS], Origin::Utils),
+        (&[data::UTILS], Origin::Utils),
+        (ip::FILTERS, Origin::Utils),
         (
-            &[json_query::FILTERS],
+            &[json_query::FILTERS, random::COMMUNITY],
             Origin::Redirected("community.general"),
         ),
         (&[data::COMMUNITY], Origin::Community),
@@ -92,14 +93,20 @@ static ENTRIES: LazyLock<BTreeMap<String, Entry>> = LazyLock::new(|| {
         for filter in families.iter().flat_map(|family| family.iter()) {
             let (name, ..) = filter;
             let names = match origin {
-                Origin::Jinja | Origin::Ansible => vec![
+                Origin::Jinja => vec![(*name).to_owned(), format!("ansible.builtin.{name}")],
+                Origin::Ansible => vec![
                     (*name).to_owned(),
                     format!("ansible.builtin.{name}"),
                     format!("ansible.legacy.{name}"),
                 ],
                 Origin::Utils => vec![format!("ansible.utils.{name}")],
                 Origin::Redirected(collection) => {
-                    vec![(*name).to_owned(), format!("{collection}.{name}")]
+                    vec![
+                        (*name).to_owned(),
+                        format!("ansible.builtin.{name}"),
+                        format!("ansible.legacy.{name}"),
+                        format!("{collection}.{name}"),
+                    ]
                 }
                 Origin::Community => vec![format!("community.general.{name}")],
             };
@@ -122,6 +129,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("win_basename", "reads paths of Windows"),
     ("win_dirname", "reads paths of Windows"),
     ("win_splitdrive", "reads paths of Windows"),
+    (
+        "ansible.utils.validate",
+        "needs what is installed where Ansible runs",
+    ),
 ];
 
 fn plain(name: &str) -> &str {
@@ -133,6 +144,14 @@ fn plain(name: &str) -> &str {
 /// Whether there is a filter of this name.
 pub fn exists(name: &str) -> bool {
     ENTRIES.contains_key(name)
+}
+
+/// Whether Ansible has a filter of this name; fails where that depends on its collections.
+pub fn known(name: &str) -> Result<bool> {
+    if exists(name) || REFUSED.iter().any(|(refused, _)| *refused == plain(name)) {
+        return Ok(true);
+    }
+    problems::in_collection(name)
 }
 
 /// The names of all filters, for the one that a misspelt name is near to.

@@ -108,6 +108,7 @@ fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value> {
             python::article(value)
         ));
     };
+    value.check_values()?;
     let items = pairs
         .into_iter()
         .map(|(key, value)| Value::tuple(vec![key, value]))

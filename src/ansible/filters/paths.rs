@@ -67,8 +67,8 @@ fn path_join(value: &Value, _: &Arguments) -> Result<Value> {
             python::article(value)
         ));
     }
-    let parts = value.items()?;
-    let mut parts = parts.iter().map(|part| path(part, "path_join"));
+    let items = value.items()?;
+    let mut parts = items.iter().map(|part| path(part, "path_join"));
     let Some(first) = parts.next() else {
         return fail("`path_join` needs at least one part");
     };
@@ -84,7 +84,12 @@ fn path_join(value: &Value, _: &Arguments) -> Result<Value> {
             joined.push_str(part);
         }
     }
-    Ok(Value::from(joined))
+    // The very text, which may have come out of a vault.
+    let only = items.len() == 1 || joined.starts_with('/');
+    let last = items.into_iter().last();
+    Ok(last
+        .filter(|last| only && last.as_str() == Some(&joined))
+        .unwrap_or_else(|| Value::from(joined)))
 }
 
 fn normal(path: &str) -> String {

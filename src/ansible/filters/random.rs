@@ -12,8 +12,9 @@ use crate::ansible::{limits, number, python};
 pub const FILTERS: &[Filter] = &[
     ("random", &["start", "step", "seed"], random),
     ("shuffle", &["seed"], shuffle),
-    ("random_mac", &["seed"], random_mac),
 ];
+
+pub const COMMUNITY: &[Filter] = &[("random_mac", &["seed"], random_mac)];
 
 /// The generator that Python calls Mersenne Twister (MT19937).
 struct Twister {
@@ -220,31 +221,38 @@ fn shuffle(value: &Value, arguments: &Arguments) -> Result<Value> {
 
 /// The rest of a MAC address behind the given beginning.
 fn random_mac(value: &Value, arguments: &Arguments) -> Result<Value> {
+    let Value::Text(text) = value else {
+        return fail(format!(
+            "`random_mac` needs a text, not {}",
+            python::article(value)
+        ));
+    };
     let Some(seed) = arguments.some("seed") else {
         return Err(without_seed("random_mac"));
     };
-    let text = python::text(value)?.to_lowercase();
-    let parts: Vec<&str> = text.split(':').filter(|part| !part.is_empty()).collect();
-    if parts.len() > 5 || parts.is_empty() {
+    let text = text.to_lowercase();
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.len() > 5 {
         return fail(format!(
-            "Invalid value ({text}) for random_mac: it needs 1 to 5 parts"
+            "Invalid value ({text}) for random_mac: it has more than 5 parts"
         ));
     }
-    if parts
-        .iter()
-        .any(|part| part.len() != 2 || !part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
+    // Only the beginning of a part is looked at.
+    let is_byte =
+        |part: &&str| part.len() >= 2 && part.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if let Some(wrong) = parts.iter().find(|part| !is_byte(part)) {
         return fail(format!(
-            "Invalid value ({text}) for random_mac: its parts are two hexadecimal digits each"
+            "Invalid value ({text}) for random_mac: '{wrong}' is no hexadecimal byte"
         ));
     }
     let mut twister = Twister::new(seed)?;
-    let low = 68_719_476_736u64;
-    let number = low + twister.below(1_099_511_627_776 - low);
+    let low = 0x10_0000_0000u64;
+    let number = low + twister.below(0x100_0000_0000 - low);
     let digits = format!("{number:x}");
-    let rest: Vec<&str> = (0..5)
-        .map(|index| &digits[index * 2..index * 2 + 2])
-        .collect();
-    let all: Vec<&str> = parts.iter().copied().chain(rest).take(6).collect();
-    Ok(Value::from(all.join(":")))
+    let mut mac = text.clone();
+    for index in 0..6 - parts.len() {
+        mac.push(':');
+        mac.push_str(&digits[index * 2..index * 2 + 2]);
+    }
+    Ok(Value::from(mac))
 }

@@ -149,17 +149,22 @@ impl Pattern {
 
     /// Whether it matches at the very beginning.
     pub fn matches_start(&self, text: &str) -> Result<bool> {
-        let anchored = build(
-            &format!("\\A(?:{})", self.source),
-            self.ignore_case,
-            self.multi_line,
-        )?;
-        anchored.is_match(text).map_err(|error| {
-            Error::unsupported(
-                format!("this regular expression takes too long: {error}"),
-                "Look for repetitions within repetitions, such as `(a+)+`.",
-            )
-        })
+        let first = self.captures(text, 0, false)?;
+        let first = first.as_ref().and_then(|captures| captures.get(0));
+        Ok(first.is_some_and(|found| found.start() == 0))
+    }
+
+    /// Whether it matches the whole text.
+    pub fn matches_whole(&self, text: &str) -> Result<bool> {
+        let source = format!("\\A(?:{})\\z", self.source);
+        build(&source, self.ignore_case, self.multi_line)?
+            .is_match(text)
+            .map_err(|error| {
+                Error::unsupported(
+                    format!("this regular expression takes too long: {error}"),
+                    "Look for repetitions within repetitions, such as `(a+)+`.",
+                )
+            })
     }
 
     fn groups(&self) -> usize {

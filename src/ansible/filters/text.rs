@@ -167,7 +167,15 @@ fn format_filter(value: &Value, arguments: &Arguments) -> Result<Value> {
     } else {
         Value::dict(named)?
     };
-    format::percent(&python::text(value)?, &values).map(Value::from)
+    let text = python::text(value)?;
+    let formatted = format::percent(&text, &values)?;
+    // The very text, which may have come out of a vault.
+    let untouched = formatted == text && !text.contains('%') && value.as_str().is_some();
+    Ok(if untouched {
+        value.clone()
+    } else {
+        Value::from(formatted)
+    })
 }
 
 fn indent(value: &Value, arguments: &Arguments) -> Result<Value> {
@@ -606,13 +614,16 @@ fn quote(value: &Value, _: &Arguments) -> Result<Value> {
     };
     let safe =
         |character: char| character.is_ascii_alphanumeric() || "_@%+=:,./-".contains(character);
-    Ok(Value::from(if text.is_empty() {
-        "''".to_owned()
-    } else if text.chars().all(safe) {
-        text
+    Ok(if text.is_empty() {
+        Value::text("''")
+    } else if !text.chars().all(safe) {
+        Value::from(format!("'{}'", text.replace('\'', "'\"'\"'")))
+    } else if let Value::Text(_) = value {
+        // The very text, which may have come out of a vault.
+        value.clone()
     } else {
-        format!("'{}'", text.replace('\'', "'\"'\"'"))
-    }))
+        Value::from(text)
+    })
 }
 
 /// Python's `str.split`.

@@ -216,6 +216,12 @@ fn of_dict(dict: &Dict, name: &str, given: Given) -> Result<Value> {
         }
         "items" => {
             given.bind(name, &[])?;
+            // Those of a mapping from variables are looked at all at once.
+            let entries = dict.entries.borrow().clone();
+            let lazy = entries
+                .values()
+                .filter(|value| matches!(value, Value::Lazy(_)));
+            lazy.into_iter().try_for_each(Value::check)?;
             Value::list(
                 pairs()
                     .into_iter()

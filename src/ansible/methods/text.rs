@@ -145,7 +145,15 @@ pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
     let no_arguments = |given: Given| given.bind(name, &[]).map(drop);
     let all = |test: &dyn Fn(char) -> bool| !text.is_empty() && text.chars().all(test);
     let value = match name {
-        "format" => return format::format(text, &given).map(Value::from),
+        "format" => {
+            let formatted = format::format(text, &given)?;
+            // The very text, which may have come out of a vault.
+            return Ok(if text.contains(['{', '}']) {
+                Value::from(formatted)
+            } else {
+                Value::Text(text.clone())
+            });
+        }
         "format_map" => {
             let given = given.bind(name, &["mapping"])?;
             let Some(pairs) = given.needed("mapping")?.pairs() else {
@@ -211,12 +219,14 @@ pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
             } else {
                 text.rsplit_once(separator)
             };
-            let parts = match found {
-                Some((head, tail)) => [head, separator, tail],
-                None if name == "partition" => [&**text, "", ""],
-                None => ["", "", &**text],
-            };
-            Value::tuple(parts.map(Value::text).to_vec())
+            let empty = || Value::text("");
+            // The very text, which may have come out of a vault.
+            let whole = Value::Text(text.clone());
+            Value::tuple(match found {
+                Some((head, tail)) => [head, separator, tail].map(Value::text).to_vec(),
+                None if name == "partition" => vec![whole, empty(), empty()],
+                None => vec![empty(), empty(), whole],
+            })
         }
         "join" => {
             let given = given.bind(name, &["iterable"])?;

@@ -1,0 +1,105 @@
+//! The files that a template uses: looked for when a rendering needs them, below the template's own folder and nowhere
+//! else.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{Fetcher, Source};
+use crate::ansible::Failure;
+use crate::problem::Problem;
+
+/// How many files a template may ask for.
+const FILES: usize = 50;
+/// Bytes of all of them together.
+const BYTES: usize = 1024 * 1024;
+
+/// Makes something of a template, and looks for the files that it turns out to need. `address` is where the template came
+/// from: a URL or a path. Gives what was made, and the template with its files.
+///
+/// Templates compute: that happens on a thread of its own, which nobody else needs for waiting.
+pub async fn with_files<T: Send + 'static>(
+    fetcher: &Fetcher,
+    address: &str,
+    mut source: Source,
+    make: impl Fn(&Source) -> Result<T, Failure> + Clone + Send + 'static,
+) -> Result<(Source, T), Problem> {
+    loop {
+        let make = make.clone();
+        let making = tokio::task::spawn_blocking(move || {
+            let made = make(&source);
+            (source, made)
+        });
+        let (given, made) = making.await.map_err(|_| {
+            Problem::new(
+                "internal",
+                "The worker met a defect of its own while rendering.",
+            )
+        })?;
+        source = given;
+        let name = match made {
+            Ok(made) => return Ok((source, made)),
+            Err(Failure::Problem(problem)) => return Err(*problem),
+            Err(Failure::Needs(name)) => name,
+        };
+        let refused = |problem: Problem| {
+            Problem {
+                message: format!(
+                    "The file `{name}`, which the template uses: {}",
+                    problem.message
+                ),
+                ..problem
+            }
+            .in_manifest(&source.title, &source.url)
+        };
+        let text = look(fetcher, address, &name).await.map_err(refused)?;
+        let bytes = source.files.bytes() + text.as_ref().map_or(0, String::len);
+        if source.files.len() >= FILES || bytes > BYTES {
+            return Err(refused(
+                Problem::new(
+                    "manifest_fetch",
+                    format!(
+                        "it is too much: a template may use {FILES} files of {} KiB together.",
+                        BYTES / 1024
+                    ),
+                )
+                .hint("Put parts of them into the template, or split it into several."),
+            ));
+        }
+        source.files.insert(&name, text);
+    }
+}
+
+/// Looks where Ansible does: in `templates` beside the template, then beside it.
+async fn look(fetcher: &Fetcher, address: &str, name: &str) -> Result<Option<String>, Problem> {
+    for path in [format!("templates/{name}"), name.to_owned()] {
+        let text = if address.starts_with("http://") || address.starts_with("https://") {
+            fetcher.beside(address, &path).await?
+        } else {
+            read(&Path::new(address).with_file_name("").join(path))?
+        };
+        if text.is_some() {
+            return Ok(text);
+        }
+    }
+    Ok(None)
+}
+
+fn read(path: &Path) -> Result<Option<String>, Problem> {
+    if path.is_dir() {
+        return Ok(None);
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(Problem::new(
+            "manifest_fetch",
+            format!("it cannot be read: {error}."),
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;
