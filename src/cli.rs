@@ -1,6 +1,9 @@
-//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input.
+//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input (of
+//! `render --diff` 1 when something would change, 2 when something is wrong, as of `kubectl diff`).
 
-use std::io::Write;
+mod extra_vars;
+mod render;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,14 +14,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::ansible::vault::{self, DEFAULT_ID, Vault};
 use crate::job::Runner;
-use crate::manifest::preview;
 use crate::odoo::{Client, wake};
 use crate::problem::Problem;
-use crate::settings::{Settings, at_home};
+use crate::settings::Settings;
 use crate::telemetry::{Health, Metrics, health, logs, systemd};
 use crate::worker::Worker;
+
+/// How wide problems are drawn where no terminal says it.
+const WIDTH: usize = 120;
 
 /// Deploys the applications that an Odoo shop sells onto Kubernetes.
 #[derive(Debug, Parser)]
@@ -37,34 +41,8 @@ enum Command {
     Worker,
     /// Says of everything the worker needs whether it works, and how to put right what does not
     Check,
-    /// Shows what the worker would make of templates
-    Render {
-        /// Variables as Ansible reads them; of two with one name the later file wins
-        #[arg(long, value_name = "FILE", num_args = 1..)]
-        vars: Vec<PathBuf>,
-        /// The password file of a vault id, as for ansible-playbook; without an id, of `default`
-        #[arg(long = "vault-id", value_name = "[ID@]FILE")]
-        vault_ids: Vec<String>,
-        /// The password file of what is encrypted without a vault id
-        #[arg(
-            long = "vault-password-file",
-            visible_alias = "vault-pass-file",
-            value_name = "FILE"
-        )]
-        vault_password_files: Vec<PathBuf>,
-        /// The rendered text, or the objects as parsed
-        #[arg(long, value_enum, default_value_t = Output::Text)]
-        output: Output,
-        /// Files or URLs, in order
-        #[arg(value_name = "TEMPLATE", required = true)]
-        templates: Vec<String>,
-    },
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
+    /// Shows what the worker would make of templates, and what applying that would change
+    Render(render::Render),
 }
 
 /// Runs a command.
@@ -76,16 +54,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(problems) => refuse(&problems, 1),
         },
         Command::Check => crate::check::run(settings()).await,
-        Command::Render {
-            vars,
-            vault_ids,
-            vault_password_files,
-            output,
-            templates,
-        } => match passwords(&vault_ids, &vault_password_files) {
-            Ok(vault) => render(&vars, &vault, output, &templates).await,
-            Err(problems) => refuse(&problems, 2),
-        },
+        Command::Render(render) => render::run(&render, settings).await,
     }
 }
 
@@ -137,54 +106,6 @@ async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), 
     Ok((worker, client))
 }
 
-/// The vault that password files open.
-fn passwords(ids: &[String], files: &[PathBuf]) -> Result<Vault, Vec<Problem>> {
-    let named = ids.iter().map(|given| match given.split_once('@') {
-        Some((id, file)) => (id, PathBuf::from(file), "--vault-id"),
-        None => (DEFAULT_ID, PathBuf::from(given), "--vault-id"),
-    });
-    let plain = files
-        .iter()
-        .map(|file| (DEFAULT_ID, file.clone(), "--vault-password-file"));
-    let (mut passwords, mut problems) = (Vec::new(), Vec::new());
-    for (id, file, option) in named.chain(plain) {
-        let read = match file.to_str() {
-            Some("prompt" | "prompt_ask_vault_pass") => Err(
-                "Chandlery does not ask for passwords: write it into a file and name that"
-                    .to_owned(),
-            ),
-            _ => vault::read_password(&at_home(&file)),
-        };
-        match read {
-            Ok(password) => passwords.push((id.to_owned(), password)),
-            Err(reason) => {
-                problems.push(Problem::new(
-                    "settings",
-                    format!("{option} {id}: {reason}."),
-                ));
-            }
-        }
-    }
-    match problems.is_empty() {
-        true => Ok(Vault::new(passwords)),
-        false => Err(problems),
-    }
-}
-
-async fn render(vars: &[PathBuf], vault: &Vault, output: Output, templates: &[String]) -> ExitCode {
-    let output = match output {
-        Output::Text => preview::Output::Text,
-        Output::Json => preview::Output::Json,
-    };
-    match preview::preview(vars, vault, templates, output).await {
-        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
-        Err(problems) => refuse(&problems, 2),
-    }
-}
-
 /// The client that the settings describe.
 pub fn client(settings: &Settings) -> Result<Client, Problem> {
     let odoo = &settings.odoo;
@@ -220,8 +141,11 @@ async fn obey([mut terminate, mut interrupt]: [Signal; 2], closing: Cancellation
 }
 
 fn refuse(problems: &[Problem], status: u8) -> ExitCode {
+    let width = terminal_size::terminal_size_of(std::io::stderr());
+    let width = width.map_or(WIDTH, |(width, _)| width.0.into());
     for problem in problems {
-        eprintln!("chandlery: {problem}");
+        // Colours are left out where nobody sees them.
+        anstream::eprintln!("{}", problem.drawn(width, true));
     }
     ExitCode::from(status)
 }

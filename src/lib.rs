@@ -9,8 +9,10 @@
 pub mod ansible;
 pub mod check;
 pub mod cli;
+pub mod excerpt;
 pub mod job;
 pub mod kubernetes;
+pub mod lines;
 pub mod mailgun;
 pub mod manifest;
 pub mod object;

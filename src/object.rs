@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::lines::Lines;
 use crate::problem::Problem;
 
 /// Names one object in a cluster. An app's inventory is a list of these.
@@ -58,6 +60,8 @@ pub struct Object {
     pub value: Value,
     /// Line and column of each field by its path (`spec.template.spec.containers[0].image`), from 1.
     pub places: BTreeMap<String, (u32, u32)>,
+    /// The text that these lines are of, beside its template.
+    pub lines: Arc<Lines>,
 }
 
 impl Object {
@@ -93,6 +97,43 @@ impl Object {
 
     /// Says of a problem which object it concerns and where that stands.
     pub fn locate(&self, problem: Problem) -> Problem {
+        Problem {
+            column: None,
+            ..self.at((self.line, 1), problem)
+        }
+    }
+
+    /// The same, for one field: the line is the field's, or its nearest parent's that stands in the manifest.
+    pub fn locate_field(&self, field: &str, problem: Problem) -> Problem {
+        let problem = Problem {
+            field: Some(field.to_owned()),
+            ..problem
+        };
+        match nearest(&self.places, field) {
+            Some(place) => self.at(place, problem),
+            None => self.locate(problem),
+        }
+    }
+
+    /// The lines of all fields that a problem speaks of, each with what is to be said of it.
+    pub fn locate_others(&self, fields: &[(String, String)], problem: Problem) -> Problem {
+        let mut excerpts = Vec::new();
+        for (field, label) in fields {
+            if let Some((line, column)) = nearest(&self.places, field) {
+                let found = self.lines.locate(Problem::default(), line, column, None);
+                let mut found = found.excerpts.into_iter();
+                excerpts.extend(found.next().map(|first| first.label(label.as_str())));
+                excerpts.extend(found);
+            }
+        }
+        Problem {
+            excerpts: Vec::new(),
+            ..problem
+        }
+        .with(excerpts)
+    }
+
+    fn at(&self, (line, column): (u32, u32), problem: Problem) -> Problem {
         let object = match (self.kind(), self.name()) {
             ("", _) => None,
             (kind, "") => Some(kind.to_owned()),
@@ -102,21 +143,8 @@ impl Object {
             manifest: Some(self.manifest.clone()),
             url: Some(self.url.clone()),
             document: Some(self.document),
-            line: Some(self.line),
             object,
-            ..problem
-        }
-    }
-
-    /// The same, for one field: the line is the field's, or its nearest parent's that stands in the manifest.
-    pub fn locate_field(&self, field: &str, problem: Problem) -> Problem {
-        let problem = self.locate(problem);
-        let place = nearest(&self.places, field);
-        Problem {
-            field: Some(field.to_owned()),
-            line: place.map(|(line, _)| line).or(problem.line),
-            column: place.map(|(_, column)| column),
-            ..problem
+            ..self.lines.locate(problem, line, column, None)
         }
     }
 }
@@ -196,6 +224,7 @@ mod tests {
                 ("spec".to_owned(), (14, 1)),
                 ("spec.containers[0].image".to_owned(), (20, 5)),
             ]),
+            lines: Arc::default(),
         };
         let place = |field| {
             let problem = object.locate_field(field, Problem::new("x", "x"));

@@ -100,6 +100,7 @@ impl Home {
             title: "Test".to_owned(),
             url: "http://example.com/test.yml".to_owned(),
             text: text.to_owned(),
+            template: String::new(),
             variables: Vec::new(),
         };
         let parsed = parse(&rendered, &Variables::new().resolve().unwrap()).unwrap();

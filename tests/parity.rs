@@ -211,6 +211,7 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
                 origin: "case".to_owned(),
                 literal: false,
                 secret: false,
+                written: None,
             },
         );
         Ok::<_, Failure>(typed(&variables.resolve()?.value("parity_value")?))
@@ -349,6 +350,7 @@ fn documents(stream: &str) -> Result<(Vec<Json>, bool), Failure> {
         title: "case".to_owned(),
         url: "case".to_owned(),
         text: stream.to_owned(),
+        template: String::new(),
         variables: Vec::new(),
     };
     let parsed = parse(&rendered, &Resolved::default())?;

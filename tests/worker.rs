@@ -461,7 +461,7 @@ fn bad_settings_are_refused_at_start_in_plain_words() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(
-        text.contains("chandlery: /nowhere/chandlery.toml: cannot be read: No such file"),
+        text.contains("error: /nowhere/chandlery.toml: cannot be read: No such file"),
         "{text}"
     );
     assert!(
@@ -512,7 +512,7 @@ fn render_shows_text_and_objects_and_ends_with_2_on_errors() {
     assert!(broken.stdout.is_empty());
     let text = String::from_utf8(broken.stderr).unwrap();
     assert!(
-        text.contains("broken.yml") && text.contains("line 1") && text.contains("nmae"),
+        text.contains("broken.yml:1:7") && text.contains("a: {{ nmae }}"),
         "{text}"
     );
 }

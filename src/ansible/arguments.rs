@@ -19,6 +19,18 @@ impl Given {
         }
     }
 
+    /// The arguments as Ansible passes them on.
+    pub fn own(self) -> Result<Self> {
+        let positional = self.positional.into_iter().map(Value::own);
+        let named = self.named.into_iter();
+        Ok(Self {
+            positional: positional.collect::<Result<_>>()?,
+            named: named
+                .map(|(name, value)| Ok((name, value.own()?)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
     /// The first argument that is undefined or failed.
     pub fn marker(&self) -> Option<&Value> {
         let named = self.named.iter().map(|(_, value)| value);

@@ -376,6 +376,13 @@ impl Object for Cycler {
         "Cycler"
     }
 
+    fn text(&self) -> Result<String> {
+        Err(Error::unsupported(
+            "this text would be different each time",
+            "Ask for a value of it.",
+        ))
+    }
+
     fn attribute(&self, name: &str) -> Option<Result<Value>> {
         Some(Ok(match name {
             "current" => self.items[self.position.get()].clone(),
@@ -427,6 +434,13 @@ impl Joiner {
 impl Object for Joiner {
     fn type_name(&self) -> &'static str {
         "Joiner"
+    }
+
+    fn text(&self) -> Result<String> {
+        Err(Error::unsupported(
+            "this text would be different each time",
+            "Ask for a value of it.",
+        ))
     }
 
     fn attribute(&self, name: &str) -> Option<Result<Value>> {

@@ -1,6 +1,6 @@
 //! Between values of templates and YAML.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::error::{Error, Result, fail};
@@ -54,6 +54,7 @@ pub fn value(data: &Data, make: &dyn Fn(Text) -> Value) -> Result<Value> {
                     .collect::<Result<_>>()?,
             ),
             given: true,
+            asked: Cell::new(false),
         })),
         Data::Map(pairs) => {
             let mut entries = indexmap::IndexMap::with_capacity(pairs.len());
@@ -62,6 +63,7 @@ pub fn value(data: &Data, make: &dyn Fn(Text) -> Value) -> Result<Value> {
             }
             Value::Dict(Rc::new(Dict {
                 entries: RefCell::new(entries),
+                given: true,
             }))
         }
         Data::Set(items) => Value::set(items.iter().map(plain).collect::<Result<_>>()?)?,
@@ -105,22 +107,20 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
         };
     }
     Ok(match value {
-        Value::None => Item::Plain("null".to_owned()),
-        Value::Bool(value) => Item::Plain(value.to_string()),
-        Value::Float(number) => Item::Plain(float_text(*number)),
-        Value::Date(_) | Value::Time(_) => {
+        Value::None => Item::Plain("null", "null".to_owned()),
+        Value::Bool(value) => Item::Plain("bool", value.to_string()),
+        Value::Float(number) => Item::Plain("float", float_text(*number)),
+        Value::Time(DateTime {
+            offset: Some(offset),
+            ..
+        }) if offset.seconds() % 60 != 0 => {
             return Err(Error::unsupported(
-                "a date in `to_yaml` is not supported: Ansible writes it with a tag of its own",
+                "a time whose offset from UTC has seconds is not supported in `to_yaml`",
                 "Make a text of it: `.strftime('%Y-%m-%d')`.",
             ));
         }
-        number if number.is_number() => Item::Plain(python::text(number)?),
-        Value::Text(text) if text.contains(['\u{85}', '\u{2028}', '\u{2029}']) => {
-            return Err(Error::unsupported(
-                "a text with one of Unicode's line separators cannot be written by `to_yaml`",
-                "Replace them by `\\n`.",
-            ));
-        }
+        Value::Date(_) | Value::Time(_) => Item::Plain("timestamp", python::text(value)?),
+        number if number.is_number() => Item::Plain("int", python::text(number)?),
         Value::Text(text) => Item::Text(text.to_string()),
         Value::Bytes(bytes) => Item::Bytes(bytes.to_vec()),
         Value::List(list) => Item::List(identity(Rc::as_ptr(list).cast()), all(&value.items()?)?),

@@ -18,8 +18,21 @@ struct Details {
     file: Option<Rc<str>>,
     /// Where the template itself uses that file.
     used_at: Option<usize>,
-    needed_by: Vec<String>,
+    needed_by: Vec<Need>,
+    also: Vec<Error>,
     encrypted: Option<String>,
+}
+
+/// A variable through which a failure was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    pub name: String,
+    /// The text of its value.
+    pub text: String,
+    /// What is wrong, as seen from within that text.
+    pub message: String,
+    /// Position and length in that text.
+    pub place: Option<(usize, usize)>,
 }
 
 /// What a failure means for what stands around it.
@@ -30,6 +43,8 @@ pub enum Kind {
     Undefined(String),
     /// An operation, filter or test failed; it counts as not defined, but `default` does not replace it.
     Failed,
+    /// Variables that need one another. Nothing may hide it either.
+    Ring,
     /// Nothing may hide this: a limit, a ring of variables, or what Chandlery does not support.
     Fatal,
     /// A file of this name is needed, and nobody looked for it yet.
@@ -50,6 +65,7 @@ impl Error {
             file: None,
             used_at: None,
             needed_by: Vec::new(),
+            also: Vec::new(),
             encrypted: None,
         }))
     }
@@ -69,13 +85,18 @@ impl Error {
         Self::new(Kind::Fatal, message)
     }
 
+    /// Variables that need one another.
+    pub fn ring(message: impl Into<String>) -> Self {
+        Self::new(Kind::Ring, message)
+    }
+
     /// What Ansible may do, and Chandlery does not.
     pub fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Kind::Fatal, message).hint(hint)
     }
 
     /// A file that nobody looked for yet.
-    pub fn needs(file: &str) -> Self {
+    pub fn needs_file(file: &str) -> Self {
         let message = format!("the file `{file}` is needed, and cannot be read here");
         Self::new(Kind::Needs(file.to_owned()), message)
             .hint("Put the file's text into this template.")
@@ -143,23 +164,54 @@ impl Error {
         self.0.length = 1;
         self.0.file = None;
         self.0.used_at = None;
+        // The others stand in the same place as seen from there.
+        for other in &mut self.0.also {
+            other.0.place = None;
+            other.0.length = 1;
+            other.0.file = None;
+            other.0.used_at = None;
+        }
         self
     }
 
-    /// Says that it stands in the value of a variable: the one that is used comes first.
-    pub fn needed_by(mut self, name: &str) -> Self {
-        self.0.needed_by.insert(0, name.to_owned());
+    /// Says that it stands in the value of a variable, `text`, where its place is so far. The variable that is used comes
+    /// first.
+    pub fn needed_by(mut self, name: &str, text: &str) -> Self {
+        let need = Need {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            message: self.message().to_owned(),
+            place: self.place(),
+        };
+        self.0.needed_by.insert(0, need);
+        let also = std::mem::take(&mut self.0.also).into_iter();
+        let also = also.map(|error| match self.place() {
+            Some((offset, length)) if error.place().is_none() => error.at(offset).spanning(length),
+            _ => error,
+        });
+        self.0.also = also.map(|error| error.needed_by(name, text)).collect();
         self
     }
 
     /// The variables through which it was met.
-    pub fn needed_by_names(&self) -> &[String] {
+    pub fn needs(&self) -> &[Need] {
         &self.0.needed_by
     }
 
     /// What ansible-vault wrote, where that could not be opened.
     pub fn encrypted_text(&self) -> Option<&str> {
         self.0.encrypted.as_deref()
+    }
+
+    /// Adds what else is undefined in the same value.
+    pub fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.0.also.extend(others);
+        self
+    }
+
+    /// What else is undefined in the same value.
+    pub fn also(&self) -> &[Self] {
+        &self.0.also
     }
 
     pub fn kind(&self) -> &Kind {
@@ -184,7 +236,7 @@ impl Error {
     }
 
     pub fn is_fatal(&self) -> bool {
-        matches!(self.0.kind, Kind::Fatal | Kind::Needs(_))
+        matches!(self.0.kind, Kind::Fatal | Kind::Ring | Kind::Needs(_))
     }
 }
 

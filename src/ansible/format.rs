@@ -549,7 +549,8 @@ impl Spec {
         if peek(position) == Some('0') {
             spec.zero = true;
             position += 1;
-            if spec.align.is_none() {
+            // A fill of its own stands before the alignment.
+            if !is_align(peek(1)) {
                 spec.fill = '0';
             }
         }

@@ -59,7 +59,7 @@ impl Shared {
             return Ok(None);
         };
         match self.files.get(&name) {
-            None => Err(Error::needs(&name)),
+            None => Err(Error::needs_file(&name)),
             Some(None) => Ok(None),
             Some(Some(text)) => {
                 let name: Rc<str> = Rc::from(name);

@@ -11,7 +11,9 @@ use super::includes::{Blocks, Parent, Shared};
 use super::release::Holder;
 use super::scope::Scope;
 use super::value::{Key, Value};
-use super::{filters, globals, limits, methods, operators, python, release, tests};
+use super::{
+    filters, globals, limits, markup, methods, needed, operators, python, release, tests,
+};
 
 /// Runs a template, macro or value.
 #[derive(Clone)]
@@ -36,19 +38,16 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// Runs the body of a macro or the like for what it prints: nothing, one value, or a text. Its undefined values are
-    /// those of its result.
+    /// Runs the body of a macro or the like for what it prints: nothing, one value, or a text. What is undefined among
+    /// that is its result; where a statement fails, all fails.
     pub fn run_inner(&self, body: &Body, scope: &Rc<Scope>) -> Result<Value> {
         let inner = Self {
             undefined: None,
             ..self.clone()
         };
-        let run = || {
-            let mut out = Vec::new();
-            inner.statements(&body.statements, scope, &mut out)?;
-            joined_values(out)
-        };
-        caught(run())
+        let mut out = Vec::new();
+        inner.statements(&body.statements, scope, &mut out)?;
+        caught(joined_values(out))
     }
 
     /// Runs what `set` or a macro keeps: it is not lost in a template that extends another one.
@@ -70,6 +69,7 @@ impl Interpreter {
             match (result, &self.undefined) {
                 (Err(error), Some(undefined)) if error.is_undefined() => {
                     remember(undefined, error.in_file(&Rc::from(""), self.used_at));
+                    self.remember_others(undefined, statement, scope);
                     if let Stmt::Set(target, _) | Stmt::SetBlock(target, ..) = statement {
                         // What follows from it is no news.
                         let _ = self.assign(target, Value::Nothing, scope);
@@ -79,6 +79,27 @@ impl Interpreter {
             }
         }
         Ok(())
+    }
+
+    /// One undefined value hides the others of its expression.
+    fn remember_others(
+        &self,
+        undefined: &RefCell<Vec<Error>>,
+        statement: &Stmt,
+        scope: &Rc<Scope>,
+    ) {
+        let mut names = Vec::new();
+        if let Some(expr) = needed::first_expr(statement) {
+            needed::names(expr, &mut names);
+        }
+        for (_, expr) in names {
+            if let Ok(Value::Marker(error)) = self.eval(expr, scope)
+                && error.is_undefined()
+            {
+                let error = (*error).clone().in_file(&self.file, expr.at);
+                remember(undefined, error.in_file(&Rc::from(""), self.used_at));
+            }
+        }
     }
 
     fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
@@ -388,13 +409,6 @@ impl Interpreter {
                 let given = self.given(args, scope)?;
                 self.call(callee, given, expr, scope)
             }
-            // What is escaped already stays as it is.
-            Node::Filter(Some(inner), name, _)
-                if matches!(&**name, "escape" | "e")
-                    && matches!(&inner.node, Node::Filter(_, known, _) if matches!(&**known, "escape" | "e" | "forceescape" | "safe" | "tojson" | "urlize" | "xmlattr")) =>
-            {
-                self.eval(inner, scope)
-            }
             Node::Filter(Some(value), name, args) => {
                 let value = self.eval(value, scope)?;
                 let given = self.given(args, scope)?;
@@ -516,7 +530,12 @@ impl Interpreter {
                 if let Some(marker) = given.marker() {
                     return Ok(marker.clone());
                 }
-                return caught(methods::call(&object, name, given));
+                let given = given.own()?;
+                let arguments = given.positional.clone();
+                let made = methods::call(&object, name, given).and_then(Value::own);
+                return caught(made.and_then(|made| {
+                    markup::joined(made, std::iter::once(&object).chain(&arguments))
+                }));
             }
             let function = operators::attribute(&object, name, || dotted(callee))?;
             return self.call_value(function, given, callee);
@@ -536,7 +555,10 @@ impl Interpreter {
                 {
                     return Ok(marker.clone());
                 }
-                caught(limits::deeper(|| object.call(given)))
+                if given.named.iter().any(|(name, _)| name == "self") {
+                    return fail("got multiple values for argument 'self'");
+                }
+                caught(limits::deeper(|| object.call(given.own()?)?.own()))
             }
             other => caught(Err(Error::failed(format!(
                 "`{}` cannot be called: it is {}",
@@ -626,6 +648,7 @@ fn snapshot(value: &Value, depth: usize) -> Value {
                     .collect(),
             ),
             given: list.given,
+            asked: list.asked.clone(),
         })),
         Value::Dict(dict) => {
             let entries = dict.entries.borrow();

@@ -1,10 +1,11 @@
 //! Ansible's Jinja dialect: the same template and variable files give the same text here.
 //!
 //! [`Variables`] come in from config maps, secrets and `vars.yml` files, in the order in which later ones win;
-//! [`Variables::resolve`] gives them to [`render`], which makes the text of a template.
+//! [`Variables::resolve`] gives them to [`render`], which makes the text of a template. [`render_with`] does so with other
+//! [`Files`], and ends with [`Failure::Needs`] when one is needed that nobody looked for yet: nothing here reads files.
 //!
-//! On the way, [`lexer`] and [`parser`] read a template by Jinja2's grammar into a tree ([`ast`]); [`interpreter`] runs
-//! it with values as Python has them ([`value`], [`number`], [`operators`], [`methods`], [`format`]), which print as in
+//! On the way, [`lexer`] and [`parser`] read a template by Jinja2's grammar into a tree ([`ast`]), whose names [`frames`]
+//! settles; [`interpreter`] (with [`includes`] for other files) runs it with values as Python has them ([`value`], [`number`], [`operators`], [`methods`], [`format`]), which print as in
 //! Python ([`python`]). [`filters`] and [`tests`] are Jinja2's and Ansible's, one file per family. [`limits`] keeps every
 //! template harmless, [`release`] gives free what it made. A failure is an [`error`] with its place, which [`problems`] explains to the template's author.
 //! What would give another text than Ansible is either made equal or refused by name.
@@ -20,12 +21,15 @@ mod filters;
 mod format;
 mod frames;
 mod globals;
+mod habits;
 mod includes;
 mod interpreter;
 mod lexer;
 mod limits;
+mod markup;
 mod methods;
 mod names;
+mod needed;
 mod number;
 mod object;
 mod operators;
@@ -46,4 +50,4 @@ pub use files::Files;
 pub use filters::{encode_base64, escaped};
 pub use python::{float_text, iso_text};
 pub use render::{Failure, Rendered, mentioned, render, render_with};
-pub use variables::{Resolved, Variable, Variables, read_value};
+pub use variables::{Resolved, Variable, Variables, Written, read_value};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::error::{Error, Result, fail};
 use super::value::{Key, List, Range, Value};
-use super::{format, limits, methods, number, python};
+use super::{format, limits, markup, methods, number, python};
 
 /// `a.name`: an attribute or method, then a key.
 pub fn attribute(value: &Value, name: &str, shown: impl Fn() -> String) -> Result<Value> {
@@ -80,6 +80,7 @@ pub fn subscript(value: &Value, index: &Value) -> Result<Option<Value>> {
         Value::List(list) => {
             let items = list.items.borrow();
             let item = place(items.len()).map(|index| items[index].clone());
+            list.asked.set(true);
             drop(items);
             item.map(Value::forced)
         }
@@ -195,6 +196,7 @@ pub fn slice(value: &Value, bounds: &[Value; 3]) -> Result<Value> {
                     .collect::<Vec<_>>()
                     .into(),
                 given: list.given,
+                asked: list.asked.clone(),
             }))
         }
         Value::Tuple(items) => Value::tuple(
@@ -218,8 +220,13 @@ pub fn slice(value: &Value, bounds: &[Value; 3]) -> Result<Value> {
             })
         }
         Value::Lazy(lazy) => return slice(&lazy.value(), bounds),
-        // Jinja2 looks the slice up as an item, and finds none.
-        other => undefined(other, "…", "…[…]".to_owned()),
+        Value::Dict(_) => return fail("unhashable type: 'slice'"),
+        other => {
+            return fail(format!(
+                "'{}' object is not subscriptable",
+                other.type_name()
+            ));
+        }
     })
 }
 
@@ -271,16 +278,30 @@ pub fn binary(operator: &str, left: &Value, right: &Value) -> Result<Value> {
         return result;
     }
     match (operator, left, right) {
-        ("%", Value::Text(format), _) => return format::percent(format, right).map(Value::from),
-        ("+", Value::Text(left), Value::Text(right)) => {
-            limits::text(left.len() + right.len())?;
-            return Ok(Value::from(format!("{left}{right}")));
+        ("%", Value::Text(format), _) => {
+            let text = format::percent(format, right).map(Value::from)?;
+            return match markup::mark_of(left) {
+                Some(_) => markup::joined(text, [left, right].into_iter()),
+                None => Ok(text),
+            };
+        }
+        ("+", Value::Text(one), Value::Text(two)) => {
+            limits::text(one.len() + two.len())?;
+            let text = Value::from(format!("{one}{two}"));
+            return markup::joined(text, [left, right].into_iter());
         }
         ("+", Value::List(_), Value::List(_)) => {
             let mut items = raw_items(left);
             items.extend(raw_items(right));
             limits::items(items.len())?;
-            return Ok(Value::list(items));
+            // Some of its items may be counted wrongly, some not.
+            let given = matches!(left, Value::List(list) if list.given)
+                || matches!(right, Value::List(list) if list.given);
+            return Ok(Value::List(Rc::new(List {
+                items: items.into(),
+                given,
+                asked: true.into(),
+            })));
         }
         ("+", Value::Tuple(_), Value::Tuple(_)) => {
             let mut items = left.iterate()?;
@@ -291,7 +312,8 @@ pub fn binary(operator: &str, left: &Value, right: &Value) -> Result<Value> {
             if matches!(sequence, Value::Text(_) | Value::List(_) | Value::Tuple(_))
                 && count.as_index().is_some() =>
         {
-            return repeat(sequence, count.as_index().unwrap_or_default());
+            let repeated = repeat(sequence, count.as_index().unwrap_or_default())?;
+            return markup::joined(repeated, std::iter::once(sequence));
         }
         ("-", Value::Set(_), Value::Set(two)) => {
             let two = two.entries.borrow();

@@ -33,6 +33,9 @@ const STATEMENTS: [&str; 15] = [
     "raw",
 ];
 
+/// Filters that give something else within `autoescape`.
+const ESCAPING: [&str; 5] = ["join", "replace", "tojson", "urlize", "xmlattr"];
+
 /// Reads a template, whose line ends are normalised, from a position of its text on.
 pub fn parse(source: &str, start: usize, syntax: Syntax) -> Result<Template> {
     let tokens = lexer::tokens(source, start, &syntax)?;
@@ -45,6 +48,7 @@ pub fn parse(source: &str, start: usize, syntax: Syntax) -> Result<Template> {
         blocks: Vec::new(),
         open: Vec::new(),
         extends: false,
+        autoescape: false,
     };
     let mut body = parser.plain_body(&[])?;
     if let Some(at) = parser.too_long {
@@ -81,6 +85,8 @@ struct Parser<'a> {
     open: Vec<(String, usize)>,
     /// Whether there is an `extends`.
     extends: bool,
+    /// Whether this stands in an `autoescape` that is not switched off.
+    autoescape: bool,
 }
 
 impl Parser<'_> {
@@ -132,9 +138,11 @@ impl Parser<'_> {
     fn shown(&self) -> String {
         match &self.token().kind {
             Kind::End => "the end of the template".to_owned(),
-            Kind::BlockEnd | Kind::VariableEnd => "the end of the tag".to_owned(),
             Kind::Data(_) => "text".to_owned(),
-            _ => format!("`{}`", &self.source[self.token().at..self.token().end]),
+            _ => format!(
+                "`{}`",
+                self.source[self.token().at..self.token().end].trim_end()
+            ),
         }
     }
 
@@ -289,6 +297,9 @@ impl Parser<'_> {
         if STATEMENTS.contains(&keyword) {
             self.position += 1;
         }
+        if self.autoescape && matches!(keyword, "macro" | "call" | "include" | "import" | "from") {
+            return Err(escapes(keyword).at(at).spanning(keyword.len()));
+        }
         match keyword {
             "for" => self.for_statement(),
             "if" => self.if_statement(),
@@ -298,6 +309,7 @@ impl Parser<'_> {
                 let name = self.name("the macro's name")?;
                 let parameters = self.parameters()?;
                 let body = self.body("endmacro")?;
+                check_caller(&parameters, &body, at)?;
                 Ok(Stmt::Macro(Rc::new(macro_of(name, parameters, body))))
             }
             "call" => {
@@ -307,6 +319,7 @@ impl Parser<'_> {
                     return Err(Error::failed("`call` needs the call of a macro").at(call.at).spanning(call.length));
                 }
                 let body = self.body("endcall")?;
+                check_caller(&parameters, &body, at)?;
                 let caller = macro_of(Rc::from("caller"), parameters, body);
                 Ok(Stmt::CallBlock(Rc::new(caller), call))
             }
@@ -316,8 +329,12 @@ impl Parser<'_> {
                 Ok(Stmt::FilterBlock(filter, body))
             }
             "autoescape" => {
-                self.expression()?;
-                Ok(Stmt::Scope(self.body("endautoescape")?))
+                let value = self.expression()?;
+                let around = self.autoescape;
+                self.autoescape = !matches!(value.node, Node::Const(Value::Bool(false)));
+                let body = self.body("endautoescape")?;
+                self.autoescape = around;
+                Ok(Stmt::Scope(body))
             }
             "print" => {
                 let mut parts = Vec::new();
@@ -418,14 +435,7 @@ impl Parser<'_> {
     }
 
     fn set_statement(&mut self) -> Result<Stmt> {
-        let target =
-            if let (Kind::Name(name), Kind::Operator(".")) = (&self.token().kind, self.ahead()) {
-                let (name, at) = (name.clone(), self.at());
-                self.position += 2;
-                Target::Attribute(name, self.name("the attribute's name")?, at)
-            } else {
-                self.target(&[])?
-            };
+        let target = self.target(&[])?;
         if self.skip("=") {
             return Ok(Stmt::Set(target, self.tuple(true)?));
         }
@@ -434,6 +444,11 @@ impl Parser<'_> {
         } else {
             None
         };
+        if self.autoescape {
+            return self.error(
+                "a block in `set` within `autoescape` escapes, which is not supported here",
+            );
+        }
         let body = self.body("endset")?;
         Ok(Stmt::SetBlock(target, filter, body))
     }
@@ -967,6 +982,9 @@ impl Parser<'_> {
                 begins = false;
                 let name_at = self.at();
                 let name = self.dotted_name("the filter's name")?;
+                if self.autoescape && ESCAPING.contains(&&*name) {
+                    return Err(escapes(&name).at(name_at).spanning(name.len()));
+                }
                 if !filters::exists(&name) {
                     return Err(filters::unknown(&name).at(name_at).spanning(name.len()));
                 }
@@ -1184,6 +1202,28 @@ fn macro_of(name: Rc<str>, parameters: Vec<(Rc<str>, Option<Expr>)>, body: Body)
         parameters,
         body,
     }
+}
+
+/// Why something cannot stand within `autoescape`.
+fn escapes(what: &str) -> Error {
+    Error::unsupported(
+        format!("`{what}` within `autoescape` escapes, which is not supported here"),
+        "Write the filter `escape` where it is needed, and leave `autoescape` out.",
+    )
+}
+
+/// A macro that uses its caller may name it among its parameters only with a default.
+fn check_caller(parameters: &[(Rc<str>, Option<Expr>)], body: &Body, at: usize) -> Result<()> {
+    let needed =
+        |(name, default): &(Rc<str>, Option<Expr>)| &**name == "caller" && default.is_none();
+    if parameters.iter().any(needed) && names::uses(&body.statements, "caller") {
+        return Err(Error::failed(
+            "the parameter `caller` of a macro needs a default, or must be left out",
+        )
+        .at(at)
+        .spanning("macro".len()));
+    }
+    Ok(())
 }
 
 /// Whether a scoped block stands among statements, however deep.

@@ -9,7 +9,7 @@ use super::files::Files;
 use super::interpreter::stored;
 use super::template::{self, Place};
 use super::value::Value;
-use super::{Resolved, globals, limits, names, problems, python};
+use super::{Resolved, globals, limits, markup, names, problems, python};
 use crate::problem::Problem;
 
 /// A rendered template.
@@ -79,6 +79,7 @@ pub fn render_with(
 /// The text, or everything that is wrong.
 fn rendered(text: &str, variables: &Resolved, files: &Files) -> Result<Rendered, Vec<Error>> {
     let undefined: Rc<RefCell<Vec<Error>>> = Rc::default();
+    markup::forget();
     let made = limits::limited(|| make(text, variables, files, &undefined));
     // All that is undefined comes first: what fails may follow from it.
     let errors = undefined.take();
@@ -96,6 +97,12 @@ fn make(
     files: &Files,
     undefined: &Rc<RefCell<Vec<Error>>>,
 ) -> Result<Rendered> {
+    if !template::is_template(text) {
+        return Ok(Rendered {
+            text: text.to_owned(),
+            variables: Vec::new(),
+        });
+    }
     variables.refuse_controller(&template::compiled(text, Place::Template)?.names)?;
     let mentioned = mentioned_names(text, files)?;
     let shared = Rc::new(files.clone());
@@ -106,9 +113,7 @@ fn make(
         shared,
         Some(undefined.clone()),
     )?;
-    // What cannot be stored is the template's only output.
-    let stored = stored(&value, true).map_err(|error| error.at(0))?;
-    let text = match stored {
+    let text = match stored(&value, true)? {
         Value::None => String::new(),
         value => python::text(&value)?,
     };

@@ -1,6 +1,6 @@
 //! Values as Python has them: what templates compute with.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -112,8 +112,10 @@ impl Drop for Tuple {
 #[derive(Default)]
 pub struct List {
     pub items: RefCell<Vec<Value>>,
-    /// It comes from variables, where Ansible counts items wrongly.
+    /// It is one of Ansible's own lists: it comes from variables, a filter or a call. Such a list counts its items
+    /// wrongly until somebody has asked for them.
     pub given: bool,
+    pub asked: Cell<bool>,
 }
 
 impl Drop for List {
@@ -128,6 +130,8 @@ impl Drop for List {
 #[derive(Default)]
 pub struct Dict {
     pub entries: RefCell<IndexMap<Key, Value>>,
+    /// It is one of Ansible's own mappings: it comes from variables, a filter or a call.
+    pub given: bool,
 }
 
 impl Drop for Dict {
@@ -158,6 +162,7 @@ impl Value {
         Self::List(Rc::new(List {
             items: RefCell::new(items),
             given: false,
+            asked: Cell::new(false),
         }))
     }
 
@@ -176,6 +181,7 @@ impl Value {
     pub fn from_entries(entries: IndexMap<Key, Self>) -> Self {
         Self::Dict(Rc::new(Dict {
             entries: RefCell::new(entries),
+            given: false,
         }))
     }
 
@@ -186,6 +192,7 @@ impl Value {
         }
         Ok(Self::Set(Rc::new(Dict {
             entries: RefCell::new(entries),
+            given: false,
         })))
     }
 
@@ -245,6 +252,47 @@ impl Value {
             Self::Lazy(lazy) => lazy.value(),
             value => value,
         }
+    }
+
+    /// The value as filters and calls get and give it: Ansible makes lists and mappings of its own of those that a
+    /// template made, so that what is changed in them later does not change the template's.
+    pub fn own(self) -> Result<Self> {
+        let all = |items: &[Self]| -> Result<Vec<Self>> {
+            limits::step(items.len() / 8 + 1)?;
+            let items = items.iter().cloned();
+            items
+                .map(|item| limits::with_stack(|| item.own()))
+                .collect()
+        };
+        Ok(match &self {
+            Self::List(list) if !list.given => Self::List(Rc::new(List {
+                items: RefCell::new(all(&list.items.borrow())?),
+                given: true,
+                asked: Cell::new(false),
+            })),
+            Self::Dict(dict) if !dict.given => {
+                let entries = dict.entries.borrow();
+                limits::step(entries.len() / 8 + 1)?;
+                let entries = entries
+                    .iter()
+                    .map(|(key, item)| {
+                        Ok((key.clone(), limits::with_stack(|| item.clone().own())?))
+                    })
+                    .collect::<Result<_>>()?;
+                Self::Dict(Rc::new(Dict {
+                    entries: RefCell::new(entries),
+                    given: true,
+                }))
+            }
+            Self::Tuple(items)
+                if items
+                    .iter()
+                    .any(|item| matches!(item, Self::List(_) | Self::Dict(_) | Self::Tuple(_))) =>
+            {
+                Self::tuple(all(items)?)
+            }
+            _ => self,
+        })
     }
 
     /// The value, unless it is undefined or failed.
@@ -379,6 +427,7 @@ impl Value {
             Self::List(list) => {
                 let items = list.items.borrow().clone();
                 limits::items(items.len())?;
+                list.asked.set(true);
                 items.into_iter().map(Self::forced).collect()
             }
             Self::Tuple(items) => {

@@ -18,7 +18,7 @@ use super::scope::Context;
 use super::template::{self, Place};
 use super::value::Value;
 use super::vault::{self, Opened, Vault};
-use super::{data, encrypted, globals, limits, problems, python, release};
+use super::{data, encrypted, globals, limits, markup, problems, python, release};
 use crate::problem::Problem;
 use crate::yaml::{self, Data};
 
@@ -36,6 +36,30 @@ pub struct Variable {
     pub literal: bool,
     /// Must not appear in messages.
     pub secret: bool,
+    /// How it stands in its file, where it comes from one.
+    pub written: Option<Written>,
+}
+
+/// The lines of a file that set a variable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The first of them, from 1.
+    pub line: u32,
+    pub text: String,
+}
+
+impl Written {
+    /// Finds a line of the value in the file: the line's number, and how many columns further right it begins there.
+    pub fn find(&self, line: &str) -> Option<(u32, u32)> {
+        let lines = self.text.lines().zip(self.line..);
+        let mut found = lines.filter_map(|(written, number)| {
+            let offset = written.find(line.trim())?;
+            let indented = line.len() - line.trim_start().len();
+            let before = written[..offset].chars().count().checked_sub(indented)?;
+            Some((number, u32::try_from(before).ok()?))
+        });
+        found.next()
+    }
 }
 
 /// Variables by name, in order. Of two with one name the later wins.
@@ -82,24 +106,34 @@ impl Variables {
             .as_ref()
             .map_or(text, |opened| opened.expose_secret());
         let read = yaml::ansible::variables(text).map_err(|error| {
-            let message = match secret {
+            let (message, excerpts) = match secret {
                 // What the reader has to say may quote what is secret.
-                true => "What is encrypted is not YAML that Ansible reads.".to_owned(),
-                false => format!("{}.", error.message),
+                true => (
+                    "What is encrypted is not YAML that Ansible reads.".to_owned(),
+                    Vec::new(),
+                ),
+                // What stands in the line may be a secret, too: nobody said yet which values are.
+                false => (
+                    problems::sentence(&error.message),
+                    problems::of_file(text, origin, &error),
+                ),
             };
             Problem {
                 line: Some(error.line),
                 column: Some(error.column),
+                excerpts,
                 ..Problem::new("variables", message)
             }
             .in_manifest(origin, origin)
         })?;
+        let mut written = written(text);
         for (name, value) in read {
             let variable = Variable {
                 value,
                 origin: origin.to_owned(),
                 literal: false,
                 secret,
+                written: written.remove(&name),
             };
             self.insert(&name, variable);
         }
@@ -115,6 +149,7 @@ impl Variables {
                 origin: origin.to_owned(),
                 literal: false,
                 secret: false,
+                written: None,
             },
         );
     }
@@ -128,6 +163,7 @@ impl Variables {
                 origin: origin.to_owned(),
                 literal,
                 secret: true,
+                written: None,
             },
         );
     }
@@ -194,12 +230,33 @@ impl Variables {
     }
 }
 
+/// The lines of each variable in a file: from its name at the beginning of a line to the next one.
+fn written(text: &str) -> HashMap<String, Written> {
+    let mut found: HashMap<String, Written> = HashMap::new();
+    let mut name: Option<String> = None;
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        let key = line.split_once(':').map(|(key, _)| key.trim_end());
+        let key = key.filter(|key| !key.starts_with([' ', '\t', '#', '-', '{', '[', '}', ']']));
+        if let Some(key) = key {
+            let key = key.trim_matches(['"', '\'']).to_owned();
+            let (line, text) = (number, String::new());
+            found.insert(key.clone(), Written { line, text });
+            name = Some(key);
+        }
+        if let Some(written) = name.as_ref().and_then(|name| found.get_mut(name)) {
+            written.text.push_str(line);
+        }
+    }
+    found
+}
+
 /// Reads the text of a value of type `yaml`: number, boolean, list, mapping, … `name` and `origin` say whose it is.
 pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Data, Problem> {
-    yaml::ansible::value(text).map_err(|error| {
+    yaml::ansible::value(text, true).map_err(|error| {
         Problem {
             line: Some(error.line),
             column: Some(error.column),
+            excerpts: problems::of_file(text, &format!("value of `{name}` ({origin})"), &error),
             ..Problem::new(
                 "variables",
                 format!(
@@ -303,6 +360,7 @@ impl Resolved {
     }
 
     fn made(&self, name: &str) -> Evaluated<Data> {
+        markup::forget();
         limits::limited(|| {
             let Some(variable) = self.variables.get(name) else {
                 return Err(Error::undefined(
@@ -327,6 +385,11 @@ impl Resolved {
         self.variables
             .get(name)
             .map(|variable| variable.origin.as_str())
+    }
+
+    /// A variable as it was given.
+    pub fn given(&self, name: &str) -> Option<&Variable> {
+        self.variables.get(name)
     }
 
     /// Whether a variable must not appear in messages: it is a secret, or something in it is encrypted.
@@ -366,6 +429,11 @@ impl Resolved {
         Problem {
             message: self.mask(&problem.message),
             hint: problem.hint.as_deref().map(|hint| self.mask(hint)),
+            excerpts: problem
+                .excerpts
+                .into_iter()
+                .map(|excerpt| excerpt.masked(|text| self.mask(text)))
+                .collect(),
             ..problem
         }
     }
@@ -378,7 +446,10 @@ impl Resolved {
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
     pub(super) fn refuse_controller(&self, names: &[(Rc<str>, usize)]) -> Evaluated<()> {
         let refused = names.iter().find(|(name, _)| {
-            globals::CONTROLLER.contains(&&**name) && self.variables.get(name).is_none()
+            // Functions are refused where they are called.
+            globals::CONTROLLER.contains(&&**name)
+                && !globals::NAMES.contains(&&**name)
+                && self.variables.get(name).is_none()
         });
         match refused {
             Some((name, at)) => Err(globals::controller(name).at(*at).spanning(name.len())),
@@ -459,20 +530,25 @@ impl Made {
     fn text(&self, name: &str, text: &str) -> Value {
         let made = self.within(name, |made| made.evaluate(text));
         made.unwrap_or_else(|error| {
-            let is_ring =
-                error.is_fatal() && error.place().is_none() && error.encrypted_text().is_none();
-            if is_ring || matches!(error.kind(), Kind::Needs(_)) {
+            if error.is_fatal() && error.place().is_none() && error.encrypted_text().is_none()
+                || matches!(error.kind(), Kind::Needs(_))
+            {
                 return Value::Marker(Rc::new(error));
             }
+            let error = match error.is_undefined() {
+                true => self.with_all_undefined(name, error, text),
+                false => error,
+            };
             let origin = self.resolved.origin(name).unwrap_or_default();
-            let message = match error.is_undefined() {
-                true => error.message().to_owned(),
-                false => format!(
+            let message = match error.kind() {
+                Kind::Undefined(_) | Kind::Ring => error.message().to_owned(),
+                _ => format!(
                     "the value of `{name}` ({origin}) cannot be made: {}",
                     error.message()
                 ),
             };
-            Value::Marker(Rc::new(error.seen_from_outside(message).needed_by(name)))
+            let error = error.needed_by(name, text).seen_from_outside(message);
+            Value::Marker(Rc::new(error))
         })
     }
 
@@ -486,6 +562,23 @@ impl Made {
                 Value::Marker(Rc::new(Error::encrypted(message, text).hint(closed.hint)))
             }
         }
+    }
+
+    /// Looks for what else is undefined in a value, so that all of it is told at once.
+    fn with_all_undefined(&self, name: &str, error: Error, text: &str) -> Error {
+        let Some(this) = self.this.upgrade() else {
+            return error;
+        };
+        let undefined: Rc<RefCell<Vec<Error>>> = Rc::default();
+        let (files, gathered) = (self.files.clone(), Some(undefined.clone()));
+        let _ = self.within(name, |_| {
+            template::run(text, Place::Value, this, files, gathered)
+        });
+        let others = undefined.take().into_iter();
+        let others: Vec<Error> = others
+            .filter(|other| other.kind() != error.kind())
+            .collect();
+        error.and(others)
     }
 
     fn ring(&self, name: &str) -> Value {
@@ -511,7 +604,7 @@ impl Made {
             )
         };
         let origin = self.resolved.origin(first).unwrap_or_default();
-        Value::Marker(Rc::new(Error::fatal(message).hint(format!(
+        Value::Marker(Rc::new(Error::ring(message).hint(format!(
             "Give one of them a value of its own; `{first}` comes from: {origin}."
         ))))
     }

@@ -44,6 +44,8 @@ use crate::problem::Problem;
 use crate::settings::{self, Settings};
 
 pub use clusters::Clusters;
+pub use diff::summary;
+pub use readable::readable;
 pub use story::{Stop, Story};
 
 /// How many apps of a cluster are looked at at once.

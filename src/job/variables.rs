@@ -79,6 +79,7 @@ fn set_production(variables: &mut Variables, beside: &Production, secrets: Optio
         origin: OURS.to_owned(),
         literal: true,
         secret: false,
+        written: None,
     };
     variables.insert("production", production);
 }
@@ -96,6 +97,7 @@ fn secret_value(line: &SecretLine) -> Result<Option<Data>, Problem> {
             // What the reader has to say may quote the value.
             Err(problem) => Err(Problem {
                 message: format!("The value of `{}` ({SECRET}) is not YAML.", line.key),
+                excerpts: Vec::new(),
                 ..problem
             }),
         },

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::owner::{APP, FIELD_MANAGER, INSTANCE, MANAGED_BY};
+use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME};
 use super::{Cluster, Owner};
 use crate::problem::Problem;
 
@@ -32,6 +32,34 @@ pub async fn find(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<F
     match read(cluster, namespace, owner).await? {
         None => Ok(Found::Absent),
         Some(_) => Ok(Found::Ours),
+    }
+}
+
+/// Whose a namespace is, by its own labels; `None` where there is no such namespace.
+///
+/// # Errors
+/// `namespace_foreign`: it is nobody's that Chandlery knows.
+pub async fn owner(cluster: &Cluster, namespace: &str) -> Result<Option<Owner>, Problem> {
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let found = cluster
+        .call(api.get_opt(namespace))
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("read the namespace {namespace}")))?;
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let label = |name: &str| found.labels().get(name).cloned();
+    let owner = || {
+        Some(Owner {
+            instance: label(INSTANCE)?,
+            app: label(APP)?.parse().ok()?,
+            name: label(NAME).unwrap_or_default(),
+            environment: label(ENVIRONMENT).unwrap_or_default(),
+        })
+    };
+    match owner().filter(|owner| owner.owns_namespace(&found.metadata)) {
+        Some(owner) => Ok(Some(owner)),
+        None => Err(foreign(namespace)),
     }
 }
 

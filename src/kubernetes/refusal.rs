@@ -115,12 +115,16 @@ pub(super) fn apply_problem(error: &CallError, url: &str, object: &Object) -> Pr
             let field = field_of(status, object);
             let problem = Problem {
                 retry: code == 409,
-                ..Problem::new("apply_refused", sentence(&words(status)))
+                ..Problem::new("apply_refused", words(status))
                     .hint(hint_for(status, field.as_deref()))
             };
-            match field {
+            let problem = match field {
                 Some(field) => object.locate_field(&field, problem),
                 None => object.locate(problem),
+            };
+            match causes(status).as_slice() {
+                several @ [_, _, ..] => object.locate_others(several, problem),
+                _ => problem,
             }
         }
     }
@@ -154,31 +158,55 @@ fn is_quota(status: &Status) -> bool {
         || status.message.contains("minimum")
 }
 
-/// The server's own words, without the preamble that only names the object again.
-fn words(status: &Status) -> String {
-    let mut causes: Vec<String> = Vec::new();
+/// What the server finds wrong, each once: the field, empty where it names none, and its words.
+fn causes(status: &Status) -> Vec<(String, String)> {
+    let mut causes = Vec::new();
+    if status.reason != "Invalid" {
+        return causes;
+    }
     for cause in status.details.iter().flat_map(|details| &details.causes) {
-        let words = match (cause.field.as_str(), cause.message.as_str()) {
-            ("" | "patch" | "<nil>", message) => message.to_owned(),
-            (field, message) => format!("{field}: {message}"),
+        let field = match cause.field.as_str() {
+            "" | "patch" | "<nil>" => "",
+            field => field.trim_start_matches('.'),
         };
-        if !words.is_empty() && !causes.contains(&words) {
-            causes.push(words);
+        let cause = (field.to_owned(), cause.message.clone());
+        if !cause.1.is_empty() && !causes.contains(&cause) {
+            causes.push(cause);
         }
     }
-    if causes.is_empty() || status.reason != "Invalid" {
-        // `failed to create typed patch object (ns/name; kind): .spec.x: field not declared in schema`
-        let words = match status.message.split_once("): .") {
-            Some((_, rest)) if is_schema(status) => rest,
-            _ => &status.message,
-        };
-        // Go's way to say that something of another type stands there; the value may be a secret.
-        match words.split_once("&value.") {
-            Some((head, _)) => format!("{head}something else"),
-            None => words.to_owned(),
+    causes
+}
+
+/// The server's own words, without the preamble that only names the object again; of several causes each on a line of
+/// its own.
+fn words(status: &Status) -> String {
+    let causes: Vec<String> = causes(status)
+        .into_iter()
+        .map(|(field, message)| match field.as_str() {
+            "" => message,
+            _ => format!("{field}: {message}"),
+        })
+        .collect();
+    match causes.as_slice() {
+        [] => {}
+        [only] => return sentence(only),
+        several => {
+            return format!(
+                "The API server finds {} things wrong:\n- {}",
+                several.len(),
+                several.join("\n- ")
+            );
         }
-    } else {
-        causes.join("; ")
+    }
+    // `failed to create typed patch object (ns/name; kind): .spec.x: field not declared in schema`
+    let words = match status.message.split_once("): .") {
+        Some((_, rest)) if is_schema(status) => rest,
+        _ => &status.message,
+    };
+    // Go's way to say that something of another type stands there; the value may be a secret.
+    match words.split_once("&value.") {
+        Some((head, _)) => sentence(&format!("{head}something else")),
+        None => sentence(words),
     }
 }
 
@@ -318,5 +346,90 @@ impl fmt::Display for CallError {
             Self::Refused(status) => f.write_str(&status.message),
             Self::Unreachable(error) => f.write_str(&chain(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use crate::ansible::Resolved;
+    use crate::excerpt::TextOf;
+    use crate::lines::Lines;
+
+    const TEMPLATE: &str =
+        "kind: Service\nmetadata:\n  name: {{ app }}_web\nspec:\n  ports:\n    - port: 99999\n";
+    const RENDERED: &str =
+        "kind: Service\nmetadata:\n  name: shop_web\nspec:\n  ports:\n    - port: 99999\n";
+
+    fn refused(causes: serde_json::Value) -> Problem {
+        let status: Status = serde_json::from_value(json!({
+            "status": "Failure",
+            "message": "Service \"shop_web\" is invalid",
+            "reason": "Invalid",
+            "code": 422,
+            "details": {"causes": causes},
+        }))
+        .unwrap();
+        let object = Object {
+            manifest: "Odoo".to_owned(),
+            url: "http://example.com/odoo.yml".to_owned(),
+            document: 1,
+            line: 1,
+            value: json!({"kind": "Service", "metadata": {"name": "shop_web"}}),
+            places: BTreeMap::from([
+                ("metadata.name".to_owned(), (3, 3)),
+                ("spec.ports[0].port".to_owned(), (6, 7)),
+            ]),
+            lines: Arc::new(Lines::new(TEMPLATE, RENDERED, &Resolved::default())),
+        };
+        let error = CallError::Refused(Box::new(status));
+        apply_problem(&error, "https://127.0.0.1", &object)
+    }
+
+    #[test]
+    fn a_refusal_has_manifest_document_line_field_and_the_servers_words() {
+        let problem = refused(json!([
+            {"field": "spec.ports[0].port", "message": "must be between 1 and 65535", "reason": "FieldValueInvalid"}
+        ]));
+        assert_eq!(
+            problem.message,
+            "spec.ports[0].port: must be between 1 and 65535."
+        );
+        assert_eq!(problem.field.as_deref(), Some("spec.ports[0].port"));
+        assert_eq!(
+            (problem.document, problem.line, problem.column),
+            (Some(1), Some(6), Some(7))
+        );
+        assert_eq!(problem.excerpts[0].text, "    - port: 99999");
+    }
+
+    #[test]
+    fn of_several_causes_each_has_a_line_of_its_own() {
+        let problem = refused(json!([
+            {"field": "metadata.name", "message": "a DNS-1035 label", "reason": "FieldValueInvalid"},
+            {"field": "spec.ports[0].port", "message": "must be between 1 and 65535", "reason": "FieldValueInvalid"}
+        ]));
+        assert_eq!(
+            problem.message,
+            "The API server finds 2 things wrong:\n- metadata.name: a DNS-1035 label\n- spec.ports[0].port: must be between 1 and 65535"
+        );
+        let shown: Vec<_> = problem
+            .excerpts
+            .iter()
+            .map(|one| (one.of, one.line, one.label.as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (TextOf::Rendered, 3, "a DNS-1035 label"),
+                (TextOf::Template, 3, "rendered from this line"),
+                (TextOf::Template, 6, "must be between 1 and 65535"),
+            ]
+        );
     }
 }

@@ -31,6 +31,7 @@ fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
         title: "Odoo".to_owned(),
         url: "http://example.com/odoo.yml".to_owned(),
         text: text.to_owned(),
+        template: String::new(),
         variables: Vec::new(),
     };
     let allowed: Vec<String> = allowed.iter().map(|&kind| kind.to_owned()).collect();

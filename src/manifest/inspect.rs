@@ -1,8 +1,6 @@
 //! All that can be said of one template without a cluster: what it uses, what is missing, what it makes, and everything
 //! that is wrong with it, by its place in the template.
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
-
 use super::{Source, parse, render, well_formed};
 use crate::ansible::{self, Failure, Files, Variable, Variables};
 use crate::object::Object;
@@ -45,7 +43,7 @@ pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Fai
     }
     let problem = match made(source, variables)? {
         Ok(made) => {
-            read(source, &made, &mut found, Problems::Told);
+            read(&made, &mut found, Problems::Told);
             return Ok(found);
         }
         Err(problem) => problem,
@@ -67,7 +65,7 @@ pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Fai
     found
         .undefined
         .sort_by_key(|problem| (problem.line, problem.column));
-    read(source, &all_made, &mut found, Problems::OfMadeUpValues);
+    read(&all_made, &mut found, Problems::OfMadeUpValues);
     Ok(found)
 }
 
@@ -99,21 +97,18 @@ enum Problems {
 }
 
 /// Reads what was rendered as kubectl does.
-fn read(source: &Source, made: &Made, found: &mut Inspection, problems: Problems) {
-    let in_template = |problem: Problem| in_template(problem, &source.text, &made.rendered.text);
+fn read(made: &Made, found: &mut Inspection, problems: Problems) {
     match parse(&made.rendered, &made.resolved) {
         Ok(parsed) => {
-            found.warnings = parsed.warnings.into_iter().map(in_template).collect();
+            found.warnings = parsed.warnings;
             for object in parsed.objects {
                 match well_formed(&object) {
                     Ok(()) => found.objects.push(object),
-                    Err(problem) => found
-                        .problems
-                        .push(in_template(made.resolved.mask_problem(problem))),
+                    Err(problem) => found.problems.push(made.resolved.mask_problem(problem)),
                 }
             }
         }
-        Err(problem) if problems == Problems::Told => found.problems.push(in_template(problem)),
+        Err(problem) if problems == Problems::Told => found.problems.push(problem),
         Err(_) => {}
     }
 }
@@ -161,38 +156,6 @@ fn filled(variables: &Variables, absent: &[String], but: Option<&str>) -> Variab
         filled.set(name, PLACEHOLDER, "made up");
     }
     filled
-}
-
-/// Moves a problem from its line in the rendered text to the line of the template that made it. The column stays only
-/// where both lines are the same.
-fn in_template(problem: Problem, template: &str, rendered: &str) -> Problem {
-    let Some(line) = problem.line else {
-        return problem;
-    };
-    let (line, same) = line_in_template(line as usize, template, rendered);
-    Problem {
-        line: u32::try_from(line).ok(),
-        column: problem.column.filter(|_| same),
-        ..problem
-    }
-}
-
-/// The template's line for one of the rendered text, both from 1, and whether they are the same.
-fn line_in_template(line: usize, template: &str, rendered: &str) -> (usize, bool) {
-    let (old, new): (Vec<&str>, Vec<&str>) =
-        (template.lines().collect(), rendered.lines().collect());
-    let index = line.saturating_sub(1);
-    for op in capture_diff_slices(Algorithm::Patience, &old, &new) {
-        let (_, before, after) = op.as_tag_tuple();
-        if after.contains(&index) {
-            let place = before.start + (index - after.start).min(before.len().saturating_sub(1));
-            return (
-                place.min(old.len().saturating_sub(1)) + 1,
-                matches!(op, DiffOp::Equal { .. }),
-            );
-        }
-    }
-    (line.min(old.len().max(1)), false)
 }
 
 #[cfg(test)]
@@ -270,15 +233,5 @@ mod tests {
         );
         assert_eq!(found.problems.len(), 2, "{:?}", found.problems);
         assert_eq!(found.objects.len(), 1);
-    }
-
-    #[test]
-    fn a_line_of_the_rendered_text_is_found_in_the_template() {
-        let template = "a: 1\n{% for n in [1, 2] %}\nb: {{ n }}\n{% endfor %}\nc: 3\n";
-        let rendered = "a: 1\nb: 1\nb: 2\nc: 3\n";
-        assert_eq!(line_in_template(1, template, rendered), (1, true));
-        assert_eq!(line_in_template(4, template, rendered), (5, true));
-        let (line, same) = line_in_template(3, template, rendered);
-        assert!((2..=4).contains(&line) && !same, "{line}");
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
-//! pure functions; [`with_files`] calls them again when a template turns out to need another file. [`inspect`] says of one template all that can be said without a cluster, [`preview`] shows on the
-//! terminal what templates become. What goes wrong names manifest, line, object, field and the way out.
+//! pure functions; [`with_files`] calls them again when a template turns out to need another file. [`inspect`] says of
+//! one template all that can be said without a cluster, [`preview`] shows on the terminal what templates become,
+//! [`explain`] where their values come from. What goes wrong names manifest, line, object, field and the way out.
 
 mod check;
+pub mod explain;
 mod fetch;
 mod files;
 mod inspect;
@@ -29,6 +31,8 @@ pub struct Rendered {
     pub url: String,
     /// The text, which holds secrets.
     pub text: String,
+    /// What it was rendered from.
+    pub template: String,
     /// The names of the variables that the template mentions, sorted.
     pub variables: Vec<String>,
 }
@@ -46,6 +50,7 @@ pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Failure
         title: source.title.clone(),
         url: source.url.clone(),
         text: rendered.text,
+        template: source.text.clone(),
         variables: rendered.variables,
     })
 }

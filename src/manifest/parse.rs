@@ -1,14 +1,19 @@
 //! Reading a rendered manifest as kubectl does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Rendered;
 use crate::ansible::Resolved;
+use crate::lines::Lines;
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::yaml::kubectl::{self, Document};
+
+/// More warnings than this help nobody.
+const MOST_WARNINGS: usize = 100;
 
 /// The objects of a manifest.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,43 +26,41 @@ pub struct Parsed {
 
 /// Reads a rendered manifest. Empty documents are left out. `variables` say what must not appear in problems.
 pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Problem> {
-    let documents = kubectl::documents(&rendered.text).map_err(|(document, error)| {
+    let lines = Arc::new(Lines::new(&rendered.template, &rendered.text, variables));
+    let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {
         let problem = Problem {
             document: Some(document),
-            line: Some(error.line),
-            column: Some(error.column),
-            ..Problem::new("manifest_parse", sentence(&error.message))
-                .in_manifest(&rendered.title, &rendered.url)
+            ..problem.in_manifest(&rendered.title, &rendered.url)
         };
-        variables.mask_problem(problem.hint(hint(&error.message)))
+        variables.mask_problem(lines.locate(problem, line, column, length))
+    };
+    let stream = kubectl::read(&rendered.text).map_err(|(document, error)| {
+        let problem = Problem::new("manifest_parse", sentence(&error.message));
+        let problem = problem.hint(hint(&error.message));
+        located(document, (error.line, error.column), Some(1), problem)
     })?;
     let mut parsed = Parsed::default();
-    for document in documents {
-        for duplicate in document.duplicates.iter().chain(&document.readings) {
-            let problem = Problem {
-                document: Some(document.number),
-                line: Some(duplicate.line),
-                column: Some(duplicate.column),
-                ..Problem::new("manifest_parse", sentence(&duplicate.message))
-                    .in_manifest(&rendered.title, &rendered.url)
-            };
-            parsed.warnings.push(variables.mask_problem(problem));
-        }
+    let found = &stream.warnings;
+    for (document, warning) in found.iter().take(MOST_WARNINGS) {
+        let problem = Problem::new("manifest_parse", sentence(&warning.message));
+        let place = (warning.line, warning.column);
+        parsed
+            .warnings
+            .push(located(*document, place, None, problem));
+    }
+    for document in stream.documents {
         let wrong = |message: String, path: &str| {
-            let (line, column) = document
-                .places
-                .get(path)
-                .copied()
-                .unwrap_or((document.line, 1));
+            let place = document.places.get(path).copied();
             let problem = Problem {
-                document: Some(document.number),
-                line: Some(line),
-                column: Some(column),
                 field: Some(path.to_owned()).filter(|path| !path.is_empty()),
                 ..Problem::new("manifest_parse", message)
-                    .in_manifest(&rendered.title, &rendered.url)
             };
-            variables.mask_problem(problem.hint("kubectl refuses such a document, too."))
+            located(
+                document.number,
+                place.unwrap_or((document.line, 1)),
+                None,
+                problem.hint("kubectl refuses such a document, too."),
+            )
         };
         shape(&document.value, "").map_err(|(message, path)| wrong(message, &path))?;
         if is_list(&document.value) {
@@ -72,7 +75,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
                     .map_err(|(message, path)| wrong(message, &path))?;
             }
         }
-        unwrap(rendered, document, &mut parsed.objects);
+        unwrap(rendered, document, &lines, &mut parsed.objects);
     }
     Ok(parsed)
 }
@@ -190,7 +193,7 @@ fn inherited(list: &Value, index: usize) -> Value {
 }
 
 /// Takes the items out of a `List`, as kubectl does.
-fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
+fn unwrap(rendered: &Rendered, document: Document, lines: &Arc<Lines>, objects: &mut Vec<Object>) {
     let object = |value: Value, line: u32, places: BTreeMap<String, (u32, u32)>| Object {
         manifest: rendered.title.clone(),
         url: rendered.url.clone(),
@@ -198,6 +201,7 @@ fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
         line,
         value,
         places,
+        lines: lines.clone(),
     };
     if !is_list(&document.value) {
         objects.push(object(document.value, document.line, document.places));
@@ -228,12 +232,12 @@ fn unwrap(rendered: &Rendered, document: Document, objects: &mut Vec<Object>) {
 }
 
 fn hint(message: &str) -> &'static str {
-    if message.contains("tab") {
+    if message.contains("a tab stands") {
         "YAML is indented with blanks, never with tabs."
     } else if message.contains("more than") {
         "Write the values out instead of repeating them by aliases."
     } else {
-        "The line counts in the rendered text; `chandlery render` shows it. A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
+        "A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
     }
 }
 

@@ -10,6 +10,7 @@ fn parsed(text: &str) -> Result<Parsed, Problem> {
         title: "Odoo".to_owned(),
         url: "http://example.com/odoo.yml".to_owned(),
         text: text.to_owned(),
+        template: String::new(),
         variables: Vec::new(),
     };
     let mut variables = Variables::new();

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::explain::Used;
 use super::{Fetcher, Limits, Source, parse, render, with_files};
-use crate::ansible::Variables;
-use crate::ansible::vault::Vault;
+use crate::ansible::{self, Failure, Resolved};
+use crate::object::Object;
 use crate::problem::Problem;
 
 /// How to show it.
@@ -18,81 +19,82 @@ pub enum Output {
     Json,
 }
 
-/// Renders templates (files or URLs, in order) with the variables of `vars.yml` files, of which later ones win. What is
-/// encrypted in them is opened by `vault`.
+/// Renders templates (files or URLs, in order) with variables.
 ///
 /// Gives all problems that can be found, not only the first.
 pub async fn preview(
-    variables: &[PathBuf],
-    vault: &Vault,
+    values: &Resolved,
     templates: &[String],
     output: Output,
 ) -> Result<String, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut values = Variables::opened_by(vault);
-    for path in variables {
-        if let Err(problem) = read_variables(path, &mut values) {
-            problems.push(problem);
+    if output == Output::Json {
+        let objects = objects(values, templates).await?;
+        let objects: Vec<Value> = objects.into_iter().map(|object| object.value).collect();
+        return serde_json::to_string_pretty(&objects)
+            .map(|text| text + "\n")
+            .map_err(|error| vec![Problem::new("internal", error.to_string())]);
+    }
+    let values = values.clone();
+    let texts = each(templates, move |source| Ok(render(source, &values)?.text)).await?;
+    let mut stream = String::new();
+    for text in texts {
+        // Several templates together stay one stream of documents.
+        if !stream.is_empty() {
+            if !stream.ends_with('\n') {
+                stream.push('\n');
+            }
+            if !text.starts_with("---") {
+                stream.push_str("---\n");
+            }
         }
+        stream.push_str(&text);
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let values = values.resolve().map_err(|problem| vec![problem])?;
-    let mut texts = String::new();
-    let mut objects: Vec<Value> = Vec::new();
+    Ok(stream)
+}
+
+/// The objects of templates, as kubectl would read them.
+pub async fn objects(values: &Resolved, templates: &[String]) -> Result<Vec<Object>, Vec<Problem>> {
+    let values = values.clone();
+    let objects = move |source: &Source| Ok(parse(&render(source, &values)?, &values)?.objects);
+    Ok(each(templates, objects)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// The variables that templates mention.
+pub async fn used(templates: &[String]) -> Result<Vec<Used>, Vec<Problem>> {
+    let used = |source: &Source| {
+        Ok(Used {
+            template: source.title.clone(),
+            variables: ansible::mentioned(&source.title, &source.url, &source.text, &source.files)?,
+        })
+    };
+    each(templates, used).await
+}
+
+/// Makes something of every template, with the files that it needs, or says of all that are wrong why.
+async fn each<T: Send + 'static>(
+    templates: &[String],
+    make: impl Fn(&Source) -> Result<T, Failure> + Clone + Send + 'static,
+) -> Result<Vec<T>, Vec<Problem>> {
     let fetcher = Fetcher::new(Limits::default()).map_err(|problem| vec![problem])?;
+    let (mut made, mut problems) = (Vec::new(), Vec::new());
     for template in templates {
-        let shown = async {
+        let one = async {
             let source = source(&fetcher, template).await?;
-            let values_here = values.clone();
-            let make = move |source: &Source| render(source, &values_here);
-            let (_, rendered) = with_files(&fetcher, template, source, make).await?;
-            if output == Output::Json {
-                objects.extend(
-                    parse(&rendered, &values)?
-                        .objects
-                        .into_iter()
-                        .map(|object| object.value),
-                );
-            }
-            Ok::<_, Problem>(rendered.text)
+            with_files(&fetcher, template, source, make.clone()).await
         };
-        match shown.await {
-            Ok(text) => {
-                // Several templates together stay one stream of documents.
-                if !texts.is_empty() {
-                    if !texts.ends_with('\n') {
-                        texts.push('\n');
-                    }
-                    if !text.starts_with("---") {
-                        texts.push_str("---\n");
-                    }
-                }
-                texts.push_str(&text);
-            }
+        match one.await {
+            Ok((_, one)) => made.push(one),
             Err(problem) => problems.push(problem),
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
+    match problems.is_empty() {
+        true => Ok(made),
+        false => Err(problems),
     }
-    match output {
-        Output::Text => Ok(texts),
-        Output::Json => serde_json::to_string_pretty(&objects)
-            .map(|text| text + "\n")
-            .map_err(|error| vec![Problem::new("internal", error.to_string())]),
-    }
-}
-
-fn read_variables(path: &PathBuf, values: &mut Variables) -> Result<(), Problem> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Problem::new("variables", format!("The file cannot be read: {error}."))
-            .in_manifest(&name, &name)
-            .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
-    })?;
-    values.load(&text, &name)
 }
 
 async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {

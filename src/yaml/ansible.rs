@@ -1,15 +1,22 @@
-//! YAML as Ansible reads variables: PyYAML, that is YAML 1.1.
+//! YAML as Ansible reads variables: PyYAML, that is YAML 1.1 with libyaml's parser and SafeLoader's types.
 //!
 //! `yes` and `on` are true (`y` is a text), `0644` is 420, `22:22` is 1342, `1e3` is a text, merged keys yield to those
-//! that stand in the mapping itself. A date is a [`Data::Date`], a huge number a [`Data::Big`].
+//! that stand in the mapping itself. A date is a [`Data::Date`], a huge number a [`Data::Big`]. A file that is JSON is
+//! read as such.
 
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use num_bigint::BigInt;
-use num_traits::ToPrimitive;
+use num_traits::{FromPrimitive, ToPrimitive};
 use regex::Regex;
+use serde_json::Value;
 
-use super::{Content, Data, Node, Scalar, YamlError, core_tag, read};
+use super::json::Json;
+use super::parser::Parser;
+use super::scanner::Dialect;
+use super::{Content, Data, MERGE, Node, Place, Scalar, YamlError, core_tag};
 
 /// What a scalar is for whoever gets it as JSON.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,307 +41,519 @@ impl std::fmt::Display for Reading {
     }
 }
 
-/// What PyYAML reads, as kubectl's reading is compared with it; `None` where it refuses.
-pub fn reading(scalar: &Scalar) -> Option<Reading> {
-    let node = Node {
-        line: 1,
-        column: 1,
-        tag: None,
-        content: Content::Sequence(Vec::new()),
-    };
-    let tag = scalar.tag.as_deref().filter(|tag| *tag != "!");
-    match tag.map(core_tag) {
-        None if !scalar.plain => return Some(Reading::Text(scalar.text.clone())),
-        None | Some(Some("int" | "float" | "bool" | "null")) => {}
-        Some(Some("str")) => return Some(Reading::Text(scalar.text.clone())),
-        Some(Some("binary")) => return Some(Reading::Other("bytes")),
-        Some(Some("timestamp")) => return Some(Reading::Other("a date")),
-        Some(_) => return None,
+impl From<&Data> for Reading {
+    fn from(data: &Data) -> Self {
+        match data {
+            Data::Null => Self::Null,
+            Data::Bool(value) => Self::Bool(*value),
+            Data::Int(number) => Self::Number(*number as f64),
+            Data::Big(number) => Self::Number(number.to_f64().unwrap_or(f64::NAN)),
+            Data::Float(number) if number.is_finite() => Self::Number(*number),
+            Data::Float(_) => Self::Other("a number that is not finite"),
+            Data::Text(text) | Data::Literal(text) => Self::Text(text.clone()),
+            Data::Bytes(_) => Self::Other("bytes"),
+            Data::Date(_) | Data::Time(..) => Self::Other("a date"),
+            _ => Self::Other("a collection"),
+        }
     }
-    Some(match plain(&node, &scalar.text).ok()? {
-        Data::Null => Reading::Null,
-        Data::Bool(value) => Reading::Bool(value),
-        Data::Int(number) => Reading::Number(number as f64),
-        Data::Big(number) => Reading::Number(number.to_f64().unwrap_or(f64::NAN)),
-        Data::Float(number) if number.is_finite() => Reading::Number(number),
-        Data::Text(text) => Reading::Text(text),
-        _ => Reading::Other("a date, or a number that is not finite"),
-    })
 }
 
-/// Reads a file of variables: one document, a mapping. An empty file holds none.
-pub fn variables(text: &str) -> Result<Vec<(String, Data)>, YamlError> {
-    let Some(node) = single(text)? else {
-        return Ok(Vec::new());
-    };
-    let pairs = match &node.content {
-        Content::Mapping(pairs) => pairs,
-        Content::Scalar(scalar) if matches!(resolve(&node, scalar)?, Data::Null) => {
-            return Ok(Vec::new());
+/// A document of a manifest, as Ansible's module kubernetes.core.k8s reads it: without Ansible's own tags.
+pub(super) fn of_manifest(node: &Rc<Node>) -> Result<Data, YamlError> {
+    Reader { tags: false }.data(node)
+}
+
+/// A scalar of a manifest.
+pub(super) fn scalar_of_manifest(node: &Node, scalar: &Scalar) -> Result<Data, YamlError> {
+    resolve(node, scalar, false)
+}
+
+/// A key as Python's JSON writes it, if it surely is what kubectl makes of it.
+pub(super) fn sent_key(data: &Data) -> Option<String> {
+    match data {
+        Data::Null => Some("null".to_owned()),
+        Data::Bool(value) => Some(value.to_string()),
+        Data::Int(number) if number.unsigned_abs() < 1 << 53 => Some(number.to_string()),
+        _ => data.as_str().map(str::to_owned),
+    }
+}
+
+/// The path of the first value that the API server would get differently.
+pub(super) fn first_difference(ours: &Value, theirs: &Data) -> Option<String> {
+    fn compare(ours: &Value, theirs: &Data, path: &mut Vec<String>) -> bool {
+        match (ours, theirs) {
+            (Value::Array(ours), Data::List(theirs)) => {
+                ours.len() == theirs.len()
+                    && ours
+                        .iter()
+                        .zip(theirs)
+                        .enumerate()
+                        .all(|(index, (ours, theirs))| {
+                            path.push(format!("[{index}]"));
+                            let same = compare(ours, theirs, path);
+                            if same {
+                                path.pop();
+                            }
+                            same
+                        })
+            }
+            (Value::Object(ours), Data::Map(theirs)) => {
+                ours.len() == theirs.len()
+                    && theirs.iter().all(|(key, theirs)| {
+                        let Some((key, ours)) =
+                            sent_key(key).and_then(|key| ours.get_key_value(&key))
+                        else {
+                            return false;
+                        };
+                        path.push(if path.is_empty() {
+                            key.clone()
+                        } else {
+                            format!(".{key}")
+                        });
+                        let same = compare(ours, theirs, path);
+                        if same {
+                            path.pop();
+                        }
+                        same
+                    })
+            }
+            (Value::Number(ours), Data::Int(_) | Data::Big(_) | Data::Float(_)) => {
+                ours.as_f64().map(Reading::Number) == Some(Reading::from(theirs))
+            }
+            (Value::Null, Data::Null) => true,
+            (Value::Bool(ours), Data::Bool(theirs)) => ours == theirs,
+            (Value::String(ours), theirs) => theirs.as_str() == Some(ours),
+            _ => false,
         }
+    }
+    let mut path = Vec::new();
+    (!compare(ours, theirs, &mut path)).then(|| path.concat())
+}
+
+/// Reads a file of variables: one document, a mapping. An empty file holds none. Keys become texts as Python writes them.
+pub fn variables(text: &str) -> Result<Vec<(String, Data)>, YamlError> {
+    let (place, data) = match whole_json(text) {
+        Some(node) => (node.place, json_data(&node)?),
+        None => match single(text)? {
+            Some(node) => (node.place, Reader { tags: true }.data(&node)?),
+            None => return Ok(Vec::new()),
+        },
+    };
+    let pairs = match data {
+        Data::Map(pairs) => pairs,
+        Data::Null => return Ok(Vec::new()),
+        Data::Unreadable(problem) => return Err(problem),
         _ => {
             return Err(YamlError::at(
-                &node,
+                place,
                 "variables must be a mapping of names to values",
             ));
         }
     };
-    let mut variables: Vec<(String, Data)> = Vec::new();
-    for (key, value) in merged(pairs)? {
-        let name = key_text(key)?;
-        let read = data(value)?;
-        match variables.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = read,
-            None => variables.push((name, read)),
+    let mut variables: indexmap::IndexMap<String, Data> = indexmap::IndexMap::new();
+    for (key, value) in pairs {
+        if let Data::Bytes(_) = key {
+            return Err(YamlError::unsupported(
+                place,
+                "bytes are not supported as the name of a variable",
+            ));
         }
+        variables.insert(name(&key), value);
     }
-    Ok(variables)
+    Ok(variables.into_iter().collect())
 }
 
-/// Reads a single value, such as `[1, 2]` or `yes`.
-pub fn value(text: &str) -> Result<Data, YamlError> {
+/// A key that is no text, as Python writes it.
+fn name(key: &Data) -> String {
+    match key {
+        Data::Null => "None".to_owned(),
+        Data::Bool(true) => "True".to_owned(),
+        Data::Bool(false) => "False".to_owned(),
+        Data::Int(number) => number.to_string(),
+        Data::Big(number) => number.to_string(),
+        Data::Float(number) => crate::ansible::float_text(*number),
+        Data::Text(text) | Data::Literal(text) => text.clone(),
+        other => other.iso_text(),
+    }
+}
+
+/// Reads a single value, such as `[1, 2]` or `yes`. `tags` says whether Ansible's own tags are known, as in files.
+pub fn value(text: &str, tags: bool) -> Result<Data, YamlError> {
     match single(text)? {
-        Some(node) => data(&node),
+        Some(node) => Reader { tags }.data(&node),
         None => Ok(Data::Null),
     }
 }
 
-/// Reads all documents of a text.
+/// Reads all documents of a text, in which Ansible's own tags are unknown.
 pub fn values(text: &str) -> Result<Vec<Data>, YamlError> {
-    read(text)?.iter().map(data).collect()
+    let mut parser = Parser::new(text, Dialect::Libyaml)?;
+    let mut values = Vec::new();
+    while let Some(node) = parser.document()? {
+        values.push(Reader { tags: false }.data(&node)?);
+    }
+    Ok(values)
 }
 
-fn single(text: &str) -> Result<Option<Node>, YamlError> {
-    let mut documents = read(text)?.into_iter();
-    let first = documents.next();
-    match documents.next() {
+fn single(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
+    let mut parser = Parser::new(text, Dialect::Libyaml)?;
+    let first = parser.document()?;
+    match parser.document()? {
         Some(second) => Err(YamlError::at(
-            &second,
+            second.place,
             "a second document begins here, but only one is expected",
         )),
         None => Ok(first),
     }
 }
 
-fn is_unsafe(node: &Node) -> bool {
-    matches!(&node.content, Content::Scalar(scalar) if scalar.tag.as_deref() == Some("!unsafe"))
+/// A text that is JSON as a whole.
+fn whole_json(text: &str) -> Option<Rc<Node>> {
+    let mut json = Json::new(text, Dialect::Libyaml);
+    let node = json.value().ok()??;
+    json.value().ok()?.is_none().then_some(node)
 }
 
-/// Lists and mappings may carry the tags of lists and mappings.
-fn check_tag(node: &Node) -> Result<(), YamlError> {
-    let Some(tag) = node.tag.as_deref() else {
-        return Ok(());
-    };
-    match (core_tag(tag), &node.content) {
-        (Some("seq"), Content::Sequence(_)) | (Some("map"), Content::Mapping(_)) => Ok(()),
-        (None, _) if tag == "!" => Ok(()),
-        (Some("set" | "omap" | "pairs"), _) | (None, _)
-            if tag == "!unsafe" || core_tag(tag).is_some() =>
-        {
-            Err(YamlError::unsupported(
-                node,
-                format!("the tag `{tag}` is not read on lists and mappings"),
-            ))
+fn json_data(node: &Rc<Node>) -> Result<Data, YamlError> {
+    Ok(match &node.content {
+        Content::Scalar(scalar) if scalar.plain => json_literal(&scalar.text)
+            .ok_or_else(|| YamlError::at(node.place, "this number is too long"))?,
+        Content::Scalar(scalar) => Data::from(scalar.text.as_str()),
+        Content::Sequence(items) => {
+            Data::List(items.iter().map(json_data).collect::<Result<_, _>>()?)
         }
-        _ => Err(YamlError::at(node, format!("the tag `{tag}` is unknown"))),
-    }
-}
-
-fn data(node: &Node) -> Result<Data, YamlError> {
-    let tag = node.tag.as_deref().and_then(core_tag);
-    match (tag, &node.content) {
-        (Some("set"), Content::Mapping(pairs)) => {
-            return Ok(Data::Set(
-                pairs
-                    .iter()
-                    .map(|(key, _)| data(key))
-                    .collect::<Result<_, _>>()?,
-            ));
-        }
-        (Some("omap" | "pairs"), Content::Sequence(items)) => {
-            let mut pairs = Vec::new();
-            for item in items {
-                let Content::Mapping(inner) = &item.content else {
-                    return Err(YamlError::at(item, "a mapping of one key is expected here"));
-                };
-                for (key, value) in inner {
-                    pairs.push(Data::List(vec![data(key)?, data(value)?]));
-                }
-            }
-            return Ok(Data::List(pairs));
-        }
-        _ => {}
-    }
-    if let Err(problem) = check_tag(node) {
-        return if problem.unsupported {
-            Ok(Data::Unreadable(problem))
-        } else {
-            Err(problem)
-        };
-    }
-    match &node.content {
-        Content::Scalar(scalar) => match resolve(node, scalar) {
-            Err(problem) if problem.unsupported => Ok(Data::Unreadable(problem)),
-            Ok(Data::Text(text)) if is_unsafe(node) => Ok(Data::Literal(text)),
-            other => other,
-        },
-        Content::Sequence(items) => items
-            .iter()
-            .map(data)
-            .collect::<Result<_, _>>()
-            .map(Data::List),
         Content::Mapping(pairs) => {
-            let mut map: Vec<(Data, Data)> = Vec::new();
-            let mut places: std::collections::HashMap<String, usize> =
-                std::collections::HashMap::new();
-            for (key, value) in merged(pairs)? {
-                let Content::Scalar(scalar) = &key.content else {
-                    return Err(YamlError::at(
-                        key,
-                        "a key must be a text, not a list or a mapping",
-                    ));
+            let mut map = indexmap::IndexMap::new();
+            for (key, value) in pairs {
+                let Content::Scalar(key) = &key.content else {
+                    continue;
                 };
-                let name = match resolve(key, scalar)? {
-                    Data::Text(text) => Data::Literal(text),
-                    Data::Vault(_) => {
-                        return Err(YamlError::at(key, "a key cannot be encrypted"));
+                if key.text.starts_with("__ansible_") {
+                    return Ok(Data::Unreadable(YamlError::unsupported(
+                        node.place,
+                        format!(
+                            "the key `{}` has a meaning of its own in JSON, which is not supported; write the file as YAML",
+                            key.text
+                        ),
+                    )));
+                }
+                map.insert(key.text.clone(), json_data(value)?);
+            }
+            Data::Map(
+                map.into_iter()
+                    .map(|(key, value)| (Data::Literal(key), value))
+                    .collect(),
+            )
+        }
+        Content::Alias(_) | Content::Ring(_) => Data::Null,
+    })
+}
+
+/// SafeLoader's constructors.
+struct Reader {
+    /// Whether `!unsafe` and `!vault` are known.
+    tags: bool,
+}
+
+impl Reader {
+    fn data(&self, node: &Rc<Node>) -> Result<Data, YamlError> {
+        let result = match &node.content {
+            Content::Scalar(scalar) => self.scalar(node, scalar),
+            Content::Sequence(items) => self.sequence(node, items),
+            Content::Mapping(pairs) => self.mapping(node, pairs),
+            Content::Alias(target) => self.data(target),
+            Content::Ring(name) => Err(YamlError::unsupported(
+                node.place,
+                format!("this alias stands inside of what it stands for, `&{name}`"),
+            )),
+        };
+        match result {
+            Err(problem) if problem.unsupported => Ok(Data::Unreadable(problem)),
+            result => result,
+        }
+    }
+
+    fn scalar(&self, node: &Node, scalar: &Scalar) -> Result<Data, YamlError> {
+        Ok(match resolve(node, scalar, self.tags)? {
+            Data::Text(text) if node.is_unsafe => Data::Literal(text),
+            data => data,
+        })
+    }
+
+    fn sequence(&self, node: &Node, items: &[Rc<Node>]) -> Result<Data, YamlError> {
+        match self.collection_tag(node)? {
+            "" | "seq" => items
+                .iter()
+                .map(|item| self.data(item))
+                .collect::<Result<_, _>>()
+                .map(Data::List),
+            "omap" | "pairs" => items
+                .iter()
+                .map(|item| match &item.target().content {
+                    Content::Mapping(pairs) if pairs.len() == 1 => {
+                        let (key, value) = &pairs[0];
+                        Ok(Data::List(vec![self.data(key)?, self.data(value)?]))
                     }
-                    other => other,
-                };
-                let value = data(value)?;
-                match places.get(&format!("{name:?}")) {
-                    Some(place) => map[*place].1 = value,
-                    None => {
-                        places.insert(format!("{name:?}"), map.len());
-                        map.push((name, value));
-                    }
+                    _ => Err(YamlError::at(
+                        item.place,
+                        "a mapping of one key is expected here",
+                    )),
+                })
+                .collect::<Result<_, _>>()
+                .map(Data::List),
+            tag => Err(YamlError::at(
+                node.place,
+                format!("a list cannot be tagged `!!{tag}`"),
+            )),
+        }
+    }
+
+    fn mapping(&self, node: &Node, pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Data, YamlError> {
+        match self.collection_tag(node)? {
+            "" | "map" | "python/dict" => self.pairs(pairs).map(Data::Map),
+            "set" => {
+                let keys = self.pairs(pairs)?.into_iter().map(|(key, _)| key);
+                Ok(Data::Set(keys.collect()))
+            }
+            tag if pairs.iter().any(
+                |(key, _)| matches!(&key.content, Content::Scalar(scalar) if scalar.text == "="),
+            ) =>
+            {
+                Err(YamlError::unsupported(
+                    node.place,
+                    format!("a mapping tagged `!!{tag}` is not supported"),
+                ))
+            }
+            tag => Err(YamlError::at(
+                node.place,
+                format!("a mapping cannot be tagged `!!{tag}`"),
+            )),
+        }
+    }
+
+    /// The short name of a collection's tag, empty if it has none.
+    fn collection_tag<'n>(&self, node: &'n Node) -> Result<&'n str, YamlError> {
+        match node.tag.as_deref() {
+            None | Some("!") => Ok(""),
+            Some("!unsafe") if self.tags => Ok(""),
+            Some(tag) => core_tag(tag)
+                .filter(|tag| KNOWN.contains(tag))
+                .ok_or_else(|| unknown(node, tag)),
+        }
+    }
+
+    /// Of keys that are equal in Python, such as 1 and true, the first stays, with the last's value.
+    fn pairs(&self, pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Vec<(Data, Data)>, YamlError> {
+        let mut map: Vec<(Data, Data)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (key, value) in merged(pairs)? {
+            let name = match self.key(key)? {
+                Data::Text(text) => Data::Literal(text),
+                Data::Vault(_) => {
+                    return Err(YamlError::at(key.place, "a key cannot be encrypted"));
+                }
+                name => name,
+            };
+            let value = self.data(value)?;
+            let identity = identity(&name, map.len());
+            match places.get(&identity) {
+                Some(place) => map[*place].1 = value,
+                None => {
+                    places.insert(identity, map.len());
+                    map.push((name, value));
                 }
             }
-            Ok(Data::Map(map))
         }
+        Ok(map)
+    }
+
+    fn key(&self, key: &Rc<Node>) -> Result<Data, YamlError> {
+        match &key.target().content {
+            Content::Scalar(scalar) if scalar.text == "=" && key.target().is_implicit(scalar) => {
+                Ok(Data::from("="))
+            }
+            Content::Scalar(scalar) => self.scalar(key.target(), scalar),
+            _ => Err(YamlError::at(
+                key.place,
+                "a key must be a single value, not a list or a mapping",
+            )),
+        }
+    }
+}
+
+/// The tags that SafeLoader has constructors for.
+const KNOWN: &[&str] = &[
+    "null",
+    "bool",
+    "int",
+    "float",
+    "binary",
+    "timestamp",
+    "omap",
+    "pairs",
+    "set",
+    "str",
+    "seq",
+    "map",
+];
+
+fn unknown(node: &Node, tag: &str) -> YamlError {
+    YamlError::at(node.place, format!("the tag `{tag}` is unknown"))
+}
+
+/// What is the same for keys that are equal.
+fn identity(key: &Data, number: usize) -> String {
+    let whole = |number: BigInt| format!("number {number}");
+    match key {
+        Data::Bool(value) => whole(BigInt::from(*value)),
+        Data::Int(number) => whole(BigInt::from(*number)),
+        Data::Big(number) => whole(number.clone()),
+        // No two of them are equal.
+        Data::Float(value) if value.is_nan() => format!("nan {number}"),
+        Data::Float(value) if value.fract() == 0.0 => {
+            BigInt::from_f64(*value).map_or_else(|| format!("{value}"), whole)
+        }
+        Data::Text(text) | Data::Literal(text) => format!("text {text}"),
+        other => format!("{other:?}"),
     }
 }
 
 /// Unfolds `<<`: merged keys come first, those of the mapping itself replace them.
-fn merged(pairs: &[(Node, Node)]) -> Result<Vec<(&Node, &Node)>, YamlError> {
+fn merged(pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Vec<(&Rc<Node>, &Rc<Node>)>, YamlError> {
+    let wrong = |node: &Node| {
+        Err(YamlError::at(
+            node.place,
+            "only mappings can be merged with `<<`",
+        ))
+    };
+    // To PyYAML whatever has the tag is one.
+    let is_merge = |key: &Rc<Node>| {
+        let key = key.target();
+        key.is_merge_key() || key.tag.as_deref() == Some(MERGE)
+    };
     let mut unfolded = Vec::new();
-    for (_, value) in pairs.iter().filter(|(key, _)| key.is_merge_key()) {
-        match &value.content {
+    for (_, value) in pairs.iter().filter(|(key, _)| is_merge(key)) {
+        match &value.target().content {
             Content::Mapping(pairs) => unfolded.extend(merged(pairs)?),
             Content::Sequence(items) => {
                 // Of several, the first wins.
                 for item in items.iter().rev() {
-                    let Content::Mapping(pairs) = &item.content else {
-                        return Err(YamlError::at(item, "only mappings can be merged with `<<`"));
+                    let Content::Mapping(pairs) = &item.target().content else {
+                        return wrong(item);
                     };
                     unfolded.extend(merged(pairs)?);
                 }
             }
-            Content::Scalar(_) => {
-                return Err(YamlError::at(
-                    value,
-                    "only mappings can be merged with `<<`",
-                ));
-            }
+            _ => return wrong(value),
         }
     }
-    unfolded.extend(
-        pairs
-            .iter()
-            .filter(|(key, _)| !key.is_merge_key())
-            .map(|(key, value)| (key, value)),
-    );
+    let own = pairs.iter().filter(|(key, _)| !is_merge(key));
+    unfolded.extend(own.map(|(key, value)| (key, value)));
     Ok(unfolded)
 }
 
-fn key_text(key: &Node) -> Result<String, YamlError> {
-    let Content::Scalar(scalar) = &key.content else {
-        return Err(YamlError::at(
-            key,
-            "a key must be a text, not a list or a mapping",
-        ));
-    };
-    match resolve(key, scalar)? {
-        Data::Text(text) => Ok(text),
-        _ => Err(YamlError::at(
-            key,
-            format!(
-                "Ansible does not read the key `{}` as a text; quote it",
-                scalar.text
-            ),
-        )),
-    }
-}
-
 /// What PyYAML's SafeLoader makes of a scalar.
-fn resolve(node: &Node, scalar: &Scalar) -> Result<Data, YamlError> {
+fn resolve(node: &Node, scalar: &Scalar, tags: bool) -> Result<Data, YamlError> {
     let text = scalar.text.as_str();
-    let wanted = match scalar.tag.as_deref() {
-        None | Some("!") if !scalar.plain => return Ok(Data::from(text)),
-        // Behind this tag quotes make no text of what Ansible reads as something else.
-        Some("!unsafe") => match text.strip_suffix('\n').map(|line| plain(node, line)) {
-            None | Some(Ok(Data::Text(_))) => None,
-            Some(_) => {
-                return Err(YamlError::unsupported(
-                    node,
+    let cannot =
+        |wanted: &str| YamlError::at(node.place, format!("cannot read `{text}` as a {wanted}"));
+    let wanted = match node.tag.as_deref() {
+        None if !scalar.plain => return Ok(Data::from(text)),
+        // Ansible looks at what is marked as if it were plain, even where it is quoted.
+        None | Some("!") => return plain(node, text),
+        Some("!unsafe") if tags => {
+            return match text.strip_suffix('\n').map(|line| plain(node, line)) {
+                None | Some(Ok(Data::Text(_))) => plain(node, text),
+                Some(_) => Err(YamlError::unsupported(
+                    node.place,
                     "`!unsafe` is not read before a block that holds no text; write it in one line",
-                ));
-            }
-        },
-        None | Some("!") => None,
+                )),
+            };
+        }
         // It is opened where it is used.
-        Some(tag @ ("!vault" | "!vault-encrypted")) => {
+        Some(tag @ ("!vault" | "!vault-encrypted")) if tags => {
             return match plain(node, text)? {
                 Data::Text(text) => Ok(Data::Vault(text)),
                 _ => Err(YamlError::at(
-                    node,
+                    node.place,
                     format!("the tag `{tag}` needs a text that ansible-vault has made"),
                 )),
             };
         }
-        Some(tag) => match core_tag(tag) {
-            Some("str") => return Ok(Data::from(text)),
-            Some("binary") => {
-                use base64::Engine;
-                let digits: String = text.split_whitespace().collect();
-                return base64::engine::general_purpose::STANDARD
-                    .decode(digits)
-                    .map(Data::Bytes)
-                    .map_err(|error| {
-                        YamlError::at(node, format!("failed to decode base64 data: {error}"))
-                    });
-            }
-            Some(core @ ("int" | "float" | "bool" | "null" | "timestamp")) => Some(core),
-            _ => return Err(YamlError::at(node, format!("the tag `{tag}` is unknown"))),
-        },
+        Some("tag:yaml.org,2002:python/unicode") if tags => "str",
+        Some(tag) => core_tag(tag)
+            .filter(|tag| KNOWN.contains(tag))
+            .ok_or_else(|| unknown(node, tag))?,
     };
-    let value = plain(node, text)?;
-    match (wanted, &value) {
-        (Some("float"), Data::Int(number)) => Ok(Data::Float(*number as f64)),
-        (Some("float"), Data::Text(text)) if text.parse::<f64>().is_ok() => {
-            Ok(Data::Float(text.parse().unwrap_or(f64::NAN)))
-        }
-        (None, _)
-        | (Some("null"), Data::Null)
-        | (Some("bool"), Data::Bool(_))
-        | (Some("float"), Data::Float(_))
-        | (Some("timestamp"), Data::Date(_) | Data::Time(..))
-        | (Some("int"), Data::Int(_) | Data::Big(_)) => Ok(value),
-        (Some("null"), _) => Ok(Data::Null),
-        (Some(wanted), _) => Err(YamlError::at(
-            node,
-            format!("cannot read `{text}` as a {wanted}"),
+    match wanted {
+        "str" => Ok(Data::from(text)),
+        "null" => Ok(Data::Null),
+        "bool" => match text.to_lowercase().as_str() {
+            "yes" | "true" | "on" => Ok(Data::Bool(true)),
+            "no" | "false" | "off" => Ok(Data::Bool(false)),
+            _ => Err(cannot("bool")),
+        },
+        "int" => integer(text).ok_or_else(|| cannot("int")),
+        "float" => fraction(text).ok_or_else(|| cannot("float")),
+        "timestamp" => match plain(node, text)? {
+            data @ (Data::Date(_) | Data::Time(..)) => Ok(data),
+            _ => Err(cannot("timestamp")),
+        },
+        "binary" => binary(text)
+            .map(Data::Bytes)
+            .ok_or_else(|| cannot("text in base64")),
+        tag => Err(YamlError::at(
+            node.place,
+            format!("`{text}` cannot be tagged `!!{tag}`"),
         )),
     }
+}
+
+/// Python's base64 skips what is not in its alphabet, and stops at the padding.
+fn binary(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    if !text.is_ascii() {
+        return None;
+    }
+    let in_alphabet =
+        |character: &char| character.is_ascii_alphanumeric() || matches!(character, '+' | '/');
+    let mut digits: String = text
+        .chars()
+        .filter(|character| in_alphabet(character) || *character == '=')
+        .collect();
+    if let Some(end) = digits.find('=') {
+        let needed = (4 - end % 4) % 4;
+        let padding = digits[end..]
+            .chars()
+            .take_while(|character| *character == '=')
+            .count();
+        if needed == 3 || padding < needed {
+            return None;
+        }
+        if digits[end..].len() > padding && needed == 0 {
+            return None;
+        }
+        digits.truncate(end);
+    } else if digits.len() % 4 != 0 {
+        return None;
+    }
+    base64::engine::general_purpose::GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        base64::engine::GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
+    )
+    .decode(digits)
+    .ok()
 }
 
 /// Whether a plain scalar of this text is read as something other than the text.
 pub fn means_something_else(text: &str) -> bool {
     let node = Node {
-        line: 1,
-        column: 1,
+        place: Place::default(),
         tag: None,
-        content: Content::Sequence(Vec::new()),
+        is_unsafe: false,
+        content: Content::default(),
     };
     matches!(text, "=" | "<<") || !matches!(plain(&node, text), Ok(Data::Text(_)))
 }
@@ -360,27 +579,31 @@ fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             Data::Bool(false)
         }
+        "=" | "<<" => {
+            return Err(YamlError::at(
+                node.place,
+                format!("Ansible refuses a plain `{text}`; quote it"),
+            ));
+        }
+        // PyYAML, too, looks at the first character before anything else.
+        _ if !text.starts_with(['+', '-', '.']) && !text.as_bytes()[0].is_ascii_digit() => {
+            Data::from(text)
+        }
         _ if INT.is_match(text) => integer(text).ok_or_else(|| {
             YamlError::at(
-                node,
+                node.place,
                 format!("`{text}` is no number that can be read; quote it"),
             )
         })?,
         _ if FLOAT.is_match(text) => fraction(text).ok_or_else(|| {
             YamlError::at(
-                node,
+                node.place,
                 format!("`{text}` is no number that can be read; quote it"),
             )
         })?,
-        "=" | "<<" => {
-            return Err(YamlError::at(
-                node,
-                format!("Ansible refuses a plain `{text}`; quote it"),
-            ));
-        }
         _ if DATE.is_match(text) => match text.parse::<jiff::civil::Date>() {
-            Ok(date) => Data::Date(date),
-            Err(_) => return Err(no_such_day(node, text)),
+            Ok(date) if date.year() > 0 => Data::Date(date),
+            _ => return Err(no_such_day(node, text)),
         },
         _ => match TIME.captures(text) {
             Some(parts) => time(&parts).ok_or_else(|| no_such_day(node, text))?,
@@ -391,7 +614,7 @@ fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
 
 fn no_such_day(node: &Node, text: &str) -> YamlError {
     YamlError::at(
-        node,
+        node.place,
         format!("`{text}` looks like a date, but there is no such day; quote it"),
     )
 }
@@ -407,7 +630,7 @@ fn time(parts: &regex::Captures) -> Option<Data> {
     let micros: i32 = format!("{:0<6}", &fraction[..fraction.len().min(6)])
         .parse()
         .ok()?;
-    let year = i16::try_from(number(1)?).ok()?;
+    let year = i16::try_from(number(1)?).ok().filter(|year| *year > 0)?;
     let date = jiff::civil::Date::new(year, small(2)?, small(3)?).ok()?;
     let time = jiff::civil::Time::new(small(4)?, small(5)?, small(6)?, micros * 1000).ok()?;
     let offset = match (parts.get(8).map(|zone| zone.as_str()), parts.get(9)) {
@@ -423,56 +646,113 @@ fn time(parts: &regex::Captures) -> Option<Data> {
         }
     };
     let offset = match offset {
-        Some(seconds) => Some(jiff::tz::Offset::from_seconds(seconds).ok()?),
+        Some(seconds) if seconds.abs() < 24 * 3600 => {
+            Some(jiff::tz::Offset::from_seconds(seconds).ok()?)
+        }
+        Some(_) => return None,
         None => None,
     };
     Some(Data::Time(date.to_datetime(time), offset))
 }
 
+/// As `int` reads digits of a base, with its prefix and a sign of its own.
+fn python_integer(digits: &str, base: u32) -> Option<BigInt> {
+    let digits = digits.trim();
+    let (negative, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, digits.strip_prefix('+').unwrap_or(digits)),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let prefix = match base {
+        2 => "0b",
+        8 => "0o",
+        16 => "0x",
+        _ => "",
+    };
+    let digits = lower.strip_prefix(prefix).unwrap_or(&lower);
+    // Python refuses longer ones.
+    let plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !plain || base == 10 && digits.len() > 4300 {
+        return None;
+    }
+    let number = BigInt::parse_bytes(digits.as_bytes(), base)?;
+    Some(if negative { -number } else { number })
+}
+
 fn integer(text: &str) -> Option<Data> {
     let digits = text.replace('_', "");
-    let (negative, magnitude) = match digits.as_bytes()[0] {
+    let (negative, magnitude) = match digits.as_bytes().first()? {
         b'-' => (true, &digits[1..]),
         b'+' => (false, &digits[1..]),
         _ => (false, digits.as_str()),
     };
-    let parse = |digits: &str, base: u32| BigInt::parse_bytes(digits.as_bytes(), base);
     let magnitude = if let Some(rest) = magnitude.strip_prefix("0b") {
-        parse(rest, 2)?
+        python_integer(rest, 2)?
     } else if let Some(rest) = magnitude.strip_prefix("0x") {
-        parse(rest, 16)?
+        python_integer(rest, 16)?
+    } else if magnitude == "0" {
+        BigInt::ZERO
+    } else if magnitude.starts_with('0') {
+        python_integer(magnitude, 8)?
     } else if magnitude.contains(':') {
-        magnitude
-            .split(':')
-            .try_fold(BigInt::ZERO, |sum, part| Some(sum * 60 + parse(part, 10)?))?
-    } else if magnitude.len() > 1 && magnitude.starts_with('0') {
-        parse(&magnitude[1..], 8)?
+        if magnitude.len() > 4300 {
+            return None;
+        }
+        magnitude.split(':').try_fold(BigInt::ZERO, |sum, part| {
+            Some(sum * 60 + python_integer(part, 10)?)
+        })?
     } else {
-        parse(magnitude, 10)?
+        python_integer(magnitude, 10)?
     };
-    let number = if negative { -magnitude } else { magnitude };
-    Some(number.to_i64().map_or_else(|| Data::Big(number), Data::Int))
+    Some(whole(if negative { -magnitude } else { magnitude }))
+}
+
+fn whole(number: BigInt) -> Data {
+    number.to_i64().map_or_else(|| Data::Big(number), Data::Int)
+}
+
+/// As `float` reads a text.
+fn python_float(text: &str) -> Option<f64> {
+    let text = text.trim();
+    // Rust reads the same words and digits.
+    text.parse().ok()
 }
 
 fn fraction(text: &str) -> Option<Data> {
-    let digits = text.replace('_', "").to_ascii_lowercase();
-    let number = if digits.contains(':') {
-        let (negative, magnitude) = match digits.as_bytes()[0] {
-            b'-' => (true, &digits[1..]),
-            b'+' => (false, &digits[1..]),
-            _ => (false, digits.as_str()),
-        };
-        let sum = magnitude.split(':').try_fold(0.0, |sum, part| {
-            Some(sum * 60.0 + part.parse::<f64>().ok()?)
-        })?;
-        if negative { -sum } else { sum }
-    } else {
-        match digits.as_str() {
-            ".nan" => f64::NAN,
-            ".inf" | "+.inf" => f64::INFINITY,
-            "-.inf" => f64::NEG_INFINITY,
-            digits => digits.parse().ok()?,
-        }
+    let digits = text.replace('_', "").to_lowercase();
+    let (negative, magnitude) = match digits.as_bytes().first()? {
+        b'-' => (true, &digits[1..]),
+        b'+' => (false, &digits[1..]),
+        _ => (false, digits.as_str()),
     };
-    Some(Data::Float(number))
+    let number = match magnitude {
+        ".inf" => f64::INFINITY,
+        ".nan" => f64::NAN,
+        // The smallest part first: additions in another order give other last digits.
+        _ if magnitude.contains(':') => {
+            let mut base = 1.0;
+            let mut sum = 0.0;
+            for part in magnitude.rsplit(':') {
+                sum += python_float(part)? * base;
+                base *= 60.0;
+            }
+            sum
+        }
+        _ => python_float(magnitude)?,
+    };
+    Some(Data::Float(if negative { -number } else { number }))
+}
+
+/// A number or word of JSON, as Python reads it.
+fn json_literal(text: &str) -> Option<Data> {
+    Some(match text {
+        "null" => Data::Null,
+        "true" => Data::Bool(true),
+        "false" => Data::Bool(false),
+        "NaN" => Data::Float(f64::NAN),
+        "Infinity" => Data::Float(f64::INFINITY),
+        "-Infinity" => Data::Float(f64::NEG_INFINITY),
+        _ if text.contains(['.', 'e', 'E']) => Data::Float(text.parse().ok()?),
+        _ => whole(python_integer(text, 10)?),
+    })
 }

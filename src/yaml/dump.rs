@@ -1,5 +1,5 @@
-//! YAML as PyYAML writes it, for the filters `to_yaml` and `to_nice_yaml`: which scalars are quoted and how, where long
-//! ones are folded, how collections are indented.
+//! YAML as Ansible writes it, for the filters `to_yaml` and `to_nice_yaml`: PyYAML's representation and libyaml's
+//! emitter, which decide which scalars are quoted and how, where long ones are folded, how collections are indented.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use super::ansible;
 /// What is written: a scalar in its text, or a collection that may be written more than once.
 #[derive(Clone, Debug)]
 pub enum Item {
-    /// Written as it stands: a number, a boolean, null.
-    Plain(String),
+    /// What is no text, with the short name of its tag: a number, a boolean, null, a date.
+    Plain(&'static str, String),
     Text(String),
     Bytes(Vec<u8>),
     /// What ansible-vault wrote: lines without blanks.
@@ -41,6 +41,27 @@ impl Item {
             _ => false,
         }
     }
+
+    fn tag(&self) -> &'static str {
+        match self {
+            Self::Plain(tag, _) => tag,
+            Self::Text(_) => "str",
+            Self::Bytes(_) => "binary",
+            Self::Vault(_) => "!vault",
+            Self::List(..) => "seq",
+            Self::Map(..) => "map",
+            Self::Set(..) => "set",
+        }
+    }
+}
+
+impl Item {
+    fn tag_text(&self) -> String {
+        match self {
+            Self::Vault(_) => self.tag().to_owned(),
+            _ => format!("!!{}", self.tag()),
+        }
+    }
 }
 
 /// Which collections are written on one line.
@@ -55,519 +76,660 @@ pub enum Flow {
 }
 
 /// How to write.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Style {
     pub indent: usize,
     /// The column after which a text is folded at its next blank.
     pub width: usize,
-    pub sort_keys: bool,
     pub flow: Flow,
     /// Whether the document begins with `---`, and ends with `...`.
     pub explicit_start: bool,
     pub explicit_end: bool,
-    /// Whether letters beyond ASCII are written as they are.
-    pub unicode: bool,
+    /// How scalars are written where that is possible: `'`, `"`, `|` or `>`; any other character means plainly, but none
+    /// of them on one line with others.
+    pub scalars: Option<char>,
+    /// Every tag is written out, every item on a line of its own.
+    pub canonical: bool,
+    pub line_break: &'static str,
 }
 
 impl Style {
     /// Writes a value as a document, with a line end. Fails for what holds itself or is nested too deep.
-    pub fn text(self, value: &Item) -> Result<String, String> {
-        let indent = if (2..10).contains(&self.indent) {
-            self.indent
-        } else {
-            2
-        };
-        let width = if self.width > indent * 2 {
-            self.width
-        } else {
-            80
-        };
-        let mut writer = Writer {
-            style: Self {
-                indent,
-                width,
-                ..self
-            },
+    pub fn text(mut self, value: &Item) -> Result<String, String> {
+        if !(2..10).contains(&self.indent) {
+            self.indent = 2;
+        }
+        if self.width <= self.indent * 2 {
+            self.width = 80;
+        }
+        let mut anchors = HashMap::new();
+        count(value, &mut anchors, &mut 0, 0)?;
+        let mut emitter = Emitter {
+            style: self,
             out: String::new(),
             column: 0,
-            anchors: HashMap::new(),
+            is_blank: true,
+            is_indented: true,
+            indent: -1,
+            flow_level: 0,
+            is_open: false,
+            anchors,
         };
-        let mut seen = HashMap::new();
-        let mut order = Vec::new();
-        count(value, &mut seen, &mut order, 0)?;
-        if self.flow == Flow::Always && has_block_key(value) {
-            return Err("an encrypted or binary key cannot be written on one line".to_owned());
-        }
-        let repeated = order
-            .into_iter()
-            .filter(|identity| seen.get(identity).is_some_and(|count| *count > 1));
-        for (index, identity) in repeated.enumerate() {
-            writer.anchors.insert(identity, (index + 1, false));
-        }
-        if self.explicit_start {
-            writer.push("---");
-        }
-        if value.is_collection() && !writer.on_one_line(value) {
-            if self.explicit_start {
-                writer.line(0);
-            }
-            writer.block(value, None, false);
-        } else {
-            if self.explicit_start {
-                writer.push(" ");
-            }
-            if value.is_collection() {
-                writer.flow(value, indent, 0);
-            } else {
-                writer.scalar(value, self.indent, false, false);
-            }
-        }
-        writer.out.push('\n');
-        if self.explicit_end && !writer.out.ends_with("...\n") {
-            writer.out.push_str("...\n");
-        }
-        Ok(writer.out)
+        emitter.document(value);
+        Ok(emitter.out)
     }
 }
 
-/// Whether a key would need lines of its own.
-fn has_block_key(value: &Item) -> bool {
-    match value {
-        Item::List(_, items) => items.iter().any(has_block_key),
-        Item::Map(_, pairs) => pairs.iter().any(|(key, item)| {
-            matches!(key, Item::Vault(_) | Item::Bytes(_)) || has_block_key(item)
-        }),
-        Item::Set(_, keys) => keys
-            .iter()
-            .any(|key| matches!(key, Item::Vault(_) | Item::Bytes(_))),
-        _ => false,
-    }
-}
+/// What is known of a collection: its number, if it is written more than once, and whether it was written yet.
+type Anchors = HashMap<usize, (Option<usize>, bool)>;
 
-/// How often each collection is written, in the order in which they come.
+/// Numbers the collections that are written more than once, in the order in which they come back.
 fn count(
     value: &Item,
-    seen: &mut HashMap<usize, usize>,
-    order: &mut Vec<usize>,
+    anchors: &mut Anchors,
+    last: &mut usize,
     depth: usize,
 ) -> Result<(), String> {
     if depth > 150 {
         return Err("this value is nested too deep, or holds itself".to_owned());
     }
     if let Some(identity) = value.identity() {
-        let times = seen.entry(identity).or_default();
-        *times += 1;
-        if *times > 1 {
+        if let Some((number, _)) = anchors.get_mut(&identity) {
+            if number.is_none() {
+                *last += 1;
+                *number = Some(*last);
+            }
             return Ok(());
         }
-        order.push(identity);
+        anchors.insert(identity, (None, false));
     }
     match value {
         Item::List(_, items) | Item::Set(_, items) => items
             .iter()
-            .try_for_each(|item| count(item, seen, order, depth + 1)),
+            .try_for_each(|item| count(item, anchors, last, depth + 1)),
         Item::Map(_, pairs) => pairs.iter().try_for_each(|(key, item)| {
-            count(key, seen, order, depth + 1)?;
-            count(item, seen, order, depth + 1)
+            count(key, anchors, last, depth + 1)?;
+            count(item, anchors, last, depth + 1)
         }),
         _ => Ok(()),
     }
 }
 
-struct Writer {
+/// libyaml's emitter: what it writes next depends on what it wrote last.
+struct Emitter {
     style: Style,
     out: String,
+    /// In characters.
     column: usize,
-    /// The number of each collection that is written more than once, and whether it has been.
-    anchors: HashMap<usize, (usize, bool)>,
+    /// Whether a blank was written last, and whether nothing but indentation was written on this line.
+    is_blank: bool,
+    is_indented: bool,
+    /// -1 outside of all collections.
+    indent: i64,
+    flow_level: usize,
+    /// Whether the last scalar has empty lines at its end, which only `...` would end.
+    is_open: bool,
+    anchors: Anchors,
 }
 
-impl Writer {
-    fn push(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.column += text.chars().count();
-    }
+/// Where a node stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Within {
+    /// A document or a list.
+    List,
+    /// A mapping: a key behind `?`, or a value.
+    Mapping,
+    /// A key on one line.
+    SimpleKey,
+}
 
-    fn line(&mut self, indent: usize) {
-        self.out.push('\n');
-        self.out.push_str(&" ".repeat(indent));
-        self.column = indent;
-    }
-
-    /// Writes an alias for what was written before (and says so), or the anchor for what will be needed again.
-    fn anchored(&mut self, value: &Item) -> bool {
-        let Some((number, written)) = value
-            .identity()
-            .and_then(|identity| self.anchors.get_mut(&identity))
-        else {
-            return false;
-        };
-        let again = std::mem::replace(written, true);
-        let name = format!("{}id{number:03}", if again { '*' } else { '&' });
-        self.push(&name);
-        again
-    }
-
-    fn is_alias(&self, value: &Item) -> bool {
-        value
-            .identity()
-            .and_then(|identity| self.anchors.get(&identity))
-            .is_some_and(|(_, written)| *written)
-    }
-
-    fn on_one_line(&self, value: &Item) -> bool {
-        if !value.is_collection()
-            || value.is_empty()
-            || self.style.flow == Flow::Always
-            || self.is_alias(value)
-        {
-            return true;
-        }
-        let leaves = self.style.flow == Flow::Leaves;
-        // What holds a block of its own takes lines, too.
-        let is_block = |item: &Item| matches!(item, Item::Vault(_) | Item::Bytes(_));
-        let takes_lines = |item: &Item| item.is_collection() || is_block(item);
-        match value {
-            Item::List(_, items) => leaves && !items.iter().any(takes_lines),
-            Item::Map(_, pairs) => {
-                leaves
-                    && !pairs
-                        .iter()
-                        .any(|(key, item)| is_block(key) || takes_lines(item))
+impl Emitter {
+    fn document(&mut self, value: &Item) {
+        if self.style.explicit_start || self.style.canonical {
+            self.indicator("---", true, false, false);
+            if self.style.canonical {
+                self.line();
             }
-            _ => leaves,
+        }
+        self.node(value, Within::List);
+        self.line();
+        if self.style.explicit_end || self.is_open {
+            self.indicator("...", true, false, false);
+            self.line();
         }
     }
 
-    /// The entries of a mapping.
-    fn entries(value: &Item) -> Vec<(&Item, Item)> {
-        match value {
-            Item::Map(_, pairs) => pairs
-                .iter()
-                .map(|(key, item)| (key, item.clone()))
-                .collect(),
-            Item::Set(_, keys) => keys
-                .iter()
-                .map(|key| (key, Item::Plain("null".to_owned())))
-                .collect(),
-            _ => Vec::new(),
-        }
+    // Characters.
+
+    fn put(&mut self, character: char) {
+        self.out.push(character);
+        self.column += 1;
     }
 
-    /// Writes a collection with an entry per line. `outer` is the indentation around it; `after_dash` says that its
-    /// first entry stands on the line of a list's dash.
-    fn block(&mut self, value: &Item, outer: Option<usize>, after_dash: bool) {
-        let mut begins = self.out.is_empty() || self.out.ends_with('\n');
-        if value
-            .identity()
-            .is_some_and(|identity| self.anchors.contains_key(&identity))
-            || matches!(value, Item::Set(..))
-        {
-            if self.out.ends_with(':') || self.out.ends_with('-') {
-                self.push(" ");
-            }
-            self.anchored(value);
-            if let Item::Set(..) = value {
-                self.push("!!set");
-            }
-            begins = false;
-            if after_dash {
-                // The first entry begins on a line of its own then.
-                return self.block_body(value, outer, false, begins, true);
-            }
-        }
-        self.block_body(value, outer, after_dash, begins, false);
+    fn put_break(&mut self) {
+        self.out.push_str(self.style.line_break);
+        self.column = 0;
     }
 
-    fn block_body(
-        &mut self,
-        value: &Item,
-        outer: Option<usize>,
-        after_dash: bool,
-        begins: bool,
-        in_list: bool,
-    ) {
-        match value {
-            Item::List(_, items) => {
-                // A list directly below a key is not indented further.
-                let indent = match outer {
-                    None => 0,
-                    Some(outer) if after_dash || in_list => outer + self.style.indent,
-                    Some(outer) => outer,
-                };
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 || !(after_dash || begins) {
-                        self.line(indent);
-                    }
-                    self.push("-");
-                    self.entry_of_list(item, indent);
-                }
-            }
-            _ => {
-                let indent = outer.map_or(0, |outer| outer + self.style.indent);
-                for (index, (key, item)) in Self::entries(value).into_iter().enumerate() {
-                    if index > 0 || !(after_dash || begins) {
-                        self.line(indent);
-                    }
-                    self.entry_of_mapping(key, &item, indent);
-                }
-            }
-        }
-    }
-
-    fn entry_of_list(&mut self, item: &Item, indent: usize) {
-        if self.on_one_line(item) {
-            self.push(" ");
-            self.inline(item, indent + self.style.indent);
-        } else if item
-            .identity()
-            .is_some_and(|identity| self.anchors.contains_key(&identity))
-        {
-            self.block(item, Some(indent), true);
+    /// A line break of a text.
+    fn write_break(&mut self, character: char) {
+        if character == '\n' {
+            self.put_break();
         } else {
-            // `-` and blanks up to the indentation of what it holds.
-            self.push(&" ".repeat(self.style.indent - 1));
-            self.block(item, Some(indent), true);
+            self.out.push(character);
+            self.column = 0;
         }
     }
 
-    fn inline(&mut self, item: &Item, indent: usize) {
-        if item.is_collection() {
-            self.flow(item, indent, 0);
-        } else {
-            self.scalar(item, indent, false, false);
+    /// Begins a line, unless nothing was written on this one, and indents it.
+    fn line(&mut self) {
+        let indent = usize::try_from(self.indent).unwrap_or(0);
+        if !self.is_indented || self.column > indent || self.column == indent && !self.is_blank {
+            self.put_break();
         }
+        while self.column < indent {
+            self.put(' ');
+        }
+        self.is_blank = true;
+        self.is_indented = true;
     }
 
-    fn entry_of_mapping(&mut self, key: &Item, item: &Item, indent: usize) {
-        let simple = match key {
-            Item::Text(text) => text.chars().count() < 128 && !text.contains('\n'),
-            Item::Plain(_) => true,
-            _ => false,
-        };
-        if simple {
-            self.scalar(key, indent, false, true);
-            self.push(":");
-        } else {
-            self.push("? ");
-            self.inline(key, indent + self.style.indent);
-            self.line(indent);
-            self.push(":");
+    fn indicator(&mut self, text: &str, needs_blank: bool, is_blank: bool, is_indentation: bool) {
+        if needs_blank && !self.is_blank {
+            self.put(' ');
         }
-        if self.on_one_line(item) {
-            self.push(" ");
-            self.inline(item, indent + self.style.indent);
-        } else {
-            self.block(item, Some(indent), false);
+        for character in text.chars() {
+            self.put(character);
         }
+        self.is_blank = is_blank;
+        self.is_indented &= is_indentation;
     }
 
-    /// Writes a collection between brackets, continued on the next line when the width is used up.
-    fn flow(&mut self, value: &Item, indent: usize, depth: usize) {
-        if self.anchored(value) {
+    fn is_too_long(&self) -> bool {
+        self.style.canonical || self.column > self.style.width
+    }
+
+    // Nodes.
+
+    fn node(&mut self, item: &Item, within: Within) {
+        if self.anchor(item) {
+            if within == Within::SimpleKey {
+                self.put(' ');
+            }
             return;
         }
-        if self.out.ends_with(|last: char| last.is_ascii_digit())
-            && value
-                .identity()
-                .is_some_and(|identity| self.anchors.contains_key(&identity))
-        {
-            self.push(" ");
+        if !item.is_collection() {
+            return self.scalar(item, within);
         }
-        if let Item::Set(..) = value {
-            self.push("!!set ");
+        if self.style.canonical || matches!(item, Item::Set(..)) {
+            self.tag(&item.tag_text());
         }
-        let inner = indent + if depth > 0 { self.style.indent } else { 0 };
-        match value {
-            Item::List(_, items) => {
-                self.push("[");
-                for (index, item) in items.iter().enumerate() {
-                    self.next_in_flow(index, inner);
-                    self.in_flow(item, inner + self.style.indent, false);
-                }
-                self.push("]");
-            }
-            _ => {
-                self.push("{");
-                for (index, (key, item)) in Self::entries(value).into_iter().enumerate() {
-                    self.next_in_flow(index, inner);
-                    self.in_flow(key, inner, true);
-                    self.push(": ");
-                    self.in_flow(&item, inner + self.style.indent, false);
-                }
-                self.push("}");
-            }
-        }
-    }
-
-    fn in_flow(&mut self, item: &Item, indent: usize, is_key: bool) {
-        if item.is_collection() {
-            self.flow(item, indent.saturating_sub(self.style.indent), 1);
-        } else {
-            self.scalar(item, indent, true, is_key);
-        }
-    }
-
-    fn next_in_flow(&mut self, index: usize, indent: usize) {
-        if index > 0 {
-            self.push(",");
-        }
-        if self.column > self.style.width {
-            self.line(indent);
-        } else if index > 0 {
-            self.push(" ");
-        }
-    }
-
-    fn scalar(&mut self, value: &Item, indent: usize, in_flow: bool, is_key: bool) {
-        let text = match value {
-            Item::Plain(text) => return self.push(text),
-            Item::Text(text) => text,
-            Item::Bytes(bytes) => {
-                let text = crate::ansible::encode_base64(bytes);
-                let lines = text.as_bytes().chunks(76).map(String::from_utf8_lossy);
-                if in_flow {
-                    self.push("!!binary ");
-                    let text: String = lines.flat_map(|line| [line, "\n".into()]).collect();
-                    return self.double_quoted(&text, indent, is_key);
-                }
-                self.push("!!binary |");
-                for line in lines {
-                    self.line(indent);
-                    self.push(&line);
-                }
-                return;
-            }
-            Item::Vault(text) if in_flow => {
-                self.push("!vault ");
-                return self.double_quoted(text, indent, is_key);
-            }
-            Item::Vault(text) => {
-                self.push(if text.ends_with('\n') {
-                    "!vault |"
-                } else {
-                    "!vault |-"
-                });
-                for line in text.lines() {
-                    self.line(indent);
-                    self.push(line);
-                }
-                return;
-            }
-            // Only leaves are written in flow.
-            _ => return self.flow(value, indent, 1),
-        };
-        let analysis = Analysis::of(text, self.style.unicode);
-        let resolves_otherwise = ansible::means_something_else(text);
-        let plain = if in_flow {
-            analysis.plain_in_flow
-        } else {
-            analysis.plain_in_block
-        };
-        if plain && !resolves_otherwise && !analysis.multi_line {
-            self.plain(text, indent, is_key);
-        } else if analysis.single_quoted && !(is_key && analysis.multi_line) {
-            self.single_quoted(text, indent, is_key);
-        } else {
-            self.double_quoted(text, indent, is_key);
-        }
-    }
-
-    fn plain(&mut self, text: &str, indent: usize, is_key: bool) {
-        let mut words = text.split(' ').peekable();
-        while let Some(word) = words.next() {
-            self.push(word);
-            if words.peek().is_some() {
-                self.blank_or_fold(
-                    indent,
-                    is_key || words.peek().is_some_and(|next| next.is_empty()) || word.is_empty(),
-                );
-            }
-        }
-    }
-
-    /// A single blank between words may become a line end once the width is used up.
-    fn blank_or_fold(&mut self, indent: usize, keep: bool) {
-        if !keep && self.column > self.style.width {
-            self.line(indent);
-        } else {
-            self.push(" ");
-        }
-    }
-
-    fn single_quoted(&mut self, text: &str, indent: usize, is_key: bool) {
-        self.push("'");
-        let lines: Vec<&str> = text.split('\n').collect();
-        let mut index = 0;
-        while index < lines.len() {
-            if index > 0 {
-                // n line ends are written as n + 1; empty lines between stand for themselves.
-                self.out.push('\n');
-                while index < lines.len() - 1 && lines[index].is_empty() {
-                    self.out.push('\n');
-                    index += 1;
-                }
-                self.line(indent);
-            }
-            let line = lines[index].replace('\'', "''");
-            let words: Vec<&str> = line.split(' ').collect();
-            for (position, word) in words.iter().enumerate() {
-                self.push(word);
-                if let Some(next) = words.get(position + 1) {
-                    let at_edge = position == 0 && word.is_empty()
-                        || position + 2 == words.len() && next.is_empty();
-                    self.blank_or_fold(
-                        indent,
-                        is_key || at_edge || next.is_empty() || word.is_empty(),
-                    );
-                }
-            }
-            index += 1;
-        }
-        self.push("'");
-    }
-
-    fn double_quoted(&mut self, text: &str, indent: usize, is_key: bool) {
-        self.push("\"");
-        let characters: Vec<char> = text.chars().collect();
-        let unicode = self.style.unicode;
-        for (index, &character) in characters.iter().enumerate() {
-            let inside = index > 0 && index + 1 < characters.len();
-            if character == ' ' && !is_key && inside && self.column > self.style.width {
-                self.line(indent);
-                if characters[index + 1] == ' ' {
-                    self.push("\\");
-                }
-                continue;
-            }
-            let escaped = match character {
-                '\0' => "\\0".to_owned(),
-                '\u{7}' => "\\a".to_owned(),
-                '\u{8}' => "\\b".to_owned(),
-                '\t' => "\\t".to_owned(),
-                '\n' => "\\n".to_owned(),
-                '\u{b}' => "\\v".to_owned(),
-                '\u{c}' => "\\f".to_owned(),
-                '\r' => "\\r".to_owned(),
-                '\u{1b}' => "\\e".to_owned(),
-                '"' => "\\\"".to_owned(),
-                '\\' => "\\\\".to_owned(),
-                '\u{85}' => "\\N".to_owned(),
-                '\u{a0}' => "\\_".to_owned(),
-                '\u{2028}' => "\\L".to_owned(),
-                '\u{2029}' => "\\P".to_owned(),
-                character if is_printable(character) && (unicode || character.is_ascii()) => {
-                    character.to_string()
-                }
-                character => match u32::from(character) {
-                    code @ 0..=0xff => format!("\\x{code:02X}"),
-                    code @ 0x100..=0xffff => format!("\\u{code:04X}"),
-                    code => format!("\\U{code:08X}"),
-                },
+        let in_flow = self.flow_level > 0
+            || self.style.canonical
+            || item.is_empty()
+            || match self.style.flow {
+                Flow::Never => false,
+                Flow::Always => true,
+                Flow::Leaves => self.is_leaf(item),
             };
-            self.push(&escaped);
+        let outer = self.indent;
+        match item {
+            Item::List(_, items) if in_flow => self.flow(("[", "]"), items, |emitter, item| {
+                emitter.node(item, Within::List);
+            }),
+            Item::Set(_, keys) if in_flow => self.flow(("{", "}"), keys, |emitter, key| {
+                emitter.flow_pair(key, &null());
+            }),
+            Item::Map(_, pairs) if in_flow => {
+                self.flow(("{", "}"), pairs, |emitter, (key, value)| {
+                    emitter.flow_pair(key, value);
+                })
+            }
+            Item::List(_, items) => {
+                // A list directly below a key is not indented further.
+                self.deeper(false, within == Within::Mapping && !self.is_indented);
+                for item in items {
+                    self.line();
+                    self.indicator("-", true, false, true);
+                    self.node(item, Within::List);
+                }
+            }
+            Item::Set(_, keys) => {
+                self.deeper(false, false);
+                keys.iter().for_each(|key| self.block_pair(key, &null()));
+            }
+            Item::Map(_, pairs) => {
+                self.deeper(false, false);
+                pairs
+                    .iter()
+                    .for_each(|(key, value)| self.block_pair(key, value));
+            }
+            _ => {}
         }
-        self.push("\"");
+        self.indent = outer;
+    }
+
+    /// A collection of nothing but scalars without a style.
+    fn is_leaf(&self, item: &Item) -> bool {
+        let is_plain = |item: &Item| {
+            !item.is_collection()
+                && !matches!(item, Item::Bytes(_) | Item::Vault(_))
+                && self.style.scalars.is_none()
+        };
+        match item {
+            Item::List(_, items) | Item::Set(_, items) => items.iter().all(is_plain),
+            Item::Map(_, pairs) => pairs
+                .iter()
+                .all(|(key, value)| is_plain(key) && is_plain(value)),
+            _ => true,
+        }
+    }
+
+    fn deeper(&mut self, in_flow: bool, stays: bool) {
+        let step = i64::try_from(self.style.indent).unwrap_or(2);
+        if self.indent < 0 {
+            self.indent = if in_flow { step } else { 0 };
+        } else if !stays {
+            self.indent += step;
+        }
+    }
+
+    fn flow<T>(
+        &mut self,
+        (open, close): (&str, &str),
+        items: &[T],
+        mut write: impl FnMut(&mut Self, &T),
+    ) {
+        let outer = self.indent;
+        self.indicator(open, true, true, false);
+        self.deeper(true, false);
+        self.flow_level += 1;
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.indicator(",", false, false, false);
+            }
+            if self.is_too_long() {
+                self.line();
+            }
+            write(self, item);
+        }
+        self.flow_level -= 1;
+        self.indent = outer;
+        if self.style.canonical && !items.is_empty() {
+            self.indicator(",", false, false, false);
+            self.line();
+        }
+        self.indicator(close, false, false, false);
+    }
+
+    fn flow_pair(&mut self, key: &Item, value: &Item) {
+        if !self.style.canonical && self.is_simple(key) {
+            self.node(key, Within::SimpleKey);
+            self.indicator(":", false, false, false);
+        } else {
+            self.indicator("?", true, false, false);
+            self.node(key, Within::Mapping);
+            if self.is_too_long() {
+                self.line();
+            }
+            self.indicator(":", true, false, false);
+        }
+        self.node(value, Within::Mapping);
+    }
+
+    fn block_pair(&mut self, key: &Item, value: &Item) {
+        self.line();
+        if self.is_simple(key) {
+            self.node(key, Within::SimpleKey);
+            self.indicator(":", false, false, false);
+        } else {
+            self.indicator("?", true, false, true);
+            self.node(key, Within::Mapping);
+            self.line();
+            self.indicator(":", true, false, true);
+        }
+        self.node(value, Within::Mapping);
+    }
+
+    /// Whether a key can stand before its `:` on one line.
+    fn is_simple(&self, key: &Item) -> bool {
+        let anchor = key
+            .identity()
+            .and_then(|identity| self.anchors.get(&identity));
+        let (anchor, is_alias) = match anchor {
+            Some((Some(number), written)) => (name(*number).len(), *written),
+            _ => (0, false),
+        };
+        let tag = if self.style.canonical
+            || matches!(key, Item::Set(..) | Item::Bytes(_) | Item::Vault(_))
+        {
+            key.tag_text().len()
+        } else {
+            0
+        };
+        let length = match key {
+            _ if is_alias => anchor,
+            Item::Plain(_, text) | Item::Text(text) | Item::Vault(text)
+                if text.contains(is_break) =>
+            {
+                return false;
+            }
+            Item::Plain(_, text) | Item::Text(text) | Item::Vault(text) => tag + text.len(),
+            Item::Bytes(bytes) => {
+                let text = base64_lines(bytes);
+                if text.contains(is_break) {
+                    return false;
+                }
+                tag + text.len()
+            }
+            collection if collection.is_empty() => anchor + tag,
+            _ => return false,
+        };
+        length <= 128
+    }
+
+    /// Writes the anchor of what will be needed again, or an alias for what was written before, and says whether it did.
+    fn anchor(&mut self, item: &Item) -> bool {
+        let known = item
+            .identity()
+            .and_then(|identity| self.anchors.get_mut(&identity));
+        let Some((Some(number), written)) = known else {
+            return false;
+        };
+        let is_alias = std::mem::replace(written, true);
+        let text = format!("{}{}", if is_alias { '*' } else { '&' }, name(*number));
+        self.indicator(&text, true, false, false);
+        is_alias
+    }
+
+    fn tag(&mut self, tag: &str) {
+        self.indicator(tag, true, false, false);
+    }
+
+    // Scalars.
+
+    fn scalar(&mut self, item: &Item, within: Within) {
+        let base64;
+        let (text, wanted) = match item {
+            Item::Plain(_, text) | Item::Text(text) => (text.as_str(), self.style.scalars),
+            Item::Vault(text) => (text.as_str(), Some('|')),
+            Item::Bytes(bytes) => {
+                base64 = base64_lines(bytes);
+                (base64.as_str(), Some('|'))
+            }
+            _ => return,
+        };
+        let is_plain = match item {
+            Item::Plain(..) => true,
+            Item::Text(text) => !ansible::means_something_else(text),
+            _ => false,
+        };
+        let is_text = matches!(item, Item::Text(_));
+        let has_tag = self.style.canonical || !is_plain && !is_text;
+        let style = self.scalar_style(text, wanted, within, has_tag || is_plain);
+        if has_tag {
+            self.tag(&item.tag_text());
+        } else if !is_text && style != ' ' {
+            // Quoted it would be a text.
+            self.tag("!");
+        }
+        let outer = self.indent;
+        self.deeper(true, false);
+        let may_break = within != Within::SimpleKey;
+        match style {
+            '\'' => self.single_quoted(text, may_break),
+            '"' => self.double_quoted(text, may_break),
+            '|' => self.literal(text),
+            '>' => self.folded(text),
+            _ => self.plain(text, may_break),
+        }
+        self.indent = outer;
+    }
+
+    /// The style that is possible: a blank stands for a plain scalar.
+    fn scalar_style(
+        &self,
+        text: &str,
+        wanted: Option<char>,
+        within: Within,
+        may_be_plain: bool,
+    ) -> char {
+        let analysis = Analysis::of(text);
+        let in_flow = self.flow_level > 0;
+        let is_simple_key = within == Within::SimpleKey;
+        let mut style = wanted
+            .filter(|style| "'\"|>".contains(*style))
+            .unwrap_or(' ');
+        if self.style.canonical || is_simple_key && analysis.multi_line {
+            style = '"';
+        }
+        if style == ' ' {
+            let allowed = if in_flow {
+                analysis.plain_in_flow
+            } else {
+                analysis.plain_in_block
+            };
+            if !allowed || text.is_empty() && (in_flow || is_simple_key) || !may_be_plain {
+                style = '\'';
+            }
+        }
+        if style == '\'' && !analysis.single_quoted {
+            style = '"';
+        }
+        if matches!(style, '|' | '>') && (!analysis.block || in_flow || is_simple_key) {
+            style = '"';
+        }
+        style
+    }
+
+    fn plain(&mut self, text: &str, may_break: bool) {
+        if !self.is_blank && (!text.is_empty() || self.flow_level > 0) {
+            self.put(' ');
+        }
+        self.words(text, may_break, None);
+        self.is_blank = false;
+        self.is_indented = false;
+    }
+
+    fn single_quoted(&mut self, text: &str, may_break: bool) {
+        self.indicator("'", true, false, false);
+        self.words(text, may_break, Some('\''));
+        self.indicator("'", false, false, false);
+        self.is_blank = false;
+        self.is_indented = false;
+    }
+
+    /// Folds long lines at single blanks, and doubles line breaks, which folding would take away.
+    fn words(&mut self, text: &str, may_break: bool, quote: Option<char>) {
+        let (mut spaces, mut breaks) = (false, false);
+        let mut characters = text.char_indices().peekable();
+        while let Some((at, character)) = characters.next() {
+            let next = characters.peek().map(|(_, next)| *next);
+            if character == ' ' {
+                let is_inside = quote.is_none() || at > 0 && next.is_some();
+                let folds = may_break && !spaces && self.column > self.style.width;
+                if folds && is_inside && next != Some(' ') {
+                    self.line();
+                } else {
+                    self.put(' ');
+                }
+                spaces = true;
+            } else if is_break(character) {
+                if !breaks && character == '\n' {
+                    self.put_break();
+                }
+                self.write_break(character);
+                self.is_indented = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.line();
+                }
+                if Some(character) == quote {
+                    self.put(character);
+                }
+                self.put(character);
+                self.is_indented = false;
+                spaces = false;
+                breaks = false;
+            }
+        }
+        if breaks && quote.is_some() {
+            self.line();
+        }
+    }
+
+    fn double_quoted(&mut self, text: &str, may_break: bool) {
+        self.indicator("\"", true, false, false);
+        let mut spaces = false;
+        let mut characters = text.char_indices().peekable();
+        while let Some((at, character)) = characters.next() {
+            let next = characters.peek().map(|(_, next)| *next);
+            let is_special =
+                !is_printable(character) || is_break(character) || matches!(character, '"' | '\\');
+            if is_special {
+                for character in escape(character).chars() {
+                    self.put(character);
+                }
+                spaces = false;
+            } else if character == ' ' {
+                let is_inside = at > 0 && next.is_some();
+                if may_break && !spaces && self.column > self.style.width && is_inside {
+                    self.line();
+                    if next == Some(' ') {
+                        self.put('\\');
+                    }
+                } else {
+                    self.put(' ');
+                }
+                spaces = true;
+            } else {
+                self.put(character);
+                spaces = false;
+            }
+        }
+        self.indicator("\"", false, false, false);
+        self.is_blank = false;
+        self.is_indented = false;
+    }
+
+    /// The sign of a block with what says how it is indented and how it ends.
+    fn block_header(&mut self, sign: &str, text: &str) {
+        self.indicator(sign, true, false, false);
+        if text.starts_with(|first| first == ' ' || is_break(first)) {
+            let hint = self.style.indent.to_string();
+            self.indicator(&hint, false, false, false);
+        }
+        let mut backwards = text.chars().rev();
+        let ends = backwards.next().is_some_and(is_break);
+        self.is_open = ends && backwards.next().is_none_or(is_break);
+        if self.is_open {
+            self.indicator("+", false, false, false);
+        } else if !ends {
+            self.indicator("-", false, false, false);
+        }
+        self.put_break();
+        self.is_indented = true;
+        self.is_blank = true;
+    }
+
+    fn literal(&mut self, text: &str) {
+        self.block_header("|", text);
+        let mut breaks = true;
+        for character in text.chars() {
+            if is_break(character) {
+                self.write_break(character);
+                self.is_indented = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.line();
+                }
+                self.put(character);
+                self.is_indented = false;
+                breaks = false;
+            }
+        }
+    }
+
+    fn folded(&mut self, text: &str) {
+        self.block_header(">", text);
+        let (mut breaks, mut leading_spaces) = (true, true);
+        let mut rest = text.chars();
+        while let Some(character) = rest.next() {
+            let next = rest.clone().next();
+            if is_break(character) {
+                if !breaks && !leading_spaces && character == '\n' {
+                    let behind = rest.as_str().trim_start_matches(is_break).chars().next();
+                    if !behind.is_none_or(is_blank) {
+                        self.put_break();
+                    }
+                }
+                self.write_break(character);
+                self.is_indented = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.line();
+                    leading_spaces = matches!(character, ' ' | '\t');
+                }
+                if !breaks
+                    && character == ' '
+                    && next != Some(' ')
+                    && self.column > self.style.width
+                {
+                    self.line();
+                } else {
+                    self.put(character);
+                }
+                self.is_indented = false;
+                breaks = false;
+            }
+        }
+    }
+}
+
+fn null() -> Item {
+    Item::Plain("null", "null".to_owned())
+}
+
+fn name(number: usize) -> String {
+    format!("id{number:03}")
+}
+
+/// Python's lines of Base64.
+fn base64_lines(bytes: &[u8]) -> String {
+    let text = crate::ansible::encode_base64(bytes);
+    let mut lines = String::with_capacity(text.len() + text.len() / 76 + 1);
+    for line in text.as_bytes().chunks(76) {
+        lines.push_str(&String::from_utf8_lossy(line));
+        lines.push('\n');
+    }
+    lines
+}
+
+fn escape(character: char) -> String {
+    match character {
+        '\0' => "\\0".to_owned(),
+        '\u{7}' => "\\a".to_owned(),
+        '\u{8}' => "\\b".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\u{b}' => "\\v".to_owned(),
+        '\u{c}' => "\\f".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\u{1b}' => "\\e".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\u{85}' => "\\N".to_owned(),
+        '\u{a0}' => "\\_".to_owned(),
+        '\u{2028}' => "\\L".to_owned(),
+        '\u{2029}' => "\\P".to_owned(),
+        character => match u32::from(character) {
+            code @ 0..=0xff => format!("\\x{code:02X}"),
+            code @ 0x100..=0xffff => format!("\\u{code:04X}"),
+            code => format!("\\U{code:08X}"),
+        },
     }
 }
 
@@ -589,8 +751,16 @@ pub fn float_text(float: f64) -> String {
 
 /// What libyaml writes as it is: nothing beyond 16 bits.
 fn is_printable(character: char) -> bool {
-    matches!(character, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' )
+    matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         && character != '\u{feff}'
+}
+
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+fn is_blank(character: char) -> bool {
+    matches!(character, '\0' | ' ' | '\t') || is_break(character)
 }
 
 /// Which ways of writing a text are open.
@@ -598,79 +768,60 @@ struct Analysis {
     plain_in_block: bool,
     plain_in_flow: bool,
     single_quoted: bool,
+    block: bool,
     multi_line: bool,
 }
 
 impl Analysis {
-    fn of(text: &str, unicode: bool) -> Self {
-        let characters: Vec<char> = text.chars().collect();
-        let blank_or_end = |index: usize| {
-            characters.get(index).is_none_or(|character| {
-                matches!(
-                    character,
-                    '\0' | ' ' | '\t' | '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}'
-                )
-            })
-        };
-        let is_break =
-            |character: char| matches!(character, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
-        let mut block = !(text.starts_with("---") || text.starts_with("..."));
-        let mut flow = block;
-        let (mut multi_line, mut special) = (false, false);
-        let (mut leading, mut trailing, mut break_space, mut space_break) =
-            (false, false, false, false);
-        let mut before_blank = true;
+    fn of(text: &str) -> Self {
+        if text.is_empty() {
+            return Self {
+                plain_in_block: true,
+                plain_in_flow: false,
+                single_quoted: true,
+                block: false,
+                multi_line: false,
+            };
+        }
+        let is_marker = text.starts_with("---") || text.starts_with("...");
+        let (mut in_block, mut in_flow) = (!is_marker, !is_marker);
+        let (mut breaks, mut special) = (false, false);
+        let (mut break_space, mut space_break) = (false, false);
         let mut previous = None;
-        for (index, &character) in characters.iter().enumerate() {
-            let followed = blank_or_end(index + 1);
-            if index == 0 {
-                if "#,[]{}&*!|>'\"%@`".contains(character) {
-                    block = false;
-                    flow = false;
-                }
-                if "?:".contains(character) {
-                    flow = false;
-                    block &= !followed;
-                }
-                if character == '-' && followed {
-                    block = false;
-                    flow = false;
-                }
-            } else {
-                if ",?[]{}".contains(character) {
-                    flow = false;
-                }
-                if character == ':' {
-                    flow = false;
-                    block &= !followed;
-                }
-                if character == '#' && before_blank {
-                    flow = false;
-                    block = false;
-                }
-            }
-            multi_line |= is_break(character);
-            special |= !(character == '\n'
-                || is_printable(character) && (unicode || character.is_ascii()))
-                || character == '\t';
-            if character == ' ' {
-                leading |= index == 0;
-                trailing |= index + 1 == characters.len();
-                break_space |= previous.is_some_and(is_break);
-            } else if is_break(character) {
-                leading |= index == 0;
-                trailing |= index + 1 == characters.len();
-                space_break |= previous == Some(' ');
-            }
-            before_blank = blank_or_end(index) || character == '\0';
+        let mut characters = text.chars().peekable();
+        while let Some(character) = characters.next() {
+            let followed = characters.peek().is_none_or(|next| is_blank(*next));
+            let preceded = previous.is_none_or(is_blank);
+            let (ends_block, ends_flow) = match (character, previous) {
+                ('?' | ':', None) => (followed, true),
+                ('-', None) => (followed, followed),
+                (
+                    '#' | '[' | ']' | '{' | '}' | ',' | '&' | '*' | '!' | '|' | '>' | '\'' | '"'
+                    | '%' | '@' | '`',
+                    None,
+                ) => (true, true),
+                (',' | '?' | '[' | ']' | '{' | '}', Some(_)) => (false, true),
+                (':', Some(_)) => (followed, true),
+                ('#', Some(_)) => (preceded, preceded),
+                _ => (false, false),
+            };
+            in_block &= !ends_block;
+            in_flow &= !ends_flow;
+            special |= !is_printable(character);
+            breaks |= is_break(character);
+            break_space |= character == ' ' && previous.is_some_and(is_break);
+            space_break |= is_break(character) && previous == Some(' ');
             previous = Some(character);
         }
-        let edges = leading || trailing || break_space || special;
+        let at_edge = |character: char| character == ' ' || is_break(character);
+        let edges = text.starts_with(at_edge) || text.ends_with(at_edge);
+        let may_be_plain = !(edges || breaks || break_space || space_break || special);
         Self {
-            plain_in_block: block && !edges && !space_break && !text.is_empty(),
-            plain_in_flow: flow && !edges && !space_break && !text.is_empty(),
-            single_quoted: !(special || space_break || break_space),
-            multi_line,
+            plain_in_block: in_block && may_be_plain,
+            plain_in_flow: in_flow && may_be_plain,
+            single_quoted: !(break_space || space_break || special),
+            block: !(text.ends_with(' ') || space_break || special),
+            multi_line: breaks,
         }
     }
 }

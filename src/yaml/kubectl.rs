@@ -1,16 +1,29 @@
-//! YAML as kubectl reads it: sigs.k8s.io/yaml, that is go-yaml 2 followed by Go's JSON.
+//! YAML as kubectl reads it: Kubernetes' own splitting of streams, then sigs.k8s.io/yaml, that is go-yaml 2 followed by
+//! Go's JSON.
 //!
-//! The stream is split at lines that begin with `---` before anything is parsed. Of duplicate keys the last wins.
-//! `yes`, `on`, `y` are true; `0644` is 420, also as a key; `1e3` is 1000; `22:22` is a text; whole numbers beyond 64
-//! bits become floats; infinities are errors.
+//! A stream that begins with `{` is read as JSON first. Any other is split at lines that begin with `---` before anything
+//! is parsed, and of each part only the first document counts. Of duplicate keys the last wins. `yes`, `on`, `y` are
+//! true; `0644` is 420, also as a key; `1e3` is 1000; `22:22` is a text; whole numbers beyond 64 bits become floats;
+//! infinities are errors.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
-use super::{Content, Node, Scalar, YamlError, ansible, core_tag, read};
+use super::ansible::{self, Reading};
+use super::json::Json;
+use super::parser::Parser;
+use super::scanner::Dialect;
+use super::{Content, Data, MAX_NODES, Node, Place, Scalar, YamlError, core_tag};
+
+/// At most this many warnings of a kind are given for a document.
+const MANY: usize = 100;
+/// The longest path of which a place is kept.
+const LONGEST_PATH: usize = 1024;
 
 /// One document of a manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,254 +35,444 @@ pub struct Document {
     pub value: Value,
     /// Line and column of each field by its path, as in `spec.ports[0].name`.
     pub places: BTreeMap<String, (u32, u32)>,
-    /// Keys that stand there twice, of which the last counts.
-    pub duplicates: Vec<YamlError>,
-    /// Scalars and keys that Ansible reads differently, unless it cannot read the document at all.
-    pub readings: Vec<YamlError>,
 }
 
-/// Reads the documents of a stream. Empty ones are left out.
-pub fn documents(stream: &str) -> Result<Vec<Document>, (u32, YamlError)> {
-    let mut documents = Vec::new();
-    for (index, (first_line, text)) in split(stream)?.into_iter().enumerate() {
-        let number = super::number(index + 1);
+/// What kubectl reads in a stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stream {
+    /// Empty ones are left out.
+    pub documents: Vec<Document>,
+    /// What is probably not meant, each with the number of its document: keys that stand there twice, of which the last
+    /// counts; what kubectl drops; what Ansible (its module kubernetes.core.k8s, with PyYAML) reads differently, unless
+    /// it cannot read the stream at all.
+    pub warnings: Vec<(u32, YamlError)>,
+}
+
+/// Reads a stream. An error comes with the number of its document.
+pub fn read(stream: &str) -> Result<Stream, (u32, YamlError)> {
+    let text = stream.strip_prefix('\u{feff}').unwrap_or(stream);
+    let mut reader = Reader {
+        stream: Stream::default(),
+        number: 0,
+        nodes: 0,
+        ansible: Parser::new(stream, Dialect::Python).ok(),
+        readings: Vec::new(),
+    };
+    // kubectl looks that far for a brace.
+    let begins_json = text
+        .char_indices()
+        .find(|(_, character)| !character.is_whitespace())
+        .is_some_and(|(at, character)| character == '{' && at < 4096);
+    let rest = if begins_json {
+        reader.json(text)?
+    } else {
+        text
+    };
+    reader.yaml(rest, text.len() - rest.len(), text)?;
+    reader.end();
+    Ok(reader.stream)
+}
+
+struct Reader<'a> {
+    stream: Stream,
+    /// The number of the document being read.
+    number: u32,
+    /// How many values all documents hold.
+    nodes: usize,
+    /// Reads the same stream as Ansible does; `None` once it cannot.
+    ansible: Option<Parser<'a>>,
+    readings: Vec<(u32, YamlError)>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads JSON values as long as there are any: what is left is YAML, unless two values made clear that all is JSON.
+    fn json(&mut self, text: &'a str) -> Result<&'a str, (u32, YamlError)> {
+        let mut json = Json::new(text, Dialect::Go);
+        let mut rest = text;
+        loop {
+            let error = match json.value() {
+                Ok(None) => return Ok(""),
+                Ok(Some(node)) => {
+                    self.number += 1;
+                    rest = &text[json.read()..];
+                    self.document(&node, 1)
+                        .map_err(|error| (self.number, error))?;
+                    continue;
+                }
+                Err(error) => (self.number + 1, error),
+            };
+            if self.number > 1 {
+                return Err(error);
+            }
+            let blank = |character: char| character != '\n' && character.is_whitespace();
+            let behind = rest.trim_start_matches(blank);
+            // Go looks at 4 bytes at a time, and gives up when there are fewer.
+            if behind.len() < 4 {
+                return Err(error);
+            }
+            return Ok(behind.strip_prefix('\n').unwrap_or(behind));
+        }
+    }
+
+    /// Reads YAML documents, split at lines that begin with `---`.
+    fn yaml(&mut self, text: &'a str, offset: usize, whole: &str) -> Result<(), (u32, YamlError)> {
+        let lines_before = whole[..offset].matches('\n').count();
+        let text = with_go_lines(text);
+        let (mut line_number, mut at) = (super::number(lines_before), 0);
+        let mut part: Option<(u32, usize)> = None;
+        for line in text.split_inclusive('\n') {
+            line_number = line_number.saturating_add(1);
+            let begin = at;
+            at += line.len();
+            if let Some(behind) = line.strip_prefix("---") {
+                let behind = behind.trim();
+                if !behind.is_empty() && !behind.starts_with('#') {
+                    let place = Place {
+                        line: line_number,
+                        column: 4,
+                    };
+                    if let Some((first_line, start)) = part {
+                        self.part(&text[start..begin], first_line)?;
+                    }
+                    let shown: String = behind.chars().take(80).collect();
+                    let message =
+                        format!("only a comment may follow `---` on its line, not `{shown}`");
+                    return Err((self.number + 1, YamlError::at(place, message)));
+                }
+                // The marker that ends a part is dropped, one before any other line belongs to the part.
+                if let Some((first_line, start)) = part.take() {
+                    self.part(&text[start..begin], first_line)?;
+                    continue;
+                }
+            }
+            part.get_or_insert((line_number, begin));
+        }
+        match part {
+            Some((first_line, start)) => self.part(&text[start..], first_line),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the first document of a part.
+    fn part(&mut self, text: &str, first_line: u32) -> Result<(), (u32, YamlError)> {
+        self.number = self.number.saturating_add(1);
+        let number = self.number;
         let shift = |error: YamlError| {
-            let line = error.line + first_line - 1;
+            let line = error.line.saturating_add(first_line - 1);
             (number, YamlError { line, ..error })
         };
-        if index > 0 && text.starts_with('\u{feff}') {
-            return Err((
-                number,
-                YamlError {
-                    message: "a byte order mark stands here, within the stream".to_owned(),
-                    line: first_line,
-                    column: 1,
-                    unsupported: true,
-                },
-            ));
-        }
-        let mut nodes = read(&text).map_err(shift)?.into_iter();
-        let Some(node) = nodes.next() else {
-            continue;
-        };
-        if let Some(second) = nodes.next() {
-            // kubectl drops what follows without a word, and so would we.
-            return Err(shift(YamlError::at(
-                &second,
-                "a second document begins here without a line `---` of its own",
-            )));
-        }
-        let mut reading = Reading {
-            first_line,
-            places: BTreeMap::new(),
-            duplicates: Vec::new(),
-            readings: Some(Vec::new()),
-        };
-        let value = reading.value(&node, "").map_err(shift)?;
-        if value.is_null() {
-            continue;
-        }
-        documents.push(Document {
-            number,
-            line: node.line + first_line - 1,
-            value,
-            places: reading.places,
-            duplicates: reading.duplicates,
-            readings: reading.readings.unwrap_or_default(),
-        });
-    }
-    Ok(documents)
-}
-
-/// Splits a stream at its `---` lines, as kubectl does: each part with the number of its first line.
-fn split(stream: &str) -> Result<Vec<(u32, String)>, (u32, YamlError)> {
-    let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream);
-    let mut parts: Vec<(u32, String)> = Vec::new();
-    let mut part = (1, String::new());
-    for (index, line) in stream.split_inclusive('\n').enumerate() {
-        let number = super::number(index + 1);
-        if let Some(rest) = line.strip_prefix("---") {
-            let rest = rest.trim();
-            if !rest.is_empty() && !rest.starts_with('#') {
-                return Err((
-                    super::number(parts.len() + 1),
-                    YamlError {
-                        message: format!(
-                            "only a comment may follow `---` on its line, not `{rest}`"
-                        ),
-                        line: number,
-                        column: 4,
-                        unsupported: false,
-                    },
-                ));
+        refuse_marks(text).map_err(shift)?;
+        let mut parser = Parser::new(text, Dialect::Go).map_err(shift)?;
+        let node = parser.document().map_err(shift)?;
+        if let Some(node) = node {
+            self.document(&node, first_line).map_err(shift)?;
+            if let Some(place) = parser.rest() {
+                let error = YamlError::at(
+                    place,
+                    "kubectl drops what follows from here on: it reads one document between two lines `---`",
+                );
+                self.stream.warnings.push(shift(error));
             }
-            // The stream's first `---` only begins it.
-            if !part.1.trim().is_empty() || !parts.is_empty() {
-                parts.push(std::mem::take(&mut part));
-            }
-            part.0 = number + 1;
-            part.1.clear();
-        } else {
-            part.1.push_str(line);
-        }
-    }
-    parts.push(part);
-    Ok(parts)
-}
-
-struct Reading {
-    first_line: u32,
-    places: BTreeMap<String, (u32, u32)>,
-    duplicates: Vec<YamlError>,
-    /// `None` once Ansible cannot read the document.
-    readings: Option<Vec<YamlError>>,
-}
-
-impl Reading {
-    /// Notes where Ansible reads a scalar differently.
-    fn compare(&mut self, node: &Node, is_key: bool) -> Result<(), YamlError> {
-        let tag = node.tag.as_deref().and_then(core_tag);
-        let (ours, theirs, shown) = match &node.content {
-            Content::Scalar(scalar) => (
-                reading(resolve(node, scalar)?),
-                ansible::reading(scalar),
-                scalar.text.as_str(),
-            ),
-            _ => match tag {
-                Some(tag @ ("set" | "omap" | "pairs")) => (
-                    ansible::Reading::Other("what stands there"),
-                    Some(ansible::Reading::Other("a collection of its own kind")),
-                    tag,
-                ),
-                _ => return Ok(()),
-            },
-        };
-        let Some(theirs) = theirs else {
-            self.readings = None;
-            return Ok(());
-        };
-        let same = if is_key {
-            // PyYAML keeps the fraction of `1.0`, which JSON then writes.
-            let is_fraction = matches!(theirs, ansible::Reading::Number(_)) && shown.contains('.');
-            !is_fraction
-                && as_key(&theirs)
-                    .is_some_and(|theirs| key_text(node).is_ok_and(|ours| ours == theirs))
-        } else {
-            ours == theirs
-        };
-        if !same && let Some(readings) = &mut self.readings {
-            readings.push(YamlError {
-                message: format!(
-                    "kubectl reads `{shown}` as {ours}, Ansible reads {theirs}; quote it to make it a text for both"
-                ),
-                line: node.line + self.first_line - 1,
-                column: node.column,
-                unsupported: false,
-            });
         }
         Ok(())
     }
 
-    fn value(&mut self, node: &Node, path: &str) -> Result<Value, YamlError> {
-        if !path.is_empty() {
-            self.places
-                .entry(path.to_owned())
-                .or_insert((node.line + self.first_line - 1, node.column));
+    fn document(&mut self, node: &Rc<Node>, first_line: u32) -> Result<(), YamlError> {
+        let mut decoder = Decoder {
+            first_line,
+            places: BTreeMap::new(),
+            duplicates: Vec::new(),
+            decoded: 1,
+            repeated: 0,
+            within_alias: 0,
+        };
+        let value = decoder.value(node, Some(""))?;
+        self.nodes += decoder.decoded;
+        if self.nodes > MAX_NODES {
+            return Err(YamlError::too_large(node.place));
         }
-        self.compare(node, false)?;
+        if value.is_null() {
+            return Ok(());
+        }
+        let number = self.number;
+        let duplicates = decoder.duplicates.into_iter().map(|error| (number, error));
+        self.stream.warnings.extend(duplicates);
+        let document = Document {
+            number,
+            line: node.place.line.saturating_add(first_line - 1),
+            value,
+            places: decoder.places,
+        };
+        if let Some(theirs) = self.next_of_ansible() {
+            let errors = match theirs {
+                Some((theirs, data)) => differences(node, &theirs, &document, &data, first_line),
+                None => vec![YamlError::at(
+                    Place {
+                        line: document.line,
+                        column: node.place.column,
+                    },
+                    "kubectl reads a document here, Ansible reads none; begin each with a line `---`",
+                )],
+            };
+            self.readings
+                .extend(errors.into_iter().map(|error| (number, error)));
+        }
+        self.stream.documents.push(document);
+        Ok(())
+    }
+
+    /// The next document that Ansible reads and that is not null; within, `None` says that there are no more. `None`
+    /// once Ansible cannot read the stream.
+    fn next_of_ansible(&mut self) -> Option<Option<(Rc<Node>, Data)>> {
+        loop {
+            let read = self.ansible.as_mut()?.document().and_then(|node| {
+                node.map(|node| Ok((node.clone(), ansible::of_manifest(&node)?)))
+                    .transpose()
+            });
+            match read {
+                Ok(Some((_, Data::Null))) => {}
+                Ok(read) => return Some(read),
+                Err(_) => self.ansible = None,
+            }
+        }
+    }
+
+    /// Adds how Ansible reads the stream, if it can.
+    fn end(&mut self) {
+        let mut more = None;
+        while let Some(Some((node, _))) = self.next_of_ansible() {
+            more.get_or_insert(node.place);
+        }
+        if self.ansible.is_none() {
+            return;
+        }
+        if let Some(place) = more {
+            let message =
+                "kubectl reads no document here, Ansible reads one; begin each with a line `---`";
+            self.readings
+                .push((self.number.max(1), YamlError::at(place, message)));
+        }
+        self.stream.warnings.append(&mut self.readings);
+    }
+}
+
+/// Go reads line by line: each ends with a line feed, the last one, too, and one carriage return before it is dropped.
+fn with_go_lines(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    if text.contains("\r\n") {
+        text = Cow::Owned(text.replace("\r\n", "\n"));
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.to_mut().push('\n');
+    }
+    text
+}
+
+/// go-yaml looks for a byte order mark not where it is, but where its buffer begins, and drops other characters when it
+/// finds one: only where the whole part fits into the buffer a mark is what it seems to be.
+fn refuse_marks(text: &str) -> Result<(), YamlError> {
+    let inner = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some(at) = inner.rfind('\u{feff}') else {
+        return Ok(());
+    };
+    if inner.len() <= 500 && !inner.starts_with('\u{feff}') && inner[at..].chars().nth(5).is_some()
+    {
+        return Ok(());
+    }
+    let before = &inner[..at];
+    Err(YamlError::unsupported(
+        Place {
+            line: super::number(before.matches('\n').count() + 1),
+            column: super::number(
+                before
+                    .rsplit('\n')
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .count()
+                    + 1,
+            ),
+        },
+        "a byte order mark stands here, within the stream; take it out",
+    ))
+}
+
+/// What a document means to go-yaml.
+struct Decoder {
+    first_line: u32,
+    places: BTreeMap<String, (u32, u32)>,
+    duplicates: Vec<YamlError>,
+    /// How many values were decoded, and how many of them by way of aliases.
+    decoded: usize,
+    repeated: usize,
+    within_alias: usize,
+}
+
+impl Decoder {
+    fn count(&mut self, node: &Node) -> Result<(), YamlError> {
+        self.decoded += 1;
+        self.repeated += usize::from(self.within_alias > 0);
+        if self.repeated > 100
+            && self.decoded > 1000
+            && self.repeated as f64 / self.decoded as f64 > 0.99
+        {
+            return Err(YamlError::at(
+                node.place,
+                "nearly all of the document comes by way of aliases; kubectl refuses that",
+            ));
+        }
+        Ok(())
+    }
+
+    fn shift(&self, place: Place) -> (u32, u32) {
+        (place.line.saturating_add(self.first_line - 1), place.column)
+    }
+
+    /// Runs something for what an alias stands for.
+    fn through<T>(
+        &mut self,
+        node: &Rc<Node>,
+        run: impl FnOnce(&mut Self, &Rc<Node>) -> Result<T, YamlError>,
+    ) -> Result<T, YamlError> {
+        self.count(node)?;
         match &node.content {
+            Content::Alias(target) => {
+                self.within_alias += 1;
+                self.count(target)?;
+                let result = run(self, target);
+                self.within_alias -= 1;
+                result
+            }
+            Content::Ring(name) => Err(YamlError::at(
+                node.place,
+                format!("this alias stands inside of what it stands for, `&{name}`"),
+            )),
+            _ => run(self, node),
+        }
+    }
+
+    fn value(&mut self, node: &Rc<Node>, path: Option<&str>) -> Result<Value, YamlError> {
+        if let Some(path) = path.filter(|path| !path.is_empty()) {
+            let place = self.shift(node.place);
+            self.places.entry(path.to_owned()).or_insert(place);
+        }
+        self.through(node, |decoder, node| match &node.content {
             Content::Scalar(scalar) => json(node, scalar),
             Content::Sequence(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| self.value(item, &format!("{path}[{index}]")))
+                .map(|(index, item)| {
+                    let path = path.map(|path| format!("{path}[{index}]"));
+                    decoder.value(item, path.as_deref())
+                })
                 .collect(),
             Content::Mapping(pairs) => {
-                let mut map = Map::new();
-                self.mapping(pairs, path, &mut map)?;
-                Ok(Value::Object(map))
+                let mut mapping = Mapping::default();
+                decoder.mapping(pairs, path, &mut mapping)?;
+                Ok(Value::Object(mapping.map))
             }
-        }
+            Content::Alias(_) | Content::Ring(_) => Ok(Value::Null),
+        })
     }
 
     /// Merged keys count from where `<<` stands: they replace what stood before, and are replaced by what follows.
     fn mapping(
         &mut self,
-        pairs: &[(Node, Node)],
-        path: &str,
-        map: &mut Map<String, Value>,
+        pairs: &[(Rc<Node>, Rc<Node>)],
+        path: Option<&str>,
+        mapping: &mut Mapping,
     ) -> Result<(), YamlError> {
-        let mut seen = Vec::new();
+        let mut seen = std::collections::HashSet::new();
         for (key, value) in pairs {
             if key.is_merge_key() {
-                match &value.content {
-                    Content::Mapping(merged) => self.mapping(merged, path, map)?,
-                    Content::Sequence(items) => {
-                        for item in items.iter().rev() {
-                            let Content::Mapping(merged) = &item.content else {
-                                return Err(YamlError::at(
-                                    item,
-                                    "only mappings can be merged with `<<`",
-                                ));
-                            };
-                            self.mapping(merged, path, map)?;
-                        }
-                    }
-                    Content::Scalar(_) => {
-                        return Err(YamlError::at(
-                            value,
-                            "only mappings can be merged with `<<`",
-                        ));
-                    }
-                }
+                self.merge(value, path, mapping)?;
                 continue;
             }
-            let name = key_text(key)?;
-            self.compare(key, true)?;
-            let path = match path {
-                "" => name.clone(),
-                path => format!("{path}.{name}"),
-            };
-            if seen.contains(&name) {
-                self.duplicates.push(YamlError {
-                    message: format!(
-                        "the key `{name}` stands here a second time; the last one counts"
-                    ),
-                    line: key.line + self.first_line - 1,
-                    column: key.column,
-                    unsupported: false,
-                });
+            let (name, kind) = self.through(key, |_, node| {
+                key_text(node).map_err(|error| YamlError {
+                    line: key.place.line,
+                    column: key.place.column,
+                    ..error
+                })
+            })?;
+            let path = path
+                .map(|path| {
+                    if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
+                    }
+                })
+                .filter(|path| path.len() <= LONGEST_PATH);
+            let (line, column) = self.shift(key.place);
+            if let Some(path) = &path {
+                self.places.insert(path.clone(), (line, column));
             }
-            self.places
-                .insert(path.clone(), (key.line + self.first_line - 1, key.column));
-            let value = self.value(value, &path)?;
-            map.insert(name.clone(), value);
-            seen.push(name);
+            let known = mapping.kinds.insert(name.clone(), kind);
+            if known.is_some_and(|known| known != kind) {
+                return Err(YamlError::unsupported(
+                    key.place,
+                    format!(
+                        "the key `{name}` stands here once more, written as a value of another type: kubectl takes either of the two; take one out"
+                    ),
+                ));
+            }
+            let read = self.value(value, path.as_deref())?;
+            mapping.map.insert(name.clone(), read);
+            if !seen.insert(name.clone()) && self.duplicates.len() < MANY {
+                let message =
+                    format!("the key `{name}` stands here a second time; the last one counts");
+                self.duplicates
+                    .push(YamlError::at(Place { line, column }, message));
+            }
         }
         Ok(())
     }
-}
 
-fn reading(resolved: Resolved) -> ansible::Reading {
-    match resolved {
-        Resolved::Null => ansible::Reading::Null,
-        Resolved::Bool(value) => ansible::Reading::Bool(value),
-        Resolved::Int(number) => ansible::Reading::Number(number as f64),
-        Resolved::Unsigned(number) => ansible::Reading::Number(number as f64),
-        Resolved::Float(number) => ansible::Reading::Number(number),
-        Resolved::Text(text) => ansible::Reading::Text(text),
+    fn merge(
+        &mut self,
+        value: &Rc<Node>,
+        path: Option<&str>,
+        mapping: &mut Mapping,
+    ) -> Result<(), YamlError> {
+        let wrong = |node: &Node| {
+            Err(YamlError::at(
+                node.place,
+                "only mappings can be merged with `<<`",
+            ))
+        };
+        match &value.content {
+            // Of several, the first wins. Only a list that stands here itself is one.
+            Content::Sequence(items) => {
+                for item in items.iter().rev() {
+                    if !matches!(item.target().content, Content::Mapping(_)) {
+                        return wrong(item);
+                    }
+                    self.merge(item, path, mapping)?;
+                }
+                Ok(())
+            }
+            _ => self.through(value, |decoder, node| match &node.content {
+                Content::Mapping(pairs) => decoder.mapping(pairs, path, mapping),
+                _ => wrong(value),
+            }),
+        }
     }
 }
 
-/// Ansible's reading of a key, as Python's JSON writes it. Fractions look different there.
-fn as_key(reading: &ansible::Reading) -> Option<String> {
-    match reading {
-        ansible::Reading::Null => Some("null".to_owned()),
-        ansible::Reading::Bool(value) => Some(value.to_string()),
-        ansible::Reading::Number(number) if number.fract() == 0.0 => Some(number.to_string()),
-        ansible::Reading::Text(text) => Some(text.clone()),
-        ansible::Reading::Number(_) | ansible::Reading::Other(_) => None,
-    }
+/// A mapping as it is made, with the type of each key before it became a text.
+#[derive(Default)]
+struct Mapping {
+    map: Map<String, Value>,
+    kinds: HashMap<String, KeyKind>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum KeyKind {
+    Bool,
+    Int,
+    Float,
+    Text,
 }
 
 fn json(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
@@ -282,40 +485,42 @@ fn json(node: &Node, scalar: &Scalar) -> Result<Value, YamlError> {
         Resolved::Unsigned(number) => Value::from(number as f64),
         Resolved::Float(number) => float(number).map(Value::Number).ok_or_else(|| {
             YamlError::at(
-                node,
+                node.place,
                 format!("`{}` is not a number that JSON can hold", scalar.text),
             )
         })?,
     })
 }
 
-/// Go writes whole floats below 1e21 without a fraction, so that they arrive as whole numbers.
+/// Go writes floats below 1e21 with their shortest digits, filled up with zeros: what is whole and fits into 63 bits
+/// arrives as a whole number.
 fn float(number: f64) -> Option<Number> {
-    if number.fract() == 0.0 && number.abs() < 9.2e18 {
-        return Some(Number::from(number as i64));
-    }
-    Number::from_f64(number)
+    let whole = (number.fract() == 0.0).then(|| number.to_string().parse::<i64>().ok());
+    whole
+        .flatten()
+        .map(Number::from)
+        .or_else(|| Number::from_f64(number))
 }
 
-fn key_text(key: &Node) -> Result<String, YamlError> {
+fn key_text(key: &Node) -> Result<(String, KeyKind), YamlError> {
     let Content::Scalar(scalar) = &key.content else {
         return Err(YamlError::at(
-            key,
+            key.place,
             "a key must be a text, not a list or a mapping",
         ));
     };
     Ok(match resolve(key, scalar)? {
-        Resolved::Null => return Err(YamlError::at(key, "a key must be a text, not null")),
-        Resolved::Bool(value) => value.to_string(),
-        Resolved::Text(text) => text,
-        Resolved::Int(number) => number.to_string(),
+        Resolved::Null => return Err(YamlError::at(key.place, "a key must be a text, not null")),
+        Resolved::Bool(value) => (value.to_string(), KeyKind::Bool),
+        Resolved::Text(text) => (text, KeyKind::Text),
+        Resolved::Int(number) => (number.to_string(), KeyKind::Int),
         Resolved::Unsigned(_) => {
             return Err(YamlError::at(
-                key,
+                key.place,
                 "this number is too large for a key; quote it",
             ));
         }
-        Resolved::Float(number) => float_key(number),
+        Resolved::Float(number) => (float_key(number), KeyKind::Float),
     })
 }
 
@@ -350,38 +555,51 @@ enum Resolved {
 /// What go-yaml 2 makes of a scalar.
 fn resolve(node: &Node, scalar: &Scalar) -> Result<Resolved, YamlError> {
     let text = scalar.text.as_str();
-    let wanted = match scalar.tag.as_deref() {
-        None if !scalar.plain => return Ok(Resolved::Text(text.to_owned())),
-        None => None,
-        // The non-specific tag `!` means a text.
-        Some("!") => return Ok(Resolved::Text(text.to_owned())),
-        Some(tag) => core_tag(tag),
+    let as_text = || Ok(Resolved::Text(text.to_owned()));
+    let wanted = match node.tag.as_deref() {
+        None if scalar.plain => return Ok(plain(text)),
+        None => return as_text(),
+        Some(tag) => core_tag(tag).unwrap_or_default(),
     };
-    let cannot = |wanted: &str| YamlError::at(node, format!("cannot read `{text}` as a {wanted}"));
-    match (wanted, scalar.tag.is_some()) {
-        (Some("str"), _) => Ok(Resolved::Text(text.to_owned())),
-        (Some("binary"), _) => {
-            use base64::Engine;
-            base64::engine::general_purpose::STANDARD
-                .decode(text.replace(['\n', ' '], ""))
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .map(Resolved::Text)
-                .ok_or_else(|| cannot("text in base64"))
+    let found = match wanted {
+        "binary" => {
+            return binary(text).map(Resolved::Text).ok_or_else(|| {
+                YamlError::at(node.place, format!("`{text}` is no text in base64"))
+            });
         }
-        (None, true) => Ok(Resolved::Text(text.to_owned())),
-        (None, false) => Ok(plain(text)),
-        (Some(wanted), _) => match (wanted, plain(text)) {
-            ("null", value @ Resolved::Null)
-            | ("bool", value @ Resolved::Bool(_))
-            | ("int", value @ (Resolved::Int(_) | Resolved::Unsigned(_)))
-            | ("float", value @ Resolved::Float(_)) => Ok(value),
-            ("float", Resolved::Int(number)) => Ok(Resolved::Float(number as f64)),
-            ("timestamp", Resolved::Text(text)) => Ok(Resolved::Text(text)),
-            ("null" | "bool" | "int" | "float" | "timestamp", _) => Err(cannot(wanted)),
-            _ => Ok(Resolved::Text(text.to_owned())),
-        },
+        "timestamp" if is_timestamp(text) => return as_text(),
+        "null" | "bool" | "int" | "float" | "timestamp" => plain(text),
+        // Tags that it does not know mean nothing to it.
+        _ => return as_text(),
+    };
+    match (wanted, found) {
+        ("float", Resolved::Int(number)) => Ok(Resolved::Float(number as f64)),
+        ("null", found @ Resolved::Null)
+        | ("bool", found @ Resolved::Bool(_))
+        | ("int", found @ (Resolved::Int(_) | Resolved::Unsigned(_)))
+        | ("float", found @ Resolved::Float(_)) => Ok(found),
+        _ => Err(YamlError::at(
+            node.place,
+            format!("cannot read `{text}` as a {wanted}"),
+        )),
     }
+}
+
+/// Go's base64 skips line ends, and nothing else. What is not UTF-8 is replaced, byte by byte.
+fn binary(text: &str) -> Option<String> {
+    use base64::Engine;
+    let bytes = base64::engine::general_purpose::GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        base64::engine::GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    )
+    .decode(text.replace(['\n', '\r'], ""))
+    .ok()?;
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Some(text)
 }
 
 fn plain(text: &str) -> Resolved {
@@ -404,37 +622,32 @@ fn plain(text: &str) -> Resolved {
         Regex::new(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
             .expect("a valid expression")
     });
-    match text.as_bytes()[0] {
-        // Go takes no `_` before the first digit.
-        b'.' if text.starts_with("._") => Resolved::Text(text.to_owned()),
-        b'.' => match text.replace('_', "").parse::<f64>() {
-            Ok(number)
-                if text.bytes().skip(1).all(|byte| {
-                    byte.is_ascii_digit() || matches!(byte, b'e' | b'E' | b'+' | b'-' | b'_')
-                }) =>
-            {
-                Resolved::Float(number)
-            }
-            _ => Resolved::Text(text.to_owned()),
-        },
-        b'0'..=b'9' | b'+' | b'-' if !is_timestamp(text) => {
+    static POINT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?$").expect("a valid expression")
+    });
+    let fraction = |digits: &str| {
+        digits
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+    };
+    let number = match text.as_bytes()[0] {
+        b'.' if POINT.is_match(text) => fraction(&text.replace('_', "")).map(Resolved::Float),
+        b'0'..=b'9' | b'+' | b'-' if text.len() < 1024 => {
             let digits = text.replace('_', "");
-            if let Some(number) = integer(&digits) {
-                return number;
-            }
-            if FLOAT.is_match(&digits)
-                && let Ok(number) = digits.parse::<f64>()
-                && number.is_finite()
-            {
-                return Resolved::Float(number);
-            }
-            Resolved::Text(text.to_owned())
+            integer(&digits).or_else(|| {
+                let is_float = FLOAT.is_match(&digits);
+                is_float
+                    .then(|| fraction(&digits).map(Resolved::Float))
+                    .flatten()
+            })
         }
-        _ => Resolved::Text(text.to_owned()),
-    }
+        _ => None,
+    };
+    number.unwrap_or_else(|| Resolved::Text(text.to_owned()))
 }
 
-/// Go's ParseInt and ParseUint with base 0: 0x, 0o, 0b and a leading 0 for octal.
+/// Go's ParseInt and ParseUint with base 0: 0x, 0o, 0b and a leading 0 for octal. Behind `0b` go-yaml takes a sign, too.
 fn integer(digits: &str) -> Option<Resolved> {
     let (negative, magnitude) = match digits.as_bytes().first()? {
         b'-' => (true, &digits[1..]),
@@ -442,6 +655,12 @@ fn integer(digits: &str) -> Option<Resolved> {
         _ => (false, digits),
     };
     let lower = magnitude.to_ascii_lowercase();
+    if let Some(signed) = digits
+        .strip_prefix("0b")
+        .filter(|rest| rest.starts_with(['+', '-']))
+    {
+        return i64::from_str_radix(signed, 2).ok().map(Resolved::Int);
+    }
     let (base, number) = if let Some(rest) = lower.strip_prefix("0x") {
         (16, rest)
     } else if let Some(rest) = lower.strip_prefix("0o") {
@@ -467,9 +686,160 @@ fn integer(digits: &str) -> Option<Resolved> {
     }
 }
 
-/// Timestamps stay texts; only that they are no numbers matters, and no timestamp looks like one but by its dashes.
+/// Whether go-yaml takes a text as a timestamp, which stays a text.
 fn is_timestamp(text: &str) -> bool {
-    text.len() > 4
-        && text.as_bytes()[..4].iter().all(u8::is_ascii_digit)
-        && text.as_bytes()[4] == b'-'
+    static TIME: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:[Tt]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?(?:Z|[-+]([0-9]{2}):([0-9]{2})))| ([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?)?$")
+            .expect("a valid expression")
+    });
+    let Some(parts) = TIME.captures(text) else {
+        return false;
+    };
+    let number = |index: usize| {
+        parts
+            .get(index)
+            .and_then(|part| part.as_str().parse::<u32>().ok())
+    };
+    let small = |index: usize, limit: u32| number(index).is_none_or(|number| number < limit);
+    let day = |index: usize| {
+        number(index)
+            .and_then(|number| i8::try_from(number).ok())
+            .unwrap_or(-1)
+    };
+    let year = number(1)
+        .and_then(|year| i16::try_from(year).ok())
+        .unwrap_or(-1);
+    jiff::civil::Date::new(year, day(2), day(3)).is_ok()
+        && small(4, 24)
+        && small(5, 60)
+        && small(6, 60)
+        && small(7, 25)
+        && small(8, 60)
+        && small(9, 24)
+        && small(10, 60)
+        && small(11, 60)
 }
+
+/// Where Ansible reads a document differently: the scalars and keys themselves, if it is they that differ.
+fn differences(
+    node: &Rc<Node>,
+    theirs: &Rc<Node>,
+    document: &Document,
+    data: &Data,
+    first_line: u32,
+) -> Vec<YamlError> {
+    let Some(path) = ansible::first_difference(&document.value, data) else {
+        return Vec::new();
+    };
+    let mut comparison = Comparison {
+        found: Vec::new(),
+        first_line,
+    };
+    comparison.node(node, theirs);
+    if comparison.found.is_empty() {
+        let (line, column) = document
+            .places
+            .get(&path)
+            .copied()
+            .unwrap_or((document.line, 1));
+        comparison.found.push(YamlError::at(
+            Place { line, column },
+            "kubectl reads this by another grammar than Ansible reads it; write it in plain lines, its texts in quotes",
+        ));
+    }
+    comparison.found
+}
+
+/// Finds scalars that mean something else.
+struct Comparison {
+    found: Vec<YamlError>,
+    first_line: u32,
+}
+
+impl Comparison {
+    fn node(&mut self, ours: &Rc<Node>, theirs: &Rc<Node>) {
+        if self.found.len() >= MANY || matches!(ours.content, Content::Alias(_)) {
+            return;
+        }
+        match (&ours.content, &theirs.content) {
+            (Content::Scalar(one), Content::Scalar(other)) => {
+                let Ok(read) = resolve(ours, one).map(reading) else {
+                    return;
+                };
+                let theirs = ansible::scalar_of_manifest(theirs, other);
+                let theirs = theirs.map_or(Reading::Other("nothing"), |data| Reading::from(&data));
+                if read != theirs {
+                    self.push(ours, &one.text, &read, &theirs);
+                }
+            }
+            (Content::Sequence(one), Content::Sequence(other)) => {
+                self.collection(ours);
+                for (one, other) in one.iter().zip(other) {
+                    self.node(one, other);
+                }
+            }
+            (Content::Mapping(one), Content::Mapping(other)) => {
+                self.collection(ours);
+                for ((key, value), (other_key, other_value)) in one.iter().zip(other) {
+                    if !key.is_merge_key() {
+                        self.key(key, other_key);
+                    }
+                    self.node(value, other_value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn collection(&mut self, node: &Node) {
+        let tag = node.tag.as_deref().and_then(core_tag);
+        if let Some(tag @ ("set" | "omap" | "pairs")) = tag {
+            let theirs = Reading::Other("a collection of its own kind");
+            self.push(node, tag, &Reading::Other("what stands there"), &theirs);
+        }
+    }
+
+    fn key(&mut self, ours: &Rc<Node>, theirs: &Rc<Node>) {
+        let (Content::Scalar(one), Content::Scalar(other)) =
+            (&ours.target().content, &theirs.target().content)
+        else {
+            return;
+        };
+        let Ok((name, _)) = key_text(ours.target()) else {
+            return;
+        };
+        let Ok(read) = ansible::scalar_of_manifest(theirs.target(), other) else {
+            return;
+        };
+        if ansible::sent_key(&read).is_none_or(|theirs| theirs != name) {
+            self.push(ours, &one.text, &Reading::Text(name), &Reading::from(&read));
+        }
+    }
+
+    fn push(&mut self, node: &Node, shown: &str, ours: &Reading, theirs: &Reading) {
+        let shown: String = shown.chars().take(80).collect();
+        let place = Place {
+            line: node.place.line.saturating_add(self.first_line - 1),
+            column: node.place.column,
+        };
+        self.found.push(YamlError::at(
+            place,
+            format!("kubectl reads `{shown}` as {ours}, Ansible reads {theirs}; quote it to make it a text for both"),
+        ));
+    }
+}
+
+fn reading(resolved: Resolved) -> Reading {
+    match resolved {
+        Resolved::Null => Reading::Null,
+        Resolved::Bool(value) => Reading::Bool(value),
+        Resolved::Int(number) => Reading::Number(number as f64),
+        Resolved::Unsigned(number) => Reading::Number(number as f64),
+        Resolved::Float(number) => Reading::Number(number),
+        Resolved::Text(text) => Reading::Text(text),
+    }
+}
+
+#[cfg(test)]
+#[path = "kubectl_tests.rs"]
+mod tests;

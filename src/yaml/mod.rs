@@ -1,24 +1,41 @@
 //! YAML as the two programs read it that operators know: [`kubectl`] for manifests, [`ansible`] for variables.
 //!
-//! A text goes through `granit_parser` (the parser below serde-saphyr) into a tree of [`Node`]s that remember where
-//! they stand and how they were written; a schema then says what each plain scalar means. Both programs disagree with
-//! each other, and with YAML 1.2, about words such as `yes`, `0644`, `1e3` or `22:22`: that is why the schema is ours.
+//! A text goes through [`scanner`] (tokens) and [`parser`] (nodes, which remember where they stand and how they were
+//! written), both by libyaml's grammar, of which all the programs' parsers are ports. A schema then says what each node
+//! means. The programs disagree with each other, and with YAML 1.2, about the grammar in some points (the [`scanner::Dialect`])
+//! and about words such as `yes`, `0644`, `1e3` or `22:22` in many: that is why both are ours. Both programs read a text
+//! that is [`json`] by JSON's own rules. [`dump`] writes YAML as Ansible does.
 
 pub mod ansible;
 mod data;
 pub mod dump;
+mod json;
 pub mod kubectl;
+mod parser;
+mod scanner;
 
-use std::collections::HashMap;
+use std::rc::Rc;
 
 pub use data::Data;
 
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
-
 /// At most this many nodes, aliases counted as often as they are used: a text that unfolds further is a bomb.
 const MAX_NODES: usize = 200_000;
+/// At most this many bytes of text by way of aliases.
+const MAX_REPEATED: usize = 4 << 20;
+/// At most this many bytes, many times what an API server takes.
+const MAX_TEXT: usize = 8 << 20;
 /// At most this many levels.
 const MAX_DEPTH: usize = 100;
+
+/// The tag of `<<`.
+const MERGE: &str = "tag:yaml.org,2002:merge";
+
+/// Where something stands: line and column, from 1, in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    line: u32,
+    column: u32,
+}
 
 /// Why a text cannot be read as YAML.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,193 +51,112 @@ pub struct YamlError {
 
 impl YamlError {
     /// What the other program reads, and Chandlery cannot hold.
-    fn unsupported(node: &Node, message: impl Into<String>) -> Self {
+    fn unsupported(place: Place, message: impl Into<String>) -> Self {
         Self {
             unsupported: true,
-            ..Self::at(node, message)
+            ..Self::at(place, message)
         }
     }
 
-    fn at(node: &Node, message: impl Into<String>) -> Self {
+    fn at(place: Place, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        // What is quoted may be as long as the text itself.
+        if let Some((end, _)) = message.char_indices().nth(400) {
+            message.truncate(end);
+            message.push('…');
+        }
         Self {
-            message: message.into(),
-            line: node.line,
-            column: node.column,
+            message,
+            line: place.line,
+            column: place.column,
             unsupported: false,
+        }
+    }
+
+    fn too_deep(place: Place) -> Self {
+        Self::at(
+            place,
+            format!("this is nested more than {MAX_DEPTH} levels deep"),
+        )
+    }
+
+    fn too_large(place: Place) -> Self {
+        Self::at(
+            place,
+            format!("this unfolds to more than {MAX_NODES} values"),
+        )
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            line: self.line,
+            column: self.column,
         }
     }
 }
 
 /// A value as it stands in the text.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// From 1.
-    pub line: u32,
-    /// From 1.
-    pub column: u32,
-    /// The explicit tag of a list or a mapping, as of a [`Scalar`].
-    pub tag: Option<String>,
-    pub content: Content,
+#[derive(Debug)]
+struct Node {
+    place: Place,
+    /// The explicit tag: `!!str` is `tag:yaml.org,2002:str`, `!unsafe` is itself.
+    tag: Option<String>,
+    /// Whether it stands within what is tagged `!unsafe`.
+    is_unsafe: bool,
+    content: Content,
 }
 
 /// What a node is.
-#[derive(Clone, Debug)]
-pub enum Content {
+#[derive(Debug)]
+enum Content {
     Scalar(Scalar),
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>),
+    Sequence(Vec<Rc<Node>>),
+    Mapping(Vec<(Rc<Node>, Rc<Node>)>),
+    Alias(Rc<Node>),
+    /// An alias, by its name, that stands within what it stands for.
+    Ring(String),
 }
 
 /// A scalar as it was written.
-#[derive(Clone, Debug)]
-pub struct Scalar {
-    pub text: String,
+#[derive(Debug)]
+struct Scalar {
+    text: String,
     /// Neither quoted nor a block.
-    pub plain: bool,
-    /// An explicit tag: `!!str` is `tag:yaml.org,2002:str`, `!unsafe` is itself.
-    pub tag: Option<String>,
+    plain: bool,
+}
+
+impl Default for Content {
+    /// Nothing at all, which reads as null.
+    fn default() -> Self {
+        Self::Scalar(Scalar {
+            text: String::new(),
+            plain: true,
+        })
+    }
 }
 
 impl Node {
+    /// What an alias stands for, or the node itself.
+    fn target(self: &Rc<Self>) -> &Rc<Self> {
+        match &self.content {
+            Content::Alias(node) => node,
+            _ => self,
+        }
+    }
+
+    /// A scalar that is resolved by its text: plain without a tag, or tagged `!`.
+    fn is_implicit(&self, scalar: &Scalar) -> bool {
+        match self.tag.as_deref() {
+            None => scalar.plain,
+            Some(tag) => tag == "!",
+        }
+    }
+
+    /// `<<`, not quoted, unless it is tagged as such.
     fn is_merge_key(&self) -> bool {
+        let is_tagged = self.tag.as_deref() == Some(MERGE);
         matches!(&self.content, Content::Scalar(scalar)
-            if scalar.text == "<<" && scalar.plain && scalar.tag.is_none()
-            || scalar.text == "<<" && scalar.tag.as_deref() == Some("tag:yaml.org,2002:merge"))
-    }
-}
-
-/// Reads the documents of a text into nodes. A document without any content is left out.
-pub fn read(text: &str) -> Result<Vec<Node>, YamlError> {
-    let mut reader = Reader {
-        events: Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        anchors: HashMap::new(),
-        nodes: 0,
-    };
-    let mut documents = Vec::new();
-    loop {
-        match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(documents),
-            (Event::DocumentStart(..), _) => {
-                reader.anchors.clear();
-                let next = reader.next()?;
-                documents.push(reader.node(next, 0)?);
-            }
-            _ => {}
-        }
-    }
-}
-
-struct Reader<'a> {
-    events: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
-}
-
-impl<'a> Reader<'a> {
-    /// The next event that is not a comment.
-    fn next(&mut self) -> Result<(Event<'a>, Span), YamlError> {
-        loop {
-            match self.events.next_event() {
-                Some(Ok((Event::Comment(..) | Event::Anchor(..), _))) => {}
-                Some(Ok(event)) => return Ok(event),
-                Some(Err(error)) => return Err(scan_error(&error)),
-                None => return Ok((Event::StreamEnd, Span::default())),
-            }
-        }
-    }
-
-    fn node(&mut self, (event, span): (Event<'a>, Span), depth: usize) -> Result<Node, YamlError> {
-        let mut node = Node {
-            line: number(span.start.line()),
-            column: number(span.start.col() + 1),
-            tag: None,
-            content: Content::Sequence(Vec::new()),
-        };
-        if depth > MAX_DEPTH {
-            return Err(YamlError::at(
-                &node,
-                format!("this is nested more than {MAX_DEPTH} levels deep"),
-            ));
-        }
-        let before = self.nodes;
-        self.count(&node, 1)?;
-        let anchor = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                node.content = Content::Scalar(Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
-                    tag: tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix())),
-                });
-                anchor
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                node.tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-                let mut items = Vec::new();
-                loop {
-                    match self.next()? {
-                        (Event::SequenceEnd, _) => break,
-                        event => items.push(self.node(event, depth + 1)?),
-                    }
-                }
-                node.content = Content::Sequence(items);
-                anchor
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                node.tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-                let mut pairs = Vec::new();
-                loop {
-                    match self.next()? {
-                        (Event::MappingEnd, _) => break,
-                        event => {
-                            let key = self.node(event, depth + 1)?;
-                            let event = self.next()?;
-                            pairs.push((key, self.node(event, depth + 1)?));
-                        }
-                    }
-                }
-                node.content = Content::Mapping(pairs);
-                anchor
-            }
-            Event::Alias(id) => {
-                let Some((target, size)) = self.anchors.get(&id).cloned() else {
-                    return Err(YamlError::at(
-                        &node,
-                        "this alias stands inside of what it stands for",
-                    ));
-                };
-                self.count(&node, size)?;
-                node.content = target.content;
-                node.tag = target.tag;
-                return Ok(node);
-            }
-            _ => return Err(YamlError::at(&node, "a value is missing here")),
-        };
-        if anchor != 0 {
-            self.anchors
-                .insert(anchor, (node.clone(), self.nodes - before));
-        }
-        Ok(node)
-    }
-
-    fn count(&mut self, node: &Node, more: usize) -> Result<(), YamlError> {
-        self.nodes += more;
-        if self.nodes > MAX_NODES {
-            return Err(YamlError::at(
-                node,
-                format!("this unfolds to more than {MAX_NODES} values"),
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn scan_error(error: &ScanError) -> YamlError {
-    let marker = error.marker();
-    YamlError {
-        message: error.info(),
-        line: number(marker.line().max(1)),
-        column: number(marker.col() + 1),
-        unsupported: false,
+            if scalar.text == "<<" && (is_tagged || self.is_implicit(scalar)))
     }
 }
 
@@ -231,5 +167,4 @@ fn number(number: usize) -> u32 {
 /// The short name of a tag of YAML's own: `str` of `tag:yaml.org,2002:str`.
 fn core_tag(tag: &str) -> Option<&str> {
     tag.strip_prefix("tag:yaml.org,2002:")
-        .or_else(|| tag.strip_prefix("!!"))
 }

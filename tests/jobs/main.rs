@@ -8,6 +8,7 @@ mod double;
 mod life;
 mod mail;
 mod preview;
+mod render;
 mod reset;
 mod vault;
 

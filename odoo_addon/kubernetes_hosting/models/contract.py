@@ -133,6 +133,19 @@ OBSERVATION = _object(
     }
 )
 
+EXCERPT = _object(
+    {
+        "of": _one_of("template", "rendered", "value"),
+        "name": _or_null(_text),
+        "line": _integer,
+        "column": _integer,
+        "length": _integer,
+        "text": _text,
+        "from": _integer,
+        "label": _text,
+    }
+)
+
 ERROR = _object(
     {
         "code": _text,
@@ -146,6 +159,7 @@ ERROR = _object(
         "object": _or_null(_text),
         "field": _or_null(_text),
         "retry": _flag,
+        "excerpts": _list(EXCERPT),
     }
 )
 

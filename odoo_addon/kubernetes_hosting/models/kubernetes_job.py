@@ -3,6 +3,7 @@
 
 import random
 import secrets
+import unicodedata
 from datetime import timedelta
 
 from markupsafe import Markup
@@ -36,7 +37,12 @@ ERROR_MEMBERS = (
     "column",
     "object",
     "field",
+    "excerpts",
 )
+
+
+def _width(sign):
+    return 2 if unicodedata.east_asian_width(sign) in "FW" else 1
 
 
 class KubernetesJob(models.Model):
@@ -163,6 +169,14 @@ class KubernetesJob(models.Model):
     error_column = fields.Integer(string="Column", readonly=True)
     error_object = fields.Char(string="Object", readonly=True)
     error_field = fields.Char(string="Field", readonly=True)
+    error_excerpts = fields.Json(
+        readonly=True,
+        prefetch=False,
+        help="The lines that the error speaks of, as in the contract.",
+    )
+    error_html = fields.Html(
+        string="Where", compute="_compute_error_html", sanitize=False
+    )
 
     _claim_idx = models.Index("(priority, run_at, id) WHERE state = 'pending'")
     _lease_idx = models.Index("(lease_until) WHERE state = 'running'")
@@ -203,6 +217,51 @@ class KubernetesJob(models.Model):
             job.diff_change_count = len(diff["objects"])
             job.diff_unchanged_count = diff["unchanged"]
             job.diff_html = job._render_diff(diff["objects"])
+
+    @api.depends("error_excerpts", "error_manifest")
+    @api.depends_context("lang")
+    def _compute_error_html(self):
+        for job in self:
+            excerpts = job.error_excerpts or []
+            job.error_html = Markup().join(map(job._render_excerpt, excerpts))
+
+    def _render_excerpt(self, excerpt):
+        """A line that the error speaks of, with what is meant pointed at."""
+        start = excerpt["column"] - excerpt["from"]
+        end = start + excerpt["length"]
+        text = excerpt["text"]
+        before, marked, after = text[:start], text[start:end], text[end:]
+        number = str(excerpt["line"])
+        gutter = " " * len(number)
+        # Wide characters take the place of two.
+        blank = "".join("\t" if sign == "\t" else " " * _width(sign) for sign in before)
+        carets = "^" * max(sum(map(_width, marked)), 1) if excerpt["length"] else ""
+        pointed = f"{blank}{carets} {excerpt['label']}".rstrip()
+        return Markup(
+            '<div class="text-muted small">%s</div>'
+            '<pre class="mb-2 p-2 border rounded overflow-auto">'
+            "%s | %s<b>%s</b>%s\n"
+            '%s | <span class="text-danger">%s</span></pre>'
+        ) % (
+            self._excerpt_title(excerpt),
+            number,
+            before,
+            marked,
+            after,
+            gutter,
+            pointed,
+        )
+
+    def _excerpt_title(self, excerpt):
+        """``Odoo, line 12``: whose line it is."""
+        name = excerpt["name"] or self.error_manifest or ""
+        if excerpt["of"] == "rendered":
+            return self.env._(
+                "%(manifest)s as rendered, line %(line)s",
+                manifest=name,
+                line=excerpt["line"],
+            )
+        return self.env._("%(name)s, line %(line)s", name=name, line=excerpt["line"])
 
     def _render_diff(self, objects):
         """The comparison to be read: each object with its lines that would change."""

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from unittest.mock import patch
 
+from lxml import html
+
 from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -351,6 +353,35 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual((job.error_line, job.error_column), (12, 17))
         self.assertEqual(job.app_id.state, "failed")
         self.assertIn("Did you mean 'odoo_image'?", job.app_id.state_message)
+
+    def test_the_line_of_a_failure_is_shown_with_what_is_meant_pointed_at(self):
+        job = self.create_app()._enqueue("deploy")
+        job.sudo().write(
+            {
+                "error_manifest": "Odoo",
+                "error_excerpts": [
+                    {
+                        "of": "rendered",
+                        "name": None,
+                        "line": 12,
+                        "column": 5,
+                        "length": 1,
+                        "text": "\tサ<: x",
+                        "from": 1,
+                        "label": "expected a value",
+                    }
+                ],
+            }
+        )
+        page = html.fromstring(f"<div>{job.error_html}</div>")
+        self.assertEqual(page.findtext(".//div"), "Odoo as rendered, line 12")
+        self.assertEqual(
+            page.find(".//pre").text_content(),
+            "12 | \tサ<: x\n   | \t    ^ expected a value",
+        )
+        self.env["res.lang"]._activate_lang("de_DE")
+        german = job.with_context(lang="de_DE").error_html
+        self.assertIn("Odoo, gerendert, Zeile 12", german)
 
     def test_observe_takes_the_golden_file(self):
         shop = self.create_app("shop", self.int)

@@ -62,7 +62,10 @@ pub const FILTERS: &[Filter] = &[
             "explicit_end",
             "canonical",
             "line_break",
-            "allow_unicode",
+            "version",
+            "tags",
+            "encoding",
+            "stream",
         ],
         to_yaml,
     ),
@@ -79,7 +82,10 @@ pub const FILTERS: &[Filter] = &[
             "explicit_end",
             "canonical",
             "line_break",
-            "allow_unicode",
+            "version",
+            "tags",
+            "encoding",
+            "stream",
         ],
         to_nice_yaml,
     ),
@@ -595,11 +601,8 @@ fn dump(
     indent: Option<i64>,
     flow: yaml::dump::Flow,
 ) -> Result<Value> {
-    for name in ["default_style", "canonical", "line_break"] {
-        if arguments
-            .some(name)
-            .is_some_and(|value| value.truth().unwrap_or(true))
-        {
+    for name in ["version", "tags", "encoding", "stream"] {
+        if arguments.some(name).is_some() {
             return Err(Error::unsupported(
                 format!("`{}` with `{name}` is not supported", arguments.callee()),
                 "Leave it out.",
@@ -617,14 +620,27 @@ fn dump(
     };
     let style = yaml::dump::Style {
         indent: number("indent", indent.unwrap_or(2))?,
-        width: number("width", 80)?,
-        sort_keys: arguments.flag_or("sort_keys", true)?,
+        // A negative width means none.
+        width: match arguments.number("width")? {
+            Some(..0) => usize::MAX,
+            _ => number("width", 80)?,
+        },
         flow,
         explicit_start: arguments.flag("explicit_start")?,
         explicit_end: arguments.flag("explicit_end")?,
-        unicode: arguments.flag_or("allow_unicode", true)?,
+        scalars: match arguments.get("default_style") {
+            Some(Value::Text(text)) if text.chars().nth(1).is_none() => text.chars().next(),
+            Some(style) if style.truth()? => Some('x'),
+            _ => None,
+        },
+        canonical: arguments.flag("canonical")?,
+        line_break: match arguments.get("line_break") {
+            Some(Value::Text(text)) if **text == *"\r\n" => "\r\n",
+            Some(Value::Text(text)) if **text == *"\r" => "\r",
+            _ => "\n",
+        },
     };
-    let node = data::dumped(value, style.sort_keys)?;
+    let node = data::dumped(value, arguments.flag_or("sort_keys", true)?)?;
     let text = style.text(&node).map_err(Error::failed)?;
     limits::text(text.len())?;
     Ok(Value::from(text))
@@ -635,8 +651,8 @@ fn from_yaml(value: &Value, _: &Arguments) -> Result<Value> {
         return Ok(value.clone());
     };
     limits::text(text.len())?;
-    untagged(text)?;
-    let read = yaml::ansible::value(text).map_err(|error| unreadable("from_yaml", &error))?;
+    let read =
+        yaml::ansible::value(text, false).map_err(|error| unreadable("from_yaml", &error))?;
     data::plain(&read)
 }
 
@@ -647,25 +663,11 @@ fn from_yaml_all(value: &Value, _: &Arguments) -> Result<Value> {
         other => return Ok(other.clone()),
     };
     limits::text(text.len())?;
-    untagged(text)?;
     let read = yaml::ansible::values(text).map_err(|error| unreadable("from_yaml_all", &error))?;
     read.iter()
         .map(data::plain)
         .collect::<Result<Vec<_>>>()
         .map(Value::list)
-}
-
-/// Tags of Ansible's own are read in files only.
-fn untagged(text: &str) -> Result<()> {
-    match ["!unsafe", "!vault"]
-        .into_iter()
-        .find(|tag| text.contains(tag))
-    {
-        Some(tag) => fail(format!(
-            "could not determine a constructor for the tag '{tag}'"
-        )),
-        None => Ok(()),
-    }
 }
 
 fn unreadable(filter: &str, error: &yaml::YamlError) -> Error {

@@ -26,6 +26,7 @@ pub use text::escaped;
 use super::arguments::{Arguments, Given};
 use super::error::{Error, Result, fail};
 use super::interpreter::caught;
+use super::markup::{self, Mark};
 use super::value::Value;
 use super::{limits, operators, problems};
 
@@ -182,7 +183,8 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
     limits::step(4 + value.weight())?;
     let (name, parameters, run) = entry.filter;
     let takes_markers = matches!(*name, "default" | "d" | "mandatory" | "type_debug");
-    let value = value.forced();
+    let value = value.forced().own()?;
+    let given = given.own()?;
     if !takes_markers
         || entry.origin != Origin::Jinja
             && *name != "mandatory"
@@ -197,11 +199,28 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
             return Ok(marker.clone());
         }
     }
-    caught(
-        given
-            .bind(name, parameters)
-            .and_then(|arguments| run(&value, &arguments)),
-    )
+    let mark = markup::mark_of(&value);
+    match mark {
+        Some(Mark::Certain) if matches!(*name, "escape" | "e") => return Ok(value),
+        Some(Mark::Possible) if matches!(*name, "escape" | "e") => return Err(markup::refused()),
+        _ => {}
+    }
+    let arguments: Vec<Value> = given.positional.clone();
+    let made = given
+        .bind(name, parameters)
+        .and_then(|arguments| run(&value, &arguments))
+        .and_then(Value::own);
+    caught(made.map(|made| match *name {
+        "escape" | "e" | "forceescape" | "safe" | "tojson" => markup::marked(made, Mark::Certain),
+        _ => {
+            let from_marked =
+                mark.is_some() || arguments.iter().any(|one| markup::mark_of(one).is_some());
+            match markup::mark_of(&made) {
+                None if from_marked => markup::marked(made, Mark::Possible),
+                _ => made,
+            }
+        }
+    }))
 }
 
 /// Calls a filter as `map` does, where a failure ends the whole.

@@ -107,6 +107,7 @@ fn of_list(value: &Value, list: &List, name: &str, given: Given) -> Result<Value
             list.items
                 .borrow_mut()
                 .push(given.needed("object")?.clone());
+            list.asked.set(true);
         }
         "clear" => {
             given.bind(name, &[])?;
@@ -119,6 +120,12 @@ fn of_list(value: &Value, list: &List, name: &str, given: Given) -> Result<Value
         // A fault of Ansible's lists from variables, which count their own wrappers.
         "count" if list.given => {
             given.bind(name, &["value"])?.needed("value")?;
+            if list.asked.get() {
+                return Err(Error::unsupported(
+                    "`.count()` of this list gives a wrong number with Ansible, and which one is hard to tell",
+                    "Use `| select('eq', …) | length`.",
+                ));
+            }
             return Ok(Value::Int(0));
         }
         "count" => return count(&value.items()?, given),
@@ -127,6 +134,7 @@ fn of_list(value: &Value, list: &List, name: &str, given: Given) -> Result<Value
             let more = given.needed("iterable")?.iterate()?;
             limits::items(more.len())?;
             list.items.borrow_mut().extend(more);
+            list.asked.set(true);
         }
         "index" => return index(&value.items()?, given),
         "insert" => {
@@ -145,6 +153,7 @@ fn of_list(value: &Value, list: &List, name: &str, given: Given) -> Result<Value
             list.items
                 .borrow_mut()
                 .insert(usize::try_from(index).unwrap_or(0), object);
+            list.asked.set(true);
         }
         "pop" => {
             let given = given.bind(name, &["index"])?;

@@ -19,7 +19,7 @@ pub const OF_WHOLE: &[&str] = &[
     "bit_length",
     "conjugate",
 ];
-pub const OF_FLOATS: &[&str] = &["as_integer_ratio", "conjugate", "is_integer"];
+pub const OF_FLOATS: &[&str] = &["as_integer_ratio", "conjugate", "hex", "is_integer"];
 
 pub fn attribute(value: &Value, name: &str) -> Option<Value> {
     match (name, value) {
@@ -35,12 +35,38 @@ pub fn attribute(value: &Value, name: &str) -> Option<Value> {
     }
 }
 
+/// Python's `float.hex()`.
+fn hexadecimal(float: f64) -> String {
+    let sign = if float.is_sign_negative() && !float.is_nan() {
+        "-"
+    } else {
+        ""
+    };
+    if float.is_nan() {
+        return "nan".to_owned();
+    }
+    if float.is_infinite() {
+        return format!("{sign}inf");
+    }
+    if float == 0.0 {
+        return format!("{sign}0x0.0p+0");
+    }
+    let bits = float.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    let (first, exponent) = match (bits >> 52) & 0x7ff {
+        0 => (0, -1022),
+        exponent => (1, exponent as i64 - 1023),
+    };
+    format!("{sign}0x{first}.{fraction:013x}p{exponent:+}")
+}
+
 pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
     if let Value::Float(float) = value {
         given.bind(name, &[])?;
         return match name {
             "is_integer" => Ok(Value::Bool(float.is_finite() && float.fract() == 0.0)),
             "conjugate" => Ok(value.clone()),
+            "hex" => Ok(Value::from(hexadecimal(*float))),
             _ => Err(Error::unsupported(
                 "`.as_integer_ratio()` of a float is not supported",
                 "Write the two whole numbers.",

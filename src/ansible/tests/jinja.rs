@@ -3,6 +3,7 @@
 use super::Test;
 use crate::ansible::arguments::{Arguments, Given};
 use crate::ansible::error::{Error, Result};
+use crate::ansible::markup::{self, Mark};
 use crate::ansible::value::{Key, Value};
 use crate::ansible::{filters, limits, methods, operators, python};
 
@@ -24,7 +25,10 @@ pub const TESTS: &[Test] = &[
         compare("==", value, given)
     }),
     ("==", &["other"], |value, given| compare("==", value, given)),
-    ("escaped", &[], |_, _| Ok(false)),
+    ("escaped", &[], |value, _| match markup::mark_of(value) {
+        Some(Mark::Possible) => Err(markup::refused()),
+        mark => Ok(mark.is_some()),
+    }),
     ("even", &[], |value, _| leaves(value, &Value::Int(2), 0)),
     ("false", &[], |value, _| {
         Ok(matches!(value, Value::Bool(false)))

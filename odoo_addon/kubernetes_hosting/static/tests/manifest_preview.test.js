@@ -140,6 +140,46 @@ test("the text is highlighted as YAML, numbered, and its problems are marked", a
     expect.verifySteps(["https://example.com/odoo.yml 1 false"]);
 });
 
+test("every place that a problem shows is marked, and leads there", async () => {
+    const place = { of: "template", name: null, length: 3, from: 1, label: "not set" };
+    const problem = {
+        code: "template_render",
+        message: "2 values are undefined",
+        line: 2,
+        column: 7,
+        excerpts: [
+            { ...place, line: 2, column: 7, text: "kind: Service" },
+            { ...place, line: 4, column: 3, text: "  name: {{ odoo_nmae }}" },
+            {
+                ...place,
+                of: "value",
+                name: "value of `a` (config map)",
+                line: 1,
+                column: 4,
+                text: "{{ b }}",
+                length: 1,
+                label: "needs `b`",
+            },
+        ],
+    };
+    await mount({ resId: 1 });
+    await finish({ ...PREVIEW, problems: [problem], warnings: [] });
+    await waitFor(".ace_editor .ace_gutter");
+    expect(".o_kubernetes_error_line").toHaveCount(2);
+    expect(".o_kubernetes_error_range").toHaveCount(2);
+    expect(queryAllTexts(".o_kubernetes_excerpt u")).toEqual(["Ser", "nam", "b"]);
+    expect(".o_kubernetes_excerpt:eq(2)").toHaveText(
+        /value of `a` \(config map\), line 1: needs `b`/
+    );
+    expect(".o_kubernetes_excerpt button").toHaveCount(2);
+    await contains(".o_kubernetes_excerpt button:eq(1)").click();
+    expect(window.ace.edit(queryFirst(".ace_editor")).getCursorPosition()).toEqual({
+        row: 3,
+        column: 2,
+    });
+    expect.verifySteps(["https://example.com/odoo.yml 1 false"]);
+});
+
 test("what a chosen config map lacks is told, and asked for anew", async () => {
     await mount({ resId: 1 });
     await finish();

@@ -230,6 +230,20 @@ export class ManifestPreview extends Component {
             ...problems.map((problem) => ({ ...problem, type: "error" })),
         ];
     }
+    /** The places in the manifest's own text: those that the problems show, or all that is known. */
+    get places() {
+        return this.marks.flatMap((mark) => {
+            const shown = (mark.excerpts || []).filter((excerpt) => excerpt.of === "template");
+            const placed = shown.length ? shown : [mark];
+            return placed.map(({ line, column, length, label }) => ({
+                line,
+                column,
+                length,
+                message: label || mark.message,
+                type: mark.type,
+            }));
+        });
+    }
     get label() {
         return _t("Content of the manifest");
     }
@@ -246,6 +260,28 @@ export class ManifestPreview extends Component {
             .filter(([, value]) => value)
             .map(([name, value]) => `${name} ${value}`)
             .join(", ");
+    }
+
+    /** The lines that a problem shows, where the editor does not show them as its only place. */
+    lines({ excerpts = [] }) {
+        return excerpts.length === 1 && excerpts[0].of === "template" ? [] : excerpts;
+    }
+
+    line({ of, name, line, column, length, text, from, label }) {
+        const start = column - from;
+        const titles = {
+            template: _t("line %s", line),
+            rendered: _t("rendered text, line %s", line),
+            value: _t("%(name)s, line %(line)s", { name, line }),
+        };
+        return {
+            title: titles[of],
+            isPlace: of === "template",
+            before: text.slice(0, start),
+            marked: text.slice(start, start + length),
+            after: text.slice(start + length),
+            label,
+        };
     }
 
     goTo({ line, column }) {

@@ -9,7 +9,7 @@ export class YamlCode extends CodeEditor {
     static props = {
         ...CodeEditor.props,
         label: { type: String, optional: true },
-        // {line, column, message, type: "error" | "warning"}, counted from one
+        // {line, column, length, message, type: "error" | "warning"}, counted from one
         marks: { type: Array, optional: true },
         // {line, column}; a new object goes there again
         position: { type: Object, optional: true },
@@ -55,9 +55,20 @@ export class YamlCode extends CodeEditor {
                 type,
             }))
         );
-        const lines = placed.map(({ line, type }) =>
-            session.highlightLines(line - 1, line - 1, `o_kubernetes_${type}_line`)
+        const lines = placed.map(
+            ({ line, type }) =>
+                session.highlightLines(line - 1, line - 1, `o_kubernetes_${type}_line`).id
         );
-        return () => lines.forEach(({ id }) => session.removeMarker(id));
+        const Range = this.aceEditor.getSelectionRange().constructor;
+        const ranges = placed
+            .filter(({ column, length }) => column && length)
+            .map(({ line, column, length, type }) =>
+                session.addMarker(
+                    new Range(line - 1, column - 1, line - 1, column - 1 + length),
+                    `o_kubernetes_${type}_range`,
+                    "text"
+                )
+            );
+        return () => [...lines, ...ranges].forEach((id) => session.removeMarker(id));
     }
 }

@@ -1,0 +1,303 @@
+//! `chandlery render`: what the worker would make of templates, where their values come from, and what applying them
+//! would change in a cluster.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::extra_vars::{self, Given};
+use super::refuse;
+use crate::ansible::vault::{self, DEFAULT_ID, Vault};
+use crate::ansible::{Resolved, Variables};
+use crate::job::{self, clusters};
+use crate::kubernetes::{self, Access, Cluster, Owner, namespace};
+use crate::manifest::{self, Rules, explain, preview};
+use crate::odoo::contract::DiffAction;
+use crate::problem::Problem;
+use crate::settings::{Settings, at_home};
+
+/// Exit status of `--diff` where something would change, as of `kubectl diff`.
+const DIFFERENT: u8 = 1;
+/// Exit status where something is wrong.
+const WRONG: u8 = 2;
+
+#[derive(Debug, clap::Args)]
+pub struct Render {
+    /// Variables as Ansible reads them; of two with one name the later file wins
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    vars: Vec<PathBuf>,
+    /// Variables as for ansible-playbook: @FILE, name=value, or a mapping in YAML or JSON; they win over --vars
+    #[arg(short = 'e', long = "extra-vars", value_name = "VARS")]
+    extra_vars: Vec<String>,
+    /// The password file of a vault id, as for ansible-playbook; without an id, of `default`
+    #[arg(long = "vault-id", value_name = "[ID@]FILE")]
+    vault_ids: Vec<String>,
+    /// The password file of what is encrypted without a vault id
+    #[arg(
+        long = "vault-password-file",
+        visible_alias = "vault-pass-file",
+        value_name = "FILE"
+    )]
+    vault_password_files: Vec<PathBuf>,
+    /// The rendered text, or the objects as parsed
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Shows instead which variables each template uses, and where their values come from
+    #[arg(long, conflicts_with = "diff")]
+    explain: bool,
+    /// Shows instead what applying would change in a cluster; exit status 1 if anything would
+    #[arg(long, requires = "namespace")]
+    diff: bool,
+    #[command(flatten)]
+    target: Target,
+    /// Files or URLs, in order
+    #[arg(value_name = "TEMPLATE", required = true)]
+    templates: Vec<String>,
+}
+
+/// Where `--diff` looks.
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// The app's namespace, for --diff
+    #[arg(long, short = 'n', requires = "diff")]
+    namespace: Option<String>,
+    /// A cluster of the worker's settings, for --diff
+    #[arg(long, requires = "diff", conflicts_with_all = ["kubeconfig", "context"])]
+    cluster: Option<String>,
+    /// A kubeconfig, for --diff [default: $KUBECONFIG, ~/.kube/config]
+    #[arg(long, value_name = "FILE", requires = "diff")]
+    kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig, for --diff
+    #[arg(long, requires = "diff")]
+    context: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// Shows what was asked for. Exit status 0 when all is well, 1 where `--diff` finds differences, 2 for anything wrong.
+pub async fn run(
+    render: &Render,
+    settings: impl FnOnce() -> Result<Settings, Vec<Problem>>,
+) -> ExitCode {
+    let shown = match variables(render) {
+        Ok(layers) if render.diff => diff(render, &layers, settings).await,
+        Ok(layers) if render.explain => explain(render, &layers).await,
+        Ok(layers) => text(render, &layers).await,
+        Err(problems) => Err(problems),
+    };
+    match shown {
+        Ok((text, status)) => match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::from(status),
+            Err(_) => ExitCode::from(WRONG),
+        },
+        Err(problems) => refuse(&problems, WRONG),
+    }
+}
+
+/// What is to be printed, and the exit status.
+type Shown = Result<(String, u8), Vec<Problem>>;
+
+async fn text(render: &Render, layers: &[Variables]) -> Shown {
+    let output = match render.output {
+        Output::Text => preview::Output::Text,
+        Output::Json => preview::Output::Json,
+    };
+    let values = merged(layers).resolve().map_err(|problem| vec![problem])?;
+    let text = preview::preview(&values, &render.templates, output).await?;
+    Ok((text, 0))
+}
+
+async fn explain(render: &Render, layers: &[Variables]) -> Shown {
+    let layers: Vec<Variables> = layers.iter().cloned().map(discreet).collect();
+    let values = merged(&layers).resolve().map_err(|problem| vec![problem])?;
+    let used = preview::used(&render.templates).await?;
+    Ok((explain::explain(&used, &layers, &values), 0))
+}
+
+async fn diff(
+    render: &Render,
+    layers: &[Variables],
+    settings: impl FnOnce() -> Result<Settings, Vec<Problem>>,
+) -> Shown {
+    let one = |problem: Problem| vec![problem];
+    let values = discreet(merged(layers)).resolve().map_err(one)?;
+    let objects = preview::objects(&values, &render.templates).await?;
+    let access = access(&render.target, settings)?;
+    let cluster = Cluster::connect(&access).await.map_err(one)?;
+    let namespace = render.target.namespace.as_deref().unwrap_or_default();
+    let compared = compare(&cluster, namespace, objects, &values).await;
+    compared.map_err(|problem| vec![values.mask_problem(problem)])
+}
+
+/// Asks the API server what applying would change. What deploys of the app left behind counts as its inventory.
+async fn compare(
+    cluster: &Cluster,
+    namespace: &str,
+    objects: Vec<crate::object::Object>,
+    values: &Resolved,
+) -> Result<(String, u8), Problem> {
+    let kinds = cluster.kinds().await?;
+    let rules = Rules {
+        namespace,
+        allowed_kinds: &[],
+        kinds: &kinds,
+    };
+    let objects = manifest::check(objects, &rules)?;
+    let owner = match namespace::owner(cluster, namespace).await? {
+        Some(owner) => owner,
+        // It is not there yet: nothing is anybody's.
+        None => Owner {
+            instance: String::new(),
+            app: 0,
+            name: String::new(),
+            environment: String::new(),
+        },
+    };
+    let comparison = kubernetes::compare(cluster, namespace, &objects, &[], &owner, |_| {}).await?;
+    let diff = job::readable(&comparison, &|text| values.mask(text));
+    let mut text = String::new();
+    for object in &diff.objects {
+        let action = match object.action {
+            DiffAction::Create => "would be created",
+            DiffAction::Change => "would be changed",
+            DiffAction::Delete => "would be removed",
+        };
+        text.push_str(&format!("{} {action}\n{}", object.object, object.text));
+        if !object.text.is_empty() {
+            text.push('\n');
+        }
+    }
+    let summary = job::summary(&comparison, &diff, namespace);
+    text.push_str(&format!("{summary}.\n"));
+    let status = if diff.objects.is_empty() {
+        0
+    } else {
+        DIFFERENT
+    };
+    Ok((text, status))
+}
+
+fn access(
+    target: &Target,
+    settings: impl FnOnce() -> Result<Settings, Vec<Problem>>,
+) -> Result<Access, Vec<Problem>> {
+    if let Some(name) = &target.cluster {
+        let settings = settings()?;
+        let known = settings.clusters.get(name).ok_or_else(|| {
+            let names: Vec<&str> = settings.clusters.keys().map(String::as_str).collect();
+            vec![
+                Problem::new(
+                    "cluster_unknown",
+                    format!("The settings have no cluster '{name}'."),
+                )
+                .hint(format!("They have: {}.", names.join(", "))),
+            ]
+        })?;
+        return Ok(clusters::access(known));
+    }
+    let of_environment = || {
+        let given = std::env::var_os("KUBECONFIG").filter(|given| !given.is_empty());
+        given
+            .map(PathBuf::from)
+            .or_else(|| std::env::home_dir().map(|home| home.join(".kube").join("config")))
+    };
+    let path = target.kubeconfig.clone().or_else(of_environment);
+    Ok(Access::Kubeconfig {
+        path: path.unwrap_or_default(),
+        context: target.context.clone(),
+    })
+}
+
+/// Reads all variables, the files of `--vars` first; later ones win.
+fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
+    let vault = passwords(&render.vault_ids, &render.vault_password_files)?;
+    // The first one holds nothing but the vault.
+    let mut layers = vec![Variables::opened_by(&vault)];
+    let mut problems = Vec::new();
+    let files = render.vars.iter().map(|path| read_file(path, &vault));
+    let extra = render
+        .extra_vars
+        .iter()
+        .map(|argument| match extra_vars::read(argument)? {
+            Given::File(path) => extra_vars::not_empty(read_file(Path::new(&path), &vault)?, &path),
+            Given::Variables(variables) => Ok(variables),
+        });
+    for read in files.chain(extra) {
+        match read {
+            Ok(variables) => layers.push(variables),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(layers),
+        false => Err(problems),
+    }
+}
+
+fn read_file(path: &Path, vault: &Vault) -> Result<Variables, Problem> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problem::new("variables", format!("The file cannot be read: {error}."))
+            .in_manifest(&name, &name)
+            .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
+    })?;
+    let mut variables = Variables::opened_by(vault);
+    variables.load(&text, &name)?;
+    Ok(variables)
+}
+
+/// The vault that password files open.
+fn passwords(ids: &[String], files: &[PathBuf]) -> Result<Vault, Vec<Problem>> {
+    let named = ids.iter().map(|given| match given.split_once('@') {
+        Some((id, file)) => (id, PathBuf::from(file), "--vault-id"),
+        None => (DEFAULT_ID, PathBuf::from(given), "--vault-id"),
+    });
+    let plain = files
+        .iter()
+        .map(|file| (DEFAULT_ID, file.clone(), "--vault-password-file"));
+    let (mut passwords, mut problems) = (Vec::new(), Vec::new());
+    for (id, file, option) in named.chain(plain) {
+        let read = match file.to_str() {
+            Some("prompt" | "prompt_ask_vault_pass") => Err(
+                "Chandlery does not ask for passwords: write it into a file and name that"
+                    .to_owned(),
+            ),
+            _ => vault::read_password(&at_home(&file)),
+        };
+        match read {
+            Ok(password) => passwords.push((id.to_owned(), password)),
+            Err(reason) => {
+                problems.push(Problem::new(
+                    "settings",
+                    format!("{option} {id}: {reason}."),
+                ));
+            }
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(Vault::new(passwords)),
+        false => Err(problems),
+    }
+}
+
+fn merged(layers: &[Variables]) -> Variables {
+    let mut layers = layers.iter().cloned();
+    let mut all = layers.next().unwrap_or_default();
+    layers.for_each(|layer| all.extend(layer));
+    all
+}
+
+/// The variables with those secret that are called like one: they are not shown.
+fn discreet(variables: Variables) -> Variables {
+    let mut discreet = variables.clone();
+    for (name, variable) in variables.iter() {
+        let mut variable = variable.clone();
+        variable.secret |= explain::looks_secret(name);
+        discreet.insert(name, variable);
+    }
+    discreet
+}

@@ -1,0 +1,291 @@
+//! A rendered manifest beside its template: shows where a problem of the rendered text comes from.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use crate::ansible::Resolved;
+use crate::excerpt::{Excerpt, TextOf};
+use crate::problem::Problem;
+
+/// Stands for what must not be shown.
+const HIDDEN: &str = "***";
+
+/// The two texts. Shows no secret: neither the values of secret variables nor what a line makes of them.
+#[derive(Clone, Default)]
+pub struct Lines {
+    template: String,
+    rendered: String,
+    variables: Resolved,
+    /// What differs between the two, found when it is first asked for.
+    changes: OnceLock<Vec<DiffOp>>,
+}
+
+impl Lines {
+    /// `rendered` was made of `template` with the variables.
+    pub fn new(template: &str, rendered: &str, variables: &Resolved) -> Self {
+        Self {
+            template: template.to_owned(),
+            rendered: rendered.to_owned(),
+            variables: variables.clone(),
+            changes: OnceLock::new(),
+        }
+    }
+
+    /// Says of a problem at a place of the rendered text where the template makes it, and shows both lines. The column
+    /// stays where both are the same. `length` counts characters; `None` is the rest of the line.
+    pub fn locate(&self, problem: Problem, line: u32, column: u32, length: Option<u32>) -> Problem {
+        let length = length.unwrap_or_else(|| {
+            let text = self.rendered.split('\n').nth(line as usize - 1);
+            let rest = text.map_or(0, |text| text.trim_end().chars().count());
+            (rest as u32 + 1).saturating_sub(column).max(1)
+        });
+        let rendered = Excerpt::line(TextOf::Rendered, &self.rendered, line, column, length);
+        if self.template.is_empty() {
+            return Problem {
+                line: Some(line),
+                column: Some(column),
+                ..problem
+            };
+        }
+        let origin = self.origin(line as usize);
+        if origin.same {
+            return Problem {
+                line: Some(origin.line),
+                column: Some(column),
+                ..problem
+            }
+            .with(Excerpt::line(
+                TextOf::Template,
+                &self.template,
+                origin.line,
+                column,
+                length,
+            ));
+        }
+        let template = self
+            .template
+            .split('\n')
+            .nth(origin.line as usize - 1)
+            .unwrap_or_default();
+        let rendered = rendered.map(|found| match self.tainted(origin.made_of) {
+            true => between(template, found),
+            false => found.masked(|text| self.variables.mask(text)),
+        });
+        let start = template
+            .chars()
+            .take_while(|next| next.is_whitespace())
+            .count() as u32;
+        let whole = template.trim().chars().count() as u32;
+        let template = Excerpt::line(
+            TextOf::Template,
+            &self.template,
+            origin.line,
+            start + 1,
+            whole,
+        );
+        Problem {
+            line: Some(origin.line),
+            column: None,
+            ..problem
+        }
+        .with(rendered)
+        .with(template.map(|template| template.label("rendered from this line")))
+    }
+
+    /// The template's line for one of the rendered text, both from 1.
+    fn origin(&self, line: usize) -> Origin {
+        let old: Vec<&str> = self.template.lines().collect();
+        let new: Vec<&str> = self.rendered.lines().collect();
+        let index = line.saturating_sub(1);
+        let found = self
+            .changes
+            .get_or_init(|| capture_diff_slices(Algorithm::Patience, &old, &new))
+            .iter()
+            .find(|op| op.new_range().contains(&index));
+        let number = |index: usize| u32::try_from(index.min(old.len().max(1) - 1) + 1).unwrap_or(1);
+        let Some(op) = found else {
+            return Origin {
+                line: number(index),
+                same: false,
+                made_of: 0..old.len(),
+            };
+        };
+        let (before, after) = (op.old_range(), op.new_range());
+        let aligned = (index - after.start).min(before.len().saturating_sub(1)) + before.start;
+        // Of lines that were changed together the one that begins most alike, and of these the one in its place.
+        let likeness = |candidate: &usize| {
+            let far = candidate.abs_diff(aligned);
+            (
+                beginning(old[*candidate], new[index]).trim().len(),
+                std::cmp::Reverse(far),
+            )
+        };
+        let line = match op {
+            DiffOp::Replace { .. } => before.clone().max_by_key(likeness).unwrap_or(aligned),
+            _ => aligned,
+        };
+        Origin {
+            line: number(line),
+            same: matches!(op, DiffOp::Equal { .. }),
+            made_of: before.start.saturating_sub(1)..before.end + 1,
+        }
+    }
+
+    /// Whether any of the template's lines uses a secret variable, or what is made of one.
+    fn tainted(&self, lines: Range<usize>) -> bool {
+        let mut secret: HashSet<&str> = words(&self.template)
+            .filter(|word| self.uses_secret(word, 0))
+            .collect();
+        if secret.is_empty() {
+            return false;
+        }
+        // What a statement sets from a secret is one, too.
+        let statements: Vec<&str> = self.template.split("{%").skip(1).collect();
+        loop {
+            let known = secret.len();
+            for statement in &statements {
+                let inner = statement.split("%}").next().unwrap_or_default();
+                if words(inner).any(|word| secret.contains(word)) {
+                    secret.extend(words(inner).filter(|word| !KEYWORDS.contains(word)));
+                }
+            }
+            if secret.len() == known {
+                break;
+            }
+        }
+        let mut of_lines = self.template.lines().skip(lines.start).take(lines.len());
+        of_lines.any(|line| words(line).any(|word| secret.contains(word)))
+    }
+
+    fn uses_secret(&self, name: &str, depth: usize) -> bool {
+        self.variables.is_secret(name)
+            || depth < 8
+                && self
+                    .variables
+                    .needs(name)
+                    .iter()
+                    .any(|needed| self.uses_secret(needed, depth + 1))
+    }
+}
+
+/// Where a line of the rendered text comes from.
+struct Origin {
+    line: u32,
+    same: bool,
+    /// The lines of the template of which one made it, from 0.
+    made_of: Range<usize>,
+}
+
+const KEYWORDS: [&str; 10] = [
+    "for", "in", "if", "set", "with", "macro", "call", "filter", "not", "is",
+];
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|next: char| !(next.is_alphanumeric() || next == '_'))
+        .filter(|word| !word.is_empty())
+}
+
+/// What two lines have in common at their beginning, up to a tag.
+fn beginning<'a>(template: &str, rendered: &'a str) -> &'a str {
+    let both = template.chars().zip(rendered.chars());
+    let alike = both.take_while(|(one, other)| one == other && *one != '{');
+    &rendered[..alike.map(|(character, _)| character.len_utf8()).sum()]
+}
+
+/// A rendered line of which only what its template says itself is left, at its beginning.
+fn between(template: &str, rendered: Excerpt) -> Excerpt {
+    let start = beginning(template, &rendered.text);
+    let column = start.chars().count() as u32 + 1;
+    Excerpt {
+        text: format!("{start}{HIDDEN}"),
+        from: 1,
+        column,
+        length: HIDDEN.len() as u32,
+        ..rendered
+    }
+}
+
+impl PartialEq for Lines {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.template, &self.rendered) == (&other.template, &other.rendered)
+    }
+}
+
+impl fmt::Debug for Lines {
+    /// Without what was rendered, which holds secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines")
+            .field("template", &self.template)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ansible::Variables;
+
+    fn problem(template: &str, rendered: &str, line: u32) -> Problem {
+        let mut variables = Variables::new();
+        variables.set_secret("password", "hunter2", "secret", false);
+        variables.set("login", "odoo:{{ password }}", "config map");
+        let lines = Lines::new(template, rendered, &variables.resolve().unwrap());
+        lines.locate(Problem::new("x", "x"), line, 4, None)
+    }
+
+    fn texts(problem: &Problem) -> Vec<(TextOf, u32, &str)> {
+        let excerpts = problem.excerpts.iter();
+        excerpts
+            .map(|one| (one.of, one.line, one.text.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn a_line_that_is_the_same_in_both_is_shown_once_with_its_column() {
+        let template = "{% for n in [1, 2] %}\nb: {{ n }}\n{% endfor %}\nc: [\n";
+        let found = problem(template, "b: 1\nb: 2\nc: [\n", 3);
+        assert_eq!((found.line, found.column), (Some(4), Some(4)));
+        assert_eq!(texts(&found), [(TextOf::Template, 4, "c: [")]);
+    }
+
+    #[test]
+    fn a_line_that_was_made_is_shown_beside_the_one_that_made_it() {
+        let found = problem("a: 1\nb: {{ n }}\nc: 2\n", "a: 1\nb: x: y\nc: 2\n", 2);
+        assert_eq!((found.line, found.column), (Some(2), None));
+        assert_eq!(
+            texts(&found),
+            [
+                (TextOf::Rendered, 2, "b: x: y"),
+                (TextOf::Template, 2, "b: {{ n }}")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_secret_became_is_shown_nowhere() {
+        for (template, rendered) in [
+            ("a: \"{{ password | upper }}\"\n", "a: \"HUNTER2\"\n"),
+            ("a: {{ login | b64encode }}!\n", "a: b2RvbzpodW50ZXIy!\n"),
+            (
+                "{% for part in password %}\na: {{ part }}\n{% endfor %}\n",
+                "a: h\na: u\na: n\n",
+            ),
+            (
+                "{% set key = password | reverse %}\na: {{ key }}\n",
+                "a: 2retnuh\n",
+            ),
+        ] {
+            let found = problem(template, rendered, 1);
+            let shown = format!("{found:?} {}", found.drawn(80, false));
+            for part in ["HUNTER2", "b2Rvb", "2retnuh", "a: h"] {
+                assert!(!shown.contains(part), "{shown}");
+            }
+            assert!(found.excerpts[0].text.starts_with("a: "), "{shown}");
+            assert!(found.excerpts[0].text.contains("***"), "{shown}");
+        }
+    }
+}
