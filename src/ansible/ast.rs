@@ -12,6 +12,48 @@ pub struct Expr {
     /// Position and length in the source.
     pub at: usize,
     pub length: usize,
+    /// Expressions within one another, this one included.
+    pub depth: usize,
+}
+
+impl Node {
+    /// How deep the expressions in it are nested.
+    pub fn depth(&self) -> usize {
+        let all = |items: &[Expr]| items.iter().map(|item| item.depth).max().unwrap_or(0);
+        let one = |item: &Option<Box<Expr>>| item.as_ref().map_or(0, |item| item.depth);
+        match self {
+            Self::Const(_) | Self::Name(_) => 0,
+            Self::List(items) | Self::Tuple(items) | Self::Concat(items) => all(items),
+            Self::Dict(pairs) => {
+                let pairs = pairs.iter().map(|(key, value)| key.depth.max(value.depth));
+                pairs.max().unwrap_or(0)
+            }
+            Self::Attribute(inner, _) | Self::Unary(_, inner) => inner.depth,
+            Self::Item(left, right) | Self::Binary(_, left, right) => left.depth.max(right.depth),
+            Self::Slice(inner, parts) => parts.iter().map(one).fold(inner.depth, usize::max),
+            Self::Call(inner, args) | Self::Test(inner, _, args) => inner.depth.max(args.depth()),
+            Self::Filter(inner, _, args) => one(inner).max(args.depth()),
+            Self::Compare(first, others) => {
+                let others = others.iter().map(|(_, other)| other.depth);
+                others.fold(first.depth, usize::max)
+            }
+            Self::If(condition, value, otherwise) => {
+                condition.depth.max(value.depth).max(one(otherwise))
+            }
+        }
+    }
+}
+
+impl Args {
+    fn depth(&self) -> usize {
+        let named = self.named.iter().map(|(_, value)| value);
+        let rest = [&self.rest, &self.rest_named].into_iter().flatten();
+        let all = self.positional.iter().chain(named);
+        all.chain(rest.map(|rest| &**rest))
+            .map(|value| value.depth)
+            .max()
+            .unwrap_or(0)
+    }
 }
 
 /// What an expression is.

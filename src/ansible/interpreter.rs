@@ -712,6 +712,7 @@ pub fn stored(value: &Value, whole: bool) -> Result<Value> {
 }
 
 fn stored_at(value: &Value, whole: bool, depth: usize) -> Result<Value> {
+    limits::items(2)?;
     limits::step(1)?;
     if depth > 150 {
         return fail("this value is nested too deep");

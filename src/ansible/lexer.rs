@@ -91,16 +91,30 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Words and signs in all tags of a template: far beyond any that somebody writes.
+const MAX_TOKENS: usize = 250_000;
+/// The longest name, in bytes.
+const MAX_WORD: usize = 10_000;
+
 /// Cuts a text, whose line ends are normalised, into tokens from a position on.
 pub fn tokens(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>> {
     let source = match source.strip_suffix('\n') {
         Some(shorter) if !syntax.keep_trailing_newline => shorter,
         _ => source,
     };
+    let position = start.min(source.len());
+    let next = |open: &str| source[position..].find(open).map(|found| position + found);
+    let mut opens = [
+        (&*syntax.block.0, Tag::Block, next(&syntax.block.0)),
+        (&*syntax.variable.0, Tag::Variable, next(&syntax.variable.0)),
+        (&*syntax.comment.0, Tag::Comment, next(&syntax.comment.0)),
+    ];
+    opens.sort_by_key(|(open, ..)| std::cmp::Reverse(open.len()));
     Lexer {
         source,
         syntax,
-        position: start.min(source.len()),
+        opens,
+        position,
         tokens: Vec::new(),
         line_begins: true,
     }
@@ -110,6 +124,8 @@ pub fn tokens(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>>
 struct Lexer<'a> {
     source: &'a str,
     syntax: &'a Syntax,
+    /// What tags begin with, the longest first, and where each is found next.
+    opens: [(&'a str, Tag, Option<usize>); 3],
     position: usize,
     tokens: Vec<Token>,
     /// Whether nothing but blanks may stand before a tag for `lstrip_blocks`.
@@ -167,20 +183,16 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next place where a tag begins. Of tags that begin at one place the longest wins.
-    fn next_tag(&self) -> Option<(usize, Tag)> {
-        let rest = &self.source[self.position..];
-        let mut opens = [
-            (&self.syntax.block.0, Tag::Block),
-            (&self.syntax.variable.0, Tag::Variable),
-            (&self.syntax.comment.0, Tag::Comment),
-        ];
-        opens.sort_by_key(|(open, _)| std::cmp::Reverse(open.len()));
-        opens
-            .iter()
-            .filter_map(|(open, tag)| {
-                rest.find(open.as_str())
-                    .map(|at| (self.position + at, *tag))
-            })
+    fn next_tag(&mut self) -> Option<(usize, Tag)> {
+        // What was found behind the position is found again: a text without comments is searched for them once.
+        for (open, _, next) in &mut self.opens {
+            if next.is_some_and(|next| next < self.position) {
+                let found = self.source[self.position..].find(*open);
+                *next = found.map(|found| self.position + found);
+            }
+        }
+        let tags = self.opens.iter();
+        tags.filter_map(|(_, tag, next)| Some(((*next)?, *tag)))
             .min_by_key(|(at, _)| *at)
     }
 
@@ -322,6 +334,13 @@ impl<'a> Lexer<'a> {
         let mut open: Vec<(char, usize)> = Vec::new();
         loop {
             let at = self.position;
+            if self.tokens.len() > MAX_TOKENS {
+                return Err(Error::unsupported(
+                    format!("this template has more than {MAX_TOKENS} words and signs in its tags"),
+                    "Cut it into several templates.",
+                )
+                .at(at));
+            }
             if open.is_empty() && self.close(&close, tag == Tag::Block) {
                 self.push(finish, at, self.position);
                 return Ok(());
@@ -350,6 +369,13 @@ impl<'a> Lexer<'a> {
                 let length = rest
                     .find(|next: char| !(next.is_alphanumeric() || next == '_' || is_mark(next)))
                     .unwrap_or(rest.len());
+                if length > MAX_WORD {
+                    return Err(Error::unsupported(
+                        format!("this name or number is longer than {MAX_WORD} bytes"),
+                        "Look for a repetition that is far too long.",
+                    )
+                    .at(at));
+                }
                 self.position += length;
                 if character.is_numeric() {
                     return Err(Error::failed(format!(
@@ -496,6 +522,10 @@ fn number(text: &str, after_point: bool) -> Option<(Constant, usize)> {
     } else {
         digits(0)
     };
+    // Python reads no more.
+    if end > 4300 {
+        return None;
+    }
     let number = BigInt::parse_bytes(text[..end].replace('_', "").as_bytes(), 10)?;
     Some((Constant::Whole(number), end))
 }

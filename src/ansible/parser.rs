@@ -11,6 +11,8 @@ use super::{frames, names};
 
 /// Nesting of brackets, operators and statements that a template may have.
 const MAX_DEPTH: usize = 120;
+/// Expressions within one another: in `a + b + c` or `a | b | c` each is within the next. Python gives up earlier.
+const MAX_CHAIN: usize = 400;
 
 /// Statements of Jinja2 that Ansible does not switch on, and those that need other files.
 const STATEMENTS: [&str; 15] = [
@@ -42,12 +44,20 @@ pub fn parse(source: &str, start: usize, syntax: Syntax) -> Result<Template> {
         tokens,
         position: 0,
         depth: 0,
+        too_long: None,
         blocks: Vec::new(),
         open: Vec::new(),
         extends: false,
         autoescape: false,
     };
     let mut body = parser.plain_body(&[])?;
+    if let Some(at) = parser.too_long {
+        return Err(Error::unsupported(
+            format!("this expression has more than {MAX_CHAIN} parts within one another"),
+            "Write it as several: `{% set part = … %}`.",
+        )
+        .at(at));
+    }
     let uses_self = names::uses(&body.statements, "self");
     let mut names = names::undeclared(&body.statements);
     names.retain(|(name, _)| &**name != "self");
@@ -67,6 +77,8 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     position: usize,
     depth: usize,
+    /// Where an expression begins that has too many parts.
+    too_long: Option<usize>,
     /// The names of the blocks so far: each must be its own.
     blocks: Vec<Rc<str>>,
     /// The statements that wait for their end, with the place where each begins.
@@ -185,13 +197,22 @@ impl Parser<'_> {
         result
     }
 
-    fn expr(&self, node: Node, at: usize) -> Expr {
+    fn expr(&mut self, node: Node, at: usize) -> Expr {
         let end = self.tokens[self.position.saturating_sub(1)].end;
-        Expr {
+        let depth = 1 + node.depth();
+        let mut expr = Expr {
             node,
             at,
             length: end.saturating_sub(at),
+            depth,
+        };
+        // It is read to its end for other errors, and kept no deeper.
+        if depth > MAX_CHAIN {
+            self.too_long.get_or_insert(at);
+            expr.node = Node::Const(Value::None);
+            expr.depth = 1;
         }
+        expr
     }
 
     /// Statements up to one of the ends, whose name is the next token then.

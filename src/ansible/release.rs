@@ -98,3 +98,34 @@ pub fn within(values: impl IntoIterator<Item = Value>) {
     }
     DEPTH.set(depth);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_holds_itself_is_freed_at_the_end_of_the_rendering() {
+        let left = limits::limited(|| {
+            let list = Rc::new(List::default());
+            let value = Value::List(list.clone());
+            changed(&value).unwrap();
+            list.items.borrow_mut().push(value);
+            Rc::downgrade(&list)
+        });
+        assert!(left.upgrade().is_none());
+    }
+
+    #[test]
+    fn values_that_are_nested_deeper_than_the_stack_can_be_dropped() {
+        let nested: [fn(Value) -> Value; 3] = [
+            |value| Value::list(vec![value]),
+            |value| Value::tuple(vec![value, Value::None]),
+            |value| Value::record([("a", value)]),
+        ];
+        for nest in nested {
+            let deep = (0..300_000).fold(Value::None, |value, _| nest(value));
+            drop(deep);
+        }
+        assert!(LATER.with_borrow(Vec::is_empty));
+    }
+}

@@ -1,7 +1,5 @@
 //! Errors that lead to their cause, and templates that must not do harm.
 
-use std::time::{Duration, Instant};
-
 use super::render;
 use crate::ansible::Variables;
 use crate::problem::Problem;
@@ -93,7 +91,7 @@ fn the_variables_of_a_template_are_known() {
 }
 
 #[test]
-fn templates_that_would_do_harm_end_in_a_clear_error_soon() {
+fn templates_that_would_do_harm_end_in_a_clear_error() {
     for template in [
         "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{{ c }}{% endfor %}{% endfor %}{% endfor %}",
         "{{ range(1000000000) | list }}",
@@ -107,13 +105,7 @@ fn templates_that_would_do_harm_end_in_a_clear_error_soon() {
         "{% set ns = namespace(x=[1]) %}{% for a in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}",
         "{% set ns = namespace(x='x') %}{% for a in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x | length }}",
     ] {
-        let began = Instant::now();
-        let problem = problem(template);
-        assert!(
-            began.elapsed() < Duration::from_secs(4),
-            "{template}: {:?}",
-            began.elapsed()
-        );
-        assert!(!problem.message.is_empty());
+        // tests/bombs.rs measures what it takes.
+        assert!(!problem(template).message.is_empty(), "{template}");
     }
 }

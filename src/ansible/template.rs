@@ -223,3 +223,36 @@ fn with_line_ends(result: &Rc<str>, template: &str) -> Value {
         missing => Value::from(format!("{result}{}", "\n".repeat(missing))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, place: Place) -> Rc<Template> {
+        compiled(text, place).unwrap()
+    }
+
+    #[test]
+    fn a_template_is_read_once_and_as_a_value_once_more() {
+        let first = read("{{ '\\n' }}", Place::Template);
+        assert!(Rc::ptr_eq(&first, &read("{{ '\\n' }}", Place::Template)));
+        assert!(!Rc::ptr_eq(&first, &read("{{ '\\n' }}", Place::Value)));
+    }
+
+    #[test]
+    fn templates_that_nobody_asks_for_again_are_forgotten() {
+        let (asked, other) = ("{{ asked }}", "{{ other }}");
+        let asked_first = read(asked, Place::Template);
+        let other_first = Rc::downgrade(&read(other, Place::Template));
+        for number in 0..3 {
+            let filling = format!("{{{{ x{number} }}}}{}", " ".repeat(KEPT / 2));
+            read(&filling, Place::Template);
+            assert!(Rc::ptr_eq(&asked_first, &read(asked, Place::Template)));
+        }
+        for number in 3..6 {
+            let filling = format!("{{{{ x{number} }}}}{}", " ".repeat(KEPT / 2));
+            read(&filling, Place::Template);
+        }
+        assert!(other_first.upgrade().is_none());
+    }
+}

@@ -689,7 +689,12 @@ impl DateTime {
 
 impl Lazy {
     pub fn value(&self) -> Value {
-        self.made.get_or_init(|| (self.make)()).clone()
+        if let Some(made) = self.made.get() {
+            return made.clone();
+        }
+        // A value that needs itself is made, as an error, while it is being made.
+        let value = (self.make)();
+        self.made.get_or_init(|| value).clone()
     }
 }
 

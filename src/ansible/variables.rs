@@ -657,6 +657,7 @@ impl Context for Made {
 
 /// A value that variables can hold.
 fn to_data(value: &Value) -> Evaluated<Data> {
+    limits::items(2)?;
     Ok(match value {
         Value::None => Data::Null,
         Value::Bool(value) => Data::Bool(*value),

@@ -10,8 +10,23 @@ use crate::ansible::{limits, number, operators, python};
 
 pub const FILTERS: &[Filter] = &[("json_query", &["expr"], json_query)];
 
+/// Brackets and signs that one expression may have.
+const MAX_LEVELS: usize = 300;
+/// The longest expression, in bytes.
+const MAX_LENGTH: usize = 8 * 1024;
+
 fn json_query(value: &Value, arguments: &Arguments) -> Result<Value> {
     let text = arguments.needed_text("expr")?;
+    // The parser goes one level down the stack for each.
+    let levels = text.bytes().filter(|byte| b"([{!&".contains(byte)).count();
+    if levels > MAX_LEVELS || text.len() > MAX_LENGTH {
+        return Err(Error::unsupported(
+            format!(
+                "this expression for `json_query` has more than {MAX_LEVELS} brackets or {MAX_LENGTH} bytes"
+            ),
+            "Make several of it.",
+        ));
+    }
     let tree = jmespath::parse(text).map_err(|error| {
         let reason = error.to_string();
         Error::failed(format!(

@@ -38,7 +38,9 @@ pub const FILTERS: &[Filter] = &[
 ];
 
 /// How often an expression may turn back before it is taken for one that never ends.
-const BACKTRACKS: usize = 200_000;
+const BACKTRACKS: usize = 50_000;
+/// The longest expression, in bytes.
+const MAX_LENGTH: usize = 16 * 1024;
 /// At most this much memory for one expression.
 const MAX_SIZE: usize = 1 << 20;
 /// Expressions kept for the next time.
@@ -75,6 +77,12 @@ impl Pattern {
         });
         if let Some(known) = known {
             return Ok(known);
+        }
+        if source.len() > MAX_LENGTH {
+            return Err(Error::unsupported(
+                format!("this regular expression is longer than {MAX_LENGTH} bytes"),
+                "Look for a repetition that is far too long.",
+            ));
         }
         let translated = translate(source, multi_line)?;
         let pattern = Rc::new(Self {

@@ -42,28 +42,33 @@ fn urlencode(value: &Value, _: &Arguments) -> Result<Value> {
             }
             pairs
         }
-        other => return Ok(Value::from(percent_encoded(&python::text(other)?, true))),
+        other => return percent_encoded(&python::text(other)?, true).map(Value::from),
     };
     let mut parts = Vec::new();
     for (key, item) in pairs {
         let encode = |value: &Value| {
-            python::text(value).map(|text| percent_encoded(&text, false).replace("%20", "+"))
+            percent_encoded(&python::text(value)?, false).map(|text| text.replace("%20", "+"))
         };
         parts.push(format!("{}={}", encode(&key)?, encode(&item)?));
     }
     Ok(Value::from(parts.join("&")))
 }
 
-fn percent_encoded(text: &str, keep_slash: bool) -> String {
-    let mut result = String::new();
+fn percent_encoded(text: &str, keep_slash: bool) -> Result<String> {
+    let is_plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep_slash && byte == b'/'
+    };
+    let encoded = text.bytes().filter(|byte| !is_plain(*byte)).count();
+    limits::text(text.len() + 2 * encoded)?;
+    let mut result = String::with_capacity(text.len() + 2 * encoded);
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep_slash && byte == b'/' {
+        if is_plain(byte) {
             result.push(char::from(byte));
         } else {
             result.push_str(&format!("%{byte:02X}"));
         }
     }
-    result
+    Ok(result)
 }
 
 fn urldecode(value: &Value, _: &Arguments) -> Result<Value> {
