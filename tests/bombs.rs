@@ -117,6 +117,7 @@ fn explode(into: &str, text: String) -> Result<usize, Problem> {
                 url: "bomb".to_owned(),
                 text,
                 variables: Vec::new(),
+                template: String::new(),
             };
             Ok(parse(&rendered, &Resolved::default())?.objects.len())
         }
