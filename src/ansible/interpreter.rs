@@ -11,9 +11,7 @@ use super::includes::{Blocks, Parent, Shared};
 use super::release::Holder;
 use super::scope::Scope;
 use super::value::{Key, Value};
-use super::{
-    filters, globals, limits, markup, methods, needed, operators, python, release, tests,
-};
+use super::{filters, globals, limits, markup, methods, needed, operators, python, release, tests};
 
 /// Runs a template, macro or value.
 #[derive(Clone)]
