@@ -32,6 +32,7 @@ fn main() {
         url: "web-app".to_owned(),
         text: text(&ready).text,
         variables: Vec::new(),
+        template: String::new(),
     };
     let objects = |rendered: &Rendered| parse(rendered, &ready).expect("objects").objects;
     assert_eq!(objects(&rendered).len(), 4);

@@ -83,6 +83,8 @@ fn set_off() {
     let (memory, time) = (peak() - memory, used() - time);
     let measured = format!("{:5} ms {:6} KiB", time.as_millis(), memory);
     let verdict = match &result {
+        // What Ansible makes harmless, it is here, too: `l.append(l)` appends a copy.
+        Ok(length) if *length < 100 && time < TIME && memory < MEMORY => "fine".to_owned(),
         Ok(length) => format!("gives {length} bytes"),
         Err(problem) if problem.line.is_none() || problem.column.is_none() => {
             "says not where".to_owned()
@@ -117,6 +119,7 @@ fn explode(into: &str, text: String) -> Result<usize, Problem> {
                 url: "bomb".to_owned(),
                 text,
                 variables: Vec::new(),
+                template: String::new(),
             };
             Ok(parse(&rendered, &Resolved::default())?.objects.len())
         }

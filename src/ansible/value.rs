@@ -258,6 +258,7 @@ impl Value {
     /// template made, so that what is changed in them later does not change the template's.
     pub fn own(self) -> Result<Self> {
         let all = |items: &[Self]| -> Result<Vec<Self>> {
+            limits::items(items.len() + 4)?;
             limits::step(items.len() / 8 + 1)?;
             let items = items.iter().cloned();
             items
@@ -272,6 +273,7 @@ impl Value {
             })),
             Self::Dict(dict) if !dict.given => {
                 let entries = dict.entries.borrow();
+                limits::items(3 * entries.len() + 4)?;
                 limits::step(entries.len() / 8 + 1)?;
                 let entries = entries
                     .iter()
