@@ -19,6 +19,17 @@ const MEMORY: u64 = 64 * 1024;
 /// Says to a child where the file of its bomb is, named for what it is put into.
 const BOMB: &str = "CHANDLERY_BOMB";
 
+/// What Ansible makes harmless, and so do we: a list that is put into itself is copied first.
+const HARMLESS: [&str; 7] = [
+    "a list within itself printed",
+    "a list within itself dumped",
+    "a list within itself flattened",
+    "lists within themselves compared",
+    "lists within themselves twice",
+    "a mapping within itself combined",
+    "a mapping within itself sorted",
+];
+
 struct Bomb {
     name: &'static str,
     into: &'static str,
@@ -49,7 +60,11 @@ fn every_bomb_ends_soon_and_small_in_an_error_that_says_where() {
             })
             .unwrap_or_else(|| format!("crashed: {}", child.status));
         println!("{name:44} {report}");
-        if !report.starts_with("fine") {
+        let wanted = match HARMLESS.contains(&name) {
+            true => "harmless",
+            false => "fine",
+        };
+        if !report.starts_with(wanted) {
             wrong.push(format!("{name}: {report}"));
         }
     }
@@ -83,8 +98,7 @@ fn set_off() {
     let (memory, time) = (peak() - memory, used() - time);
     let measured = format!("{:5} ms {:6} KiB", time.as_millis(), memory);
     let verdict = match &result {
-        // What Ansible makes harmless, it is here, too: `l.append(l)` appends a copy.
-        Ok(length) if *length < 100 && time < TIME && memory < MEMORY => "fine".to_owned(),
+        Ok(length) if *length < 100 && time < TIME && memory < MEMORY => "harmless".to_owned(),
         Ok(length) => format!("gives {length} bytes"),
         Err(problem) if problem.line.is_none() || problem.column.is_none() => {
             "says not where".to_owned()
