@@ -37,7 +37,7 @@ fn main() {
     let objects = |rendered: &Rendered| parse(rendered, &ready).expect("objects").objects;
     assert_eq!(objects(&rendered).len(), 4);
 
-    measure("variables", || resolved());
+    measure("variables", resolved);
     measure("render", || text(&ready));
     measure("parse", || objects(&rendered));
     measure("render and parse", || {

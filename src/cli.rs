@@ -42,7 +42,7 @@ enum Command {
     /// Says of everything the worker needs whether it works, and how to put right what does not
     Check,
     /// Shows what the worker would make of templates, and what applying that would change
-    Render(render::Render),
+    Render(Box<render::Render>),
 }
 
 /// Runs a command.

@@ -352,7 +352,7 @@ impl Parser<'_> {
             "block" => self.block_statement(at),
             "include" => self.include_statement(),
             "import" => self.import_statement(),
-            "from" => self.from_statement(),
+            "from" => self.import_names(),
             "extends" => self.extends_statement(at),
             "do" | "break" | "continue" | "debug" | "trans" | "pluralize" => Err(Error::failed(format!(
                 "the statement `{keyword}` belongs to an extension of Jinja2 that Ansible does not switch on"
@@ -541,7 +541,7 @@ impl Parser<'_> {
         })
     }
 
-    fn from_statement(&mut self) -> Result<Stmt> {
+    fn import_names(&mut self) -> Result<Stmt> {
         let file = self.expression()?;
         self.expect_name("import")?;
         let mut names = Vec::new();

@@ -418,8 +418,11 @@ fn identity(key: &Data, number: usize) -> String {
     }
 }
 
+/// A key and its value.
+type Pair<'a> = (&'a Rc<Node>, &'a Rc<Node>);
+
 /// Unfolds `<<`: merged keys come first, those of the mapping itself replace them.
-fn merged(pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Vec<(&Rc<Node>, &Rc<Node>)>, YamlError> {
+fn merged(pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Vec<Pair<'_>>, YamlError> {
     let wrong = |node: &Node| {
         Err(YamlError::at(
             node.place,
@@ -534,7 +537,7 @@ fn binary(text: &str) -> Option<Vec<u8>> {
             return None;
         }
         digits.truncate(end);
-    } else if digits.len() % 4 != 0 {
+    } else if !digits.len().is_multiple_of(4) {
         return None;
     }
     base64::engine::general_purpose::GeneralPurpose::new(

@@ -240,7 +240,7 @@ impl<'a> Scanner<'a> {
     fn skip(&mut self) {
         let (width, counts) = match self.byte(0) {
             0 => return,
-            0..0x80 => (1, true),
+            1..0x80 => (1, true),
             0x80..0xe0 => (2, true),
             // PyYAML gives a byte order mark no column.
             0xef if self.byte(1) == 0xbb && self.byte(2) == 0xbf => (3, !self.is_python()),
