@@ -100,7 +100,7 @@ class AppPortal(CustomerPortal):
         readonly=True,
     )
     def portal_app_status(self, app_id, **_kwargs):
-        """The page's changing part, asked for again as long as it may change by itself."""
+        """The page's changing part, asked for again as long as it may change."""
         app = self._portal_app(app_id)
         status = app._customer_status()
         return {
