@@ -6,7 +6,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity benchmark screenshots odoo-tests
+.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity benchmark fuzz screenshots odoo-tests
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -40,6 +40,9 @@ parity: ## make what Ansible and kubectl make of tests/parity anew, say what cha
 
 benchmark: ## how long a typical manifest takes here, with Jinja2 and PyYAML, and with Ansible
 	@$(TESTBED).benchmark
+
+fuzz: ## mutated templates and YAML against the renderer and the reader; SECONDS_EACH=600 makes it long
+	@$(TESTBED).fuzz --seconds $(or $(SECONDS_EACH),60)
 
 screenshots: ## take the README's pictures from a running demo
 	@$(TESTBED) screenshots
