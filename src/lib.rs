@@ -2,9 +2,8 @@
 //!
 //! Data flows one way. [`worker`] claims jobs and hands each to its recipe in [`job`]; a recipe calls the rooms
 //! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
-//! readiness, ingress) and [`odoo`] (the three calls); the rooms know nothing of each other or of jobs. [`mailgun`] is a
-//! room that no recipe calls yet. What goes
-//! wrong anywhere is a [`problem::Problem`]: what, where, and the way out.
+//! readiness, ingress), [`mailgun`] (domains, messages) and [`odoo`] (the three calls); the rooms know nothing of each
+//! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out.
 
 pub mod ansible;
 pub mod check;

@@ -5,9 +5,12 @@
 //! [`Files`], and ends with [`Failure::Needs`] when one is needed that nobody looked for yet: nothing here reads files.
 //!
 //! On the way, [`lexer`] and [`parser`] read a template by Jinja2's grammar into a tree ([`ast`]), whose names [`frames`]
-//! settles; [`interpreter`] (with [`includes`] for other files) runs it with values as Python has them ([`value`], [`number`], [`operators`], [`methods`], [`format`]), which print as in
-//! Python ([`python`]). [`filters`] and [`tests`] are Jinja2's and Ansible's, one file per family. [`limits`] keeps every
-//! template harmless, [`release`] gives free what it made. A failure is an [`error`] with its place, which [`problems`] explains to the template's author.
+//! settles; [`interpreter`] (with [`includes`] for other files) runs it with values as Python has them ([`value`],
+//! [`number`], [`operators`], [`methods`], [`format`]), which print as in Python ([`python`]). Some values carry a mark:
+//! what came out of a [`vault`] ([`encrypted`]), and what is safe in HTML ([`markup`]). [`filters`] and [`tests`] are
+//! Jinja2's and Ansible's, one file per family. [`limits`] keeps every template harmless, [`release`] gives free what it
+//! made. A failure is an [`error`] with its place, which [`problems`] explains to the template's author, by the habits
+//! that people bring from elsewhere ([`habits`]) and with all else that is undefined ([`needed`]).
 //! What would give another text than Ansible is either made equal or refused by name.
 
 mod arguments;
