@@ -75,7 +75,7 @@ def run(target, seconds):
             "-print_final_stats=1",
         ],
         cwd=CHECKOUT,
-        env=environment(),
+        env={**os.environ, "CARGO_TERM_COLOR": "never"},
         stdin=subprocess.DEVNULL,
     )
     if done.returncode:
@@ -102,11 +102,6 @@ def cargo_fuzz():
             raise Problem("cargo-fuzz could not be built.", log=log)
 
     return cache.entry("cargo-fuzz", VERSION, make) / "bin" / "cargo-fuzz"
-
-
-def environment():
-    # It asks the compiler for coverage, which stable Rust counts among what may change.
-    return {**os.environ, "RUSTC_BOOTSTRAP": "1", "CARGO_TERM_COLOR": "never"}
 
 
 def write_seeds(target, folder):

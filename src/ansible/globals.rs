@@ -62,9 +62,11 @@ pub fn controller(name: &str) -> Error {
     Error::unsupported(format!("`{name}` {what}"), hint)
 }
 
-/// What Ansible knows of the machine that it runs on.
-pub const CONTROLLER: [&str; 16] = [
-    "ansible_facts",
+/// What Ansible calls itself in every template, unless a variable has this name.
+pub const MANAGED: (&str, &str) = ("ansible_managed", "Ansible managed");
+
+/// Names of what Ansible knows of the play, the inventory and the machine, beside all that begin with `ansible_`.
+const CONTROLLER: [&str; 18] = [
     "group_names",
     "groups",
     "hostvars",
@@ -72,15 +74,23 @@ pub const CONTROLLER: [&str; 16] = [
     "inventory_file",
     "inventory_hostname",
     "inventory_hostname_short",
-    "lookup",
-    "now",
     "play_hosts",
     "playbook_dir",
-    "q",
-    "query",
     "role_path",
+    "template_destpath",
+    "template_fullpath",
+    "template_host",
+    "template_mtime",
+    "template_path",
+    "template_run_date",
+    "template_uid",
     "vars",
 ];
+
+/// Whether Ansible gives this name a meaning that does not exist here.
+pub fn is_controllers(name: &str) -> bool {
+    CONTROLLER.contains(&name) || name.starts_with("ansible_") && name != MANAGED.0
+}
 
 fn range(given: Given) -> Result<Value> {
     let numbers: Vec<i64> = given

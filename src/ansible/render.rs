@@ -155,7 +155,7 @@ fn mentioned_names(text: &str, files: &Files) -> Result<Vec<String>> {
         .enumerate()
         .filter(|(index, (name, _))| *index < own || !assigned.contains(name))
         .map(|(_, (name, _))| name.to_string())
-        .filter(|name| !globals::NAMES.contains(&name.as_str()))
+        .filter(|name| !globals::NAMES.contains(&name.as_str()) && name != globals::MANAGED.0)
         .collect();
     variables.sort();
     variables.dedup();

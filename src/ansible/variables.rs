@@ -368,7 +368,7 @@ impl Resolved {
                     format!("The variable `{name}` is not set"),
                 ));
             };
-            let context = Made::new(self, Rc::default())?;
+            let context = Made::new(self, Rc::default(), false)?;
             let value = match &variable.value {
                 // Its own place in the text is known here.
                 Data::Text(text) if !variable.literal && template::is_template(text) => {
@@ -440,17 +440,14 @@ impl Resolved {
 
     /// The variables for one rendering, whose values may use the files, too.
     pub(super) fn context(&self, files: Rc<Files>) -> Evaluated<Rc<dyn Context>> {
-        Ok(Made::new(self, files)?)
+        Ok(Made::new(self, files, true)?)
     }
 
     /// Refuses names that Ansible gives a meaning of its own, unless they are variables here.
     pub(super) fn refuse_controller(&self, names: &[(Rc<str>, usize)]) -> Evaluated<()> {
-        let refused = names.iter().find(|(name, _)| {
-            // Functions are refused where they are called.
-            globals::CONTROLLER.contains(&&**name)
-                && !globals::NAMES.contains(&&**name)
-                && self.variables.get(name).is_none()
-        });
+        let refused = names
+            .iter()
+            .find(|(name, _)| globals::is_controllers(name) && self.variables.get(name).is_none());
         match refused {
             Some((name, at)) => Err(globals::controller(name).at(*at).spanning(name.len())),
             None => Ok(()),
@@ -483,6 +480,8 @@ fn collect_names(value: &Data, found: &mut Vec<String>) {
 struct Made {
     resolved: Resolved,
     files: Rc<Files>,
+    /// A template file is rendered, not a value alone.
+    for_template: bool,
     values: RefCell<HashMap<String, Value>>,
     /// The variables being made now, each needed by the one before it.
     path: RefCell<Vec<String>>,
@@ -491,10 +490,11 @@ struct Made {
 }
 
 impl Made {
-    fn new(resolved: &Resolved, files: Rc<Files>) -> Evaluated<Rc<Self>> {
+    fn new(resolved: &Resolved, files: Rc<Files>, for_template: bool) -> Evaluated<Rc<Self>> {
         let made = Rc::new_cyclic(|this| Self {
             resolved: resolved.clone(),
             files,
+            for_template,
             values: RefCell::default(),
             path: RefCell::default(),
             encrypted: encrypted::Kept::default(),
@@ -619,7 +619,10 @@ impl Context for Made {
         if let Some(value) = self.values.borrow().get(name) {
             return Some(value.clone());
         }
-        let variable = self.resolved.variables.get(name)?;
+        let Some(variable) = self.resolved.variables.get(name) else {
+            let (managed, text) = globals::MANAGED;
+            return (self.for_template && name == managed).then(|| Value::text(text));
+        };
         if self.path.borrow().iter().any(|known| known == name) {
             return Some(self.ring(name));
         }
