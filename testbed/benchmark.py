@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import parity
+from . import cache, parity, worker
 from .parity_cases import FOLDER, Problem
 
 MANIFEST = FOLDER / "templates" / "web-app"
@@ -33,7 +33,10 @@ def main():
 
 
 def ours():
-    return output(["cargo", "bench", "--quiet", "--bench", "manifest"], FOLDER)
+    log = cache.folder() / "logs" / "benchmark.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [worker.cargo(log), "bench", "--locked", "--quiet", "--bench", "manifest"]
+    return output(command, FOLDER, worker.cargo_environment())
 
 
 def others():

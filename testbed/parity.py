@@ -19,7 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import cache, go_programs, odoo, parity_cases
+from . import cache, go_programs, odoo, parity_cases, worker
 from .parity_cases import FOLDER, Problem
 
 REQUIREMENTS = Path(__file__).with_name("requirements-parity.txt")
@@ -528,10 +528,11 @@ def summary(families, results, wholes):
 def ours(write):
     """What Chandlery makes of all cases: `N same, N refused, N different`. With `write`
     the list of those that are not the same is written anew."""
+    cargo = worker.cargo(cache.folder() / "logs" / "parity.log")
     done = subprocess.run(
-        ["cargo", "test", "--quiet", "--test", "parity", "--", "--nocapture"],
+        [cargo, "test", "--locked", "--quiet", "--test", "parity", "--", "--nocapture"],
         cwd=FOLDER.parent.parent,
-        env=os.environ | ({"PARITY_WRITE": "1"} if write else {}),
+        env=worker.cargo_environment() | ({"PARITY_WRITE": "1"} if write else {}),
         stdout=subprocess.PIPE,
         text=True,
     )
