@@ -478,6 +478,12 @@ fn field_value(name: &str, given: &Given, automatic: &mut Automatic) -> Result<V
             path = &inner[end + 1..];
         } else if let Some(inner) = path.strip_prefix('.') {
             let end = inner.find(['.', '[']).unwrap_or(inner.len());
+            if inner.starts_with('_') {
+                return Err(Error::unsupported(
+                    format!("`{}` asks for what is Python's own", &path[..=end]),
+                    "Write the text itself.",
+                ));
+            }
             value = match methods::attribute(&value, &inner[..end]) {
                 Some(found) => found?.usable()?,
                 None => {
@@ -500,7 +506,7 @@ fn field_value(name: &str, given: &Given, automatic: &mut Automatic) -> Result<V
 struct Spec {
     fill: char,
     align: Option<char>,
-    sign: char,
+    sign: Option<char>,
     alternate: bool,
     zero: bool,
     width: usize,
@@ -519,7 +525,7 @@ impl Spec {
         let mut spec = Self {
             fill: ' ',
             align: None,
-            sign: '-',
+            sign: None,
             alternate: false,
             zero: false,
             width: 0,
@@ -536,7 +542,7 @@ impl Spec {
             position = 1;
         }
         if let Some(sign @ ('+' | '-' | ' ')) = peek(position) {
-            spec.sign = sign;
+            spec.sign = Some(sign);
             position += 1;
         }
         if peek(position) == Some('z') {
@@ -591,8 +597,8 @@ impl Spec {
     fn sign_of(&self, negative: bool) -> &'static str {
         match (negative, self.sign) {
             (true, _) => "-",
-            (false, '+') => "+",
-            (false, ' ') => " ",
+            (false, Some('+')) => "+",
+            (false, Some(' ')) => " ",
             (false, _) => "",
         }
     }
@@ -666,7 +672,7 @@ pub fn formatted(value: &Value, spec_text: &str) -> Result<String> {
             if let Some(kind) = spec.kind.filter(|kind| *kind != 's') {
                 return unknown(kind);
             }
-            if spec.sign != '-'
+            if spec.sign.is_some()
                 || spec.grouping.is_some()
                 || spec.align == Some('=')
                 || spec.alternate
@@ -693,7 +699,7 @@ pub fn formatted(value: &Value, spec_text: &str) -> Result<String> {
                 && spec.grouping.is_none()
                 && !spec.zero
                 && spec.align.is_none()
-                && spec.sign == '-' =>
+                && spec.sign.is_none() =>
         {
             // A width alone makes a number of it, too.
             let digits = i64::from(*value).to_string();

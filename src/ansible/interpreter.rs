@@ -401,7 +401,7 @@ impl Interpreter {
                         *bound = self.eval(part, scope)?;
                     }
                 }
-                operators::slice(&value, &bounds)
+                markup::joined(operators::slice(&value, &bounds)?, std::iter::once(&value))
             }
             Node::Call(callee, args) => {
                 let given = self.given(args, scope)?;
