@@ -61,6 +61,10 @@ impl<'a> Json<'a> {
     }
 
     fn here(&mut self) -> Place {
+        // An escape may end within a character.
+        while !self.text.is_char_boundary(self.at) {
+            self.at -= 1;
+        }
         for character in self.text[self.counted..self.at].chars() {
             if character == '\n' {
                 self.place.line = self.place.line.saturating_add(1);
