@@ -61,10 +61,6 @@ impl<'a> Json<'a> {
     }
 
     fn here(&mut self) -> Place {
-        // An escape may end within a character.
-        while !self.text.is_char_boundary(self.at) {
-            self.at -= 1;
-        }
         for character in self.text[self.counted..self.at].chars() {
             if character == '\n' {
                 self.place.line = self.place.line.saturating_add(1);
@@ -207,7 +203,8 @@ impl<'a> Json<'a> {
 
     fn escape(&mut self) -> Result<char> {
         let escape = self.byte();
-        self.at += usize::from(escape.is_ascii());
+        // Not into a character of several bytes, and not behind the end.
+        self.at += usize::from(escape.is_ascii() && self.at < self.text.len());
         Ok(match escape {
             b'"' | b'\\' | b'/' => char::from(escape),
             b'b' => '\u{8}',
