@@ -1,6 +1,6 @@
 //! A rendered manifest beside its template: shows where a problem of the rendered text comes from.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -10,6 +10,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use crate::ansible::Resolved;
 use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
+use crate::yaml::kubectl::{self, Places};
 
 /// Stands for what must not be shown.
 const HIDDEN: &str = "***";
@@ -22,6 +23,8 @@ pub struct Lines {
     variables: Resolved,
     /// What differs between the two, found when it is first asked for.
     changes: OnceLock<Vec<DiffOp>>,
+    /// Where the fields of each document stand, found when it is first asked for.
+    places: OnceLock<BTreeMap<u32, Places>>,
 }
 
 impl Lines {
@@ -32,6 +35,20 @@ impl Lines {
             rendered: rendered.to_owned(),
             variables: variables.clone(),
             changes: OnceLock::new(),
+            places: OnceLock::new(),
+        }
+    }
+
+    /// Line and column, in the rendered text, of a field of a document, or of its nearest parent that stands there.
+    pub fn place(&self, document: u32, field: &str) -> Option<(u32, u32)> {
+        let places = self.places.get_or_init(|| kubectl::places(&self.rendered));
+        let places = places.get(&document)?;
+        let mut path = field;
+        loop {
+            if let Some(place) = places.get(path) {
+                return Some(*place);
+            }
+            path = &path[..path.rfind(['.', '['])?];
         }
     }
 

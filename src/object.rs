@@ -1,7 +1,7 @@
 //! Objects on their way from a manifest to a cluster, and the kinds a cluster knows: the words that the rooms
 //! [`crate::manifest`] and [`crate::kubernetes`] share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ pub struct Object {
     pub line: u32,
     /// The object itself, as the API server gets it.
     pub value: Value,
-    /// Line and column of each field by its path (`spec.template.spec.containers[0].image`), from 1.
-    pub places: BTreeMap<String, (u32, u32)>,
+    /// Its path in its document: `items[0]` in a list, empty elsewhere.
+    pub path: String,
     /// The text that these lines are of, beside its template.
     pub lines: Arc<Lines>,
 }
@@ -109,7 +109,7 @@ impl Object {
             field: Some(field.to_owned()),
             ..problem
         };
-        match nearest(&self.places, field) {
+        match self.place(field) {
             Some(place) => self.at(place, problem),
             None => self.locate(problem),
         }
@@ -119,7 +119,7 @@ impl Object {
     pub fn locate_others(&self, fields: &[(String, String)], problem: Problem) -> Problem {
         let mut excerpts = Vec::new();
         for (field, label) in fields {
-            if let Some((line, column)) = nearest(&self.places, field) {
+            if let Some((line, column)) = self.place(field) {
                 let found = self.lines.locate(Problem::default(), line, column, None);
                 let mut found = found.excerpts.into_iter();
                 excerpts.extend(found.next().map(|first| first.label(label.as_str())));
@@ -131,6 +131,14 @@ impl Object {
             ..problem
         }
         .with(excerpts)
+    }
+
+    /// Where a field stands, or its nearest parent.
+    fn place(&self, field: &str) -> Option<(u32, u32)> {
+        match &*self.path {
+            "" => self.lines.place(self.document, field),
+            path => self.lines.place(self.document, &format!("{path}.{field}")),
+        }
     }
 
     fn at(&self, (line, column): (u32, u32), problem: Problem) -> Problem {
@@ -146,17 +154,6 @@ impl Object {
             object,
             ..self.lines.locate(problem, line, column, None)
         }
-    }
-}
-
-/// Finds a path or its nearest parent.
-fn nearest(places: &BTreeMap<String, (u32, u32)>, field: &str) -> Option<(u32, u32)> {
-    let mut path = field;
-    loop {
-        if let Some(place) = places.get(path) {
-            return Some(*place);
-        }
-        path = &path[..path.rfind(['.', '['])?];
     }
 }
 
@@ -210,29 +207,28 @@ pub fn group_of(api_version: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ansible::Resolved;
     use serde_json::json;
 
     #[test]
     fn a_field_is_found_by_its_nearest_parent_in_the_manifest() {
+        let text = "kind: A\n---\n\nkind: Deployment\nmetadata:\n  name: odoo\nspec:\n  containers:\n    - image: x\n";
         let object = Object {
             manifest: "Odoo".to_owned(),
             url: "http://example.com/odoo.yml".to_owned(),
             document: 2,
-            line: 10,
+            line: 4,
             value: json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "odoo"}}),
-            places: BTreeMap::from([
-                ("spec".to_owned(), (14, 1)),
-                ("spec.containers[0].image".to_owned(), (20, 5)),
-            ]),
-            lines: Arc::default(),
+            path: String::new(),
+            lines: Arc::new(Lines::new("", text, &Resolved::default())),
         };
         let place = |field| {
             let problem = object.locate_field(field, Problem::new("x", "x"));
             (problem.line, problem.column)
         };
-        assert_eq!(place("spec.containers[0].image"), (Some(20), Some(5)));
-        assert_eq!(place("spec.replicas"), (Some(14), Some(1)));
-        assert_eq!(place("data"), (Some(10), None));
+        assert_eq!(place("spec.containers[0].image"), (Some(9), Some(7)));
+        assert_eq!(place("spec.replicas"), (Some(7), Some(1)));
+        assert_eq!(place("data"), (Some(4), None));
         assert_eq!(
             object.locate(Problem::new("x", "x")).object.as_deref(),
             Some("Deployment/odoo")

@@ -23,38 +23,50 @@ const DEPTH: usize = 150;
 const STACK: (usize, usize) = (256 * 1024, 2 * 1024 * 1024);
 
 thread_local! {
-    static USED: Cell<Option<Used>> = const { Cell::new(None) };
+    static USED: Used = const {
+        Used {
+            counts: Cell::new(false),
+            steps: Cell::new(0),
+            bytes: Cell::new(0),
+            depth: Cell::new(0),
+            looked_at: Cell::new(0),
+            until: Cell::new(Duration::ZERO),
+        }
+    };
 }
 
-#[derive(Clone, Copy)]
+/// What was taken so far.
 struct Used {
-    steps: usize,
-    bytes: usize,
-    depth: usize,
-    looked_at: usize,
-    until: Duration,
+    /// Whether limits count.
+    counts: Cell<bool>,
+    steps: Cell<usize>,
+    bytes: Cell<usize>,
+    depth: Cell<usize>,
+    /// The step at which the clock was looked at.
+    looked_at: Cell<usize>,
+    until: Cell<Duration>,
 }
 
 /// Runs with limits of its own, unless limits count already. What it returns holds no values of templates.
 pub fn limited<T>(run: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Used>);
-    impl Drop for Restore {
+    struct End;
+    impl Drop for End {
         fn drop(&mut self) {
             release::all();
-            USED.set(self.0);
+            USED.with(|used| used.counts.set(false));
         }
     }
-    if USED.get().is_some() {
+    if USED.with(|used| used.counts.replace(true)) {
         return run();
     }
-    let _restore = Restore(None);
-    USED.set(Some(Used {
-        steps: 0,
-        bytes: 0,
-        depth: 0,
-        looked_at: 0,
-        until: worked() + TIME,
-    }));
+    let _end = End;
+    USED.with(|used| {
+        used.steps.set(0);
+        used.bytes.set(0);
+        used.depth.set(0);
+        used.looked_at.set(0);
+        used.until.set(worked() + TIME);
+    });
     run()
 }
 
@@ -65,17 +77,20 @@ fn worked() -> Duration {
 
 /// Counts steps.
 pub fn step(count: usize) -> Result<()> {
-    let Some(mut used) = USED.get() else {
-        return Ok(());
-    };
-    used.steps = used.steps.saturating_add(count);
-    let mut late = false;
-    if used.steps - used.looked_at >= 4096 {
-        used.looked_at = used.steps;
-        late = worked() > used.until;
-    }
-    USED.set(Some(used));
-    if late || used.steps > STEPS {
+    let is_too_much = USED.with(|used| {
+        if !used.counts.get() {
+            return false;
+        }
+        let steps = used.steps.get().saturating_add(count);
+        used.steps.set(steps);
+        let mut late = false;
+        if steps - used.looked_at.get() >= 4096 {
+            used.looked_at.set(steps);
+            late = worked() > used.until.get();
+        }
+        late || steps > STEPS
+    });
+    if is_too_much {
         return Err(Error::unsupported(
             "the template takes too many steps",
             "Look for a loop that never ends, or that is far too long.",
@@ -101,12 +116,15 @@ pub fn items(count: usize) -> Result<()> {
 }
 
 fn make(bytes: usize, what: &str) -> Result<()> {
-    let Some(mut used) = USED.get() else {
-        return Ok(());
-    };
-    used.bytes = used.bytes.saturating_add(bytes);
-    USED.set(Some(used));
-    if bytes > ONE || used.bytes > BYTES {
+    let is_too_much = USED.with(|used| {
+        if !used.counts.get() {
+            return false;
+        }
+        let all = used.bytes.get().saturating_add(bytes);
+        used.bytes.set(all);
+        bytes > ONE || all > BYTES
+    });
+    if is_too_much {
         return Err(Error::unsupported(
             what,
             "Look for a loop or a repetition that is far too long.",
@@ -118,10 +136,10 @@ fn make(bytes: usize, what: &str) -> Result<()> {
 /// Goes one call deeper.
 pub fn deeper<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     let change = |by: isize| {
-        USED.get().map_or(0, |mut used| {
-            used.depth = used.depth.saturating_add_signed(by);
-            USED.set(Some(used));
-            used.depth
+        USED.with(|used| {
+            let depth = used.depth.get().saturating_add_signed(by);
+            used.depth.set(depth);
+            if used.counts.get() { depth } else { 0 }
         })
     };
     if change(1) > DEPTH {

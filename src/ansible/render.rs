@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
+use super::ast::Template;
 use super::error::{Error, Kind, Result};
 use super::files::Files;
 use super::interpreter::stored;
@@ -103,12 +104,13 @@ fn make(
             variables: Vec::new(),
         });
     }
-    variables.refuse_controller(&template::compiled(text, Place::Template)?.names)?;
-    let mentioned = mentioned_names(text, files)?;
+    let template = template::compiled(text, Place::Template)?;
+    variables.refuse_controller(&template.names)?;
+    let mentioned = mentioned_names(&template, files);
     let shared = Rc::new(files.clone());
     let value = template::run(
+        template,
         text,
-        Place::Template,
         variables.context(shared.clone())?,
         shared,
         Some(undefined.clone()),
@@ -131,21 +133,27 @@ pub fn mentioned(
     text: &str,
     files: &Files,
 ) -> Result<Vec<String>, Problem> {
-    mentioned_names(text, files).map_err(|error| {
-        problems::explain(&[error], text, files, &Resolved::default()).in_manifest(title, url)
-    })
+    match template::compiled(text, Place::Template) {
+        Ok(template) => Ok(mentioned_names(&template, files)),
+        Err(error) => {
+            let problem = problems::explain(&[error], text, files, &Resolved::default());
+            Err(problem.in_manifest(title, url))
+        }
+    }
 }
 
-fn mentioned_names(text: &str, files: &Files) -> Result<Vec<String>> {
-    let template = template::compiled(text, Place::Template)?;
+fn mentioned_names(template: &Template, files: &Files) -> Vec<String> {
     let mut mentioned = template.names.clone();
-    let mut assigned = names::assigned(&template.body.statements);
+    let mut assigned = Vec::new();
     for (_, text) in files.texts() {
         // What is wrong with a file is a problem only where it is used.
         let Ok(file) = template::compiled_file(text, &template.syntax) else {
             continue;
         };
         // What one of the templates sets is most likely no variable for the others.
+        if assigned.is_empty() {
+            assigned = names::assigned(&template.body.statements);
+        }
         assigned.extend(names::assigned(&file.body.statements));
         mentioned.extend(file.names.iter().cloned());
     }
@@ -159,7 +167,7 @@ fn mentioned_names(text: &str, files: &Files) -> Result<Vec<String>> {
         .collect();
     variables.sort();
     variables.dedup();
-    Ok(variables)
+    variables
 }
 
 #[cfg(test)]

@@ -181,15 +181,14 @@ fn header(text: &str, syntax: &mut Syntax) -> Result<usize> {
     Ok(HEADER.len() + end + 1)
 }
 
-/// Runs a template, which may use the files. `undefined` gathers what is undefined, where all of it is wanted at once.
+/// Runs a template that was read from a text, and may use the files. `undefined` gathers what is undefined, where all of it is wanted at once.
 pub fn run(
+    template: Rc<Template>,
     text: &str,
-    place: Place,
     variables: Rc<dyn Context>,
     files: Rc<Files>,
     undefined: Option<Rc<RefCell<Vec<Error>>>>,
 ) -> Result<Value> {
-    let template = compiled(text, place)?;
     let file = File {
         name: Rc::from(""),
         template,

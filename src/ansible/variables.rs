@@ -514,13 +514,13 @@ impl Made {
     }
 
     fn evaluate(&self, text: &str) -> Evaluated<Value> {
-        let names = &template::compiled(text, Place::Value)?.names;
-        self.resolved.refuse_controller(names)?;
+        let template = template::compiled(text, Place::Value)?;
+        self.resolved.refuse_controller(&template.names)?;
         let this: Rc<dyn Context> = match self.this.upgrade() {
             Some(this) => this,
             None => return Err(Error::fatal("the variables are gone")),
         };
-        match template::run(text, Place::Value, this, self.files.clone(), None)? {
+        match template::run(template, text, this, self.files.clone(), None)? {
             Value::Marker(error) => Err((*error).clone()),
             value => Ok(value),
         }
@@ -572,7 +572,8 @@ impl Made {
         let undefined: Rc<RefCell<Vec<Error>>> = Rc::default();
         let (files, gathered) = (self.files.clone(), Some(undefined.clone()));
         let _ = self.within(name, |_| {
-            template::run(text, Place::Value, this, files, gathered)
+            let template = template::compiled(text, Place::Value)?;
+            template::run(template, text, this, files, gathered)
         });
         let others = undefined.take().into_iter();
         let others: Vec<Error> = others

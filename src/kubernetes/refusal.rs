@@ -352,7 +352,6 @@ impl fmt::Display for CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use serde_json::json;
@@ -381,10 +380,7 @@ mod tests {
             document: 1,
             line: 1,
             value: json!({"kind": "Service", "metadata": {"name": "shop_web"}}),
-            places: BTreeMap::from([
-                ("metadata.name".to_owned(), (3, 3)),
-                ("spec.ports[0].port".to_owned(), (6, 7)),
-            ]),
+            path: String::new(),
             lines: Arc::new(Lines::new(TEMPLATE, RENDERED, &Resolved::default())),
         };
         let error = CallError::Refused(Box::new(status));

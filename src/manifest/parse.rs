@@ -1,6 +1,5 @@
 //! Reading a rendered manifest as kubectl does.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -50,7 +49,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
     }
     for document in stream.documents {
         let wrong = |message: String, path: &str| {
-            let place = document.places.get(path).copied();
+            let place = lines.place(document.number, path);
             let problem = Problem {
                 field: Some(path.to_owned()).filter(|path| !path.is_empty()),
                 ..Problem::new("manifest_parse", message)
@@ -194,40 +193,25 @@ fn inherited(list: &Value, index: usize) -> Value {
 
 /// Takes the items out of a `List`, as kubectl does.
 fn unwrap(rendered: &Rendered, document: Document, lines: &Arc<Lines>, objects: &mut Vec<Object>) {
-    let object = |value: Value, line: u32, places: BTreeMap<String, (u32, u32)>| Object {
+    let object = |value: Value, line: u32, path: String| Object {
         manifest: rendered.title.clone(),
         url: rendered.url.clone(),
         document: document.number,
         line,
         value,
-        places,
+        path,
         lines: lines.clone(),
     };
     if !is_list(&document.value) {
-        objects.push(object(document.value, document.line, document.places));
+        objects.push(object(document.value, document.line, String::new()));
         return;
     }
-    let Value::Array(items) = document.value["items"].clone() else {
-        return;
-    };
-    for (index, _) in items.into_iter().enumerate() {
-        let item = inherited(&document.value, index);
-        let prefix = format!("items[{index}]");
-        let line = document
-            .places
-            .get(&prefix)
-            .map_or(document.line, |(line, _)| *line);
-        let places = document
-            .places
-            .iter()
-            .filter_map(|(path, place)| {
-                Some((
-                    path.strip_prefix(&prefix)?.strip_prefix('.')?.to_owned(),
-                    *place,
-                ))
-            })
-            .collect();
-        objects.push(object(item, line, places));
+    for index in 0..document.value["items"].as_array().map_or(0, Vec::len) {
+        let path = format!("items[{index}]");
+        let line = lines
+            .place(document.number, &path)
+            .map_or(document.line, |(line, _)| line);
+        objects.push(object(inherited(&document.value, index), line, path));
     }
 }
 

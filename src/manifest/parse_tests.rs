@@ -3,6 +3,7 @@
 use super::{Parsed, parse};
 use crate::ansible::Variables;
 use crate::manifest::Rendered;
+use crate::object::Object;
 use crate::problem::Problem;
 
 fn parsed(text: &str) -> Result<Parsed, Problem> {
@@ -18,6 +19,11 @@ fn parsed(text: &str) -> Result<Parsed, Problem> {
     parse(&rendered, &variables.resolve().unwrap())
 }
 
+fn place(object: &Object, field: &str) -> (Option<u32>, Option<u32>) {
+    let problem = object.locate_field(field, Problem::default());
+    (problem.line, problem.column)
+}
+
 #[test]
 fn objects_know_their_document_and_lines() {
     let objects = parsed(
@@ -30,7 +36,7 @@ fn objects_know_their_document_and_lines() {
         .map(|object| (object.kind(), object.line))
         .collect();
     assert_eq!(places, [("A", 5), ("B", 12)]);
-    assert_eq!(objects[0].places["spec.a[0].b"], (8, 7));
+    assert_eq!(place(&objects[0], "spec.a[0].b"), (Some(8), Some(7)));
     assert_ne!(objects[0].document, objects[1].document);
 }
 
@@ -42,7 +48,7 @@ fn a_list_is_unwrapped() {
         .map(|object| (object.kind(), object.line))
         .collect();
     assert_eq!(places, [("A", 4), ("B", 7)]);
-    assert_eq!(objects[0].places["metadata.name"], (6, 7));
+    assert_eq!(place(&objects[0], "metadata.name"), (Some(6), Some(7)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::json::Json;
 use super::parser::Parser;
 use super::scanner::Dialect;
-use super::{Content, Data, MERGE, Node, Place, Scalar, YamlError, core_tag};
+use super::{Content, Data, MERGE, Node, Place, Scalar, YamlError, core_tag, decimal};
 
 /// What a scalar is for whoever gets it as JSON.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,7 +195,7 @@ pub fn values(text: &str) -> Result<Vec<Data>, YamlError> {
     Ok(values)
 }
 
-fn single(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
+fn single(text: &str) -> Result<Option<Rc<Node<'_>>>, YamlError> {
     let mut parser = Parser::new(text, Dialect::Libyaml)?;
     let first = parser.document()?;
     match parser.document()? {
@@ -208,7 +208,7 @@ fn single(text: &str) -> Result<Option<Rc<Node>>, YamlError> {
 }
 
 /// A text that is JSON as a whole.
-fn whole_json(text: &str) -> Option<Rc<Node>> {
+fn whole_json(text: &str) -> Option<Rc<Node<'_>>> {
     let mut json = Json::new(text, Dialect::Libyaml);
     let node = json.value().ok()??;
     json.value().ok()?.is_none().then_some(node)
@@ -218,7 +218,7 @@ fn json_data(node: &Rc<Node>) -> Result<Data, YamlError> {
     Ok(match &node.content {
         Content::Scalar(scalar) if scalar.plain => json_literal(&scalar.text)
             .ok_or_else(|| YamlError::at(node.place, "this number is too long"))?,
-        Content::Scalar(scalar) => Data::from(scalar.text.as_str()),
+        Content::Scalar(scalar) => Data::from(&*scalar.text),
         Content::Sequence(items) => {
             Data::List(items.iter().map(json_data).collect::<Result<_, _>>()?)
         }
@@ -237,7 +237,7 @@ fn json_data(node: &Rc<Node>) -> Result<Data, YamlError> {
                         ),
                     )));
                 }
-                map.insert(key.text.clone(), json_data(value)?);
+                map.insert(key.text.to_string(), json_data(value)?);
             }
             Data::Map(
                 map.into_iter()
@@ -419,10 +419,10 @@ fn identity(key: &Data, number: usize) -> String {
 }
 
 /// A key and its value.
-type Pair<'a> = (&'a Rc<Node>, &'a Rc<Node>);
+type Pair<'a> = (&'a Rc<Node<'a>>, &'a Rc<Node<'a>>);
 
 /// Unfolds `<<`: merged keys come first, those of the mapping itself replace them.
-fn merged(pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Vec<Pair<'_>>, YamlError> {
+fn merged<'a>(pairs: &'a [(Rc<Node<'a>>, Rc<Node<'a>>)]) -> Result<Vec<Pair<'a>>, YamlError> {
     let wrong = |node: &Node| {
         Err(YamlError::at(
             node.place,
@@ -457,7 +457,7 @@ fn merged(pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Vec<Pair<'_>>, YamlError> {
 
 /// What PyYAML's SafeLoader makes of a scalar.
 fn resolve(node: &Node, scalar: &Scalar, tags: bool) -> Result<Data, YamlError> {
-    let text = scalar.text.as_str();
+    let text = &*scalar.text;
     let cannot =
         |wanted: &str| YamlError::at(node.place, format!("cannot read `{text}` as a {wanted}"));
     let wanted = match node.tag.as_deref() {
@@ -576,6 +576,9 @@ fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
     });
     static DATE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$").expect("a valid expression"));
+    if let Some(number) = decimal(text) {
+        return Ok(Data::Int(number));
+    }
     Ok(match text {
         "" | "~" | "null" | "Null" | "NULL" => Data::Null,
         "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Data::Bool(true),

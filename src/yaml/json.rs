@@ -3,6 +3,7 @@
 //! A text that is JSON is read by JSON's rules by kubectl (if it begins with `{`) and by Ansible (a file of variables);
 //! if that fails, it is read as YAML.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::scanner::Dialect;
@@ -35,7 +36,7 @@ impl<'a> Json<'a> {
     }
 
     /// The next value, if there is one.
-    pub fn value(&mut self) -> Result<Option<Rc<Node>>> {
+    pub fn value(&mut self) -> Result<Option<Rc<Node<'a>>>> {
         if self.text.len() > MAX_TEXT {
             return self.wrong("this is too long");
         }
@@ -77,7 +78,7 @@ impl<'a> Json<'a> {
         Err(YamlError::at(self.here(), message))
     }
 
-    fn node(&mut self, depth: usize) -> Result<Rc<Node>> {
+    fn node(&mut self, depth: usize) -> Result<Rc<Node<'a>>> {
         let place = self.here();
         if depth > MAX_DEPTH {
             return Err(YamlError::too_deep(place));
@@ -90,11 +91,11 @@ impl<'a> Json<'a> {
             b'{' => Content::Mapping(self.object(depth)?),
             b'[' => Content::Sequence(self.array(depth)?),
             b'"' => Content::Scalar(Scalar {
-                text: self.string()?,
+                text: Cow::Owned(self.string()?),
                 plain: false,
             }),
             _ => Content::Scalar(Scalar {
-                text: self.literal()?.to_owned(),
+                text: Cow::Borrowed(self.literal()?),
                 plain: true,
             }),
         };
@@ -127,7 +128,7 @@ impl<'a> Json<'a> {
         Ok(true)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Vec<Rc<Node>>> {
+    fn array(&mut self, depth: usize) -> Result<Vec<Rc<Node<'a>>>> {
         self.at += 1;
         let mut items = Vec::new();
         while self.goes_on(items.is_empty(), b']')? {
@@ -136,7 +137,7 @@ impl<'a> Json<'a> {
         Ok(items)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Vec<(Rc<Node>, Rc<Node>)>> {
+    fn object(&mut self, depth: usize) -> Result<Vec<(Rc<Node<'a>>, Rc<Node<'a>>)>> {
         self.at += 1;
         let mut pairs = Vec::new();
         while self.goes_on(pairs.is_empty(), b'}')? {

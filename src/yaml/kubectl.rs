@@ -7,21 +7,20 @@
 //! infinities are errors.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
-use super::ansible::{self, Reading};
 use super::json::Json;
 use super::parser::Parser;
 use super::scanner::Dialect;
-use super::{Content, Data, MAX_NODES, Node, Place, Scalar, YamlError, core_tag};
+use super::{Content, MAX_NODES, Node, Place, Scalar, YamlError, core_tag, decimal, readings};
 
 /// At most this many warnings of a kind are given for a document.
-const MANY: usize = 100;
+pub(super) const MANY: usize = 100;
 /// The longest path of which a place is kept.
 const LONGEST_PATH: usize = 1024;
 
@@ -33,8 +32,6 @@ pub struct Document {
     /// Line on which its content begins, from 1.
     pub line: u32,
     pub value: Value,
-    /// Line and column of each field by its path, as in `spec.ports[0].name`.
-    pub places: BTreeMap<String, (u32, u32)>,
 }
 
 /// What kubectl reads in a stream.
@@ -48,40 +45,93 @@ pub struct Stream {
     pub warnings: Vec<(u32, YamlError)>,
 }
 
+/// Line and column of each field by its path, as in `spec.ports[0].name`.
+pub type Places = BTreeMap<String, (u32, u32)>;
+
 /// Reads a stream. An error comes with the number of its document.
 pub fn read(stream: &str) -> Result<Stream, (u32, YamlError)> {
+    reading(stream, |reader| {
+        let Reader {
+            documents,
+            mut warnings,
+            ..
+        } = reader;
+        let compare = || readings::differences(stream, &documents, reader.number);
+        if reader.may_differ {
+            warnings.extend(compare());
+        } else {
+            debug_assert_eq!(compare(), [], "{stream}");
+        }
+        let documents = documents.into_iter().map(|read| read.document).collect();
+        Stream {
+            documents,
+            warnings,
+        }
+    })
+}
+
+/// Where everything stands in a stream, by the number of the document. Costs as much as reading it.
+pub fn places(stream: &str) -> BTreeMap<u32, Places> {
+    let read = reading(stream, |reader| {
+        let documents = reader.documents.iter();
+        documents
+            .map(|read| (read.document.number, read.places()))
+            .collect()
+    });
+    read.unwrap_or_default()
+}
+
+/// Reads a stream to the end.
+fn reading<T>(stream: &str, then: impl FnOnce(Reader) -> T) -> Result<T, (u32, YamlError)> {
     let text = stream.strip_prefix('\u{feff}').unwrap_or(stream);
-    let mut reader = Reader {
-        stream: Stream::default(),
-        number: 0,
-        nodes: 0,
-        ansible: Parser::new(stream, Dialect::Python).ok(),
-        readings: Vec::new(),
-    };
     // kubectl looks that far for a brace.
     let begins_json = text
         .char_indices()
         .find(|(_, character)| !character.is_whitespace())
         .is_some_and(|(at, character)| character == '{' && at < 4096);
+    let lines;
+    let mut reader = Reader::default();
     let rest = if begins_json {
         reader.json(text)?
     } else {
         text
     };
-    reader.yaml(rest, text.len() - rest.len(), text)?;
-    reader.end();
-    Ok(reader.stream)
+    lines = with_go_lines(rest);
+    // What is not cut into lines as it stands may be cut otherwise.
+    reader.may_differ = begins_json || *lines != *stream;
+    let lines_before = text[..text.len() - rest.len()].matches('\n').count();
+    reader.yaml(&lines, super::number(lines_before))?;
+    Ok(then(reader))
 }
 
+/// A document, and the node that it was made of.
+pub(super) struct Read<'a> {
+    pub document: Document,
+    pub node: Rc<Node<'a>>,
+    /// Line of the stream that is the first one to the node, from 1.
+    pub first_line: u32,
+}
+
+impl Read<'_> {
+    /// Where each field stands.
+    pub fn places(&self) -> Places {
+        let mut decoder = Decoder::new(self.first_line);
+        // It was read without an error before.
+        let _ = decoder.value(&self.node, Some(""));
+        decoder.places
+    }
+}
+
+#[derive(Default)]
 struct Reader<'a> {
-    stream: Stream,
+    documents: Vec<Read<'a>>,
+    warnings: Vec<(u32, YamlError)>,
     /// The number of the document being read.
     number: u32,
     /// How many values all documents hold.
     nodes: usize,
-    /// Reads the same stream as Ansible does; `None` once it cannot.
-    ansible: Option<Parser<'a>>,
-    readings: Vec<(u32, YamlError)>,
+    /// Whether there was anything that Ansible may read differently.
+    may_differ: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -95,7 +145,7 @@ impl<'a> Reader<'a> {
                 Ok(Some(node)) => {
                     self.number += 1;
                     rest = &text[json.read()..];
-                    self.document(&node, 1)
+                    self.document(node, 1)
                         .map_err(|error| (self.number, error))?;
                     continue;
                 }
@@ -115,17 +165,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads YAML documents, split at lines that begin with `---`.
-    fn yaml(&mut self, text: &'a str, offset: usize, whole: &str) -> Result<(), (u32, YamlError)> {
-        let lines_before = whole[..offset].matches('\n').count();
-        let text = with_go_lines(text);
-        let (mut line_number, mut at) = (super::number(lines_before), 0);
+    fn yaml(&mut self, text: &'a str, mut line_number: u32) -> Result<(), (u32, YamlError)> {
+        let mut at = 0;
         let mut part: Option<(u32, usize)> = None;
         for line in text.split_inclusive('\n') {
             line_number = line_number.saturating_add(1);
             let begin = at;
             at += line.len();
-            if let Some(behind) = line.strip_prefix("---") {
-                let behind = behind.trim();
+            if let Some(marked) = line.strip_prefix("---") {
+                let behind = marked.trim();
                 if !behind.is_empty() && !behind.starts_with('#') {
                     let place = Place {
                         line: line_number,
@@ -139,6 +187,11 @@ impl<'a> Reader<'a> {
                         format!("only a comment may follow `---` on its line, not `{shown}`");
                     return Err((self.number + 1, YamlError::at(place, message)));
                 }
+                let is_marker_to_all = marked.starts_with([' ', '\n'])
+                    && marked
+                        .bytes()
+                        .all(|byte| matches!(byte, b' '..=b'~' | b'\n'));
+                self.may_differ |= !is_marker_to_all;
                 // The marker that ends a part is dropped, one before any other line belongs to the part.
                 if let Some((first_line, start)) = part.take() {
                     self.part(&text[start..begin], first_line)?;
@@ -154,7 +207,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the first document of a part.
-    fn part(&mut self, text: &str, first_line: u32) -> Result<(), (u32, YamlError)> {
+    fn part(&mut self, text: &'a str, first_line: u32) -> Result<(), (u32, YamlError)> {
         self.number = self.number.saturating_add(1);
         let number = self.number;
         let shift = |error: YamlError| {
@@ -163,30 +216,24 @@ impl<'a> Reader<'a> {
         };
         refuse_marks(text).map_err(shift)?;
         let mut parser = Parser::new(text, Dialect::Go).map_err(shift)?;
-        let node = parser.document().map_err(shift)?;
-        if let Some(node) = node {
-            self.document(&node, first_line).map_err(shift)?;
+        if let Some(node) = parser.document().map_err(shift)? {
+            self.document(node, first_line).map_err(shift)?;
             if let Some(place) = parser.rest() {
+                self.may_differ = true;
                 let error = YamlError::at(
                     place,
                     "kubectl drops what follows from here on: it reads one document between two lines `---`",
                 );
-                self.stream.warnings.push(shift(error));
+                self.warnings.push(shift(error));
             }
         }
+        self.may_differ |= parser.has_parted();
         Ok(())
     }
 
-    fn document(&mut self, node: &Rc<Node>, first_line: u32) -> Result<(), YamlError> {
-        let mut decoder = Decoder {
-            first_line,
-            places: BTreeMap::new(),
-            duplicates: Vec::new(),
-            decoded: 1,
-            repeated: 0,
-            within_alias: 0,
-        };
-        let value = decoder.value(node, Some(""))?;
+    fn document(&mut self, node: Rc<Node<'a>>, first_line: u32) -> Result<(), YamlError> {
+        let mut decoder = Decoder::new(first_line);
+        let value = decoder.value(&node, None)?;
         self.nodes += decoder.decoded;
         if self.nodes > MAX_NODES {
             return Err(YamlError::too_large(node.place));
@@ -194,65 +241,22 @@ impl<'a> Reader<'a> {
         if value.is_null() {
             return Ok(());
         }
+        self.may_differ =
+            self.may_differ || !decoder.duplicates.is_empty() || !readings::are_surely_alike(&node);
         let number = self.number;
         let duplicates = decoder.duplicates.into_iter().map(|error| (number, error));
-        self.stream.warnings.extend(duplicates);
+        self.warnings.extend(duplicates);
         let document = Document {
             number,
             line: node.place.line.saturating_add(first_line - 1),
             value,
-            places: decoder.places,
         };
-        if let Some(theirs) = self.next_of_ansible() {
-            let errors = match theirs {
-                Some((theirs, data)) => differences(node, &theirs, &document, &data, first_line),
-                None => vec![YamlError::at(
-                    Place {
-                        line: document.line,
-                        column: node.place.column,
-                    },
-                    "kubectl reads a document here, Ansible reads none; begin each with a line `---`",
-                )],
-            };
-            self.readings
-                .extend(errors.into_iter().map(|error| (number, error)));
-        }
-        self.stream.documents.push(document);
+        self.documents.push(Read {
+            document,
+            node,
+            first_line,
+        });
         Ok(())
-    }
-
-    /// The next document that Ansible reads and that is not null; within, `None` says that there are no more. `None`
-    /// once Ansible cannot read the stream.
-    fn next_of_ansible(&mut self) -> Option<Option<(Rc<Node>, Data)>> {
-        loop {
-            let read = self.ansible.as_mut()?.document().and_then(|node| {
-                node.map(|node| Ok((node.clone(), ansible::of_manifest(&node)?)))
-                    .transpose()
-            });
-            match read {
-                Ok(Some((_, Data::Null))) => {}
-                Ok(read) => return Some(read),
-                Err(_) => self.ansible = None,
-            }
-        }
-    }
-
-    /// Adds how Ansible reads the stream, if it can.
-    fn end(&mut self) {
-        let mut more = None;
-        while let Some(Some((node, _))) = self.next_of_ansible() {
-            more.get_or_insert(node.place);
-        }
-        if self.ansible.is_none() {
-            return;
-        }
-        if let Some(place) = more {
-            let message =
-                "kubectl reads no document here, Ansible reads one; begin each with a line `---`";
-            self.readings
-                .push((self.number.max(1), YamlError::at(place, message)));
-        }
-        self.stream.warnings.append(&mut self.readings);
     }
 }
 
@@ -300,7 +304,7 @@ fn refuse_marks(text: &str) -> Result<(), YamlError> {
 /// What a document means to go-yaml.
 struct Decoder {
     first_line: u32,
-    places: BTreeMap<String, (u32, u32)>,
+    places: Places,
     duplicates: Vec<YamlError>,
     /// How many values were decoded, and how many of them by way of aliases.
     decoded: usize,
@@ -309,6 +313,17 @@ struct Decoder {
 }
 
 impl Decoder {
+    fn new(first_line: u32) -> Self {
+        Self {
+            first_line,
+            places: Places::new(),
+            duplicates: Vec::new(),
+            decoded: 1,
+            repeated: 0,
+            within_alias: 0,
+        }
+    }
+
     fn count(&mut self, node: &Node) -> Result<(), YamlError> {
         self.decoded += 1;
         self.repeated += usize::from(self.within_alias > 0);
@@ -351,6 +366,7 @@ impl Decoder {
         }
     }
 
+    /// The value of a node. With a path, notes where everything within it stands.
     fn value(&mut self, node: &Rc<Node>, path: Option<&str>) -> Result<Value, YamlError> {
         if let Some(path) = path.filter(|path| !path.is_empty()) {
             let place = self.shift(node.place);
@@ -367,7 +383,10 @@ impl Decoder {
                 })
                 .collect(),
             Content::Mapping(pairs) => {
-                let mut mapping = Mapping::default();
+                let mut mapping = Mapping {
+                    map: Map::with_capacity(pairs.len()),
+                    kinds: HashMap::new(),
+                };
                 decoder.mapping(pairs, path, &mut mapping)?;
                 Ok(Value::Object(mapping.map))
             }
@@ -382,8 +401,9 @@ impl Decoder {
         path: Option<&str>,
         mapping: &mut Mapping,
     ) -> Result<(), YamlError> {
-        let mut seen = std::collections::HashSet::new();
-        for (key, value) in pairs {
+        // The keys before, once one of them is known to come again.
+        let mut seen: Option<HashSet<String>> = None;
+        for (index, (key, value)) in pairs.iter().enumerate() {
             if key.is_merge_key() {
                 self.merge(value, path, mapping)?;
                 continue;
@@ -408,7 +428,7 @@ impl Decoder {
             if let Some(path) = &path {
                 self.places.insert(path.clone(), (line, column));
             }
-            let known = mapping.kinds.insert(name.clone(), kind);
+            let known = mapping.kind(&name);
             if known.is_some_and(|known| known != kind) {
                 return Err(YamlError::unsupported(
                     key.place,
@@ -417,14 +437,22 @@ impl Decoder {
                     ),
                 ));
             }
-            let read = self.value(value, path.as_deref())?;
-            mapping.map.insert(name.clone(), read);
-            if !seen.insert(name.clone()) && self.duplicates.len() < MANY {
-                let message =
-                    format!("the key `{name}` stands here a second time; the last one counts");
-                self.duplicates
-                    .push(YamlError::at(Place { line, column }, message));
+            if kind != KeyKind::Text {
+                mapping.kinds.insert(name.clone(), kind);
             }
+            let read = self.value(value, path.as_deref())?;
+            if known.is_some() {
+                let seen = seen.get_or_insert_with(|| names(&pairs[..index]));
+                if !seen.insert(name.clone()) && self.duplicates.len() < MANY {
+                    let message =
+                        format!("the key `{name}` stands here a second time; the last one counts");
+                    self.duplicates
+                        .push(YamlError::at(Place { line, column }, message));
+                }
+            } else if let Some(seen) = &mut seen {
+                seen.insert(name.clone());
+            }
+            mapping.map.insert(name, read);
         }
         Ok(())
     }
@@ -460,15 +488,32 @@ impl Decoder {
     }
 }
 
-/// A mapping as it is made, with the type of each key before it became a text.
-#[derive(Default)]
+/// A mapping as it is made.
 struct Mapping {
     map: Map<String, Value>,
+    /// The type of each key that was no text before.
     kinds: HashMap<String, KeyKind>,
 }
 
+impl Mapping {
+    fn kind(&self, name: &str) -> Option<KeyKind> {
+        self.map
+            .contains_key(name)
+            .then(|| self.kinds.get(name).copied().unwrap_or(KeyKind::Text))
+    }
+}
+
+/// The keys that stand there themselves.
+fn names(pairs: &[(Rc<Node>, Rc<Node>)]) -> HashSet<String> {
+    let keys = pairs.iter().map(|(key, _)| key);
+    keys.filter(|key| !key.is_merge_key())
+        .filter_map(|key| key_text(key.target()).ok())
+        .map(|(name, _)| name)
+        .collect()
+}
+
 #[derive(Clone, Copy, PartialEq)]
-enum KeyKind {
+pub(super) enum KeyKind {
     Bool,
     Int,
     Float,
@@ -502,7 +547,7 @@ fn float(number: f64) -> Option<Number> {
         .or_else(|| Number::from_f64(number))
 }
 
-fn key_text(key: &Node) -> Result<(String, KeyKind), YamlError> {
+pub(super) fn key_text(key: &Node) -> Result<(String, KeyKind), YamlError> {
     let Content::Scalar(scalar) = &key.content else {
         return Err(YamlError::at(
             key.place,
@@ -543,7 +588,7 @@ fn float_key(number: f64) -> String {
     format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
-enum Resolved {
+pub(super) enum Resolved {
     Null,
     Bool(bool),
     Int(i64),
@@ -553,8 +598,8 @@ enum Resolved {
 }
 
 /// What go-yaml 2 makes of a scalar.
-fn resolve(node: &Node, scalar: &Scalar) -> Result<Resolved, YamlError> {
-    let text = scalar.text.as_str();
+pub(super) fn resolve(node: &Node, scalar: &Scalar) -> Result<Resolved, YamlError> {
+    let text = &*scalar.text;
     let as_text = || Ok(Resolved::Text(text.to_owned()));
     let wanted = match node.tag.as_deref() {
         None if scalar.plain => return Ok(plain(text)),
@@ -602,21 +647,26 @@ fn binary(text: &str) -> Option<String> {
     Some(text)
 }
 
-fn plain(text: &str) -> Resolved {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Resolved::Null,
+/// What a word is that is no text.
+pub(super) fn word(text: &str) -> Option<Resolved> {
+    Some(match text {
+        "" | "~" | "null" | "Null" | "NULL" => Resolved::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Resolved::Bool(true);
+            Resolved::Bool(true)
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Resolved::Bool(false);
+            Resolved::Bool(false)
         }
-        ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
-            return Resolved::Float(f64::INFINITY);
-        }
-        "-.inf" | "-.Inf" | "-.INF" => return Resolved::Float(f64::NEG_INFINITY),
-        _ => {}
+        ".nan" | ".NaN" | ".NAN" => Resolved::Float(f64::NAN),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Resolved::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => Resolved::Float(f64::NEG_INFINITY),
+        _ => return None,
+    })
+}
+
+fn plain(text: &str) -> Resolved {
+    if let Some(word) = word(text) {
+        return word;
     }
     static FLOAT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
@@ -631,6 +681,9 @@ fn plain(text: &str) -> Resolved {
             .ok()
             .filter(|number| number.is_finite())
     };
+    if let Some(number) = decimal(text) {
+        return Resolved::Int(number);
+    }
     let number = match text.as_bytes()[0] {
         b'.' if POINT.is_match(text) => fraction(&text.replace('_', "")).map(Resolved::Float),
         b'0'..=b'9' | b'+' | b'-' if text.len() < 1024 => {
@@ -718,126 +771,6 @@ fn is_timestamp(text: &str) -> bool {
         && small(9, 24)
         && small(10, 60)
         && small(11, 60)
-}
-
-/// Where Ansible reads a document differently: the scalars and keys themselves, if it is they that differ.
-fn differences(
-    node: &Rc<Node>,
-    theirs: &Rc<Node>,
-    document: &Document,
-    data: &Data,
-    first_line: u32,
-) -> Vec<YamlError> {
-    let Some(path) = ansible::first_difference(&document.value, data) else {
-        return Vec::new();
-    };
-    let mut comparison = Comparison {
-        found: Vec::new(),
-        first_line,
-    };
-    comparison.node(node, theirs);
-    if comparison.found.is_empty() {
-        let (line, column) = document
-            .places
-            .get(&path)
-            .copied()
-            .unwrap_or((document.line, 1));
-        comparison.found.push(YamlError::at(
-            Place { line, column },
-            "kubectl reads this by another grammar than Ansible reads it; write it in plain lines, its texts in quotes",
-        ));
-    }
-    comparison.found
-}
-
-/// Finds scalars that mean something else.
-struct Comparison {
-    found: Vec<YamlError>,
-    first_line: u32,
-}
-
-impl Comparison {
-    fn node(&mut self, ours: &Rc<Node>, theirs: &Rc<Node>) {
-        if self.found.len() >= MANY || matches!(ours.content, Content::Alias(_)) {
-            return;
-        }
-        match (&ours.content, &theirs.content) {
-            (Content::Scalar(one), Content::Scalar(other)) => {
-                let Ok(read) = resolve(ours, one).map(reading) else {
-                    return;
-                };
-                let theirs = ansible::scalar_of_manifest(theirs, other);
-                let theirs = theirs.map_or(Reading::Other("nothing"), |data| Reading::from(&data));
-                if read != theirs {
-                    self.push(ours, &one.text, &read, &theirs);
-                }
-            }
-            (Content::Sequence(one), Content::Sequence(other)) => {
-                self.collection(ours);
-                for (one, other) in one.iter().zip(other) {
-                    self.node(one, other);
-                }
-            }
-            (Content::Mapping(one), Content::Mapping(other)) => {
-                self.collection(ours);
-                for ((key, value), (other_key, other_value)) in one.iter().zip(other) {
-                    if !key.is_merge_key() {
-                        self.key(key, other_key);
-                    }
-                    self.node(value, other_value);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn collection(&mut self, node: &Node) {
-        let tag = node.tag.as_deref().and_then(core_tag);
-        if let Some(tag @ ("set" | "omap" | "pairs")) = tag {
-            let theirs = Reading::Other("a collection of its own kind");
-            self.push(node, tag, &Reading::Other("what stands there"), &theirs);
-        }
-    }
-
-    fn key(&mut self, ours: &Rc<Node>, theirs: &Rc<Node>) {
-        let (Content::Scalar(one), Content::Scalar(other)) =
-            (&ours.target().content, &theirs.target().content)
-        else {
-            return;
-        };
-        let Ok((name, _)) = key_text(ours.target()) else {
-            return;
-        };
-        let Ok(read) = ansible::scalar_of_manifest(theirs.target(), other) else {
-            return;
-        };
-        if ansible::sent_key(&read).is_none_or(|theirs| theirs != name) {
-            self.push(ours, &one.text, &Reading::Text(name), &Reading::from(&read));
-        }
-    }
-
-    fn push(&mut self, node: &Node, shown: &str, ours: &Reading, theirs: &Reading) {
-        let shown: String = shown.chars().take(80).collect();
-        let place = Place {
-            line: node.place.line.saturating_add(self.first_line - 1),
-            column: node.place.column,
-        };
-        self.found.push(YamlError::at(
-            place,
-            format!("kubectl reads `{shown}` as {ours}, Ansible reads {theirs}; quote it to make it a text for both"),
-        ));
-    }
-}
-
-fn reading(resolved: Resolved) -> Reading {
-    match resolved {
-        Resolved::Null => Reading::Null,
-        Resolved::Bool(value) => Reading::Bool(value),
-        Resolved::Int(number) => Reading::Number(number as f64),
-        Resolved::Unsigned(number) => Reading::Number(number as f64),
-        Resolved::Float(number) => Reading::Number(number),
-        Resolved::Text(text) => Reading::Text(text),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! written), both by libyaml's grammar, of which all the programs' parsers are ports. A schema then says what each node
 //! means. The programs disagree with each other, and with YAML 1.2, about the grammar in some points (the [`scanner::Dialect`])
 //! and about words such as `yes`, `0644`, `1e3` or `22:22` in many: that is why both are ours. Both programs read a text
-//! that is [`json`] by JSON's own rules. [`dump`] writes YAML as Ansible does.
+//! that is [`json`] by JSON's own rules. [`readings`] says where they part in a manifest. [`dump`] writes YAML as Ansible does.
 
 pub mod ansible;
 mod data;
@@ -12,8 +12,10 @@ pub mod dump;
 mod json;
 pub mod kubectl;
 mod parser;
+mod readings;
 mod scanner;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 pub use data::Data;
@@ -97,45 +99,45 @@ impl YamlError {
 
 /// A value as it stands in the text.
 #[derive(Debug)]
-struct Node {
+struct Node<'a> {
     place: Place,
     /// The explicit tag: `!!str` is `tag:yaml.org,2002:str`, `!unsafe` is itself.
     tag: Option<String>,
     /// Whether it stands within what is tagged `!unsafe`.
     is_unsafe: bool,
-    content: Content,
+    content: Content<'a>,
 }
 
 /// What a node is.
 #[derive(Debug)]
-enum Content {
-    Scalar(Scalar),
-    Sequence(Vec<Rc<Node>>),
-    Mapping(Vec<(Rc<Node>, Rc<Node>)>),
-    Alias(Rc<Node>),
+enum Content<'a> {
+    Scalar(Scalar<'a>),
+    Sequence(Vec<Rc<Node<'a>>>),
+    Mapping(Vec<(Rc<Node<'a>>, Rc<Node<'a>>)>),
+    Alias(Rc<Node<'a>>),
     /// An alias, by its name, that stands within what it stands for.
-    Ring(String),
+    Ring(&'a str),
 }
 
 /// A scalar as it was written.
 #[derive(Debug)]
-struct Scalar {
-    text: String,
+struct Scalar<'a> {
+    text: Cow<'a, str>,
     /// Neither quoted nor a block.
     plain: bool,
 }
 
-impl Default for Content {
+impl Default for Content<'_> {
     /// Nothing at all, which reads as null.
     fn default() -> Self {
         Self::Scalar(Scalar {
-            text: String::new(),
+            text: Cow::Borrowed(""),
             plain: true,
         })
     }
 }
 
-impl Node {
+impl Node<'_> {
     /// What an alias stands for, or the node itself.
     fn target(self: &Rc<Self>) -> &Rc<Self> {
         match &self.content {
@@ -162,6 +164,14 @@ impl Node {
 
 fn number(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// A number of such digits that every program reads it alike.
+fn decimal(text: &str) -> Option<i64> {
+    let is_usual = text.len() <= 18
+        && !(text.len() > 1 && text.starts_with('0'))
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_usual.then(|| text.parse().ok()).flatten()
 }
 
 /// The short name of a tag of YAML's own: `str` of `tag:yaml.org,2002:str`.

@@ -14,9 +14,9 @@ pub struct Parser<'a> {
     dialect: Dialect,
     /// No document was read yet.
     begins: bool,
-    /// The prefix of each handle of the document's tags.
-    handles: HashMap<String, String>,
-    anchors: HashMap<String, Anchor>,
+    /// The prefix of each handle that the document declares.
+    handles: HashMap<&'a str, String>,
+    anchors: HashMap<&'a str, Anchor<'a>>,
     /// How much the documents hold so far.
     size: Size,
     /// How much of the text came by way of aliases.
@@ -25,6 +25,7 @@ pub struct Parser<'a> {
     number: usize,
     /// How many of the nodes that are open are tagged `!unsafe`.
     unsafe_depth: usize,
+    has_parted: bool,
 }
 
 /// How much there is of something, aliases counted as often as they are used.
@@ -35,11 +36,11 @@ struct Size {
     text: usize,
 }
 
-struct Anchor {
+struct Anchor<'a> {
     /// Which one it is: a name may be given again.
     number: usize,
     /// What it names, once that is known, and its size.
-    node: Option<(Rc<Node>, Size)>,
+    node: Option<(Rc<Node<'a>>, Size)>,
 }
 
 type Result<T> = std::result::Result<T, YamlError>;
@@ -56,11 +57,17 @@ impl<'a> Parser<'a> {
             repeated: 0,
             number: 0,
             unsafe_depth: 0,
+            has_parted: false,
         })
     }
 
+    /// Whether there was anything so far that another dialect may read otherwise.
+    pub fn has_parted(&self) -> bool {
+        self.has_parted || self.scanner.has_parted()
+    }
+
     /// The next document; an empty one is an empty scalar.
-    pub fn document(&mut self) -> Result<Option<Rc<Node>>> {
+    pub fn document(&mut self) -> Result<Option<Rc<Node<'a>>>> {
         if !self.begins {
             while *self.kind()? == Kind::DocumentEnd {
                 self.scanner.take()?;
@@ -100,7 +107,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn kind(&mut self) -> Result<&Kind> {
+    fn kind(&mut self) -> Result<&Kind<'a>> {
         Ok(&self.scanner.peek()?.kind)
     }
 
@@ -111,7 +118,7 @@ impl<'a> Parser<'a> {
         ))
     }
 
-    fn expect(&mut self, kind: &Kind, message: &str) -> Result<Token> {
+    fn expect(&mut self, kind: &Kind, message: &str) -> Result<Token<'a>> {
         let token = self.scanner.peek()?;
         if token.kind != *kind {
             return Err(unexpected(token, message));
@@ -140,7 +147,7 @@ impl<'a> Parser<'a> {
                     }
                 }
                 Kind::TagDirective(handle, prefix) => {
-                    if self.handles.insert(handle.clone(), prefix).is_some() {
+                    if self.handles.insert(handle, prefix).is_some() {
                         return Err(YamlError::at(
                             start,
                             format!("`%TAG {handle}` stands here a second time"),
@@ -152,29 +159,32 @@ impl<'a> Parser<'a> {
             }
             self.scanner.take()?;
         }
-        for (handle, prefix) in [("!", "!"), ("!!", "tag:yaml.org,2002:")] {
-            self.handles
-                .entry(handle.to_owned())
-                .or_insert_with(|| prefix.to_owned());
-        }
         Ok(())
     }
 
+    fn prefix(&self, handle: &str) -> Option<&str> {
+        match (self.handles.get(handle), handle) {
+            (Some(prefix), _) => Some(prefix),
+            (None, "!") => Some("!"),
+            (None, "!!") => Some("tag:yaml.org,2002:"),
+            (None, _) => None,
+        }
+    }
+
     /// A value; in a flow collection no block can begin, and only a mapping's value can be a list without indentation.
-    fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Result<Rc<Node>> {
+    fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Result<Rc<Node<'a>>> {
         let start = self.scanner.peek()?.start;
         if depth > MAX_DEPTH {
             return Err(YamlError::too_deep(start));
         }
         self.count(start, 1)?;
-        if let Kind::Alias(name) = self.kind()? {
-            let name = name.clone();
+        if let Kind::Alias(name) = *self.kind()? {
             self.scanner.take()?;
-            return self.alias(&name, start);
+            return self.alias(name, start);
         }
         let before = self.size;
         let (anchor, mut tag) = self.properties()?;
-        let number = match &anchor {
+        let number = match anchor {
             Some(name) => self.announce(name, start)?,
             None => 0,
         };
@@ -212,7 +222,7 @@ impl<'a> Parser<'a> {
         });
         self.unsafe_depth -= usize::from(is_unsafe);
         // Within it the name may have been given to another node.
-        if let Some(anchor) = anchor.and_then(|name| self.anchors.get_mut(&name))
+        if let Some(anchor) = anchor.and_then(|name| self.anchors.get_mut(name))
             && anchor.number == number
         {
             let size = Size {
@@ -225,15 +235,15 @@ impl<'a> Parser<'a> {
     }
 
     /// Anchor and tag, in any order.
-    fn properties(&mut self) -> Result<(Option<String>, Option<String>)> {
+    fn properties(&mut self) -> Result<(Option<&'a str>, Option<String>)> {
         let (mut anchor, mut tag) = (None, None);
         loop {
             let start = self.scanner.peek()?.start;
             match self.kind()? {
-                Kind::Anchor(name) if anchor.is_none() => anchor = Some(name.clone()),
+                Kind::Anchor(name) if anchor.is_none() => anchor = Some(*name),
                 Kind::Tag(handle, suffix) if tag.is_none() => {
-                    let (handle, suffix) = (handle.clone(), suffix.clone());
-                    tag = Some(match self.handles.get(&handle) {
+                    let (handle, suffix) = (*handle, suffix.clone());
+                    tag = Some(match self.prefix(handle) {
                         _ if handle.is_empty() => suffix,
                         Some(prefix) => format!("{prefix}{suffix}"),
                         None => {
@@ -252,23 +262,25 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn announce(&mut self, name: &str, start: Place) -> Result<usize> {
+    fn announce(&mut self, name: &'a str, start: Place) -> Result<usize> {
         self.number += 1;
         let anchor = Anchor {
             number: self.number,
             node: None,
         };
-        let earlier = self.anchors.insert(name.to_owned(), anchor);
-        if earlier.is_some() && self.dialect != Dialect::Go {
-            return Err(YamlError::at(
-                start,
-                format!("the anchor `&{name}` stands here a second time"),
-            ));
+        if self.anchors.insert(name, anchor).is_some() {
+            self.has_parted = true;
+            if self.dialect != Dialect::Go {
+                return Err(YamlError::at(
+                    start,
+                    format!("the anchor `&{name}` stands here a second time"),
+                ));
+            }
         }
         Ok(self.number)
     }
 
-    fn alias(&mut self, name: &str, place: Place) -> Result<Rc<Node>> {
+    fn alias(&mut self, name: &'a str, place: Place) -> Result<Rc<Node<'a>>> {
         let content = match self.anchors.get(name) {
             Some(Anchor {
                 node: Some((node, size)),
@@ -286,7 +298,7 @@ impl<'a> Parser<'a> {
                 self.count(place, size.nodes)?;
                 Content::Alias(node)
             }
-            Some(Anchor { node: None, .. }) => Content::Ring(name.to_owned()),
+            Some(Anchor { node: None, .. }) => Content::Ring(name),
             None => {
                 return Err(YamlError::at(
                     place,
@@ -304,7 +316,7 @@ impl<'a> Parser<'a> {
         }))
     }
 
-    fn empty(&mut self, place: Place) -> Result<Rc<Node>> {
+    fn empty(&mut self, place: Place) -> Result<Rc<Node<'a>>> {
         self.count(place, 1)?;
         Ok(Rc::new(Node {
             place,
@@ -329,14 +341,14 @@ impl<'a> Parser<'a> {
         place: Place,
         block: bool,
         depth: usize,
-    ) -> Result<Rc<Node>> {
+    ) -> Result<Rc<Node<'a>>> {
         if absent(self.kind()?) {
             return self.empty(place);
         }
         self.node(block, block, depth + 1)
     }
 
-    fn block_sequence(&mut self, depth: usize) -> Result<Vec<Rc<Node>>> {
+    fn block_sequence(&mut self, depth: usize) -> Result<Vec<Rc<Node<'a>>>> {
         self.scanner.take()?;
         let mut items = Vec::new();
         loop {
@@ -364,7 +376,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A list as deep as the key that it belongs to.
-    fn indentless_sequence(&mut self, depth: usize) -> Result<Vec<Rc<Node>>> {
+    fn indentless_sequence(&mut self, depth: usize) -> Result<Vec<Rc<Node<'a>>>> {
         let mut items = Vec::new();
         while *self.kind()? == Kind::BlockEntry {
             let place = self.scanner.take()?.end;
@@ -376,7 +388,7 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    fn block_mapping(&mut self, depth: usize) -> Result<Vec<(Rc<Node>, Rc<Node>)>> {
+    fn block_mapping(&mut self, depth: usize) -> Result<Vec<(Rc<Node<'a>>, Rc<Node<'a>>)>> {
         let absent = |kind: &Kind| matches!(kind, Kind::Key | Kind::Value | Kind::BlockEnd);
         self.scanner.take()?;
         let mut pairs = Vec::new();
@@ -409,7 +421,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn flow_sequence(&mut self, depth: usize) -> Result<Vec<Rc<Node>>> {
+    fn flow_sequence(&mut self, depth: usize) -> Result<Vec<Rc<Node<'a>>>> {
         self.scanner.take()?;
         let mut items = Vec::new();
         while *self.kind()? != Kind::FlowSequenceEnd {
@@ -427,12 +439,13 @@ impl<'a> Parser<'a> {
     }
 
     /// A mapping of one key without braces: `[a: 1]`.
-    fn single_pair(&mut self, depth: usize) -> Result<Rc<Node>> {
+    fn single_pair(&mut self, depth: usize) -> Result<Rc<Node<'a>>> {
         let absent = |kind: &Kind| matches!(kind, Kind::FlowEntry | Kind::FlowSequenceEnd);
         let start = self.scanner.peek()?.start;
         self.count(start, 1)?;
         let place = self.scanner.take()?.end;
         let key = if *self.kind()? == Kind::Value || absent(self.kind()?) {
+            self.has_parted = true;
             // libyaml drops this token without a look.
             if self.dialect != Dialect::Python {
                 self.scanner.take()?;
@@ -451,10 +464,10 @@ impl<'a> Parser<'a> {
     fn pair(
         &mut self,
         place: Place,
-        key: Rc<Node>,
+        key: Rc<Node<'a>>,
         absent: impl Fn(&Kind) -> bool,
         depth: usize,
-    ) -> Result<Rc<Node>> {
+    ) -> Result<Rc<Node<'a>>> {
         let end = self.scanner.peek()?.start;
         let value = self.optional(absent, end, false, depth)?;
         Ok(Rc::new(Node {
@@ -465,7 +478,7 @@ impl<'a> Parser<'a> {
         }))
     }
 
-    fn flow_mapping(&mut self, depth: usize) -> Result<Vec<(Rc<Node>, Rc<Node>)>> {
+    fn flow_mapping(&mut self, depth: usize) -> Result<Vec<(Rc<Node<'a>>, Rc<Node<'a>>)>> {
         let absent = |kind: &Kind| matches!(kind, Kind::FlowEntry | Kind::FlowMappingEnd);
         self.scanner.take()?;
         let mut pairs = Vec::new();

@@ -5,7 +5,10 @@
 //!
 //! A key is only known as one when its `:` comes, at most 1024 characters later and on the same line. Until then its
 //! tokens wait in a queue, so that the token that announces it can still be put before them; nothing else is ever kept.
+//!
+//! Most texts never come to a point where the dialects part: [`Scanner::has_parted`] says whether this one did.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::{MAX_TEXT, Place, YamlError};
@@ -25,12 +28,12 @@ pub enum Dialect {
 const LONGEST_KEY: usize = 1024;
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum Kind<'a> {
     StreamEnd,
     /// `%YAML 1.1`
     Version(u32, u32),
     /// `%TAG !handle! prefix`
-    TagDirective(String, String),
+    TagDirective(&'a str, String),
     /// A directive that PyYAML skips.
     OtherDirective,
     DocumentStart,
@@ -46,19 +49,19 @@ pub enum Kind {
     FlowEntry,
     Key,
     Value,
-    Alias(String),
-    Anchor(String),
+    Alias(&'a str),
+    Anchor(&'a str),
     /// Handle and suffix; a tag without a handle is complete.
-    Tag(String, String),
+    Tag(&'a str, String),
     Scalar {
-        text: String,
+        text: Cow<'a, str>,
         plain: bool,
     },
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Token {
-    pub kind: Kind,
+pub struct Token<'a> {
+    pub kind: Kind<'a>,
     pub start: Place,
     pub end: Place,
 }
@@ -82,7 +85,7 @@ pub struct Scanner<'a> {
     /// Characters before it.
     index: usize,
     place: Place,
-    tokens: VecDeque<Token>,
+    tokens: VecDeque<Token<'a>>,
     /// How many tokens were taken out of the queue.
     taken: usize,
     /// The column of the block that is open, -1 outside of all.
@@ -95,6 +98,9 @@ pub struct Scanner<'a> {
     /// Whether a key may begin here.
     key_allowed: bool,
     ended: bool,
+    /// Whether the first token of the queue is known to stay the first.
+    is_ready: bool,
+    has_parted: bool,
 }
 
 type Result<T> = std::result::Result<T, YamlError>;
@@ -102,7 +108,10 @@ type Result<T> = std::result::Result<T, YamlError>;
 impl<'a> Scanner<'a> {
     /// Fails for characters that no YAML may hold, and for texts beyond all measure.
     pub fn new(text: &'a str, dialect: Dialect) -> Result<Self> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (text, has_mark) = match text.strip_prefix('\u{feff}') {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
         let scanner = Self {
             text,
             dialect,
@@ -117,6 +126,9 @@ impl<'a> Scanner<'a> {
             oldest_key: 0,
             key_allowed: true,
             ended: false,
+            is_ready: false,
+            // Where a tab or a mark may stand is what the readers agree on least.
+            has_parted: has_mark || text.contains('\t'),
         };
         if text.len() > MAX_TEXT {
             return Err(scanner.here(format!("this is longer than {MAX_TEXT} bytes")));
@@ -126,6 +138,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn check_characters(&self) -> Result<()> {
+        // Nearly every text is of such bytes alone.
+        let is_common = |byte: u8| matches!(byte, b' '..=b'~' | b'\n');
+        if self
+            .text
+            .bytes()
+            .fold(true, |all, byte| all & is_common(byte))
+        {
+            return Ok(());
+        }
         let forbidden = |character: char| !matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
         let Some((at, character)) = self
             .text
@@ -149,26 +170,32 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next token, which stays where it is.
-    pub fn peek(&mut self) -> Result<&Token> {
-        while self.needs_more()? {
-            self.fetch()?;
+    pub fn peek(&mut self) -> Result<&Token<'a>> {
+        while !self.is_ready {
+            if self.needs_more()? {
+                self.fetch()?;
+            } else {
+                self.is_ready = true;
+            }
         }
         Ok(&self.tokens[0])
     }
 
-    /// Takes the next token.
-    pub fn take(&mut self) -> Result<Token> {
-        self.peek()?;
-        let token = self
-            .tokens
-            .pop_front()
-            .ok_or_else(|| self.here("the text is over"))?;
-        if token.kind == Kind::StreamEnd {
-            self.tokens.push_front(token.clone());
-        } else {
-            self.taken += 1;
+    /// Takes the next token; the last one stays.
+    pub fn take(&mut self) -> Result<Token<'a>> {
+        if self.peek()?.kind == Kind::StreamEnd {
+            return Ok(self.tokens[0].clone());
         }
-        Ok(token)
+        self.is_ready = false;
+        self.taken += 1;
+        self.tokens
+            .pop_front()
+            .ok_or_else(|| self.here("the text is over"))
+    }
+
+    /// Whether there was anything so far that another dialect may read otherwise.
+    pub fn has_parted(&self) -> bool {
+        self.has_parted
     }
 
     /// More is needed while the next token may turn out to be the beginning of a key.
@@ -243,13 +270,25 @@ impl<'a> Scanner<'a> {
             1..0x80 => (1, true),
             0x80..0xe0 => (2, true),
             // PyYAML gives a byte order mark no column.
-            0xef if self.byte(1) == 0xbb && self.byte(2) == 0xbf => (3, !self.is_python()),
+            0xef if self.byte(1) == 0xbb && self.byte(2) == 0xbf => {
+                self.has_parted = true;
+                (3, !self.is_python())
+            }
             0xe0..0xf0 => (3, true),
             _ => (4, true),
         };
         self.at += width;
         self.index += 1;
         self.place.column += u32::from(counts);
+    }
+
+    /// Moves over ASCII characters of which none is a line break.
+    fn skip_ascii(&mut self, wanted: impl Fn(u8) -> bool) {
+        let rest = &self.text.as_bytes()[self.at..];
+        let width = rest.iter().take_while(|byte| wanted(**byte)).count();
+        self.at += width;
+        self.index += width;
+        self.place.column += super::number(width);
     }
 
     fn skip_while(&mut self, wanted: impl Fn(&Self) -> bool) -> &'a str {
@@ -279,12 +318,24 @@ impl<'a> Scanner<'a> {
 
     fn skip_blanks(&mut self) {
         let tabs = !self.is_python();
-        self.skip_while(|scanner| scanner.byte(0) == b' ' || tabs && scanner.byte(0) == b'\t');
+        self.skip_ascii(|byte| byte == b' ' || tabs && byte == b'\t');
     }
 
     fn skip_comment(&mut self) {
         if self.byte(0) == b'#' {
-            self.skip_while(|scanner| !scanner.is_break(0));
+            self.skip_line();
+        }
+    }
+
+    /// Moves to the end of the line.
+    fn skip_line(&mut self) -> &'a str {
+        let start = self.at;
+        loop {
+            self.skip_ascii(|byte| matches!(byte, b' '..=b'~'));
+            if self.is_break_or_end(0) {
+                return &self.text[start..self.at];
+            }
+            self.skip();
         }
     }
 
@@ -364,7 +415,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens a block when the column is a deeper one. `number` says before which token.
-    fn roll_indent(&mut self, column: i64, number: Option<usize>, kind: Kind, place: Place) {
+    fn roll_indent(&mut self, column: i64, number: Option<usize>, kind: Kind<'a>, place: Place) {
         if self.in_flow() || self.indent >= column {
             return;
         }
@@ -385,7 +436,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn insert(&mut self, at: usize, kind: Kind, place: Place) {
+    fn insert(&mut self, at: usize, kind: Kind<'a>, place: Place) {
         let token = Token {
             kind,
             start: place,
@@ -394,7 +445,7 @@ impl<'a> Scanner<'a> {
         self.tokens.insert(at, token);
     }
 
-    fn push(&mut self, kind: Kind, start: Place) {
+    fn push(&mut self, kind: Kind<'a>, start: Place) {
         self.tokens.push_back(Token {
             kind,
             start,
@@ -403,7 +454,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves over an indicator of some characters.
-    fn indicator(&mut self, kind: Kind, width: usize) {
+    fn indicator(&mut self, kind: Kind<'a>, width: usize) {
         let start = self.place;
         for _ in 0..width {
             self.skip();
@@ -494,7 +545,7 @@ impl<'a> Scanner<'a> {
             }
             // In a block a tab must not stand where a key may begin.
             let tabs = !self.is_python() && (self.in_flow() || !self.key_allowed);
-            self.skip_while(|scanner| scanner.byte(0) == b' ' || tabs && scanner.byte(0) == b'\t');
+            self.skip_ascii(|byte| byte == b' ' || tabs && byte == b'\t');
             self.skip_comment();
             if self.line_break().is_empty() {
                 return;
@@ -526,7 +577,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn fetch_flow_start(&mut self, kind: Kind) -> Result<()> {
+    fn fetch_flow_start(&mut self, kind: Kind<'a>) -> Result<()> {
         self.save_key()?;
         self.keys.push(None);
         self.key_allowed = true;
@@ -534,7 +585,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn fetch_flow_end(&mut self, kind: Kind) -> Result<()> {
+    fn fetch_flow_end(&mut self, kind: Kind<'a>) -> Result<()> {
         self.remove_key()?;
         if self.in_flow() {
             self.keys.pop();
@@ -596,6 +647,7 @@ impl<'a> Scanner<'a> {
     // Directives.
 
     fn fetch_directive(&mut self) -> Result<()> {
+        self.has_parted = true;
         self.unroll_indent(-1);
         self.remove_key()?;
         self.key_allowed = false;
@@ -636,7 +688,7 @@ impl<'a> Scanner<'a> {
                 Kind::TagDirective(handle, prefix)
             }
             _ if self.is_python() => {
-                self.skip_while(|scanner| !scanner.is_break(0));
+                self.skip_line();
                 Kind::OtherDirective
             }
             _ => {
@@ -697,7 +749,6 @@ impl<'a> Scanner<'a> {
                 ),
             ));
         }
-        let name = name.to_owned();
         let kind = if is_alias {
             Kind::Alias(name)
         } else {
@@ -708,6 +759,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan_tag(&mut self) -> Result<()> {
+        self.has_parted = true;
         let start = self.place;
         let (handle, suffix) = if self.byte(1) == b'<' {
             self.skip();
@@ -720,7 +772,7 @@ impl<'a> Scanner<'a> {
                 )));
             }
             self.skip();
-            (String::new(), suffix)
+            ("", suffix)
         } else if self.is_python() {
             self.python_tag()?
         } else {
@@ -733,9 +785,9 @@ impl<'a> Scanner<'a> {
                 let suffix =
                     self.tag_text(handle[1..].to_owned(), self.dialect == Dialect::Go, true)?;
                 if suffix.is_empty() {
-                    (String::new(), "!".to_owned())
+                    ("", "!".to_owned())
                 } else {
-                    ("!".to_owned(), suffix)
+                    ("!", suffix)
                 }
             }
         };
@@ -754,10 +806,10 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn python_tag(&mut self) -> Result<(String, String)> {
+    fn python_tag(&mut self) -> Result<(&'a str, String)> {
         if self.is_blank_or_end(1) {
             self.skip();
-            return Ok((String::new(), "!".to_owned()));
+            return Ok(("", "!".to_owned()));
         }
         let mut ahead = 1;
         while self.byte(ahead) != b' ' && !self.is_break_or_end(ahead) && self.byte(ahead) != b'!' {
@@ -767,24 +819,24 @@ impl<'a> Scanner<'a> {
             self.tag_handle(true)?
         } else {
             self.skip();
-            "!".to_owned()
+            "!"
         };
         Ok((handle, self.tag_text(String::new(), true, false)?))
     }
 
     /// `!`, `!word`, `!!` or `!word!`; `whole` asks for one of the handles `!`, `!!`, `!word!`.
-    fn tag_handle(&mut self, whole: bool) -> Result<String> {
+    fn tag_handle(&mut self, whole: bool) -> Result<&'a str> {
         let start = self.at;
         if self.byte(0) == b'!' {
             self.skip();
             self.skip_while(|scanner| scanner.is_word(0));
             if self.byte(0) == b'!' {
                 self.skip();
-                return Ok(self.text[start..self.at].to_owned());
+                return Ok(&self.text[start..self.at]);
             }
             let tab = self.byte(0) == b'\t' && !self.is_python();
             if !whole || self.at == start + 1 && (self.byte(0) == b' ' || tab) {
-                return Ok(self.text[start..self.at].to_owned());
+                return Ok(&self.text[start..self.at]);
             }
         }
         Err(self.here(format!(
@@ -846,11 +898,14 @@ impl<'a> Scanner<'a> {
             }
             self.skip();
         }
-        if self.is_python() && !self.ends_directive_word() {
-            return Err(self.here(format!(
-                "a block begins on the next line, not with {}",
-                self.found()
-            )));
+        if !self.ends_directive_word() {
+            self.has_parted = true;
+            if self.is_python() {
+                return Err(self.here(format!(
+                    "a block begins on the next line, not with {}",
+                    self.found()
+                )));
+            }
         }
         self.end_line("the sign of a block")?;
 
@@ -873,7 +928,7 @@ impl<'a> Scanner<'a> {
             text.push_str(&lines);
             lines.clear();
             was_indented = is_indented;
-            text.push_str(self.skip_while(|scanner| !scanner.is_break(0)));
+            text.push_str(self.skip_line());
             last_break = self.line_break();
             self.block_lines(&mut Some(indent), least, &mut lines)?;
         }
@@ -883,6 +938,7 @@ impl<'a> Scanner<'a> {
         if chomping == Some(b'+') {
             text.push_str(&lines);
         }
+        let text = Cow::Owned(text);
         self.push(Kind::Scalar { text, plain: false }, start);
         Ok(())
     }
@@ -916,7 +972,7 @@ impl<'a> Scanner<'a> {
         let start = self.place;
         let quote = self.byte(0);
         self.skip();
-        let mut text = String::new();
+        let mut text = Cow::Borrowed("");
         loop {
             if self.at_document_marker() {
                 return Err(YamlError::at(
@@ -931,7 +987,7 @@ impl<'a> Scanner<'a> {
             if self.byte(0) == quote {
                 break;
             }
-            self.quoted_blanks(escaped_break, &mut text);
+            self.quoted_blanks(escaped_break, text.to_mut());
         }
         self.skip();
         self.push(Kind::Scalar { text, plain: false }, start);
@@ -939,16 +995,23 @@ impl<'a> Scanner<'a> {
     }
 
     /// What stands up to a blank, a line break or the closing quote; whether it ended with an escaped line break.
-    fn quoted_word(&mut self, quote: u8, text: &mut String) -> Result<bool> {
+    fn quoted_word(&mut self, quote: u8, text: &mut Cow<'a, str>) -> Result<bool> {
         loop {
-            text.push_str(self.skip_while(|scanner| {
-                scanner.byte(0) != quote
-                    && !(scanner.byte(0) == b'\\' && quote == b'"')
-                    && !scanner.is_blank_or_end(0)
-            }));
+            let start = self.at;
+            loop {
+                self.skip_ascii(
+                    |byte| matches!(byte, b'!'..=b'~' if byte != quote && byte != b'\\'),
+                );
+                let ends = self.byte(0) == quote || self.byte(0) == b'\\' && quote == b'"';
+                if ends || self.is_blank_or_end(0) {
+                    break;
+                }
+                self.skip();
+            }
+            *text += &self.text[start..self.at];
             match self.byte(0) {
                 b'\'' if quote == b'\'' && self.byte(1) == b'\'' => {
-                    text.push('\'');
+                    text.to_mut().push('\'');
                     self.skip();
                     self.skip();
                 }
@@ -958,7 +1021,7 @@ impl<'a> Scanner<'a> {
                         self.line_break();
                         return Ok(true);
                     }
-                    self.escape(text)?;
+                    self.escape(text.to_mut())?;
                 }
                 _ => return Ok(false),
             }
@@ -967,6 +1030,7 @@ impl<'a> Scanner<'a> {
 
     fn escape(&mut self, text: &mut String) -> Result<()> {
         let start = self.place;
+        self.has_parted |= matches!(self.byte(1), b'/' | b'\'');
         let digits = match self.byte(1) {
             b'x' => 2,
             b'u' => 4,
@@ -1064,9 +1128,11 @@ impl<'a> Scanner<'a> {
         let start = self.place;
         let mut end = self.place;
         let indent = self.indent + 1;
-        let mut text = String::new();
-        let (mut blanks, mut first, mut more) = ("", "", String::new());
-        let mut crossed = false;
+        let begin = self.at;
+        // It is as it stands in the text as long as no line ends within.
+        let mut text = Cow::Borrowed("");
+        let (mut first, mut more) = ("", String::new());
+        let (mut blanks, mut crossed) = ("", false);
         loop {
             if self.at_document_marker() || self.byte(0) == b'#' {
                 break;
@@ -1074,20 +1140,23 @@ impl<'a> Scanner<'a> {
             let word = self.plain_word()?;
             if !word.is_empty() {
                 if crossed {
-                    fold(first, &more, &mut text);
+                    fold(first, &more, text.to_mut());
                     more.clear();
                     crossed = false;
-                } else {
+                    text += word;
+                } else if let Cow::Owned(text) = &mut text {
                     text.push_str(blanks);
+                    text.push_str(word);
+                } else {
+                    text = Cow::Borrowed(&self.text[begin..self.at]);
                 }
-                text.push_str(word);
                 end = self.place;
             }
             let tab_ends = self.is_python() && (word.is_empty() || self.byte(0) == b'\t');
             if tab_ends || !(self.is_blank(0) || self.is_break(0)) {
                 break;
             }
-            let begin = self.at;
+            let behind = self.at;
             while self.is_break(0)
                 || self.is_blank(0) && !(self.is_python() && self.byte(0) == b'\t')
             {
@@ -1109,7 +1178,7 @@ impl<'a> Scanner<'a> {
             blanks = if crossed {
                 ""
             } else {
-                &self.text[begin..self.at]
+                &self.text[behind..self.at]
             };
             if !self.in_flow() && self.column() < indent {
                 break;
@@ -1130,20 +1199,36 @@ impl<'a> Scanner<'a> {
     fn plain_word(&mut self) -> Result<&'a str> {
         let start = self.at;
         let in_flow = self.in_flow();
-        while !self.is_blank_or_end(0) {
+        let ends_in_flow = |byte: u8| matches!(byte, b',' | b'[' | b']' | b'{' | b'}' | b'?');
+        loop {
+            self.skip_ascii(|byte| {
+                matches!(byte, b'!'..=b'~' if byte != b':' && !(in_flow && ends_in_flow(byte)))
+            });
+            if self.is_blank_or_end(0) {
+                break;
+            }
             match self.byte(0) {
                 b':' if self.is_blank_or_end(1) => break,
-                b':' if in_flow
-                    && self.dialect == Dialect::Libyaml
-                    && b",?[]{}".contains(&self.byte(1)) =>
-                {
-                    return Err(self.here(
-                        "a blank is expected behind `:` here; quote a text that ends with `:`",
-                    ));
+                b':' if in_flow && ends_in_flow(self.byte(1)) => {
+                    self.has_parted = true;
+                    match self.dialect {
+                        Dialect::Libyaml => {
+                            return Err(self.here(
+                                "a blank is expected behind `:` here; quote a text that ends with `:`",
+                            ));
+                        }
+                        Dialect::Python if self.byte(1) != b'?' => break,
+                        _ => self.skip(),
+                    }
                 }
-                b':' if in_flow && self.is_python() && b",[]{}".contains(&self.byte(1)) => break,
-                b',' | b'[' | b']' | b'{' | b'}' if in_flow => break,
-                b'?' if in_flow && self.dialect != Dialect::Libyaml => break,
+                b'?' if in_flow => {
+                    self.has_parted = true;
+                    if self.dialect != Dialect::Libyaml {
+                        break;
+                    }
+                    self.skip();
+                }
+                byte if in_flow && ends_in_flow(byte) => break,
                 _ => self.skip(),
             }
         }

@@ -1,0 +1,223 @@
+//! Where kubectl and Ansible read a manifest differently: what an operator who comes from Ansible must know.
+//!
+//! Ansible's module kubernetes.core.k8s reads with PyYAML. A stream is read a second time for it only where the two may
+//! part: [`are_surely_alike`] says of most documents at once that they do not.
+
+use std::rc::Rc;
+
+use super::ansible::{self, Reading};
+use super::kubectl::{self, Document, KeyKind, MANY, Read, Resolved};
+use super::parser::Parser;
+use super::scanner::Dialect;
+use super::{Content, Data, Node, Place, YamlError, core_tag, decimal};
+
+/// Whether Ansible surely reads what kubectl reads, the grammar being the same to both. That it may not says nothing.
+pub fn are_surely_alike(node: &Rc<Node>) -> bool {
+    if node.tag.is_some() {
+        return false;
+    }
+    match &node.content {
+        Content::Scalar(scalar) if !scalar.plain || is_surely_text(&scalar.text) => true,
+        Content::Scalar(scalar) if decimal(&scalar.text).is_some() => true,
+        Content::Scalar(scalar) => {
+            let Ok(theirs) = ansible::scalar_of_manifest(node, scalar) else {
+                return false;
+            };
+            kubectl::resolve(node, scalar).is_ok_and(|ours| reading(ours) == Reading::from(&theirs))
+        }
+        Content::Sequence(items) => items.iter().all(are_surely_alike),
+        Content::Mapping(pairs) => pairs
+            .iter()
+            .all(|(key, value)| is_surely_text_key(key) && are_surely_alike(value)),
+        Content::Alias(_) | Content::Ring(_) => false,
+    }
+}
+
+/// Whether a plain scalar is a text by its first character, and no word that means something else.
+fn is_surely_text(text: &str) -> bool {
+    let is_suspect =
+        |byte: &u8| matches!(byte, b'+' | b'-' | b'.' | b'0'..=b'9' | b'~' | b'=' | b'<');
+    !text.as_bytes().first().is_none_or(is_suspect)
+        && (text.len() > "false".len() || kubectl::word(text).is_none())
+}
+
+fn is_surely_text_key(key: &Node) -> bool {
+    let Content::Scalar(scalar) = &key.content else {
+        return false;
+    };
+    if key.tag.is_some() {
+        return false;
+    }
+    if !scalar.plain || is_surely_text(&scalar.text) {
+        return true;
+    }
+    matches!(kubectl::key_text(key), Ok((_, KeyKind::Text)))
+        && matches!(ansible::scalar_of_manifest(key, scalar), Ok(Data::Text(_)))
+        && scalar.text != "<<"
+}
+
+/// What Ansible reads differently of the documents of a stream, each with the number of its document; nothing if it
+/// cannot read the stream. `last` is the number of the last document.
+pub fn differences(stream: &str, documents: &[Read], last: u32) -> Vec<(u32, YamlError)> {
+    compared(stream, documents, last).unwrap_or_default()
+}
+
+fn compared(
+    stream: &str,
+    documents: &[Read],
+    last: u32,
+) -> Result<Vec<(u32, YamlError)>, YamlError> {
+    let mut theirs = Ansible(Parser::new(stream, Dialect::Python)?);
+    let mut found = Vec::new();
+    for read in documents {
+        let document = &read.document;
+        let errors = match theirs.next()? {
+            Some((node, data)) => of_document(read, &node, &data),
+            None => vec![YamlError::at(
+                Place {
+                    line: document.line,
+                    column: read.node.place.column,
+                },
+                "kubectl reads a document here, Ansible reads none; begin each with a line `---`",
+            )],
+        };
+        found.extend(errors.into_iter().map(|error| (document.number, error)));
+    }
+    let mut more = None;
+    while let Some((node, _)) = theirs.next()? {
+        more.get_or_insert(node.place);
+    }
+    if let Some(place) = more {
+        let message =
+            "kubectl reads no document here, Ansible reads one; begin each with a line `---`";
+        found.push((last.max(1), YamlError::at(place, message)));
+    }
+    Ok(found)
+}
+
+/// Ansible's reading of a stream.
+struct Ansible<'a>(Parser<'a>);
+
+impl<'a> Ansible<'a> {
+    /// The next document that is not null.
+    fn next(&mut self) -> Result<Option<(Rc<Node<'a>>, Data)>, YamlError> {
+        while let Some(node) = self.0.document()? {
+            match ansible::of_manifest(&node)? {
+                Data::Null => {}
+                data => return Ok(Some((node, data))),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Where Ansible reads a document differently: the scalars and keys themselves, if it is they that differ.
+fn of_document(read: &Read, theirs: &Rc<Node>, data: &Data) -> Vec<YamlError> {
+    let Document { value, line, .. } = &read.document;
+    let Some(path) = ansible::first_difference(value, data) else {
+        return Vec::new();
+    };
+    let mut comparison = Comparison {
+        found: Vec::new(),
+        first_line: read.first_line,
+    };
+    comparison.node(&read.node, theirs);
+    if comparison.found.is_empty() {
+        let (line, column) = read.places().get(&path).copied().unwrap_or((*line, 1));
+        comparison.found.push(YamlError::at(
+            Place { line, column },
+            "kubectl reads this by another grammar than Ansible reads it; write it in plain lines, its texts in quotes",
+        ));
+    }
+    comparison.found
+}
+
+/// Finds scalars that mean something else.
+struct Comparison {
+    found: Vec<YamlError>,
+    first_line: u32,
+}
+
+impl Comparison {
+    fn node(&mut self, ours: &Rc<Node>, theirs: &Rc<Node>) {
+        if self.found.len() >= MANY || matches!(ours.content, Content::Alias(_)) {
+            return;
+        }
+        match (&ours.content, &theirs.content) {
+            (Content::Scalar(one), Content::Scalar(other)) => {
+                let Ok(read) = kubectl::resolve(ours, one).map(reading) else {
+                    return;
+                };
+                let theirs = ansible::scalar_of_manifest(theirs, other);
+                let theirs = theirs.map_or(Reading::Other("nothing"), |data| Reading::from(&data));
+                if read != theirs {
+                    self.push(ours, &one.text, &read, &theirs);
+                }
+            }
+            (Content::Sequence(one), Content::Sequence(other)) => {
+                self.collection(ours);
+                for (one, other) in one.iter().zip(other) {
+                    self.node(one, other);
+                }
+            }
+            (Content::Mapping(one), Content::Mapping(other)) => {
+                self.collection(ours);
+                for ((key, value), (other_key, other_value)) in one.iter().zip(other) {
+                    if !key.is_merge_key() {
+                        self.key(key, other_key);
+                    }
+                    self.node(value, other_value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn collection(&mut self, node: &Node) {
+        let tag = node.tag.as_deref().and_then(core_tag);
+        if let Some(tag @ ("set" | "omap" | "pairs")) = tag {
+            let theirs = Reading::Other("a collection of its own kind");
+            self.push(node, tag, &Reading::Other("what stands there"), &theirs);
+        }
+    }
+
+    fn key(&mut self, ours: &Rc<Node>, theirs: &Rc<Node>) {
+        let (Content::Scalar(one), Content::Scalar(other)) =
+            (&ours.target().content, &theirs.target().content)
+        else {
+            return;
+        };
+        let Ok((name, _)) = kubectl::key_text(ours.target()) else {
+            return;
+        };
+        let Ok(read) = ansible::scalar_of_manifest(theirs.target(), other) else {
+            return;
+        };
+        if ansible::sent_key(&read).is_none_or(|theirs| theirs != name) {
+            self.push(ours, &one.text, &Reading::Text(name), &Reading::from(&read));
+        }
+    }
+
+    fn push(&mut self, node: &Node, shown: &str, ours: &Reading, theirs: &Reading) {
+        let shown: String = shown.chars().take(80).collect();
+        let place = Place {
+            line: node.place.line.saturating_add(self.first_line - 1),
+            column: node.place.column,
+        };
+        self.found.push(YamlError::at(
+            place,
+            format!("kubectl reads `{shown}` as {ours}, Ansible reads {theirs}; quote it to make it a text for both"),
+        ));
+    }
+}
+
+fn reading(resolved: Resolved) -> Reading {
+    match resolved {
+        Resolved::Null => Reading::Null,
+        Resolved::Bool(value) => Reading::Bool(value),
+        Resolved::Int(number) => Reading::Number(number as f64),
+        Resolved::Unsigned(number) => Reading::Number(number as f64),
+        Resolved::Float(number) => Reading::Number(number),
+        Resolved::Text(text) => Reading::Text(text),
+    }
+}
