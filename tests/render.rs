@@ -15,10 +15,16 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn render(folder: &Path, arguments: &[&str]) -> Output {
+    render_in("UTC", folder, arguments)
+}
+
+/// `zone` is the machine's time zone.
+fn render_in(zone: &str, folder: &Path, arguments: &[&str]) -> Output {
     assert_cmd::Command::cargo_bin("chandlery")
         .unwrap()
         .current_dir(folder)
         .env_remove("KUBECONFIG")
+        .env("TZ", zone)
         .arg("render")
         .args(arguments)
         .output()
@@ -142,5 +148,30 @@ fn a_difference_cannot_be_asked_for_without_a_cluster_that_answers() {
     assert!(
         text(&nowhere.stderr).contains("The kubeconfig nowhere cannot be used"),
         "{nowhere:?}"
+    );
+}
+
+#[test]
+fn strftime_knows_the_time_zone_of_the_machine_as_ansible_does() {
+    let template = "{{ '%H:%M %Z%z %s' | strftime(1720000000) }} {{ '%H:%M %Z' | strftime(1720000000, utc=true) }}\n";
+    let folder = folder(&[("odoo.yml", template)]);
+    let zone = "CET-1CEST,M3.5.0,M10.5.0/3";
+    let shown = render_in(zone, folder.path(), &["odoo.yml"]);
+    assert_eq!(
+        text(&shown.stdout).trim_end(),
+        "11:46 CEST+0200 1720000000 09:46 GMT",
+        "{}",
+        text(&shown.stderr)
+    );
+    fs::write(
+        folder.path().join("odoo.yml"),
+        "{{ '%s' | strftime(0, utc=true) }}",
+    )
+    .unwrap();
+    let refused = render_in(zone, folder.path(), &["odoo.yml"]);
+    assert!(
+        text(&refused.stderr).contains("`%s` with `utc` depends on the zone of the machine"),
+        "{}",
+        text(&refused.stderr)
     );
 }

@@ -1,7 +1,7 @@
 //! Dates, times and spans, as Python's `datetime` has them.
 
 use jiff::civil::{Date, DateTime as Civil};
-use jiff::tz::Offset;
+use jiff::tz::{Offset, TimeZone};
 
 use super::arguments::Given;
 use super::error::{Error, Result, fail};
@@ -32,28 +32,54 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// Seconds since 1970 in UTC, by a format of `strftime`.
-pub fn of_epoch(seconds: f64, format: &str) -> Result<String> {
+/// How far a zone is from UTC at some time, and what it is called then.
+struct Zone {
+    offset: Offset,
+    abbreviation: String,
+}
+
+/// Seconds since 1970, by a format of `strftime`: in UTC, or in the zone of the machine (`TZ`, `/etc/localtime`), as
+/// Python's `gmtime` and `localtime` have them.
+pub fn of_epoch(seconds: f64, format: &str, utc: bool) -> Result<String> {
     let timestamp = jiff::Timestamp::from_second(seconds.floor() as i64)
         .map_err(|_| Error::failed("timestamp out of range for platform time_t"))?;
+    let local = TimeZone::try_system().unwrap_or(TimeZone::UTC);
+    let zone = if utc {
+        Zone {
+            offset: Offset::UTC,
+            abbreviation: "GMT".to_owned(),
+        }
+    } else {
+        let info = local.to_offset_info(timestamp);
+        Zone {
+            offset: info.offset(),
+            abbreviation: info.abbreviation().to_owned(),
+        }
+    };
+    if utc && format.contains("%s") && local.to_offset(timestamp) != Offset::UTC {
+        return Err(Error::unsupported(
+            "`%s` with `utc` depends on the zone of the machine",
+            "Write the seconds themselves.",
+        ));
+    }
     let time = DateTime {
-        civil: Offset::UTC.to_datetime(timestamp),
+        civil: zone.offset.to_datetime(timestamp),
         offset: None,
     };
-    write(time, format, true)
+    write(time, format, Some(&zone))
 }
 
 /// A date or time by a format of `strftime`.
 pub fn strftime(value: &Value, format: &str) -> Result<String> {
     match value {
-        Value::Time(time) => write(*time, format, false),
+        Value::Time(time) => write(*time, format, None),
         Value::Date(date) => write(
             DateTime {
                 civil: date.to_datetime(jiff::civil::Time::midnight()),
                 offset: None,
             },
             format,
-            false,
+            None,
         ),
         other => fail(format!(
             "'{}' object has no attribute 'strftime'",
@@ -62,7 +88,8 @@ pub fn strftime(value: &Value, format: &str) -> Result<String> {
     }
 }
 
-fn write(time: DateTime, format: &str, is_utc: bool) -> Result<String> {
+/// Only a time since 1970 has a zone of the machine.
+fn write(time: DateTime, format: &str, zone: Option<&Zone>) -> Result<String> {
     let civil = time.civil;
     let date = civil.date();
     let mut out = String::new();
@@ -108,7 +135,7 @@ fn write(time: DateTime, format: &str, is_utc: bool) -> Result<String> {
             'l' => format!("{hour12:2}"),
             'M' => number(i64::from(civil.minute()), 2),
             'S' => number(i64::from(civil.second()), 2),
-            'f' if !is_utc => format!("{:06}", civil.subsec_nanosecond() / 1000),
+            'f' if zone.is_none() => format!("{:06}", civil.subsec_nanosecond() / 1000),
             'p' => (if civil.hour() < 12 { "AM" } else { "PM" }).to_owned(),
             'P' => (if civil.hour() < 12 { "am" } else { "pm" }).to_owned(),
             'A' => WEEKDAYS[weekday].to_owned(),
@@ -143,21 +170,21 @@ fn write(time: DateTime, format: &str, is_utc: bool) -> Result<String> {
                 civil.second(),
                 if civil.hour() < 12 { "AM" } else { "PM" }
             ),
-            'c' => write(time, "%a %b %e %H:%M:%S %Y", is_utc)?,
-            's' => Offset::UTC
+            'c' => write(time, "%a %b %e %H:%M:%S %Y", zone)?,
+            's' => zone
+                .map_or(Offset::UTC, |zone| zone.offset)
                 .to_timestamp(civil)
                 .map(|timestamp| timestamp.as_second().to_string())
                 .map_err(|_| Error::failed("date value out of range"))?,
-            'z' => match time.offset {
+            'z' => match time.offset.or(zone.map(|zone| zone.offset)) {
                 Some(offset) => python::offset_text(offset, ""),
-                None if is_utc => "+0000".to_owned(),
                 None => String::new(),
             },
-            'Z' => match time.offset {
-                Some(offset) if offset.seconds() == 0 => "UTC".to_owned(),
-                Some(offset) => format!("UTC{}", python::offset_text(offset, ":")),
-                None if is_utc => "GMT".to_owned(),
-                None => String::new(),
+            'Z' => match (time.offset, zone) {
+                (_, Some(zone)) => zone.abbreviation.clone(),
+                (Some(offset), None) if offset.seconds() == 0 => "UTC".to_owned(),
+                (Some(offset), None) => format!("UTC{}", python::offset_text(offset, ":")),
+                (None, None) => String::new(),
             },
             'n' => "\n".to_owned(),
             't' => "\t".to_owned(),

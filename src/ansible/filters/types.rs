@@ -103,9 +103,5 @@ fn strftime(value: &Value, arguments: &Arguments) -> Result<Value> {
     let Some(seconds) = seconds else {
         return fail("`strftime` needs the seconds since 1970 as a number");
     };
-    if !arguments.flag("utc")? {
-        // The zone of whoever runs it must not change what is applied; a cluster's machines run in UTC.
-        return time::of_epoch(seconds, format).map(Value::from);
-    }
-    time::of_epoch(seconds, format).map(Value::from)
+    time::of_epoch(seconds, format, arguments.flag("utc")?).map(Value::from)
 }
