@@ -9,7 +9,8 @@ use crate::ansible::Resolved;
 use crate::lines::Lines;
 use crate::object::Object;
 use crate::problem::Problem;
-use crate::yaml::kubectl::{self, Document};
+use crate::yaml::kubectl::Document;
+use crate::yaml::readings;
 
 /// More warnings than this help nobody.
 const MOST_WARNINGS: usize = 100;
@@ -33,7 +34,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
         };
         variables.mask_problem(lines.locate(problem, line, column, length))
     };
-    let stream = kubectl::read(&rendered.text).map_err(|(document, error)| {
+    let stream = readings::read(&rendered.text).map_err(|(document, error)| {
         let problem = Problem::new("manifest_parse", sentence(&error.message));
         let problem = problem.hint(hint(&error.message));
         located(document, (error.line, error.column), Some(1), problem)

@@ -17,7 +17,7 @@ use serde_json::{Map, Number, Value};
 use super::json::Json;
 use super::parser::Parser;
 use super::scanner::Dialect;
-use super::{Content, MAX_NODES, Node, Place, Scalar, YamlError, core_tag, decimal, readings};
+use super::{Content, MAX_NODES, Node, Place, Scalar, YamlError, core_tag, decimal};
 
 /// At most this many warnings of a kind are given for a document.
 pub(super) const MANY: usize = 100;
@@ -34,41 +34,8 @@ pub struct Document {
     pub value: Value,
 }
 
-/// What kubectl reads in a stream.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Stream {
-    /// Empty ones are left out.
-    pub documents: Vec<Document>,
-    /// What is probably not meant, each with the number of its document: keys that stand there twice, of which the last
-    /// counts; what kubectl drops; what Ansible (its module kubernetes.core.k8s, with PyYAML) reads differently, unless
-    /// it cannot read the stream at all.
-    pub warnings: Vec<(u32, YamlError)>,
-}
-
 /// Line and column of each field by its path, as in `spec.ports[0].name`.
 pub type Places = BTreeMap<String, (u32, u32)>;
-
-/// Reads a stream. An error comes with the number of its document.
-pub fn read(stream: &str) -> Result<Stream, (u32, YamlError)> {
-    reading(stream, |reader| {
-        let Reader {
-            documents,
-            mut warnings,
-            ..
-        } = reader;
-        let compare = || readings::differences(stream, &documents, reader.number);
-        if reader.may_differ {
-            warnings.extend(compare());
-        } else {
-            debug_assert_eq!(compare(), [], "{stream}");
-        }
-        let documents = documents.into_iter().map(|read| read.document).collect();
-        Stream {
-            documents,
-            warnings,
-        }
-    })
-}
 
 /// Where everything stands in a stream, by the number of the document. Costs as much as reading it.
 pub fn places(stream: &str) -> BTreeMap<u32, Places> {
@@ -81,22 +48,24 @@ pub fn places(stream: &str) -> BTreeMap<u32, Places> {
     read.unwrap_or_default()
 }
 
-/// Reads a stream to the end.
-fn reading<T>(stream: &str, then: impl FnOnce(Reader) -> T) -> Result<T, (u32, YamlError)> {
+/// Reads a stream to the end. An error comes with the number of its document.
+pub(super) fn reading<T>(
+    stream: &str,
+    then: impl FnOnce(Reader) -> T,
+) -> Result<T, (u32, YamlError)> {
     let text = stream.strip_prefix('\u{feff}').unwrap_or(stream);
     // kubectl looks that far for a brace.
     let begins_json = text
         .char_indices()
         .find(|(_, character)| !character.is_whitespace())
         .is_some_and(|(at, character)| character == '{' && at < 4096);
-    let lines;
     let mut reader = Reader::default();
     let rest = if begins_json {
         reader.json(text)?
     } else {
         text
     };
-    lines = with_go_lines(rest);
+    let lines = with_go_lines(rest);
     // What is not cut into lines as it stands may be cut otherwise.
     reader.may_differ = begins_json || *lines != *stream;
     let lines_before = text[..text.len() - rest.len()].matches('\n').count();
@@ -122,16 +91,18 @@ impl Read<'_> {
     }
 }
 
+/// What was read so far.
 #[derive(Default)]
-struct Reader<'a> {
-    documents: Vec<Read<'a>>,
-    warnings: Vec<(u32, YamlError)>,
+pub(super) struct Reader<'a> {
+    pub documents: Vec<Read<'a>>,
+    /// Keys that stand there twice, and what is dropped.
+    pub warnings: Vec<(u32, YamlError)>,
     /// The number of the document being read.
-    number: u32,
+    pub number: u32,
     /// How many values all documents hold.
     nodes: usize,
-    /// Whether there was anything that Ansible may read differently.
-    may_differ: bool,
+    /// Whether Ansible may read another grammar in it, or other keys.
+    pub may_differ: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -241,8 +212,7 @@ impl<'a> Reader<'a> {
         if value.is_null() {
             return Ok(());
         }
-        self.may_differ =
-            self.may_differ || !decoder.duplicates.is_empty() || !readings::are_surely_alike(&node);
+        self.may_differ |= !decoder.duplicates.is_empty();
         let number = self.number;
         let duplicates = decoder.duplicates.into_iter().map(|error| (number, error));
         self.warnings.extend(duplicates);
@@ -772,7 +742,3 @@ fn is_timestamp(text: &str) -> bool {
         && small(10, 60)
         && small(11, 60)
 }
-
-#[cfg(test)]
-#[path = "kubectl_tests.rs"]
-mod tests;

@@ -12,7 +12,7 @@ pub mod dump;
 mod json;
 pub mod kubectl;
 mod parser;
-mod readings;
+pub mod readings;
 mod scanner;
 
 use std::borrow::Cow;

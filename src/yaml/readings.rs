@@ -1,7 +1,9 @@
-//! Where kubectl and Ansible read a manifest differently: what an operator who comes from Ansible must know.
+//! A manifest as [`kubectl`] reads it, and where Ansible reads it differently: what an operator who comes from Ansible
+//! must know.
 //!
-//! Ansible's module kubernetes.core.k8s reads with PyYAML. A stream is read a second time for it only where the two may
-//! part: [`are_surely_alike`] says of most documents at once that they do not.
+//! Ansible's module kubernetes.core.k8s reads with PyYAML. The text is read a second time for it only where the two may
+//! part: most come to no point at which the grammars differ, and [`are_surely_alike`] says of their scalars that they
+//! mean the same to both.
 
 use std::rc::Rc;
 
@@ -11,8 +13,39 @@ use super::parser::Parser;
 use super::scanner::Dialect;
 use super::{Content, Data, Node, Place, YamlError, core_tag, decimal};
 
+/// What kubectl reads in a stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stream {
+    /// Empty ones are left out.
+    pub documents: Vec<Document>,
+    /// What is probably not meant, each with the number of its document: keys that stand there twice, of which the last
+    /// counts; what kubectl drops; what Ansible (its module kubernetes.core.k8s, with PyYAML) reads differently, unless
+    /// it cannot read the stream at all.
+    pub warnings: Vec<(u32, YamlError)>,
+}
+
+/// Reads a stream. An error comes with the number of its document.
+pub fn read(stream: &str) -> Result<Stream, (u32, YamlError)> {
+    kubectl::reading(stream, |reader| {
+        let documents = reader.documents;
+        let mut warnings = reader.warnings;
+        // What Ansible cannot read, nobody deploys with it.
+        let compare = || differences(stream, &documents, reader.number).unwrap_or_default();
+        if reader.may_differ || !documents.iter().all(|read| are_surely_alike(&read.node)) {
+            warnings.extend(compare());
+        } else {
+            debug_assert_eq!(compare(), [], "{stream}");
+        }
+        let documents = documents.into_iter().map(|read| read.document).collect();
+        Stream {
+            documents,
+            warnings,
+        }
+    })
+}
+
 /// Whether Ansible surely reads what kubectl reads, the grammar being the same to both. That it may not says nothing.
-pub fn are_surely_alike(node: &Rc<Node>) -> bool {
+fn are_surely_alike(node: &Rc<Node>) -> bool {
     if node.tag.is_some() {
         return false;
     }
@@ -56,13 +89,9 @@ fn is_surely_text_key(key: &Node) -> bool {
         && scalar.text != "<<"
 }
 
-/// What Ansible reads differently of the documents of a stream, each with the number of its document; nothing if it
-/// cannot read the stream. `last` is the number of the last document.
-pub fn differences(stream: &str, documents: &[Read], last: u32) -> Vec<(u32, YamlError)> {
-    compared(stream, documents, last).unwrap_or_default()
-}
-
-fn compared(
+/// What Ansible reads differently of the documents of a stream, each with the number of its document. `last` is the
+/// number of the last one. Fails where Ansible cannot read the stream.
+fn differences(
     stream: &str,
     documents: &[Read],
     last: u32,
@@ -221,3 +250,7 @@ fn reading(resolved: Resolved) -> Reading {
         Resolved::Text(text) => Reading::Text(text),
     }
 }
+
+#[cfg(test)]
+#[path = "readings_tests.rs"]
+mod tests;
