@@ -74,6 +74,9 @@ and real kubectl make of them. `make test` compares; `make parity` makes the res
 
 Filters and tests can be called by their short names where Ansible knows these, and by their full names
 (`ansible.builtin.combine`). Names in *italics* need the full name, as in Ansible.
+
+What depends on the machine in Ansible depends on the worker's here: `strftime` without `utc=true` gives local time, that
+of `TZ` or `/etc/localtime`.
 ",
         cases.len(),
         count(State::Same),
