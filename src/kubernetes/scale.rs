@@ -21,6 +21,7 @@ use super::namespace::{self, Found};
 use super::owner::FIELD_MANAGER;
 use super::patience::{self, PAUSE};
 use super::prune::delete_ours;
+use super::status::Status;
 use super::{Cluster, Owner, status};
 use crate::object::ObjectRef;
 use crate::problem::Problem;
@@ -80,7 +81,7 @@ pub async fn stop(
         }
     }
     loop {
-        match running(cluster, namespace, &workloads).await {
+        match left(cluster, namespace, owner, &workloads).await {
             Ok((ours, others)) if ours.is_empty() => {
                 stopped.others = others;
                 return Ok(stopped);
@@ -238,6 +239,25 @@ async fn jobs_of_cron_jobs(
             Some(value)
         })
         .collect())
+}
+
+/// What a stop waits for, and the pods that go on: when no pod runs, the workloads have yet to see that, or whoever looks
+/// at the app next takes it for one that still stops.
+async fn left(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    workloads: &[Value],
+) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let (mut ours, others) = running(cluster, namespace, workloads).await?;
+    if ours.is_empty() {
+        let workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+        let stopping = workloads.iter().filter(|workload| {
+            was_stopped(workload) && matches!(status::status(workload), Status::InProgress(_))
+        });
+        ours.extend(stopping.map(|workload| reference(workload).to_string()));
+    }
+    Ok((ours, others))
 }
 
 /// The pods that still run: those that the workloads have made, and all others in the namespace.
