@@ -16,6 +16,7 @@ from . import test_password
 from . import test_portal
 from . import test_portal_app
 from . import test_queue
+from . import test_rights
 from . import test_rpc
 from . import test_translation
 from . import test_values
