@@ -501,6 +501,7 @@ class KubernetesApp(models.Model):
         return apps.with_env(self.env)
 
     def write(self, vals):
+        self.check_access("write")
         if not self.env.su:
             self._refuse_fields(SEEN_FIELDS & set(vals))
         identity = IDENTITY_FIELDS & set(vals)
@@ -509,10 +510,9 @@ class KubernetesApp(models.Model):
                 if self._fields[name].convert_to_write(app[name], app) != vals[name]:
                     raise UserError(
                         self.env._(
-                            "%(field)s of the app %(app)s cannot change: its address"
-                            " and namespace are made of it. Create a new app instead.",
+                            "%(field)s of an app cannot change: its address and"
+                            " namespace are made of it. Create a new app instead.",
                             field=self._fields[name]._description_string(self.env),
-                            app=app.display_name,
                         )
                     )
         apps = self.sudo()
@@ -612,6 +612,7 @@ class KubernetesApp(models.Model):
                 )
 
     def unlink(self):
+        self.check_access("unlink")
         apps = self.sudo()
         config_maps, secrets = apps.config_map_id, apps.secret_id
         unused = apps.namespace_id.filtered(lambda n: n.state in ("new", "deleted"))

@@ -103,6 +103,7 @@ class KubernetesEnvironment(models.Model):
                 )
 
     def write(self, vals):
+        self.check_access("write")
         changes = {"code", "hostname_pattern"} & set(vals)
         for environment in self.sudo():
             # Archived (deleted) apps keep their namespace, labelled with the code.

@@ -347,7 +347,7 @@ class KubernetesJob(models.Model):
         awaited = {"priority": 1, "max_attempts": 1}
         jobs = super().create(
             [
-                {**awaited, **vals} if vals["kind"] in AWAITED_KINDS else vals
+                {**awaited, **vals} if vals.get("kind") in AWAITED_KINDS else vals
                 for vals in vals_list
             ]
         )

@@ -133,6 +133,7 @@ class KubernetesManifest(models.Model):
         return None
 
     def write(self, vals):
+        self.check_access("write")
         moved = self.filtered(lambda m: "url" in vals and m.url != vals["url"])
         result = super().write(vals)
         if moved:

@@ -158,13 +158,17 @@ class KubernetesValuesLine(models.AbstractModel):
                 if self._values_field in vals
             }
         )
+        self.check_access("create")
+        values.check_access("write")
         values._remember_values()
         return super().create(vals_list)
 
     def write(self, vals):
+        self.check_access("write")
         self[self._values_field]._remember_values()
         return super().write(vals)
 
     def unlink(self):
+        self.check_access("unlink")
         self[self._values_field]._remember_values()
         return super().unlink()

@@ -124,6 +124,7 @@ class KubernetesWorker(models.Model):
         return result
 
     def unlink(self):
+        self.check_access("unlink")
         users = self.sudo().user_id
         self._revoke_keys()
         result = super().unlink()

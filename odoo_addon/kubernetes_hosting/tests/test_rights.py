@@ -3,8 +3,9 @@
 
 from contextlib import suppress
 
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
+from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
 from .common import KubernetesTransactionCase
@@ -101,3 +102,62 @@ class TestSecretCopy(RightsCase):
         self.assertEqual(copy.name, "Copy")
         self.assertEqual(line.stored_value, "s3cr#t")
         self.assertTrue(line.first_password)
+
+
+class TestAccessComesFirst(RightsCase):
+    """S9: nothing is said about a record before its access is checked."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.anna = new_test_user(
+            cls.env, "anna", groups="base.group_portal", lang="en_US"
+        )
+
+    def said(self, function, *args):
+        with (
+            self.assertRaises(AccessError) as raised,
+            mute_logger("odoo.models", "odoo.addons.base.models.ir_rule"),
+        ):
+            function(*args)
+        return str(raised.exception)
+
+    def test_s9_a_customer_learns_no_name_of_an_app(self):
+        app = self.app.with_user(self.anna)
+        for values in (
+            {"name": "x"},
+            {"name": self.app.name},
+            {"environment_id": self.int.id},
+            {"cluster_id": 0},
+            {"company_id": 0},
+            {"state": "running"},
+        ):
+            said = self.said(app.write, values)
+            self.assertNotIn(self.app.name, said)
+            self.assertNotIn("cannot change", said)
+
+    def test_s9_the_right_value_answers_as_the_wrong_one(self):
+        app = self.app.with_user(self.anna)
+        self.assertEqual(
+            self.said(app.write, {"name": self.app.name}),
+            self.said(app.write, {"name": "wrong"}),
+        )
+
+    def test_s9_no_write_of_any_model_speaks_before_it_has_checked(self):
+        app = self.app
+        for record, values in (
+            (self.cluster, {"domain": "other.example"}),
+            (self.prod, {"code": "other"}),
+            (app.config_map_id.line_ids[0], {"key": "x"}),
+            (app.secret_id.line_ids[0], {"key": "x"}),
+            (app.manifest_line_ids[0], {"sequence": 1}),
+            (self.manifests[0], {"url": "https://other.example"}),
+        ):
+            for way in ("write", "unlink"):
+                function = getattr(record.with_user(self.anna), way)
+                said = self.said(function, *([values] if way == "write" else []))
+                self.assertIn("not allowed to", said)
+
+    def test_s9_another_companys_operator_learns_nothing_either(self):
+        said = self.said(self.app.with_user(self.other_operator).write, {"name": "x"})
+        self.assertNotIn("cannot change", said)

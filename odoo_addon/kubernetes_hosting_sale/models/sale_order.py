@@ -281,6 +281,7 @@ class SaleOrder(models.Model):
         return message
 
     def action_confirm(self):
+        self.check_access("write")
         self._kubernetes_ensure_pricelists()
         res = super().action_confirm()
         for order in self:
