@@ -488,7 +488,7 @@ class KubernetesApp(models.Model):
         """
         if not self.env.su:
             for vals in vals_list:
-                self._refuse_fields(SEEN_FIELDS & set(vals))
+                self._refuse_fields(self._seen_fields() & set(vals))
         templates = [self._split_off_templates(vals) for vals in vals_list]
         # Nobody follows an app only because they paid for it or clicked "New".
         apps = super(
@@ -503,7 +503,7 @@ class KubernetesApp(models.Model):
     def write(self, vals):
         self.check_access("write")
         if not self.env.su:
-            self._refuse_fields(SEEN_FIELDS & set(vals))
+            self._refuse_fields(self._seen_fields() & set(vals))
         identity = IDENTITY_FIELDS & set(vals)
         for app in self.sudo():
             for name in identity:
@@ -556,6 +556,11 @@ class KubernetesApp(models.Model):
             if values.is_template:
                 copied[name] = values
         return {**vals, **dict.fromkeys(copied, False)}, copied
+
+    @api.model
+    def _seen_fields(self):
+        """What only the system writes."""
+        return SEEN_FIELDS
 
     def _refuse_fields(self, names):
         if names:
@@ -665,15 +670,21 @@ class KubernetesApp(models.Model):
 
     def _production(self):
         """The app of the same purchase that is in production; empty for itself and
-        where there is none."""
+        where there is none. Never another company's or another customer's: whoever
+        resets this app reads what is in that one."""
         self.ensure_one()
         if self.environment_id.code == PRODUCTION:
             return self.browse()
+        customer = self.partner_id.commercial_partner_id
         return self.search(
             [
                 *self._sibling_domain(),
                 ("environment_id.code", "=", PRODUCTION),
                 ("wanted_state", "!=", "deleted"),
+                ("company_id", "=", self.company_id.id),
+                ("partner_id.commercial_partner_id", "=", customer.id)
+                if customer
+                else ("partner_id", "=", False),
             ],
             limit=1,
         )
