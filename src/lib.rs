@@ -8,6 +8,7 @@
 pub mod ansible;
 pub mod check;
 pub mod cli;
+pub mod dependence;
 pub mod excerpt;
 pub mod job;
 pub mod kubernetes;

@@ -77,8 +77,9 @@ async fn look(
         content: source.text.clone(),
         ..Preview::default()
     };
+    // What a preview tells may be made of the values in any way: it never has the secrets themselves.
     let variables = match given(job, &shared.vault) {
-        Ok(variables) => variables,
+        Ok(variables) => variables.with_stand_ins(),
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
             preview.problems.push(Problem {
