@@ -20,5 +20,6 @@ pub mod odoo;
 pub mod problem;
 pub mod settings;
 pub mod telemetry;
+pub mod uid;
 pub mod worker;
 pub mod yaml;

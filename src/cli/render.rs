@@ -15,6 +15,7 @@ use crate::manifest::{self, Rules, Twice, explain, preview};
 use crate::odoo::contract::DiffAction;
 use crate::problem::Problem;
 use crate::settings::{Settings, at_home};
+use crate::uid::Uid;
 
 /// Exit status of `--diff` where something would change, as of `kubectl diff`.
 const DIFFERENT: u8 = 1;
@@ -152,6 +153,7 @@ async fn compare(
         Some(owner) => owner,
         // It is not there yet: nothing is anybody's.
         None => Owner {
+            uid: Uid::nobody(),
             instance: String::new(),
             app: 0,
             name: String::new(),

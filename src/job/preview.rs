@@ -11,8 +11,8 @@ use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Inspection, Source, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, Manifest, Preview, PreviewObject, Production, StepCode,
-    WantedState,
+    App, Cluster, Job, JobResult, MailMark, Manifest, Preview, PreviewObject, Production, StepCode,
+    Uid, WantedState,
 };
 use crate::problem::Problem;
 
@@ -131,6 +131,7 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     let generated = generated::fill(Generated::new(), &rules(job)?);
     let app = App {
         id: 0,
+        uid: Uid::nobody(),
         name: "example".to_owned(),
         environment: "prod".to_owned(),
         hostname: "example.apps.example.com".to_owned(),
@@ -138,6 +139,7 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
         namespace: "example-prod".to_owned(),
         wanted_state: WantedState::Running,
         mail_domain: None,
+        mail_mark: MailMark::App,
         inventory: Vec::new(),
     };
     let site = Cluster {
@@ -148,6 +150,7 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     };
     let beside = Production {
         app: 0,
+        uid: Uid::nobody(),
         name: app.name.clone(),
         namespace: app.namespace.clone(),
         hostname: app.hostname.clone(),

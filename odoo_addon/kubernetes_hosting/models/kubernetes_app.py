@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import re
+import secrets
 from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
@@ -16,6 +17,7 @@ from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 # What only the queue and the worker's reports change.
 SEEN_FIELDS = frozenset(
     [
+        "uid",
         "wanted_state",
         "state",
         "state_message",
@@ -34,6 +36,7 @@ SEEN_FIELDS = frozenset(
         "job_ids",
         "active",
         "mail_domain",
+        "mail_mark",
         "mail_state",
         "mail_message",
         "mail_error_hint",
@@ -54,7 +57,7 @@ SEEN_FIELDS = frozenset(
     ]
 )
 # What namespace, hostname and labels are made of: an app keeps it for life.
-IDENTITY_FIELDS = frozenset(["name", "environment_id", "cluster_id", "company_id"])
+IDENTITY_FIELDS = frozenset(["uid", "name", "environment_id", "cluster_id", "company_id"])
 # The app's own values: a template given for one of them is copied.
 VALUE_FIELDS = frozenset(["config_map_id", "secret_id"])
 
@@ -113,6 +116,17 @@ class KubernetesApp(models.Model):
         index="trigram",
         help="3 to 30 lower-case letters, digits and hyphens. It becomes part of the"
         " app's address and cannot change.",
+    )
+    uid = fields.Char(
+        string="UID",
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: secrets.token_hex(16),
+        groups=USER,
+        help="Random, made once. Namespace, objects, passwords and mail domain in the"
+        " cluster are this app's only where they bear it: ids repeat after a backup was"
+        " restored.",
     )
     environment_id = fields.Many2one(
         "kubernetes.environment",
@@ -319,6 +333,7 @@ class KubernetesApp(models.Model):
     )
     sibling_count = fields.Integer(compute="_compute_sibling_count", groups=USER)
 
+    _uid_uniq = models.UniqueIndex("(uid)", "Another app has this UID already.")
     _config_map_uniq = models.UniqueIndex(
         "(config_map_id)", "The config map belongs to another app already."
     )
@@ -702,6 +717,7 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         return {
             "id": self.id,
+            "uid": self.uid,
             "name": self.name,
             "environment": self.environment_id.code,
             "hostname": self.hostname,
@@ -709,6 +725,7 @@ class KubernetesApp(models.Model):
             "namespace": self.namespace_id.name,
             "wanted_state": self.wanted_state,
             "mail_domain": self._mail_domain() or None,
+            "mail_mark": self.mail_mark,
             "inventory": self.inventory or [],
         }
 
@@ -719,6 +736,7 @@ class KubernetesApp(models.Model):
             return None
         return {
             "app": production.id,
+            "uid": production.uid,
             "name": production.name,
             "namespace": production.namespace_id.name,
             "hostname": production.hostname,

@@ -50,6 +50,18 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="The domain that is registered at Mailgun for this app.",
     )
+    mail_mark = fields.Selection(
+        [("app", "The App's"), ("database", "The Database's")],
+        string="Mark at Mailgun",
+        required=True,
+        default="app",
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="By which DKIM selector the domain at Mailgun is known to be this app's."
+        " Domains that were registered before apps had a UID bear one that stands for"
+        " the whole Odoo database.",
+    )
     mail_state = fields.Selection(
         [
             ("none", "None"),
@@ -300,6 +312,7 @@ class KubernetesApp(models.Model):
             {
                 "mail_state": "released",
                 "mail_domain": False,
+                "mail_mark": "app",
                 "mail_message": False,
                 "mail_error_hint": False,
                 "mail_published": False,

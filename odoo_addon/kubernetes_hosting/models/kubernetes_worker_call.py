@@ -169,24 +169,24 @@ class KubernetesWorkerCall(models.AbstractModel):
         return {"unknown": unknown}
 
     def _observe_apps(self, cluster_name, seen):
-        """Take over what the cluster shows. Returns the ids of apps that Odoo does not
-        have on this cluster in this namespace."""
+        """Take over what the cluster shows. Returns the namespaces of apps that Odoo does
+        not have there."""
         apps = {
-            app.id: app
+            app.uid: app
             for app in self.env["kubernetes.app"]
             .with_context(active_test=False)
             .search(
                 [
-                    ("id", "in", [item["id"] for item in seen]),
+                    ("uid", "in", [item["uid"] for item in seen]),
                     ("cluster_id.name", "=", cluster_name),
                 ]
             )
         }
         unknown = []
         for item in seen:
-            app = apps.get(item["id"])
+            app = apps.get(item["uid"])
             if app and app.namespace_id.name == item["namespace"]:
                 app._apply_observation(item["observation"])
             else:
-                unknown.append(item["id"])
+                unknown.append(item["namespace"])
         return unknown

@@ -6,6 +6,7 @@ from . import test_chatter
 from . import test_concurrency
 from . import test_contract
 from . import test_environment
+from . import test_identity
 from . import test_js
 from . import test_life
 from . import test_live
