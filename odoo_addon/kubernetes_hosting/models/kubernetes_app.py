@@ -14,48 +14,6 @@ from odoo.tools import mute_logger
 from .kubernetes_environment import PRODUCTION
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 
-# What only the queue and the worker's reports change.
-SEEN_FIELDS = frozenset(
-    [
-        "uid",
-        "wanted_state",
-        "state",
-        "state_message",
-        "hostname",
-        "hostname_ids",
-        "namespace_id",
-        "observed_state",
-        "observed_message",
-        "observed_at",
-        "ingress_state",
-        "ingress_hosts",
-        "ingress_addresses",
-        "ingress_tls",
-        "ingress_message",
-        "inventory",
-        "job_ids",
-        "active",
-        "mail_domain",
-        "mail_mark",
-        "mail_state",
-        "mail_message",
-        "mail_error_hint",
-        "mail_published",
-        "mail_registered_at",
-        "mail_checked_at",
-        "mail_check_count",
-        "dns_record_ids",
-        "invitation_state",
-        "invitation_problem",
-        "invitation_lacks_address",
-        "invitation_due",
-        "invitation_sent_at",
-        "invitation_message_id",
-        "invitation_recipient",
-        "invitation_mail_id",
-        "password_link_ids",
-    ]
-)
 # What namespace, hostname and labels are made of: an app keeps it for life.
 IDENTITY_FIELDS = frozenset(["uid", "name", "environment_id", "cluster_id", "company_id"])
 # The app's own values: a template given for one of them is copied.
@@ -165,6 +123,7 @@ class KubernetesApp(models.Model):
         "kubernetes.hostname",
         "app_id",
         string="Hostnames Held",
+        readonly=True,
         copy=False,
         groups=USER,
     )
@@ -321,7 +280,9 @@ class KubernetesApp(models.Model):
         string="Objects", compute="_compute_inventory_text", groups=USER
     )
 
-    job_ids = fields.One2many("kubernetes.job", "app_id", copy=False, groups=USER)
+    job_ids = fields.One2many(
+        "kubernetes.job", "app_id", readonly=True, copy=False, groups=USER
+    )
     job_count = fields.Integer(compute="_compute_jobs", groups=USER)
     live_job_id = fields.Many2one(
         "kubernetes.job",
@@ -501,15 +462,12 @@ class KubernetesApp(models.Model):
         ``hostname_ids``) and a namespace of its own, and gets its own copies of the
         config map and secret templates in the values. Nothing is queued.
         """
-        if not self.env.su:
-            for vals in vals_list:
-                self._refuse_fields(self._seen_fields() & set(vals))
         templates = [self._split_off_templates(vals) for vals in vals_list]
         # Nobody follows an app only because they paid for it or clicked "New".
         apps = super(
             KubernetesApp, self.with_context(mail_create_nosubscribe=True)
         ).create([vals for vals, _copied in templates])
-        for app, (_vals, copied) in zip(apps.sudo(), templates, strict=True):
+        for app, (_vals, copied) in zip(apps._as_system(), templates, strict=True):
             app._take_hostname()
             app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
             app._own_values(copied)
@@ -517,8 +475,6 @@ class KubernetesApp(models.Model):
 
     def write(self, vals):
         self.check_access("write")
-        if not self.env.su:
-            self._refuse_fields(self._seen_fields() & set(vals))
         identity = IDENTITY_FIELDS & set(vals)
         for app in self.sudo():
             for name in identity:
@@ -530,7 +486,7 @@ class KubernetesApp(models.Model):
                             field=self._fields[name]._description_string(self.env),
                         )
                     )
-        apps = self.sudo()
+        apps = self._as_system()
         unreachable = apps.filtered(lambda app: not app._is_reachable())
         vals, copied = self._split_off_templates(vals)
         replaced = (
@@ -570,22 +526,10 @@ class KubernetesApp(models.Model):
             values = self.env[self._fields[name].comodel_name].browse(vals[name])
             if values.is_template:
                 copied[name] = values
+            else:
+                # From now on they are the app's, which may delete them.
+                values.check_access("write")
         return {**vals, **dict.fromkeys(copied, False)}, copied
-
-    @api.model
-    def _seen_fields(self):
-        """What only the system writes."""
-        return SEEN_FIELDS
-
-    def _refuse_fields(self, names):
-        if names:
-            raise UserError(
-                self.env._(
-                    "These fields of an app are written by jobs and workers only: %s."
-                    " Use the app's buttons.",
-                    ", ".join(sorted(names)),
-                )
-            )
 
     def _take_hostname(self):
         self.ensure_one()
@@ -613,7 +557,10 @@ class KubernetesApp(models.Model):
         if missing:
             self.write(
                 {
-                    name: copied.get(name, self[name]).sudo()._copy_for_app(self).id
+                    name: copied.get(name, self[name])
+                    ._as_system()
+                    ._copy_for_app(self)
+                    .id
                     for name in missing
                 }
             )
@@ -652,10 +599,10 @@ class KubernetesApp(models.Model):
     def copy(self, default=None):
         """A copy has a name, a namespace and values of its own."""
         copies = super().copy(default)
-        for app, copy in zip(self.sudo(), copies, strict=True):
+        for app, copy in zip(self._as_system(), copies, strict=True):
             for name in VALUE_FIELDS - set(default or {}):
                 values = app[name]
-                copy.sudo()[name] = values.copy(
+                copy._as_system()[name] = values.copy(
                     {"name": copy.display_name, "template_id": values.template_id.id}
                 )
         return copies
@@ -914,7 +861,7 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         job, joined = self._ask(kind, options, delay)
         if kind in LOGGED_KINDS:
-            self.sudo()._log(
+            self._as_system()._log(
                 self.env._("%(job)s requested", job=job._kind_label())
                 if not joined
                 else self.env._(
@@ -927,7 +874,7 @@ class KubernetesApp(models.Model):
         """Ask for a job as ``_enqueue`` says, without a note in the chatter. Returns
         the job, and whether it waits already."""
         self.ensure_one()
-        app = self.sudo()
+        app = self._as_system()
         if kind == "start" and app._is_undeployed():
             kind = "deploy"
         app._check_may_enqueue(kind, options or {})
@@ -1101,7 +1048,7 @@ class KubernetesApp(models.Model):
 
     def _update_state(self):
         """Derive the state from the app's jobs and from what the cluster shows."""
-        for app in self.sudo():
+        for app in self._as_system():
             state, message = app._derive_state()
             values = {}
             if state != app.state:
@@ -1258,4 +1205,4 @@ class KubernetesApp(models.Model):
         visitor = user._is_public() or user._is_superuser()
         author = self.env.ref("base.partner_root") if visitor else user.partner_id
         for app in self:
-            app._message_log(body=body, author_id=author.id)
+            app._as_system()._message_log(body=body, author_id=author.id)

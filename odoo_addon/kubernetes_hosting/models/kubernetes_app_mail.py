@@ -159,7 +159,7 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     password_link_ids = fields.One2many(
-        "kubernetes.password.link", "app_id", copy=False, groups=USER
+        "kubernetes.password.link", "app_id", readonly=True, copy=False, groups=USER
     )
 
     # What the invitation's template shows; filled while it is rendered.
@@ -254,7 +254,7 @@ class KubernetesApp(models.Model):
     def _reachable(self):
         """The app answers: see to its mail domain and its invitation."""
         result = super()._reachable()
-        self.sudo()._see_to_mail()
+        self._as_system()._see_to_mail()
         return result
 
     def _see_to_mail(self):
@@ -277,7 +277,7 @@ class KubernetesApp(models.Model):
     def action_check_mail_domain(self):
         """Ask Mailgun now. Registers the domain where it is not yet."""
         self._check_operator()
-        for app in self.sudo():
+        for app in self._as_system():
             if not app._mailgun_workers():
                 raise UserError(
                     self.env._(
@@ -290,15 +290,13 @@ class KubernetesApp(models.Model):
             if app.mail_state in ("none", "failed", "released"):
                 app.mail_state = "waiting"
             app._enqueue("mail_domain")
-            app.with_user(self.env.user).sudo()._log(
-                self.env._("Mail domain check requested")
-            )
+            app._log(self.env._("Mail domain check requested"))
 
     def action_forget_mail_domain(self):
         """Somebody removed the domain by hand after the app's delete could not."""
         self.ensure_one()
         self._check_operator()
-        app = self.sudo()
+        app = self._as_system()
         if app.state != "deleted":
             raise UserError(
                 self.env._("The app still uses its mail domain; delete the app first.")
@@ -412,7 +410,7 @@ class KubernetesApp(models.Model):
         """Send the invitation, also when it was sent already: somebody asks for it."""
         self.ensure_one()
         self._check_operator()
-        app = self.sudo()
+        app = self._as_system()
         if app.wanted_state == "deleted":
             raise UserError(
                 self.env._("The app %s is deleted or about to be.", app.display_name)
@@ -554,6 +552,11 @@ class KubernetesApp(models.Model):
                     " Kubernetes Hosting to get it back, then press “Send Invitation”."
                 )
             )
+        context = {
+            "kubernetes_password": False,
+            "kubernetes_password_url": False,
+            **context,
+        }
         template = template.sudo().with_context(**context)
         parts = ["subject", "body_html", "email_from", "reply_to"]
         try:

@@ -12,6 +12,7 @@ class KubernetesAppManifest(models.Model):
 
     _name = "kubernetes.app.manifest"
     _description = "Manifest of a Kubernetes App"
+    _inherit = ["kubernetes.record"]
     _rec_name = "manifest_id"
     _order = "sequence, id"
 

@@ -18,6 +18,7 @@ class KubernetesEnvironment(models.Model):
 
     _name = "kubernetes.environment"
     _description = "Kubernetes Environment"
+    _inherit = ["kubernetes.record"]
     _order = "sequence, id"
 
     name = fields.Char(required=True, translate=True)

@@ -374,14 +374,18 @@ class KubernetesJob(models.Model):
         and ``secret`` are what it is rendered with. The outcome stands in ``result``,
         as ``preview`` of the contract. Whoever may not write manifests is refused.
         """
-        self.env["kubernetes.manifest"].check_access("write")
+        (manifest or self.env["kubernetes.manifest"]).check_access("write")
+        for values in filter(None, (config_map, secret)):
+            values.check_access("read")
+        # Of several companies the one that is chosen; never one of the context's only.
+        company = self.env.company
         options = {
             "title": title or url,
             "url": url,
             "config_map_id": config_map.id if config_map else False,
             "secret_id": secret.id if secret else False,
         }
-        return self.sudo().create(
+        return self._as_system().with_company(company).create(
             {
                 "kind": "preview",
                 "manifest_id": manifest.id if manifest else False,
@@ -417,7 +421,7 @@ class KubernetesJob(models.Model):
                         job.display_name,
                     )
                 )
-            job.sudo()._cancel()
+            job._as_system()._cancel()
             if job.app_id:
                 job.app_id.sudo()._log(
                     self.env._("%(job)s cancelled", job=job._kind_label())
@@ -434,6 +438,13 @@ class KubernetesJob(models.Model):
                         "%s neither failed nor was cancelled; there is nothing to"
                         " retry.",
                         job.display_name,
+                    )
+                )
+            if job.kind == "password":
+                raise UserError(
+                    self.env._(
+                        "Only the customer's browser asks for the first password: the"
+                        " customer opens the link again."
                     )
                 )
             if job.app_id:

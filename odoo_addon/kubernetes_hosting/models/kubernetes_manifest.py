@@ -137,7 +137,9 @@ class KubernetesManifest(models.Model):
         moved = self.filtered(lambda m: "url" in vals and m.url != vals["url"])
         result = super().write(vals)
         if moved:
-            super(KubernetesManifest, moved).write(dict.fromkeys(SEEN_FIELDS, False))
+            super(KubernetesManifest, moved._as_system()).write(
+                dict.fromkeys(SEEN_FIELDS, False)
+            )
         return result
 
     # -- preview -----------------------------------------------------------------

@@ -18,6 +18,7 @@ class KubernetesNamespace(models.Model):
 
     _name = "kubernetes.namespace"
     _description = "Kubernetes Namespace"
+    _inherit = ["kubernetes.record"]
     _order = "cluster_id, name, id"
 
     name = fields.Char(required=True, readonly=True)

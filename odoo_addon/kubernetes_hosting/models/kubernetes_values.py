@@ -33,6 +33,7 @@ class KubernetesValues(models.AbstractModel):
 
     _name = "kubernetes.values"
     _description = "Values for Kubernetes Manifests"
+    _inherit = ["kubernetes.record"]
     _order = "name, id"
 
     name = fields.Char(required=True)
@@ -102,6 +103,7 @@ class KubernetesVariable(models.AbstractModel):
 
     _name = "kubernetes.variable"
     _description = "Variable for Kubernetes Manifests"
+    _inherit = ["kubernetes.record"]
     _rec_name = "key"
     _order = "sequence, id"
 

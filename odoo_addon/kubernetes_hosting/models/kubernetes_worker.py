@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Command
+from odoo.tools import clean_context
 
 from odoo.addons.base.models.res_users import check_identity
 
@@ -105,6 +106,7 @@ class KubernetesWorker(models.Model):
             worker.user_id = (
                 self.env["res.users"]
                 .sudo()
+                .with_context(clean_context(self.env.context))
                 .with_context(no_reset_password=True, mail_create_nosubscribe=True)
                 .create(
                     {

@@ -83,20 +83,6 @@ class KubernetesApp(models.Model):
         "This unit of the order line has an app in this environment already.",
     )
 
-    @api.model
-    def _seen_fields(self):
-        """What it was sold as follows from its order alone."""
-        return super()._seen_fields() | {
-            "product_id",
-            "sale_order_id",
-            "sale_order_line_id",
-            "unit_no",
-            "subscription_id",
-            "delete_on",
-            "delete_mail_id",
-            "stopped_by_subscription",
-        }
-
     def _sibling_domain(self):
         """The apps of one purchase: of the same unit of the same order line."""
         if not self.sale_order_line_id:
