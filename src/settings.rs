@@ -16,6 +16,8 @@ use url::Url;
 
 use crate::ansible::vault;
 use crate::mailgun::{self, Region};
+use crate::manifest::reach::{Allowed, Network, Place};
+use crate::manifest::{Limits, Reach};
 use crate::problem::Problem;
 
 /// Where the settings are looked for when no `--config` names a file.
@@ -114,7 +116,7 @@ impl Default for Worker {
     }
 }
 
-/// Limits on fetching manifests.
+/// Limits on fetching manifests, and where they may come from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
@@ -123,6 +125,12 @@ pub struct Manifests {
     pub timeout_seconds: u64,
     /// How long one manifest may be, in bytes.
     pub max_bytes: u64,
+    /// Hosts and networks that manifests may come from although they are not on the internet.
+    pub allow: Vec<Allowed>,
+    /// Networks that they may not come from although they are on the internet.
+    pub refuse: Vec<Network>,
+    /// Hosts beyond this machine that may be asked over http.
+    pub allow_http: Vec<Place>,
 }
 
 impl Default for Manifests {
@@ -130,6 +138,30 @@ impl Default for Manifests {
         Self {
             timeout_seconds: 10,
             max_bytes: 1024 * 1024,
+            allow: Vec::new(),
+            refuse: Vec::new(),
+            allow_http: Vec::new(),
+        }
+    }
+}
+
+impl Manifests {
+    /// How far fetching may go.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            time: Duration::from_secs(self.timeout_seconds),
+            bytes: usize::try_from(self.max_bytes).unwrap_or(usize::MAX),
+            ..Limits::default()
+        }
+    }
+
+    /// Where manifests may come from.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            allow: self.allow.clone(),
+            refuse: self.refuse.clone(),
+            allow_http: self.allow_http.clone(),
+            ..Reach::default()
         }
     }
 }
@@ -364,7 +396,7 @@ impl Given {
                 .parse::<Table>()
                 .ok()
                 .and_then(|mut table| table.remove("value"))
-                .filter(|value| value.is_bool() || value.is_integer());
+                .filter(|value| value.is_bool() || value.is_integer() || value.is_array());
             let taken = match settings_of(&path, &as_text) {
                 Ok(_) => Ok(as_text),
                 Err(reason) => match as_value {
@@ -756,6 +788,10 @@ mod tests {
                 ("CHANDLERY_WORKER__CAPACITY", "3"),
                 ("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", "/other"),
                 ("CHANDLERY_CLUSTERS__EDGE__IN_CLUSTER", "true"),
+                (
+                    "CHANDLERY_MANIFESTS__ALLOW",
+                    "['127.0.0.1:8090', 'git.example.com', '10.1.0.0/16']",
+                ),
                 ("UNRELATED", "x"),
                 ("CHANDLERY", "/usr/bin/chandlery"),
             ],
@@ -766,6 +802,16 @@ mod tests {
         assert_eq!(settings.clusters["demo"].kubeconfig, Path::new("/other"));
         assert!(settings.clusters["edge"].in_cluster);
         assert_eq!(settings.odoo.key().expose_secret(), "0123456789");
+        let allowed: Vec<String> = settings
+            .manifests
+            .allow
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        assert_eq!(
+            allowed,
+            ["127.0.0.1:8090", "git.example.com", "10.1.0.0/16"]
+        );
     }
 
     #[test]
@@ -859,6 +905,22 @@ mod tests {
             (
                 "[mailgun]\nkey_file = '/nowhere/key'",
                 "FILE: mailgun.key_file: /nowhere/key cannot be read: No such file",
+            ),
+            (
+                "[manifests]\nallow = ['10.1.0.0/99']",
+                "FILE: manifests.allow: '10.1.0.0/99' is neither a host (git.example.com, 127.0.0.1:8090) nor a network",
+            ),
+            (
+                "[manifests]\nallow = ['https://git.example.com']",
+                "FILE: manifests.allow: 'https://git.example.com' is neither a host",
+            ),
+            (
+                "[manifests]\nrefuse = ['git.example.com']",
+                "FILE: manifests.refuse: 'git.example.com' is not a network such as 10.1.0.0/16",
+            ),
+            (
+                "[manifests]\nallow_http = ['*.example.com']",
+                "FILE: manifests.allow_http: '*.example.com' is not a host such as git.example.com",
             ),
             (
                 "[clusters.edge]",

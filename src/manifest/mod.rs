@@ -13,12 +13,15 @@ mod files;
 mod inspect;
 mod parse;
 pub mod preview;
+pub mod reach;
+mod remembered;
 
 pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};
 pub use parse::{Parsed, parse};
+pub use reach::Reach;
 
 use crate::ansible::{self, Failure, Resolved};
 

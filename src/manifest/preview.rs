@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::explain::Used;
-use super::{Fetcher, Limits, Source, parse, render, with_files};
+use super::{Fetcher, Limits, Reach, Source, parse, render, with_files};
 use crate::ansible::{self, Failure, Resolved};
 use crate::object::Object;
 use crate::problem::Problem;
@@ -79,7 +79,9 @@ async fn each<T: Send + 'static>(
     templates: &[String],
     make: impl Fn(&Source) -> Result<T, Failure> + Clone + Send + 'static,
 ) -> Result<Vec<T>, Vec<Problem>> {
-    let fetcher = Fetcher::new(Limits::default()).map_err(|problem| vec![problem])?;
+    // What somebody names on the command line is meant; what it leads to may be anything.
+    let reach = Reach::named(templates);
+    let fetcher = Fetcher::new(Limits::default(), reach).map_err(|problem| vec![problem])?;
     let (mut made, mut problems) = (Vec::new(), Vec::new());
     for template in templates {
         let one = async {
