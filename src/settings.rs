@@ -15,6 +15,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use crate::ansible::vault;
+use crate::loopback::is_loopback;
 use crate::mailgun::{self, Region};
 use crate::manifest::reach::{Allowed, Network, Place};
 use crate::manifest::{Limits, Reach};
@@ -54,6 +55,8 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct Odoo {
     pub url: String,
+    /// Whether a host beyond this machine may be called over http.
+    pub allow_http: bool,
     /// Sent as `X-Odoo-Database`; empty where the host name alone leads to the database.
     pub database: String,
     /// The file that holds the worker key; empty where the key comes by environment.
@@ -68,6 +71,7 @@ impl Default for Odoo {
     fn default() -> Self {
         Self {
             url: String::new(),
+            allow_http: false,
             database: String::new(),
             key_file: PathBuf::new(),
             timeout_seconds: 30,
@@ -546,6 +550,15 @@ impl Settings {
                 &["odoo", "url"],
                 "holds a login; the worker uses its key alone".to_owned(),
             ),
+            Ok(url) if url.scheme() == "http" && !is_loopback(&url) && !self.odoo.allow_http => {
+                say(
+                    &["odoo", "url"],
+                    format!(
+                        "'{}' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true where nobody else is on the way",
+                        self.odoo.url
+                    ),
+                )
+            }
             Ok(_) => {}
         }
         for (path, value, from, to) in [
@@ -899,6 +912,10 @@ mod tests {
                 "FILE: mailgun.url: 'http://api.mailgun.net' would send the Mailgun API key unencrypted",
             ),
             (
+                "[odoo]\nurl = 'http://odoo.example.com'",
+                "FILE: odoo.url: 'http://odoo.example.com' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true",
+            ),
+            (
                 "[mailgun]\ntimeout_seconds = 0",
                 "FILE: mailgun.timeout_seconds: 0 is not between 1 and 300",
             ),
@@ -931,7 +948,11 @@ mod tests {
                 "FILE: clusters.edge.context: has no meaning",
             ),
         ] {
-            let error = read(&format!("{text}\n{ENOUGH}"), &[KEY]).unwrap_err();
+            let rest = match text.starts_with("[odoo]") {
+                true => "[clusters.demo]\nkubeconfig = '/etc/kube'",
+                false => ENOUGH,
+            };
+            let error = read(&format!("{text}\n{rest}"), &[KEY]).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
         let error = read(ENOUGH, &[KEY, ("CHANDLERY_WORKER__CAPACITY", "many")]).unwrap_err();
@@ -944,6 +965,26 @@ mod tests {
             error.starts_with("environment variable CHANDLERY_ODOO__URL: odoo.url: must begin"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn s10_odoo_is_called_over_http_only_on_this_machine_or_where_the_settings_say_so() {
+        for (url, good) in [
+            ("https://odoo.example.com", true),
+            ("http://127.0.0.1:8069", true),
+            ("http://localhost:8069", true),
+            ("http://[::1]:8069", true),
+            ("http://odoo.example.com", false),
+            ("http://10.0.0.7:8069", false),
+            ("http://odoo.odoo.svc:8069", false),
+            ("http://127.0.0.1.example.com", false),
+        ] {
+            let given = [KEY, ("CHANDLERY_ODOO__URL", url)];
+            let read_so = read(ENOUGH, &given);
+            assert_eq!(read_so.is_ok(), good, "{url}: {:?}", read_so.err());
+            let allowed = [&given[..], &[("CHANDLERY_ODOO__ALLOW_HTTP", "true")]].concat();
+            assert!(read(ENOUGH, &allowed).is_ok(), "{url}");
+        }
     }
 
     #[test]
