@@ -13,6 +13,7 @@ pub mod excerpt;
 pub mod job;
 pub mod kubernetes;
 pub mod lines;
+pub mod loopback;
 pub mod mailgun;
 pub mod manifest;
 pub mod object;

@@ -15,7 +15,10 @@ use toml::{Table, Value};
 use url::Url;
 
 use crate::ansible::vault;
+use crate::loopback::is_loopback;
 use crate::mailgun::{self, Region};
+use crate::manifest::reach::{Allowed, Network, Place};
+use crate::manifest::{Limits, Reach};
 use crate::problem::Problem;
 
 /// Where the settings are looked for when no `--config` names a file.
@@ -52,6 +55,8 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct Odoo {
     pub url: String,
+    /// Whether a host beyond this machine may be called over http.
+    pub allow_http: bool,
     /// Sent as `X-Odoo-Database`; empty where the host name alone leads to the database.
     pub database: String,
     /// The file that holds the worker key; empty where the key comes by environment.
@@ -66,6 +71,7 @@ impl Default for Odoo {
     fn default() -> Self {
         Self {
             url: String::new(),
+            allow_http: false,
             database: String::new(),
             key_file: PathBuf::new(),
             timeout_seconds: 30,
@@ -114,7 +120,7 @@ impl Default for Worker {
     }
 }
 
-/// Limits on fetching manifests.
+/// Limits on fetching manifests, and where they may come from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
@@ -123,6 +129,12 @@ pub struct Manifests {
     pub timeout_seconds: u64,
     /// How long one manifest may be, in bytes.
     pub max_bytes: u64,
+    /// Hosts and networks that manifests may come from although they are not on the internet.
+    pub allow: Vec<Allowed>,
+    /// Networks that they may not come from although they are on the internet.
+    pub refuse: Vec<Network>,
+    /// Hosts beyond this machine that may be asked over http.
+    pub allow_http: Vec<Place>,
 }
 
 impl Default for Manifests {
@@ -130,6 +142,30 @@ impl Default for Manifests {
         Self {
             timeout_seconds: 10,
             max_bytes: 1024 * 1024,
+            allow: Vec::new(),
+            refuse: Vec::new(),
+            allow_http: Vec::new(),
+        }
+    }
+}
+
+impl Manifests {
+    /// How far fetching may go.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            time: Duration::from_secs(self.timeout_seconds),
+            bytes: usize::try_from(self.max_bytes).unwrap_or(usize::MAX),
+            ..Limits::default()
+        }
+    }
+
+    /// Where manifests may come from.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            allow: self.allow.clone(),
+            refuse: self.refuse.clone(),
+            allow_http: self.allow_http.clone(),
+            ..Reach::default()
         }
     }
 }
@@ -364,7 +400,7 @@ impl Given {
                 .parse::<Table>()
                 .ok()
                 .and_then(|mut table| table.remove("value"))
-                .filter(|value| value.is_bool() || value.is_integer());
+                .filter(|value| value.is_bool() || value.is_integer() || value.is_array());
             let taken = match settings_of(&path, &as_text) {
                 Ok(_) => Ok(as_text),
                 Err(reason) => match as_value {
@@ -514,6 +550,15 @@ impl Settings {
                 &["odoo", "url"],
                 "holds a login; the worker uses its key alone".to_owned(),
             ),
+            Ok(url) if url.scheme() == "http" && !is_loopback(&url) && !self.odoo.allow_http => {
+                say(
+                    &["odoo", "url"],
+                    format!(
+                        "'{}' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true where nobody else is on the way",
+                        self.odoo.url
+                    ),
+                )
+            }
             Ok(_) => {}
         }
         for (path, value, from, to) in [
@@ -756,6 +801,10 @@ mod tests {
                 ("CHANDLERY_WORKER__CAPACITY", "3"),
                 ("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", "/other"),
                 ("CHANDLERY_CLUSTERS__EDGE__IN_CLUSTER", "true"),
+                (
+                    "CHANDLERY_MANIFESTS__ALLOW",
+                    "['127.0.0.1:8090', 'git.example.com', '10.1.0.0/16']",
+                ),
                 ("UNRELATED", "x"),
                 ("CHANDLERY", "/usr/bin/chandlery"),
             ],
@@ -766,6 +815,16 @@ mod tests {
         assert_eq!(settings.clusters["demo"].kubeconfig, Path::new("/other"));
         assert!(settings.clusters["edge"].in_cluster);
         assert_eq!(settings.odoo.key().expose_secret(), "0123456789");
+        let allowed: Vec<String> = settings
+            .manifests
+            .allow
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        assert_eq!(
+            allowed,
+            ["127.0.0.1:8090", "git.example.com", "10.1.0.0/16"]
+        );
     }
 
     #[test]
@@ -853,12 +912,32 @@ mod tests {
                 "FILE: mailgun.url: 'http://api.mailgun.net' would send the Mailgun API key unencrypted",
             ),
             (
+                "[odoo]\nurl = 'http://odoo.example.com'",
+                "FILE: odoo.url: 'http://odoo.example.com' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true",
+            ),
+            (
                 "[mailgun]\ntimeout_seconds = 0",
                 "FILE: mailgun.timeout_seconds: 0 is not between 1 and 300",
             ),
             (
                 "[mailgun]\nkey_file = '/nowhere/key'",
                 "FILE: mailgun.key_file: /nowhere/key cannot be read: No such file",
+            ),
+            (
+                "[manifests]\nallow = ['10.1.0.0/99']",
+                "FILE: manifests.allow: '10.1.0.0/99' is neither a host (git.example.com, 127.0.0.1:8090) nor a network",
+            ),
+            (
+                "[manifests]\nallow = ['https://git.example.com']",
+                "FILE: manifests.allow: 'https://git.example.com' is neither a host",
+            ),
+            (
+                "[manifests]\nrefuse = ['git.example.com']",
+                "FILE: manifests.refuse: 'git.example.com' is not a network such as 10.1.0.0/16",
+            ),
+            (
+                "[manifests]\nallow_http = ['*.example.com']",
+                "FILE: manifests.allow_http: '*.example.com' is not a host such as git.example.com",
             ),
             (
                 "[clusters.edge]",
@@ -869,7 +948,11 @@ mod tests {
                 "FILE: clusters.edge.context: has no meaning",
             ),
         ] {
-            let error = read(&format!("{text}\n{ENOUGH}"), &[KEY]).unwrap_err();
+            let rest = match text.starts_with("[odoo]") {
+                true => "[clusters.demo]\nkubeconfig = '/etc/kube'",
+                false => ENOUGH,
+            };
+            let error = read(&format!("{text}\n{rest}"), &[KEY]).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
         let error = read(ENOUGH, &[KEY, ("CHANDLERY_WORKER__CAPACITY", "many")]).unwrap_err();
@@ -882,6 +965,26 @@ mod tests {
             error.starts_with("environment variable CHANDLERY_ODOO__URL: odoo.url: must begin"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn s10_odoo_is_called_over_http_only_on_this_machine_or_where_the_settings_say_so() {
+        for (url, good) in [
+            ("https://odoo.example.com", true),
+            ("http://127.0.0.1:8069", true),
+            ("http://localhost:8069", true),
+            ("http://[::1]:8069", true),
+            ("http://odoo.example.com", false),
+            ("http://10.0.0.7:8069", false),
+            ("http://odoo.odoo.svc:8069", false),
+            ("http://127.0.0.1.example.com", false),
+        ] {
+            let given = [KEY, ("CHANDLERY_ODOO__URL", url)];
+            let read_so = read(ENOUGH, &given);
+            assert_eq!(read_so.is_ok(), good, "{url}: {:?}", read_so.err());
+            let allowed = [&given[..], &[("CHANDLERY_ODOO__ALLOW_HTTP", "true")]].concat();
+            assert!(read(ENOUGH, &allowed).is_ok(), "{url}");
+        }
     }
 
     #[test]

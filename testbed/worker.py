@@ -100,6 +100,8 @@ def write_settings(instance, database, cluster, cluster_kubeconfig):
             "key_file": str(key_file(instance)),
         },
         "worker": {"name": NAME, "observe_seconds": 10},
+        # The catalog's server, and nothing else of this machine.
+        "manifests": {"allow": [f"127.0.0.1:{instance.port('catalog')}"]},
         "mailgun": {
             "region": mail.REGION,
             "key_file": str(mail.key_file(instance)),

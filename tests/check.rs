@@ -152,6 +152,24 @@ async fn wrong_settings_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s10_odoo_over_http_is_named_with_the_way_out() {
+    let scene = Scene::good().await;
+    let settings = scene
+        .settings()
+        .replace(&scene.odoo.uri(), "http://odoo.example.com");
+    let (status, text) = scene.check(&settings).await;
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("odoo.url: 'http://odoo.example.com' would send the worker key"),
+        "{text}"
+    );
+    assert!(
+        text.contains("use https://, or set odoo.allow_http = true"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn odoo_that_does_not_answer_is_named_and_the_rest_is_checked_all_the_same() {
     let scene = Scene::good().await;
     let settings = scene

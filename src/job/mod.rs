@@ -26,7 +26,6 @@ mod variables;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -36,7 +35,7 @@ use tracing::warn;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
 use crate::mailgun;
-use crate::manifest::{Fetcher, Limits};
+use crate::manifest::Fetcher;
 use crate::odoo::contract::{
     self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
 };
@@ -169,11 +168,7 @@ impl Runner {
                     .transpose()?,
                 patience: settings.deploy.clone(),
                 vault: settings.vault.opener().clone(),
-                fetcher: Fetcher::new(Limits {
-                    time: Duration::from_secs(settings.manifests.timeout_seconds),
-                    bytes: usize::try_from(settings.manifests.max_bytes).unwrap_or(usize::MAX),
-                    ..Limits::default()
-                })?,
+                fetcher: Fetcher::new(settings.manifests.limits(), settings.manifests.reach())?,
             }),
         })
     }

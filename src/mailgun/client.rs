@@ -8,9 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::error::Error;
+use crate::loopback::is_loopback;
 use crate::problem::Problem;
 
 /// What Mailgun documents as the wait after a 429, for the case that an answer leaves it out.
@@ -258,15 +259,9 @@ pub fn check_address(text: &str, region: Region) -> Result<(), String> {
 fn address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text)
         .map_err(|error| format!("'{text}' is not an address of Mailgun's API: {error}"))?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => Ok(url),
-        "http" if loopback => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         "http" => Err(format!(
             "'{text}' would send the Mailgun API key unencrypted"
         )),

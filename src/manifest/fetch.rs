@@ -1,21 +1,19 @@
 //! Fetching a template over http or https, within limits, and remembering it for the next time.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::reach::{Inside, LookUp, Reach, Resolver, system};
+use super::remembered::Remembered;
 use crate::ansible::Files;
 use crate::problem::Problem;
-
-/// At most this many templates are remembered.
-const REMEMBERED: usize = 256;
 
 /// How far fetching may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +41,7 @@ impl Default for Limits {
 pub struct Source {
     /// Title of the manifest.
     pub title: String,
-    /// Where it came from, without a password that the URL may hold.
+    /// Where it came from.
     pub url: String,
     pub text: String,
     /// `sha256:` and the hexadecimal digest of the text.
@@ -78,32 +76,47 @@ impl Source {
 
 /// Fetches templates. One for the whole program, so that what did not change is not fetched again.
 pub struct Fetcher {
-    client: Client,
+    /// Connects to what is on the internet or in a network that the settings allow.
+    outside: Client,
+    /// Connects to hosts that the settings name.
+    allowed: Client,
+    reach: Arc<Reach>,
     limits: Limits,
-    remembered: Mutex<HashMap<String, Remembered>>,
-}
-
-struct Remembered {
-    etag: HeaderValue,
-    text: String,
+    remembered: Mutex<Remembered>,
 }
 
 impl Fetcher {
-    /// Makes the client. Fails only where the machine's certificates cannot be read.
-    pub fn new(limits: Limits) -> Result<Self, Problem> {
-        let client = Client::builder()
-            .user_agent(concat!("chandlery/", env!("CARGO_PKG_VERSION")))
-            .timeout(limits.time)
-            .redirect(Policy::limited(limits.redirects))
-            .build()
-            .map_err(|error| {
-                Problem::new(
-                    "internal",
-                    format!("No HTTP client can be made: {}.", chain(&error)),
-                )
-            })?;
+    /// Makes the clients. Fails only where the machine's certificates cannot be read.
+    pub fn new(limits: Limits, reach: Reach) -> Result<Self, Problem> {
+        Self::looking_up(limits, reach, system())
+    }
+
+    /// The same with another way to find the addresses of names.
+    fn looking_up(limits: Limits, reach: Reach, look_up: LookUp) -> Result<Self, Problem> {
+        let reach = Arc::new(reach);
+        let client = |reach: Option<Arc<Reach>>| {
+            Client::builder()
+                .user_agent(concat!("chandlery/", env!("CARGO_PKG_VERSION")))
+                // A proxy would look up the names itself, whatever their addresses are: none from the environment.
+                .no_proxy()
+                .dns_resolver(Resolver {
+                    look_up: look_up.clone(),
+                    reach,
+                })
+                // Each hop is judged like the first.
+                .redirect(Policy::none())
+                .build()
+                .map_err(|error| {
+                    Problem::new(
+                        "internal",
+                        format!("No HTTP client can be made: {}.", chain(&error)),
+                    )
+                })
+        };
         Ok(Self {
-            client,
+            outside: client(Some(reach.clone()))?,
+            allowed: client(None)?,
+            reach,
             limits,
             remembered: Mutex::default(),
         })
@@ -114,19 +127,8 @@ impl Fetcher {
     /// What the server cannot give now (no connection, no time, 5xx, 429) may pass; anything else stays wrong until
     /// somebody corrects the URL or the file behind it.
     pub async fn fetch(&self, title: &str, address: &str) -> Result<Source, Problem> {
-        let wrong = |reason: &str| {
-            Problem::new(
-                "manifest_fetch",
-                format!("The URL cannot be used: {reason}."),
-            )
-            .in_manifest(title, address)
-            .hint("Give the manifest a URL that begins with http:// or https://.")
-        };
-        let url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
-        let shown = without_password(&url);
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong(&format!("`{}` is not fetched", url.scheme())));
-        }
+        let url = parsed(address).map_err(|problem| problem.in_manifest(title, address))?;
+        let shown = without_login(&url);
         let answer = self.text(&url).await.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
             Answer::Absent(status) => Err(Problem::new(
@@ -142,15 +144,9 @@ impl Fetcher {
     /// Fetches a file that a template uses, from the folder that the template's own address is in; none where there is no
     /// such file. `path` is relative and has no `..`.
     pub async fn beside(&self, address: &str, path: &str) -> Result<Option<String>, Problem> {
-        let wrong = |reason: &str| {
-            Problem::new(
-                "manifest_fetch",
-                format!("The URL cannot be used: {reason}."),
-            )
-        };
-        let mut url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
+        let mut url = parsed(address)?;
         url.path_segments_mut()
-            .map_err(|()| wrong("it has no path"))?
+            .map_err(|()| unusable("it has no path"))?
             .pop()
             .extend(path.split('/'));
         Ok(match self.text(&url).await? {
@@ -160,22 +156,27 @@ impl Fetcher {
     }
 
     async fn text(&self, url: &Url) -> Result<Answer, Problem> {
-        let mut request = self.client.get(url.clone());
-        let etag = self
-            .remembered()
-            .get(url.as_str())
-            .map(|known| known.etag.clone());
-        if let Some(etag) = etag {
-            request = request.header(IF_NONE_MATCH, etag);
+        match tokio::time::timeout(self.limits.time, self.ask(url)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Problem::transient(
+                "manifest_fetch",
+                format!(
+                    "The server did not answer in full within {} s.",
+                    self.limits.time.as_secs_f32()
+                ),
+            )
+            .hint("Check that the server is reachable from the worker.")),
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+    }
+
+    async fn ask(&self, url: &Url) -> Result<Answer, Problem> {
+        let known = self.remembered().get(url.as_str());
+        let etag = known.as_ref().map(|known| known.etag.clone());
+        let response = self.follow(url, etag).await?;
         if response.status() == StatusCode::NOT_MODIFIED
-            && let Some(known) = self.remembered().get(url.as_str())
+            && let Some(known) = known
         {
-            return Ok(Answer::Text(known.text.clone()));
+            return Ok(Answer::Text(known.text.to_string()));
         }
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(Answer::Absent(response.status()));
@@ -184,25 +185,76 @@ impl Fetcher {
         let etag = response.headers().get(ETAG).cloned();
         let text = text(self.body(response).await?)
             .map_err(|message| Problem::new("manifest_fetch", message))?;
-        let mut remembered = self.remembered();
         match etag {
-            Some(etag) => {
-                if remembered.len() >= REMEMBERED {
-                    remembered.clear();
-                }
-                remembered.insert(
-                    url.to_string(),
-                    Remembered {
-                        etag,
-                        text: text.clone(),
-                    },
-                );
-            }
-            None => {
-                remembered.remove(url.as_str());
-            }
+            Some(etag) => self.remembered().insert(url.as_str(), etag, &text),
+            None => self.remembered().forget(url.as_str()),
         }
         Ok(Answer::Text(text))
+    }
+
+    /// The response at the end of all redirects. Their bodies are not read.
+    async fn follow(&self, url: &Url, etag: Option<HeaderValue>) -> Result<Response, Problem> {
+        let mut url = url.clone();
+        self.reach.check(&url)?;
+        let mut headers = self.reach.headers(&url);
+        for _ in 0..=self.limits.redirects {
+            let response = self.hop(&url, headers.clone(), etag.clone()).await?;
+            let Some(next) = redirect(&response, &url)? else {
+                return Ok(response);
+            };
+            self.may_go_on(&url, &next).map_err(|problem| Problem {
+                message: format!("The server redirects: {}", problem.message),
+                ..problem
+            })?;
+            // What a host gets to read, another one does not, nor does it get its own by somebody else's redirect.
+            if next.origin() != url.origin() {
+                headers = HeaderMap::new();
+            }
+            url = next;
+        }
+        Err(Problem::new(
+            "manifest_fetch",
+            format!(
+                "The server redirects more than {} times.",
+                self.limits.redirects
+            ),
+        )
+        .hint("Correct the URL to where it leads in the end."))
+    }
+
+    /// Judges where a redirect leads.
+    fn may_go_on(&self, from: &Url, to: &Url) -> Result<(), Problem> {
+        if from.scheme() == "https" && to.scheme() == "http" {
+            return Err(
+                Problem::new("manifest_fetch", "it leads from https to http.")
+                    .hint("Correct the URL to where it leads in the end, by https."),
+            );
+        }
+        self.reach.check(to)
+    }
+
+    /// Asks once.
+    async fn hop(
+        &self,
+        url: &Url,
+        mut headers: HeaderMap,
+        etag: Option<HeaderValue>,
+    ) -> Result<Response, Problem> {
+        if let Some(etag) = etag {
+            headers.insert(IF_NONE_MATCH, etag);
+        }
+        let client = match self.reach.allows(url) {
+            true => &self.allowed,
+            false => &self.outside,
+        };
+        let request = client.get(url.clone()).headers(headers);
+        request
+            .send()
+            .await
+            .map_err(|error| match refused_addresses(&error) {
+                Some(addresses) => Reach::inside(url, addresses),
+                None => unreachable(&error),
+            })
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Problem> {
@@ -210,7 +262,7 @@ impl Fetcher {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| self.unreachable(&error))?
+            .map_err(|error| unreachable(&error))?
         {
             if bytes.len() + chunk.len() > self.limits.bytes {
                 return Err(Problem::new(
@@ -227,35 +279,7 @@ impl Fetcher {
         Ok(bytes)
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Problem {
-        if error.is_redirect() {
-            return Problem::new(
-                "manifest_fetch",
-                format!(
-                    "The server redirects more than {} times.",
-                    self.limits.redirects
-                ),
-            )
-            .hint("Correct the URL to where it leads in the end.");
-        }
-        if error.is_timeout() {
-            return Problem::transient(
-                "manifest_fetch",
-                format!(
-                    "The server did not answer in full within {} s.",
-                    self.limits.time.as_secs_f32()
-                ),
-            )
-            .hint("Check that the server is reachable from the worker.");
-        }
-        Problem::transient(
-            "manifest_fetch",
-            format!("The server cannot be reached: {}.", chain(error)),
-        )
-        .hint("Check the URL, and that the server is reachable from the worker.")
-    }
-
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<String, Remembered>> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -267,6 +291,41 @@ enum Answer {
     Text(String),
     /// There is none.
     Absent(StatusCode),
+}
+
+/// Where a response sends on to.
+fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Problem> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = response.headers().get(LOCATION) else {
+        return Ok(None);
+    };
+    let next = location.to_str().ok().and_then(|to| from.join(to).ok());
+    next.map(Some).ok_or_else(|| {
+        Problem::new("manifest_fetch", "The server redirects to what is no URL.")
+            .hint("Correct the URL to where it leads in the end.")
+    })
+}
+
+/// The addresses that were found where none of them may be connected to.
+fn refused_addresses(error: &reqwest::Error) -> Option<&str> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(Inside(addresses)) = inner.downcast_ref() {
+            return Some(addresses);
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+fn unreachable(error: &reqwest::Error) -> Problem {
+    Problem::transient(
+        "manifest_fetch",
+        format!("The server cannot be reached: {}.", chain(error)),
+    )
+    .hint("Check the URL, and that the server is reachable from the worker.")
 }
 
 /// Takes a response only if it is a manifest's.
@@ -317,11 +376,25 @@ fn digest(text: &str) -> String {
     format!("sha256:{hex}")
 }
 
-fn without_password(url: &Url) -> String {
+fn parsed(address: &str) -> Result<Url, Problem> {
+    Url::parse(address).map_err(|error| unusable(&error.to_string()))
+}
+
+fn unusable(reason: &str) -> Problem {
+    Problem::new(
+        "manifest_fetch",
+        format!("The URL cannot be used: {reason}."),
+    )
+    .hint("Give the manifest a URL that begins with https://.")
+}
+
+/// A login is refused, and not shown.
+fn without_login(url: &Url) -> String {
     let mut shown = url.clone();
-    if shown.password().is_some() {
-        // Fails only for URLs that cannot have one.
-        let _ = shown.set_password(Some("***"));
+    if !shown.username().is_empty() || shown.password().is_some() {
+        // These fail only for URLs that cannot have one.
+        let _ = shown.set_password(None);
+        let _ = shown.set_username("***");
     }
     shown.to_string()
 }

@@ -1,20 +1,28 @@
 //! Fetching against a server that misbehaves in every way.
 
-use std::sync::Once;
+use std::io::Write;
+use std::net::{IpAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{Fetcher, Limits};
+use crate::manifest::reach::{LookUp, Reach, system};
 use crate::problem::Problem;
 
 fn fetcher(limits: Limits) -> Fetcher {
+    reaching(Reach::of_tests(), limits, system())
+}
+
+fn reaching(reach: Reach, limits: Limits, look_up: LookUp) -> Fetcher {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    Fetcher::new(limits).unwrap()
+    Fetcher::looking_up(limits, reach, look_up).unwrap()
 }
 
 async fn serving(response: ResponseTemplate) -> MockServer {
@@ -172,15 +180,296 @@ async fn urls_that_cannot_be_fetched_are_refused_and_passwords_not_shown() {
         let problem = fetcher.fetch("Odoo", url).await.unwrap_err();
         assert!(problem.message.contains("URL cannot be used"), "{problem}");
     }
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+    for login in ["me:s3cret", "s3cret"] {
+        let url = format!("http://{login}@127.0.0.1/odoo.yml");
+        let problem = fetcher.fetch("Odoo", &url).await.unwrap_err();
+        assert!(problem.message.contains("holds a login"), "{problem}");
+        assert!(!problem.to_string().contains("s3cret"), "{problem}");
+    }
+    let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let problem = fetcher
-        .fetch("Odoo", &format!("http://me:s3cret@{closed}/odoo.yml"))
+        .fetch("Odoo", &format!("http://{closed}/odoo.yml"))
         .await
         .unwrap_err();
     assert!(problem.retry);
     assert!(problem.message.contains("cannot be reached"), "{problem}");
-    assert!(!problem.to_string().contains("s3cret"), "{problem}");
+}
+
+/// Settings as a worker has them that is to fetch `http://name/` from servers of tests: 127.0.0.2 stands for the internet.
+fn reach_of(names: &[&str]) -> Reach {
+    Reach {
+        allow: vec!["127.0.0.2".parse().unwrap()],
+        allow_http: names.iter().map(|name| name.parse().unwrap()).collect(),
+        ..Reach::default()
+    }
+}
+
+/// Answers every name with these addresses, the last ones again and again; counts.
+fn answering(answers: &[&[&str]]) -> (LookUp, Arc<AtomicUsize>) {
+    let answers: Vec<Vec<IpAddr>> = answers
+        .iter()
+        .map(|answer| answer.iter().map(|text| text.parse().unwrap()).collect())
+        .collect();
+    let asked = Arc::<AtomicUsize>::default();
+    let count = asked.clone();
+    let look_up: LookUp = Arc::new(move |_| {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        let answer = answers[number.min(answers.len() - 1)].clone();
+        Box::pin(async move { Ok(answer) })
+    });
+    (look_up, asked)
+}
+
+/// A server at an address of this machine; the port may be given.
+async fn server_at(address: &str, port: u16) -> MockServer {
+    let listener = TcpListener::bind((address, port)).unwrap();
+    let server = MockServer::builder().listener(listener).start().await;
+    Mock::given(path("/odoo.yml"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("connection", "close")
+                .set_body_string(address),
+        )
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn refused(fetcher: &Fetcher, url: &str) -> Problem {
+    let problem = fetcher.fetch("Odoo", url).await.unwrap_err();
+    assert_eq!(problem.code, "manifest_fetch");
+    assert!(!problem.retry, "{problem}");
+    assert!(
+        problem
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains("`allow` under [manifests]"),
+        "{problem}"
+    );
+    problem
+}
+
+async fn asked(server: &MockServer) -> usize {
+    server.received_requests().await.unwrap().len()
+}
+
+#[tokio::test]
+async fn s8_a_url_of_this_machine_is_not_asked() {
+    let server = server_at("127.0.0.1", 0).await;
+    let fetcher = reaching(Reach::default(), Limits::default(), system());
+    let port = server.address().port();
+    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"] {
+        refused(&fetcher, &format!("http://{host}:{port}/odoo.yml")).await;
+    }
+    for url in [
+        "http://169.254.169.254/latest/meta-data/",
+        "https://10.96.0.1/",
+    ] {
+        refused(&fetcher, url).await;
+    }
+    assert_eq!(asked(&server).await, 0);
+}
+
+#[tokio::test]
+async fn s8_a_name_that_leads_to_this_machine_is_not_asked() {
+    let server = server_at("127.0.0.1", 0).await;
+    let port = server.address().port();
+    let fetcher = reaching(Reach::default(), Limits::default(), system());
+    let problem = refused(&fetcher, &format!("http://localhost:{port}/odoo.yml")).await;
+    assert!(
+        problem.message.contains("`localhost` has the address "),
+        "{problem}"
+    );
+    for inside in [
+        "127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::1",
+        "10.96.0.1",
+        "169.254.169.254",
+        "fd00:ec2::254",
+    ] {
+        let (look_up, _) = answering(&[&[inside]]);
+        let fetcher = reaching(reach_of(&["evil.example"]), Limits::default(), look_up);
+        let problem = refused(&fetcher, &format!("http://evil.example:{port}/odoo.yml")).await;
+        assert!(
+            problem.message.contains("`evil.example` has the address "),
+            "{problem}"
+        );
+        assert!(problem.message.contains(inside), "{problem}");
+    }
+    assert_eq!(asked(&server).await, 0);
+}
+
+#[tokio::test]
+async fn s8_an_address_is_judged_when_the_connection_is_made_and_none_other_is_used() {
+    let outside = server_at("127.0.0.2", 0).await;
+    let port = outside.address().port();
+    let inside = server_at("127.0.0.1", port).await;
+    let url = format!("http://rebinding.example:{port}/odoo.yml");
+    // First the internet, then this machine: as a name does that is to be judged once and used another time.
+    let (look_up, looked_up) = answering(&[&["127.0.0.2"], &["127.0.0.1"]]);
+    let fetcher = reaching(reach_of(&["rebinding.example"]), Limits::default(), look_up);
+    assert_eq!(fetcher.fetch("Odoo", &url).await.unwrap().text, "127.0.0.2");
+    assert_eq!(
+        looked_up.load(Ordering::SeqCst),
+        1,
+        "once for one connection"
+    );
+    refused(&fetcher, &url).await;
+    // Both at once: the good one alone is used.
+    let (look_up, _) = answering(&[&["127.0.0.1", "127.0.0.2"]]);
+    let fetcher = reaching(reach_of(&["rebinding.example"]), Limits::default(), look_up);
+    assert_eq!(fetcher.fetch("Odoo", &url).await.unwrap().text, "127.0.0.2");
+    assert_eq!(asked(&inside).await, 0);
+}
+
+/// A server on the internet that redirects `/away` to a place, and `/app/templates/part.j2` as well.
+async fn redirecting(to: &str) -> (MockServer, Fetcher) {
+    let server = server_at("127.0.0.2", 0).await;
+    for from in ["/away", "/app/templates/part.j2"] {
+        Mock::given(path(from))
+            .respond_with(
+                ResponseTemplate::new(302)
+                    .insert_header("location", to)
+                    .set_body_string("x".repeat(2_000_000)),
+            )
+            .mount(&server)
+            .await;
+    }
+    let (look_up, _) = answering(&[&["127.0.0.1"]]);
+    let reach = reach_of(&["evil.example", "public.example"]);
+    (server, reaching(reach, Limits::default(), look_up))
+}
+
+#[tokio::test]
+async fn s8_a_redirect_to_this_machine_is_not_followed() {
+    let inside = server_at("127.0.0.1", 0).await;
+    let port = inside.address().port();
+    for to in [
+        format!("http://127.0.0.1:{port}/odoo.yml"),
+        format!("//127.0.0.1:{port}/odoo.yml"),
+        format!("http://2130706433:{port}/odoo.yml"),
+        format!("http://[::ffff:127.0.0.1]:{port}/odoo.yml"),
+        format!("http://evil.example:{port}/odoo.yml"),
+        format!("http://localhost:{port}/odoo.yml"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+    ] {
+        let (outside, fetcher) = redirecting(&to).await;
+        let problem = refused(&fetcher, &format!("{}/away", outside.uri())).await;
+        assert!(
+            problem.message.contains("has the address"),
+            "{to}: {problem}"
+        );
+        // A file that a template uses goes the same way.
+        let address = format!("{}/app/odoo.yml", outside.uri());
+        let problem = fetcher
+            .beside(&address, "templates/part.j2")
+            .await
+            .unwrap_err();
+        assert!(
+            problem.message.contains("has the address"),
+            "{to}: {problem}"
+        );
+    }
+    for to in [
+        "file:///etc/passwd",
+        "ftp://public.example/x",
+        "gopher://public.example/",
+    ] {
+        let (outside, fetcher) = redirecting(to).await;
+        let problem = fetcher
+            .fetch("Odoo", &format!("{}/away", outside.uri()))
+            .await
+            .unwrap_err();
+        assert!(
+            problem.message.contains("is not fetched"),
+            "{to}: {problem}"
+        );
+    }
+    assert_eq!(asked(&inside).await, 0);
+}
+
+#[tokio::test]
+async fn s8_a_proxy_of_the_environment_is_not_used() {
+    // The variables are this process's own, and other tests read them: a child sets them.
+    if std::env::var_os("HTTP_PROXY").is_none() {
+        let proxy = server_at("127.0.0.1", 0).await;
+        let uri = proxy.uri();
+        let name = "manifest::fetch::tests::s8_a_proxy_of_the_environment_is_not_used";
+        let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact"])
+            .envs(["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, &uri)))
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .await
+            .unwrap();
+        assert!(
+            child.status.success(),
+            "{}",
+            String::from_utf8_lossy(&child.stdout)
+        );
+        assert_eq!(asked(&proxy).await, 0);
+        return;
+    }
+    let (look_up, _) = answering(&[&["10.96.0.1"]]);
+    let fetcher = reaching(reach_of(&["evil.example"]), Limits::default(), look_up);
+    refused(&fetcher, "http://evil.example/odoo.yml").await;
+}
+
+#[tokio::test]
+async fn a_host_that_the_settings_name_may_have_any_address_at_that_port_alone() {
+    let server = server_at("127.0.0.1", 0).await;
+    let port = server.address().port();
+    let reach = Reach {
+        allow: vec![format!("git.localhost:{port}").parse().unwrap()],
+        ..Reach::default()
+    };
+    let (look_up, _) = answering(&[&["127.0.0.1"]]);
+    let fetcher = reaching(reach, Limits::default(), look_up);
+    let source = fetcher
+        .fetch("Odoo", &format!("http://git.localhost:{port}/odoo.yml"))
+        .await;
+    assert_eq!(source.unwrap().text, "127.0.0.1");
+    refused(&fetcher, &format!("http://other.localhost:{port}/odoo.yml")).await;
+    refused(&fetcher, "http://git.localhost:1/odoo.yml").await;
+}
+
+#[tokio::test]
+async fn a_small_answer_that_unpacks_to_much_is_given_up() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&vec![b'x'; 64 * 1024 * 1024]).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 100_000);
+    let response = ResponseTemplate::new(200)
+        .insert_header("content-encoding", "gzip")
+        .set_body_bytes(packed);
+    let bomb = problem(response, Limits::default()).await;
+    assert!(bomb.message.contains("larger than 1024 KiB"), "{bomb}");
+}
+
+#[tokio::test]
+async fn s18_what_was_fetched_with_an_etag_is_remembered_within_bounds() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("etag", "\"one\"")
+                .set_body_string("x".repeat(1024 * 1024 - 100)),
+        )
+        .mount(&server)
+        .await;
+    let fetcher = fetcher(Limits::default());
+    for number in 0..20 {
+        let url = format!("{}/{number}", server.uri());
+        fetcher.fetch("Odoo", &url).await.unwrap();
+    }
+    let mut remembered = fetcher.remembered();
+    let kept = (0..20).filter_map(|number| remembered.get(&format!("{}/{number}", server.uri())));
+    let bytes: usize = kept.map(|known| known.text.len()).sum();
+    assert!((1..=8 * 1024 * 1024).contains(&bytes), "{bytes}");
 }

@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::with_files;
 use crate::ansible::{Resolved, Variables};
-use crate::manifest::{Fetcher, Limits, Rendered, Source, render};
+use crate::manifest::{Fetcher, Limits, Reach, Rendered, Source, render};
 use crate::problem::Problem;
 
 fn fetcher() -> Fetcher {
@@ -15,7 +15,7 @@ fn fetcher() -> Fetcher {
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    Fetcher::new(Limits::default()).unwrap()
+    Fetcher::new(Limits::default(), Reach::of_tests()).unwrap()
 }
 
 async fn serve(server: &MockServer, at: &str, text: &str) {

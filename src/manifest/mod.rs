@@ -13,6 +13,8 @@ mod files;
 mod inspect;
 mod parse;
 pub mod preview;
+pub mod reach;
+mod remembered;
 mod stand_ins;
 
 pub use check::{Rules, check, well_formed};
@@ -20,6 +22,7 @@ pub use fetch::{Fetcher, Limits, Source};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};
 pub use parse::{Parsed, parse};
+pub use reach::Reach;
 pub use stand_ins::{Made, Twice, with_secrets, with_stand_ins};
 
 use crate::ansible::{self, Failure, Resolved};

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::explain::Used;
 use super::{
-    Fetcher, Limits, Source, Twice, parse, render, with_files, with_secrets, with_stand_ins,
+    Fetcher, Limits, Reach, Source, Twice, parse, render, with_files, with_secrets, with_stand_ins,
 };
 use crate::ansible::{self, Failure, Resolved};
 use crate::object::Object;
@@ -107,7 +107,9 @@ async fn each<T: Send + 'static>(
     templates: &[String],
     make: impl Fn(&Source) -> Result<T, Failure> + Clone + Send + 'static,
 ) -> Result<Vec<T>, Vec<Problem>> {
-    let fetcher = Fetcher::new(Limits::default()).map_err(|problem| vec![problem])?;
+    // What somebody names on the command line is meant; what it leads to may be anything.
+    let reach = Reach::named(templates);
+    let fetcher = Fetcher::new(Limits::default(), reach).map_err(|problem| vec![problem])?;
     let (mut made, mut problems) = (Vec::new(), Vec::new());
     for template in templates {
         let one = async {

@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::ansible::vault::Vault;
-use crate::manifest::{Fetcher, Limits, inspect, with_files};
+use crate::manifest::{Fetcher, Limits, Reach, inspect, with_files};
 use crate::yaml::Data;
 
 const SECRET: &str = "hunter2Hunter2";
@@ -67,7 +67,7 @@ async fn no_request_for_a_file_carries_any_part_of_a_secret() {
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    let fetcher = Fetcher::new(Limits::default()).unwrap();
+    let fetcher = Fetcher::new(Limits::default(), Reach::of_tests()).unwrap();
     for template in [
         "{% include 'x-' ~ admin_password ignore missing %}",
         "{% include (admin_password | reverse) ignore missing %}",

@@ -215,6 +215,22 @@ mod tests {
     }
 
     #[test]
+    fn s10_the_websocket_is_encrypted_where_the_calls_are() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for (url, expected) in [
+            (
+                "https://odoo.example.com",
+                "wss://odoo.example.com/websocket",
+            ),
+            ("http://127.0.0.1:8069", "ws://127.0.0.1:8069/websocket"),
+        ] {
+            let key = SecretString::from("k3y");
+            let client = Client::new(url, "", key, Duration::from_secs(5)).unwrap();
+            assert_eq!(address(&client).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn other_notifications_and_strange_frames_do_not_ring() {
         let mut last = 3;
         for frame in [

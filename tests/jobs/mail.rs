@@ -46,11 +46,12 @@ fn with_mailgun(double: &Double) -> Settings {
     };
     let settings = format!(
         "[odoo]\nurl = 'http://127.0.0.1:1'\nkey_file = '{}'\n[mailgun]\nkey_file = '{}'\nurl = '{}'\n\
-         [clusters.demo]\nkubeconfig = '{}'\n[deploy]\nready_seconds = {READY_SECONDS}\n",
+         [clusters.demo]\nkubeconfig = '{}'\n[deploy]\nready_seconds = {READY_SECONDS}\n{}",
         file("odoo-key", "x"),
         file("mailgun-key", KEY),
         double.urls["us"],
         common::kubeconfig().display(),
+        common::MANIFESTS,
     );
     Settings::load(Some(file("chandlery.toml", &settings).as_ref())).unwrap()
 }

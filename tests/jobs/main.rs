@@ -31,8 +31,13 @@ use serde_json::{Value, json};
 /// How long an app of these tests may take to become ready.
 const READY_SECONDS: u64 = 60;
 
+/// Settings that let manifests come from the servers of tests.
+fn settings() -> Settings {
+    toml::from_str(common::MANIFESTS).unwrap()
+}
+
 fn runner() -> Runner {
-    let mut settings = Settings::default();
+    let mut settings = settings();
     settings.deploy.ready_seconds = READY_SECONDS;
     let cluster = Cluster {
         kubeconfig: common::kubeconfig(),

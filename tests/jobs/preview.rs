@@ -13,7 +13,7 @@ fn job(app: &App, manifest: &str) -> Value {
 
 /// A runner that knows no cluster at all.
 fn alone() -> Runner {
-    Runner::new(&Settings::default()).unwrap()
+    Runner::new(&settings()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
