@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -135,6 +137,84 @@ pub struct Manifests {
     pub refuse: Vec<Network>,
     /// Hosts beyond this machine that may be asked over http.
     pub allow_http: Vec<Place>,
+    /// What hosts get to read, each only what is its own.
+    pub hosts: BTreeMap<Place, Host>,
+}
+
+/// What a host of manifests gets to read with every request.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Host {
+    /// The file that holds a token, sent as `Authorization: Bearer …`.
+    pub token_file: PathBuf,
+    /// Files that hold the value of a header, by the header's name.
+    pub header_files: BTreeMap<String, PathBuf>,
+    /// Headers that are no secret.
+    pub headers: BTreeMap<String, Unshown>,
+    #[serde(skip)]
+    made: HeaderMap,
+}
+
+/// A text that may be a secret in the wrong place.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(transparent)]
+pub struct Unshown(String);
+
+impl fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Host {
+    /// Makes the headers of what the settings say; gives back what is wrong, by its key.
+    fn make(&mut self) -> Vec<(KeyPath, String)> {
+        let mut wrong = Vec::new();
+        let mut made = HeaderMap::new();
+        let mut add = |path: &[&str], name: &str, value: Result<String, String>| {
+            let value = value.and_then(|value| header(name, &value));
+            match value {
+                Ok((name, value)) => {
+                    made.insert(name, value);
+                }
+                Err(reason) => {
+                    wrong.push((path.iter().map(|&key| key.to_owned()).collect(), reason));
+                }
+            }
+        };
+        for (name, value) in &self.headers {
+            add(&["headers", name], name, Ok(value.0.clone()));
+        }
+        for (name, file) in &mut self.header_files {
+            *file = at_home(file);
+            let value = std::fs::read_to_string(&*file)
+                .map(|text| text.trim().to_owned())
+                .map_err(|error| format!("{} cannot be read: {error}", file.display()));
+            add(&["header_files", name], name, value);
+        }
+        self.token_file = at_home(&self.token_file);
+        let token = key("the token", &self.token_file, None).transpose();
+        if let Some(token) = token {
+            let bearer = token.map(|token| format!("Bearer {}", token.expose_secret()));
+            add(&["token_file"], "Authorization", bearer);
+        }
+        self.made = made;
+        wrong
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| format!("'{name}' is not the name of a header"))?;
+    if value.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| "holds what no header may hold, such as a line break".to_owned())?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 impl Default for Manifests {
@@ -145,6 +225,7 @@ impl Default for Manifests {
             allow: Vec::new(),
             refuse: Vec::new(),
             allow_http: Vec::new(),
+            hosts: BTreeMap::new(),
         }
     }
 }
@@ -165,7 +246,11 @@ impl Manifests {
             allow: self.allow.clone(),
             refuse: self.refuse.clone(),
             allow_http: self.allow_http.clone(),
-            ..Reach::default()
+            headers: self
+                .hosts
+                .iter()
+                .map(|(place, host)| (place.clone(), host.made.clone()))
+                .collect(),
         }
     }
 }
@@ -457,6 +542,14 @@ impl Given {
         ) {
             Ok(found) => settings.mailgun.key = Key(found.unwrap_or_default()),
             Err(reason) => self.wrong_key(&nowhere, &["mailgun", "key_file"], &reason),
+        }
+        for (place, host) in &mut settings.manifests.hosts {
+            for (path, reason) in host.make() {
+                let place = place.to_string();
+                let mut whole = vec!["manifests", "hosts", &place];
+                whole.extend(path.iter().map(String::as_str));
+                self.wrong_key(&nowhere, &whole, &reason);
+            }
         }
         let mut passwords = Vec::new();
         for (id, file) in &mut settings.vault.password_files {
@@ -767,8 +860,17 @@ mod tests {
             &mut explained,
         );
         toml::from_str::<Settings>(&uncommented).unwrap();
+        let host = Host {
+            header_files: BTreeMap::from([("PRIVATE-TOKEN".to_owned(), PathBuf::new())]),
+            headers: BTreeMap::from([("Accept".to_owned(), Unshown::default())]),
+            ..Host::default()
+        };
         let example = Settings {
             clusters: BTreeMap::from([("demo".to_owned(), Cluster::default())]),
+            manifests: Manifests {
+                hosts: BTreeMap::from([("git.example.com".parse().unwrap(), host)]),
+                ..Manifests::default()
+            },
             vault: Vault {
                 password_files: BTreeMap::from([("prod".to_owned(), PathBuf::new())]),
                 ..Vault::default()
@@ -1114,6 +1216,67 @@ mod tests {
         let error = read(&text, &[KEY, (by_environment.0, &empty)]).unwrap_err();
         assert!(
             error.starts_with("environment variable CHANDLERY_VAULT__PASSWORD_FILES__TEST: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_hosts_of_manifests_get_to_read_comes_from_files_and_is_shown_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        let (token, header) = (file("token", "hunter2\n"), file("header", "hunter3\n"));
+        let text = format!(
+            "{ENOUGH}\n[manifests.hosts.\"git.example.com:8443\"]\ntoken_file = '{token}'\n\
+             header_files = {{ PRIVATE-TOKEN = '{header}' }}\nheaders = {{ Accept = 'hunter4' }}"
+        );
+        let settings = read(&text, &[KEY]).unwrap();
+        let reach = settings.manifests.reach();
+        let headers = reach.headers(&Url::parse("https://git.example.com:8443/x").unwrap());
+        assert_eq!(headers["authorization"], "Bearer hunter2");
+        assert_eq!(headers["private-token"], "hunter3");
+        assert_eq!(headers["accept"], "hunter4");
+        for shown in [
+            format!("{settings:?}"),
+            format!("{reach:?}"),
+            format!("{headers:?}"),
+        ] {
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
+
+        let key = "FILE: manifests.hosts.git.example.com:8443";
+        for (old, new, expected) in [
+            (
+                &token,
+                "/nowhere/token",
+                "token_file: /nowhere/token cannot be read: No such file",
+            ),
+            (
+                &header,
+                "/nowhere/header",
+                "header_files.PRIVATE-TOKEN: /nowhere/header cannot be read",
+            ),
+            (
+                &token,
+                &file("two", "two hunter2 words"),
+                "token_file: the token holds more than one word",
+            ),
+            (
+                &header,
+                &file("lines", "hunter3\nhunter3"),
+                "header_files.PRIVATE-TOKEN: holds what no header may hold",
+            ),
+        ] {
+            let error = read(&text.replace(old, new), &[KEY]).unwrap_err();
+            assert!(error.contains(&format!("{key}.{expected}")), "{error}");
+            assert!(!error.contains("hunter"), "{error}");
+        }
+        let error = read(&text.replace("Accept", "'a b'"), &[KEY]).unwrap_err();
+        assert!(
+            error.contains(&format!("{key}.headers.a b: 'a b' is not the name")),
             "{error}"
         );
     }

@@ -17,8 +17,8 @@ impl Files {
         self.0.get(name).map(Option::as_deref)
     }
 
-    /// The files that are there.
-    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The files that are there, by their names.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         let texts = self.0.iter();
         texts.filter_map(|(name, text)| Some((name.as_str(), text.as_deref()?)))
     }

@@ -31,6 +31,7 @@ mod lexer;
 mod limits;
 mod markup;
 mod methods;
+mod named;
 mod names;
 mod needed;
 mod number;
@@ -52,6 +53,7 @@ pub mod vault;
 
 pub use files::Files;
 pub use filters::{encode_base64, escaped};
+pub use named::all_named;
 pub use python::{float_text, iso_text};
 pub use render::{Failure, Rendered, mentioned, render, render_with};
 pub use variables::{Resolved, Variable, Variables, Written, read_value};

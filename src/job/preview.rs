@@ -4,12 +4,13 @@
 //! What is wrong with the manifest is what was asked for, not a failure of the job.
 
 use super::Shared;
+use super::rendering::files_seen;
 use super::story::{Story, count};
 use super::variables::{rules, variables};
 use crate::ansible::Variables;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Inspection, Source, with_files};
+use crate::manifest::{self, Inspection, Source, pin, with_files};
 use crate::odoo::contract::{
     App, Cluster, Job, JobResult, MailMark, Manifest, Preview, PreviewObject, Production, StepCode,
     Uid, WantedState,
@@ -73,10 +74,18 @@ async fn look(
     source: Source,
 ) -> Result<Preview, Problem> {
     let mut preview = Preview {
-        digest: source.digest.clone(),
         content: source.text.clone(),
         ..Preview::default()
     };
+    let source = match pin::gather(&shared.fetcher, &manifest.url, source).await {
+        Ok(source) => source,
+        Err(problem) => {
+            preview.problems.push(problem);
+            return Ok(preview);
+        }
+    };
+    preview.digest.clone_from(&source.digest);
+    preview.files = files_seen(&source.files);
     // What a preview tells may be made of the values in any way: it never has the secrets themselves.
     let variables = match given(job, &shared.vault) {
         Ok(variables) => variables.with_stand_ins(),
@@ -90,7 +99,11 @@ async fn look(
             return Ok(preview);
         }
     };
-    let inspect = move |source: &Source| manifest::inspect(source, &variables);
+    let pinned = manifest.pin.clone();
+    let inspect = move |source: &Source| {
+        manifest::inspect(source, &variables)
+            .map_err(|failure| pin::only_pinned(failure, source, pinned.as_deref()))
+    };
     let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {
         Ok((_, found)) => found,
         Err(problem) if problem.code == "internal" => return Err(problem),

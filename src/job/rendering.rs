@@ -3,11 +3,12 @@
 use super::Task;
 use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
+use crate::ansible::Files;
 use crate::ansible::Resolved;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Rules, Source, Twice, with_files};
+use crate::manifest::{self, Rules, Source, Twice, pin, with_files};
 use crate::object::Object;
-use crate::odoo::contract::{JobResult, Manifest, ManifestSeen};
+use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen};
 use crate::problem::Problem;
 
 /// What is to be in the cluster.
@@ -20,7 +21,8 @@ pub struct Wanted {
     pub variables: Resolved,
 }
 
-/// Fetches manifests, and puts their contents into the result.
+/// Fetches manifests and the files that they name, puts their contents into the result, and refuses those that are pinned to
+/// another content.
 pub async fn fetch(
     task: &Task,
     manifests: &[Manifest],
@@ -35,13 +37,19 @@ pub async fn fetch(
             .fetcher
             .fetch(&manifest.title, &manifest.url)
             .await?;
+        let source = pin::gather(&task.shared.fetcher, &manifest.url, source).await?;
         result.manifests.push(ManifestSeen {
             id: manifest.id,
             digest: source.digest.clone(),
             content: source.text.clone(),
+            files: files_seen(&source.files),
             variables: Vec::new(),
         });
         sources.push(source);
+    }
+    // All of them were seen by now, and Odoo is told of each.
+    for (manifest, source) in manifests.iter().zip(&sources) {
+        pin::check(source, manifest.pin.as_deref())?;
     }
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     step.say(format!(
@@ -62,6 +70,17 @@ async fn computed<T: Send + 'static>(
             "The worker met a defect of its own while rendering.",
         )
     })
+}
+
+/// Files as the contract has them.
+pub fn files_seen(files: &Files) -> Vec<FileSeen> {
+    let files = files.texts();
+    files
+        .map(|(name, text)| FileSeen {
+            name: name.to_owned(),
+            content: text.to_owned(),
+        })
+        .collect()
 }
 
 /// Renders what was fetched (and the files that it uses), reads it as kubectl does, and checks that it may go to the cluster. `production` holds the
@@ -93,8 +112,11 @@ pub async fn render(
     // All files are fetched before any secret is rendered: which ones, and when, tells the manifests' host nothing.
     let mut all_made = Vec::new();
     for (manifest, source) in manifests.iter().zip(sources) {
-        let values = values.clone();
-        let make = move |source: &Source| manifest::with_stand_ins(source, &values);
+        let (values, pinned) = (values.clone(), manifest.pin.clone());
+        let make = move |source: &Source| {
+            manifest::with_stand_ins(source, &values)
+                .map_err(|failure| pin::only_pinned(failure, source, pinned.as_deref()))
+        };
         all_made.push(with_files(&task.shared.fetcher, &manifest.url, source, make).await?);
     }
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());

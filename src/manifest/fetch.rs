@@ -44,9 +44,9 @@ pub struct Source {
     /// Where it came from.
     pub url: String,
     pub text: String,
-    /// `sha256:` and the hexadecimal digest of the text.
+    /// `sha256:` and the hexadecimal digest of the text, or of all that [`super::pin::gather`] has found.
     pub digest: String,
-    /// The files that it uses, as far as they were looked for; the digest says nothing of them.
+    /// The files that it uses, as far as they were looked for.
     pub files: Files,
 }
 
@@ -370,7 +370,7 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
     })
 }
 
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     let digest = Sha256::digest(text);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

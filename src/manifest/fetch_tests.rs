@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use reqwest::header::{HeaderMap, HeaderValue};
+use url::Url;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -472,4 +474,92 @@ async fn s18_what_was_fetched_with_an_etag_is_remembered_within_bounds() {
     let kept = (0..20).filter_map(|number| remembered.get(&format!("{}/{number}", server.uri())));
     let bytes: usize = kept.map(|known| known.text.len()).sum();
     assert!((1..=8 * 1024 * 1024).contains(&bytes), "{bytes}");
+}
+
+/// A host of this machine that wants a header, as the settings give it.
+fn with_header(mut reach: Reach, place: &str) -> Reach {
+    let mut headers = HeaderMap::new();
+    headers.insert("private-token", HeaderValue::from_static("hunter2"));
+    reach.headers.insert(place.parse().unwrap(), headers);
+    reach
+}
+
+/// The headers that were received, request by request.
+async fn tokens(server: &MockServer) -> Vec<Option<String>> {
+    let requests = server.received_requests().await.unwrap();
+    let token = |request: &wiremock::Request| {
+        let value = request.headers.get("private-token")?;
+        Some(value.to_str().unwrap().to_owned())
+    };
+    requests.iter().map(token).collect()
+}
+
+#[tokio::test]
+async fn headers_go_to_their_own_host_and_port_and_never_on_with_a_redirect() {
+    let own = server_at("127.0.0.1", 0).await;
+    let other = server_at("127.0.0.1", 0).await;
+    let redirect = |to: String| ResponseTemplate::new(302).insert_header("location", to);
+    for (server, from, to) in [
+        (&own, "/same", "/odoo.yml".to_owned()),
+        (&own, "/away", format!("{}/odoo.yml", other.uri())),
+        (&own, "/and-back", format!("{}/back", other.uri())),
+        (&other, "/back", format!("{}/odoo.yml", own.uri())),
+    ] {
+        let mock = Mock::given(path(from)).respond_with(redirect(to));
+        mock.mount(server).await;
+    }
+    let place = own.address().to_string();
+    let reach = with_header(Reach::of_tests(), &place);
+    let fetcher = reaching(reach, Limits::default(), system());
+    let token = Some("hunter2".to_owned());
+    for (server, from, to_own, to_other) in [
+        (&own, "/odoo.yml", vec![token.clone()], vec![]),
+        (&own, "/same", vec![token.clone(), token.clone()], vec![]),
+        (&own, "/away", vec![token.clone()], vec![None]),
+        (&own, "/and-back", vec![token.clone(), None], vec![None]),
+        // Somebody else's redirect does not make use of what the settings hold.
+        (&other, "/back", vec![None], vec![None]),
+        (&other, "/odoo.yml", vec![], vec![None]),
+    ] {
+        let before = (tokens(&own).await.len(), tokens(&other).await.len());
+        let url = format!("{}{from}", server.uri());
+        fetcher.fetch("Odoo", &url).await.unwrap();
+        assert_eq!(tokens(&own).await[before.0..], to_own, "{from}");
+        assert_eq!(tokens(&other).await[before.1..], to_other, "{from}");
+    }
+}
+
+#[test]
+fn headers_go_over_no_wire_that_others_read() {
+    let reach = with_header(Reach::default(), "git.example.com");
+    for (url, expected) in [
+        ("https://git.example.com/odoo.yml", 1),
+        ("https://GIT.example.com:443/odoo.yml", 1),
+        ("http://git.example.com/odoo.yml", 0),
+        ("http://git.example.com:443/odoo.yml", 0),
+        ("https://git.example.com:8443/odoo.yml", 0),
+        ("https://a.git.example.com/odoo.yml", 0),
+        ("https://git.example.com.evil.example/odoo.yml", 0),
+        ("https://git.example.com.:443/odoo.yml", 0),
+    ] {
+        let headers = reach.headers(&url.parse().unwrap());
+        assert_eq!(headers.len(), expected, "{url}");
+    }
+}
+
+#[test]
+fn a_redirect_never_leads_from_https_to_http() {
+    let fetcher = reaching(reach_of(&["git.example.com"]), Limits::default(), system());
+    let url = |text: &str| Url::parse(text).unwrap();
+    let https = url("https://git.example.com/odoo.yml");
+    for to in [
+        "http://git.example.com/odoo.yml",
+        "http://127.0.0.2/odoo.yml",
+    ] {
+        let problem = fetcher.may_go_on(&https, &url(to)).unwrap_err();
+        assert!(problem.message.contains("from https to http"), "{problem}");
+    }
+    let http = url("http://git.example.com/odoo.yml");
+    assert_eq!(fetcher.may_go_on(&http, &https), Ok(()));
+    assert_eq!(fetcher.may_go_on(&http, &http), Ok(()));
 }

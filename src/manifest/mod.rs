@@ -12,6 +12,7 @@ mod fetch;
 mod files;
 mod inspect;
 mod parse;
+pub mod pin;
 pub mod preview;
 pub mod reach;
 mod remembered;

@@ -321,6 +321,8 @@ pub struct Manifest {
     pub id: i64,
     pub title: String,
     pub url: String,
+    /// The digest that its content must have, as [`ManifestSeen::digest`]; `None`: any content will do.
+    pub pin: Option<String>,
 }
 
 /// How the text of a line becomes a value.
@@ -653,9 +655,12 @@ pub enum DiffAction {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(Deserialize))]
 pub struct Preview {
-    /// As [`ManifestSeen::digest`]; empty when the manifest could not be fetched, as is the content.
+    /// As [`ManifestSeen::digest`]; empty when the manifest or a file that it names could not be fetched.
     pub digest: String,
+    /// Empty when it could not be fetched.
     pub content: String,
+    /// As [`ManifestSeen::files`].
+    pub files: Vec<FileSeen>,
     /// The variables it uses, sorted.
     pub variables: Vec<String>,
     /// Those of them that nobody gives.
@@ -681,11 +686,22 @@ pub struct PreviewObject {
 #[cfg_attr(test, derive(Deserialize))]
 pub struct ManifestSeen {
     pub id: i64,
-    /// `sha256:` and the hash of the content in hexadecimal.
+    /// `sha256:` and a hash in hexadecimal: of the content or, where it names files that are there, of all of them.
     pub digest: String,
     pub content: String,
+    /// The files that the template names as text, and that those name in turn, by their names.
+    pub files: Vec<FileSeen>,
     /// The variables the template uses.
     pub variables: Vec<String>,
+}
+
+/// A file that a template uses, as fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct FileSeen {
+    /// As the template names it.
+    pub name: String,
+    pub content: String,
 }
 
 /// What applying and pruning did.

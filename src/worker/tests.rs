@@ -746,6 +746,7 @@ async fn reports_with_large_manifests_are_divided_so_that_odoo_takes_them() {
                 id: 3,
                 digest: "sha256:0".to_owned(),
                 content: "#".repeat(5 * 1024 * 1024),
+                files: Vec::new(),
                 variables: Vec::new(),
             });
             outcome(Ok(()), result, &story)

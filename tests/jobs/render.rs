@@ -60,3 +60,50 @@ async fn what_apply_would_do_is_shown_and_not_done() {
     })
     .await;
 }
+
+/// S11
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_not_what_it_is_pinned_to_ends_before_anything_is_rendered_and_is_told_with_its_files()
+ {
+    with_app(|app| async move {
+        let runner = runner();
+        let text = "{% include 'x.j2' %}{% include 'y.j2' ignore missing %}";
+        app.serve("pinned.yml", text).await;
+        app.serve("x.j2", common::CONFIG).await;
+        let mut job = app.job("deploy");
+        let url = format!("{}/pinned.yml", app.server.uri());
+        let pinned = |pin: Value| json!([{"id": 1, "title": "Pinned", "url": url, "pin": pin}]);
+        job["manifests"] = pinned(Value::Null);
+        let (first, _) = run(&runner, job.clone()).await;
+        assert_done(&first);
+        let seen = &first.result.manifests[0];
+        assert_eq!(seen.files.len(), 1);
+        assert_eq!(
+            (seen.files[0].name.as_str(), seen.files[0].content.as_str()),
+            ("x.j2", common::CONFIG)
+        );
+        job["manifests"] = pinned(json!(seen.digest));
+        let (again, _) = run(&runner, after(job.clone(), &first)).await;
+        assert_done(&again);
+
+        // The file alone is another one.
+        app.serve("x.j2", &common::CONFIG.replace("settings", "other"))
+            .await;
+        for kind in ["deploy", "diff"] {
+            job["kind"] = json!(kind);
+            let (changed, steps) = run(&runner, after(job.clone(), &first)).await;
+            assert_eq!(changed.state, OutcomeState::Failed);
+            let error = changed.error.unwrap();
+            assert_eq!(
+                (error.code.as_str(), error.retry),
+                ("manifest_changed", false)
+            );
+            assert!(error.message.contains(&seen.digest), "{error}");
+            assert_eq!(steps.last().unwrap().code, StepCode::Fetching);
+            let now = &changed.result.manifests[0];
+            assert!(error.message.contains(&now.digest), "{error}");
+            assert!(now.files[0].content.contains("name: other"));
+        }
+    })
+    .await;
+}

@@ -206,10 +206,13 @@ DIFF = _object(
     }
 )
 
+FILES = _list(_object({"name": _text, "content": _text}))
+
 PREVIEW = _object(
     {
         "digest": _text,
         "content": _text,
+        "files": FILES,
         "variables": _list(_text),
         "missing": _list(_text),
         "objects": _list(_object({"kind": _text, "api_version": _text, "name": _text})),
@@ -226,6 +229,7 @@ RESULT = _object(
                     "id": _integer,
                     "digest": _text,
                     "content": _text,
+                    "files": FILES,
                     "variables": _list(_text),
                 }
             )

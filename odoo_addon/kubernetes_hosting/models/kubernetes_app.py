@@ -630,6 +630,12 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         return self.reset_manifest_line_ids.sorted().manifest_id
 
+    def _changed_manifests(self):
+        """Those of its manifests that are not what they are pinned to."""
+        self.ensure_one()
+        manifests = self._manifests() | self._reset_manifests()
+        return manifests.filtered("is_changed")
+
     def _production(self):
         """The app of the same purchase that is in production; empty for itself and
         where there is none. Never another company's or another customer's: whoever

@@ -4,7 +4,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
+from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS, MANIFEST_CHANGED
 
 # How long something may take before it needs somebody.
 ADDRESS_MINUTES = 5
@@ -50,7 +50,24 @@ class KubernetesAttention(models.Model):
         ],
         "kubernetes.cluster": ["active", "last_reached", "message", "name", "state"],
         "kubernetes.environment": ["code"],
-        "kubernetes.job": ["app_id", "error_message", "finished_at", "kind", "state"],
+        "kubernetes.app.manifest": ["app_id", "manifest_id"],
+        "kubernetes.job": [
+            "app_id",
+            "error_code",
+            "error_message",
+            "finished_at",
+            "kind",
+            "state",
+        ],
+        "kubernetes.manifest": [
+            "active",
+            "company_id",
+            "digest",
+            "fetched_at",
+            "is_changed",
+            "name",
+            "pin",
+        ],
         "kubernetes.worker": ["active", "key_created_at", "last_seen", "name", "state"],
     }
 
@@ -65,6 +82,7 @@ class KubernetesAttention(models.Model):
             ("mail_unverified", "Domain unverified"),
             ("mail_failed", "Mail domain failed"),
             ("invitation_failed", "Invitation failed"),
+            ("manifest_changed", "Pinned manifest changed"),
         ],
         readonly=True,
     )
@@ -81,6 +99,7 @@ class KubernetesAttention(models.Model):
     job_id = fields.Many2one("kubernetes.job", readonly=True)
     cluster_id = fields.Many2one("kubernetes.cluster", readonly=True)
     worker_id = fields.Many2one("kubernetes.worker", readonly=True)
+    manifest_id = fields.Many2one("kubernetes.manifest", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
 
     @property
@@ -121,6 +140,7 @@ class KubernetesAttention(models.Model):
                 "job_id",
                 "cluster_id",
                 "worker_id",
+                "manifest_id",
                 "company_id",
             ),
         }
@@ -142,14 +162,22 @@ class KubernetesAttention(models.Model):
                     **self._app_columns("app.state_message", "app.state_since"),
                     "job_id": SQL("job.id"),
                 },
+                # What only waits for a changed manifest has that one's row.
                 SQL(
                     """%s LEFT JOIN LATERAL (
-                        SELECT id FROM kubernetes_job
+                        SELECT id, error_code FROM kubernetes_job
                          WHERE app_id = app.id AND state = 'failed' AND kind = ANY(%s)
                       ORDER BY finished_at DESC, id DESC LIMIT 1) job ON TRUE
-                    WHERE app.active AND app.state = 'failed'""",
+                    WHERE app.active AND app.state = 'failed'
+                      AND (job.error_code IS DISTINCT FROM %s OR NOT EXISTS (
+                        SELECT 1 FROM kubernetes_app_manifest line
+                          JOIN kubernetes_manifest manifest
+                            ON manifest.id = line.manifest_id
+                         WHERE line.app_id = app.id AND manifest.active
+                           AND manifest.is_changed))""",
                     self._app_tables(),
                     list(CHANGING_KINDS),
+                    MANIFEST_CHANGED,
                 ),
             ),
             2: (
@@ -257,6 +285,25 @@ class KubernetesAttention(models.Model):
                     self._app_tables(),
                 ),
             ),
+            12: (
+                "manifest_changed",
+                "2",
+                {
+                    "id": SQL("manifest.id"),
+                    "manifest_id": SQL("manifest.id"),
+                    "company_id": SQL("manifest.company_id"),
+                    "name": SQL("manifest.name"),
+                    "message": SQL(
+                        "left(manifest.pin, 19) || '… → '"
+                        " || left(manifest.digest, 19) || '…'"
+                    ),
+                    "since": SQL("manifest.fetched_at"),
+                },
+                SQL(
+                    "kubernetes_manifest manifest"
+                    " WHERE manifest.active AND manifest.is_changed"
+                ),
+            ),
         }
 
     def _ago(self, minutes):
@@ -295,4 +342,4 @@ class KubernetesAttention(models.Model):
     def _record(self):
         if self.reason == "job_failed":
             return self.job_id
-        return self.app_id or self.cluster_id or self.worker_id
+        return self.app_id or self.cluster_id or self.worker_id or self.manifest_id

@@ -22,6 +22,8 @@ CHANGING_KINDS = ("deploy", "stop", "start", "restart", "reset", "delete")
 AWAITED_KINDS = ("diff", "preview", "password")
 # Kinds that render the app's manifests.
 RENDERING_KINDS = ("deploy", "reset", "diff")
+# The error of a job whose manifest is not what it is pinned to.
+MANIFEST_CHANGED = "manifest_changed"
 # What screens need of a job's result.
 KEPT_RESULTS = ("diff", "preview", "password")
 
@@ -529,6 +531,7 @@ class KubernetesJob(models.Model):
                     "id": self.manifest_id.id or 0,
                     "title": options["title"],
                     "url": options["url"],
+                    "pin": self.manifest_id.pin or None,
                 }
             ],
             "config_map": config_map.exists()._contract_values(),
@@ -661,12 +664,21 @@ class KubernetesJob(models.Model):
             self._take_over(result)
         if state == "retry":
             self._retry(error, result=result)
+        elif state == "failed" and self._is_pinned_meanwhile(error):
+            self._retry(error, delay=0, result=result)
         elif state == "released":
             self._release()
         else:
             if state == "done" and self.kind == "delete":
                 self.app_id._deleted(bool(result and result["namespace_deleted"]))
             self._finish(state, error, result)
+
+    def _is_pinned_meanwhile(self, error):
+        """Whether the worker refused a manifest that has been pinned to that content
+        while it was at work."""
+        self.ensure_one()
+        refused = error and error["code"] == MANIFEST_CHANGED
+        return refused and self.app_id and not self.app_id._changed_manifests()
 
     def _take_over(self, result):
         """What the worker found out: manifests' contents, inventory, state, and what
@@ -682,7 +694,7 @@ class KubernetesJob(models.Model):
         for seen in result["manifests"]:
             if seen["id"] in known:
                 known[seen["id"]]._remember(
-                    seen["digest"], seen["content"], seen["variables"]
+                    seen["digest"], seen["content"], seen["variables"], seen["files"]
                 )
         if result["inventory"] is not None and result["inventory"] != app.inventory:
             app.inventory = result["inventory"]

@@ -1,17 +1,22 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import re
 from datetime import timedelta
+from difflib import unified_diff
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
+
+from .kubernetes_job import CHANGING_KINDS, MANIFEST_CHANGED
 
 # A worker asks every few seconds: where none did for so long, none is there.
 WORKER_THERE = timedelta(minutes=1)
 # What is known of a URL's content; a new URL knows nothing of it.
 SEEN_FIELDS = (
     "content",
+    "files",
     "digest",
     "variables",
     "fetched_at",
@@ -19,6 +24,36 @@ SEEN_FIELDS = (
     "previewed_at",
     "problem_count",
 )
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# Of more lines than this it is not looked for which of them are the same: a manifest's
+# host could make that take for ever.
+MOST_LINES = 1000
+
+
+def text_diff(old, new):
+    """How a text has changed, as a unified diff; empty where it has not. Signs that
+    nobody sees are spelt out."""
+    old, new = old.split("\n"), new.split("\n")
+    if max(len(old), len(new)) > MOST_LINES:
+        start = end = 0
+        most = min(len(old), len(new))
+        while start < most and old[start] == new[start]:
+            start += 1
+        while end < most - start and old[-1 - end] == new[-1 - end]:
+            end += 1
+        old, new = old[start : len(old) - end], new[start : len(new) - end]
+    if max(len(old), len(new)) > MOST_LINES:
+        lines = [f"-{line}" for line in old] + [f"+{line}" for line in new]
+    else:
+        lines = list(unified_diff(old, new, lineterm=""))[2:]
+    return "\n".join(map(_visible, lines))
+
+
+def _visible(line):
+    return "".join(
+        sign if sign.isprintable() or sign == "\t" else f"<U+{ord(sign):04X}>"
+        for sign in line
+    )
 
 
 class KubernetesManifest(models.Model):
@@ -46,7 +81,37 @@ class KubernetesManifest(models.Model):
         prefetch=False,
         help="The template as a worker last fetched it.",
     )
-    digest = fields.Char(readonly=True, copy=False)
+    files = fields.Json(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        help="The files that the template names, as a worker last fetched them.",
+    )
+    digest = fields.Char(
+        string="Digest",
+        readonly=True,
+        copy=False,
+        help="Of the content that a worker last fetched: the template and the files"
+        " that it names.",
+    )
+    pin = fields.Char(
+        string="Pinned Digest",
+        readonly=True,
+        copy=False,
+        tracking=True,
+        help="Workers use the manifest only with this content. Empty: with whatever"
+        " they find.",
+    )
+    pinned_content = fields.Text(readonly=True, copy=False, prefetch=False)
+    pinned_files = fields.Json(readonly=True, copy=False, prefetch=False)
+    is_changed = fields.Boolean(
+        string="Changed since it was Pinned",
+        compute="_compute_is_changed",
+        store=True,
+    )
+    change_html = fields.Html(
+        string="What has Changed", compute="_compute_change_html", sanitize=False
+    )
     variables = fields.Json(readonly=True, copy=False)
     fetched_at = fields.Datetime(
         string="Content Since",
@@ -103,6 +168,53 @@ class KubernetesManifest(models.Model):
         for manifest in self:
             manifest.app_count = counts.get(manifest, 0)
 
+    @api.depends("pin", "digest")
+    def _compute_is_changed(self):
+        for manifest in self:
+            pin, digest = manifest.pin, manifest.digest
+            manifest.is_changed = bool(pin and digest and pin != digest)
+
+    @api.depends("is_changed", "content", "files", "pinned_content", "pinned_files")
+    @api.depends_context("lang")
+    def _compute_change_html(self):
+        for manifest in self:
+            changes = manifest._changes() if manifest.is_changed else []
+            manifest.change_html = self.env["kubernetes.job"]._render_diff(changes)
+
+    def _changes(self):
+        """What is other than pinned, text by text, as the contract has a ``diff``."""
+        self.ensure_one()
+
+        def texts(content, files):
+            named = {item["name"]: item["content"] for item in files or []}
+            return {self.name: content or "", **named}
+
+        old = texts(self.pinned_content, self.pinned_files)
+        new = texts(self.content, self.files)
+        changes = []
+        for name in [*new, *(name for name in old if name not in new)]:
+            text = text_diff(old.get(name, ""), new.get(name, ""))
+            if name not in old or not old[name] and text:
+                action = "create"
+            elif name not in new:
+                action = "delete"
+            else:
+                action = "change"
+            if text or action != "change":
+                changes.append({"object": name, "action": action, "text": text})
+        return changes
+
+    @api.constrains("pin")
+    def _check_pin(self):
+        for manifest in self:
+            if manifest.pin and not DIGEST.fullmatch(manifest.pin):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is not a digest: sha256: and 64 hexadecimal digits.",
+                        manifest.pin,
+                    )
+                )
+
     @api.constrains("url")
     def _check_url(self):
         for manifest in self:
@@ -140,7 +252,73 @@ class KubernetesManifest(models.Model):
             super(KubernetesManifest, moved._as_system()).write(
                 dict.fromkeys(SEEN_FIELDS, False)
             )
+        if "pin" in vals:
+            for manifest in self:
+                manifest._keep_pinned()
+            self._resume()
         return result
+
+    # -- pin ---------------------------------------------------------------------
+
+    def action_pin(self):
+        """Use the manifest only with the content that is shown, whose digest the form
+        sends along as ``seen_digest``."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.digest:
+            raise UserError(
+                self.env._("No worker has fetched the manifest yet. Preview it first.")
+            )
+        if self.env.context.get("seen_digest") != self.digest:
+            raise UserError(
+                self.env._(
+                    "The manifest has changed again since you looked at it. Look at"
+                    " it once more, then press Pin."
+                )
+            )
+        self._as_system().pin = self.digest
+
+    def action_unpin(self):
+        """Use the manifest with whatever content it has."""
+        self.check_access("write")
+        self._as_system().pin = False
+
+    def _keep_pinned(self):
+        """Keep the content that it is pinned to, to say later what has changed."""
+        self.ensure_one()
+        is_known = self.pin and self.pin == self.digest
+        if is_known or not self.pin:
+            super().write(
+                {
+                    "pinned_content": self.content if self.pin else False,
+                    "pinned_files": self.files if self.pin else False,
+                }
+            )
+
+    def _resume(self):
+        """Ask again for what failed because manifests had changed, where nobody has
+        asked for anything else since and no other manifest is in the way."""
+        jobs = self.env["kubernetes.job"].sudo()
+        failed = jobs.search(
+            [
+                ("app_id.manifest_line_ids.manifest_id", "in", self.ids),
+                ("app_id.wanted_state", "!=", "deleted"),
+                ("kind", "in", ("deploy", "reset")),
+                ("state", "=", "failed"),
+                ("error_code", "=", MANIFEST_CHANGED),
+            ]
+        )
+        for job in failed:
+            app = job.app_id
+            later = app.job_ids.filtered(
+                lambda other, job=job: (
+                    other.id > job.id
+                    and other.kind in CHANGING_KINDS
+                    and other.state != "cancelled"
+                )
+            )
+            if not later and not app._changed_manifests():
+                app._go_on(app._enqueue, job.kind, job.options)
 
     # -- preview -----------------------------------------------------------------
 
@@ -214,6 +392,7 @@ class KubernetesManifest(models.Model):
                 **found,
                 "digest": self.digest or "",
                 "content": self.content or "",
+                "files": self.files or [],
             },
             "previewed_at": self.previewed_at or self.fetched_at,
         }
@@ -232,13 +411,18 @@ class KubernetesManifest(models.Model):
         if not preview or job.options["url"] != self.url:
             return
         if preview["digest"]:
-            self._remember(preview["digest"], preview["content"], preview["variables"])
+            self._remember(
+                preview["digest"],
+                preview["content"],
+                preview["variables"],
+                preview["files"],
+            )
         self.write(
             {
                 "preview": {
                     name: value
                     for name, value in preview.items()
-                    if name not in ("content", "digest")
+                    if name not in ("content", "digest", "files")
                 },
                 "previewed_at": fields.Datetime.now(),
                 "problem_count": len(preview["problems"]),
@@ -246,23 +430,36 @@ class KubernetesManifest(models.Model):
         )
         self._changed()
 
-    def _remember(self, digest, content, variables):
+    def _remember(self, digest, content, variables, files=()):
         """Keep what a worker fetched, where it differs from what is known."""
         self.ensure_one()
         if self.digest != digest:
+            was_changed = self.is_changed
             self.write(
                 {
                     "digest": digest,
                     "content": content,
+                    "files": list(files),
                     "variables": variables,
                     "fetched_at": fields.Datetime.now(),
                 }
             )
+            self._changed()
+            if self.pin == digest and not self.pinned_content:
+                # Pinned before anybody had fetched it.
+                self._keep_pinned()
+            if was_changed and not self.is_changed:
+                self._resume()
 
     def _contract_values(self):
         """The manifests as the contract's claim answer has them, in this order."""
         return [
-            {"id": manifest.id, "title": manifest.name, "url": manifest.url}
+            {
+                "id": manifest.id,
+                "title": manifest.name,
+                "url": manifest.url,
+                "pin": manifest.pin or None,
+            }
             for manifest in self
         ]
 

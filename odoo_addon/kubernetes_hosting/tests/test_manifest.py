@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import mute_logger
 
 from ..models import contract
-from .common import KubernetesTransactionCase
+from ..models.kubernetes_manifest import MOST_LINES, text_diff
+from .common import KubernetesQueueCase, KubernetesTransactionCase
 
 FOLDER = Path(__file__).resolve().parents[3] / "tests" / "contract"
 URL = "https://example.com/odoo.yml"
@@ -66,7 +67,8 @@ class TestManifest(KubernetesTransactionCase):
         values = job._contract_values()
         self.assertEqual(values.keys(), golden("claim_response", 49).keys())
         self.assertEqual(
-            values["manifests"], [{"id": 0, "title": "Service", "url": URL}]
+            values["manifests"],
+            [{"id": 0, "title": "Service", "url": URL, "pin": None}],
         )
         self.assertEqual(self.result(job.id), {"state": "waiting"})
         self.report(job)
@@ -171,3 +173,199 @@ class TestManifest(KubernetesTransactionCase):
     def test_the_result_of_another_kind_of_job_is_not_given(self):
         job = self.create_app()._enqueue("diff")
         self.assertEqual(self.result(job.id)["state"], "failed")
+
+
+OLD, NEW, NEWER = (f"sha256:{sign * 64}" for sign in "abc")
+
+
+class TestPin(KubernetesQueueCase):
+    """S11: a manifest that is pinned is used only with the content that an operator has
+    seen, and what waits for a changed one goes on when that has been pinned."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.operator = cls.create_user("operator")
+        cls.manifest = cls.manifests[1].with_user(cls.operator)
+        cls.manifest.sudo()._remember(OLD, "kind: Service\nname: a\n", [])
+        cls.pin(cls.manifest, OLD)
+
+    @classmethod
+    def pin(cls, manifest, seen):
+        manifest.with_context(seen_digest=seen).action_pin()
+
+    def seen(self, digest=NEW, content="kind: Service\nname: b\n", files=()):
+        return {
+            "id": self.manifest.id,
+            "digest": digest,
+            "content": content,
+            "files": list(files),
+            "variables": [],
+        }
+
+    def refuse(self, job, **seen):
+        """The worker finds another content than the pinned one."""
+        job._conclude(
+            self.outcome("failed", "manifest_changed", manifests=[self.seen(**seen)])
+        )
+
+    def waiting(self, name="shop"):
+        """An app whose first deploy was refused."""
+        app = self.create_app(name)
+        app._enqueue("deploy")
+        self.refuse(self.claim())
+        self.assertEqual(app.state, "failed")
+        return app
+
+    def attention(self):
+        rows = self.env["kubernetes.attention"].with_user(self.operator)
+        return rows.search([("reason", "in", ("manifest_changed", "app_failed"))])
+
+    def test_the_worker_is_told_the_pin(self):
+        self.create_app()._enqueue("deploy")
+        manifests = self.claim()._contract_values()["manifests"]
+        self.assertEqual([manifest["pin"] for manifest in manifests], [None, OLD])
+        self.manifest.action_unpin()
+        self.assertFalse(self.manifest.pinned_content)
+        self.assertIsNone(self.manifest._contract_values()[0]["pin"])
+
+    def test_nothing_is_pinned_that_nobody_has_seen(self):
+        self.manifest.sudo()._remember(NEW, "kind: Service\n", [])
+        for seen in (OLD, NEWER, None, False):
+            with self.assertRaisesRegex(UserError, "changed again since you looked"):
+                self.pin(self.manifest, seen)
+        self.assertEqual(self.manifest.pin, OLD)
+        unknown = self.manifests[0].with_user(self.operator)
+        with self.assertRaisesRegex(UserError, "Preview it first"):
+            self.pin(unknown, False)
+
+    def test_only_operators_pin(self):
+        reader = self.manifest.with_user(self.create_user("user"))
+        for act in (
+            lambda: self.pin(reader, OLD),
+            reader.action_unpin,
+            lambda: reader.write({"pin": NEW}),
+        ):
+            with self.assertRaises(AccessError):
+                act()
+
+    def test_a_pin_is_a_digest(self):
+        for pin in ("latest", "sha256:1", NEW.upper(), NEW + "\n"):
+            with self.assertRaisesRegex(ValidationError, "is not a digest"):
+                self.manifest.pin = pin
+
+    def test_a_waiting_order_goes_on_when_the_new_content_is_pinned(self):
+        app = self.waiting()
+        self.assertFalse(self.claim(), "not tried again by itself")
+        self.assertTrue(self.manifest.is_changed)
+        self.pin(self.manifest, NEW)
+        self.assertFalse(self.manifest.is_changed)
+        job = self.claim()
+        self.assertEqual((job.app_id, job.kind), (app, "deploy"))
+        self.assertEqual(job._contract_values()["manifests"][1]["pin"], NEW)
+        job._conclude(self.outcome("done", observation=self.observation("running")))
+        self.assertEqual(app.state, "running")
+
+    def test_it_goes_on_as_well_when_unpinned_or_when_the_host_takes_it_back(self):
+        for undo in (
+            self.manifest.action_unpin,
+            lambda: self.manifest.sudo()._remember(OLD, "kind: Service\n", []),
+        ):
+            self.manifest.pin = OLD
+            app = self.waiting(f"shop{self.env['kubernetes.app'].search_count([])}")
+            undo()
+            self.assertEqual(self.claim().app_id, app)
+
+    def test_what_somebody_has_asked_for_since_is_not_overturned(self):
+        app = self.waiting()
+        app._enqueue("delete")
+        self.pin(self.manifest, NEW)
+        self.assertEqual(self.claim().kind, "delete")
+
+    def test_another_changed_manifest_is_waited_for_as_well(self):
+        other = self.manifests[0].with_user(self.operator)
+        other.sudo()._remember(OLD, "a", [])
+        self.pin(other, OLD)
+        app = self.waiting()
+        other.sudo()._remember(NEW, "b", [])
+        self.pin(self.manifest, NEW)
+        self.assertFalse(self.claim())
+        self.pin(other, NEW)
+        self.assertEqual(self.claim().app_id, app)
+
+    def test_a_worker_that_was_at_work_while_it_was_pinned_tries_again(self):
+        app = self.create_app()
+        app._enqueue("deploy")
+        job = self.claim()
+        self.manifest.sudo()._remember(NEW, "kind: Service\n", [])
+        self.pin(self.manifest, NEW)
+        self.refuse(job)
+        self.assertEqual(job.state, "pending")
+        self.assertEqual(self.claim(), job)
+
+    def test_a_comparison_is_refused_and_not_asked_for_again(self):
+        app = self.create_app()
+        app._enqueue("diff")
+        job = self.claim()
+        self.refuse(job)
+        self.pin(self.manifest, NEW)
+        self.assertEqual(job.state, "failed")
+        self.assertFalse(self.claim())
+
+    def test_it_needs_attention_once_and_in_place_of_the_apps_that_wait(self):
+        self.waiting()
+        self.waiting("other")
+        row = self.attention()
+        self.assertEqual(row.mapped("reason"), ["manifest_changed"])
+        self.assertEqual(row.name, "Odoo")
+        self.assertIn(f"{OLD[:19]}… → {NEW[:19]}…", row.message)
+        self.assertEqual(row.action_open()["res_model"], "kubernetes.manifest")
+        self.assertEqual(row.action_open()["res_id"], self.manifest.id)
+        self.pin(self.manifest, NEW)
+        self.assertFalse(self.attention())
+
+    def test_what_has_changed_is_shown_with_the_files(self):
+        file = {"name": "labels.j2", "content": "app: <b>odoo</b>\n"}
+        self.refuse_preview(files=[file])
+        page = self.manifest.change_html
+        for text in ("-name: a", "+name: b", "labels.j2", "+app: &lt;b&gt;odoo"):
+            self.assertIn(text, page)
+        self.assertEqual(self.manifest.pinned_content, "kind: Service\nname: a\n")
+        self.pin(self.manifest, NEW)
+        self.assertFalse(self.manifest.change_html)
+        self.refuse_preview(digest=NEWER, files=[])
+        self.assertIn("-app: &lt;b&gt;odoo", self.manifest.change_html)
+
+    def refuse_preview(self, **seen):
+        seen = self.seen(**seen)
+        self.manifest.sudo()._remember(
+            seen["digest"], seen["content"], [], seen["files"]
+        )
+
+    def test_no_change_is_invisible(self):
+        for new in ("a\nb", "a\r\nb\n", "a\nb \n", "a\u202e\nb\n", "a\u200b\nb\n"):
+            self.assertTrue(text_diff("a\nb\n", new), repr(new))
+        self.assertIn("+a<U+202E>", text_diff("a\n", "a\u202e\n"))
+        self.assertEqual(text_diff("a\n", "a\n"), "")
+
+    def test_a_long_text_is_compared_in_bounded_time(self):
+        # Each line stands there often enough to be looked for again and again.
+        old = [str(number % 5000) for number in range(500_000)]
+        new = [str(number * 7 % 5000) for number in range(500_000)]
+        diff = text_diff("\n".join(old), "\n".join(new))
+        self.assertIn("\n-4999\n", diff)
+        lines = [str(number) for number in range(100 * MOST_LINES)]
+        changed = [*lines[:70_000], "changed", *lines[70_001:]]
+        diff = text_diff("\n".join(lines), "\n".join(changed))
+        self.assertEqual(diff.splitlines()[1:], ["-70000", "+changed"])
+
+    def test_another_url_keeps_the_pin(self):
+        self.manifest.url = URL + "?moved"
+        self.assertEqual(self.manifest.pin, OLD)
+        self.assertFalse(self.manifest.is_changed)
+        self.manifest.sudo()._remember(NEW, "kind: Service\nname: b\n", [])
+        self.assertIn("-name: a", self.manifest.change_html)
+
+    def test_a_copy_is_not_pinned(self):
+        copied = self.manifest.copy()
+        self.assertFalse(copied.pin or copied.pinned_content or copied.is_changed)
