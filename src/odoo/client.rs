@@ -318,7 +318,7 @@ mod tests {
             url,
             database,
             SecretString::from("k3y"),
-            Duration::from_secs(5),
+            Duration::from_secs(300),
         )
         .unwrap()
     }
@@ -451,7 +451,7 @@ mod tests {
     async fn silence_ends_with_the_timeout() {
         let server = MockServer::start().await;
         Mock::given(method("POST"))
-            .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(30)))
+            .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(600)))
             .mount(&server)
             .await;
         let client = Client::new(

@@ -167,7 +167,13 @@ mod tests {
     fn client(listener: &TcpListener) -> Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        Client::new(&url, "", SecretString::from("k3y"), Duration::from_secs(5)).unwrap()
+        Client::new(
+            &url,
+            "",
+            SecretString::from("k3y"),
+            Duration::from_secs(300),
+        )
+        .unwrap()
     }
 
     /// Accepts a websocket as Odoo does and reads what it subscribes to.
