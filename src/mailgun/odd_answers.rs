@@ -607,3 +607,19 @@ fn a_mark_is_a_selector_of_its_database_only() {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     );
 }
+
+#[tokio::test]
+async fn l8_an_answer_that_never_ends_is_given_up_with_a_way_out() {
+    let url = crate::body::tests::endless_server().await;
+    let mailgun = Mailgun::new(access(&url)).unwrap();
+    let problem = find(&mailgun, NAME).await.unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("mailgun_answer", false)
+    );
+    assert!(problem.message.contains("more than 4 MiB"), "{problem}");
+    assert!(problem.hint.unwrap().contains(&url));
+    // A mail may have been taken all the same.
+    let problem = message::send(&mailgun, NAME, &mail()).await.unwrap_err();
+    assert_eq!(problem.code, "mail_unconfirmed");
+}
