@@ -232,7 +232,7 @@ impl Runner {
         };
         Ok(Task {
             owner: seen::owner(database, app.id, &app.name, &app.environment),
-            cluster: self.clusters.get(&site.name).await?,
+            cluster: self.clusters.get(&site.name).await?.fenced(story.fence()),
             job,
             app,
             site,
