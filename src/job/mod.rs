@@ -22,7 +22,7 @@ mod seen;
 mod start;
 mod stop;
 pub mod story;
-mod variables;
+pub mod variables;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -276,6 +276,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::odoo::contract::JobAnswer;
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_also_ends_while_the_machine_sleeps() {
