@@ -6,6 +6,7 @@
 //! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out.
 
 pub mod ansible;
+pub mod body;
 pub mod check;
 pub mod cli;
 pub mod dependence;

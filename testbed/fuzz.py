@@ -1,7 +1,9 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Fuzzes the renderer and the YAML reader: libFuzzer mutates the cases of tests/parity
-and keeps what reaches new code.
+"""Fuzzes the renderer, the YAML reader, both sides of the contract with Odoo and what
+customers choose: libFuzzer mutates the cases of tests/parity and of tests/contract and
+keeps what reaches new code. Odoo's side of the contract is Python, which reads mutated
+requests for as long.
 
 ``python3 -m testbed.fuzz`` runs each target of fuzz/ for a minute, ``--seconds`` says
 for how long. A crash, a hang or too much memory fails; what caused it is shown, and
@@ -9,17 +11,22 @@ belongs into tests/parity as a case.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
+import time
+import traceback
 
-from . import cache, parity_cases, worker
+from . import cache, contract_mutations, parity_cases, worker
 from .instance import CHECKOUT
 from .problem import Problem
 
 VERSION = "0.13.2"
-TARGETS = ("render", "parse")
+TARGETS = ("render", "parse", "contract", "customer")
+#: What is no target of fuzz/: Odoo's side of the contract.
+ODOO = "odoo"
 #: What one input may take: seconds, and MiB of the whole process, its coverage maps
 #: and corpus included.
 SECONDS_EACH = 2
@@ -35,14 +42,14 @@ def main():
     parser = argparse.ArgumentParser(
         prog="python3 -m testbed.fuzz", description=__doc__
     )
-    parser.add_argument("targets", nargs="*", help=f"default: {' '.join(TARGETS)}")
+    parser.add_argument("targets", nargs="*", help=f"default: {' '.join((*TARGETS, ODOO))}")
     parser.add_argument("--seconds", type=int, default=60, help="default %(default)s")
     arguments = parser.parse_args()
     try:
         failed = [
             target
-            for target in arguments.targets or TARGETS
-            if not run(target, arguments.seconds)
+            for target in arguments.targets or (*TARGETS, ODOO)
+            if not (run_odoo if target == ODOO else run)(target, arguments.seconds)
         ]
     except Problem as problem:
         print(*problem.lines(), sep="\n", file=sys.stderr)
@@ -83,6 +90,24 @@ def run(target, seconds):
     return done.returncode == 0
 
 
+def run_odoo(target, seconds):
+    """Whether Odoo's side of the contract held for so long: what it reads or refuses,
+    and by no other error."""
+    seed = int(time.time())
+    print(f"{target}: {seconds} s, seed {seed}", flush=True)
+    end = time.monotonic() + seconds
+    for count, (call, params) in enumerate(contract_mutations.requests(seed)):
+        if time.monotonic() > end:
+            print(f"{target}: {count} requests")
+            return True
+        try:
+            contract_mutations.check(call, params)
+        except Exception:
+            traceback.print_exc()
+            print(f"{target} failed: {call} {params!r}"[:2000], file=sys.stderr)
+            return False
+
+
 def cargo_fuzz():
     """cargo-fuzz, built once."""
     log = cache.folder() / "logs" / "fuzz.log"
@@ -113,6 +138,16 @@ def write_seeds(target, folder):
 
 def texts(target):
     """The cases as inputs of a target."""
+    if target == "contract":
+        for answer in sorted((CHECKOUT / "tests" / "contract").glob("*_response.json")):
+            yield answer.read_text()
+            yield from map(json.dumps, json.loads(answer.read_text()).get("jobs", []))
+        return
+    if target == "customer":
+        yield from ("shop", "null", "1e3", 'a"\nkind: A', "{{ 7 }}", "a\n---\nb: c")
+        return
+    # Manifests against the policy of a cluster come here, as a target `policy`: what
+    # passes holds no forbidden field.
     for family in parity_cases.families():
         for case in family.cases:
             sections = family.shared | case.sections

@@ -1,5 +1,7 @@
 //! The catalog's templates: rendered here and by Ansible they are the same text.
 
+mod customer;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -237,4 +239,65 @@ fn a_changed_password_restarts_what_uses_it_and_nothing_else() {
     assert_ne!(before[0], after[0], "PostgreSQL");
     assert_ne!(before[1], after[1], "Odoo");
     assert_eq!(before, checksums("one", "y"));
+}
+
+#[test]
+fn names_that_yaml_reads_as_something_else_stay_names() {
+    for name in [
+        "null",
+        "true",
+        "no",
+        "on",
+        "123",
+        "1e3",
+        "0x41",
+        "0644",
+        "1.5",
+        "2026-11-29",
+        "1-2",
+        "a",
+        "x--y",
+    ] {
+        assert!(!customer::is_refused(name), "{name}");
+    }
+}
+
+#[test]
+fn no_name_of_a_customer_changes_what_the_manifests_say() {
+    for name in [
+        "",
+        "a\"\nkind: ClusterRole\n#",
+        "a\"}",
+        "a\\",
+        "{{ 7 * 7 }}",
+        "{% raw %}",
+        "{#",
+        "a\n---\n",
+        "a\u{2028}b",
+        "a: b",
+        "*a",
+        "&a",
+        "!vault",
+        "a b",
+        "Shop",
+        "ä",
+    ] {
+        assert!(customer::is_refused(name), "{name:?}");
+    }
+    // Others, made by a rule, the same on every machine.
+    let signs: Vec<char> = "ab09-.\"'\\\n\t :#{}[]%&*!|>,?@`~=/$<ä\u{0}\u{85}"
+        .chars()
+        .collect();
+    let mut state = 20_261_129_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..2000 {
+        let length = 1 + next(8);
+        let name: String = (0..length).map(|_| signs[next(signs.len())]).collect();
+        customer::is_refused(&name);
+    }
 }

@@ -31,6 +31,12 @@ impl Given {
         })
     }
 
+    /// How many steps one look at all of them counts.
+    pub fn weight(&self) -> usize {
+        let named = self.named.iter().map(|(_, value)| value);
+        self.positional.iter().chain(named).map(Value::weight).sum()
+    }
+
     /// The first argument that is undefined or failed.
     pub fn marker(&self) -> Option<&Value> {
         let named = self.named.iter().map(|(_, value)| value);

@@ -1,4 +1,8 @@
 //! What a rendering may take: a template from anywhere must not do harm.
+//!
+//! What counts is work, so that the same template ends the same way on every machine: steps, and bytes that are made.
+//! Whatever takes longer than a step says how many it is worth: a block that a hash takes in, bytes that a regular
+//! expression may look at, digits that are multiplied. The clock is for what nobody thought of.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -8,15 +12,20 @@ use rustix::time::{ClockId, clock_gettime};
 use super::error::{Error, Result};
 use super::release;
 
-/// Steps (values looked at, items made) one rendering may take: far beyond any manifest.
+/// Steps (values looked at, items made) one rendering may take: far beyond any manifest. None takes longer than a fifth
+/// of a microsecond in a release build.
 const STEPS: usize = 5_000_000;
 /// Bytes of texts and lists that one rendering may make, those already dropped included.
 const BYTES: usize = 32 * 1024 * 1024;
 /// The longest text or list that one operation may make.
 const ONE: usize = 8 * 1024 * 1024;
-/// Where a regular expression or a hash takes long, steps say too little. Only the time counts that this thread works:
-/// on a busy machine, a template may wait.
-const TIME: Duration = Duration::from_millis(1500);
+/// The last resort, far beyond what so many steps take even in a debug build. Only the time counts that this thread
+/// works: on a busy machine, a template may wait.
+const TIME: Duration = Duration::from_secs(60);
+/// Steps from one look at the clock to the next.
+const LOOK: usize = 4096;
+/// Bytes of a text that are worth a step where every one is looked at.
+const STEP: usize = 256;
 /// Calls of macros, values that are templates of others, and loops that call themselves, within one another.
 const DEPTH: usize = 150;
 /// Stack to have at hand before going deeper, and how much is added where it is missing.
@@ -31,6 +40,7 @@ thread_local! {
             depth: Cell::new(0),
             looked_at: Cell::new(0),
             until: Cell::new(Duration::ZERO),
+            rendering: Cell::new(0),
         }
     };
 }
@@ -45,10 +55,16 @@ struct Used {
     /// The step at which the clock was looked at.
     looked_at: Cell<usize>,
     until: Cell<Duration>,
+    /// Which rendering of this thread it is.
+    rendering: Cell<u64>,
 }
 
 /// Runs with limits of its own, unless limits count already. What it returns holds no values of templates.
 pub fn limited<T>(run: impl FnOnce() -> T) -> T {
+    limited_to(TIME, run)
+}
+
+fn limited_to<T>(time: Duration, run: impl FnOnce() -> T) -> T {
     struct End;
     impl Drop for End {
         fn drop(&mut self) {
@@ -65,9 +81,16 @@ pub fn limited<T>(run: impl FnOnce() -> T) -> T {
         used.bytes.set(0);
         used.depth.set(0);
         used.looked_at.set(0);
-        used.until.set(worked() + TIME);
+        used.until.set(worked() + time);
+        used.rendering.set(used.rendering.get() + 1);
     });
     run()
+}
+
+/// Which rendering of this thread this is: what one has kept for later, such as a compiled expression, is none of the
+/// next one's, which would else take fewer steps for the same template.
+pub fn rendering() -> u64 {
+    USED.with(|used| used.rendering.get())
 }
 
 /// The processor time of this thread.
@@ -77,31 +100,48 @@ fn worked() -> Duration {
 
 /// Counts steps.
 pub fn step(count: usize) -> Result<()> {
-    let is_too_much = USED.with(|used| {
+    let (too_many, late) = USED.with(|used| {
         if !used.counts.get() {
-            return false;
+            return (false, false);
         }
         let steps = used.steps.get().saturating_add(count);
         used.steps.set(steps);
-        let mut late = false;
-        if steps - used.looked_at.get() >= 4096 {
-            used.looked_at.set(steps);
-            late = worked() > used.until.get();
+        if steps > STEPS {
+            return (true, false);
         }
-        late || steps > STEPS
+        if steps - used.looked_at.get() < LOOK {
+            return (false, false);
+        }
+        used.looked_at.set(steps);
+        (false, worked() >= used.until.get())
     });
-    if is_too_much {
+    if too_many {
         return Err(Error::unsupported(
             "the template takes too many steps",
             "Look for a loop that never ends, or that is far too long.",
         ));
     }
+    if late {
+        return Err(Error::unsupported(
+            format!("the template takes more than {} seconds", TIME.as_secs()),
+            "Look for what may take so long: make texts and lists shorter, or do it less often.",
+        ));
+    }
     Ok(())
 }
 
-/// Looks at the clock now, after something that may have taken long.
-pub fn check_time() -> Result<()> {
-    step(4096)
+/// Fails where so many steps are not left, and counts none.
+pub fn room(count: usize) -> Result<()> {
+    let steps = USED.with(|used| used.steps.get());
+    if steps.saturating_add(count) > STEPS {
+        return step(count);
+    }
+    Ok(())
+}
+
+/// Counts a text that is looked at from end to end.
+pub fn read(bytes: usize) -> Result<()> {
+    step(bytes / STEP)
 }
 
 /// Counts a text that is about to be made.
@@ -157,4 +197,45 @@ pub fn deeper<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
 /// Runs with enough stack for one more level.
 pub fn with_stack<T>(run: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(STACK.0, STACK.1, run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_stops_what_takes_long_without_many_steps() {
+        let ended = limited_to(Duration::ZERO, || {
+            step(LOOK - 1)?;
+            step(1)
+        });
+        let error = ended.unwrap_err();
+        assert!(
+            error.to_string().contains("more than 60 seconds"),
+            "{error}"
+        );
+        assert!(limited_to(Duration::ZERO, || step(LOOK - 1)).is_ok());
+    }
+
+    #[test]
+    fn steps_are_counted_and_not_the_time_that_they_take() {
+        assert!(limited_to(Duration::MAX / 2, || step(STEPS)).is_ok());
+        let error = limited_to(Duration::MAX / 2, || step(STEPS + 1)).unwrap_err();
+        assert!(error.to_string().contains("too many steps"), "{error}");
+    }
+
+    #[test]
+    fn each_rendering_has_limits_of_its_own() {
+        let first = limited(|| {
+            step(STEPS).unwrap();
+            rendering()
+        });
+        let second = limited(|| {
+            step(STEPS).unwrap();
+            // One within another is no other.
+            limited(rendering)
+        });
+        assert_ne!(first, second);
+        assert!(limited(|| step(STEPS).and_then(|()| limited(|| step(1)))).is_err());
+    }
 }

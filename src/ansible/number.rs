@@ -106,7 +106,7 @@ pub fn calculate(operator: &str, left: &Value, right: &Value) -> Option<Result<V
 }
 
 fn integers(operator: &str, left: &BigInt, right: &BigInt) -> Result<Value> {
-    limits::step(1 + (left.bits() + right.bits()) as usize / 64)?;
+    count(left.bits(), right.bits())?;
     let zero = |what: &str| Error::failed(format!("{what} by zero"));
     Ok(Value::big(match operator {
         "+" => left + right,
@@ -132,7 +132,9 @@ fn integers(operator: &str, left: &BigInt, right: &BigInt) -> Result<Value> {
             let exponent = right.to_u32().filter(|_| left.bits() > 1);
             match exponent {
                 Some(exponent) => {
-                    check_bits(left.bits().saturating_mul(u64::from(exponent)))?;
+                    let bits = left.bits().saturating_mul(u64::from(exponent));
+                    check_bits(bits)?;
+                    count(bits, bits)?;
                     Pow::pow(left, exponent)
                 }
                 None if left.bits() > 1 => return Err(too_large()),
@@ -149,7 +151,15 @@ fn integers(operator: &str, left: &BigInt, right: &BigInt) -> Result<Value> {
     }))
 }
 
-fn check_bits(bits: u64) -> Result<()> {
+/// Counts what it takes to multiply, divide or write out numbers of so many bits: each digit of one by each of the other.
+pub fn count(left: u64, right: u64) -> Result<()> {
+    let digits = |bits: u64| bits as usize / 64;
+    let (left, right) = (digits(left), digits(right));
+    limits::step(1 + left + right + left.saturating_mul(right) / 64)
+}
+
+/// Refuses a whole number of more bits than one may have.
+pub fn check_bits(bits: u64) -> Result<()> {
     if bits > MAX_BITS {
         Err(too_large())
     } else {
@@ -160,7 +170,7 @@ fn check_bits(bits: u64) -> Result<()> {
 fn too_large() -> Error {
     Error::unsupported(
         "this number becomes too large",
-        "Look for a power that is far too high.",
+        "Look for a power, a product or a shift that is far too high.",
     )
 }
 
@@ -324,11 +334,14 @@ pub fn parse_float(text: &str) -> Option<f64> {
 }
 
 /// Python reads the digits of every script.
-fn ascii_digit(character: char) -> char {
+pub fn ascii_digit(character: char) -> char {
     const ZEROS: [u32; 20] = [
         0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6,
         0x0d66, 0x0e50, 0x0ed0, 0x0f20, 0x1040, 0x17e0, 0x1810, 0xff10, 0x1d7ce,
     ];
+    if character.is_ascii() {
+        return character;
+    }
     let code = u32::from(character);
     ZEROS
         .iter()

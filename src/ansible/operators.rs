@@ -122,12 +122,18 @@ pub fn undefined(value: &Value, name: &str, shown: String) -> Value {
             None => format!("'{shown}' is undefined"),
         },
     );
-    if let Some(pairs) = value.pairs() {
+    // That may be asked often, with a default: what it takes counts, and without steps left there is no hint.
+    let is_small = limits::step(value.weight()).is_ok();
+    if let Some(pairs) = value.pairs().filter(|_| is_small) {
         let keys: Vec<String> = pairs
             .iter()
             .filter_map(|(key, _)| key.as_str().map(str::to_owned))
             .collect();
-        if let Some(near) = super::problems::nearest(name, keys.iter().map(String::as_str)) {
+        let letters: usize = keys.iter().map(String::len).sum();
+        let is_small = limits::step(letters.saturating_mul(name.len()) / 64).is_ok();
+        if is_small
+            && let Some(near) = super::problems::nearest(name, keys.iter().map(String::as_str))
+        {
             error = error.hint(format!("Did you mean '{near}'?"));
         }
     }
@@ -142,7 +148,8 @@ pub fn slice(value: &Value, bounds: &[Value; 3]) -> Result<Value> {
             return fail("slice indices must be integers or None");
         }
     }
-    let indices = |length: usize| -> Result<Vec<usize>> {
+    // The items that are wanted, as a range of their places.
+    let indices = |length: usize| -> Result<Range> {
         let length = i64::try_from(length).unwrap_or(i64::MAX);
         let step = bounds[2].as_index().unwrap_or(1);
         if step == 0 {
@@ -163,10 +170,12 @@ pub fn slice(value: &Value, bounds: &[Value; 3]) -> Result<Value> {
         } else {
             (bound(&bounds[0], high), bound(&bounds[1], low))
         };
-        let range = Range { start, stop, step };
-        Ok((0..range.len())
-            .filter_map(|index| usize::try_from(start + index as i64 * step).ok())
-            .collect())
+        Ok(Range { start, stop, step })
+    };
+    let places = |wanted: Range| {
+        (0..wanted.len()).filter_map(move |index| {
+            usize::try_from(wanted.start + index as i64 * wanted.step).ok()
+        })
     };
     Ok(match value {
         Value::Marker(_) => value.clone(),
@@ -174,24 +183,24 @@ pub fn slice(value: &Value, bounds: &[Value; 3]) -> Result<Value> {
             let characters: Vec<char> = text.chars().collect();
             limits::text(text.len())?;
             Value::from(
-                indices(characters.len())?
-                    .into_iter()
+                places(indices(characters.len())?)
                     .map(|index| characters[index])
                     .collect::<String>(),
             )
         }
-        Value::Bytes(bytes) => Value::Bytes(
-            indices(bytes.len())?
-                .into_iter()
-                .map(|index| bytes[index])
-                .collect(),
-        ),
+        Value::Bytes(bytes) => {
+            limits::text(bytes.len())?;
+            Value::Bytes(
+                places(indices(bytes.len())?)
+                    .map(|index| bytes[index])
+                    .collect(),
+            )
+        }
         Value::List(list) => {
             let items = list.items.borrow().clone();
             limits::items(items.len())?;
             Value::List(Rc::new(List {
-                items: indices(items.len())?
-                    .into_iter()
+                items: places(indices(items.len())?)
                     .map(|index| items[index].clone())
                     .collect::<Vec<_>>()
                     .into(),
@@ -199,16 +208,18 @@ pub fn slice(value: &Value, bounds: &[Value; 3]) -> Result<Value> {
                 asked: list.asked.clone(),
             }))
         }
-        Value::Tuple(items) => Value::tuple(
-            indices(items.len())?
-                .into_iter()
-                .map(|index| items[index].clone())
-                .collect(),
-        ),
+        Value::Tuple(items) => {
+            limits::items(items.len())?;
+            Value::tuple(
+                places(indices(items.len())?)
+                    .map(|index| items[index].clone())
+                    .collect(),
+            )
+        }
         Value::Range(range) => {
             let step = bounds[2].as_index().unwrap_or(1);
-            let wanted = indices(range.len().min(10_000_000))?;
-            let start = wanted.first().and_then(|index| range.get(*index));
+            let wanted = indices(range.len())?;
+            let start = places(wanted).next().and_then(|index| range.get(index));
             let start = start
                 .and_then(|value| value.as_index())
                 .unwrap_or(range.start);

@@ -352,11 +352,16 @@ impl Value {
     /// How many steps one look at all of it counts.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Text(text) => text.len() / 1024,
-            Self::Bytes(bytes) => bytes.len() / 1024,
-            Self::List(list) => list.items.borrow().len() / 128,
-            Self::Tuple(items) => items.len() / 128,
-            Self::Dict(dict) | Self::Set(dict) => dict.entries.borrow().len() / 128,
+            Self::Text(text) => text.len() / 256,
+            Self::Bytes(bytes) => bytes.len() / 256,
+            Self::List(list) => list.items.borrow().len() / 32,
+            Self::Tuple(items) => items.len() / 32,
+            Self::Dict(dict) | Self::Set(dict) => dict.entries.borrow().len() / 32,
+            // To write it out or read it takes longer the longer it is.
+            Self::Big(number) => {
+                let digits = number.bits() as usize / 64;
+                1 + digits * digits / 64
+            }
             _ => 0,
         }
     }
@@ -586,7 +591,7 @@ impl Value {
 
     /// Python's `<` and its like; fails for what has no order.
     pub fn order(&self, other: &Self, operator: &str) -> Result<Option<Ordering>> {
-        limits::step(1)?;
+        limits::step(1 + self.weight().min(other.weight()))?;
         self.check()?;
         other.check()?;
         match (self, other) {
@@ -722,7 +727,8 @@ impl Key {
                     .iter()
                     .try_for_each(|item| Self::new(item.clone()).map(drop))
             })?,
-            _ => {}
+            // It is hashed.
+            other => limits::step(other.weight())?,
         }
         Ok(Self(value))
     }

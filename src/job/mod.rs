@@ -22,7 +22,7 @@ mod seen;
 mod start;
 mod stop;
 pub mod story;
-mod variables;
+pub mod variables;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -227,7 +227,7 @@ impl Runner {
         };
         Ok(Task {
             owner: seen::owner(database, &app.uid, app.id, &app.name, &app.environment),
-            cluster: self.clusters.get(&site.name).await?,
+            cluster: self.clusters.get(&site.name).await?.fenced(story.fence()),
             job,
             app,
             site,

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use jiff::{Timestamp, Unit};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::kubernetes::Fence;
 use crate::odoo::contract::{Step, StepCode, StepState};
 use crate::problem::Problem;
 
@@ -29,6 +30,8 @@ pub struct Story {
     news: Arc<Notify>,
     stop: CancellationToken,
     reason: OnceLock<Stop>,
+    /// Until when the cluster may be touched.
+    until: watch::Sender<Option<tokio::time::Instant>>,
 }
 
 struct Line {
@@ -51,7 +54,18 @@ impl Story {
             news,
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
+            until: Fence::new().0,
         }
+    }
+
+    /// Moves the end of the time in which the cluster may be touched.
+    pub fn touch_until(&self, end: tokio::time::Instant) {
+        self.until.send_replace(Some(end));
+    }
+
+    /// What keeps the job's calls within that time.
+    pub fn fence(&self) -> Fence {
+        Fence::of(&self.until)
     }
 
     /// Does one step: writes that it began, what it says meanwhile, and how it ended. A wish to stop drops the work
@@ -79,6 +93,9 @@ impl Story {
 
     /// Asks the job to end. The first reason counts.
     pub fn stop(&self, reason: Stop) {
+        if reason == Stop::Lost {
+            self.touch_until(tokio::time::Instant::now());
+        }
         let _ = self.reason.set(reason);
         self.stop.cancel();
     }

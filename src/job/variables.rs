@@ -26,6 +26,7 @@ pub fn variables(
     production: Option<&Generated>,
     vault: &Vault,
 ) -> Result<Variables, Problem> {
+    check_names(app, job.production.as_ref())?;
     let mut variables = Variables::opened_by(vault);
     for line in &job.config_map {
         let value = match line.r#type {
@@ -57,6 +58,48 @@ pub fn variables(
         set_production(&mut variables, beside, production);
     }
     Ok(variables)
+}
+
+/// Refuses names that are none. Customers choose them, Odoo lets them choose DNS names only, and manifests put them
+/// between quotation marks: any other text could say something else there.
+fn check_names(app: &App, production: Option<&Production>) -> Result<(), Problem> {
+    let own = [
+        ("name", &app.name),
+        ("environment", &app.environment),
+        ("hostname", &app.hostname),
+        ("namespace", &app.namespace),
+    ];
+    let beside = production.map(|beside| {
+        [
+            ("production's name", &beside.name),
+            ("production's hostname", &beside.hostname),
+            ("production's namespace", &beside.namespace),
+        ]
+    });
+    let wrong = |what: &str, value: &str, is: &str| {
+        Problem::new(
+            "contract",
+            format!("The app's {what} {value:?} is no {is}, so that a manifest could say something else with it."),
+        )
+        .hint("Odoo's addons make no such app: whoever changed its record has to put it right there.")
+    };
+    for (what, value) in own.into_iter().chain(beside.into_iter().flatten()) {
+        let is_sign = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        if value.is_empty() || value.len() > 253 || !value.bytes().all(is_sign) {
+            return Err(wrong(what, value, "DNS name"));
+        }
+    }
+    let urls = [
+        ("URL", Some(&app.url)),
+        ("production's URL", production.map(|beside| &beside.url)),
+    ];
+    for (what, value) in urls {
+        let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?&=%[]".contains(&byte);
+        if let Some(value) = value.filter(|value| !value.bytes().all(is_sign)) {
+            return Err(wrong(what, value, "address of a web site"));
+        }
+    }
+    Ok(())
 }
 
 /// Gives `production`. Of what it holds only the secrets must not be shown.

@@ -11,6 +11,7 @@ use kube::core::{ApiResource, GroupVersion};
 use kube::{Client, Config};
 use tokio::sync::Mutex;
 
+use super::fence::Fence;
 use super::refusal::{self, CallError};
 use crate::object::{Kind, Kinds, ObjectRef};
 use crate::problem::Problem;
@@ -38,6 +39,7 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
     call_timeout: Duration,
+    fence: Option<Fence>,
     url: String,
 }
 
@@ -87,6 +89,7 @@ impl Cluster {
             client,
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            fence: None,
             url,
         })
     }
@@ -94,6 +97,12 @@ impl Cluster {
     /// Changes how long one call may take.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
+        self
+    }
+
+    /// The same cluster, which is not called behind the fence.
+    pub fn fenced(mut self, fence: Fence) -> Self {
+        self.fence = Some(fence);
         self
     }
 
@@ -110,14 +119,28 @@ impl Cluster {
             .map_err(|error| self.problem(&error, "read the version"))
     }
 
-    /// Calls the API server with the limit on time.
+    /// Calls the API server with the limit on time, and not behind the fence: there the call is dropped, and with it the
+    /// connection that it is on, before somebody else may have the job.
+    ///
+    /// What remains is a request that the API server has read already: it ends the work on it when the connection is gone,
+    /// unless the object is on its way into etcd by then. That takes far less than the rest of the lease behind the fence.
     pub(super) async fn call<T>(
         &self,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, CallError> {
-        match tokio::time::timeout(self.call_timeout, call).await {
-            Ok(answer) => answer.map_err(CallError::from),
-            Err(_) => Err(CallError::Timeout(self.call_timeout)),
+        let passed = async {
+            match &self.fence {
+                Some(fence) => fence.passed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = passed => Err(CallError::Fenced),
+            answer = tokio::time::timeout(self.call_timeout, call) => match answer {
+                Ok(answer) => answer.map_err(CallError::from),
+                Err(_) => Err(CallError::Timeout(self.call_timeout)),
+            },
         }
     }
 
@@ -168,5 +191,105 @@ fn resource(kind: &Kind) -> ApiResource {
         api_version: kind.api_version.clone(),
         kind: kind.kind.clone(),
         plural: kind.plural.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::sync::watch;
+    use tokio::time::{Instant, sleep};
+
+    /// Sets a flag when it is dropped.
+    struct Dropped<'a>(&'a AtomicBool);
+
+    impl Drop for Dropped<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn fenced() -> (watch::Sender<Option<Instant>>, Cluster) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut config = Config::new("http://127.0.0.1:1".parse().unwrap());
+        config.default_retry = false;
+        let (moves, fence) = Fence::new();
+        let cluster = Cluster {
+            client: Client::try_from(config).unwrap(),
+            discovered: Arc::default(),
+            call_timeout: CALL_TIMEOUT,
+            fence: None,
+            url: String::new(),
+        };
+        (moves, cluster.fenced(fence))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l6_a_write_under_way_is_dropped_when_the_lease_ends() {
+        let (moves, cluster) = fenced();
+        let began = Instant::now();
+        moves.send_replace(Some(began + Duration::from_secs(20)));
+        let dropped = AtomicBool::new(false);
+        let write = async {
+            let _guard = Dropped(&dropped);
+            std::future::pending::<kube::Result<()>>().await
+        };
+        let ended = cluster.call(write).await;
+        assert!(matches!(ended, Err(CallError::Fenced)), "{ended:?}");
+        assert!(dropped.load(Ordering::Relaxed));
+        assert_eq!(began.elapsed().as_secs(), 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l6_no_call_begins_when_the_lease_has_ended() {
+        let (moves, cluster) = fenced();
+        moves.send_replace(Some(Instant::now()));
+        sleep(Duration::from_secs(1)).await;
+        let ended = cluster
+            .call(async { panic!("is asked") as kube::Result<()> })
+            .await;
+        assert!(matches!(ended, Err(CallError::Fenced)), "{ended:?}");
+        let problem = cluster.problem(&CallError::Fenced, "write");
+        assert_eq!(problem.code, "lease_lost");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l6_a_lease_that_is_renewed_lets_a_call_go_on() {
+        let (moves, cluster) = fenced();
+        let began = Instant::now();
+        moves.send_replace(Some(began + Duration::from_secs(10)));
+        let renewing = async {
+            sleep(Duration::from_secs(9)).await;
+            moves.send_replace(Some(began + Duration::from_secs(60)));
+            std::future::pending::<()>().await;
+        };
+        let slow = cluster.call(async {
+            sleep(Duration::from_secs(25)).await;
+            Ok(7)
+        });
+        tokio::select! {
+            () = renewing => unreachable!("for ever"),
+            answer = slow => assert_eq!(answer.unwrap(), 7),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l6_a_lease_that_is_lost_early_ends_a_call_at_once() {
+        let (moves, cluster) = fenced();
+        let began = Instant::now();
+        moves.send_replace(Some(began + Duration::from_secs(50)));
+        let losing = async {
+            sleep(Duration::from_secs(3)).await;
+            moves.send_replace(Some(Instant::now()));
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = losing => unreachable!("for ever"),
+            ended = cluster.call(std::future::pending::<kube::Result<()>>()) => {
+                assert!(matches!(ended, Err(CallError::Fenced)), "{ended:?}");
+            }
+        }
+        assert_eq!(began.elapsed().as_secs(), 3);
     }
 }

@@ -8,7 +8,9 @@ use super::Cluster;
 
 /// How many lines are read, …
 const LINES: i64 = 20;
-/// … of which so many bytes are kept, the last ones.
+/// … of at most so many bytes: a line may be of any length, …
+const MOST: i64 = 1 << 20;
+/// … of which so many are kept, the last ones.
 const BYTES: usize = 4096;
 
 /// The last lines of a log, and whose they are.
@@ -38,6 +40,7 @@ pub async fn end_of_log(cluster: &Cluster, namespace: &str, job: &str) -> Result
         container: Some(container.clone()),
         previous,
         tail_lines: Some(LINES),
+        limit_bytes: Some(MOST),
         ..LogParams::default()
     };
     let text = cluster

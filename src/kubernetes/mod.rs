@@ -1,8 +1,8 @@
 //! From checked objects to a running app in a cluster, and what can be seen of it.
 //!
 //! In come a [`Cluster`] (how to reach it), an [`Owner`] (whose app it is) and objects; out come what changed, whether
-//! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server,
-//! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
+//! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server
+//! (no longer than a [`fence`] lets it),//! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
 //! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
@@ -19,6 +19,7 @@ pub mod delete;
 pub mod discovery;
 pub mod dns;
 pub mod errand;
+pub mod fence;
 pub mod generated;
 pub mod ingress;
 mod labelled;
@@ -42,6 +43,7 @@ pub use changes::{Heard, changes};
 pub use cluster::{Access, Cluster};
 pub use compare::{Comparison, Difference, compare};
 pub use delete::{Deleted, Keep, delete};
+pub use fence::Fence;
 pub use ingress::{Ingress, IngressState};
 pub use observe::{Observation, State, observe};
 pub use owner::Owner;

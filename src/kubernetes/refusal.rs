@@ -12,6 +12,8 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub(super) enum CallError {
     Timeout(Duration),
+    /// The cluster may not be called any more.
+    Fenced,
     /// The server answered, and the answer is no.
     Refused(Box<Status>),
     /// No answer that could be read.
@@ -65,6 +67,10 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 /// What a failed call means for the operator; `doing` completes "The cluster does not let the worker …".
 pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem {
     match error {
+        // What the job's story says of it, too; nobody is told, for the job is somebody else's.
+        CallError::Fenced => {
+            Problem::transient("lease_lost", "The job is no longer this worker's.")
+        }
         CallError::Timeout(limit) => {
             Problem::transient("cluster_unreachable", format!("The cluster at {url} did not answer within {} s.", limit.as_secs_f32()))
                 .hint("Check that the API server runs and is reachable from the worker.")
@@ -343,6 +349,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
+            Self::Fenced => f.write_str("the job is no longer this worker's"),
             Self::Refused(status) => f.write_str(&status.message),
             Self::Unreachable(error) => f.write_str(&chain(error)),
         }

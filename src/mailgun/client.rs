@@ -11,6 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::Error;
+use crate::body::{self, BodyError};
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
 
@@ -19,6 +20,9 @@ const USUAL_WAIT: Duration = Duration::from_secs(60);
 
 /// So that an answer that says "at once" does not become a storm.
 const LEAST_WAIT: Duration = Duration::from_millis(50);
+
+/// The longest answer: many times a page of its longest list.
+const MAX_ANSWER: usize = 4 << 20;
 
 /// Errors of Mailgun are a sentence; whatever is longer is cut.
 const LONGEST_MESSAGE: usize = 300;
@@ -192,7 +196,12 @@ impl Mailgun {
         let status = response.status();
         tracing::debug!(method = %request.method, path = request.path.join("/"), %status, "Mailgun");
         let json = is_json(&response);
-        let body = response.bytes().await.map_err(unanswered)?;
+        let body = body::read(response, MAX_ANSWER)
+            .await
+            .map_err(|error| match error {
+                BodyError::TooLong(limit) => Error::TooLong { limit },
+                BodyError::Lost(error) => unanswered(error),
+            })?;
         if status.is_success() {
             return match serde_json::from_slice(&body) {
                 Ok(answer) => Ok(answer),

@@ -37,6 +37,9 @@ pub enum Error {
     /// Something answered that is not Mailgun's API: the address is wrong, or a proxy answers in its place.
     #[error("answered with status {status}, but not as its API does")]
     NotTheApi { status: StatusCode },
+    /// An answer that would take too much memory. What was asked may have been carried out.
+    #[error("answered with more than {}, which the worker does not read", crate::body::size(*limit))]
+    TooLong { limit: usize },
     /// JSON that is not what the API documents.
     #[error("gave an answer that cannot be read (line {line}, column {column})")]
     Unreadable { line: usize, column: usize },
@@ -72,6 +75,9 @@ impl Error {
             Self::Failed { .. } => Problem::transient("mailgun_failed", message)
                 .hint("It is tried again. Mailgun tells about disturbances on its status page."),
             Self::NotTheApi { .. } => Problem::new("mailgun_url", message).hint(format!(
+                "The worker asked {address}. Is that Mailgun's address, and does no proxy answer in its place?"
+            )),
+            Self::TooLong { .. } => Problem::new("mailgun_answer", message).hint(format!(
                 "The worker asked {address}. Is that Mailgun's address, and does no proxy answer in its place?"
             )),
             Self::Unreadable { .. } => Problem::new("mailgun_answer", message).hint(format!(

@@ -71,7 +71,7 @@ pub async fn send(mailgun: &Mailgun, domain: &str, message: &Message) -> Result<
 /// Whether Mailgun may have taken the mail all the same.
 fn is_unconfirmed(error: &Error) -> bool {
     match error {
-        Error::Unanswered { .. } | Error::Unreadable { .. } => true,
+        Error::Unanswered { .. } | Error::Unreadable { .. } | Error::TooLong { .. } => true,
         Error::Failed { status, .. } => *status == StatusCode::GATEWAY_TIMEOUT,
         _ => false,
     }

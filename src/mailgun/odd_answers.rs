@@ -24,7 +24,7 @@ fn access(url: &str) -> Access {
         region: Region::Eu,
         url: Some(url.to_owned()),
         key: SecretString::from(KEY),
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(300),
         patience: Duration::from_millis(300),
     }
 }
@@ -425,10 +425,14 @@ async fn a_mail_without_a_clear_answer_is_not_sent_again_by_itself() {
         page(504),
         ResponseTemplate::new(200)
             .set_body_json(json!({"id": "<1@x>"}))
-            .set_delay(Duration::from_secs(5)),
+            .set_delay(Duration::from_secs(600)),
     ] {
         let server = answering(template).await;
-        let problem = message::send(&mailgun(&server), NAME, &mail())
+        let hurried = Mailgun::new(Access {
+            timeout: Duration::from_secs(2),
+            ..access(&server.uri())
+        });
+        let problem = message::send(&hurried.unwrap(), NAME, &mail())
             .await
             .unwrap_err();
         assert_eq!(problem.code, "mail_unconfirmed");
@@ -602,4 +606,20 @@ fn a_mark_is_a_selector_of_its_database_only() {
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     );
+}
+
+#[tokio::test]
+async fn l8_an_answer_that_never_ends_is_given_up_with_a_way_out() {
+    let url = crate::body::tests::endless_server().await;
+    let mailgun = Mailgun::new(access(&url)).unwrap();
+    let problem = find(&mailgun, NAME).await.unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("mailgun_answer", false)
+    );
+    assert!(problem.message.contains("more than 4 MiB"), "{problem}");
+    assert!(problem.hint.unwrap().contains(&url));
+    // A mail may have been taken all the same.
+    let problem = message::send(&mailgun, NAME, &mail()).await.unwrap_err();
+    assert_eq!(problem.code, "mail_unconfirmed");
 }

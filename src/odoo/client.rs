@@ -15,10 +15,13 @@ use serde_json::{Value, json};
 use super::contract::{
     ClaimRequest, ClaimResponse, ObserveRequest, ObserveResponse, ReportRequest, ReportResponse,
 };
+use crate::body::{self, BodyError};
 use crate::problem::Problem;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest answer: many times what as many jobs need as a worker can take.
+const MAX_ANSWER: usize = 16 << 20;
 
 /// The door to Odoo's three calls. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +57,12 @@ pub enum CallError {
         message: String,
         hint: Option<String>,
     },
+    /// An answer that would take too much memory.
+    #[error(
+        "Odoo at {url} answers with more than {}, which the worker does not read",
+        body::size(MAX_ANSWER)
+    )]
+    TooLong { url: String },
     /// An answer that is none.
     #[error("{url} answers what the worker cannot read: {reason}")]
     Unreadable { url: String, reason: String },
@@ -69,6 +78,7 @@ impl CallError {
             Self::NotThere { .. } => "not_there",
             Self::Server { .. } => "server",
             Self::Refused { .. } => "refused",
+            Self::TooLong { .. } => "too_long",
             Self::Unreadable { .. } => "unreadable",
         }
     }
@@ -94,6 +104,9 @@ impl CallError {
                 "Check that odoo.url leads to Odoo, that the addon kubernetes_hosting is installed in the database, and set odoo.database where Odoo serves several databases.",
             ),
             Self::Server { .. } => problem.hint("Odoo's log has the details."),
+            Self::TooLong { .. } => problem.hint(
+                "Take fewer jobs at once (worker.capacity in the worker's settings), or make the apps' config maps and secrets smaller. If the answer is none of Odoo's, check odoo.url.",
+            ),
             Self::Refused { hint: Some(hint), .. } => problem.hint(hint.clone()),
             Self::Refused { .. } | Self::Unreadable { .. } => problem.hint(
                 "Odoo's addons and the worker may be of versions that do not fit together: update the older one.",
@@ -192,7 +205,14 @@ impl Client {
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-        let body = response.bytes().await.map_err(unreachable)?;
+        let body = body::read(response, MAX_ANSWER)
+            .await
+            .map_err(|error| match error {
+                BodyError::TooLong(_) => CallError::TooLong {
+                    url: self.url.to_string(),
+                },
+                BodyError::Lost(error) => unreachable(error),
+            })?;
         read(self.url.as_str(), status, is_json, &body)
     }
 }
@@ -318,7 +338,7 @@ mod tests {
             url,
             database,
             SecretString::from("k3y"),
-            Duration::from_secs(5),
+            Duration::from_secs(300),
         )
         .unwrap()
     }
@@ -448,10 +468,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn l8_an_answer_that_never_ends_is_given_up_with_a_way_out() {
+        let url = body::tests::endless_server().await;
+        let error = client(&url, "").report(&request()).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("Odoo at {url}/ answers with more than 16 MiB, which the worker does not read")
+        );
+        assert!(error.problem().hint.unwrap().contains("worker.capacity"));
+        assert!(!error.problem().retry);
+    }
+
+    #[tokio::test]
     async fn silence_ends_with_the_timeout() {
         let server = MockServer::start().await;
         Mock::given(method("POST"))
-            .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(30)))
+            .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(600)))
             .mount(&server)
             .await;
         let client = Client::new(

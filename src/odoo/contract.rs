@@ -906,6 +906,97 @@ mod tests {
         );
     }
 
+    /// Changes one thing in a value: a step down for each number of the rule, and another value there.
+    fn mutated(value: &mut Value, next: &mut impl FnMut(usize) -> usize) {
+        let strange = [
+            json!(null),
+            json!(true),
+            json!(-1),
+            json!(u64::MAX),
+            json!(1e308),
+            json!(""),
+            json!("\u{0}\u{202e}"),
+            json!("x".repeat(5000)),
+            json!([]),
+            json!({}),
+            json!([[{}]]),
+        ];
+        let length = match value {
+            Value::Array(items) => items.len(),
+            Value::Object(members) => members.len(),
+            _ => 0,
+        };
+        if length == 0 || next(8) == 0 {
+            *value = strange[next(strange.len())].clone();
+            return;
+        }
+        let at = next(length);
+        match (value, next(8)) {
+            (Value::Array(items), 0) => drop(items.remove(at)),
+            (Value::Array(items), 1) => items.push(items[at].clone()),
+            (Value::Array(items), _) => mutated(&mut items[at], next),
+            (Value::Object(members), kind) => {
+                let key = members.keys().nth(at).expect("there are so many").clone();
+                match kind {
+                    0 => drop(members.remove(&key)),
+                    1 => {
+                        let value = members.remove(&key).unwrap_or_default();
+                        members.insert(format!("{key}_"), value);
+                    }
+                    _ => mutated(&mut members[&key], next),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `make fuzz` does the same for longer.
+    #[test]
+    fn mutated_answers_are_read_or_refused_and_a_job_that_is_read_holds() {
+        let mut state = 20_261_129_u64;
+        let mut next = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        let (claim, report) = (golden("claim_response"), golden("report_response"));
+        let observe = golden("observe_response");
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..3000 {
+            let jobs = claim["jobs"].as_array().unwrap();
+            let mut job = jobs[next(jobs.len())].clone();
+            for _ in 0..=next(3) {
+                mutated(&mut job, &mut next);
+            }
+            match Job::read(job.clone()) {
+                Ok(first) => {
+                    read += 1;
+                    let written = serde_json::to_value(&first).unwrap();
+                    let second = Job::read(written.clone()).unwrap();
+                    assert_eq!(serde_json::to_value(&second).unwrap(), written);
+                }
+                Err(unreadable) => {
+                    refused += 1;
+                    assert_eq!(unreadable.id, job.get("id").and_then(Value::as_i64));
+                    assert_eq!(unreadable.problem.code, "contract");
+                }
+            }
+            let mut answers = [claim.clone(), report.clone(), observe.clone()];
+            for answer in &mut answers {
+                mutated(answer, &mut next);
+            }
+            let [claim, report, observe] = answers;
+            let _ = serde_json::from_value::<ClaimResponse>(claim);
+            let _ = serde_json::from_value::<ReportResponse>(report);
+            let _ = serde_json::from_value::<ObserveResponse>(observe);
+        }
+        assert!(
+            read > 100 && refused > 100,
+            "{read} read, {refused} refused"
+        );
+    }
+
     #[test]
     fn a_newer_odoo_may_say_more() {
         let mut claim = golden("claim_response");

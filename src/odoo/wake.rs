@@ -11,17 +11,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, info};
 
 use super::client::Client;
 use super::contract::Wake;
+use crate::body;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Odoo sends a ping after 40 s of silence: longer than this means that the connection is dead.
 const SILENCE: Duration = Duration::from_secs(120);
+/// The longest message: an announcement is some hundred bytes, and Odoo sends several in one.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// Rings the bell whenever Odoo announces work. Follows the channel that the last claim named; never returns.
 pub async fn listen(client: Client, mut channel: watch::Receiver<Option<Wake>>, bell: &Notify) {
@@ -92,8 +96,11 @@ async fn try_follow(
     request
         .headers_mut()
         .insert("Origin", HeaderValue::from_str(&origin)?);
-    let (mut socket, _) =
-        timeout(CONNECT_TIMEOUT, tokio_tungstenite::connect_async(request)).await??;
+    let limits = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let connect = tokio_tungstenite::connect_async_with_config(request, Some(limits), false);
+    let (mut socket, _) = timeout(CONNECT_TIMEOUT, connect).await??;
     let subscribe =
         json!({"event_name": "subscribe", "data": {"channels": [wake.channel], "last": *last}});
     socket.send(Message::text(subscribe.to_string())).await?;
@@ -105,7 +112,15 @@ async fn try_follow(
         let Ok(message) = timeout(SILENCE, socket.next()).await else {
             return Ok(ControlFlow::Continue(()));
         };
-        match message.transpose()? {
+        let message = match message.transpose() {
+            Err(tungstenite::Error::Capacity(_)) => {
+                // Nothing gets better by asking again soon.
+                *listened = false;
+                return Err(too_long().into());
+            }
+            message => message?,
+        };
+        match message {
             None | Some(Message::Close(_)) => return Ok(ControlFlow::Break(())),
             Some(Message::Text(text)) => {
                 if announces(&text, &wake.event, last) {
@@ -115,6 +130,13 @@ async fn try_follow(
             Some(_) => socket.flush().await?,
         }
     }
+}
+
+fn too_long() -> String {
+    format!(
+        "Odoo's bus sent a message of more than {}, which the worker does not read; is odoo.url Odoo's address?",
+        body::size(MAX_MESSAGE)
+    )
 }
 
 fn address(client: &Client) -> Result<String, Error> {
@@ -156,6 +178,8 @@ mod tests {
     use secrecy::SecretString;
     use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
     fn wake() -> Wake {
         Wake {
@@ -167,7 +191,13 @@ mod tests {
     fn client(listener: &TcpListener) -> Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        Client::new(&url, "", SecretString::from("k3y"), Duration::from_secs(5)).unwrap()
+        Client::new(
+            &url,
+            "",
+            SecretString::from("k3y"),
+            Duration::from_secs(300),
+        )
+        .unwrap()
     }
 
     /// Accepts a websocket as Odoo does and reads what it subscribes to.
@@ -212,6 +242,36 @@ mod tests {
             () = listening => unreachable!("listens for ever"),
             () = odoo => {}
         }
+    }
+
+    #[tokio::test]
+    async fn l8_a_message_that_is_too_long_ends_the_connection_with_a_reason() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, wake, bell) = (client(&listener), wake(), Notify::new());
+        let (mut last, mut listened) = (0, false);
+        let following = follow(&client, &wake, &mut last, &mut listened, &bell);
+        let odoo = async {
+            let (mut socket, _) = accept(&listener).await;
+            let part = |of| {
+                Message::Frame(Frame::message(
+                    vec![b' '; MAX_MESSAGE / 2],
+                    OpCode::Data(of),
+                    false,
+                ))
+            };
+            // A message in parts that never ends: it is not kept until it does.
+            let mut sent = socket.send(part(Data::Text)).await;
+            while sent.is_ok() {
+                sent = socket.send(part(Data::Continue)).await;
+            }
+            std::future::pending::<String>().await
+        };
+        let reason = tokio::select! {
+            reason = following => reason,
+            reason = odoo => reason,
+        };
+        assert!(reason.contains("more than 1 MiB"), "{reason}");
+        assert!(!listened);
     }
 
     #[test]

@@ -57,7 +57,8 @@ impl Lease {
         self.from + ASK_EVERY.min(self.length / 3)
     }
 
-    /// When to stop working: a sixth before the end, for what is under way in the cluster at that moment.
+    /// When to stop working, and when the last call to the cluster is dropped: a sixth before the end, for what the API
+    /// server has taken of it by then.
     fn stop_at(self) -> Instant {
         self.from + self.length / 6 * 5
     }
@@ -93,6 +94,7 @@ impl Board {
             return None;
         }
         let story = Arc::new(Story::new(self.news.clone()));
+        story.touch_until(lease.stop_at());
         let earlier = held.insert(
             id,
             Held {
@@ -180,6 +182,7 @@ impl Board {
             }
             held.story.told(told);
             held.lease = Lease::new(sent_at, response.lease_seconds);
+            held.story.touch_until(held.lease.stop_at());
             let over = match (answer.answer, report.outcome) {
                 (Answer::Stale, _) => {
                     held.story.stop(Stop::Lost);
@@ -219,6 +222,7 @@ impl Board {
     pub fn slept(&self, time: Duration) {
         for held in self.held().values_mut() {
             held.lease.length = held.lease.length.saturating_sub(time);
+            held.story.touch_until(held.lease.stop_at());
         }
     }
 
@@ -274,6 +278,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::odoo::contract::JobAnswer;
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_also_ends_while_the_machine_sleeps() {
@@ -286,7 +291,37 @@ mod tests {
         board.slept(Duration::from_secs(30));
         assert!(board.expire().is_empty());
         board.slept(Duration::from_secs(3600));
+        // Nobody has looked at the board yet, and the cluster is out of reach.
+        story.fence().passed().await;
         assert_eq!(board.expire().len(), 1);
         assert_eq!(story.stop_reason(), Some(Stop::Lost));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l6_the_cluster_is_out_of_reach_a_sixth_before_the_lease_ends() {
+        let board = Board::default();
+        let token = Token("a".to_owned());
+        let began = Instant::now();
+        let lease = Lease::new(began, 60.0);
+        let story = board
+            .take(1, &token, Some(7), JobKind::Deploy, lease)
+            .unwrap();
+        story.fence().passed().await;
+        assert_eq!(began.elapsed().as_secs(), 50);
+
+        // A renewal gives it back, and an answer that the job is somebody else's takes it away at once.
+        let answered = |answer| ReportResponse {
+            jobs: vec![JobAnswer { id: 1, answer }],
+            lease_seconds: 60.0,
+        };
+        let renewed = Instant::now();
+        board.answered(board.reports(), renewed, &answered(Answer::GoOn));
+        story.fence().passed().await;
+        assert_eq!(renewed.elapsed().as_secs(), 50);
+        let renewed = Instant::now();
+        board.answered(board.reports(), renewed, &answered(Answer::GoOn));
+        board.answered(board.reports(), renewed, &answered(Answer::Stale));
+        story.fence().passed().await;
+        assert_eq!(renewed.elapsed().as_secs(), 0);
     }
 }

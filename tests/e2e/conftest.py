@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import shop
-from apps import delete_apps, wait_until_running
-from playwright.sync_api import sync_playwright
+from apps import PATIENCE, delete_apps, wait_until_running
+from playwright.sync_api import expect, sync_playwright
 
 BROWSER_ARGS = (
     "--no-sandbox",
@@ -23,6 +23,8 @@ BROWSER_ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Odoo:
@@ -43,7 +45,7 @@ class Odoo:
         request = urllib.request.Request(
             self.url + path, body, {"Content-Type": "application/json"}
         )
-        with self.opener.open(request, timeout=60) as response:
+        with self.opener.open(request, timeout=PATIENCE) as response:
             answer = json.load(response)
         if "error" in answer:
             raise AssertionError(answer["error"]["data"]["message"])
@@ -66,7 +68,7 @@ class Mailgun:
         self.url = f"{url}/_double"
 
     def get(self, path):
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def post(self, path, body):
@@ -75,7 +77,7 @@ class Mailgun:
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
 
@@ -87,7 +89,7 @@ class Kubectl:
 
     def __call__(self, *args, check=True):
         done = subprocess.run(
-            [*self.command, *args], capture_output=True, text=True, timeout=60
+            [*self.command, *args], capture_output=True, text=True, timeout=PATIENCE
         )
         if check and done.returncode:
             raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr}")
@@ -178,7 +180,7 @@ def new_visitor(browser, bed):
         locale="en-US",
         viewport={"width": 1280, "height": 900},
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE * 1000)
     return context.new_page()
 
 

@@ -107,7 +107,7 @@ def press_pay(page):
 
 
 def wait_for_confirmation(page):
-    page.wait_for_url("**/shop/confirmation**", timeout=60_000)
+    page.wait_for_url("**/shop/confirmation**")
 
 
 def pay(page):

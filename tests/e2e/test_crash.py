@@ -19,10 +19,10 @@ def test_killing_the_worker_in_the_middle_and_starting_it_again_still_gets_there
     name = f"crash-{unique}"
     shop.sign_up(page, "Nora Neu", f"{unique}@customer.example", "a good password")
     shop.buy(page, name)
-    wait_until("a job of the app runs", lambda: running_jobs(operator, name), 30)
+    wait_until("a job of the app runs", lambda: running_jobs(operator, name))
     worker.kill()
     worker.heal()
-    wait_until_running(operator, name, seconds=180)
+    wait_until_running(operator, name)
     assert len(app_records(operator, name)) == 2
     delete_apps(operator, name)
 
@@ -50,7 +50,6 @@ def test_killing_the_worker_in_the_middle_of_a_reset_still_ends_it_well(
     wait_until(
         "the reset has ended",
         lambda: reset()["state"] not in ("pending", "running"),
-        180,
     )
     job = reset()
     assert job["state"] == "done", job["error_message"]

@@ -31,7 +31,7 @@ def test_customer_resets_integration_in_the_portal_after_a_confirmation(
 
     page.goto(f"/my/apps/{hosting.integration}")
     status = page.locator(".o_kubernetes_app_status")
-    expect(status).to_contain_text("Running", timeout=60_000)
+    expect(status).to_contain_text("Running")
     shop.ready(page)
     earlier = jobs(operator, hosting.integration, "reset")
     page.locator("#kubernetes_app_reset_button").click()
@@ -49,13 +49,12 @@ def test_customer_resets_integration_in_the_portal_after_a_confirmation(
         "the reset has ended",
         lambda: jobs(operator, hosting.integration, "reset")[0]["state"]
         not in ("pending", "running"),
-        120,
     )
     job, *others = jobs(operator, hosting.integration, "reset")
     assert others == earlier
     assert job["state"] == "done", job["error_message"]
     assert job["requested_by"][1] == "Nora Neu"
-    expect(status).to_contain_text("Running", timeout=60_000)
+    expect(status).to_contain_text("Running")
     # What only the reset needed, production's password among it, is gone again.
     namespace = hosting.namespace(hosting.integration)
     left = kubectl("get", "secret,configmap,job", "-n", namespace, "-o", "name").stdout
@@ -99,7 +98,6 @@ def test_a_closed_subscription_stops_the_apps_and_a_reopened_one_starts_them(
         wait_until(
             f"both apps are {state}",
             lambda: states(operator, hosting.name) == {state},
-            90,
         )
 
     for end, begin in (
@@ -138,7 +136,7 @@ def test_two_customers_buy_at_once(visitor, operator, unique):
     for page in pages:
         shop.wait_for_confirmation(page)
     for name in names:
-        apps = wait_until_running(operator, name, 120)
+        apps = wait_until_running(operator, name)
         assert len({app["namespace_id"][0] for app in apps}) == 2
     for name in names:
         delete_apps(operator, name)

@@ -23,7 +23,7 @@ def cluster_secret(kubectl, namespace, name):
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def wait_for_mail(operator, app, seconds=120, **wanted):
+def wait_for_mail(operator, app, **wanted):
     return wait_until(
         f"the mail part of the app becomes {wanted}",
         lambda: (
@@ -31,7 +31,6 @@ def wait_for_mail(operator, app, seconds=120, **wanted):
             and all(found[name] == value for name, value in wanted.items())
             and found
         ),
-        seconds,
     )
 
 
@@ -47,7 +46,7 @@ def test_the_mail_domain_is_verified_after_its_records_are_published(
     Secret of the app and nowhere else."""
     for app in (hosting.production, hosting.integration):
         namespace = hosting.namespace(app)
-        found = wait_for_mail(operator, app, seconds=300, mail_state="active")
+        found = wait_for_mail(operator, app, mail_state="active")
         (domain,) = [
             domain
             for domain in mailgun.get("domains")
@@ -120,12 +119,12 @@ def test_a_worker_killed_while_it_sends_sends_nothing_twice(
     late = {"fault": "slow", "method": "POST", "path": "/messages", "seconds": 20}
     mailgun.post("faults", late)
     shop.buy(page, name)
-    wait_until("a mail is on its way", lambda: mailgun.get(f"messages?to={login}"), 300)
+    wait_until("a mail is on its way", lambda: mailgun.get(f"messages?to={login}"))
     worker.kill()
     worker.heal()
     apps = wait_until_running(operator, name)
     for app in apps:
-        wait_for_mail(operator, app["id"], seconds=300, mail_state="active")
+        wait_for_mail(operator, app["id"], mail_state="active")
     states = wait_until(
         "the invitations have come to an end",
         lambda: (
@@ -133,7 +132,6 @@ def test_a_worker_killed_while_it_sends_sends_nothing_twice(
             and all(one["invitation_state"] in ("sent", "failed") for one in found)
             and sorted(one["invitation_state"] for one in found)
         ),
-        180,
     )
     assert states in (["failed", "sent"], ["failed", "failed"])
     domains = [d["name"] for d in mailgun.get("domains") if d["name"].startswith(name)]
@@ -180,7 +178,7 @@ def test_without_mailgun_a_one_time_link_shows_the_password(
         shop.ready(reader)
         reader.get_by_role("button", name="Show the password").click()
         shown = reader.locator("#kubernetes_password")
-        expect(shown).to_have_value(password, timeout=30_000)
+        expect(shown).to_have_value(password)
 
         # Once.
         again = visitor()

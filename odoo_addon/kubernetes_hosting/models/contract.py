@@ -62,8 +62,8 @@ def _or_null(shape):
 def _text(value, path):
     if not isinstance(value, str):
         _fail(path, "a text", value)
-    # PostgreSQL stores no NUL characters.
-    return value.replace("\x00", "")
+    # PostgreSQL stores no NUL characters, and nothing that is half a character.
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _flag(value, path):
@@ -82,15 +82,21 @@ def _integer(value, path):
     if isinstance(value, bool) or not isinstance(value, int):
         _fail(path, "a whole number", value)
     if not 0 <= value < 2**31:
-        raise ContractError(f"{path}: {value} is out of range")
+        _out_of_range(path, value)
     return value
+
+
+def _out_of_range(path, number):
+    # Python writes no whole number of more than 4300 digits.
+    is_short = isinstance(number, float) or abs(number) < 10**20
+    raise ContractError(f"{path}: {number if is_short else 'it'} is out of range")
 
 
 def _seconds(value, path):
     if isinstance(value, bool) or not isinstance(value, int | float):
         _fail(path, "a number", value)
     if not 0 <= value < 10**9:
-        raise ContractError(f"{path}: {value} is out of range")
+        _out_of_range(path, value)
     return float(value)
 
 
@@ -112,9 +118,10 @@ def _time(value, path):
 
 def _one_of(*values):
     def check(value, path):
-        if _text(value, path) not in values:
-            raise ContractError(f"{path}: “{value}” is not one of {', '.join(values)}")
-        return value
+        text = _text(value, path)
+        if text not in values:
+            raise ContractError(f"{path}: “{text}” is not one of {', '.join(values)}")
+        return text
 
     return check
 

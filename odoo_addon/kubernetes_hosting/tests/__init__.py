@@ -5,6 +5,7 @@ from . import test_attention
 from . import test_chatter
 from . import test_concurrency
 from . import test_contract
+from . import test_contract_mutations
 from . import test_environment
 from . import test_identity
 from . import test_js

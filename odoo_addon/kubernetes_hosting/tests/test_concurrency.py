@@ -97,7 +97,7 @@ class TestConcurrency(TransactionCase):
         results = [None] * count
 
         def run(n):
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=300)
             try:
                 results[n] = function(n)
             except Exception as error:
@@ -107,7 +107,7 @@ class TestConcurrency(TransactionCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=60)
+            thread.join(timeout=300)
             self.assertFalse(thread.is_alive())
         return results
 

@@ -277,7 +277,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
             % json.dumps(PASSWORD),
             ready="!!document.querySelector('.o_kubernetes_password_ask:enabled')",
             cookies={"frontend_lang": "en_US"},
-            timeout=60,
+            timeout=300,
         )
         self.link.invalidate_recordset()
         self.assertTrue(self.link.used_at)
@@ -301,5 +301,5 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
             """,
             ready="!!document.querySelector('.o_kubernetes_password_ask:enabled')",
             cookies={"frontend_lang": "en_US"},
-            timeout=60,
+            timeout=300,
         )

@@ -264,7 +264,7 @@ class TestPortal(KubernetesCase, HttpCase):
             ready="!!document.querySelector('.o_kubernetes_app_status')",
             login="anna",
             cookies={"frontend_lang": "en_US"},
-            timeout=60,
+            timeout=300,
         )
         self.assertEqual(self.app.state, "running")
 

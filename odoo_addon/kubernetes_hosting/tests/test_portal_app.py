@@ -284,5 +284,5 @@ class TestPortalApp(MailCase, KubernetesCase, HttpCase):
             " && !!window.Modal",
             login="anna",
             cookies={"frontend_lang": "en_US"},
-            timeout=60,
+            timeout=300,
         )

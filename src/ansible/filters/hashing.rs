@@ -29,11 +29,19 @@ const ANSIBLE: uuid::Uuid = uuid::uuid!("361E6D51-FAEC-444A-9079-341386DA8E2E");
 /// The characters of salts, in the order that crypt gives them.
 const SALT: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/// Bytes that a hash takes in at once; each time is worth a step.
+const BLOCK: usize = 64;
+/// What one of bcrypt's rounds is worth in steps: it encrypts a block 1042 times.
+const BCRYPT_ROUND: usize = 256;
+
+/// What is to be hashed.
 fn bytes(value: &Value) -> Result<Vec<u8>> {
-    match value {
-        Value::Bytes(bytes) => Ok(bytes.to_vec()),
-        other => Ok(python::text(other)?.into_bytes()),
-    }
+    let bytes = match value {
+        Value::Bytes(bytes) => bytes.to_vec(),
+        other => python::text(other)?.into_bytes(),
+    };
+    limits::step(bytes.len() / BLOCK)?;
+    Ok(bytes)
 }
 
 fn hexadecimal(digest: &[u8]) -> Value {
@@ -112,9 +120,9 @@ fn to_uuid(value: &Value, arguments: &Arguments) -> Result<Value> {
         }
         Some(_) => return fail("the name space of `to_uuid` is a text"),
     };
-    let text = python::text(value)?;
     // A UUID of version 5: SHA-1 of name space and name.
-    let digest = sha1::Sha1::digest([namespace.as_bytes(), text.as_bytes()].concat());
+    let name = bytes(&Value::from(python::text(value)?))?;
+    let digest = sha1::Sha1::digest([namespace.as_bytes(), name.as_slice()].concat());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     Ok(Value::from(
@@ -176,6 +184,7 @@ fn md5_crypt(password: &str, salt: &str) -> Result<Value> {
     if password.contains('\0') {
         return fail("md5_crypt does not allow NULL bytes in password");
     }
+    count_rounds(1000, 16, 64, password, salt)?;
     let (word, salt_bytes) = (password.as_bytes(), salt.as_bytes());
     let inner = md5::Md5::digest([word, salt_bytes, word].concat());
     let mut first = [word, b"$1$", salt_bytes].concat();
@@ -198,7 +207,6 @@ fn md5_crypt(password: &str, salt: &str) -> Result<Value> {
         data.extend(if odd { &digest } else { word });
         digest = md5::Md5::digest(data).to_vec();
     }
-    limits::check_time()?;
     let text = crypt_text(&digest, &MD5_ORDER);
     Ok(Value::from(format!("$1${salt}${text}")))
 }
@@ -221,6 +229,8 @@ fn sha_crypt(password: &str, salt: &str, rounds: Option<i64>, long: bool) -> Res
     if password.len() > 4096 {
         return fail("password too long");
     }
+    let (digest, block) = if long { (64, 128) } else { (32, 64) };
+    count_rounds(rounds as usize, digest, block, password, salt)?;
     let params =
         sha_crypt::Params::new(rounds).map_err(|_| Error::failed("these rounds cannot be used"))?;
     let digest = if long {
@@ -234,7 +244,6 @@ fn sha_crypt(password: &str, salt: &str, rounds: Option<i64>, long: bool) -> Res
             &SHA256_ORDER,
         )
     };
-    limits::check_time()?;
     let kind = if long { 6 } else { 5 };
     let shown = if rounds == 5000 {
         String::new()
@@ -242,6 +251,20 @@ fn sha_crypt(password: &str, salt: &str, rounds: Option<i64>, long: bool) -> Res
         format!("rounds={rounds}$")
     };
     Ok(Value::from(format!("${kind}${shown}{salt}${digest}")))
+}
+
+/// Counts the rounds of crypt, a step for each block of the hash: every round takes in the last digest, nearly always
+/// the password twice, and most often the salt; at least one block.
+fn count_rounds(
+    rounds: usize,
+    digest: usize,
+    block: usize,
+    password: &str,
+    salt: &str,
+) -> Result<()> {
+    // Behind these, a block's padding and length.
+    let bytes = digest + 2 * password.len() + salt.len() + block / 8 + 1;
+    limits::step(rounds.saturating_mul(bytes.max(block)) / block)
 }
 
 /// The order in which crypt takes the bytes of a digest, three at a time.
@@ -314,8 +337,8 @@ fn bcrypt(password: &str, salt: &str, rounds: Option<i64>, ident: Option<&str>) 
             next += 1;
         }
     }
+    limits::step(BCRYPT_ROUND << cost)?;
     let hashed = bcrypt::hash_with_salt(password.as_bytes(), cost, bytes)
         .map_err(|error| Error::failed(format!("bcrypt fails: {error}")))?;
-    limits::check_time()?;
     Ok(Value::from(hashed.format_for_version(version)))
 }

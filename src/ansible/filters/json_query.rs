@@ -57,8 +57,10 @@ fn list(value: &Value) -> Result<Option<Vec<Value>>> {
 }
 
 fn evaluate(tree: &Ast, value: &Value) -> Result<Value> {
-    limits::step(1)?;
-    limits::deeper(|| node(tree, value))
+    limits::step(1 + value.weight())?;
+    let made = limits::deeper(|| node(tree, value))?;
+    limits::step(made.weight())?;
+    Ok(made)
 }
 
 fn node(tree: &Ast, value: &Value) -> Result<Value> {
@@ -139,6 +141,7 @@ fn node(tree: &Ast, value: &Value) -> Result<Value> {
                 for item in items {
                     let found = evaluate(rhs, &item)?;
                     if !found.is_none() {
+                        limits::items(1)?;
                         kept.push(found);
                     }
                 }
@@ -148,12 +151,15 @@ fn node(tree: &Ast, value: &Value) -> Result<Value> {
         },
         Ast::MultiList { elements, .. } => match value {
             Value::None => Value::None,
-            _ => Value::list(
-                elements
-                    .iter()
-                    .map(|element| evaluate(element, value))
-                    .collect::<Result<_>>()?,
-            ),
+            _ => {
+                limits::items(elements.len())?;
+                Value::list(
+                    elements
+                        .iter()
+                        .map(|element| evaluate(element, value))
+                        .collect::<Result<_>>()?,
+                )
+            }
         },
         Ast::MultiHash { elements, .. } => match value {
             Value::None => Value::None,
@@ -302,11 +308,19 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
             let texts = args[1].items()?;
             let texts: Option<Vec<&str>> = texts.iter().map(Value::as_str).collect();
             match texts {
-                Some(texts) => Value::from(texts.join(between)),
+                Some(texts) => {
+                    let between_all = texts.len().saturating_mul(between.len());
+                    let own: usize = texts.iter().map(|text| text.len()).sum();
+                    limits::text(own.saturating_add(between_all))?;
+                    Value::from(texts.join(between))
+                }
                 None => return wrong("'array-string'"),
             }
         }
-        ("reverse", [Value::Text(text)]) => Value::from(text.chars().rev().collect::<String>()),
+        ("reverse", [Value::Text(text)]) => {
+            limits::text(text.len())?;
+            Value::from(text.chars().rev().collect::<String>())
+        }
         ("reverse", [Value::List(_)]) => {
             let mut items = args[0].items()?;
             items.reverse();
@@ -316,7 +330,10 @@ fn function(name: &str, args: &[Ast], value: &Value) -> Result<Value> {
             let mut pairs = Vec::new();
             for arg in &args {
                 match arg.pairs() {
-                    Some(more) => pairs.extend(more),
+                    Some(more) => {
+                        limits::items(3 * more.len())?;
+                        pairs.extend(more);
+                    }
                     None => return wrong("'object'"),
                 }
             }

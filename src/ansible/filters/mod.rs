@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 pub use encoding::encode_base64;
-pub use regex::Pattern;
+pub use regex::{Pattern, Searched};
 pub use text::escaped;
 
 use super::arguments::{Arguments, Given};
@@ -185,7 +185,7 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
     let Some((name, parameters, run)) = ENTRIES.get(name) else {
         return Err(unknown(name));
     };
-    limits::step(4 + value.weight())?;
+    limits::step(4 + value.weight() + given.weight())?;
     let takes_markers = matches!(
         *name,
         "default" | "d" | "mandatory" | "type_debug" | "ternary"
@@ -250,10 +250,13 @@ fn attribute_of(item: &Value, path: &Value) -> Result<Value> {
 }
 
 /// Texts in small letters, for comparisons that do not mind.
-fn folded(value: Value) -> Value {
+fn folded(value: Value) -> Result<Value> {
     match value {
-        Value::Text(text) => Value::from(text.to_lowercase()),
-        value => value,
+        Value::Text(text) => {
+            limits::text(text.len())?;
+            Ok(Value::from(text.to_lowercase()))
+        }
+        value => Ok(value),
     }
 }
 

@@ -72,13 +72,13 @@ fn key_of(
         Some(path) => Some(vec![path.clone()]),
     };
     Ok(move |item: &Value| {
-        let fold = |value: Value| if sensitive { value } else { folded(value) };
+        let fold = |value: Value| if sensitive { Ok(value) } else { folded(value) };
         match &paths {
-            None => Ok(fold(item.clone())),
+            None => fold(item.clone()),
             Some(paths) => {
                 let mut keys = paths
                     .iter()
-                    .map(|path| attribute_of(item, path)?.usable().map(fold))
+                    .map(|path| attribute_of(item, path)?.usable().and_then(fold))
                     .collect::<Result<Vec<_>>>()?;
                 Ok(if keys.len() == 1 && !several {
                     keys.remove(0)
@@ -115,7 +115,7 @@ fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value> {
         .collect();
     let key = |pair: &Value| {
         let part = pair.iterate()?.swap_remove(position);
-        Ok(if sensitive { part } else { folded(part) })
+        if sensitive { Ok(part) } else { folded(part) }
     };
     sorted(items, key, arguments.switch("reverse")?).map(Value::list)
 }
@@ -163,7 +163,7 @@ fn unique(value: &Value, arguments: &Arguments) -> Result<Value> {
             Some(path) => attribute_of(&item, path)?.usable()?,
             None => item.clone(),
         };
-        let key = if fold { folded(key) } else { key };
+        let key = if fold { folded(key)? } else { key };
         match Key::new(key.clone()) {
             Ok(key) => {
                 if hashed.insert(key) {
@@ -231,7 +231,10 @@ fn groupby(value: &Value, arguments: &Arguments) -> Result<Value> {
     let sensitive = arguments.flag("case_sensitive")?;
     // A missing attribute is an error at once in Ansible, whatever the default is.
     let shown = |item: &Value| attribute_of(item, path)?.usable();
-    let key = |item: &Value| shown(item).map(|value| if sensitive { value } else { folded(value) });
+    let key = |item: &Value| {
+        let value = shown(item)?;
+        if sensitive { Ok(value) } else { folded(value) }
+    };
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
     for item in sorted(value.items()?, key, false)? {
         let of = key(&item)?;

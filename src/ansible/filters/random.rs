@@ -25,6 +25,7 @@ struct Twister {
 impl Twister {
     /// Python's `random.Random(seed)`.
     fn new(seed: &Value) -> Result<Self> {
+        limits::step(16 + seed.weight())?;
         let number = match seed {
             Value::Text(text) => {
                 let digest = sha2::Sha512::digest(text.as_bytes());

@@ -1,9 +1,10 @@
 //! Filters with regular expressions in Python's syntax and with Python's rules for matches that follow one another.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use fancy_regex::{Regex, RegexBuilder};
+use fancy_regex::{Expr, Input, Match, Regex, RegexBuilder, RegexInput};
 
 use super::Filter;
 use crate::ansible::arguments::Arguments;
@@ -46,30 +47,189 @@ const MAX_SIZE: usize = 1 << 20;
 /// Expressions kept for the next time.
 const KEPT: usize = 64;
 
+/// What an expression may be at most: its characters and classes, as often as each is repeated.
+const MAX_STATES: usize = 20_000;
+/// With more of them, a text may have to be compared with each at every character, which takes this many for a step.
+const FEW_STATES: usize = 8;
+const STATES_OF_STEP: usize = 20;
+/// Bytes for a step where a text is only run through.
+const BYTES_OF_STEP: usize = 64;
+/// For a step, so often can the engine look at a character.
+const LOOKS_OF_STEP: usize = 16;
+
 /// A regular expression of Python's.
 pub struct Pattern {
     source: String,
     ignore_case: bool,
     multi_line: bool,
+    extent: Extent,
     regex: Regex,
     /// The same, for matches that must not end where the search begins.
     moving: OnceCell<Regex>,
+    /// The same, for matches of the whole text.
+    whole: OnceCell<Regex>,
 }
 
 /// The groups of one match.
-type Captures<'t> = fancy_regex::Captures<'t, str>;
+type Captures<'t> = fancy_regex::Captures<'t, Searched<'t>>;
 
 type Compiled = Vec<((String, bool, bool), Rc<Pattern>)>;
 
 thread_local! {
-    static COMPILED: RefCell<Compiled> = const { RefCell::new(Vec::new()) };
+    /// Those of one rendering, which is named.
+    static COMPILED: RefCell<(u64, Compiled)> = const { RefCell::new((0, Vec::new())) };
+}
+
+/// How much of an expression there is.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    /// Its characters and classes, as often as each is repeated.
+    states: usize,
+    /// The bytes that it can match, unless there is no end to them.
+    reach: Option<usize>,
+}
+
+impl Extent {
+    fn of(expression: &Expr) -> Self {
+        let one = Self {
+            states: 1,
+            reach: Some(4),
+        };
+        match expression {
+            Expr::Literal { val, .. } => Self {
+                states: 1,
+                reach: Some(val.len() * 4),
+            },
+            Expr::Repeat { child, lo, hi, .. } => {
+                let child = Self::of(child);
+                let times = if *hi == usize::MAX { (*lo).max(1) } else { *hi };
+                Self {
+                    states: child.states.saturating_mul(times),
+                    reach: child
+                        .reach
+                        .filter(|_| *hi < usize::MAX)
+                        .map(|reach| reach.saturating_mul(times)),
+                }
+            }
+            Expr::Backref { .. } | Expr::BackrefWithRelativeRecursionLevel { .. } => Self {
+                states: 1,
+                reach: None,
+            },
+            inner if inner.is_leaf_node() => one,
+            _ => expression
+                .children_iter()
+                .map(Self::of)
+                .fold(one, |all, child| Self {
+                    states: all.states.saturating_add(child.states),
+                    reach: all
+                        .reach
+                        .zip(child.reach)
+                        .map(|(one, two)| one.saturating_add(two)),
+                }),
+        }
+    }
+
+    /// The steps that a search through so many bytes is worth.
+    fn steps(self, bytes: usize) -> usize {
+        let run = bytes / BYTES_OF_STEP;
+        if self.states <= FEW_STATES {
+            run
+        } else {
+            run + bytes.saturating_mul(self.states) / STATES_OF_STEP
+        }
+    }
+}
+
+/// A text that counts how often the engine looks at it: how long an expression with groups, assertions or repetitions
+/// within one another takes, nothing else says before it ends.
+pub struct Searched<'t> {
+    text: &'t str,
+    is_ascii: bool,
+    /// What one look at the text from some place on is worth, in looks at a character.
+    look: Cell<usize>,
+    looks: Cell<usize>,
+    /// Why the search ended early.
+    problem: RefCell<Option<Error>>,
+}
+
+/// How the engine is left early, which knows no other way.
+struct TooLong;
+
+impl<'t> Searched<'t> {
+    /// A text to search in.
+    pub fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            is_ascii: text.is_ascii(),
+            look: Cell::new(1),
+            looks: Cell::new(0),
+            problem: RefCell::new(None),
+        }
+    }
+
+    fn count(&self, looks: usize) {
+        let looks = self.looks.get().saturating_add(looks);
+        if looks < LOOKS_OF_STEP {
+            self.looks.set(looks);
+            return;
+        }
+        self.looks.set(looks % LOOKS_OF_STEP);
+        if let Err(problem) = limits::step(looks / LOOKS_OF_STEP) {
+            self.problem.replace(Some(problem));
+            resume_unwind(Box::new(TooLong));
+        }
+    }
+}
+
+impl Input for Searched<'_> {
+    type Match<'m>
+        = Match<'m>
+    where
+        Self: 'm;
+
+    fn len(&self) -> usize {
+        self.count(1);
+        self.text.len()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.count(self.look.get());
+        self.text.as_bytes()
+    }
+
+    fn is_char_boundary(&self, at: usize) -> bool {
+        self.count(1);
+        self.text.is_char_boundary(at)
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
+    fn prev_codepoint_ix(&self, at: usize) -> usize {
+        self.count(1);
+        Input::prev_codepoint_ix(self.text, at)
+    }
+
+    fn make_match<'m>(&'m self, start: usize, end: usize) -> Match<'m> {
+        self.text.make_match(start, end)
+    }
+
+    fn advance_position(&self, at: usize) -> usize {
+        self.count(1);
+        self.text.advance_position(at)
+    }
 }
 
 impl Pattern {
     /// Compiles an expression with Python's flags.
     pub fn new(source: &str, ignore_case: bool, multi_line: bool) -> Result<Rc<Self>> {
         let key = (source.to_owned(), ignore_case, multi_line);
-        let known = COMPILED.with_borrow(|known| {
+        let known = COMPILED.with_borrow_mut(|(rendering, known)| {
+            if *rendering != limits::rendering() {
+                *rendering = limits::rendering();
+                known.clear();
+            }
             known
                 .iter()
                 .find(|(known, _)| *known == key)
@@ -85,14 +245,28 @@ impl Pattern {
             ));
         }
         let translated = translate(source, multi_line)?;
+        // What it is made of; what is wrong with it, the engine says.
+        let extent = Expr::parse_tree(&translated)
+            .map(|tree| Extent::of(&tree.expr))
+            .unwrap_or_default();
+        if extent.states > MAX_STATES {
+            return Err(Error::unsupported(
+                format!(
+                    "this regular expression is longer than {MAX_STATES} characters, as often as each is repeated"
+                ),
+                "Repeat less often, or without a number: `+` or `*`.",
+            ));
+        }
         let pattern = Rc::new(Self {
-            regex: build(&translated, ignore_case, multi_line)?,
+            regex: build(&translated, ignore_case, multi_line, extent)?,
             source: translated,
             ignore_case,
             multi_line,
+            extent,
             moving: OnceCell::new(),
+            whole: OnceCell::new(),
         });
-        COMPILED.with_borrow_mut(|known| {
+        COMPILED.with_borrow_mut(|(_, known)| {
             if known.len() >= KEPT {
                 known.remove(0);
             }
@@ -101,39 +275,78 @@ impl Pattern {
         Ok(pattern)
     }
 
-    /// The first match from a position on; `moving` rules out an empty one right there.
-    pub fn captures<'t>(
+    /// The first match.
+    pub fn captures<'t>(&self, text: &'t Searched<'t>) -> Result<Option<Captures<'t>>> {
+        self.search(&self.regex, RegexInput::new(text))
+    }
+
+    /// Searches with this expression or with one made of it.
+    fn search<'t>(
         &self,
-        text: &'t str,
-        from: usize,
-        moving: bool,
+        regex: &Regex,
+        input: RegexInput<'t, Searched<'t>>,
     ) -> Result<Option<Captures<'t>>> {
-        let regex = if !moving {
-            &self.regex
-        } else if let Some(regex) = self.moving.get() {
-            regex
-        } else {
-            let source = format!("(?:{})(?!\\G)", self.source);
-            let regex = build(&source, self.ignore_case, self.multi_line)?;
-            self.moving.get_or_init(|| regex)
+        let text = input.haystack();
+        let from = input.start();
+        let rest = text.text.len() - from;
+        // It may look at the whole rest each time; where it cannot reach so far, it counts how far it got.
+        let whole = self.extent.steps(rest);
+        let reach = self.extent.reach.unwrap_or(rest).min(rest);
+        match self.extent.reach {
+            None => limits::step(1 + whole)?,
+            Some(_) => limits::room(whole)?,
+        }
+        text.look
+            .set(4 + LOOKS_OF_STEP * self.extent.steps(reach) / 8);
+        let found = catch_unwind(AssertUnwindSafe(|| regex.captures_input(input)));
+        let found = match found {
+            Ok(found) => found.map_err(|error| {
+                Error::unsupported(
+                    format!("this regular expression takes too long: {error}"),
+                    "Look for repetitions within repetitions, such as `(a+)+`.",
+                )
+            })?,
+            Err(other) if !other.is::<TooLong>() => resume_unwind(other),
+            Err(_) => {
+                let problem = text.problem.take();
+                return Err(problem.unwrap_or_else(|| Error::failed("the search ended early")));
+            }
         };
-        limits::step(1 + text.len() / 64)?;
-        let found = regex.captures_from_pos(text, from).map_err(|error| {
-            Error::unsupported(
-                format!("this regular expression takes too long: {error}"),
-                "Look for repetitions within repetitions, such as `(a+)+`.",
-            )
-        });
-        limits::check_time()?;
-        found
+        let span = found.as_ref().and_then(|found| found.get(0));
+        let span = span.map_or(0..rest, |span| span.start() - from..span.end() - from);
+        if self.extent.reach.is_some() {
+            limits::step(1 + self.extent.steps((span.end + reach).min(rest)))?;
+        }
+        // Where its groups begin and end, is found in a run of its own.
+        if found.is_some() && regex.captures_len() > 1 {
+            limits::step(span.len() / 2)?;
+        }
+        Ok(found)
     }
 
     /// All matches, one after the other, as Python's `finditer` gives them.
-    pub fn all<'t>(&self, text: &'t str, limit: usize) -> Result<Vec<Captures<'t>>> {
+    pub fn all<'t>(&self, text: &'t Searched<'t>, limit: usize) -> Result<Vec<Captures<'t>>> {
         let mut found = Vec::new();
+        let length = text.text.len();
         let (mut from, mut moving) = (0, false);
-        while found.len() < limit && from <= text.len() {
-            let Some(captures) = self.captures(text, from, moving)? else {
+        while found.len() < limit && from <= length {
+            // Behind an empty match, another one that ends there is none: first the longer ones that begin there.
+            let mut next = None;
+            if moving {
+                let regex = self.variant(&self.moving, |source| format!("(?:{source})(?!\\G)"))?;
+                let input = RegexInput::new(text).from_pos(from).anchored(true);
+                next = self.search(regex, input)?;
+                if next.is_none() {
+                    let Some(character) = text.text[from..].chars().next() else {
+                        break;
+                    };
+                    from += character.len_utf8();
+                }
+            }
+            if next.is_none() {
+                next = self.search(&self.regex, RegexInput::new(text).from_pos(from))?;
+            }
+            let Some(captures) = next else {
                 break;
             };
             let Some(whole) = captures.get(0) else {
@@ -141,7 +354,8 @@ impl Pattern {
             };
             moving = whole.start() == whole.end();
             from = whole.end();
-            limits::items(captures.len())?;
+            // A match takes more than its groups.
+            limits::items(6 + captures.len())?;
             found.push(captures);
         }
         Ok(found)
@@ -149,22 +363,30 @@ impl Pattern {
 
     /// Whether it matches at the very beginning.
     pub fn matches_start(&self, text: &str) -> Result<bool> {
-        let first = self.captures(text, 0, false)?;
-        let first = first.as_ref().and_then(|captures| captures.get(0));
-        Ok(first.is_some_and(|found| found.start() == 0))
+        let text = Searched::new(text);
+        let input = RegexInput::new(&text).anchored(true);
+        Ok(self.search(&self.regex, input)?.is_some())
     }
 
     /// Whether it matches the whole text.
     pub fn matches_whole(&self, text: &str) -> Result<bool> {
-        let source = format!("\\A(?:{})\\z", self.source);
-        build(&source, self.ignore_case, self.multi_line)?
-            .is_match(text)
-            .map_err(|error| {
-                Error::unsupported(
-                    format!("this regular expression takes too long: {error}"),
-                    "Look for repetitions within repetitions, such as `(a+)+`.",
-                )
-            })
+        let regex = self.variant(&self.whole, |source| format!("\\A(?:{source})\\z"))?;
+        let text = Searched::new(text);
+        Ok(self.search(regex, RegexInput::new(&text))?.is_some())
+    }
+
+    /// An expression made of this one, once.
+    fn variant<'s>(
+        &self,
+        kept: &'s OnceCell<Regex>,
+        make: impl FnOnce(&str) -> String,
+    ) -> Result<&'s Regex> {
+        if let Some(regex) = kept.get() {
+            return Ok(regex);
+        }
+        let source = make(&self.source);
+        let regex = build(&source, self.ignore_case, self.multi_line, self.extent)?;
+        Ok(kept.get_or_init(|| regex))
     }
 
     fn groups(&self) -> usize {
@@ -179,7 +401,9 @@ impl Pattern {
     }
 }
 
-fn build(source: &str, ignore_case: bool, multi_line: bool) -> Result<Regex> {
+fn build(source: &str, ignore_case: bool, multi_line: bool, extent: Extent) -> Result<Regex> {
+    // What such a class as `\w` is made of, counts most.
+    limits::step(source.len() + 64 * extent.states)?;
     RegexBuilder::new(source)
         .case_insensitive(ignore_case)
         .multi_line(multi_line)
@@ -276,8 +500,9 @@ fn translate(pattern: &str, multi_line: bool) -> Result<String> {
             '$' if !in_class && !multi_line => result.push_str("(?=\\n?\\z)"),
             '{' if !in_class => {
                 // Only what reads as a repetition is one.
-                let rest: String = characters.clone().take_while(|next| *next != '}').collect();
-                let closed = characters.clone().any(|next| next == '}');
+                let is_number = |next: &char| next.is_ascii_digit() || *next == ',';
+                let rest: String = characters.clone().take_while(is_number).collect();
+                let closed = characters.clone().nth(rest.len()) == Some('}');
                 let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
                 let repeats = closed
                     && match rest.split_once(',') {
@@ -335,7 +560,8 @@ fn replace(value: &Value, arguments: &Arguments) -> Result<Value> {
     let mut result = String::new();
     let mut last = 0;
     let mut done = 0;
-    for captures in regex.all(&text, limit)? {
+    let searched = Searched::new(&text);
+    for captures in regex.all(&searched, limit)? {
         let Some(whole) = captures.get(0) else {
             continue;
         };
@@ -495,7 +721,8 @@ fn search(value: &Value, arguments: &Arguments) -> Result<Value> {
         }
     }
     let regex = compiled(arguments, arguments.needed_text("regex")?)?;
-    let Some(captures) = regex.captures(&text, 0, false)? else {
+    let text = Searched::new(&text);
+    let Some(captures) = regex.captures(&text)? else {
         return Ok(Value::None);
     };
     let found = |group: Option<fancy_regex::Match>| {
@@ -518,17 +745,18 @@ fn find_all(value: &Value, arguments: &Arguments) -> Result<Value> {
     let group = |captures: &Captures, number: usize| {
         Value::text(captures.get(number).map_or("", |group| group.as_str()))
     };
-    let found = regex.all(&text, usize::MAX)?;
-    Ok(Value::list(
-        found
-            .iter()
-            .map(|captures| match captures.len() {
-                1 => group(captures, 0),
-                2 => group(captures, 1),
-                more => Value::tuple((1..more).map(|number| group(captures, number)).collect()),
-            })
-            .collect(),
-    ))
+    let text = Searched::new(&text);
+    let mut found = Vec::new();
+    for captures in regex.all(&text, usize::MAX)? {
+        let groups = captures.iter().flatten();
+        limits::text(groups.map(|group| group.as_str().len()).sum())?;
+        found.push(match captures.len() {
+            1 => group(&captures, 0),
+            2 => group(&captures, 1),
+            more => Value::tuple((1..more).map(|number| group(&captures, number)).collect()),
+        });
+    }
+    Ok(Value::list(found))
 }
 
 /// Python's `re.escape`, or what a basic expression of POSIX needs.

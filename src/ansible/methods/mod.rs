@@ -32,15 +32,19 @@ pub fn exists(value: &Value, name: &str) -> bool {
 
 /// Calls a method that exists.
 pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
-    limits::step(1 + value.weight())?;
-    match value {
+    limits::step(1 + value.weight() + given.weight())?;
+    let made = match value {
         Value::Text(text) => text::call(text, name, given),
         Value::Bytes(bytes) => text::call_of_bytes(bytes, name, given),
         Value::Date(_) | Value::Time(_) | Value::Delta(_) => time::call(value, name, given),
         Value::Object(object) => object.call_method(name, given),
         number if number.is_number() => numbers::call(value, name, given),
         _ => collections::call(value, name, given),
+    }?;
+    if let Value::Bytes(bytes) = &made {
+        limits::text(bytes.len())?;
     }
+    Ok(made)
 }
 
 /// An attribute or a bound method, if there is one of this name.

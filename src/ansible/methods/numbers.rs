@@ -79,17 +79,21 @@ pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
         let Some(other) = number::integer(given.needed("other")?) else {
             return fail(format!("`{name}` needs a whole number"));
         };
+        // What it grows by.
+        let before = if name == "__lshift__" {
+            whole.bits()
+        } else {
+            0
+        };
         let shift = || -> Result<usize> {
             if other.is_negative() {
                 return fail("negative shift count");
             }
-            other
-                .to_usize()
-                .filter(|shift| *shift < 100_000)
-                .ok_or_else(|| {
-                    Error::unsupported("this number becomes too large", "Shift by less.")
-                })
+            let shift = other.to_u64().unwrap_or(u64::MAX);
+            number::check_bits(shift.saturating_add(before))?;
+            Ok(shift as usize)
         };
+        number::count(whole.bits(), 0)?;
         return Ok(Value::big(match name {
             "__and__" => whole & other,
             "__or__" => whole | other,

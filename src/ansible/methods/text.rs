@@ -1,5 +1,6 @@
 //! Methods of Python's texts, and of bytes as far as they lead back to texts.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::ansible::arguments::{Arguments, Given};
@@ -141,7 +142,7 @@ fn unknown_encoding(encoding: &str) -> Error {
 }
 
 pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
-    limits::step(text.len() / 256)?;
+    limits::read(text.len())?;
     let no_arguments = |given: Given| given.bind(name, &[]).map(drop);
     let all = |test: &dyn Fn(char) -> bool| !text.is_empty() && text.chars().all(test);
     let value = match name {
@@ -206,6 +207,9 @@ pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
         }
         "splitlines" => {
             let given = given.bind(name, &["keepends"])?;
+            // At most so many: some of these bytes end no line.
+            let ends = |byte: &u8| matches!(byte, b'\n'..=b'\r' | 0x1c..=0x1e | 0x85 | 0xa8 | 0xa9);
+            limits::items(1 + text.bytes().filter(ends).count())?;
             Value::texts(lines(text, given.flag("keepends")?))
         }
         "partition" | "rpartition" => {
@@ -379,6 +383,7 @@ pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
             let Value::Dict(table) = given.needed("table")? else {
                 return fail("`.translate()` needs a mapping");
             };
+            limits::step(text.len() / 4)?;
             let mut out = String::new();
             for character in text.chars() {
                 match table.get(&Key::new(Value::Int(i64::from(u32::from(character))))?) {
@@ -396,8 +401,10 @@ pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
             let given = given.bind(name, &["x", "y", "z"])?;
             let code = |character: char| Value::Int(i64::from(u32::from(character)));
             let mut pairs = Vec::new();
+            limits::items(given.text("z")?.unwrap_or_default().len())?;
             match (given.needed("x")?, given.text("y")?) {
                 (Value::Text(from), Some(to)) => {
+                    limits::items(2 * from.len())?;
                     if from.chars().count() != to.chars().count() {
                         return fail("the first two maketrans arguments must have equal length");
                     }
@@ -454,7 +461,7 @@ pub fn call(text: &Rc<str>, name: &str, given: Given) -> Result<Value> {
 }
 
 fn is_decimal(character: char) -> bool {
-    crate::ansible::number::parse_integer(&character.to_string(), 10).is_some()
+    crate::ansible::number::ascii_digit(character).is_ascii_digit()
 }
 
 /// Whether a text could be a name in Python.
@@ -531,8 +538,9 @@ pub fn capitalized(text: &str) -> String {
 
 /// Python's `str.strip`, on one or both sides.
 pub fn stripped<'a>(text: &'a str, characters: Option<&str>, left: bool, right: bool) -> &'a str {
-    let drop = |character: char| match characters {
-        Some(characters) => characters.contains(character),
+    let given: Option<HashSet<char>> = characters.map(|characters| characters.chars().collect());
+    let drop = |character: char| match &given {
+        Some(given) => given.contains(&character),
         None => crate::ansible::lexer::is_blank(character),
     };
     let text = if left {
@@ -647,6 +655,7 @@ fn rsplit(text: &str, separator: Option<&str>, limit: i64) -> Result<Vec<String>
     let Ok(limit) = usize::try_from(limit) else {
         return split(text, separator, -1);
     };
+    limits::items(text.len() / 2)?;
     let mut parts: Vec<String> = match separator {
         Some("") => return fail("empty separator"),
         Some(separator) => text

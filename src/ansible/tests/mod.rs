@@ -149,7 +149,7 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
     let Some((plain, parameters, run)) = TESTS.get(name) else {
         return Err(unknown(name));
     };
-    limits::step(1)?;
+    limits::step(1 + value.weight() + given.weight())?;
     let value = value.forced();
     if *plain == "vault_encrypted"
         && value.is_marker()

@@ -3,7 +3,7 @@
 use super::{Test, as_text};
 use crate::ansible::arguments::Arguments;
 use crate::ansible::error::{Error, Result, fail};
-use crate::ansible::filters::Pattern;
+use crate::ansible::filters::{Pattern, Searched};
 use crate::ansible::python;
 use crate::ansible::value::Value;
 
@@ -49,7 +49,7 @@ fn matches(value: &Value, given: &Arguments, kind: &str) -> Result<bool> {
     };
     let pattern = Pattern::new(pattern, given.flag("ignorecase")?, given.flag("multiline")?)?;
     match kind {
-        "search" | "findall" => Ok(pattern.captures(&text, 0, false)?.is_some()),
+        "search" | "findall" => Ok(pattern.captures(&Searched::new(&text))?.is_some()),
         "match" => pattern.matches_start(&text),
         "fullmatch" => pattern.matches_whole(&text),
         "split" | "finditer" | "scanner" => Ok(true),
