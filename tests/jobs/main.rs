@@ -30,11 +30,12 @@ use serde_json::{Value, json};
 /// How long an app of these tests may take to become ready.
 const READY_SECONDS: u64 = 60;
 
+/// With exactly the rights of config/, like all that runs jobs.
 fn runner() -> Runner {
     let mut settings = Settings::default();
     settings.deploy.ready_seconds = READY_SECONDS;
     let cluster = Cluster {
-        kubeconfig: common::kubeconfig(),
+        kubeconfig: common::worker_kubeconfig(),
         ..Cluster::default()
     };
     settings.clusters.insert("demo".to_owned(), cluster);
