@@ -1,12 +1,19 @@
-//! `chandlery check`: one line per thing the worker needs: ok, or what is wrong and how to put it right.
+//! `chandlery check`: one line per thing the worker needs: ok, or what is wrong and how to put it right; and what works, but
+//! should be otherwise.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::ExitCode;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cli;
 use crate::job::{Abilities, clusters};
 use crate::kubernetes::Cluster;
-use crate::kubernetes::permissions::{NEEDED, NEEDED_FOR_MAIL};
+use crate::kubernetes::permissions::{
+    NEEDED, NEEDED_CLUSTER_WIDE, NEEDED_FOR_MAIL, NEEDED_TO_WATCH, Permission, grouped,
+};
 use crate::mailgun::{self, Mailgun};
 use crate::odoo::contract::{ClaimRequest, ClusterState, WorkerIdentity};
 use crate::problem::Problem;
@@ -17,13 +24,26 @@ struct Line {
     thing: String,
     /// What there is to say when it works.
     found: Result<String, Problem>,
+    /// Whether the worker works in spite of the problem.
+    warning: bool,
 }
+
+/// How long before its end a token is warned of.
+const TOKEN_NOTICE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Line {
     fn new(thing: impl Into<String>, found: Result<String, Problem>) -> Self {
         Self {
             thing: thing.into(),
             found,
+            warning: false,
+        }
+    }
+
+    fn warning(thing: impl Into<String>, problem: Problem) -> Self {
+        Self {
+            warning: true,
+            ..Self::new(thing, Err(problem))
         }
     }
 }
@@ -41,20 +61,30 @@ pub async fn run(settings: Result<Settings, Vec<Problem>>) -> ExitCode {
             .map(|problem| Line::new("settings", Err(problem)))
             .collect(),
     };
-    for Line { thing, found } in &lines {
+    for Line {
+        thing,
+        found,
+        warning,
+    } in &lines
+    {
         match found {
             Ok(found) => println!("ok     {thing}: {found}"),
             Err(problem) => {
-                println!("wrong  {thing}: {}", problem.message);
+                let word = if *warning { "warn " } else { "wrong" };
+                let message = problem.message.replace('\n', "\n         ");
+                println!("{word}  {thing}: {message}");
                 if let Some(hint) = &problem.hint {
                     println!("         {hint}");
                 }
             }
         }
     }
-    match lines.iter().filter(|line| line.found.is_err()).count() {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    match lines
+        .iter()
+        .any(|line| line.found.is_err() && !line.warning)
+    {
+        false => ExitCode::SUCCESS,
+        true => ExitCode::FAILURE,
     }
 }
 
@@ -75,6 +105,7 @@ async fn check(settings: &Settings) -> Vec<Line> {
             Ok(format!("read from {}", file.display())),
         ));
     }
+    lines.extend(readable_by_all(settings));
     for (name, of_cluster) in clusters {
         lines.extend(of_cluster);
         match unknown.get(name) {
@@ -185,10 +216,8 @@ async fn check_cluster(
                 thing.as_str(),
                 Ok(format!("{} answers, Kubernetes {version}", cluster.url())),
             )];
-            lines.push(Line::new(
-                format!("{thing}, permissions"),
-                permissions(&cluster, settings).await,
-            ));
+            lines.extend(token_ends(&thing, &cluster));
+            lines.extend(permissions(&thing, &cluster, settings).await);
             state.reachable = true;
             state.version = Some(version);
             (state, lines)
@@ -200,18 +229,133 @@ async fn check_cluster(
     }
 }
 
-async fn permissions(cluster: &Cluster, settings: &Settings) -> Result<String, Problem> {
-    let mut missing = cluster.missing_permissions(NEEDED).await?;
-    if settings.mailgun.access().is_some() {
-        missing.extend(cluster.missing_permissions(NEEDED_FOR_MAIL).await?);
-    }
-    if missing.is_empty() {
-        return Ok("the worker may do all it needs".to_owned());
-    }
-    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    Err(Problem::new(
-        "permissions",
-        format!("The worker may not: {}.", missing.join(", ")),
+/// Files with secrets that every user of the machine may read.
+fn readable_by_all(settings: &Settings) -> Vec<Line> {
+    let clusters = settings.clusters.values();
+    [
+        ("worker key", &settings.odoo.key_file),
+        ("Mailgun key", &settings.mailgun.key_file),
+    ]
+    .into_iter()
+    .chain(
+        settings
+            .vault
+            .password_files
+            .values()
+            .map(|file| ("vault password", file)),
     )
-    .hint("Grant them; config/rbac.yaml holds all that the worker needs."))
+    .chain(clusters.map(|cluster| ("kubeconfig", &cluster.kubeconfig)))
+    .filter(|(_, file)| is_readable_by_all(file))
+    .map(|(what, file)| {
+        let file = file.display();
+        Line::warning(
+            format!("file {file}"),
+            Problem::new(
+                "file_mode",
+                format!("Every user of this machine may read this {what}."),
+            )
+            .hint(format!(
+                "Give it to the user that the worker runs as, and to nobody else: chmod 600 {file}"
+            )),
+        )
+    })
+    .collect()
+}
+
+fn is_readable_by_all(file: &Path) -> bool {
+    std::fs::metadata(file)
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o004 != 0)
+}
+
+/// That the kubeconfig's token ends before long.
+fn token_ends(thing: &str, cluster: &Cluster) -> Option<Line> {
+    let ends = cluster.token_ends()?;
+    let left = ends.duration_since(Timestamp::now());
+    (left < TOKEN_NOTICE).then(|| {
+        let left = match left.as_hours() {
+            hours @ 48.. => format!("{} days", hours / 24),
+            _ => format!("{} minutes", left.as_mins()),
+        };
+        Line::warning(
+            format!("{thing}, token"),
+            Problem::new("cluster_token", format!("The kubeconfig's token ends in {left}, at {ends:.0}."))
+                .hint("The worker is refused from then on. config/rbac.yaml says in its first lines how to make one that stays valid."),
+        )
+    })
+}
+
+/// What the worker lacks in a cluster, and what it has too much.
+async fn permissions(thing: &str, cluster: &Cluster, settings: &Settings) -> Vec<Line> {
+    let all = match missing(cluster, settings).await {
+        Ok(missing) if missing.is_empty() => Ok("the worker may do all it needs".to_owned()),
+        Ok(missing) => Err(Problem::new("permissions", may_not(&missing))
+            .hint("Grant them; config/rbac.yaml holds all that the worker needs.")),
+        Err(problem) => Err(problem),
+    };
+    let complete = all.is_ok();
+    let mut lines = vec![Line::new(format!("{thing}, permissions"), all)];
+    lines.extend(too_much(thing, cluster).await);
+    if complete {
+        lines.push(own_namespaces(thing, cluster).await);
+        lines.extend(watching(thing, cluster, settings).await);
+    }
+    lines
+}
+
+async fn missing(cluster: &Cluster, settings: &Settings) -> Result<Vec<Permission>, Problem> {
+    let mut missing = cluster.missing_permissions(NEEDED_CLUSTER_WIDE).await?;
+    missing.extend(cluster.missing_in_apps(NEEDED).await?);
+    if settings.mailgun.access().is_some() {
+        missing.extend(cluster.missing_in_apps(NEEDED_FOR_MAIL).await?);
+    }
+    Ok(missing)
+}
+
+/// One right after the other where there are few, one line for each resource where there are many.
+fn may_not(missing: &[Permission]) -> String {
+    match grouped(missing).as_slice() {
+        [only] => format!("The worker may not: {only}."),
+        several => format!("The worker may not:\n{}", several.join("\n")),
+    }
+}
+
+async fn too_much(thing: &str, cluster: &Cluster) -> Option<Line> {
+    let thing = format!("{thing}, rights beyond");
+    match cluster.needless_permissions().await {
+        Ok(needless) if needless.is_empty() => None,
+        Ok(needless) => Some(Line::warning(
+            thing,
+            Problem::new("permissions", format!("The worker may do what it never needs:\n{}", needless.join("\n")))
+                .hint("Whoever gets hold of its credentials may, too. Give it the account of config/rbac.yaml, which says how to make its kubeconfig."),
+        )),
+        Err(problem) => Some(Line::warning(thing, problem)),
+    }
+}
+
+async fn own_namespaces(thing: &str, cluster: &Cluster) -> Line {
+    let thing = format!("{thing}, admission policy");
+    match cluster.keeps_to_its_namespaces().await {
+        Ok(true) => Line::new(thing, Ok("the worker is kept to its own namespaces".to_owned())),
+        Ok(false) => Line::warning(
+            thing,
+            Problem::new("admission_policy", "Nothing keeps the worker to its own namespaces: it may change and delete others.")
+                .hint("Apply config/admission-policy.yaml (Kubernetes 1.30 or newer), and give the worker the account that it names. A new policy counts after some seconds."),
+        ),
+        Err(problem) => Line::warning(thing, problem),
+    }
+}
+
+async fn watching(thing: &str, cluster: &Cluster, settings: &Settings) -> Option<Line> {
+    let thing = format!("{thing}, watching");
+    match cluster.missing_permissions(NEEDED_TO_WATCH).await {
+        Ok(missing) if missing.is_empty() => None,
+        Ok(_) => Some(Line::new(
+            thing,
+            Ok(format!(
+                "not allowed; Odoo shows changes after {} s (worker.observe_seconds); apply config/rbac-watch.yaml to see them at once",
+                settings.worker.observe_seconds
+            )),
+        )),
+        Err(problem) => Some(Line::warning(thing, problem)),
+    }
 }

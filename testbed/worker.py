@@ -143,9 +143,10 @@ def daemon(instance, settings):
 
 
 def kubeconfig(instance, kubectl, admin):
-    """A kubeconfig with the rights that config/rbac.yaml gives, and no more."""
+    """A kubeconfig with the rights that config/ gives, and no more."""
     rights = CHECKOUT / "config" / "rbac.yaml"
-    kubernetes.kubectl(kubectl, admin, "apply", "-f", str(rights))
+    for file in (rights, CHECKOUT / "config" / "admission-policy.yaml"):
+        kubernetes.kubectl(kubectl, admin, "apply", "-f", str(file))
     objects = json.loads(
         kubernetes.kubectl(kubectl, admin, "get", "-f", str(rights), "-o", "json")
     )

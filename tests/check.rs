@@ -1,11 +1,15 @@
 //! `chandlery check`: one line per thing the worker needs; each wrong thing provoked.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use wiremock::matchers::{header, method, path};
+use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 const KEY: &str = "0123456789abcdef";
@@ -19,9 +23,9 @@ struct Scene {
 }
 
 impl Scene {
-    /// Everything works.
+    /// Everything works, with exactly the rights that are needed.
     async fn good() -> Self {
-        let scene = Self::with(|_| true).await;
+        let scene = Self::with(enough).await;
         scene.odoo_knows(json!([])).await;
         scene
     }
@@ -46,6 +50,27 @@ impl Scene {
         })
         .mount(&cluster)
         .await;
+        let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": "chandlery-app"}, "rules": rules()});
+        Mock::given(path(
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/chandlery-app",
+        ))
+        .respond_with(ResponseTemplate::new(200).set_body_json(role))
+        .mount(&cluster)
+        .await;
+        Mock::given(method("POST"))
+            .and(path("/api/v1/namespaces"))
+            .and(query_param("dryRun", "All"))
+            .respond_with(|request: &Request| {
+                let namespace: Value = request.body_json().unwrap();
+                match namespace["metadata"]["labels"].is_object() {
+                    true => ResponseTemplate::new(201).set_body_json(namespace),
+                    false => refused(),
+                }
+            })
+            .with_priority(9)
+            .mount(&cluster)
+            .await;
         let scene = Self {
             odoo: MockServer::start().await,
             cluster,
@@ -58,6 +83,7 @@ impl Scene {
             "users": [{"name": "demo", "user": {}}],
         });
         std::fs::write(scene.kubeconfig(), kubeconfig.to_string()).unwrap();
+        std::fs::set_permissions(scene.kubeconfig(), Permissions::from_mode(0o600)).unwrap();
         scene
     }
 
@@ -104,6 +130,34 @@ impl Scene {
     }
 }
 
+/// What the account of config/rbac.yaml may do in the whole cluster.
+fn enough(asked: &Value) -> bool {
+    let words = [&asked["verb"], &asked["resource"], &asked["name"]];
+    match words.map(|word| word.as_str().unwrap_or_default()) {
+        [_, "namespaces", _] | ["create", "rolebindings", _] => true,
+        ["bind", "clusterroles", name] => name == "chandlery-app",
+        _ => false,
+    }
+}
+
+/// The rules of the ClusterRole in config/rbac.yaml.
+fn rules() -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/rbac.yaml");
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let role = |object: &&Value| {
+        object["kind"] == "ClusterRole" && object["metadata"]["name"] == "chandlery-app"
+    };
+    objects.iter().find(role).unwrap()["rules"].clone()
+}
+
+fn refused() -> ResponseTemplate {
+    ResponseTemplate::new(403).set_body_json(json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403,
+        "message": "forbidden",
+    }))
+}
+
 async fn chandlery(file: &Path) -> Output {
     let file = file.to_owned();
     tokio::task::spawn_blocking(move || {
@@ -130,6 +184,8 @@ async fn when_all_is_well_every_line_says_ok() {
          ok     Mailgun: no key is set; Odoo sends invitations by its own outgoing mail\n\
          ok     cluster demo: {}/ answers, Kubernetes v1.35.4\n\
          ok     cluster demo, permissions: the worker may do all it needs\n\
+         ok     cluster demo, admission policy: the worker is kept to its own namespaces\n\
+         ok     cluster demo, watching: not allowed; Odoo shows changes after 30 s (worker.observe_seconds); apply config/rbac-watch.yaml to see them at once\n\
          ok     cluster demo: known to Odoo\n",
         scene.odoo.uri(),
         scene.cluster.uri()
@@ -274,20 +330,131 @@ async fn an_api_server_that_does_not_answer_is_named() {
     assert!(text.contains("ok     Odoo: "), "{text}");
 }
 
+/// Newcomers met "one list of about a hundred verbs".
 #[tokio::test(flavor = "multi_thread")]
-async fn permissions_that_the_worker_lacks_are_named() {
-    let scene =
-        Scene::with(|asked| asked["resource"] != "ingresses" || asked["verb"] == "get").await;
+async fn permissions_that_the_worker_lacks_are_named_by_resource() {
+    let scene = Scene::with(|asked| enough(asked) && asked["verb"] != "patch").await;
+    scene.odoo_knows(json!([])).await;
+    let (status, text) = scene.check(&scene.settings()).await;
+    assert_eq!(status, 1);
+    assert!(
+        text.contains("wrong  cluster demo, permissions: The worker may not: patch namespaces.\n"),
+        "{text}"
+    );
+    assert!(text.contains("config/rbac.yaml"), "{text}");
+
+    let scene = Scene::good().await;
+    let role = json!({"metadata": {}, "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]});
+    Mock::given(path(
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/chandlery-app",
+    ))
+    .respond_with(ResponseTemplate::new(200).set_body_json(role))
+    .with_priority(1)
+    .mount(&scene.cluster)
+    .await;
+    let (status, text) = scene.check(&scene.settings()).await;
+    assert_eq!(status, 1);
+    for line in [
+        "wrong  cluster demo, permissions: The worker may not:\n",
+        "\n         get, list, create, patch, delete configmaps\n",
+        "\n         list, create, patch, delete secrets\n",
+        "\n         get, list, create, patch, delete ingresses.networking.k8s.io\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_without_the_role_for_apps_is_told_in_one_sentence() {
+    let scene = Scene::with(|asked| enough(asked) && asked["resource"] != "clusterroles").await;
     scene.odoo_knows(json!([])).await;
     let (status, text) = scene.check(&scene.settings()).await;
     assert_eq!(status, 1);
     assert!(
         text.contains(
-            "wrong  cluster demo, permissions: The worker may not: list ingresses.networking.k8s.io"
+            "permissions: The worker cannot bind itself to the ClusterRole chandlery-app"
         ),
         "{text}"
     );
-    assert!(text.contains("config/rbac.yaml"), "{text}");
+}
+
+/// S7: check called the administrator's kubeconfig fine.
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_reach_further_than_needed_are_warned_of() {
+    let scene = Scene::with(|_| true).await;
+    scene.odoo_knows(json!([])).await;
+    Mock::given(method("POST"))
+        .and(path("/api/v1/namespaces"))
+        .respond_with(|request: &Request| {
+            let namespace: Value = request.body_json().unwrap();
+            ResponseTemplate::new(201).set_body_json(namespace)
+        })
+        .with_priority(1)
+        .mount(&scene.cluster)
+        .await;
+    let (status, text) = scene.check(&scene.settings()).await;
+    assert_eq!(status, 0, "it works: {text}");
+    for words in [
+        "warn   cluster demo, rights beyond: The worker may do what it never needs:\n",
+        "\n         get secrets in kube-system\n",
+        "\n         bind clusterroles cluster-admin in the whole cluster\n",
+        "Give it the account of config/rbac.yaml",
+        "warn   cluster demo, admission policy: Nothing keeps the worker to its own namespaces",
+        "Apply config/admission-policy.yaml",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("watching"), "{text}");
+}
+
+/// Newcomers made it by `kubectl create token`, which ends after an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_before_long_is_warned_of() {
+    let scene = Scene::good().await;
+    for (hours, warned) in [(1, true), (29 * 24, true), (32 * 24, false)] {
+        let end = jiff::Timestamp::now().as_second() + hours * 3600 - 30;
+        let claims = URL_SAFE_NO_PAD.encode(json!({"exp": end}).to_string());
+        let kubeconfig = std::fs::read_to_string(scene.kubeconfig()).unwrap();
+        let mut kubeconfig: Value = serde_json::from_str(&kubeconfig).unwrap();
+        kubeconfig["users"][0]["user"]["token"] = json!(format!("e30.{claims}.c2ln"));
+        std::fs::write(scene.kubeconfig(), kubeconfig.to_string()).unwrap();
+        let (status, text) = scene.check(&scene.settings()).await;
+        assert_eq!(status, 0, "{text}");
+        let line = "warn   cluster demo, token: The kubeconfig's token ends in ";
+        assert_eq!(text.contains(line), warned, "{hours}: {text}");
+        assert!(!text.contains(&claims), "{text}");
+    }
+}
+
+/// L8, S10: nobody remarked on a key that all may read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_every_user_of_the_machine_may_read_is_warned_of() {
+    let scene = Scene::good().await;
+    let key = scene.folder.path().join("odoo-key");
+    std::fs::write(&key, KEY).unwrap();
+    let settings = scene.settings().replace(
+        "[clusters",
+        &format!("key_file = '{}'\n[clusters", key.display()),
+    );
+    let mode = |mode| Permissions::from_mode(mode);
+    for file in [&key, &scene.kubeconfig()] {
+        for other in [&key, &scene.kubeconfig()] {
+            std::fs::set_permissions(other, mode(0o600)).unwrap();
+        }
+        let line = format!("warn   file {}: Every user", file.display());
+        let (_, text) = scene.check(&settings).await;
+        assert!(!text.contains("warn "), "{text}");
+        std::fs::set_permissions(file, mode(0o640)).unwrap();
+        let (_, text) = scene.check(&settings).await;
+        assert!(!text.contains("warn "), "a group may be meant: {text}");
+        std::fs::set_permissions(file, mode(0o644)).unwrap();
+        let (status, text) = scene.check(&settings).await;
+        assert!(status == 0 && text.contains(&line), "{text}");
+        assert!(
+            text.contains(&format!("chmod 600 {}", file.display())),
+            "{text}"
+        );
+    }
 }
 
 /// Mailgun's API with this answer to the list of domains, and settings that lead to it.
@@ -355,8 +522,19 @@ async fn a_mailgun_key_that_does_not_work_is_named_with_the_way_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_to_publish_dns_records_is_asked_for_only_with_mailgun() {
-    let scene = Scene::with(|asked| asked["resource"] != "dnsendpoints").await;
-    scene.odoo_knows(json!([])).await;
+    let scene = Scene::good().await;
+    let mut rules = rules();
+    rules
+        .as_array_mut()
+        .unwrap()
+        .retain(|rule| rule["resources"] != json!(["dnsendpoints"]));
+    Mock::given(path(
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/chandlery-app",
+    ))
+    .respond_with(ResponseTemplate::new(200).set_body_json(json!({"metadata": {}, "rules": rules})))
+    .with_priority(1)
+    .mount(&scene.cluster)
+    .await;
     assert_eq!(scene.check(&scene.settings()).await.0, 0);
     let answer = json!({"total_count": 0, "items": []});
     let (_server, settings) =
@@ -364,7 +542,9 @@ async fn the_right_to_publish_dns_records_is_asked_for_only_with_mailgun() {
     let (status, text) = scene.check(&settings).await;
     assert_eq!(status, 1);
     assert!(
-        text.contains("The worker may not: get dnsendpoints.externaldns.k8s.io, list dnsendpoints"),
+        text.contains(
+            "The worker may not: get, list, create, patch, delete dnsendpoints.externaldns.k8s.io."
+        ),
         "{text}"
     );
 }

@@ -42,7 +42,14 @@ fn the_build_stage_builds_and_its_program_runs_on_the_final_stage() {
     let (mut stage, mut runs, mut copied) = (0, 0, None);
     for (word, rest) in instructions() {
         match (word.as_str(), stage) {
-            ("FROM", _) => stage += 1,
+            ("FROM", _) => {
+                stage += 1;
+                let image = rest.trim_end_matches(" AS build");
+                let (_, digest) = image.split_once("@sha256:").expect("pinned by digest");
+                assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                // Neither root nor a shell.
+                assert!(stage == 1 || image.contains("/distroless/cc-debian12:nonroot@"));
+            }
             ("ARG", 1) => assert_eq!(rest, "PROFILE=release"),
             ("WORKDIR", 1) => assert_eq!(rest, "/build"),
             ("COPY", 1) => {

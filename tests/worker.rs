@@ -163,7 +163,10 @@ impl Worker {
             .env("CHANDLERY_ODOO__URL", odoo.uri())
             .env("CHANDLERY_ODOO__KEY", KEY)
             .env("CHANDLERY_WORKER__NAME", "worker-1")
-            .env("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", common::kubeconfig())
+            .env(
+                "CHANDLERY_CLUSTERS__DEMO__KUBECONFIG",
+                common::worker_kubeconfig(),
+            )
             .env("CHANDLERY_TELEMETRY__LISTEN", listen.to_string())
             .env("RUST_BACKTRACE", "1")
             .stderr(Stdio::piped());
@@ -281,12 +284,14 @@ async fn a_job_is_done_end_to_end_and_health_metrics_and_log_tell_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_in_the_cluster_is_told_at_once_and_not_only_at_the_next_round() {
+async fn a_worker_that_may_watch_tells_at_once_what_changes_and_not_only_at_the_next_round() {
     let app = App::new().await;
     let (odoo, server) = Odoo::start(vec![app.job("deploy")]).await;
     let round = PATIENCE.as_secs() * 10;
     let _worker = Worker::start_with(&server, |command| {
-        command.env("CHANDLERY_WORKER__OBSERVE_SECONDS", round.to_string());
+        command
+            .env("CHANDLERY_WORKER__OBSERVE_SECONDS", round.to_string())
+            .env("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", common::kubeconfig());
     });
     odoo.reported("done", |report| report["outcome"]["state"] == "done")
         .await;
@@ -309,6 +314,31 @@ async fn what_changes_in_the_cluster_is_told_at_once_and_not_only_at_the_next_ro
         .await
         .unwrap();
     odoo.observed(&app, "missing").await;
+    app.clean_up().await;
+}
+
+/// S7: without rights in the whole cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_may_not_watch_looks_every_now_and_then_and_says_so_once_without_an_error() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![app.job("deploy")]).await;
+    let worker = Worker::start_with(&server, |command| {
+        command.env("CHANDLERY_WORKER__OBSERVE_SECONDS", "5");
+    });
+    odoo.observed(&app, "running").await;
+    let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+    let down = json!({"spec": {"replicas": 0}});
+    deployments
+        .patch("web", &PatchParams::default(), &Patch::Merge(down))
+        .await
+        .unwrap();
+    odoo.observed(&app, "stopped").await;
+    let log = worker.log();
+    let said = log.matches("may not watch workloads").count();
+    assert_eq!(said, 1, "{log}");
+    assert!(!log.contains("cannot be watched"), "{log}");
+    let (_, metrics) = worker.get("/metrics").await;
+    assert!(!metrics.contains("cluster_watch"), "{metrics}");
     app.clean_up().await;
 }
 

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use kube::api::{Api, DynamicObject};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersion};
 use kube::{Client, Config};
+use secrecy::ExposeSecret;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::fence::Fence;
@@ -41,6 +46,7 @@ pub struct Cluster {
     call_timeout: Duration,
     fence: Option<Fence>,
     url: String,
+    token_ends: Option<Timestamp>,
 }
 
 impl Cluster {
@@ -75,6 +81,8 @@ impl Cluster {
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         let url = config.cluster_url.to_string();
+        let token = config.auth_info.token.as_ref();
+        let token_ends = token.and_then(|token| end_of(token.expose_secret()));
         let client = Client::try_from(config).map_err(|error| {
             Problem::new(
                 "cluster_settings",
@@ -91,6 +99,7 @@ impl Cluster {
             call_timeout: CALL_TIMEOUT,
             fence: None,
             url,
+            token_ends,
         })
     }
 
@@ -109,6 +118,12 @@ impl Cluster {
     /// The API server's address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// When the kubeconfig's token ends to be valid, where it says so. One that is read anew from a file, as inside a
+    /// cluster, is not meant.
+    pub fn token_ends(&self) -> Option<Timestamp> {
+        self.token_ends
     }
 
     /// The API server's version, such as `v1.35.4`.
@@ -194,6 +209,13 @@ fn resource(kind: &Kind) -> ApiResource {
     }
 }
 
+/// The `exp` of a JSON web token.
+fn end_of(token: &str) -> Option<Timestamp> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    Timestamp::from_second(claims["exp"].as_i64()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +243,7 @@ mod tests {
             call_timeout: CALL_TIMEOUT,
             fence: None,
             url: String::new(),
+            token_ends: None,
         };
         (moves, cluster.fenced(fence))
     }
@@ -291,5 +314,23 @@ mod tests {
             }
         }
         assert_eq!(began.elapsed().as_secs(), 3);
+    }
+
+    #[test]
+    fn a_token_says_when_it_ends_and_others_say_nothing() {
+        let token = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        let ends = end_of(&token(
+            r#"{"exp": 1795968000, "sub": "system:serviceaccount:x:y"}"#,
+        ));
+        assert_eq!(ends.unwrap().to_string(), "2026-11-29T16:00:00Z");
+        for other in [
+            token(r#"{"sub": "x"}"#).as_str(),
+            "",
+            "abc",
+            "a.b.c",
+            "a.!.c",
+        ] {
+            assert_eq!(end_of(other), None, "{other}");
+        }
     }
 }

@@ -50,10 +50,10 @@ pub async fn delete(
     let deadline = Instant::now() + limit;
     let kinds = cluster.kinds().await?;
     let mut deleted = Deleted::default();
-    let present = match namespace::find(cluster, namespace, owner).await {
-        Ok(found) => found == namespace::Found::Ours,
-        // It is ours and goes already: what is left is to wait for it.
-        Err(problem) if problem.code == "namespace_terminating" => true,
+    let (present, going) = match namespace::find(cluster, namespace, owner).await {
+        Ok(found) => (found == namespace::Found::Ours, false),
+        // It is ours and goes already, with all that is in it, the worker's rights there too: what is left is to wait.
+        Err(problem) if problem.code == "namespace_terminating" => (true, true),
         Err(problem) => return Err(problem),
     };
     // What stands outside the namespace does not go with it.
@@ -80,7 +80,7 @@ pub async fn delete(
         deleted.namespace_deleted = true;
         return Ok(deleted);
     }
-    if keep != Keep::Nothing {
+    if keep != Keep::Nothing && !going {
         let inside = inventory
             .iter()
             .rev()

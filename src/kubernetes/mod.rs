@@ -2,8 +2,9 @@
 //!
 //! In come a [`Cluster`] (how to reach it), an [`Owner`] (whose app it is) and objects; out come what changed, whether
 //! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server
-//! (no longer than a [`fence`] lets it),//! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
-//! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
+//! (no longer than a [`fence`] lets it), [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says
+//! what is ours, [`generated`] keeps passwords made for an app, [`namespace`] makes its home, in which [`role_binding`]
+//! gives the worker its rights, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
@@ -33,6 +34,7 @@ pub mod prune;
 pub mod readiness;
 mod refusal;
 pub mod restart;
+pub mod role_binding;
 pub mod scale;
 pub mod smtp;
 pub mod status;

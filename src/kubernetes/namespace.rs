@@ -7,7 +7,7 @@ use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME, UID};
-use super::{Cluster, Owner};
+use super::{Cluster, Owner, role_binding};
 use crate::problem::Problem;
 
 /// Whose namespace that is.
@@ -174,7 +174,8 @@ async fn existing(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<N
     }
 }
 
-/// The namespace, if it exists and is this app's.
+/// The namespace, if it exists and is this app's. All that works in a namespace comes by here, so the worker gets its
+/// rights there where it lacks them: the namespace may be older than the binding.
 async fn read(
     cluster: &Cluster,
     namespace: &str,
@@ -189,7 +190,10 @@ async fn read(
         None => Ok(None),
         Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(&found, Some(owner))),
         Some(found) if found.metadata.deletion_timestamp.is_some() => Err(terminating(namespace)),
-        Some(found) => Ok(Some(found)),
+        Some(found) => {
+            role_binding::ensure(cluster, namespace).await?;
+            Ok(Some(found))
+        }
     }
 }
 
@@ -212,7 +216,9 @@ pub async fn ensure(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result
                 ..PostParams::default()
             };
             match cluster.call(api.create(&params, &wanted)).await {
-                Ok(_) => Ok(true),
+                Ok(_) => role_binding::ensure(cluster, namespace)
+                    .await
+                    .map(|()| true),
                 // Somebody was faster: it counts only if it is ours.
                 Err(error) if error.is_conflict() => {
                     find(cluster, namespace, owner).await.map(|_| false)

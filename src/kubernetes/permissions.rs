@@ -4,12 +4,16 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
-use kube::api::{Api, PostParams};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
+use kube::api::{Api, ObjectMeta, PostParams};
 
-use super::Cluster;
+use super::owner::{FIELD_MANAGER, MANAGED_BY};
+use super::refusal::CallError;
+use super::{Cluster, role_binding};
 use crate::problem::Problem;
 
-/// One thing that the worker must be allowed to do, in every namespace.
+/// One thing that the worker must be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// `get`, `patch`, …
@@ -34,77 +38,305 @@ impl std::fmt::Display for Permission {
 pub type Rights = [(&'static str, &'static str, &'static [&'static str])];
 
 const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
-/// What an app is made to run with is also watched, so that Odoo hears of it when it changes.
-const MANAGE_AND_WATCH: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
-/// What the worker needs for apps made of the usual kinds. A resource may be `resource/subresource`.
+/// What the worker needs in the whole cluster.
+pub const NEEDED_CLUSTER_WIDE: &Rights = &[
+    (
+        "",
+        "namespaces",
+        &["get", "list", "watch", "create", "patch", "delete"],
+    ),
+    // To give itself its rights in an app's namespace.
+    ("rbac.authorization.k8s.io", "rolebindings", &["create"]),
+];
+
+/// What it needs in an app's namespace, for apps made of the usual kinds. A resource may be `resource/subresource`.
 pub const NEEDED: &Rights = &[
-    ("", "namespaces", MANAGE),
     ("", "configmaps", MANAGE),
-    // Not `list`: the worker reads no secrets but those it made.
-    ("", "secrets", &["get", "create", "patch", "delete"]),
+    ("", "secrets", MANAGE),
     ("", "services", MANAGE),
     ("", "serviceaccounts", MANAGE),
     ("", "persistentvolumeclaims", MANAGE),
-    ("", "pods", MANAGE_AND_WATCH),
+    ("", "pods", MANAGE),
     // Why a Job has failed.
     ("", "pods/log", &["get"]),
     ("", "events", &["list"]),
-    ("apps", "deployments", MANAGE_AND_WATCH),
-    ("apps", "statefulsets", MANAGE_AND_WATCH),
-    ("apps", "daemonsets", MANAGE_AND_WATCH),
-    ("batch", "jobs", MANAGE_AND_WATCH),
+    ("apps", "deployments", MANAGE),
+    ("apps", "statefulsets", MANAGE),
+    ("apps", "daemonsets", MANAGE),
+    ("batch", "jobs", MANAGE),
     ("batch", "cronjobs", MANAGE),
-    ("networking.k8s.io", "ingresses", MANAGE_AND_WATCH),
+    ("networking.k8s.io", "ingresses", MANAGE),
     ("networking.k8s.io", "networkpolicies", MANAGE),
 ];
 
 /// What it needs beyond that where it gives apps a mail domain.
 pub const NEEDED_FOR_MAIL: &Rights = &[("externaldns.k8s.io", "dnsendpoints", MANAGE)];
 
+const WATCH: &[&str] = &["list", "watch"];
+
+/// What it needs in the whole cluster to hear at once of what changes in apps; without it, it looks every now and then.
+pub const NEEDED_TO_WATCH: &Rights = &[
+    ("", "pods", WATCH),
+    ("apps", "deployments", WATCH),
+    ("apps", "statefulsets", WATCH),
+    ("apps", "daemonsets", WATCH),
+    ("batch", "jobs", WATCH),
+    ("networking.k8s.io", "ingresses", WATCH),
+];
+
+/// What nobody who only runs apps needs: each leads to other namespaces. Verb, group, resource, name, namespace.
+const TOO_MUCH: [(&str, &str, &str, &str, &str); 9] = [
+    ("get", "", "secrets", "", "kube-system"),
+    ("list", "", "secrets", "", ""),
+    ("create", "", "pods", "", "kube-system"),
+    ("create", "", "pods/exec", "", "kube-system"),
+    ("create", "", "serviceaccounts/token", "", "kube-system"),
+    ("bind", RBAC, "clusterroles", "cluster-admin", ""),
+    ("escalate", RBAC, "clusterroles", role_binding::ROLE, ""),
+    ("create", RBAC, "clusterrolebindings", "", ""),
+    ("impersonate", "", "users", "", ""),
+];
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 impl Cluster {
-    /// What of `rights` the cluster does not let the worker do. Empty is good.
-    pub async fn missing_permissions(&self, rights: &Rights) -> Result<Vec<Permission>, Problem> {
+    /// Whether the cluster lets the worker do something.
+    pub(super) async fn may(&self, asked: ResourceAttributes) -> Result<bool, Problem> {
         let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
-        let needed = rights.iter().flat_map(|&(group, resource, verbs)| {
-            verbs.iter().map(move |&verb| Permission {
-                verb,
-                group,
-                resource,
-            })
-        });
-        stream::iter(needed)
-            .map(|permission| {
-                let reviews = &reviews;
-                async move {
-                    let (resource, subresource) = match permission.resource.split_once('/') {
-                        Some((resource, subresource)) => (resource, Some(subresource)),
-                        None => (permission.resource, None),
-                    };
-                    let review = SelfSubjectAccessReview {
-                        spec: SelfSubjectAccessReviewSpec {
-                            resource_attributes: Some(ResourceAttributes {
-                                group: Some(permission.group.to_owned()),
-                                resource: Some(resource.to_owned()),
-                                subresource: subresource.map(str::to_owned),
-                                verb: Some(permission.verb.to_owned()),
-                                ..ResourceAttributes::default()
-                            }),
-                            ..SelfSubjectAccessReviewSpec::default()
-                        },
-                        ..SelfSubjectAccessReview::default()
-                    };
-                    let answer = self
-                        .call(reviews.create(&PostParams::default(), &review))
-                        .await
-                        .map_err(|error| self.problem(&error, "ask for its permissions"))?;
-                    let allowed = answer.status.is_some_and(|status| status.allowed);
-                    Ok::<_, Problem>((!allowed).then_some(permission))
-                }
-            })
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(asked),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let answer = self
+            .call(reviews.create(&PostParams::default(), &review))
+            .await
+            .map_err(|error| self.problem(&error, "ask for its permissions"))?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
+    }
+
+    /// What of `rights` the cluster does not let the worker do in all its namespaces. Empty is good.
+    pub async fn missing_permissions(&self, rights: &Rights) -> Result<Vec<Permission>, Problem> {
+        let questions: Vec<_> = each(rights)
+            .into_iter()
+            .map(|permission| self.lacks(permission))
+            .collect();
+        stream::iter(questions)
             .buffered(8)
             .try_filter_map(|missing| async move { Ok(missing) })
             .try_collect()
             .await
+    }
+
+    async fn lacks(&self, permission: Permission) -> Result<Option<Permission>, Problem> {
+        let Permission {
+            verb,
+            group,
+            resource,
+        } = permission;
+        let allowed = self.may(asked(verb, group, resource, "", "")).await?;
+        Ok((!allowed).then_some(permission))
+    }
+
+    /// What of `rights` the worker would not have in an app's namespace: neither everywhere nor by the ClusterRole that
+    /// it binds itself to there. Empty is good.
+    ///
+    /// # Errors
+    /// `permissions`: it may not bind itself to it, or there is no such role.
+    pub async fn missing_in_apps(&self, rights: &Rights) -> Result<Vec<Permission>, Problem> {
+        let mut missing = self.missing_permissions(rights).await?;
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        let binds = asked("bind", RBAC, "clusterroles", role_binding::ROLE, "");
+        if !self.may(binds).await? {
+            return Err(without_role("bind itself to"));
+        }
+        let roles: Api<ClusterRole> = Api::all(self.client.clone());
+        let role = match self.call(roles.get(role_binding::ROLE)).await {
+            Ok(role) => role,
+            Err(error) if error.is_not_found() => return Err(without_role("find")),
+            Err(error) if error.is_forbidden() => return Err(without_role("read")),
+            Err(error) => return Err(self.problem(&error, "read a ClusterRole")),
+        };
+        let rules = role.rules.unwrap_or_default();
+        missing.retain(|permission| !rules.iter().any(|rule| grants(rule, permission)));
+        Ok(missing)
+    }
+
+    /// What the worker may do though it never needs it. Empty is good.
+    pub async fn needless_permissions(&self) -> Result<Vec<String>, Problem> {
+        let mut needless = Vec::new();
+        for (verb, group, resource, name, namespace) in TOO_MUCH {
+            if self
+                .may(asked(verb, group, resource, name, namespace))
+                .await?
+            {
+                let mut words = format!("{verb} {resource}");
+                if !name.is_empty() {
+                    words += &format!(" {name}");
+                }
+                words += match namespace {
+                    "" => " in the whole cluster",
+                    _ => " in kube-system",
+                };
+                needless.push(words);
+            }
+        }
+        Ok(needless)
+    }
+
+    /// Whether the cluster keeps the worker to namespaces labelled as ours, as config/admission-policy.yaml makes it:
+    /// tried by a dry run, which writes nothing.
+    pub async fn keeps_to_its_namespaces(&self) -> Result<bool, Problem> {
+        // Where this is refused it is for another reason than the label.
+        self.try_namespace(true)
+            .await
+            .map_err(|error| self.problem(&error, "create namespaces"))?;
+        match self.try_namespace(false).await {
+            Ok(()) => Ok(false),
+            Err(error) if error.is_forbidden() => Ok(true),
+            Err(error) => Err(self.problem(&error, "create namespaces")),
+        }
+    }
+
+    async fn try_namespace(&self, labelled: bool) -> Result<(), CallError> {
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(format!("chandlery-check-{}", uuid::Uuid::new_v4())),
+                labels: labelled
+                    .then(|| [(MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())].into()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let params = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        self.call(api.create(&params, &namespace)).await.map(drop)
+    }
+}
+
+fn each(rights: &Rights) -> Vec<Permission> {
+    let mut each = Vec::new();
+    for &(group, resource, verbs) in rights {
+        each.extend(verbs.iter().map(|&verb| Permission {
+            verb,
+            group,
+            resource,
+        }));
+    }
+    each
+}
+
+fn asked(
+    verb: &str,
+    group: &str,
+    resource: &str,
+    name: &str,
+    namespace: &str,
+) -> ResourceAttributes {
+    let (resource, subresource) = match resource.split_once('/') {
+        Some((resource, subresource)) => (resource, Some(subresource)),
+        None => (resource, None),
+    };
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    ResourceAttributes {
+        group: some(group),
+        resource: some(resource),
+        subresource: subresource.map(str::to_owned),
+        verb: some(verb),
+        name: some(name),
+        namespace: some(namespace),
+        ..ResourceAttributes::default()
+    }
+}
+
+fn grants(rule: &PolicyRule, permission: &Permission) -> bool {
+    let has = |list: &Option<Vec<String>>, word: &str| {
+        list.iter().flatten().any(|one| one == word || one == "*")
+    };
+    has(&rule.api_groups, permission.group)
+        && has(&rule.resources, permission.resource)
+        && has(&Some(rule.verbs.clone()), permission.verb)
+        && rule.resource_names.iter().flatten().next().is_none()
+}
+
+fn without_role(doing: &str) -> Problem {
+    let role = role_binding::ROLE;
+    Problem::new(
+        "permissions",
+        format!("The worker cannot {doing} the ClusterRole {role}, which gives it its rights in apps' namespaces."),
+    )
+    .hint("Apply config/rbac.yaml of this version to the cluster.")
+}
+
+/// Rights as people read them: one line for each resource.
+pub fn grouped(permissions: &[Permission]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for same in permissions
+        .chunk_by(|one, other| (one.group, one.resource) == (other.group, other.resource))
+    {
+        let verbs: Vec<&str> = same.iter().map(|permission| permission.verb).collect();
+        let (mut verbs, resource) = (verbs.join(", "), same[0].to_string());
+        if let Some((_, resource)) = resource.split_once(' ') {
+            verbs += &format!(" {resource}");
+        }
+        lines.push(verbs);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_rights_are_told_by_resource_and_not_verb_by_verb() {
+        let permission = |verb, group, resource| Permission {
+            verb,
+            group,
+            resource,
+        };
+        let missing = [
+            permission("get", "", "pods"),
+            permission("list", "", "pods"),
+            permission("get", "", "pods/log"),
+            permission("patch", "apps", "deployments"),
+        ];
+        assert_eq!(
+            grouped(&missing),
+            ["get, list pods", "get pods/log", "patch deployments.apps"]
+        );
+    }
+
+    #[test]
+    fn a_rule_for_named_objects_alone_gives_no_right_to_a_kind() {
+        let rule = |resource_names: &[&str], verbs: &[&str]| PolicyRule {
+            api_groups: Some(vec!["apps".to_owned()]),
+            resources: Some(vec!["deployments".to_owned()]),
+            resource_names: Some(
+                resource_names
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .collect(),
+            ),
+            verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+            ..PolicyRule::default()
+        };
+        let wanted = Permission {
+            verb: "patch",
+            group: "apps",
+            resource: "deployments",
+        };
+        assert!(grants(&rule(&[], &["get", "patch"]), &wanted));
+        assert!(grants(&rule(&[], &["*"]), &wanted));
+        assert!(!grants(&rule(&[], &["get"]), &wanted));
+        assert!(!grants(&rule(&["web"], &["patch"]), &wanted));
     }
 }

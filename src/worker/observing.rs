@@ -39,6 +39,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         let mut told = Told::default();
         let mut reachable = true;
         let mut watch: Option<Watch> = None;
+        let mut said = false;
         let mut databases = self.database.subscribe();
         loop {
             let state = self.recipes.check(cluster).await;
@@ -64,7 +65,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                             ended: false,
                             complained: false,
                         });
-                        self.follow(cluster, &database, watch, until, &mut told)
+                        self.follow(cluster, &database, watch, until, &mut told, &mut said)
                             .await;
                     }
                     None => sleep_until(until).await,
@@ -86,6 +87,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         watch: &mut Watch,
         until: Instant,
         told: &mut Told,
+        said: &mut bool,
     ) {
         let mut changed = BTreeSet::new();
         let mut until = until;
@@ -110,6 +112,14 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                             look = Some(look.map_or(soon, |look| look.min(soon)));
                         }
                         Some(Ok(Heard::Anything)) => until = until.min(soon),
+                        // As its rights are meant to be, unless somebody wants it otherwise: nothing to warn of.
+                        Some(Ok(Heard::NamespacesOnly)) => if !mem::replace(said, true) {
+                            info!(
+                                cluster,
+                                "what changes in apps by itself is seen up to {} s late: the worker's account may not watch workloads; config/rbac-watch.yaml lets it",
+                                self.observe_every.as_secs()
+                            );
+                        },
                         Some(Err(problem)) => self.complain(cluster, watch, &problem),
                         None => watch.ended = true,
                     }

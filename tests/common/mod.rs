@@ -1,6 +1,9 @@
 //! An app for integration tests: manifests on a server of their own, a namespace of its own in the real cluster.
 
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams};
@@ -25,6 +28,37 @@ pub fn kubeconfig() -> PathBuf {
     std::env::var_os("KUBECONFIG")
         .expect("KUBECONFIG must name a kubeconfig of a cluster to test on (python3 -m testbed kubernetes-up)")
         .into()
+}
+
+/// A kubeconfig with exactly the rights that config/ gives the worker: made as config/rbac.yaml says in its first lines.
+pub fn worker_kubeconfig() -> PathBuf {
+    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+        symlink(config, folder.path().join("config")).unwrap();
+        let kubectl = std::env::var_os("KUBECTL").map(PathBuf::from);
+        if let Some(kubectl) = kubectl {
+            symlink(kubectl, folder.path().join("kubectl")).unwrap();
+        }
+        let text = std::fs::read_to_string(format!("{config}/rbac.yaml")).unwrap();
+        let head = text.lines().take_while(|line| line.starts_with('#'));
+        let recipe: Vec<&str> = head.filter_map(|line| line.strip_prefix("#   ")).collect();
+        let mut path = folder.path().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let output = Command::new("sh")
+            .args(["-euc", &recipe.join("\n")])
+            .current_dir(folder.path())
+            .env("KUBECONFIG", kubeconfig())
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        folder
+    });
+    folder.path().join("kubeconfig")
 }
 
 pub const CONFIG: &str = r#"

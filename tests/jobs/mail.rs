@@ -50,7 +50,7 @@ fn with_mailgun(double: &Double) -> Settings {
         file("odoo-key", "x"),
         file("mailgun-key", KEY),
         double.urls["us"],
-        common::kubeconfig().display(),
+        common::worker_kubeconfig().display(),
         MANIFESTS,
     );
     Settings::load(Some(file("chandlery.toml", &settings).as_ref())).unwrap()

@@ -38,11 +38,12 @@ fn settings() -> Settings {
     toml::from_str(MANIFESTS).unwrap()
 }
 
+/// With exactly the rights of config/, like all that runs jobs.
 fn runner() -> Runner {
     let mut settings = settings();
     settings.deploy.ready_seconds = READY_SECONDS;
     let cluster = Cluster {
-        kubeconfig: common::kubeconfig(),
+        kubeconfig: common::worker_kubeconfig(),
         ..Cluster::default()
     };
     settings.clusters.insert("demo".to_owned(), cluster);

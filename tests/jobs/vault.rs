@@ -36,7 +36,7 @@ fn runner_with(password: &str) -> Runner {
     let settings = format!(
         "[odoo]\nurl = 'http://127.0.0.1:1'\nkey_file = '{}'\n[clusters.demo]\nkubeconfig = '{}'\n{}[vault.password_files]\nprod = '{}'\n",
         file("key", "key").display(),
-        common::kubeconfig().display(),
+        common::worker_kubeconfig().display(),
         MANIFESTS,
         file("password", password).display(),
     );
