@@ -9,10 +9,10 @@ use super::variables::{rules, variables};
 use crate::ansible::Variables;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Inspection, Source, with_files};
+use crate::manifest::{self, Inspection, Source, policy, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, Manifest, Preview, PreviewObject, Production, StepCode,
-    WantedState,
+    App, Cluster, Job, JobResult, Limits, Manifest, Policy, Preview, PreviewObject, Production,
+    StepCode, WantedState,
 };
 use crate::problem::Problem;
 
@@ -77,7 +77,8 @@ async fn look(
         content: source.text.clone(),
         ..Preview::default()
     };
-    let variables = match given(job, &shared.vault) {
+    let (app, site) = example(job);
+    let variables = match given(job, &app, &site, &shared.vault) {
         Ok(variables) => variables,
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
@@ -89,7 +90,19 @@ async fn look(
             return Ok(preview);
         }
     };
-    let inspect = move |source: &Source| manifest::inspect(source, &variables);
+    let inspect = move |source: &Source| {
+        let rules = policy::Rules {
+            policy: &site.policy,
+            cluster: &site.name,
+            ingress_class: &site.ingress_class,
+            namespace: &app.namespace,
+            hostname: &app.hostname,
+            siblings: &app.siblings,
+            limits: None,
+            inventory: None,
+        };
+        manifest::inspect(source, &variables, &rules)
+    };
     let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {
         Ok((_, found)) => found,
         Err(problem) if problem.code == "internal" => return Err(problem),
@@ -125,9 +138,8 @@ async fn look(
     Ok(preview)
 }
 
-/// The variables as an app called `example` would have them.
-fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
-    let generated = generated::fill(Generated::new(), &rules(job)?);
+/// An app called `example`, on the cluster that the job names or on one with the strict policy.
+fn example(job: &Job) -> (App, Cluster) {
     let app = App {
         id: 0,
         name: "example".to_owned(),
@@ -136,15 +148,28 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
         url: "https://example.apps.example.com".to_owned(),
         namespace: "example-prod".to_owned(),
         wanted_state: WantedState::Running,
+        limits: Limits {
+            cpu_millicores: 0,
+            memory_mib: 0,
+            storage_gib: 0,
+            pods: 0,
+        },
+        siblings: vec!["example-int".to_owned()],
         mail_domain: None,
         inventory: Vec::new(),
     };
-    let site = Cluster {
+    let site = job.cluster.clone().unwrap_or_else(|| Cluster {
         name: "example".to_owned(),
         domain: "apps.example.com".to_owned(),
         ingress_class: "nginx".to_owned(),
-        allowed_kinds: Vec::new(),
-    };
+        policy: Policy::default(),
+    });
+    (app, site)
+}
+
+/// The variables as the app would have them.
+fn given(job: &Job, app: &App, site: &Cluster, vault: &Vault) -> Result<Variables, Problem> {
+    let generated = generated::fill(Generated::new(), &rules(job)?);
     let beside = Production {
         app: 0,
         name: app.name.clone(),
@@ -156,5 +181,5 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
         production: Some(beside),
         ..job.clone()
     };
-    variables(&job, &app, &site, &generated, Some(&generated), vault)
+    variables(&job, app, site, &generated, Some(&generated), vault)
 }

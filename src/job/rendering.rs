@@ -5,7 +5,7 @@ use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
 use crate::ansible::Resolved;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Rules, Source, with_files};
+use crate::manifest::{self, Rules, Source, policy, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{JobResult, Manifest, ManifestSeen};
 use crate::problem::Problem;
@@ -106,9 +106,17 @@ pub async fn render(
     }
     let kinds = task.cluster.kinds().await?;
     let rules = Rules {
-        namespace: &app.namespace,
-        allowed_kinds: &task.site.allowed_kinds,
         kinds: &kinds,
+        policy: policy::Rules {
+            policy: &task.site.policy,
+            cluster: &task.site.name,
+            ingress_class: &task.site.ingress_class,
+            namespace: &app.namespace,
+            hostname: &app.hostname,
+            siblings: &app.siblings,
+            limits: Some(&app.limits),
+            inventory: Some(&app.inventory),
+        },
     };
     let objects =
         manifest::check(objects, &rules).map_err(|problem| variables.mask_problem(problem))?;
