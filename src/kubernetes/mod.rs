@@ -3,7 +3,7 @@
 //! In come a [`Cluster`] (how to reach it), an [`Owner`] (whose app it is) and objects; out come what changed, whether
 //! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server,
 //! [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says what is ours, [`generated`] keeps
-//! passwords made for an app, [`namespace`] makes its home, [`apply`] and [`prune`] bring the objects there and take
+//! passwords made for an app, [`namespace`] makes its home, [`isolation`] keeps it to itself there, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
@@ -21,6 +21,7 @@ pub mod dns;
 pub mod errand;
 pub mod generated;
 pub mod ingress;
+pub mod isolation;
 mod labelled;
 pub mod logs;
 pub mod namespace;
@@ -43,6 +44,7 @@ pub use cluster::{Access, Cluster};
 pub use compare::{Comparison, Difference, compare};
 pub use delete::{Deleted, Keep, delete};
 pub use ingress::{Ingress, IngressState};
+pub use isolation::isolate;
 pub use observe::{Observation, State, observe};
 pub use owner::Owner;
 pub use prune::prune;

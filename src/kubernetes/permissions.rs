@@ -46,6 +46,9 @@ pub const NEEDED: &Rights = &[
     ("", "services", MANAGE),
     ("", "serviceaccounts", MANAGE),
     ("", "persistentvolumeclaims", MANAGE),
+    // What an app gets in its namespace.
+    ("", "resourcequotas", &["get", "create", "patch", "delete"]),
+    ("", "limitranges", &["get", "create", "patch", "delete"]),
     ("", "pods", MANAGE_AND_WATCH),
     // Why a Job has failed.
     ("", "pods/log", &["get"]),

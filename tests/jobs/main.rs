@@ -7,6 +7,7 @@ mod diff;
 mod double;
 mod life;
 mod mail;
+mod policy;
 mod preview;
 mod render;
 mod reset;
