@@ -19,7 +19,7 @@ from .instance import CHECKOUT
 from .problem import Problem
 
 VERSION = "0.13.2"
-TARGETS = ("render", "parse")
+TARGETS = ("render", "parse", "policy")
 #: What one input may take: seconds, and MiB of the whole process, its coverage maps
 #: and corpus included.
 SECONDS_EACH = 2
