@@ -19,6 +19,7 @@ pub mod mailgun;
 pub mod manifest;
 pub mod object;
 pub mod odoo;
+pub mod policy;
 pub mod problem;
 pub mod settings;
 pub mod telemetry;

@@ -24,7 +24,7 @@ from .instance import CHECKOUT
 from .problem import Problem
 
 VERSION = "0.13.2"
-TARGETS = ("render", "parse", "contract", "customer")
+TARGETS = ("render", "parse", "contract", "customer", "policy")
 #: What is no target of fuzz/: Odoo's side of the contract.
 ODOO = "odoo"
 #: What one input may take: seconds, and MiB of the whole process, its coverage maps

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use chandlery::ansible::{Resolved, Variables};
+use chandlery::manifest::policy::{Rules, violations};
 use chandlery::manifest::{Rendered, Source, parse, render};
 use chandlery::object::Object;
+use chandlery::policy::{Limits, PodSecurity, Policy};
 
 fn variables(case: &str) -> Resolved {
     let mut variables = Variables::new();
@@ -97,6 +99,44 @@ fn the_catalog_needs_no_variable_that_its_readme_does_not_explain() {
     );
 }
 
+/// S3, S4, L4
+#[test]
+fn the_catalog_keeps_to_the_strict_policy_and_to_restricted_pods() {
+    let restricted = Policy {
+        pod_security: PodSecurity::Restricted,
+        ..Policy::default()
+    };
+    for case in ["given", "all"] {
+        let (objects, values) = (objects(case), variables(case));
+        let text = |name: &str| values.get(name).unwrap().as_str().unwrap().to_owned();
+        let siblings: Vec<String> =
+            serde_json::from_value(values.get("sibling_namespaces").unwrap()).unwrap();
+        for policy in [&Policy::default(), &restricted] {
+            let rules = Rules {
+                policy,
+                cluster: "demo",
+                ingress_class: &text("ingress_class"),
+                namespace: &text("namespace"),
+                hostname: &text("hostname"),
+                siblings: &siblings,
+                limits: Some(&Limits {
+                    cpu_millicores: 8000,
+                    memory_mib: 12288,
+                    storage_gib: 50,
+                    pods: 20,
+                }),
+                inventory: Some(&[]),
+            };
+            let found = violations(&objects, &rules);
+            let told: Vec<String> = found
+                .iter()
+                .map(|violation| violation.problem("demo").to_string())
+                .collect();
+            assert_eq!(told, Vec::<String>::new(), "{case}");
+        }
+    }
+}
+
 #[test]
 fn pods_of_the_catalog_are_locked_down() {
     for case in ["given", "all"] {
@@ -169,8 +209,8 @@ fn production_gives_its_files_only_to_the_reset_of_its_integration() {
     let policy = &find(&production, "NetworkPolicy", "odoo")["spec"]["ingress"][1];
     let from = &policy["from"][0];
     assert_eq!(
-        from["namespaceSelector"]["matchLabels"]["chandlery.dev/name"],
-        "shop"
+        from["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"],
+        "shop-int"
     );
     assert_eq!(
         from["podSelector"]["matchLabels"]["app.kubernetes.io/name"],

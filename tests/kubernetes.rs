@@ -16,8 +16,9 @@ use chandlery::kubernetes::{
     Access, Applied, Change, Cluster, IngressState, Keep, Owner, State, apply, apply_object,
     delete, ingress, observe, prune, wait_until_ready,
 };
-use chandlery::manifest::{Rendered, Rules, check, parse};
+use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
+use chandlery::policy::Policy;
 use chandlery::problem::Problem;
 use chandlery::uid::Uid;
 use futures::StreamExt;
@@ -111,12 +112,24 @@ impl Home {
         };
         let parsed = parse(&rendered, &Variables::new().resolve().unwrap()).unwrap();
         let kinds = self.cluster.kinds().await.unwrap();
+        let mut policy = Policy::default();
+        policy
+            .kinds
+            .extend(["ClusterRole.rbac.authorization.k8s.io", "Pod"].map(str::to_owned));
         check(
             parsed.objects,
             &Rules {
-                namespace: &self.namespace,
-                allowed_kinds: &["ClusterRole.rbac.authorization.k8s.io".to_owned()],
                 kinds: &kinds,
+                policy: policy::Rules {
+                    policy: &policy,
+                    cluster: "demo",
+                    ingress_class: "traefik",
+                    namespace: &self.namespace,
+                    hostname: "shop.apps.localhost",
+                    siblings: &[],
+                    limits: None,
+                    inventory: Some(&[]),
+                },
             },
         )
         .unwrap_or_else(|problem| panic!("{problem}"))

@@ -11,8 +11,9 @@ use crate::ansible::vault::{self, DEFAULT_ID, Vault};
 use crate::ansible::{Resolved, Variables};
 use crate::job::{self, clusters};
 use crate::kubernetes::{self, Access, Cluster, Owner, namespace};
-use crate::manifest::{self, Rules, Twice, explain, preview};
+use crate::manifest::{self, Rules, Twice, explain, policy, preview};
 use crate::odoo::contract::DiffAction;
+use crate::policy::Policy;
 use crate::problem::Problem;
 use crate::settings::{Settings, at_home};
 use crate::uid::Uid;
@@ -143,10 +144,27 @@ async fn compare(
     values: &Resolved,
 ) -> Result<(String, u8), Problem> {
     let kinds = cluster.kinds().await?;
+    let given = |name: &str| match values.get(name) {
+        Some(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    };
+    let siblings = match values.get("sibling_namespaces") {
+        Some(siblings) => serde_json::from_value(siblings).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    // Which policy the cluster has stands in Odoo: here it is the strict one, with what Odoo would give as variables.
     let rules = Rules {
-        namespace,
-        allowed_kinds: &[],
         kinds: &kinds,
+        policy: policy::Rules {
+            policy: &Policy::default(),
+            cluster: &given("cluster_name"),
+            ingress_class: &given("ingress_class"),
+            namespace,
+            hostname: &given("hostname"),
+            siblings: &siblings,
+            limits: None,
+            inventory: None,
+        },
     };
     let objects = manifest::check(objects, &rules)?;
     let owner = match namespace::owner(cluster, namespace).await? {

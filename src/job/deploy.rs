@@ -70,6 +70,14 @@ async fn make_namespace(
 ) -> Result<(), Problem> {
     let name = &task.app.namespace;
     let created = namespace::ensure(&task.cluster, name, &task.owner).await?;
+    kubernetes::isolate(
+        &task.cluster,
+        name,
+        &task.owner,
+        &task.site.policy,
+        &task.app.limits,
+    )
+    .await?;
     generated::store(&task.cluster, name, &task.owner, &wanted.generated).await?;
     step.say(match created {
         true => format!("{name} created"),

@@ -10,10 +10,10 @@ use super::variables::{rules, variables};
 use crate::ansible::Variables;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Inspection, Source, pin, with_files};
+use crate::manifest::{self, Inspection, Source, pin, policy, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, MailMark, Manifest, Preview, PreviewObject, Production, StepCode,
-    Uid, WantedState,
+    App, Cluster, Job, JobResult, Limits, MailMark, Manifest, Policy, Preview, PreviewObject,
+    Production, StepCode, Uid, WantedState,
 };
 use crate::problem::Problem;
 
@@ -86,8 +86,9 @@ async fn look(
     };
     preview.digest.clone_from(&source.digest);
     preview.files = files_seen(&source.files);
+    let (app, site) = example(job);
     // What a preview tells may be made of the values in any way: it never has the secrets themselves.
-    let variables = match given(job, &shared.vault) {
+    let variables = match given(job, &app, &site, &shared.vault) {
         Ok(variables) => variables.with_stand_ins(),
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
@@ -101,7 +102,17 @@ async fn look(
     };
     let pinned = manifest.pin.clone();
     let inspect = move |source: &Source| {
-        manifest::inspect(source, &variables)
+        let rules = policy::Rules {
+            policy: &site.policy,
+            cluster: &site.name,
+            ingress_class: &site.ingress_class,
+            namespace: &app.namespace,
+            hostname: &app.hostname,
+            siblings: &app.siblings,
+            limits: None,
+            inventory: None,
+        };
+        manifest::inspect(source, &variables, &rules)
             .map_err(|failure| pin::only_pinned(failure, source, pinned.as_deref()))
     };
     let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {
@@ -139,9 +150,8 @@ async fn look(
     Ok(preview)
 }
 
-/// The variables as an app called `example` would have them.
-fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
-    let generated = generated::fill(Generated::new(), &rules(job)?);
+/// An app called `example`, on the cluster that the job names or on one with the strict policy.
+fn example(job: &Job) -> (App, Cluster) {
     let app = App {
         id: 0,
         uid: Uid::nobody(),
@@ -151,16 +161,29 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
         url: "https://example.apps.example.com".to_owned(),
         namespace: "example-prod".to_owned(),
         wanted_state: WantedState::Running,
+        limits: Limits {
+            cpu_millicores: 0,
+            memory_mib: 0,
+            storage_gib: 0,
+            pods: 0,
+        },
+        siblings: vec!["example-int".to_owned()],
         mail_domain: None,
         mail_mark: MailMark::App,
         inventory: Vec::new(),
     };
-    let site = Cluster {
+    let site = job.cluster.clone().unwrap_or_else(|| Cluster {
         name: "example".to_owned(),
         domain: "apps.example.com".to_owned(),
         ingress_class: "nginx".to_owned(),
-        allowed_kinds: Vec::new(),
-    };
+        policy: Policy::default(),
+    });
+    (app, site)
+}
+
+/// The variables as the app would have them.
+fn given(job: &Job, app: &App, site: &Cluster, vault: &Vault) -> Result<Variables, Problem> {
+    let generated = generated::fill(Generated::new(), &rules(job)?);
     let beside = Production {
         app: 0,
         uid: Uid::nobody(),
@@ -173,5 +196,5 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
         production: Some(beside),
         ..job.clone()
     };
-    variables(&job, &app, &site, &generated, Some(&generated), vault)
+    variables(&job, app, site, &generated, Some(&generated), vault)
 }

@@ -6,7 +6,7 @@ use super::variables::{rules, variables};
 use crate::ansible::Files;
 use crate::ansible::Resolved;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Rules, Source, Twice, pin, with_files};
+use crate::manifest::{self, Rules, Source, Twice, pin, policy, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen};
 use crate::problem::Problem;
@@ -144,9 +144,17 @@ pub async fn render(
     let variables = values.secret().clone();
     let kinds = task.cluster.kinds().await?;
     let rules = Rules {
-        namespace: &app.namespace,
-        allowed_kinds: &task.site.allowed_kinds,
         kinds: &kinds,
+        policy: policy::Rules {
+            policy: &task.site.policy,
+            cluster: &task.site.name,
+            ingress_class: &task.site.ingress_class,
+            namespace: &app.namespace,
+            hostname: &app.hostname,
+            siblings: &app.siblings,
+            limits: Some(&app.limits),
+            inventory: Some(&app.inventory),
+        },
     };
     let objects =
         manifest::check(objects, &rules).map_err(|problem| variables.mask_problem(problem))?;

@@ -54,6 +54,8 @@ pub fn variables(
     ] {
         variables.set(name, value.as_str(), OURS);
     }
+    let siblings: Vec<Value> = app.siblings.iter().cloned().map(Value::from).collect();
+    variables.set("sibling_namespaces", Value::Array(siblings), OURS);
     if let Some(beside) = &job.production {
         set_production(&mut variables, beside, production);
     }

@@ -4,7 +4,7 @@
 //! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server
 //! (no longer than a [`fence`] lets it), [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says
 //! what is ours, [`generated`] keeps passwords made for an app, [`namespace`] makes its home, in which [`role_binding`]
-//! gives the worker its rights, [`apply`] and [`prune`] bring the objects there and take
+//! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] and [`prune`] bring the objects there and take
 //! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
@@ -23,6 +23,7 @@ pub mod errand;
 pub mod fence;
 pub mod generated;
 pub mod ingress;
+pub mod isolation;
 mod labelled;
 pub mod logs;
 pub mod namespace;
@@ -47,6 +48,7 @@ pub use compare::{Comparison, Difference, compare};
 pub use delete::{Deleted, Keep, delete};
 pub use fence::Fence;
 pub use ingress::{Ingress, IngressState};
+pub use isolation::isolate;
 pub use observe::{Observation, State, observe};
 pub use owner::Owner;
 pub use prune::prune;

@@ -17,8 +17,15 @@ pub const APP: &str = "chandlery.dev/app";
 pub const NAME: &str = "chandlery.dev/name";
 pub const ENVIRONMENT: &str = "chandlery.dev/environment";
 /// What Chandlery itself keeps in an app's namespace, beside what manifests hold: generated passwords, the credentials
-/// for outgoing mail, and the mail domain's DNS records.
-pub const OWN_NAMES: [&str; 3] = ["chandlery-generated", "chandlery-smtp", "chandlery-mail"];
+/// for outgoing mail, the mail domain's DNS records, and what keeps the app to itself.
+pub const OWN_NAMES: [&str; 6] = [
+    "chandlery-generated",
+    "chandlery-smtp",
+    "chandlery-mail",
+    "chandlery-quota",
+    "chandlery-limits",
+    "chandlery-default-deny",
+];
 
 /// The app that owns a namespace and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

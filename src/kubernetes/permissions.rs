@@ -58,6 +58,9 @@ pub const NEEDED: &Rights = &[
     ("", "serviceaccounts", MANAGE),
     ("", "persistentvolumeclaims", MANAGE),
     ("", "pods", MANAGE),
+    // What an app gets in its namespace.
+    ("", "resourcequotas", &["get", "create", "patch", "delete"]),
+    ("", "limitranges", &["get", "create", "patch", "delete"]),
     // Why a Job has failed.
     ("", "pods/log", &["get"]),
     ("", "events", &["list"]),

@@ -1,16 +1,30 @@
-//! Whether objects may go to the cluster: whole, of a kind that it knows, and nowhere but in the app's own namespace.
+//! Whether objects may go to the cluster: whole, of a kind that it knows, nowhere but in the app's own namespace, and as
+//! the cluster's policy allows.
 
+use super::policy;
 use crate::object::{Kind, Kinds, Object};
 use crate::problem::Problem;
 
 /// Names under which the worker keeps objects of its own in an app's namespace, and what they are for.
-const RESERVED: [(&str, &str, &str); 3] = [
+const RESERVED: [(&str, &str, &str); 7] = [
     ("Secret", "chandlery-generated", "generated passwords"),
     ("Secret", "chandlery-smtp", "the app's mail login"),
     (
         "DNSEndpoint",
         "chandlery-mail",
         "the app's mail domain's DNS records",
+    ),
+    ("ResourceQuota", "chandlery-quota", "what the app gets"),
+    ("LimitRange", "chandlery-limits", "what a container gets"),
+    (
+        "NetworkPolicy",
+        "chandlery-default-deny",
+        "what keeps other apps out",
+    ),
+    (
+        "ServiceAccount",
+        "default",
+        "that pods get no token of the cluster",
     ),
 ];
 /// How alike two names must be for one to be offered for the other.
@@ -19,12 +33,10 @@ const ALIKE: f64 = 0.85;
 /// What is allowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    /// The app's own namespace.
-    pub namespace: &'a str,
-    /// Kinds beyond the namespaced ones that the cluster's operators allow, as `Kind.group` (`Kind` in the core group).
-    pub allowed_kinds: &'a [String],
     /// The kinds that the cluster serves.
     pub kinds: &'a Kinds,
+    /// The cluster's policy, and whose objects they are.
+    pub policy: policy::Rules<'a>,
 }
 
 /// Checks all objects of a deploy together and puts those without a namespace into the app's.
@@ -32,7 +44,7 @@ pub fn check(objects: Vec<Object>, rules: &Rules) -> Result<Vec<Object>, Problem
     let mut checked: Vec<Object> = Vec::with_capacity(objects.len());
     for mut object in objects {
         let kind = identify(&object, rules.kinds)?;
-        place(&mut object, kind, rules)?;
+        place(&mut object, kind, rules.policy.namespace)?;
         let reference = object.reference();
         if let Some(first) = checked
             .iter()
@@ -51,6 +63,7 @@ pub fn check(objects: Vec<Object>, rules: &Rules) -> Result<Vec<Object>, Problem
         }
         checked.push(object);
     }
+    policy::refuse(&policy::violations(&checked, &rules.policy), &rules.policy)?;
     Ok(checked)
 }
 
@@ -196,31 +209,9 @@ fn unknown_kind(object: &Object, kinds: &Kinds) -> Problem {
 }
 
 /// Refuses what stands elsewhere than in the app's namespace, and fills in the namespace where none is given.
-fn place(object: &mut Object, kind: &Kind, rules: &Rules) -> Result<(), Problem> {
+fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
     let namespace = object.value["metadata"]["namespace"].clone();
     if !kind.namespaced {
-        let group = crate::object::group_of(&kind.api_version);
-        let name = match group {
-            "" => kind.kind.clone(),
-            group => format!("{}.{group}", kind.kind),
-        };
-        if !rules.allowed_kinds.contains(&name) {
-            return Err(object.locate_field(
-                "kind",
-                Problem::new(
-                    "manifest_check",
-                    format!(
-                        "{} objects belong to the whole cluster, not to the app's namespace.",
-                        kind.kind
-                    ),
-                )
-                .hint(if kind.kind == "Namespace" {
-                    "Remove it: Chandlery makes the app's namespace itself.".to_owned()
-                } else {
-                    format!("Remove it, or let an administrator allow `{name}` on the cluster.")
-                }),
-            ));
-        }
         if !namespace.is_null() {
             return Err(object.locate_field(
                 "metadata.namespace",
@@ -247,10 +238,10 @@ fn place(object: &mut Object, kind: &Kind, rules: &Rules) -> Result<(), Problem>
     }
     match namespace {
         serde_json::Value::Null => {
-            object.value["metadata"]["namespace"] = rules.namespace.into();
+            object.value["metadata"]["namespace"] = own.into();
             Ok(())
         }
-        serde_json::Value::String(given) if given == rules.namespace => Ok(()),
+        serde_json::Value::String(given) if given == own => Ok(()),
         given => {
             let given = given
                 .as_str()
@@ -259,10 +250,7 @@ fn place(object: &mut Object, kind: &Kind, rules: &Rules) -> Result<(), Problem>
                 "metadata.namespace",
                 Problem::new(
                     "manifest_check",
-                    format!(
-                        "The object stands in the namespace {given}, but the app's is {}.",
-                        rules.namespace
-                    ),
+                    format!("The object stands in the namespace {given}, but the app's is {own}."),
                 )
                 .hint("Remove metadata.namespace, or write `{{ namespace }}`."),
             ))

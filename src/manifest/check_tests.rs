@@ -2,8 +2,9 @@
 
 use super::{Rules, check};
 use crate::ansible::Resolved;
-use crate::manifest::{Rendered, parse};
+use crate::manifest::{Rendered, parse, policy};
 use crate::object::{Kind, Kinds, Object};
+use crate::policy::Policy;
 use crate::problem::Problem;
 
 fn kinds() -> Kinds {
@@ -34,13 +35,24 @@ fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
         template: String::new(),
         variables: Vec::new(),
     };
-    let allowed: Vec<String> = allowed.iter().map(|&kind| kind.to_owned()).collect();
+    let mut policy = Policy::default();
+    policy
+        .kinds
+        .extend(allowed.iter().map(|&kind| kind.to_owned()));
     check(
         parse(&rendered, &Resolved::default())?.objects,
         &Rules {
-            namespace: "shop-int",
-            allowed_kinds: &allowed,
             kinds: &kinds(),
+            policy: policy::Rules {
+                policy: &policy,
+                cluster: "demo",
+                ingress_class: "",
+                namespace: "shop-int",
+                hostname: "shop-int.apps.localhost",
+                siblings: &[],
+                limits: None,
+                inventory: Some(&[]),
+            },
         },
     )
 }
@@ -49,7 +61,7 @@ fn refused(text: &str) -> Problem {
     let problem = checked(text, &[]).unwrap_err();
     // What no document may be is found while reading it, the rest here.
     assert!(
-        ["manifest_check", "manifest_parse"].contains(&problem.code.as_str()),
+        ["manifest_check", "manifest_parse", "manifest_policy"].contains(&problem.code.as_str()),
         "{problem}"
     );
     assert_eq!(problem.manifest.as_deref(), Some("Odoo"));
@@ -171,4 +183,22 @@ fn the_names_of_chandlerys_own_objects_are_not_for_manifests() {
             "{problem}"
         );
     }
+}
+
+#[test]
+fn all_that_the_policy_refuses_is_told_at_once_and_where() {
+    let problem = refused(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  finalizers: [x/y]\n---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: b\n",
+    );
+    assert_eq!(problem.code, "manifest_policy");
+    assert_eq!(
+        (problem.field.as_deref(), problem.line),
+        (Some("metadata.finalizers"), Some(5))
+    );
+    assert!(
+        problem
+            .message
+            .contains("Also refused:\n- Odoo, document 2, line 8: Namespace/b kind: Manifests may not hold Namespace"),
+        "{problem}"
+    );
 }

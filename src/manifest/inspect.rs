@@ -1,7 +1,7 @@
 //! All that can be said of one template without a cluster: what it uses, what is missing, what it makes, and everything
 //! that is wrong with it, by its place in the template.
 
-use super::{Source, Twice, parse, render, well_formed, with_secrets, with_stand_ins};
+use super::{Source, Twice, parse, policy, render, well_formed, with_secrets, with_stand_ins};
 use crate::ansible::{self, Failure, Files, Variable, Variables};
 use crate::object::Object;
 use crate::problem::Problem;
@@ -9,6 +9,8 @@ use crate::yaml::Data;
 
 /// Stands for a value that nobody gives, so that what comes after it can be looked at, too.
 const PLACEHOLDER: &str = "example";
+/// Another one: what is said of both alike does not come from them.
+const OTHER_PLACEHOLDER: &str = "another";
 /// A name that is no variable: Ansible gives it everywhere.
 const OMIT: &str = "omit";
 /// With more missing variables than this the first few say enough.
@@ -31,9 +33,13 @@ pub struct Inspection {
     pub objects: Vec<Object>,
 }
 
-/// Looks at a template. Fails only for want of a file. The variables must hold stand-ins for their secrets: what is found
-/// is told to people, and tells of the values.
-pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Failure> {
+/// Looks at a template, and holds what it makes against a policy. Fails only for want of a file. The variables must hold
+/// stand-ins for their secrets: what is found is told to people, and tells of the values.
+pub fn inspect(
+    source: &Source,
+    variables: &Variables,
+    rules: &policy::Rules,
+) -> Result<Inspection, Failure> {
     let mut found = Inspection::default();
     match ansible::mentioned(&source.title, &source.url, &source.text, &source.files) {
         Ok(names) => found.variables = names,
@@ -48,20 +54,26 @@ pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Fai
             if found.problems.is_empty() {
                 found.problems.extend(dependence(source, variables).err());
             }
+            let refused = policy::violations(&found.objects, rules);
+            let told = refused.iter().map(|one| one.problem(rules.cluster));
+            let told: Vec<Problem> = told
+                .map(|problem| made.resolved.mask_problem(problem))
+                .collect();
+            found.problems.extend(told);
             return Ok(found);
         }
         Err(problem) => problem,
     };
     // With all but one of the missing variables made up, what goes wrong is that one's.
     let absent = absent(&found.variables, variables);
-    let filled = filled(variables, &absent, None);
-    let Ok(all_made) = made(source, &filled)? else {
+    let with = filled(variables, &absent, None, PLACEHOLDER);
+    let Ok(all_made) = made(source, &with)? else {
         found.missing = absent;
         found.problems.push(problem);
         return Ok(found);
     };
     for name in absent.iter().take(MISSING_LOOKED_AT) {
-        if let Err(problem) = made(source, &self::filled(variables, &absent, Some(name)))? {
+        if let Err(problem) = made(source, &filled(variables, &absent, Some(name), PLACEHOLDER))? {
             found.missing.push(name.clone());
             found.undefined.push(problem);
         }
@@ -70,6 +82,22 @@ pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Fai
         .undefined
         .sort_by_key(|problem| (problem.line, problem.column));
     read(&all_made, &mut found, Problems::OfMadeUpValues);
+    // What is refused whatever the missing values are.
+    let with = filled(variables, &absent, None, OTHER_PLACEHOLDER);
+    if let Ok(other_made) = made(source, &with)? {
+        let mut other = Inspection::default();
+        read(&other_made, &mut other, Problems::OfMadeUpValues);
+        let same = policy::violations(&other.objects, rules);
+        let refused = policy::violations(&found.objects, rules);
+        let told = refused.iter().filter(|one| {
+            let key = |one: &policy::Violation| (one.rule, one.field.clone(), one.message.clone());
+            same.iter().any(|other| key(other) == key(one))
+        });
+        let told: Vec<Problem> = told
+            .map(|one| all_made.resolved.mask_problem(one.problem(rules.cluster)))
+            .collect();
+        found.problems.extend(told);
+    }
     Ok(found)
 }
 
@@ -167,10 +195,15 @@ fn texts(value: &Data, heard: &mut impl FnMut(&str)) {
 }
 
 /// The variables with all that is absent made up, but for one.
-fn filled(variables: &Variables, absent: &[String], but: Option<&str>) -> Variables {
+fn filled(
+    variables: &Variables,
+    absent: &[String],
+    but: Option<&str>,
+    placeholder: &str,
+) -> Variables {
     let mut filled = variables.clone();
     for name in absent.iter().filter(|name| Some(name.as_str()) != but) {
-        filled.set(name, PLACEHOLDER, "made up");
+        filled.set(name, placeholder, "made up");
     }
     filled
 }
@@ -178,7 +211,21 @@ fn filled(variables: &Variables, absent: &[String], but: Option<&str>) -> Variab
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Policy;
     use serde_json::json;
+
+    fn rules(policy: &Policy) -> policy::Rules<'_> {
+        policy::Rules {
+            policy,
+            cluster: "demo",
+            ingress_class: "nginx",
+            namespace: "example-prod",
+            hostname: "example.apps.example.com",
+            siblings: &[],
+            limits: None,
+            inventory: None,
+        }
+    }
 
     fn look(text: &str, given: &[(&str, serde_json::Value)]) -> Inspection {
         let mut variables = Variables::new();
@@ -186,13 +233,13 @@ mod tests {
             variables.set(name, value.clone(), "config map");
         }
         let source = Source::new("Odoo", "http://example.com/odoo.yml", text.to_owned());
-        inspect(&source, &variables).unwrap()
+        inspect(&source, &variables, &rules(&Policy::default())).unwrap()
     }
 
     #[test]
     fn every_missing_variable_is_named_where_it_is_met_and_the_objects_all_the_same() {
         let found = look(
-            "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ odoo_nmae }}\n  labels:\n    a: {{ label }}\n    b: {{ other | default('x') }}\n    c: {{ odoo_name }}\n",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ odoo_nmae }}\n  labels:\n    a: {{ label }}\n    b: {{ other | default('x') }}\n    c: {{ odoo_name }}\n",
             &[("odoo_name", json!("odoo"))],
         );
         assert_eq!(
@@ -211,8 +258,23 @@ mod tests {
             first.to_string().contains("Did you mean 'odoo_name'?"),
             "{first}"
         );
-        assert_eq!(found.objects[0].kind(), "Service");
+        assert_eq!(found.objects[0].kind(), "ConfigMap");
         assert_eq!(found.problems, []);
+    }
+
+    /// S3
+    #[test]
+    fn what_the_policy_refuses_is_told_also_where_values_are_missing() {
+        let found = look(
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ name }}\n  finalizers: [a/b]\ntype: {{ type }}\n",
+            &[],
+        );
+        let told: Vec<&str> = found
+            .problems
+            .iter()
+            .map(|problem| problem.field.as_deref().unwrap())
+            .collect();
+        assert_eq!(told, ["metadata.finalizers"], "the type may be a good one");
     }
 
     #[test]

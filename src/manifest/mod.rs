@@ -4,7 +4,7 @@
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
 //! pure functions; [`with_files`] calls them again when a template turns out to need another file. [`inspect`] says of
 //! one template all that can be said without a cluster, [`preview`] shows on the terminal what templates become,
-//! [`explain`] where their values come from. What goes wrong names manifest, line, object, field and the way out.
+//! [`explain`] where their values come from. [`policy`] is what [`check`] holds the objects against. What goes wrong names manifest, line, object, field and the way out.
 
 mod check;
 pub mod explain;
@@ -13,6 +13,7 @@ mod files;
 mod inspect;
 mod parse;
 pub mod pin;
+pub mod policy;
 pub mod preview;
 pub mod reach;
 mod remembered;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::object::ObjectRef;
+pub use crate::policy::{Limits, Policy};
 use crate::problem::Problem;
 pub use crate::uid::Uid;
 
@@ -175,8 +176,9 @@ pub struct Job {
     pub attempt: u32,
     pub token: Token,
     pub options: Options,
-    /// `None` for a preview, as is the app.
+    /// `None` for a preview where it is not known which cluster is meant.
     pub cluster: Option<Cluster>,
+    /// `None` for a preview.
     pub app: Option<App>,
     /// The production app that this one stands beside; `None` on production itself and where there is none.
     pub production: Option<Production>,
@@ -254,8 +256,8 @@ pub struct Cluster {
     pub name: String,
     pub domain: String,
     pub ingress_class: String,
-    /// Kinds beyond the namespaced ones that manifests may hold, as `Kind.group`.
-    pub allowed_kinds: Vec<String>,
+    /// What manifests may do there.
+    pub policy: Policy,
 }
 
 /// The app a job is for.
@@ -272,6 +274,10 @@ pub struct App {
     pub url: String,
     pub namespace: String,
     pub wanted_state: WantedState,
+    /// How much it gets.
+    pub limits: Limits,
+    /// The namespaces of the same app in other environments of this cluster.
+    pub siblings: Vec<String>,
     /// The name registered for it at Mailgun, if one is.
     pub mail_domain: Option<String>,
     /// By which mark its domain at Mailgun is known.

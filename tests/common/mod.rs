@@ -179,7 +179,12 @@ impl App {
             "attempt": 1,
             "token": uuid::Uuid::new_v4().simple().to_string(),
             "options": {},
-            "cluster": {"name": "demo", "domain": "apps.localhost", "ingress_class": "traefik", "allowed_kinds": []},
+            "cluster": {
+                "name": "demo",
+                "domain": "apps.localhost",
+                "ingress_class": "traefik",
+                "policy": chandlery::policy::Policy::default(),
+            },
             "app": {
                 "id": self.id,
                 "uid": self.uid,
@@ -189,6 +194,8 @@ impl App {
                 "url": format!("http://{}.apps.localhost", self.namespace),
                 "namespace": self.namespace,
                 "wanted_state": "running",
+                "limits": {"cpu_millicores": 8000, "memory_mib": 12288, "storage_gib": 50, "pods": 20},
+                "siblings": [],
                 "mail_domain": null,
                 "mail_mark": "app",
                 "inventory": [],

@@ -80,6 +80,9 @@ spec: {containers: [{name: lone, image: '{{ image }}'}]}
 async fn fleet_job(app: &App, kind: &str, manifest: &str) -> Value {
     app.serve("fleet.yml", manifest).await;
     let mut job = app.job(kind);
+    // Not of the strict policy.
+    let kinds = job["cluster"]["policy"]["kinds"].as_array_mut().unwrap();
+    kinds.extend([json!("DaemonSet.apps"), json!("Pod")]);
     job["manifests"] =
         json!([{"id": 3, "title": "Fleet", "url": format!("{}/fleet.yml", app.server.uri())}]);
     job

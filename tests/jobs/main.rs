@@ -8,6 +8,7 @@ mod double;
 mod identity;
 mod life;
 mod mail;
+mod policy;
 mod preview;
 mod render;
 mod reset;

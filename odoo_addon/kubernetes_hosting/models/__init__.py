@@ -5,6 +5,8 @@ from . import kubernetes_live
 from . import kubernetes_reserved_name
 from . import kubernetes_environment
 from . import kubernetes_cluster
+from . import kubernetes_policy
+from . import kubernetes_limits
 from . import kubernetes_namespace
 from . import kubernetes_hostname
 from . import kubernetes_values

@@ -61,6 +61,7 @@ class KubernetesApp(models.Model):
     _inherit = [
         "kubernetes.live",
         "kubernetes.app.portal",
+        "kubernetes.limits",
         "portal.mixin",
         "mail.thread",
         "mail.activity.mixin",
@@ -677,10 +678,24 @@ class KubernetesApp(models.Model):
             "url": self.url,
             "namespace": self.namespace_id.name,
             "wanted_state": self.wanted_state,
+            "limits": self._limits_contract_values(),
+            "siblings": self._sibling_namespaces(),
             "mail_domain": self._mail_domain() or None,
             "mail_mark": self.mail_mark,
             "inventory": self.inventory or [],
         }
+
+    def _sibling_namespaces(self):
+        """The namespaces of the same purchase's apps in other environments."""
+        self.ensure_one()
+        siblings = self.search(
+            [
+                *self._sibling_domain(),
+                ("cluster_id", "=", self.cluster_id.id),
+                ("wanted_state", "!=", "deleted"),
+            ]
+        )
+        return sorted(siblings.namespace_id.mapped("name"))
 
     def _production_values(self):
         """The app in production beside this one, as the contract has it, or None."""

@@ -46,12 +46,6 @@ class KubernetesCluster(models.Model):
     ingress_class = fields.Char(
         help="Given to the manifests as the variable ingress_class."
     )
-    allowed_kinds = fields.Text(
-        tracking=True,
-        help="Kinds outside an app's own namespace that its manifests may create,"
-        " one per line as Kind.group, for example"
-        " ClusterRole.rbac.authorization.k8s.io. Empty: none.",
-    )
     company_id = fields.Many2one(
         "res.company", help="Empty: every company may use this cluster."
     )
@@ -130,20 +124,6 @@ class KubernetesCluster(models.Model):
                     )
                 )
 
-    @api.constrains("allowed_kinds")
-    def _check_allowed_kinds(self):
-        for cluster in self:
-            for kind in cluster._allowed_kinds():
-                if not re.fullmatch(r"[A-Z][A-Za-z0-9]*(\.[a-z0-9.-]+)?", kind):
-                    raise ValidationError(
-                        self.env._(
-                            "“%s” is not an allowed kind: write one Kind.group per"
-                            " line, for example"
-                            " ClusterRole.rbac.authorization.k8s.io.",
-                            kind,
-                        )
-                    )
-
     def write(self, vals):
         self.check_access("write")
         changes = {"name", "domain"} & set(vals)
@@ -160,12 +140,6 @@ class KubernetesCluster(models.Model):
                 )
         return super().write(vals)
 
-    def _allowed_kinds(self):
-        """The allow-list as a list, blank lines left out."""
-        self.ensure_one()
-        lines = (self.allowed_kinds or "").splitlines()
-        return [line.strip() for line in lines if line.strip()]
-
     def _contract_values(self):
         """The cluster as the contract's claim answer has it."""
         self.ensure_one()
@@ -173,7 +147,7 @@ class KubernetesCluster(models.Model):
             "name": self.name,
             "domain": self.domain,
             "ingress_class": self.ingress_class or "",
-            "allowed_kinds": self._allowed_kinds(),
+            "policy": self._policy_contract_values(),
         }
 
     def _seen(self, now, said):

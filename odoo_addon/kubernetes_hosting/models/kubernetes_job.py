@@ -526,6 +526,7 @@ class KubernetesJob(models.Model):
         secret = self.env["kubernetes.secret"].browse(options["secret_id"])
         return {
             "options": {},
+            "cluster": self._preview_cluster_values(),
             "manifests": [
                 {
                     "id": self.manifest_id.id or 0,
@@ -537,6 +538,14 @@ class KubernetesJob(models.Model):
             "config_map": config_map.exists()._contract_values(),
             "secret": secret.exists()._contract_values(),
         }
+
+    def _preview_cluster_values(self):
+        """The company's only cluster, whose policy the manifest is held against; None
+        where there are several: that is the strict policy then."""
+        clusters = self.env["kubernetes.cluster"].search(
+            [("company_id", "in", (False, self.company_id.id))], limit=2
+        )
+        return clusters._contract_values() if len(clusters) == 1 else None
 
     # -- being worked on ---------------------------------------------------------
 

@@ -15,6 +15,7 @@ from . import test_mail
 from . import test_manifest
 from . import test_name
 from . import test_password
+from . import test_policy
 from . import test_portal
 from . import test_portal_app
 from . import test_queue

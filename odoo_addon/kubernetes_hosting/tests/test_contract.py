@@ -163,7 +163,7 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(delete["app"]["wanted_state"], "deleted")
         self.assertEqual(delete["app"]["namespace"], "old-prod")
         self.assertEqual(
-            delete["cluster"]["allowed_kinds"],
+            delete["cluster"]["policy"]["kinds"],
             ["ClusterRole.rbac.authorization.k8s.io"],
         )
         for kind in ("delete", "invitation", "password"):
@@ -193,10 +193,11 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual([m["title"] for m in job["manifests"]], ["PostgreSQL", "Odoo"])
         self.assertTrue(job["secret"])
 
-    def test_claim_of_a_preview_has_neither_app_nor_cluster(self):
+    def test_claim_of_a_preview_has_no_app_and_the_only_cluster_with_its_policy(self):
         self.golden_jobs()
         job = {job["kind"]: job for job in self.claim()["jobs"]}["preview"]
-        self.assertEqual((job["app"], job["cluster"], job["options"]), (None, None, {}))
+        self.assertEqual((job["app"], job["options"]), (None, {}))
+        self.assertEqual(job["cluster"], self.cluster._contract_values())
         self.assertEqual(
             job["manifests"],
             [
@@ -215,6 +216,25 @@ class TestContract(KubernetesCase, HttpCase):
             [line["key"] for line in job["secret"]],
             ["smtp_password", "postgres_password"],
         )
+
+    def test_claim_of_a_preview_names_no_cluster_where_there_are_several(self):
+        self.golden_jobs()
+        self.cluster.copy({"name": "other", "domain": "other.example.com"})
+        job = {job["kind"]: job for job in self.claim()["jobs"]}["preview"]
+        self.assertIsNone(job["cluster"])
+
+    def test_claim_of_a_new_cluster_carries_the_strict_policy(self):
+        self.create_app("shop", self.int)._enqueue("deploy")
+        job = self.claim()["jobs"][0]
+        wanted = golden("claim_response")["jobs"][0]["cluster"]["policy"]
+        self.assertEqual(job["cluster"]["policy"], wanted)
+
+    def test_claim_names_the_namespaces_of_the_same_app_elsewhere(self):
+        """L4"""
+        self.create_app("wiki")
+        self.create_app("wiki", self.int)._enqueue("deploy")
+        job = self.claim()["jobs"][0]
+        self.assertEqual(job["app"]["siblings"], ["wiki-prod"])
 
     def test_claim_notes_the_mailgun_region(self):
         self.claim()
@@ -247,6 +267,13 @@ class TestContract(KubernetesCase, HttpCase):
                 "url": "http://shop-int.apps.localhost",
                 "namespace": "shop-int",
                 "wanted_state": "running",
+                "limits": {
+                    "cpu_millicores": 8000,
+                    "memory_mib": 12288,
+                    "storage_gib": 50,
+                    "pods": 20,
+                },
+                "siblings": [],
                 "mail_domain": None,
                 "mail_mark": "app",
                 "inventory": [],

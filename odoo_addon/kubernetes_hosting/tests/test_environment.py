@@ -82,7 +82,7 @@ class TestEnvironment(KubernetesTransactionCase):
     def test_allowed_kinds_are_read_line_by_line(self):
         self.cluster.allowed_kinds = "ClusterRole.rbac.authorization.k8s.io\n\n Node \n"
         self.assertEqual(
-            self.cluster._allowed_kinds(),
+            self.cluster._policy_contract_values()["kinds"],
             ["ClusterRole.rbac.authorization.k8s.io", "Node"],
         )
         with self.assertRaisesRegex(ValidationError, "cluster role"):

@@ -2,8 +2,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
+from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
 
 
 class ProductAttributeValue(models.Model):
@@ -33,6 +35,31 @@ class ProductAttributeValue(models.Model):
                 f"{line.key} = {(line.value or '').strip()}"
                 for line in value.kubernetes_value_ids.sorted()
             )
+
+    limit_cpu = fields.Float(
+        string="CPU (Cores)",
+        digits=(8, 3),
+        groups=USER,
+        help="What an app sold with this value gets; 0: what its product says. Of"
+        " several values the highest counts.",
+    )
+    limit_memory = fields.Float(string="Memory (GiB)", digits=(8, 3), groups=USER)
+    limit_storage = fields.Integer(string="Storage (GiB)", groups=USER)
+    limit_pods = fields.Integer(string="Pods", groups=USER)
+
+    @api.constrains(*LIMITS)
+    def _check_kubernetes_limits(self):
+        # Whoever may not see them may create what has them.
+        for value in self.sudo():
+            for name, most in LIMITS.items():
+                if not 0 <= value[name] <= most:
+                    raise ValidationError(
+                        self.env._(
+                            "%(number)s is not between 0 and %(most)s.",
+                            number=value[name],
+                            most=most,
+                        )
+                    )
 
     def action_kubernetes_values(self):
         """The form in which the variables are edited."""

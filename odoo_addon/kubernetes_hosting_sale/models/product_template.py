@@ -8,7 +8,8 @@ from odoo.exceptions import ValidationError
 class ProductTemplate(models.Model):
     """A product may be a hosting: each unit sold becomes an app per environment."""
 
-    _inherit = "product.template"
+    _name = "product.template"
+    _inherit = ["product.template", "kubernetes.limits"]
 
     kubernetes_hosting = fields.Boolean(
         help="Each unit sold becomes one app in each of the environments below.",

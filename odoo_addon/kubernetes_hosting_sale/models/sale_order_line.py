@@ -9,6 +9,8 @@ from itertools import chain, islice
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
+
 NAME_LENGTH = 30  # of an app's name, at most
 
 
@@ -246,6 +248,7 @@ class SaleOrderLine(models.Model):
                     "hostname_ids": [fields.Command.link(hostname.id)],
                     "config_map_id": template.kubernetes_config_map_id.id,
                     "secret_id": template.kubernetes_secret_id.id,
+                    **self._kubernetes_limits(),
                     "manifest_line_ids": template.kubernetes_manifest_ids._for_app(),
                     "reset_mode": template.kubernetes_reset_mode,
                     "reset_manifest_line_ids": (
@@ -267,6 +270,17 @@ class SaleOrderLine(models.Model):
         if remark:
             self.order_id._kubernetes_alert(apps[:1], "activity_app_named", remark)
         return apps
+
+    def _kubernetes_limits(self):
+        """How much each app of the line gets: what its product says, and in its place
+        what the attribute values do."""
+        self.ensure_one()
+        template = self.product_id.product_tmpl_id.sudo()
+        chosen = self._kubernetes_attribute_values().sudo()
+        return {
+            name: max(chosen.mapped(name), default=0) or template[name]
+            for name in LIMITS
+        }
 
     def _kubernetes_attribute_values(self):
         """The attribute values the line is sold with: those that make the variant,

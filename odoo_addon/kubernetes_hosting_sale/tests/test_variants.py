@@ -113,6 +113,29 @@ class TestVariants(HostingSaleCase):
         order.action_confirm()
         self.assertEqual(self._values(order)[0]["tag"], ("yaml", "18.0"))
 
+    def test_product_and_variant_say_how_much_an_app_gets(self):
+        self.template.write({"limit_cpu": 1, "limit_memory": 2, "limit_pods": 5})
+        self._offer(self.size, self.version)
+        large = self.size.value_ids.filtered(lambda value: value.name == "L")
+        large.write({"limit_memory": 6, "limit_storage": 200})
+        self.version.value_ids.write({"limit_memory": 4})
+        order = self._order((self._variant("L"), 1, "large"))
+        order.order_line.product_no_variant_attribute_value_ids = self._chosen("19")
+        order.action_confirm()
+        self.assertEqual(len(order.kubernetes_app_ids), 2)
+        for app in order.kubernetes_app_ids:
+            self.assertEqual(
+                app._contract_values()["limits"],
+                {
+                    "cpu_millicores": 1000,
+                    "memory_mib": 6 * 1024,
+                    "storage_gib": 200,
+                    "pods": 5,
+                },
+            )
+        with self.assertRaisesRegex(ValidationError, "between"):
+            large.limit_cpu = -1
+
     def test_two_values_with_the_same_key_are_refused_when_the_product_is_saved(self):
         other = self._attribute("Plan", {"Pro": {"replicas": "5"}, "Free": {}})
         with self.assertRaisesRegex(ValidationError, "Size: L.*Plan: Pro.*“replicas”"):

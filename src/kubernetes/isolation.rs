@@ -1,0 +1,305 @@
+//! What keeps an app to itself in its namespace, as the cluster's policy says: the labels of the Pod Security Standards, a
+//! ResourceQuota and a LimitRange with what the app gets, a NetworkPolicy that keeps other apps out, and pods without a
+//! token of the cluster. Made before the app's objects and brought up to date by every deploy; what the policy has turned
+//! off is removed.
+
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::owner::{FIELD_MANAGER, MANAGED_BY};
+use super::{Cluster, Owner, foreign_object};
+use crate::policy::{INSIDE, Limits, POD_SECURITY_VERSION, PodSecurity, Policy};
+use crate::problem::Problem;
+
+/// The objects' names. Manifests may not have one of these.
+pub const QUOTA: &str = "chandlery-quota";
+pub const LIMITS: &str = "chandlery-limits";
+pub const DEFAULT_DENY: &str = "chandlery-default-deny";
+/// Every namespace has it; pods that name no other have its token.
+const ACCOUNT: &str = "default";
+/// A container that says nothing of itself may take this part of what the app gets, …
+const SHARE: u32 = 4;
+/// … and asks for so little that it finds a place.
+const REQUESTS: (&str, &str) = ("10m", "32Mi");
+
+/// Puts all of it into the namespace, which must exist and be the app's.
+pub async fn isolate(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: &Owner,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<(), Problem> {
+    label(cluster, namespace, policy).await?;
+    let own = |object: Value| Own {
+        namespace,
+        owner,
+        object,
+    };
+    own(account(policy)).apply(cluster).await?;
+    for (object, wanted) in [
+        (quota(policy, limits), policy.quota),
+        (limit_range(limits), policy.quota),
+        (network_policy(policy), policy.network_policy),
+    ] {
+        match wanted {
+            true => own(object).apply(cluster).await?,
+            false => own(object).remove(cluster).await?,
+        }
+    }
+    Ok(())
+}
+
+/// One of our objects on its way into a namespace.
+struct Own<'a> {
+    namespace: &'a str,
+    owner: &'a Owner,
+    object: Value,
+}
+
+impl Own<'_> {
+    fn name(&self) -> &str {
+        self.object["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    fn kind(&self) -> &str {
+        self.object["kind"].as_str().unwrap_or_default()
+    }
+
+    async fn apply(mut self, cluster: &Cluster) -> Result<(), Problem> {
+        // The ServiceAccount is everybody's, and there before us.
+        if self.kind() != "ServiceAccount" {
+            self.check(cluster).await?;
+            self.owner.label(&mut self.object);
+        }
+        let api = self.api(cluster).await?;
+        let params = PatchParams::apply(FIELD_MANAGER)
+            .force()
+            .validation_strict();
+        cluster
+            .call(api.patch(self.name(), &params, &Patch::Apply(&self.object)))
+            .await
+            .map_err(|error| self.problem(cluster, &error, "put"))?;
+        Ok(())
+    }
+
+    async fn remove(&self, cluster: &Cluster) -> Result<(), Problem> {
+        if !self.check(cluster).await? {
+            return Ok(());
+        }
+        let api = self.api(cluster).await?;
+        match cluster
+            .call(api.delete(self.name(), &DeleteParams::default()))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(self.problem(cluster, &error, "remove")),
+        }
+    }
+
+    /// Whether it is there. One of this name that is not ours is a problem.
+    async fn check(&self, cluster: &Cluster) -> Result<bool, Problem> {
+        let api = self.api(cluster).await?;
+        let found = cluster
+            .call(api.get_metadata_opt(self.name()))
+            .await
+            .map_err(|error| self.problem(cluster, &error, "read"))?;
+        match found {
+            Some(found) if !self.owner.owns(&found.metadata) => {
+                Err(foreign_object(self.kind(), self.name()))
+            }
+            found => Ok(found.is_some()),
+        }
+    }
+
+    async fn api(&self, cluster: &Cluster) -> Result<Api<kube::api::DynamicObject>, Problem> {
+        let api_version = self.object["apiVersion"].as_str().unwrap_or_default();
+        let kinds = cluster.kinds().await?;
+        match kinds.get(api_version, self.kind()) {
+            Some(kind) => Ok(cluster.api(kind, Some(self.namespace))),
+            None => Err(Problem::new(
+                "cluster_kinds",
+                format!("The cluster does not know {} of {api_version}.", self.kind()),
+            )
+            .hint("Every Kubernetes has this kind: see whether the API server's group is switched off.")),
+        }
+    }
+
+    fn problem(&self, cluster: &Cluster, error: &super::refusal::CallError, verb: &str) -> Problem {
+        let (kind, name) = (self.kind(), self.name());
+        Problem {
+            object: Some(format!("{kind}/{name}")),
+            ..cluster.problem(
+                error,
+                &format!("{verb} the {kind} {name} in {}", self.namespace),
+            )
+        }
+    }
+}
+
+/// Says on the namespace which pods the API server admits; its other labels stay.
+async fn label(cluster: &Cluster, namespace: &str, policy: &Policy) -> Result<(), Problem> {
+    let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client.clone());
+    let labels: serde_json::Map<String, Value> = ["enforce", "warn", "audit"]
+        .into_iter()
+        .flat_map(|mode| {
+            let label = format!("pod-security.kubernetes.io/{mode}");
+            [
+                (
+                    format!("{label}-version"),
+                    Value::from(POD_SECURITY_VERSION),
+                ),
+                (label, policy.pod_security.as_str().into()),
+            ]
+        })
+        .collect();
+    let patch = json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": namespace, "labels": labels},
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    cluster
+        .call(api.patch(namespace, &params, &Patch::Apply(&patch)))
+        .await
+        .map_err(|error| cluster.problem(&error, &format!("label the namespace {namespace}")))?;
+    Ok(())
+}
+
+fn account(policy: &Policy) -> Value {
+    let mut account = json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": ACCOUNT},
+    });
+    if policy.pod_security != PodSecurity::Privileged {
+        account["automountServiceAccountToken"] = false.into();
+    }
+    account
+}
+
+fn quota(policy: &Policy, limits: &Limits) -> Value {
+    let mut hard = json!({
+        "limits.cpu": format!("{}m", limits.cpu_millicores),
+        "limits.memory": format!("{}Mi", limits.memory_mib),
+        "requests.storage": format!("{}Gi", limits.storage_gib),
+        "pods": limits.pods.to_string(),
+    });
+    // The check of the manifests refuses them first; this holds for whoever else writes there.
+    if !policy.load_balancer {
+        hard["services.loadbalancers"] = "0".into();
+    }
+    if !policy.load_balancer && !policy.node_port {
+        hard["services.nodeports"] = "0".into();
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": QUOTA},
+        "spec": {"hard": hard},
+    })
+}
+
+/// A quota of limits refuses containers without any: these are theirs.
+fn limit_range(limits: &Limits) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": LIMITS},
+        "spec": {"limits": [{
+            "type": "Container",
+            "default": {
+                "cpu": format!("{}m", limits.cpu_millicores.div_ceil(SHARE)),
+                "memory": format!("{}Mi", limits.memory_mib.div_ceil(SHARE)),
+            },
+            "defaultRequest": {"cpu": REQUESTS.0, "memory": REQUESTS.1},
+        }]},
+    })
+}
+
+/// Pods reach one another, the cluster's DNS and the internet; the ingress controller reaches them. Manifests' own
+/// NetworkPolicies add to that what the app needs beyond.
+fn network_policy(policy: &Policy) -> Value {
+    let of_family = |four: bool| -> Vec<&str> {
+        INSIDE
+            .into_iter()
+            .filter(|network| network.contains('.') == four)
+            .collect()
+    };
+    let dns = ["UDP", "TCP"].map(|protocol| json!({"port": 53, "protocol": protocol}));
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": DEFAULT_DENY},
+        "spec": {
+            "podSelector": {},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [{"podSelector": {}}, namespaces(&policy.ingress_namespaces)]}],
+            "egress": [
+                {"to": [{"podSelector": {}}]},
+                {"to": [namespaces(&policy.dns_namespaces)], "ports": dns},
+                {"to": [
+                    {"ipBlock": {"cidr": "0.0.0.0/0", "except": of_family(true)}},
+                    {"ipBlock": {"cidr": "::/0", "except": of_family(false)}},
+                ]},
+            ],
+        },
+    })
+}
+
+/// The pods of namespaces by name, or of all but those of apps.
+fn namespaces(names: &[String]) -> Value {
+    let expression = match names {
+        [] => json!({"key": MANAGED_BY, "operator": "NotIn", "values": [FIELD_MANAGER]}),
+        names => json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": names}),
+    };
+    json!({"namespaceSelector": {"matchExpressions": [expression]}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        cpu_millicores: 8000,
+        memory_mib: 12288,
+        storage_gib: 50,
+        pods: 20,
+    };
+
+    #[test]
+    fn a_container_that_says_nothing_gets_a_part_of_what_the_app_gets() {
+        let quota = quota(&Policy::default(), &LIMITS);
+        assert_eq!(quota["spec"]["hard"]["limits.memory"], "12288Mi");
+        assert_eq!(quota["spec"]["hard"]["services.nodeports"], "0");
+        let range = limit_range(&LIMITS);
+        assert_eq!(range["spec"]["limits"][0]["default"]["memory"], "3072Mi");
+        assert_eq!(range["spec"]["limits"][0]["default"]["cpu"], "2000m");
+    }
+
+    #[test]
+    fn other_apps_are_kept_out_also_where_no_namespace_is_named() {
+        let policy = network_policy(&Policy::default());
+        let from = &policy["spec"]["ingress"][0]["from"][1]["namespaceSelector"];
+        assert_eq!(
+            from["matchExpressions"][0],
+            json!({"key": "app.kubernetes.io/managed-by", "operator": "NotIn", "values": ["chandlery"]})
+        );
+        let named = network_policy(&Policy {
+            ingress_namespaces: vec!["traefik".to_owned()],
+            ..Policy::default()
+        });
+        let from = &named["spec"]["ingress"][0]["from"][1]["namespaceSelector"];
+        assert_eq!(from["matchExpressions"][0]["values"], json!(["traefik"]));
+    }
+
+    #[test]
+    fn pods_are_let_out_to_the_internet_and_not_to_the_clouds_credentials() {
+        let policy = network_policy(&Policy::default());
+        let except = &policy["spec"]["egress"][2]["to"][0]["ipBlock"]["except"];
+        let except = except.as_array().unwrap();
+        assert!(except.contains(&json!("169.254.0.0/16")));
+        assert!(except.contains(&json!("10.0.0.0/8")));
+    }
+}

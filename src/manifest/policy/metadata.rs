@@ -1,0 +1,101 @@
+//! What manifests may say of an object beyond its name: no finalizers and owners, and of the labels and annotations of
+//! other programs only those that the policy lists.
+
+use super::{Part, Report, Rule, Rules};
+
+/// Labels that mean something to people only.
+const RECOMMENDED: &str = "app.kubernetes.io/";
+/// The old way to say an Ingress' class; its value is looked at with the Ingress.
+pub(super) const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
+/// Chandlery's own.
+const OWN: &str = "chandlery.dev";
+/// Such an annotation becomes part of the controller's configuration file, …
+const WRITTEN_INTO_FILES: [&str; 2] = ["nginx.ingress.kubernetes.io", "nginx.org"];
+/// … where these signs begin something new.
+const BREAK_OUT: [char; 10] = ['{', '}', ';', '\n', '\r', '\\', '$', '`', '"', '\''];
+
+/// The metadata of an object, of a pod template or of a claim's template.
+pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
+    for name in ["finalizers", "ownerReferences"] {
+        let part = metadata.get(name);
+        if part.is_filled() {
+            report.refuse(
+                Rule::Metadata,
+                &part.path,
+                match name {
+                    "finalizers" => {
+                        "A finalizer would keep the object, and its namespace, from being deleted."
+                    }
+                    _ => "An owner would have the object deleted by somebody else.",
+                },
+            );
+        }
+    }
+    for (name, part) in metadata.members() {
+        let known = [
+            "name",
+            "namespace",
+            "labels",
+            "annotations",
+            "finalizers",
+            "ownerReferences",
+        ];
+        if part.is_set() && !known.contains(&name) {
+            report.refuse(
+                Rule::Metadata,
+                &part.path,
+                format!("`{name}` is written by the API server only."),
+            );
+        }
+    }
+    for (of, word) in [("labels", "label"), ("annotations", "annotation")] {
+        for (key, part) in metadata.get(of).members() {
+            check_key(key, &part, word, rules, report);
+        }
+    }
+}
+
+fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Report) {
+    let Some((domain, _)) = key.split_once('/').filter(|(domain, _)| is_domain(domain)) else {
+        return;
+    };
+    if domain == OWN || domain.ends_with(&format!(".{OWN}")) {
+        report.refuse(
+            Rule::OwnLabel,
+            &part.path,
+            format!("The {word} `{key}` is Chandlery's: it says whose the object is."),
+        );
+        return;
+    }
+    if word == "label" && key.starts_with(RECOMMENDED) || key == INGRESS_CLASS {
+        return;
+    }
+    if !allowed(key, &rules.policy.annotations) {
+        report.refuse(
+            Rule::Annotation,
+            &part.path,
+            format!("The {word} `{key}` is for the program that {domain} belongs to."),
+        );
+        return;
+    }
+    if WRITTEN_INTO_FILES.contains(&domain) && part.text().contains(BREAK_OUT) {
+        report.refuse_with(
+            Rule::Ingress,
+            &part.path,
+            format!("The value of `{key}` becomes part of the ingress controller's configuration, and holds signs that mean something there."),
+            "Write a plain value.",
+        );
+    }
+}
+
+/// A prefix without a dot (`checksum/config`) belongs to nobody.
+fn is_domain(prefix: &str) -> bool {
+    prefix.contains('.')
+}
+
+fn allowed(key: &str, list: &[String]) -> bool {
+    list.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(beginning) => key.starts_with(beginning),
+        None => key == entry,
+    })
+}

@@ -1,0 +1,364 @@
+//! Whether objects keep to their cluster's policy.
+//!
+//! In come all objects of a deploy and [`Rules`] (the [`Policy`] and whose objects they are), out comes every
+//! [`Violation`]: which rule, where, and what an administrator would have to change. Pure functions over JSON, one file
+//! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs),
+//! [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod Security Standards as the
+//! API server applies them), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts),
+//! [`services`], [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
+//!
+//! Where harm is possible, a field passes because it is known to be harmless, never because nobody thought of it: fields
+//! that a story does not know are refused. An absent value and `null` are the same, as for the API server.
+
+mod hosts;
+mod kinds;
+mod metadata;
+mod network;
+pub mod pod_security;
+mod pods;
+mod quantity;
+mod services;
+mod tokens;
+mod volumes;
+
+use serde_json::Value;
+
+use crate::object::{Object, ObjectRef};
+use crate::policy::{Limits, PodSecurity, Policy};
+use crate::problem::Problem;
+
+/// More violations than this are counted, not told.
+const MOST_TOLD: usize = 30;
+
+/// The policy, and what it is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub policy: &'a Policy,
+    /// The cluster's name in Odoo.
+    pub cluster: &'a str,
+    /// The cluster's ingress class; may be empty.
+    pub ingress_class: &'a str,
+    /// The app's own namespace.
+    pub namespace: &'a str,
+    /// The only name under which the app may answer.
+    pub hostname: &'a str,
+    /// The namespaces of the same app in other environments.
+    pub siblings: &'a [String],
+    /// `None` where they are not known.
+    pub limits: Option<&'a Limits>,
+    /// What is in the cluster of the app already; `None` where only a part of the app is looked at, so that an object may
+    /// refer to one that is not seen.
+    pub inventory: Option<&'a [ObjectRef]>,
+}
+
+/// What is refused, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The kind is not on the list.
+    Kind,
+    /// A check of the Pod Security Standards, by upstream's name, and its level.
+    PodSecurity(&'static str, PodSecurity),
+    /// What a pod does beyond those: where it runs, how long it stays, whose token it has.
+    Pod,
+    /// What a pod mounts.
+    PodVolume,
+    /// Storage that is not the app's own.
+    Claim,
+    /// More storage than the app gets.
+    Storage,
+    /// What only the system writes on objects.
+    Metadata,
+    /// A label or annotation that another program acts on.
+    Annotation,
+    /// A label of Chandlery's own.
+    OwnLabel,
+    /// A Secret or ServiceAccount that gives a token of the cluster.
+    Token,
+    LoadBalancer,
+    NodePort,
+    /// A Service that leads elsewhere.
+    Service,
+    /// A name that is not the app's.
+    Hostname,
+    IngressClass,
+    /// An Ingress that is more than a way from the app's name to its Services.
+    Ingress,
+    /// A NetworkPolicy that opens more than it may.
+    Network,
+}
+
+impl Rule {
+    /// The field of the cluster's policy by which an administrator may allow it.
+    fn setting(self) -> Option<&'static str> {
+        match self {
+            Self::Kind => Some("Allowed Kinds"),
+            Self::PodSecurity(_, PodSecurity::Restricted) => {
+                Some("Pod Security (Baseline or Privileged)")
+            }
+            Self::PodSecurity(..) | Self::Pod | Self::PodVolume => {
+                Some("Pod Security (Privileged)")
+            }
+            Self::Annotation => Some("Allowed Annotations"),
+            Self::LoadBalancer => Some("LoadBalancer Services"),
+            Self::NodePort => Some("NodePort Services"),
+            Self::Network => Some("Network Policy"),
+            Self::Storage => Some("Quota"),
+            Self::Claim
+            | Self::Metadata
+            | Self::OwnLabel
+            | Self::Token
+            | Self::Service
+            | Self::Hostname
+            | Self::IngressClass
+            | Self::Ingress => None,
+        }
+    }
+
+    /// How it is called in messages.
+    fn name(self) -> String {
+        match self {
+            Self::PodSecurity(check, level) => format!("Pod Security {}, {check}", level.as_str()),
+            Self::Kind => "allowed kinds".to_owned(),
+            Self::Pod => "pods".to_owned(),
+            Self::PodVolume => "volumes of pods".to_owned(),
+            Self::Claim => "volume claims".to_owned(),
+            Self::Storage => "storage of the app".to_owned(),
+            Self::Metadata => "metadata".to_owned(),
+            Self::Annotation => "annotations and labels of other programs".to_owned(),
+            Self::OwnLabel => "labels of Chandlery".to_owned(),
+            Self::Token => "tokens of the cluster".to_owned(),
+            Self::LoadBalancer => "LoadBalancer Services".to_owned(),
+            Self::NodePort => "NodePort Services".to_owned(),
+            Self::Service => "Services".to_owned(),
+            Self::Hostname => "hostnames".to_owned(),
+            Self::IngressClass => "ingress class".to_owned(),
+            Self::Ingress => "Ingresses".to_owned(),
+            Self::Network => "network policies".to_owned(),
+        }
+    }
+}
+
+/// One thing that is refused.
+#[derive(Clone, Debug)]
+pub struct Violation<'a> {
+    pub rule: Rule,
+    pub object: &'a Object,
+    /// Path of the field within the object.
+    pub field: String,
+    pub message: String,
+    /// What else to do than to ask an administrator.
+    pub hint: String,
+}
+
+impl Violation<'_> {
+    /// For people: what, where, and the way out.
+    pub fn problem(&self, cluster: &str) -> Problem {
+        let own = match self.hint.as_str() {
+            "" if matches!(self.rule, Rule::PodSecurity(_, PodSecurity::Restricted)) => {
+                "Correct it."
+            }
+            "" => "Remove it.",
+            hint => hint,
+        };
+        let allow = match (self.rule, self.rule.setting()) {
+            (Rule::IngressClass, _) => format!(
+                " An administrator may change the class under Kubernetes > Configuration > Clusters > {cluster}: Ingress Class."
+            ),
+            (Rule::Storage, _) => {
+                " An operator may change the app's limits on its page Limits.".to_owned()
+            }
+            (_, Some(setting)) => format!(
+                " An administrator may allow this under Kubernetes > Configuration > Clusters > {cluster} > Policy: {setting}."
+            ),
+            (_, None) => " No policy allows this.".to_owned(),
+        };
+        let problem = Problem::new(
+            "manifest_policy",
+            format!("{} (Rule: {}.)", self.message, self.rule.name()),
+        )
+        .hint(format!("{own}{allow}"));
+        self.object.locate_field(&self.field, problem)
+    }
+}
+
+/// All that the policy refuses of these objects, in their order.
+pub fn violations<'a>(objects: &'a [Object], rules: &Rules) -> Vec<Violation<'a>> {
+    let mut found = Vec::new();
+    for object in objects {
+        let mut report = Report {
+            object,
+            found: Vec::new(),
+        };
+        let whole = Part {
+            value: &object.value,
+            path: String::new(),
+        };
+        kinds::check(&whole, rules, &mut report);
+        metadata::check(&whole.get("metadata"), rules, &mut report);
+        pods::check(&whole, objects, rules, &mut report);
+        volumes::check_claims(&whole, rules, &mut report);
+        tokens::check(&whole, rules, &mut report);
+        services::check(&whole, rules, &mut report);
+        hosts::check(&whole, rules, &mut report);
+        network::check(&whole, rules, &mut report);
+        found.extend(report.found);
+    }
+    found.extend(volumes::check_sum(objects, rules));
+    found
+}
+
+/// One problem that tells all violations, the first with its lines.
+pub fn refuse(violations: &[Violation], rules: &Rules) -> Result<(), Problem> {
+    let problem = |violation: &Violation| violation.problem(rules.cluster);
+    let Some((first, others)) = violations.split_first() else {
+        return Ok(());
+    };
+    let mut told = problem(first);
+    if !others.is_empty() {
+        told.message += "\nAlso refused:";
+    }
+    for violation in others.iter().take(MOST_TOLD) {
+        let other = problem(violation);
+        let line = other.line.unwrap_or_default();
+        told.message += &format!(
+            "\n- {}, document {}, line {line}: {} {}: {}",
+            violation.object.manifest,
+            violation.object.document,
+            other.object.as_deref().unwrap_or_default(),
+            violation.field,
+            other.message,
+        );
+        told = told.with(other.excerpts);
+    }
+    if others.len() > MOST_TOLD {
+        told.message += &format!("\n… and {} more.", others.len() - MOST_TOLD);
+    }
+    Err(told)
+}
+
+/// Collects what is wrong with one object.
+struct Report<'a> {
+    object: &'a Object,
+    found: Vec<Violation<'a>>,
+}
+
+impl Report<'_> {
+    fn refuse(&mut self, rule: Rule, field: &str, message: impl Into<String>) {
+        self.refuse_with(rule, field, message, "");
+    }
+
+    fn refuse_with(&mut self, rule: Rule, field: &str, message: impl Into<String>, hint: &str) {
+        self.found.push(Violation {
+            rule,
+            object: self.object,
+            field: field.to_owned(),
+            message: message.into(),
+            hint: hint.to_owned(),
+        });
+    }
+}
+
+/// A part of an object, and where it stands in it.
+#[derive(Clone, Debug)]
+struct Part<'a> {
+    value: &'a Value,
+    path: String,
+}
+
+impl<'a> Part<'a> {
+    fn get(&self, name: &str) -> Part<'a> {
+        Part {
+            value: &self.value[name],
+            path: match self.path.as_str() {
+                "" => name.to_owned(),
+                path => format!("{path}.{name}"),
+            },
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        !self.value.is_null()
+    }
+
+    /// Whether it is a text, a list or a mapping with something in it, a number other than 0, or `true`.
+    fn is_filled(&self) -> bool {
+        match self.value {
+            Value::Null | Value::Bool(false) => false,
+            Value::Bool(true) => true,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+        }
+    }
+
+    /// The text, empty where it is none.
+    fn text(&self) -> &'a str {
+        self.value.as_str().unwrap_or_default()
+    }
+
+    /// How the value is shown in messages.
+    fn shown(&self) -> String {
+        match self.value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    fn members(&self) -> Vec<(&'a str, Part<'a>)> {
+        let members = self.value.as_object().into_iter().flatten();
+        members
+            .map(|(name, _)| (name.as_str(), self.get(name)))
+            .collect()
+    }
+
+    /// The items of a list.
+    fn items(&self, rule: Rule, report: &mut Report) -> Vec<Part<'a>> {
+        match self.value {
+            Value::Null => Vec::new(),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, value)| Part {
+                    value,
+                    path: format!("{}[{index}]", self.path),
+                })
+                .collect(),
+            _ => {
+                report.refuse_with(rule, &self.path, "This must be a list.", "Write a list.");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Refuses fields that are not known to be harmless or looked at.
+    fn only(&self, known: &[&str], rule: Rule, report: &mut Report) {
+        if self.is_set() && !self.value.is_object() {
+            report.refuse_with(
+                rule,
+                &self.path,
+                "This must be a mapping.",
+                "Write a mapping.",
+            );
+        }
+        for (name, part) in self.members() {
+            if known.contains(&name) || !part.is_set() {
+                continue;
+            }
+            let alike = known
+                .iter()
+                .find(|known| known.eq_ignore_ascii_case(name))
+                .map(|known| format!("Write it `{known}`."));
+            report.refuse_with(
+                rule,
+                &part.path,
+                format!("The field `{name}` is not one that manifests may use here."),
+                alike.as_deref().unwrap_or_default(),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,381 @@
+//! What a pod may do, wherever its description stands: in a Pod, or in the template of what makes pods.
+//!
+//! At the level `privileged` an administrator trusts the manifests with the nodes, so that nothing of a pod is refused.
+//! At the others come, beyond the Pod Security Standards: no place on the control plane, no rank before the cluster's
+//! own pods, no token of the cluster, no ServiceAccount but the app's own, no stay that a delete would have to wait for,
+//! and no field that is not known here.
+
+use serde_json::Value;
+
+use super::pod_security::{self, containers};
+use super::{Part, Report, Rule, Rules, metadata, volumes};
+use crate::object::Object;
+use crate::policy::PodSecurity;
+
+/// A pod that takes longer to end keeps deletes and stops from ending.
+const LONGEST_END: f64 = 600.0;
+const CONTROL_PLANE: &str = "node-role.kubernetes.io/";
+
+const POD: [&str; 35] = [
+    "activeDeadlineSeconds",
+    "affinity",
+    "automountServiceAccountToken",
+    "containers",
+    "dnsConfig",
+    "dnsPolicy",
+    "enableServiceLinks",
+    "ephemeralContainers",
+    "hostAliases",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostUsers",
+    "hostname",
+    "imagePullSecrets",
+    "initContainers",
+    "nodeName",
+    "nodeSelector",
+    "os",
+    "preemptionPolicy",
+    "priorityClassName",
+    "readinessGates",
+    "resources",
+    "restartPolicy",
+    "schedulerName",
+    "securityContext",
+    "serviceAccount",
+    "serviceAccountName",
+    "setHostnameAsFQDN",
+    "shareProcessNamespace",
+    "subdomain",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "topologySpreadConstraints",
+    "volumes",
+];
+const CONTAINER: [&str; 26] = [
+    "args",
+    "command",
+    "env",
+    "envFrom",
+    "image",
+    "imagePullPolicy",
+    "lifecycle",
+    "livenessProbe",
+    "name",
+    "ports",
+    "readinessProbe",
+    "resizePolicy",
+    "resources",
+    "restartPolicy",
+    "restartPolicyRules",
+    "securityContext",
+    "startupProbe",
+    "stdin",
+    "stdinOnce",
+    "targetContainerName",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "tty",
+    "volumeDevices",
+    "volumeMounts",
+    "workingDir",
+];
+const POD_CONTEXT: [&str; 13] = [
+    "appArmorProfile",
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "runAsGroup",
+    "runAsNonRoot",
+    "runAsUser",
+    "seLinuxChangePolicy",
+    "seLinuxOptions",
+    "seccompProfile",
+    "supplementalGroups",
+    "supplementalGroupsPolicy",
+    "sysctls",
+    "windowsOptions",
+];
+const CONTAINER_CONTEXT: [&str; 12] = [
+    "allowPrivilegeEscalation",
+    "appArmorProfile",
+    "capabilities",
+    "privileged",
+    "procMount",
+    "readOnlyRootFilesystem",
+    "runAsGroup",
+    "runAsNonRoot",
+    "runAsUser",
+    "seLinuxOptions",
+    "seccompProfile",
+    "windowsOptions",
+];
+const MOUNT: [&str; 7] = [
+    "mountPath",
+    "mountPropagation",
+    "name",
+    "readOnly",
+    "recursiveReadOnly",
+    "subPath",
+    "subPathExpr",
+];
+
+pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mut Report) {
+    for (pod, above) in templates(whole) {
+        for part in above {
+            metadata::check(&part.get("metadata"), rules, report);
+        }
+        let spec = pod.get("spec");
+        if rules.policy.pod_security == PodSecurity::Privileged {
+            continue;
+        }
+        for finding in pod_security::findings(pod.value, &pod.path, rules.policy.pod_security) {
+            let rule = Rule::PodSecurity(finding.check, finding.level);
+            report.refuse(rule, &finding.field, finding.message);
+        }
+        check_fields(&spec, report);
+        check_place(&spec, report);
+        check_end(&spec, report);
+        check_account(&spec, objects, rules, report);
+        volumes::check_pod(&spec, rules, report);
+    }
+    if matches!(whole.get("kind").text(), "Job" | "CronJob") {
+        let job = match whole.get("kind").text() {
+            "Job" => whole.get("spec"),
+            _ => whole.get("spec").get("jobTemplate").get("spec"),
+        };
+        let manager = job.get("managedBy");
+        if manager.is_filled() {
+            report.refuse(
+                Rule::Pod,
+                &manager.path,
+                "Another program would run the Job.",
+            );
+        }
+    }
+}
+
+/// The descriptions of pods in an object, each with the templates that it stands in, whose metadata goes onto objects, too.
+/// (An object's own metadata is everybody's.)
+fn templates<'a>(whole: &Part<'a>) -> Vec<(Part<'a>, Vec<Part<'a>>)> {
+    let spec = whole.get("spec");
+    match whole.get("kind").text() {
+        "Pod" => vec![(whole.clone(), Vec::new())],
+        "CronJob" => {
+            let job = spec.get("jobTemplate");
+            let pod = job.get("spec").get("template");
+            vec![(pod.clone(), vec![job, pod])]
+        }
+        "PodTemplate" => {
+            let pod = whole.get("template");
+            vec![(pod.clone(), vec![pod])]
+        }
+        // Also kinds of others: what has a pod's template there is looked at as one.
+        _ if spec.get("template").get("spec").is_set() => {
+            let pod = spec.get("template");
+            vec![(pod.clone(), vec![pod])]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn check_fields(spec: &Part, report: &mut Report) {
+    spec.only(&POD, Rule::Pod, report);
+    let context = spec.get("securityContext");
+    context.only(&POD_CONTEXT, Rule::Pod, report);
+    for name in [
+        "containers",
+        "initContainers",
+        "ephemeralContainers",
+        "imagePullSecrets",
+    ] {
+        spec.get(name).items(Rule::Pod, report);
+    }
+    context.get("sysctls").items(Rule::Pod, report);
+    check_resources(&spec.get("resources"), report);
+    for container in containers(spec) {
+        container.only(&CONTAINER, Rule::Pod, report);
+        let context = container.get("securityContext");
+        context.only(&CONTAINER_CONTEXT, Rule::Pod, report);
+        let capabilities = context.get("capabilities");
+        capabilities.only(&["add", "drop"], Rule::Pod, report);
+        capabilities.get("add").items(Rule::Pod, report);
+        check_resources(&container.get("resources"), report);
+        for port in container.get("ports").items(Rule::Pod, report) {
+            // The node's addresses, though without a port of it.
+            if port.get("hostIP").is_filled() {
+                report.refuse(
+                    Rule::Pod,
+                    &port.get("hostIP").path,
+                    "The container would listen on an address of the node.",
+                );
+            }
+        }
+        for mount in container.get("volumeMounts").items(Rule::Pod, report) {
+            let propagation = mount.get("mountPropagation");
+            if propagation.is_set() && propagation.text() != "None" {
+                report.refuse(
+                    Rule::PodVolume,
+                    &propagation.path,
+                    "Mounts would pass between the node and the container.",
+                );
+            }
+            mount.only(&MOUNT, Rule::PodVolume, report);
+        }
+    }
+}
+
+/// No devices and no huge pages, which no quota of an app counts.
+fn check_resources(resources: &Part, report: &mut Report) {
+    resources.only(&["limits", "requests"], Rule::Pod, report);
+    for of in ["limits", "requests"] {
+        let amounts = resources.get(of);
+        amounts.only(&["cpu", "ephemeral-storage", "memory"], Rule::Pod, report);
+    }
+}
+
+/// Where it runs, and before whom.
+fn check_place(spec: &Part, report: &mut Report) {
+    let node = spec.get("nodeName");
+    if node.is_filled() {
+        report.refuse(
+            Rule::Pod,
+            &node.path,
+            "A pod that names its node is not asked whether it may run there.",
+        );
+    }
+    let scheduler = spec.get("schedulerName");
+    if scheduler.is_set() && scheduler.text() != "default-scheduler" {
+        report.refuse(
+            Rule::Pod,
+            &scheduler.path,
+            "Another scheduler would choose the node.",
+        );
+    }
+    let priority = spec.get("priorityClassName");
+    if priority.text().starts_with("system-") || priority.is_set() && !priority.value.is_string() {
+        report.refuse(
+            Rule::Pod,
+            &priority.path,
+            "The pod would displace the cluster's own pods.",
+        );
+    }
+    for toleration in spec.get("tolerations").items(Rule::Pod, report) {
+        let key = toleration.get("key");
+        let message = if !key.is_filled() {
+            "The pod would run on every node, whatever it is reserved for."
+        } else if key.text().starts_with(CONTROL_PLANE) {
+            "The pod would run on the cluster's control plane."
+        } else {
+            continue;
+        };
+        report.refuse(Rule::Pod, &key.path, message);
+    }
+    let control_plane = |key: &str| key.starts_with(CONTROL_PLANE);
+    for (key, part) in spec.get("nodeSelector").members() {
+        if control_plane(key) {
+            report.refuse(
+                Rule::Pod,
+                &part.path,
+                "The pod asks for the cluster's control plane.",
+            );
+        }
+    }
+    let affinity = spec.get("affinity").get("nodeAffinity");
+    for (_, part) in affinity.members() {
+        expressions(&part, &mut |expression| {
+            // `DoesNotExist` keeps away from it.
+            if control_plane(expression.get("key").text())
+                && ["In", "Exists"].contains(&expression.get("operator").text())
+            {
+                report.refuse(
+                    Rule::Pod,
+                    &expression.get("key").path,
+                    "The pod asks for the cluster's control plane.",
+                );
+            }
+        });
+    }
+}
+
+/// Calls for every expression of a node affinity, required or preferred.
+fn expressions(part: &Part, heard: &mut impl FnMut(&Part)) {
+    if part.get("key").is_set() && part.get("operator").is_set() {
+        heard(part);
+    }
+    match part.value {
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                let path = format!("{}[{index}]", part.path);
+                expressions(&Part { value, path }, heard);
+            }
+        }
+        Value::Object(_) => {
+            for (_, member) in part.members() {
+                expressions(&member, heard);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_end(spec: &Part, report: &mut Report) {
+    let end = spec.get("terminationGracePeriodSeconds");
+    let of_probes = containers(spec).into_iter().flat_map(|container| {
+        ["livenessProbe", "startupProbe"]
+            .map(|probe| container.get(probe).get("terminationGracePeriodSeconds"))
+    });
+    for end in std::iter::once(end).chain(of_probes) {
+        if end.is_set()
+            && end
+                .value
+                .as_f64()
+                .is_none_or(|seconds| seconds > LONGEST_END)
+        {
+            report.refuse_with(
+                Rule::Pod,
+                &end.path,
+                format!("A pod may take {LONGEST_END} seconds to end at most: deletes and stops wait for it."),
+                "Write a smaller number.",
+            );
+        }
+    }
+}
+
+/// Whose token it has.
+fn check_account(spec: &Part, objects: &[Object], rules: &Rules, report: &mut Report) {
+    let automount = spec.get("automountServiceAccountToken");
+    if automount.is_set() && automount.value != &Value::Bool(false) {
+        report.refuse(
+            Rule::Pod,
+            &automount.path,
+            "The pod would get a token of the cluster.",
+        );
+    }
+    let Some(inventory) = rules.inventory else {
+        return;
+    };
+    for name in ["serviceAccountName", "serviceAccount"] {
+        let account = spec.get(name);
+        let is_own = account.text() == "default"
+            || objects
+                .iter()
+                .any(|object| object.kind() == "ServiceAccount" && object.name() == account.text())
+            || inventory.iter().any(|object| {
+                object.kind == "ServiceAccount"
+                    && object.name == account.text()
+                    && object.namespace.as_deref() == Some(rules.namespace)
+            });
+        if account.is_filled() && !is_own {
+            report.refuse_with(
+                Rule::Pod,
+                &account.path,
+                format!(
+                    "The manifests have no ServiceAccount `{}`.",
+                    account.shown()
+                ),
+                "Leave it out, or add the ServiceAccount to the manifests.",
+            );
+        }
+    }
+}

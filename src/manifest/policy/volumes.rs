@@ -1,0 +1,207 @@
+//! What pods mount, and what storage an app claims: nothing of a node or of another network, nobody else's volume, and no
+//! more than the app gets.
+
+use super::{Part, Report, Rule, Rules, Violation, metadata, quantity};
+use crate::object::Object;
+
+/// Volumes that hold what is the app's own, or the program itself.
+const VOLUMES: [&str; 9] = [
+    "configMap",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "name",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+];
+const PROJECTED: [&str; 3] = ["configMap", "downwardAPI", "secret"];
+const CLAIM: [&str; 8] = [
+    "accessModes",
+    "dataSource",
+    "dataSourceRef",
+    "resources",
+    "selector",
+    "storageClassName",
+    "volumeMode",
+    "volumeName",
+];
+const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+
+/// The volumes of a pod.
+pub(super) fn check_pod(spec: &Part, rules: &Rules, report: &mut Report) {
+    for volume in spec.get("volumes").items(Rule::PodVolume, report) {
+        for (name, part) in volume.members() {
+            // The Pod Security Standards say what there is to say of it.
+            if !VOLUMES.contains(&name) && name != "hostPath" && part.is_set() {
+                report.refuse(
+                    Rule::PodVolume,
+                    &part.path,
+                    format!("A volume of the type {name} reaches outside the app."),
+                );
+            }
+        }
+        for source in volume
+            .get("projected")
+            .get("sources")
+            .items(Rule::PodVolume, report)
+        {
+            for (name, part) in source.members() {
+                if !PROJECTED.contains(&name) && part.is_set() {
+                    report.refuse(
+                        Rule::Pod,
+                        &part.path,
+                        match name {
+                            "serviceAccountToken" => {
+                                "The pod would get a token of the cluster.".to_owned()
+                            }
+                            _ => format!("What {name} gives is the cluster's."),
+                        },
+                    );
+                }
+            }
+        }
+        let template = volume.get("ephemeral").get("volumeClaimTemplate");
+        if template.is_set() {
+            metadata::check(&template.get("metadata"), rules, report);
+            check_claim(&template.get("spec"), rules, report);
+        }
+    }
+}
+
+/// Claims that are objects, or that a StatefulSet makes.
+pub(super) fn check_claims(whole: &Part, rules: &Rules, report: &mut Report) {
+    let spec = whole.get("spec");
+    match whole.get("kind").text() {
+        "PersistentVolumeClaim" => check_claim(&spec, rules, report),
+        "StatefulSet" => {
+            for template in spec.get("volumeClaimTemplates").items(Rule::Claim, report) {
+                metadata::check(&template.get("metadata"), rules, report);
+                check_claim(&template.get("spec"), rules, report);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_claim(spec: &Part, rules: &Rules, report: &mut Report) {
+    spec.only(&CLAIM, Rule::Claim, report);
+    for (name, message) in [
+        (
+            "volumeName",
+            "The claim names a volume, which may be somebody else's.",
+        ),
+        (
+            "selector",
+            "The claim looks for a volume that is there already, which may be somebody else's.",
+        ),
+    ] {
+        let part = spec.get(name);
+        if part.is_filled() {
+            report.refuse(Rule::Claim, &part.path, message);
+        }
+    }
+    let class = spec.get("storageClassName");
+    if class.is_set() && class.text().is_empty() {
+        report.refuse_with(
+            Rule::Claim,
+            &class.path,
+            "A claim of no storage class takes a volume that is there already, which may be somebody else's.",
+            "Leave it out for the cluster's default class, or name one.",
+        );
+    }
+    for name in ["dataSource", "dataSourceRef"] {
+        let source = spec.get(name);
+        let (kind, group) = (source.get("kind"), source.get("apiGroup"));
+        let is_own = match (kind.text(), group.text()) {
+            ("PersistentVolumeClaim", "") => true,
+            ("VolumeSnapshot", "snapshot.storage.k8s.io") => true,
+            _ => false,
+        };
+        if source.is_filled() && !is_own {
+            report.refuse_with(
+                Rule::Claim,
+                &source.path,
+                "A claim may begin as a copy of a PersistentVolumeClaim or a VolumeSnapshot only.",
+                "Remove it, or name one of the app's own namespace.",
+            );
+        }
+        let namespace = source.get("namespace");
+        if namespace.is_set() && namespace.text() != rules.namespace {
+            report.refuse(
+                Rule::Claim,
+                &namespace.path,
+                "The claim would begin as a copy of another namespace's data.",
+            );
+        }
+    }
+    let storage = spec.get("resources").get("requests").get("storage");
+    if storage.is_set() && quantity::read(storage.value).is_none_or(|bytes| bytes <= 0.0) {
+        report.refuse_with(
+            Rule::Claim,
+            &storage.path,
+            format!("`{}` is no amount of storage.", storage.shown()),
+            "Write it like 10Gi.",
+        );
+    }
+}
+
+/// All claims together against what the app gets.
+pub(super) fn check_sum<'a>(objects: &'a [Object], rules: &Rules) -> Vec<Violation<'a>> {
+    let Some(limits) = rules.limits.filter(|_| rules.policy.quota) else {
+        return Vec::new();
+    };
+    let mut sum = 0.0;
+    for object in objects {
+        for (field, bytes) in claimed(object) {
+            sum += bytes;
+            if sum > f64::from(limits.storage_gib) * GIB {
+                return vec![Violation {
+                    rule: Rule::Storage,
+                    object,
+                    field,
+                    message: format!(
+                        "With this claim the app's volumes have {:.1} GiB, more than the {} GiB that it gets.",
+                        sum / GIB,
+                        limits.storage_gib
+                    ),
+                    hint: "Claim less.".to_owned(),
+                }];
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// The storage that an object claims, with its field.
+fn claimed(object: &Object) -> Vec<(String, f64)> {
+    let whole = Part {
+        value: &object.value,
+        path: String::new(),
+    };
+    let spec = whole.get("spec");
+    let bytes = |claim: &Part, times: f64| {
+        let storage = claim.get("resources").get("requests").get("storage");
+        let bytes = quantity::read(storage.value).unwrap_or_default();
+        (storage.path, bytes * times)
+    };
+    match object.kind() {
+        "PersistentVolumeClaim" => vec![bytes(&spec, 1.0)],
+        "StatefulSet" => {
+            let replicas = spec.get("replicas").value.as_f64().unwrap_or(1.0);
+            let templates = spec.get("volumeClaimTemplates");
+            let templates = templates.value.as_array().into_iter().flatten().enumerate();
+            templates
+                .map(|(index, value)| {
+                    let template = Part {
+                        value,
+                        path: format!("spec.volumeClaimTemplates[{index}]"),
+                    };
+                    bytes(&template.get("spec"), replicas)
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
