@@ -1,4 +1,5 @@
-//! A job's story: its steps as they are written, and the wish to stop that every step honours.
+//! A job's story: its steps as they are written, and the wish to stop that every step honours. It knows the job's secrets,
+//! and tells none.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -10,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::odoo::contract::{Step, StepCode, StepState};
 use crate::problem::Problem;
+use crate::redact::Redactor;
 
 /// Why a job has to end before its recipe does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Story {
     news: Arc<Notify>,
     stop: CancellationToken,
     reason: OnceLock<Stop>,
+    /// Hides the secrets of the job that are known by now.
+    redactor: Mutex<Redactor>,
 }
 
 struct Line {
@@ -51,7 +55,20 @@ impl Story {
             news,
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
+            redactor: Mutex::default(),
         }
+    }
+
+    /// Hides these secrets, too, in all that is told from now on.
+    pub fn hide(&self, secrets: &Redactor) {
+        let mut known = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = known.with(secrets);
+    }
+
+    /// What hides the secrets of the job that are known by now.
+    pub fn redactor(&self) -> Redactor {
+        let known = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
     /// Does one step: writes that it began, what it says meanwhile, and how it ended. A wish to stop drops the work
@@ -170,18 +187,25 @@ pub struct StepHandle<'a> {
 impl StepHandle<'_> {
     /// Says how far it is; the last word stays when the step is over.
     pub fn say(&self, message: impl Into<String>) {
-        self.change(|line| line.step.message = message.into());
+        let message = self.redacted(message);
+        self.change(|line| line.step.message = message);
     }
 
     /// The same, for something that deserves a look though the job goes on.
     pub fn warn(&self, message: impl Into<String>) {
+        let message = self.redacted(message);
         self.change(|line| {
-            line.step.message = message.into();
+            line.step.message = message;
             line.step.state = StepState::Warning;
         });
     }
 
+    fn redacted(&self, message: impl Into<String>) -> String {
+        self.story.redactor().text(&message.into())
+    }
+
     fn end(&self, state: StepState, message: Option<String>) {
+        let message = message.map(|message| self.redacted(message));
         self.change(|line| {
             if line.step.state == StepState::Running || state == StepState::Failed {
                 line.step.state = state;
