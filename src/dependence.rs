@@ -141,13 +141,18 @@ pub fn secret_texts(value: &Value, stand_in: &Value, found: &mut Vec<String>) {
         (value, other) if value == other => {}
         (Value::Number(number), _) => found.push(number.to_string()),
         (Value::String(text), Value::String(other)) => {
-            if text.lines().count() == other.lines().count() {
+            let count = text.lines().count();
+            if count == other.lines().count() {
                 for (line, other) in text.lines().zip(other.lines()) {
                     if line != other {
                         found.push(line.trim().to_owned());
                         found.push(differing(line, other).to_owned());
                     }
                 }
+            }
+            // Of several lines, those that stay the same are no secret.
+            if count > 1 && count == other.lines().count() {
+                return;
             }
             found.push(text.clone());
         }
@@ -176,10 +181,11 @@ fn bracketed<'a>(path: &'a str, key: &str) -> Option<&'a str> {
     path.strip_prefix('[')?.strip_prefix(key)?.strip_prefix(']')
 }
 
-/// How many bytes of a line, up to the end of a word, are the same in another one.
+/// How many bytes at the beginning of a line only say what it sets: `name = ` or `name: `, the same in another line.
 fn beginning(line: &str, other: &str) -> usize {
     let same = &line[..common(line.chars(), other.chars())];
-    same.trim_end_matches(char::is_alphanumeric).len()
+    let name = same.find(['=', ':']).map_or(0, |sign| sign + 1);
+    same.len() - same[name..].trim_start().len()
 }
 
 struct KeysDiffer;

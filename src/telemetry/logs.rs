@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -24,14 +26,19 @@ pub fn start(filter: &str) {
     }));
 }
 
-fn layer<W>(filter: &str, terminal: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+/// What writes the log. `terminal`: for eyes, not for programs.
+pub fn layer<W>(filter: &str, terminal: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_target(false);
-    let filter = EnvFilter::new(filter);
+    // Below, it repeats what the API server answers, which quotes values.
+    let tells_answers = |metadata: &Metadata| {
+        metadata.target().starts_with("kube_client") && *metadata.level() > Level::INFO
+    };
+    let filter = EnvFilter::new(filter).and(filter_fn(move |metadata| !tells_answers(metadata)));
     if terminal {
         lines.with_filter(filter).boxed()
     } else {
