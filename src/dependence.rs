@@ -1,6 +1,10 @@
 //! Which fields depend on a secret: those that differ where stand-ins take the place of all secrets.
+//!
+//! Whoever writes manifests to try out a secret letter by letter learns from what is hidden, and what is not, whether a
+//! guess was right. They could as well apply a manifest whose pod sends the secret anywhere. A preview, which needs no right to
+//! apply, has no secret at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -10,8 +14,8 @@ pub enum Dependent {
     #[default]
     Nothing,
     All,
-    /// Of a text, these lines, from 0.
-    Lines(BTreeSet<usize>),
+    /// Of a text, these lines, from 0, each with how many bytes at its beginning do not.
+    Lines(BTreeMap<usize, usize>),
     Members(BTreeMap<String, Dependent>),
     Items(Items),
 }
@@ -85,42 +89,103 @@ impl Dependent {
         }
     }
 
-    /// All that must not be shown of a value: each text, and of a text the lines, as they stand, that depend on a secret.
-    pub fn texts(&self, value: &Value, found: &mut Vec<String>) {
-        match (self, value) {
-            (Self::Nothing, _) => {}
-            (Self::Lines(lines), Value::String(text)) => {
-                found.push(text.clone());
-                let numbered = text.lines().enumerate();
-                found.extend(
-                    numbered
-                        .filter(|(number, _)| lines.contains(number))
-                        .map(|(_, line)| line.trim().to_owned()),
-                );
+    /// What is in either.
+    fn merged(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, other) | (other, Self::Nothing) => other.clone(),
+            (Self::Members(members), Self::Members(others)) => {
+                let mut merged = members.clone();
+                for (key, other) in others {
+                    let part = merged.get(key).unwrap_or(&Self::Nothing).merged(other);
+                    merged.insert(key.clone(), part);
+                }
+                Self::Members(merged)
             }
-            (_, Value::String(text)) => found.push(text.clone()),
-            (_, Value::Number(number)) => found.push(number.to_string()),
-            (_, Value::Object(members)) => members
-                .iter()
-                .for_each(|(key, value)| self.member(key).texts(value, found)),
-            (Self::Items(items), Value::Array(values)) => {
-                for (index, part) in &items.by_index {
-                    if let Some(value) = values.get(*index) {
-                        part.texts(value, found);
+            _ => Self::All,
+        }
+    }
+}
+
+impl Items {
+    /// What is in any of the items.
+    pub fn any(&self) -> Dependent {
+        let parts = self.by_index.values();
+        parts.fold(Dependent::Nothing, |all, part| all.merged(part))
+    }
+}
+
+/// The texts of a value that are others in the one made with stand-ins: each as a whole and, line by line, the part of it
+/// that differs.
+pub fn secret_texts(value: &Value, stand_in: &Value, found: &mut Vec<String>) {
+    match (value, stand_in) {
+        (Value::Object(members), Value::Object(others)) => {
+            for (key, member) in members {
+                secret_texts(member, others.get(key).unwrap_or(&Value::Null), found);
+            }
+        }
+        (Value::Object(members), _) => {
+            for member in members.values() {
+                secret_texts(member, &Value::Null, found);
+            }
+        }
+        (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
+            for (item, other) in items.iter().zip(others) {
+                secret_texts(item, other, found);
+            }
+        }
+        (Value::Array(items), _) => {
+            for item in items {
+                secret_texts(item, &Value::Null, found);
+            }
+        }
+        (value, other) if value == other => {}
+        (Value::Number(number), _) => found.push(number.to_string()),
+        (Value::String(text), Value::String(other)) => {
+            let count = text.lines().count();
+            if count == other.lines().count() {
+                for (line, other) in text.lines().zip(other.lines()) {
+                    if line != other {
+                        found.push(line.trim().to_owned());
+                        found.push(differing(line, other).to_owned());
                     }
                 }
             }
-            (Self::All, Value::Array(values)) => {
-                values.iter().for_each(|value| self.texts(value, found));
+            // Of several lines, those that stay the same are no secret.
+            if count > 1 && count == other.lines().count() {
+                return;
             }
-            _ => {}
+            found.push(text.clone());
         }
+        (Value::String(text), _) => found.push(text.clone()),
+        _ => {}
     }
+}
+
+/// The part of a line between what it has in common with another one at both ends.
+fn differing<'a>(line: &'a str, other: &str) -> &'a str {
+    let start = common(line.chars(), other.chars());
+    let (line, other) = (&line[start..], &other[start..]);
+    let end = common(line.chars().rev(), other.chars().rev());
+    &line[..line.len() - end]
+}
+
+/// How many bytes are the same.
+fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
+    let pairs = one.zip(other);
+    let alike = pairs.take_while(|(one, other)| one == other);
+    alike.map(|(one, _)| one.len_utf8()).sum()
 }
 
 /// Behind `[key]` at the beginning of a path.
 fn bracketed<'a>(path: &'a str, key: &str) -> Option<&'a str> {
     path.strip_prefix('[')?.strip_prefix(key)?.strip_prefix(']')
+}
+
+/// How many bytes at the beginning of a line only say what it sets: `name = ` or `name: `, the same in another line.
+fn beginning(line: &str, other: &str) -> usize {
+    let same = &line[..common(line.chars(), other.chars())];
+    let name = same.find(['=', ':']).map_or(0, |sign| sign + 1);
+    same.len() - same[name..].trim_start().len()
 }
 
 struct KeysDiffer;
@@ -182,7 +247,7 @@ fn between(value: &Value, other: &Value, path: &mut String) -> Result<Dependent,
             Dependent::Lines(
                 pairs
                     .filter(|(_, (line, other))| *line != other)
-                    .map(|(number, _)| number)
+                    .map(|(number, (line, other))| (number, beginning(line, other)))
                     .collect(),
             )
         }
@@ -245,12 +310,16 @@ mod tests {
     #[test]
     fn of_a_text_of_several_lines_only_those_that_differ_are_secret() {
         let value = json!({"conf": "a = 1\n pw = hunter2\n", "n": 12, "list": ["x", {"y": "z"}]});
-        let dependent = found(
-            value.clone(),
-            json!({"conf": "a = 1\n pw = qwrtzp7\n", "n": 34, "list": ["x", {"y": "w"}]}),
-        );
+        let other = json!({"conf": "a = 1\n pw = qwrtzp7\n", "n": 34, "list": ["x", {"y": "w"}]});
+        let dependent = found(value.clone(), other.clone());
+        let lines = Dependent::Lines(BTreeMap::from([(1, " pw = ".len())]));
+        assert_eq!(*dependent.member("conf"), lines);
         let mut texts = Vec::new();
-        dependent.texts(&value, &mut texts);
-        assert_eq!(texts, ["a = 1\n pw = hunter2\n", "pw = hunter2", "12", "z"]);
+        secret_texts(&value, &other, &mut texts);
+        let whole = "a = 1\n pw = hunter2\n";
+        assert_eq!(
+            texts,
+            ["pw = hunter2", "hunter2", whole, "12", "z", "z", "z"]
+        );
     }
 }

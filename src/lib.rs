@@ -3,7 +3,8 @@
 //! Data flows one way. [`worker`] claims jobs and hands each to its recipe in [`job`]; a recipe calls the rooms
 //! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
 //! readiness, ingress), [`mailgun`] (domains, messages) and [`odoo`] (the three calls); the rooms know nothing of each
-//! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out.
+//! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What must not be shown
+//! is known as [`dependence`], and hidden by [`redact`].
 
 pub mod ansible;
 pub mod body;
@@ -21,6 +22,7 @@ pub mod object;
 pub mod odoo;
 pub mod policy;
 pub mod problem;
+pub mod redact;
 pub mod settings;
 pub mod telemetry;
 pub mod uid;

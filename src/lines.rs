@@ -11,10 +11,8 @@ use crate::ansible::Resolved;
 use crate::dependence::Dependent;
 use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
+use crate::redact::HIDDEN;
 use crate::yaml::kubectl::{self, Places};
-
-/// Stands for what must not be shown.
-const HIDDEN: &str = "***";
 
 /// The two texts. Shows no secret: neither the values of secret variables nor what a line makes of them.
 #[derive(Clone, Default)]

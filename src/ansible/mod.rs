@@ -11,7 +11,8 @@
 //! Jinja2's and Ansible's, one file per family. [`limits`] keeps every template harmless, [`release`] gives free what it
 //! made. A failure is an [`error`] with its place, which [`problems`] explains to the template's author, by the habits
 //! that people bring from elsewhere ([`habits`]) and with all else that is undefined ([`needed`]).
-//! What would give another text than Ansible is either made equal or refused by name.
+//! What would give another text than Ansible is either made equal or refused by name. [`standin`] makes other values in
+//! place of secrets, and [`secrecy`] tells where a secret decides which file is used.
 
 mod arguments;
 mod ast;
@@ -43,6 +44,7 @@ mod python;
 mod release;
 mod render;
 mod scope;
+mod secrecy;
 mod standin;
 mod template;
 mod tests;
@@ -56,4 +58,6 @@ pub use filters::{encode_base64, escaped};
 pub use named::all_named;
 pub use python::{float_text, iso_text};
 pub use render::{Failure, Rendered, mentioned, render, render_with};
-pub use variables::{Resolved, Variable, Variables, Written, read_value};
+pub use secrecy::decides_file;
+pub use standin::is_no_secret;
+pub use variables::{Resolved, Variable, Variables, Written, read_value, texts};

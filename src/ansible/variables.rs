@@ -21,10 +21,8 @@ use super::value::Value;
 use super::vault::{self, Opened, Vault};
 use super::{data, encrypted, globals, limits, markup, problems, python, release};
 use crate::problem::Problem;
+use crate::redact::Redactor;
 use crate::yaml::{self, Data};
-
-/// The shortest secret that is looked for in messages: shorter ones would blacken every other word.
-const SHORTEST_SECRET: usize = 4;
 
 /// A variable as it was given.
 #[derive(Clone, Debug, PartialEq)]
@@ -243,7 +241,7 @@ impl Variables {
     pub fn resolve(&self) -> Result<Resolved, Problem> {
         let mut resolved = Resolved {
             variables: Arc::new(self.clone()),
-            secrets: Arc::default(),
+            redactor: Redactor::default(),
         };
         let mut secrets = Vec::new();
         for (_, variable) in self.iter() {
@@ -261,21 +259,7 @@ impl Variables {
                 texts(&value, &mut secrets);
             }
         }
-        secrets.retain(|secret| secret.chars().count() >= SHORTEST_SECRET);
-        let encoded: Vec<String> = secrets
-            .iter()
-            .flat_map(|secret| {
-                let quoted = Json::from(secret.as_str()).to_string();
-                let inside = quoted[1..quoted.len() - 1].to_owned();
-                std::iter::once(super::filters::encode_base64(secret.as_bytes()))
-                    .chain((inside != *secret).then_some(inside))
-            })
-            .collect();
-        secrets.extend(encoded);
-        // The longest first, so that no part of one is left standing.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.dedup();
-        resolved.secrets = Arc::new(secrets);
+        resolved.redactor = Redactor::new(secrets);
         Ok(resolved)
     }
 }
@@ -355,17 +339,9 @@ fn decrypted(value: &Data, opened: &Opened, found: &mut Vec<String>) {
 }
 
 /// All texts (and numbers) inside of a value.
-fn texts(value: &Data, found: &mut Vec<String>) {
+pub fn texts(value: &Data, found: &mut Vec<String>) {
     match value {
-        Data::Text(text) | Data::Literal(text) => {
-            found.push(text.clone());
-            // A secret of several lines may be quoted by one of them.
-            found.extend(
-                text.lines()
-                    .filter(|line| line != text)
-                    .map(|line| line.trim().to_owned()),
-            );
-        }
+        Data::Text(text) | Data::Literal(text) => found.push(text.clone()),
         Data::Int(number) => found.push(number.to_string()),
         Data::Big(number) => found.push(number.to_string()),
         Data::Float(number) => found.push(python::float_text(*number)),
@@ -385,7 +361,7 @@ fn texts(value: &Data, found: &mut Vec<String>) {
 #[derive(Clone, Default)]
 pub struct Resolved {
     variables: Arc<Variables>,
-    secrets: Arc<Vec<String>>,
+    redactor: Redactor,
 }
 
 impl fmt::Debug for Resolved {
@@ -477,25 +453,19 @@ impl Resolved {
         self.variables.iter().map(|(name, _)| name)
     }
 
+    /// Hides the values of secret variables.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// A text with the values of secret variables blackened.
     pub fn mask(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        self.redactor.text(text)
     }
 
     /// A problem with the values of secret variables blackened.
     pub fn mask_problem(&self, problem: Problem) -> Problem {
-        Problem {
-            message: self.mask(&problem.message),
-            hint: problem.hint.as_deref().map(|hint| self.mask(hint)),
-            excerpts: problem
-                .excerpts
-                .into_iter()
-                .map(|excerpt| excerpt.masked(|text| self.mask(text)))
-                .collect(),
-            ..problem
-        }
+        self.redactor.problem(problem)
     }
 
     /// The variables for one rendering, whose values may use the files, too.

@@ -179,7 +179,7 @@ async fn compare(
         },
     };
     let comparison = kubernetes::compare(cluster, namespace, &objects, &[], &owner, |_| {}).await?;
-    let diff = job::readable(&comparison, &|text| values.mask(text));
+    let diff = job::readable(&comparison, values.redactor());
     let mut text = String::new();
     for object in &diff.objects {
         let action = match object.action {

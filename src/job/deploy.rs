@@ -108,7 +108,7 @@ async fn apply(
         progress,
     )
     .await
-    .map_err(|problem| wanted.variables.mask_problem(problem))?;
+    .map_err(|problem| wanted.redactor.problem(problem))?;
     // A stop has scaled down what the manifests may say nothing about.
     let started = kubernetes::start(&task.cluster, &task.app.namespace, &task.owner).await?;
     step.say(match started.len() {

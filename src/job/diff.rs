@@ -32,8 +32,8 @@ async fn compare(task: &Task, wanted: &Wanted, step: &StepHandle<'_>) -> Result<
         |done| step.say(format!("{done} of {}", count(all, "object"))),
     )
     .await
-    .map_err(|problem| wanted.variables.mask_problem(problem))?;
-    let diff = readable(&comparison, &|text| wanted.variables.mask(text));
+    .map_err(|problem| wanted.redactor.problem(problem))?;
+    let diff = readable(&comparison, &wanted.redactor);
     step.say(summary(&comparison, &diff, &task.app.namespace));
     Ok(diff)
 }

@@ -204,7 +204,7 @@ async fn give_credentials(
         port: made.port,
         from: made.login.clone(),
         username: made.login,
-        password: made.password,
+        password: task.hidden(made.password),
     };
     let change = match smtp::store(cluster, namespace, owner, &login).await? {
         Change::Created => "created",

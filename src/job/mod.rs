@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use crate::ansible::vault::Vault;
@@ -40,6 +40,7 @@ use crate::odoo::contract::{
     self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
 };
 use crate::problem::Problem;
+use crate::redact::Redactor;
 use crate::settings::{self, Settings};
 
 pub use clusters::Clusters;
@@ -125,12 +126,14 @@ impl Task {
     async fn first_password(&self, key: &str) -> Result<SecretString, Problem> {
         let mut lines = self.job.secret.iter();
         if let Some(line) = lines.find(|line| line.key == key && line.value.is_some()) {
-            return variables::set_text(line, &self.shared.vault);
+            let text = variables::set_text(line, &self.shared.vault)?;
+            return Ok(self.hidden(text));
         }
         let namespace = &self.app.namespace;
         namespace::require(&self.cluster, namespace, &self.owner).await?;
         let mut made = generated::read(&self.cluster, namespace, &self.owner).await?;
-        made.remove(key).ok_or_else(|| Problem {
+        let made = made.remove(key).map(|text| self.hidden(text));
+        made.ok_or_else(|| Problem {
             object: Some(format!("Secret/{}", generated::SECRET_NAME)),
             ..Problem::new(
                 "password_missing",
@@ -138,6 +141,13 @@ impl Task {
             )
             .hint("See that the app's secret has a line of this key with a value or a rule to generate one, press Apply, then try again.")
         })
+    }
+
+    /// A secret that nothing tells from now on.
+    fn hidden(&self, secret: SecretString) -> SecretString {
+        let redactor = Redactor::new([secret.expose_secret().to_owned()]);
+        self.story.hide(&redactor);
+        secret
     }
 
     /// A job that lacks what its kind needs.
@@ -186,6 +196,7 @@ impl Runner {
     /// Does a job. `database` is the UUID of the Odoo database it came from.
     pub async fn run(&self, job: Job, database: &str, story: Arc<Story>) -> Outcome {
         let mut result = JobResult::default();
+        story.hide(&variables::secrets(&job));
         let ended = self.recipe(job, database, story.clone(), &mut result).await;
         outcome(ended, result, &story)
     }
@@ -296,11 +307,29 @@ pub fn outcome(ended: Result<(), Problem>, result: JobResult, story: &Story) -> 
         (Err(problem), None) if problem.retry => OutcomeState::Retry,
         (Err(_), None) => OutcomeState::Failed,
     };
+    let redactor = story.redactor();
     Outcome {
         state,
-        error: ended.err(),
-        result,
+        error: ended.err().map(|problem| redactor.problem(problem)),
+        result: redacted(result, &redactor),
     }
+}
+
+/// A result whose sentences tell no secret. The names in it are made of none.
+fn redacted(mut result: JobResult, redactor: &Redactor) -> JobResult {
+    let hide = |text: &mut String| *text = redactor.text(text);
+    if let Some(observation) = &mut result.observation {
+        hide(&mut observation.message);
+        observation.ingress.hosts.iter_mut().for_each(hide);
+    }
+    if let Some(domain) = &mut result.mail_domain {
+        hide(&mut domain.message);
+    }
+    for object in result.diff.iter_mut().flat_map(|diff| &mut diff.objects) {
+        hide(&mut object.object);
+        hide(&mut object.text);
+    }
+    result
 }
 
 #[cfg(test)]

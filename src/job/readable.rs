@@ -1,13 +1,16 @@
 //! Differences as people read them: a unified diff of each object's YAML, in which no secret can be read, not even one
 //! that is just being replaced.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
+use crate::dependence::{Dependent, Items};
 use crate::kubernetes::{Comparison, Difference};
 use crate::odoo::contract::{Diff, DiffAction, ObjectDiff};
+use crate::redact::{self, Redactor};
 
 /// Stands for a secret.
 const HIDDEN: &str = "••••••";
@@ -20,14 +23,18 @@ const ALL_TEXT: usize = 1024 * 1024;
 /// Longer is not looked for the shortest difference of two texts.
 const TIME: Duration = Duration::from_secs(1);
 
-/// Writes a comparison down. `mask` blackens the secrets that are known.
-pub fn readable(comparison: &Comparison, mask: &dyn Fn(&str) -> String) -> Diff {
+/// Writes a comparison down. What depends on a secret is hidden wherever it stands, and the secrets that are known in all
+/// else.
+pub fn readable(comparison: &Comparison, redactor: &Redactor) -> Diff {
     let mut left = ALL_TEXT;
     let objects = comparison.differences.iter().map(|difference| {
-        let text = cut(text(difference, mask), TEXT.min(left));
+        let text = cut(text(difference, redactor), TEXT.min(left));
         left = left.saturating_sub(text.len());
         ObjectDiff {
-            object: format!("{} {}", difference.object.kind, difference.object.name),
+            object: redactor.text(&format!(
+                "{} {}",
+                difference.object.kind, difference.object.name
+            )),
             action: match (&difference.before, &difference.after) {
                 (_, None) => DiffAction::Delete,
                 (None, Some(_)) => DiffAction::Create,
@@ -42,9 +49,13 @@ pub fn readable(comparison: &Comparison, mask: &dyn Fn(&str) -> String) -> Diff 
     }
 }
 
-fn text(difference: &Difference, mask: &dyn Fn(&str) -> String) -> String {
-    let hiding = Hiding { mask };
-    let (before, after) = hiding.object(difference.before.as_ref(), difference.after.as_ref());
+fn text(difference: &Difference, redactor: &Redactor) -> String {
+    let hiding = Hiding { redactor };
+    let (before, after) = hiding.object(
+        difference.before.as_ref(),
+        difference.after.as_ref(),
+        &difference.dependent,
+    );
     match (before, after) {
         (_, None) => String::new(),
         (None, Some(after)) => yaml(&after)
@@ -87,19 +98,19 @@ fn cut(text: String, limit: usize) -> String {
 /// Hides secrets in an object as it is and as it would be, both together: the old value of a secret that changes is
 /// known to nobody but the cluster.
 struct Hiding<'a> {
-    mask: &'a dyn Fn(&str) -> String,
+    redactor: &'a Redactor,
 }
 
 /// The same value as it is and as it would be.
 type Both = (Option<Value>, Option<Value>);
 
 impl Hiding<'_> {
-    fn object(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+    fn object(&self, before: Option<&Value>, after: Option<&Value>, part: &Dependent) -> Both {
         let is_secret = [before, after]
             .into_iter()
             .flatten()
             .any(|object| object["kind"] == "Secret");
-        let (mut old, mut new) = self.value(before, after);
+        let (mut old, mut new) = self.value(before, after, part);
         if is_secret {
             for member in ["data", "stringData"] {
                 let (before, after) = self.all(
@@ -131,90 +142,188 @@ impl Hiding<'_> {
         )
     }
 
-    fn value(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+    /// `part` is what of the value depends on a secret.
+    fn value(&self, before: Option<&Value>, after: Option<&Value>, part: &Dependent) -> Both {
+        if *part == Dependent::All {
+            return hidden_both(before, after);
+        }
+        let (no_members, no_items) = (Map::new(), Vec::new());
         match (before, after) {
             (Some(Value::Object(old)), Some(Value::Object(new))) => {
-                let (old, new) = self.members(old, new);
+                let (old, new) = self.members(old, new, part);
                 (Some(Value::Object(old)), Some(Value::Object(new)))
             }
             (Some(Value::Array(old)), Some(Value::Array(new))) => {
-                let (old, new) = self.items(old, new);
+                let (old, new) = self.items(old, new, part);
                 (Some(Value::Array(old)), Some(Value::Array(new)))
             }
             (Some(Value::Object(old)), other) => {
-                let (old, _) = self.members(old, &Map::new());
-                (Some(Value::Object(old)), self.alone(other))
+                let (old, _) = self.members(old, &no_members, part);
+                (Some(Value::Object(old)), self.alone(other, part))
             }
             (Some(Value::Array(old)), other) => {
-                let (old, _) = self.items(old, &[]);
-                (Some(Value::Array(old)), self.alone(other))
+                let (old, _) = self.items(old, &no_items, part);
+                (Some(Value::Array(old)), self.alone(other, part))
             }
             (other, Some(Value::Object(new))) => {
-                let (_, new) = self.members(&Map::new(), new);
-                (self.alone(other), Some(Value::Object(new)))
+                let (_, new) = self.members(&no_members, new, part);
+                (self.alone(other, part), Some(Value::Object(new)))
             }
             (other, Some(Value::Array(new))) => {
-                let (_, new) = self.items(&[], new);
-                (self.alone(other), Some(Value::Array(new)))
+                let (_, new) = self.items(&no_items, new, part);
+                (self.alone(other, part), Some(Value::Array(new)))
             }
-            (before, after) => self.scalars(before, after),
+            (before, after) => self.scalars(before, after, part),
         }
     }
 
-    fn alone(&self, value: Option<&Value>) -> Option<Value> {
-        self.value(value, None).0
+    fn alone(&self, value: Option<&Value>, part: &Dependent) -> Option<Value> {
+        match part {
+            Dependent::Nothing => self.value(value, None, part).0,
+            // It stands where something that depends on a secret will stand.
+            _ => hidden_both(value, None).0,
+        }
     }
 
     fn members(
         &self,
         old: &Map<String, Value>,
         new: &Map<String, Value>,
+        part: &Dependent,
     ) -> (Map<String, Value>, Map<String, Value>) {
-        let hide = |one: &Map<String, Value>, of_old: bool| {
-            one.iter()
-                .filter_map(|(key, value)| {
-                    let both = match of_old {
-                        true => self.value(Some(value), new.get(key)).0,
-                        false => self.value(old.get(key), Some(value)).1,
-                    };
-                    Some((key.clone(), both?))
-                })
-                .collect()
-        };
-        (hide(old, true), hide(new, false))
+        // Beside a member that depends on a secret, one that goes may have held the secret before.
+        let is_secret =
+            |key: &str| matches!(part.member(key), Dependent::All | Dependent::Lines(_));
+        let all_secret = new.keys().any(|key| is_secret(key));
+        let shown_old = old.iter().filter_map(|(key, value)| {
+            let gone = all_secret && !new.contains_key(key) && !is_structure(value);
+            let both = match gone {
+                true => hidden_both(Some(value), None),
+                false => self.value(Some(value), new.get(key), part.member(key)),
+            };
+            Some((key.clone(), both.0?))
+        });
+        let shown_new = new.iter().filter_map(|(key, value)| {
+            let both = self.value(old.get(key), Some(value), part.member(key));
+            Some((key.clone(), both.1?))
+        });
+        (shown_old.collect(), shown_new.collect())
     }
 
     /// Items that have names belong together by these, others by their place.
-    fn items(&self, old: &[Value], new: &[Value]) -> (Vec<Value>, Vec<Value>) {
-        let old_items = old.iter().enumerate();
-        let new_items = new.iter().enumerate();
-        (
-            old_items
-                .filter_map(|(index, item)| self.value(Some(item), partner(item, index, new)).0)
-                .collect(),
-            new_items
-                .filter_map(|(index, item)| self.value(partner(item, index, old), Some(item)).1)
-                .collect(),
-        )
+    fn items(&self, old: &[Value], new: &[Value], part: &Dependent) -> (Vec<Value>, Vec<Value>) {
+        let nothing = Items::default();
+        let items = match part {
+            Dependent::Items(items) => items,
+            _ => &nothing,
+        };
+        let any = items.any();
+        let of_new = |item: &Value, index: usize| match item["name"].as_str() {
+            Some(name) => items
+                .by_name
+                .get(name)
+                .or_else(|| items.by_index.get(&index)),
+            None if new.len() == items.length => items.by_index.get(&index),
+            None => Some(&any),
+        };
+        // An item that goes, or whose place says nothing, may hold what the secret was before.
+        let of_old = |item: &Value, partner: Option<&Value>| match (item["name"].as_str(), partner)
+        {
+            (Some(name), Some(_)) => items.by_name.get(name),
+            _ if new.contains(item) => {
+                let index = new
+                    .iter()
+                    .position(|other| other == item)
+                    .unwrap_or_default();
+                of_new(item, index)
+            }
+            _ => Some(&any),
+        };
+        let nothing = Dependent::Nothing;
+        let shown_old = old.iter().enumerate().filter_map(|(index, item)| {
+            let partner = partner(item, index, new);
+            let part = of_old(item, partner).unwrap_or(&nothing);
+            self.value(Some(item), partner, part).0
+        });
+        let shown_new = new.iter().enumerate().filter_map(|(index, item)| {
+            let part = of_new(item, index).unwrap_or(&nothing);
+            self.value(partner(item, index, old), Some(item), part).1
+        });
+        (shown_old.collect(), shown_new.collect())
     }
 
-    fn scalars(&self, before: Option<&Value>, after: Option<&Value>) -> Both {
+    fn scalars(&self, before: Option<&Value>, after: Option<&Value>, part: &Dependent) -> Both {
         let text = |value: Option<&Value>| match value {
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
             _ => None,
         };
         let (old, new) = (text(before), text(after));
-        let (old_hidden, new_hidden) = self.texts(
+        let (old_text, new_text) = (
             old.as_deref().unwrap_or_default(),
             new.as_deref().unwrap_or_default(),
         );
+        let (old_hidden, new_hidden) = match part {
+            Dependent::Nothing => self.texts(old_text, new_text),
+            Dependent::Lines(lines) => self.lines(old_text, new_text, lines),
+            _ => return hidden_both(before, after),
+        };
         // A number stays one unless it is a secret.
         let put = |value: Option<&Value>, shown: Option<String>, hidden: String| match shown {
             Some(shown) if shown != hidden => Some(Value::from(hidden)),
             _ => value.cloned(),
         };
         (put(before, old, old_hidden), put(after, new, new_hidden))
+    }
+
+    /// Hides the lines of a text that depend on a secret, and of the text that was there all that may be one: lines that
+    /// neither stay nor set what a line sets that is shown.
+    fn lines(&self, old: &str, new: &str, secret: &BTreeMap<usize, usize>) -> (String, String) {
+        let old_lines: Vec<&str> = old.lines().collect();
+        let new_lines: Vec<&str> = new.lines().collect();
+        let beginning = |number: usize, line: &'_ str| -> Option<String> {
+            let kept = secret.get(&number)?;
+            Some(self.hidden(line.get(..*kept).unwrap_or_default()))
+        };
+        let numbered = || new_lines.iter().copied().enumerate();
+        let new_hidden: Vec<String> = numbered()
+            .map(|(number, line)| match beginning(number, line) {
+                None => self.hidden(line),
+                Some(kept) if old.is_empty() || old_lines.contains(&line) => kept + HIDDEN,
+                Some(kept) => kept + HIDDEN_CHANGED,
+            })
+            .collect();
+        let old_hidden: Vec<String> = old_lines
+            .iter()
+            .map(|&line| {
+                if let Some(number) = new_lines.iter().position(|new| *new == line) {
+                    return match beginning(number, line) {
+                        None => self.hidden(line),
+                        Some(kept) => kept + HIDDEN,
+                    };
+                }
+                let mut beginnings =
+                    numbered().filter_map(|(number, line)| beginning(number, line));
+                let alike = beginnings
+                    .find(|kept| !kept.trim().is_empty() && line.starts_with(kept.as_str()));
+                let mut shown = numbered().filter(|(number, _)| !secret.contains_key(number));
+                match alike {
+                    Some(kept) => kept + HIDDEN,
+                    None if set_by(line).is_some()
+                        && shown.any(|(_, new)| set_by(new) == set_by(line)) =>
+                    {
+                        self.hidden(line)
+                    }
+                    None if line.trim().is_empty() => line.to_owned(),
+                    None => HIDDEN.to_owned(),
+                }
+            })
+            .collect();
+        let end = |text: &str| if text.ends_with('\n') { "\n" } else { "" };
+        (
+            old_hidden.join("\n") + end(old),
+            new_hidden.join("\n") + end(new),
+        )
     }
 
     /// Hides secrets in a text as it is and as it would be, line by line. Where a line of the new text holds a secret,
@@ -265,12 +374,31 @@ impl Hiding<'_> {
     }
 
     fn hidden(&self, line: &str) -> String {
-        let masked = (self.mask)(line);
+        let masked = self.redactor.text(line);
         match masked == line {
             true => masked,
-            false => masked.replace("***", HIDDEN),
+            false => masked.replace(redact::HIDDEN, HIDDEN),
         }
     }
+}
+
+/// Hides a value as it is and as it would be, but not that it is another one.
+fn hidden_both(before: Option<&Value>, after: Option<&Value>) -> Both {
+    let changed = before.is_some_and(|before| after.is_some_and(|after| after != before));
+    let shown = if changed { HIDDEN_CHANGED } else { HIDDEN };
+    (
+        before.map(|_| Value::from(HIDDEN)),
+        after.map(|_| Value::from(shown)),
+    )
+}
+
+fn is_structure(value: &Value) -> bool {
+    value.is_object() || value.is_array()
+}
+
+/// What a line of the form `name = value` or `name: value` sets.
+fn set_by(line: &str) -> Option<&str> {
+    line.split_once(['=', ':']).map(|(name, _)| name.trim())
 }
 
 /// The item of another list that belongs to this one.
@@ -293,12 +421,16 @@ mod tests {
     use crate::object::ObjectRef;
     use serde_json::json;
 
-    fn mask(text: &str) -> String {
-        text.replace("n3w-secret", "***")
-            .replace("kept-secret", "***")
+    fn shown(kind: &str, before: Option<Value>, after: Option<Value>) -> ObjectDiff {
+        shown_but(kind, before, after, Dependent::Nothing)
     }
 
-    fn shown(kind: &str, before: Option<Value>, after: Option<Value>) -> ObjectDiff {
+    fn shown_but(
+        kind: &str,
+        before: Option<Value>,
+        after: Option<Value>,
+        dependent: Dependent,
+    ) -> ObjectDiff {
         let difference = Difference {
             object: ObjectRef {
                 api_version: "v1".to_owned(),
@@ -308,12 +440,14 @@ mod tests {
             },
             before,
             after,
+            dependent,
         };
         let comparison = Comparison {
             differences: vec![difference],
             ..Comparison::default()
         };
-        readable(&comparison, &mask).objects.remove(0)
+        let redactor = Redactor::new(["n3w-secret", "kept-secret"].map(str::to_owned));
+        readable(&comparison, &redactor).objects.remove(0)
     }
 
     #[test]
@@ -379,6 +513,55 @@ mod tests {
         let expected = "-    db_password = ••••••\n+    db_password = •••••• (changed)\n     admin = ••••••\n\
             -    workers = 2\n-  bare: ••••••\n+    workers = 4\n+  bare: •••••• (changed)\n";
         assert!(diff.text.ends_with(expected), "{}", diff.text);
+    }
+
+    /// S15b: what a field holds that depends on a secret is hidden as it is and as it would be, in whatever form.
+    #[test]
+    fn what_depends_on_a_secret_is_hidden_on_both_sides_and_its_change_is_not() {
+        let object = |secret: &str, title: &str| {
+            json!({
+                "kind": "Deployment",
+                "metadata": {"annotations": {"a/hash": secret, "a/plain": title}},
+                "spec": {
+                    "args": ["--title", format!("--password={secret}")],
+                    "env": [{"name": "TITLE", "value": title}, {"name": "DSN", "value": secret}],
+                    "conf": format!("[options]\ntitle = {title}\ndb_password = {secret}\n"),
+                    "number": 7,
+                },
+            })
+        };
+        let (stand_in, after) = (object("qwrtz", "new"), object("2d3n", "new"));
+        let dependent = Dependent::between(&after, &stand_in).unwrap();
+        let mut before = object("1d3n", "old");
+        // What goes, and what stood elsewhere, may be the secret of before.
+        before["metadata"]["annotations"]["a/old-hash"] = json!("1d3n");
+        before["spec"]["args"] = json!(["--password=1d3n", "--title"]);
+        before["spec"]["env"][0]["name"] = json!("OLD");
+        before["spec"]["env"][0]["value"] = json!("1d3n");
+        before["spec"]["conf"] =
+            json!("[options]\ntitle = old\npassword = 1d3n\n1d3n\ndb_password = 1d3n\n");
+        let diff = shown_but(
+            "Deployment",
+            Some(before),
+            Some(after.clone()),
+            dependent.clone(),
+        );
+        assert!(!diff.text.contains("d3n"), "{}", diff.text);
+        for line in [
+            "-    a/plain: old\n",
+            "+    a/plain: new\n",
+            "-    title = old\n",
+            "+    title = new\n",
+            "+    a/hash: •••••• (changed)\n",
+            "-    db_password = ••••••\n",
+            "+    db_password = •••••• (changed)\n",
+        ] {
+            assert!(diff.text.contains(line), "{line}: {}", diff.text);
+        }
+        let created = shown_but("Deployment", None, Some(after), dependent);
+        assert!(!created.text.contains("d3n"), "{}", created.text);
+        assert!(created.text.contains("+  number: 7\n"), "{}", created.text);
+        assert!(created.text.contains("--title\n"), "{}", created.text);
     }
 
     #[test]

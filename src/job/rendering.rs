@@ -4,12 +4,12 @@ use super::Task;
 use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
 use crate::ansible::Files;
-use crate::ansible::Resolved;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Rules, Source, Twice, pin, policy, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen};
 use crate::problem::Problem;
+use crate::redact::Redactor;
 
 /// What is to be in the cluster.
 pub struct Wanted {
@@ -17,8 +17,8 @@ pub struct Wanted {
     pub objects: Vec<Object>,
     /// All passwords made for the app, also those that are not in the cluster yet.
     pub generated: Generated,
-    /// What was rendered with; knows what must not be shown.
-    pub variables: Resolved,
+    /// Hides the secrets, and what the objects make of them.
+    pub redactor: Redactor,
 }
 
 /// Fetches manifests and the files that they name, puts their contents into the result, and refuses those that are pinned to
@@ -109,6 +109,7 @@ pub async fn render(
 
     // Vaults compute: not on a thread that other jobs need for waiting.
     let values = computed(move || Twice::new(&variables)).await??;
+    task.story.hide(values.secret().redactor());
     // All files are fetched before any secret is rendered: which ones, and when, tells the manifests' host nothing.
     let mut all_made = Vec::new();
     for (manifest, source) in manifests.iter().zip(sources) {
@@ -119,7 +120,7 @@ pub async fn render(
         };
         all_made.push(with_files(&task.shared.fetcher, &manifest.url, source, make).await?);
     }
-    let (mut objects, mut warnings) = (Vec::new(), Vec::new());
+    let (mut objects, mut warnings, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
     for ((manifest, (source, made)), seen) in
         manifests.iter().zip(all_made).zip(&mut result.manifests)
     {
@@ -140,8 +141,10 @@ pub async fn render(
         }
         objects.extend(parsed.objects);
         warnings.extend(parsed.warnings);
+        secrets.extend(parsed.secrets);
     }
-    let variables = values.secret().clone();
+    let redactor = values.secret().redactor().and(secrets);
+    task.story.hide(&redactor);
     let kinds = task.cluster.kinds().await?;
     let rules = Rules {
         kinds: &kinds,
@@ -156,20 +159,19 @@ pub async fn render(
             inventory: Some(&app.inventory),
         },
     };
-    let objects =
-        manifest::check(objects, &rules).map_err(|problem| variables.mask_problem(problem))?;
+    let objects = manifest::check(objects, &rules).map_err(|problem| redactor.problem(problem))?;
     if objects.is_empty() {
         return Err(Problem::new("manifest_check", "The manifests hold no objects.").hint(
             "Add manifests to the app, or delete the app: a deploy of nothing would remove all that runs.",
         ));
     }
     match warnings.first() {
-        Some(warning) => step.warn(variables.mask(&warning.to_string().replace('\n', " "))),
+        Some(warning) => step.warn(warning.to_string().replace('\n', " ")),
         None => step.say(count(objects.len(), "object")),
     }
     Ok(Wanted {
         objects,
         generated,
-        variables,
+        redactor,
     })
 }

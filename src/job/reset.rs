@@ -149,7 +149,7 @@ async fn run(
     errand::make_room(cluster, objects, owner, task.job.id).await?;
     kubernetes::apply(cluster, objects, owner, applied, |_| {})
         .await
-        .map_err(|problem| wanted.variables.mask_problem(problem))?;
+        .map_err(|problem| wanted.redactor.problem(problem))?;
     let references: Vec<ObjectRef> = objects.iter().map(Object::reference).collect();
     let waited = kubernetes::wait_until_ready(cluster, &references, JOBS_LIMIT, |waiting| {
         step.say(format!("{title}: {waiting}"))
@@ -172,11 +172,11 @@ async fn with_log(task: &Task, wanted: &Wanted, problem: Problem) -> Problem {
         .and_then(|object| object.strip_prefix("Job/"))
         .filter(|_| problem.code == "not_ready")
     else {
-        return wanted.variables.mask_problem(problem);
+        return wanted.redactor.problem(problem);
     };
     let message = match logs::end_of_log(&task.cluster, &task.app.namespace, job).await {
         Ok(end) => {
-            let text = wanted.variables.mask(&end.text);
+            let text = wanted.redactor.text(&end.text);
             format!(
                 "{}\nThe end of the log of pod {}, container {}:\n{}",
                 problem.message,
@@ -187,7 +187,7 @@ async fn with_log(task: &Task, wanted: &Wanted, problem: Problem) -> Problem {
         }
         Err(reason) => format!("{}\nIts log cannot be read: {reason}.", problem.message),
     };
-    wanted.variables.mask_problem(Problem {
+    wanted.redactor.problem(Problem {
         message,
         hint: Some(
             "Correct what the Job complains about, then reset again: it starts from the beginning."

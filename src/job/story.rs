@@ -1,4 +1,5 @@
-//! A job's story: its steps as they are written, and the wish to stop that every step honours.
+//! A job's story: its steps as they are written, and the wish to stop that every step honours. It knows the job's secrets,
+//! and tells none.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use tracing::{info, warn};
 use crate::kubernetes::Fence;
 use crate::odoo::contract::{Step, StepCode, StepState};
 use crate::problem::Problem;
+use crate::redact::Redactor;
 
 /// Why a job has to end before its recipe does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Story {
     reason: OnceLock<Stop>,
     /// Until when the cluster may be touched.
     until: watch::Sender<Option<tokio::time::Instant>>,
+    /// Hides the secrets of the job that are known by now.
+    redactor: Mutex<Redactor>,
 }
 
 struct Line {
@@ -55,6 +59,7 @@ impl Story {
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
             until: Fence::new().0,
+            redactor: Mutex::default(),
         }
     }
 
@@ -66,6 +71,18 @@ impl Story {
     /// What keeps the job's calls within that time.
     pub fn fence(&self) -> Fence {
         Fence::of(&self.until)
+    }
+
+    /// Hides these secrets, too, in all that is told from now on.
+    pub fn hide(&self, secrets: &Redactor) {
+        let mut known = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = known.with(secrets);
+    }
+
+    /// What hides the secrets of the job that are known by now.
+    pub fn redactor(&self) -> Redactor {
+        let known = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
     /// Does one step: writes that it began, what it says meanwhile, and how it ended. A wish to stop drops the work
@@ -187,18 +204,25 @@ pub struct StepHandle<'a> {
 impl StepHandle<'_> {
     /// Says how far it is; the last word stays when the step is over.
     pub fn say(&self, message: impl Into<String>) {
-        self.change(|line| line.step.message = message.into());
+        let message = self.redacted(message);
+        self.change(|line| line.step.message = message);
     }
 
     /// The same, for something that deserves a look though the job goes on.
     pub fn warn(&self, message: impl Into<String>) {
+        let message = self.redacted(message);
         self.change(|line| {
-            line.step.message = message.into();
+            line.step.message = message;
             line.step.state = StepState::Warning;
         });
     }
 
+    fn redacted(&self, message: impl Into<String>) -> String {
+        self.story.redactor().text(&message.into())
+    }
+
     fn end(&self, state: StepState, message: Option<String>) {
+        let message = message.map(|message| self.redacted(message));
         self.change(|line| {
             if line.step.state == StepState::Running || state == StepState::Failed {
                 line.step.state = state;

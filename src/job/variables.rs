@@ -8,6 +8,7 @@ use crate::ansible::{self, Variable, Variables};
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
 use crate::odoo::contract::{App, Cluster, Job, Production, SecretLine, ValueType};
 use crate::problem::Problem;
+use crate::redact::Redactor;
 use crate::yaml::Data;
 
 const CONFIG_MAP: &str = "config map";
@@ -148,6 +149,22 @@ fn secret_value(line: &SecretLine) -> Result<Option<Data>, Problem> {
             }),
         },
     }
+}
+
+/// Hides the values that a job carries, as they are written.
+pub fn secrets(job: &Job) -> Redactor {
+    let mut secrets = Vec::new();
+    for line in &job.secret {
+        if let Ok(Some(value)) = secret_value(line) {
+            ansible::texts(&value, &mut secrets);
+        }
+        secrets.extend(
+            line.value
+                .iter()
+                .map(|value| value.expose_secret().to_owned()),
+        );
+    }
+    Redactor::new(secrets)
 }
 
 /// The text of a line that holds a value, as a person types it.

@@ -7,6 +7,7 @@ use super::apply::try_apply;
 use super::namespace::{self, Found};
 use super::prune::{self, NEVER_PRUNED};
 use super::{Cluster, Owner, readiness, scale};
+use crate::dependence::Dependent;
 use crate::object::{Object, ObjectRef};
 use crate::problem::Problem;
 
@@ -18,6 +19,8 @@ pub struct Difference {
     pub before: Option<Value>,
     /// As it would be; `None`: it would be removed.
     pub after: Option<Value>,
+    /// What of it depends on a secret, and must not be shown.
+    pub dependent: Dependent,
 }
 
 /// What applying would change.
@@ -61,6 +64,7 @@ pub async fn compare(
                 object: object.reference(),
                 before: Some(before),
                 after: Some(after),
+                dependent: object.dependent().clone(),
             });
         }
     }
@@ -76,6 +80,7 @@ pub async fn compare(
             object,
             before: None,
             after: None,
+            dependent: Dependent::Nothing,
         }));
     Ok(comparison)
 }
@@ -86,6 +91,7 @@ fn new(object: &Object) -> Difference {
         object: object.reference(),
         before: None,
         after: Some(object.value.clone()),
+        dependent: object.dependent().clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use kube::core::Status;
 
 use crate::object::Object;
 use crate::problem::Problem;
+use crate::redact::HIDDEN;
 
 /// Why a call to the API server failed.
 #[derive(Debug)]
@@ -118,6 +119,7 @@ pub(super) fn apply_problem(error: &CallError, url: &str, object: &Object) -> Pr
             &format!("apply a {}", object.kind()),
         )),
         code => {
+            let status = &without_secrets(status, object);
             let field = field_of(status, object);
             let problem = Problem {
                 retry: code == 409,
@@ -134,6 +136,73 @@ pub(super) fn apply_problem(error: &CallError, url: &str, object: &Object) -> Pr
             }
         }
     }
+}
+
+/// The same answer without what it quotes of fields that depend on a secret.
+fn without_secrets(status: &Status, object: &Object) -> Status {
+    let mut status = status.clone();
+    let dependent = object.dependent();
+    if dependent.is_nothing() {
+        return status;
+    }
+    for cause in status
+        .details
+        .iter_mut()
+        .flat_map(|details| &mut details.causes)
+    {
+        let field = match cause.field.as_str() {
+            "" | "patch" | "<nil>" => String::new(),
+            field => by_index(field.trim_start_matches('.'), object),
+        };
+        if dependent.touches(&field) {
+            cause.message = without_quotes(&cause.message);
+        }
+    }
+    status.message = without_quotes(&status.message);
+    status
+}
+
+/// A sentence of the API server without the values that it quotes: `Invalid value: "x": must be …`.
+fn without_quotes(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    loop {
+        let next = ["value: ", "Not found: "]
+            .iter()
+            .filter_map(|mark| rest.find(mark).map(|at| at + mark.len()))
+            .min();
+        let Some(start) = next else {
+            return kept + rest;
+        };
+        kept.push_str(&rest[..start]);
+        kept.push_str(HIDDEN);
+        rest = &rest[start..];
+        rest = match rest.strip_prefix('"') {
+            Some(inner) => &inner[end_of_quote(inner)..],
+            None => {
+                // A number ends with the colon; of anything else nobody can say where it does.
+                let end = rest.find(": ").unwrap_or(rest.len());
+                match rest[..end].contains(['{', '[', '(', '"', '\n']) {
+                    true => "",
+                    false => &rest[end..],
+                }
+            }
+        };
+    }
+}
+
+/// Where a text quoted by Go ends, behind its quote.
+fn end_of_quote(inner: &str) -> usize {
+    let mut escaped = false;
+    for (at, next) in inner.char_indices() {
+        match next {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    inner.len()
 }
 
 /// Server-side apply answers 500 when an object does not fit its kind's schema, though nothing of the server is broken.
@@ -364,6 +433,7 @@ mod tests {
     use serde_json::json;
 
     use crate::ansible::Resolved;
+    use crate::dependence::Dependent;
     use crate::excerpt::TextOf;
     use crate::lines::Lines;
 
@@ -409,6 +479,52 @@ mod tests {
             (Some(1), Some(6), Some(7))
         );
         assert_eq!(problem.excerpts[0].text, "    - port: 99999");
+    }
+
+    /// S15: the API server quotes what it refuses.
+    #[test]
+    fn what_is_quoted_of_a_field_that_depends_on_a_secret_is_hidden() {
+        let rendered = RENDERED.replace("99999", "\"retnuh\"");
+        let value = json!({"kind": "Service", "metadata": {"name": "shop_web"}, "spec": {"ports": [{"port": "retnuh"}]}});
+        let other = json!({"kind": "Service", "metadata": {"name": "shop_web"}, "spec": {"ports": [{"port": "qwrtzp"}]}});
+        let dependent = Dependent::between(&value, &other).unwrap();
+        let lines = Lines::new(TEMPLATE, &rendered, &Resolved::default())
+            .beside(&rendered.replace("retnuh", "qwrtzp"));
+        let object = Object {
+            manifest: "Odoo".to_owned(),
+            url: "http://example.com/odoo.yml".to_owned(),
+            document: 1,
+            line: 1,
+            value,
+            path: String::new(),
+            lines: Arc::new(lines.knowing([(1, dependent)].into())),
+        };
+        for message in [
+            r#"Invalid value: "ret\"nuh": must be a port"#,
+            "Invalid value: retnuh: must be a port",
+            r#"Invalid value: core.Port{Port:"retnuh: x"}: must be a port"#,
+            r#"Unsupported value: "retnuh": supported values: "a", "b""#,
+        ] {
+            let status: Status = serde_json::from_value(json!({
+                "status": "Failure",
+                "message": format!("Service \"shop_web\" is invalid: spec.ports[0].port: {message}"),
+                "reason": "Invalid",
+                "code": 422,
+                "details": {"causes": [
+                    {"field": "spec.ports[0].port", "message": message, "reason": "FieldValueInvalid"},
+                    {"field": "metadata.name", "message": "Invalid value: \"shop_web\": a DNS-1035 label"},
+                ]},
+            }))
+            .unwrap();
+            let error = CallError::Refused(Box::new(status));
+            let problem = apply_problem(&error, "https://127.0.0.1", &object);
+            let told = format!("{problem:?}");
+            assert!(!told.contains("retnuh"), "{told}");
+            assert!(
+                told.contains("alue: ***") && told.contains("shop_web"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

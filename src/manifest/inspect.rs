@@ -1,7 +1,9 @@
 //! All that can be said of one template without a cluster: what it uses, what is missing, what it makes, and everything
 //! that is wrong with it, by its place in the template.
 
-use super::{Source, Twice, parse, policy, render, well_formed, with_secrets, with_stand_ins};
+use super::{
+    Source, Twice, parse, policy, render, stand_ins, well_formed, with_secrets, with_stand_ins,
+};
 use crate::ansible::{self, Failure, Files, Variable, Variables};
 use crate::object::Object;
 use crate::problem::Problem;
@@ -47,6 +49,11 @@ pub fn inspect(
             found.problems.push(problem);
             return Ok(found);
         }
+    }
+    let refused = |resolved| stand_ins::refuse_files(source, &resolved);
+    if let Err(problem) = variables.resolve().and_then(refused) {
+        found.problems.push(problem);
+        return Ok(found);
     }
     let problem = match made(source, variables)? {
         Ok(made) => {

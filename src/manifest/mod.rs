@@ -2,7 +2,8 @@
 //!
 //! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
-//! pure functions; [`with_files`] calls them again when a template turns out to need another file. [`inspect`] says of
+//! pure functions; [`with_files`] calls them again when a template turns out to need another file. For a job all of it is
+//! done twice, [`with_stand_ins`] for the secrets and then [`with_secrets`] themselves. [`inspect`] says of
 //! one template all that can be said without a cluster, [`preview`] shows on the terminal what templates become,
 //! [`explain`] where their values come from. [`policy`] is what [`check`] holds the objects against. What goes wrong names manifest, line, object, field and the way out.
 

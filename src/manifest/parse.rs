@@ -22,6 +22,8 @@ pub struct Parsed {
     pub objects: Vec<Object>,
     /// What is read, but probably not meant: keys that stand there twice, and what Ansible reads differently.
     pub warnings: Vec<Problem>,
+    /// Texts in the objects that are made of secrets.
+    pub secrets: Vec<String>,
 }
 
 /// Reads a rendered manifest. Empty documents are left out. `variables` say what must not appear in problems.
@@ -47,6 +49,7 @@ impl Documents {
         Parsed {
             objects,
             warnings: self.warnings,
+            secrets: Vec::new(),
         }
     }
 }

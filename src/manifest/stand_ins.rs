@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::parse::{self, Documents};
 use super::{Parsed, Rendered, Source, render};
-use crate::ansible::{Failure, Resolved, Variables};
-use crate::dependence::Dependent;
+use crate::ansible::{self, Failure, Resolved, Variables};
+use crate::dependence::{Dependent, secret_texts};
 use crate::problem::Problem;
 
 /// Says that a secret decides what it must not decide.
@@ -65,6 +65,9 @@ pub struct Made {
 
 /// Renders and reads a template with stand-ins for all secrets. Only this may ask for files.
 pub fn with_stand_ins(source: &Source, values: &Twice) -> Result<Made, Failure> {
+    if values.differ {
+        refuse_files(source, &values.stand_ins)?;
+    }
     match made(source, &values.stand_ins) {
         Err(Failure::Problem(problem)) if values.differ && made(source, &values.secret).is_ok() => {
             let message = format!(
@@ -105,7 +108,7 @@ pub fn with_secrets(source: &Source, before: Made, values: &Twice) -> Result<Par
         rendered,
         mut documents,
     } = made(source, &values.secret).map_err(|failure| match failure {
-        Failure::Needs(_) => of_file(source),
+        Failure::Needs(_) => of_file(source, None),
         Failure::Problem(problem) => without_values(source, *problem),
     })?;
     documents.lines = documents.lines.beside(&other.text);
@@ -114,10 +117,15 @@ pub fn with_secrets(source: &Source, before: Made, values: &Twice) -> Result<Par
         ..documents.lines.locate(of(source, &what), line, 1, None)
     })?;
     documents.lines = documents.lines.knowing(dependent);
+    let mut secrets = Vec::new();
+    for (document, other) in documents.all.iter().zip(&others.all) {
+        secret_texts(&document.value, &other.value, &mut secrets);
+    }
     let others = others.objects(&other);
     let parsed = Parsed {
         // Those of the other rendering quote no secret.
         warnings: others.warnings,
+        secrets,
         ..documents.objects(&rendered)
     };
     for (object, other) in parsed.objects.iter().zip(&others.objects) {
@@ -195,21 +203,15 @@ fn of(source: &Source, what: &str) -> Problem {
         .hint(WAY_OUT)
 }
 
-/// The rendering with the secrets needs a file that the one with stand-ins did not ask for.
-fn of_file(source: &Source) -> Problem {
-    let names = |line: &str| {
-        line.split("{%").skip(1).any(|tag| {
-            let tag = tag.trim_start_matches(['-', '+']).trim_start();
-            ["include", "import", "from", "extends"]
-                .iter()
-                .any(|word| tag.starts_with(word))
-        })
-    };
-    let mut lines = source.text.lines().zip(1..).filter(|(line, _)| names(line));
-    let line = match (lines.next(), lines.next()) {
-        (Some((_, line)), None) => Some(line),
-        _ => None,
-    };
+/// Refuses a template that uses files whose names depend on a secret, before it asks for any.
+pub(super) fn refuse_files(source: &Source, variables: &Resolved) -> Result<(), Problem> {
+    match ansible::decides_file(&source.text, &source.files, variables) {
+        Some(line) => Err(of_file(source, line)),
+        None => Ok(()),
+    }
+}
+
+fn of_file(source: &Source, line: Option<u32>) -> Problem {
     Problem {
         line,
         ..of(

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -17,24 +19,26 @@ pub fn start(filter: &str) {
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let what = panic.payload();
-        let what = what
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| what.downcast_ref::<&str>().copied())
-            .unwrap_or_default();
+        // Words that were put together may quote a value, and whose that is nobody knows here.
+        let what = panic.payload().downcast_ref::<&str>().copied();
+        let what = what.unwrap_or("its words are not logged, for they may hold a secret");
         tracing::error!(place, "a defect in the worker: {what}");
     }));
 }
 
-fn layer<W>(filter: &str, terminal: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+/// What writes the log. `terminal`: for eyes, not for programs.
+pub fn layer<W>(filter: &str, terminal: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_target(false);
-    let filter = EnvFilter::new(filter);
+    // Below, it repeats what the API server answers, which quotes values.
+    let tells_answers = |metadata: &Metadata| {
+        metadata.target().starts_with("kube_client") && *metadata.level() > Level::INFO
+    };
+    let filter = EnvFilter::new(filter).and(filter_fn(move |metadata| !tells_answers(metadata)));
     if terminal {
         lines.with_filter(filter).boxed()
     } else {

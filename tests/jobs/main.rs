@@ -1,5 +1,6 @@
 //! Whole recipes against a real API server (KUBECONFIG), each test in a namespace of its own.
 
+mod canaries;
 #[path = "../common/mod.rs"]
 mod common;
 mod diff;
