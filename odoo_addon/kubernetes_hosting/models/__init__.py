@@ -4,6 +4,7 @@ from . import kubernetes_reserved_name
 from . import kubernetes_environment
 from . import kubernetes_cluster
 from . import kubernetes_namespace
+from . import kubernetes_namespace_found
 from . import kubernetes_hostname
 from . import kubernetes_values
 from . import kubernetes_config_map

@@ -79,6 +79,7 @@ class KubernetesJobStep(models.Model):
             "smtp_credentials": self.env._("SMTP credentials"),
             "invitation": self.env._("Send the invitation"),
             "password": self.env._("Encrypt the password"),
+            "adopting": self.env._("Take the namespace over"),
         }
 
     @api.depends("code")
@@ -112,6 +113,7 @@ class KubernetesJobStep(models.Model):
             "smtp_credentials": self.env._("Connecting the app to mail"),
             "invitation": self.env._("Sending your invitation"),
             "password": self.env._("Fetching your password"),
+            "adopting": self.env._("Checking for changes"),
         }
 
     def _customer_values(self):
