@@ -4,6 +4,7 @@
 //! [`deploy`], [`refresh`], [`stop`], …. A recipe calls the rooms, writes its steps into the [`Story`], and fills the
 //! result as it goes, so that a job that fails or is stopped still tells what it left behind.
 
+mod adopt;
 pub mod clusters;
 mod delete;
 mod deploy;
@@ -37,7 +38,7 @@ use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
 use crate::mailgun;
 use crate::manifest::Fetcher;
 use crate::odoo::contract::{
-    self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
+    self, App, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
 };
 use crate::problem::Problem;
 use crate::redact::Redactor;
@@ -83,6 +84,14 @@ pub struct Runner {
     abilities: Abilities,
     clusters: Arc<Clusters>,
     shared: Arc<Shared>,
+}
+
+/// What a cluster shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Look {
+    pub apps: Vec<AppSeen>,
+    /// Where everything was looked at.
+    pub complete: Option<CompleteLook>,
 }
 
 /// What all jobs share.
@@ -225,6 +234,7 @@ impl Runner {
             JobKind::MailDomain => mail_domain::mail_domain(&task, result).await,
             JobKind::Invitation => invitation::invitation(&task, result).await,
             JobKind::Password => password::password(&task, result).await,
+            JobKind::Adopt => adopt::adopt(&task, result).await,
             JobKind::Preview => {
                 preview::preview(&task.shared, &task.job, &task.story, result).await
             }
@@ -267,9 +277,14 @@ impl Runner {
         cluster: &str,
         database: &str,
         only: Option<&BTreeSet<String>>,
-    ) -> Result<Vec<AppSeen>, Problem> {
+    ) -> Result<Look, Problem> {
+        let looked_at = seen::now();
         let cluster = self.clusters.get(cluster).await?;
         let mut namespaces = namespace::list(&cluster, database).await?;
+        let complete = only.is_none().then(|| CompleteLook {
+            looked_at,
+            namespaces: namespaces.iter().cloned().map(seen::namespace).collect(),
+        });
         namespaces.retain(|ours| only.is_none_or(|only| only.contains(&ours.namespace)));
         let looks = stream::iter(namespaces).map(|ours| {
             let cluster = &cluster;
@@ -294,7 +309,10 @@ impl Runner {
             }
         });
         let seen = looks.buffer_unordered(LOOKS_AT_ONCE);
-        Ok(seen.filter_map(|seen| async move { seen }).collect().await)
+        Ok(Look {
+            apps: seen.filter_map(|seen| async move { seen }).collect().await,
+            complete,
+        })
     }
 }
 

@@ -2,8 +2,11 @@
 
 use jiff::{Timestamp, Unit};
 
+use crate::kubernetes::namespace::OurNamespace;
 use crate::kubernetes::{self, Owner};
-use crate::odoo::contract::{Ingress, IngressState, Observation, ObservedState, Uid};
+use crate::odoo::contract::{
+    Ingress, IngressState, NamespaceSeen, Observation, ObservedState, Uid,
+};
 
 /// An app's observation.
 pub fn observation(seen: kubernetes::Observation) -> Observation {
@@ -55,6 +58,24 @@ pub fn owner(database: &str, uid: &Uid, app: i64, name: &str, environment: &str)
         name: name.to_owned(),
         environment: environment.to_owned(),
     }
+}
+
+/// A namespace of this database.
+pub fn namespace(seen: OurNamespace) -> NamespaceSeen {
+    NamespaceSeen {
+        namespace: seen.namespace,
+        object: seen.object,
+        uid: seen.uid,
+        app: seen.app,
+        name: seen.name,
+        environment: seen.environment,
+        created_at: seen.created_at,
+    }
+}
+
+/// The time, as fine as the contract has it.
+pub fn now() -> Timestamp {
+    fine_enough(Timestamp::now())
 }
 
 fn fine_enough(time: Timestamp) -> Timestamp {

@@ -75,7 +75,39 @@ pub(super) async fn search(
     owner: &Owner,
     inventory: &[ObjectRef],
 ) -> Result<Vec<Found>, Problem> {
-    let mut searched: Vec<&Kind> = SEARCHED
+    selected(
+        cluster,
+        kinds,
+        namespace,
+        &owner.selector(),
+        &SEARCHED,
+        inventory,
+    )
+    .await
+}
+
+/// The same of what other labels select, volumes among them.
+pub(super) async fn relabelled(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    selector: &str,
+    inventory: &[ObjectRef],
+) -> Result<Vec<ObjectRef>, Problem> {
+    let of = [&SEARCHED[..], &[("v1", "PersistentVolumeClaim")]].concat();
+    let found = selected(cluster, kinds, namespace, selector, &of, inventory).await?;
+    Ok(found.into_iter().map(|found| found.object).collect())
+}
+
+async fn selected(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    selector: &str,
+    of: &[(&str, &str)],
+    inventory: &[ObjectRef],
+) -> Result<Vec<Found>, Problem> {
+    let mut searched: Vec<&Kind> = of
         .iter()
         .filter_map(|(api_version, kind)| kinds.get(api_version, kind))
         .collect();
@@ -90,7 +122,7 @@ pub(super) async fn search(
             searched.push(kind);
         }
     }
-    let selected = ListParams::default().labels(&owner.selector());
+    let selected = ListParams::default().labels(selector);
     let lists: Vec<_> = searched
         .into_iter()
         .map(|kind| list(cluster, kind, namespace, &selected))

@@ -12,6 +12,7 @@
 //! [`delete`] removes it all, also what only [`labelled`] finds; [`scale`] and [`delete`] wait with [`patience`].
 //! [`refusal`] turns what the API server answers into problems that people can read.
 
+mod adopt;
 pub mod apply;
 pub mod changes;
 pub mod cluster;
@@ -41,6 +42,7 @@ pub mod smtp;
 pub mod status;
 mod workload;
 
+pub use adopt::{Former, adopt};
 pub use apply::{Applied, Change, apply, apply_object};
 pub use changes::{Heard, changes};
 pub use cluster::{Access, Cluster};

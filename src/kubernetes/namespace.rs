@@ -143,14 +143,7 @@ async fn annotate(cluster: &Cluster, found: &Namespace, annotations: Value) -> R
         .await
     {
         Ok(_) => Ok(()),
-        Err(error) if error.is_conflict() => Err(Problem {
-            object: Some(format!("Namespace/{name}")),
-            ..Problem::transient(
-                "namespace_changed",
-                format!("Somebody else wrote on the namespace {name} at the same moment."),
-            )
-            .hint("The next attempt finds out what that was.")
-        }),
+        Err(error) if error.is_conflict() => Err(changed(&name)),
         Err(error) => Err(cluster.problem(&error, &format!("annotate the namespace {name}"))),
     }
 }
@@ -288,12 +281,12 @@ fn foreign(found: &Namespace, owner: Option<&Owner>) -> Problem {
     } else if label(UID).is_none() {
         (
             format!("The namespace {namespace} exists and was made by an older version of Chandlery for {whose}: it has no uid, so nothing proves that it is this app's."),
-            "If it is, an operator takes it over in Odoo: Kubernetes > Operations > Namespaces Found.".to_owned(),
+            "If it is, an operator takes it over in Odoo: Kubernetes > Configuration > Namespaces Found.".to_owned(),
         )
     } else {
         (
             format!("The namespace {namespace} exists and belongs to another app: {whose}. An app of the same name that Odoo has forgotten, as after the restore of a backup, is another app."),
-            "If it shall be this app's, an operator takes it over in Odoo: Kubernetes > Operations > Namespaces Found. Otherwise press \"New Namespace\" on the app and apply it again.".to_owned(),
+            "If it shall be this app's, an operator takes it over in Odoo: Kubernetes > Configuration > Namespaces Found. Otherwise press \"New Namespace\" on the app and apply it again.".to_owned(),
         )
     };
     Problem {
@@ -302,7 +295,19 @@ fn foreign(found: &Namespace, owner: Option<&Owner>) -> Problem {
     }
 }
 
-fn terminating(namespace: &str) -> Problem {
+/// Somebody else was faster.
+pub(super) fn changed(namespace: &str) -> Problem {
+    Problem {
+        object: Some(format!("Namespace/{namespace}")),
+        ..Problem::transient(
+            "namespace_changed",
+            format!("Somebody else wrote on the namespace {namespace} at the same moment."),
+        )
+        .hint("The next attempt finds out what that was.")
+    }
+}
+
+pub(super) fn terminating(namespace: &str) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
         ..Problem::transient("namespace_terminating", format!("The namespace {namespace} is still being deleted."))

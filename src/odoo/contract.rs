@@ -89,11 +89,13 @@ pub enum JobKind {
     Invitation,
     /// Hands a generated password to a browser, encrypted for it alone.
     Password,
+    /// Takes over a namespace that an operator has chosen for the app.
+    Adopt,
 }
 
 impl JobKind {
     /// Every kind of the contract.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Deploy,
         Self::Refresh,
         Self::Delete,
@@ -106,6 +108,7 @@ impl JobKind {
         Self::MailDomain,
         Self::Invitation,
         Self::Password,
+        Self::Adopt,
     ];
 
     /// The word of the contract.
@@ -123,6 +126,7 @@ impl JobKind {
             Self::MailDomain => "mail_domain",
             Self::Invitation => "invitation",
             Self::Password => "password",
+            Self::Adopt => "adopt",
         }
     }
 }
@@ -235,6 +239,21 @@ pub struct Options {
     /// `password`: the browser's public key: an uncompressed point of P-256 in base64.
     #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub public_key: Option<String>,
+    /// `adopt`: the namespace as the operator saw it.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub found: Option<FoundNamespace>,
+}
+
+/// Whose a namespace was when an operator chose to take it over.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct FoundNamespace {
+    /// As [`NamespaceSeen::object`].
+    pub object: String,
+    /// As [`NamespaceSeen::uid`].
+    pub uid: Option<String>,
+    /// As [`NamespaceSeen::app`].
+    pub app: Option<i64>,
 }
 
 /// How a reset gives an app fresh data.
@@ -454,11 +473,12 @@ pub enum StepCode {
     SmtpCredentials,
     Invitation,
     Password,
+    Adopting,
 }
 
 impl StepCode {
     /// Every code of the contract.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Fetching,
         Self::Rendering,
         Self::Namespace,
@@ -478,6 +498,7 @@ impl StepCode {
         Self::SmtpCredentials,
         Self::Invitation,
         Self::Password,
+        Self::Adopting,
     ];
 
     /// The word of the contract.
@@ -502,6 +523,7 @@ impl StepCode {
             Self::SmtpCredentials => "smtp_credentials",
             Self::Invitation => "invitation",
             Self::Password => "password",
+            Self::Adopting => "adopting",
         }
     }
 }
@@ -804,6 +826,33 @@ pub struct ObserveRequest {
     pub worker: WorkerIdentity,
     pub cluster: String,
     pub apps: Vec<AppSeen>,
+    /// After a look at the whole cluster; `None` after one at some namespaces only.
+    pub complete: Option<CompleteLook>,
+}
+
+/// All namespaces of this database in a cluster: what is not among them is not there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct CompleteLook {
+    /// From before the look.
+    pub looked_at: Timestamp,
+    pub namespaces: Vec<NamespaceSeen>,
+}
+
+/// One namespace of this database, by its own labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct NamespaceSeen {
+    pub namespace: String,
+    /// The uid that Kubernetes gave it: one that was made anew has another.
+    pub object: String,
+    /// The app's uid as it stands there; `None` where it was made before apps had one.
+    pub uid: Option<String>,
+    /// The id of the app it was made for. Another app may have it since the database was restored.
+    pub app: Option<i64>,
+    pub name: String,
+    pub environment: String,
+    pub created_at: Timestamp,
 }
 
 /// One app as the cluster shows it.

@@ -39,7 +39,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             let wait = match answer {
                 Ok(response) => {
                     pauses = self::pauses();
-                    self.contact.answered();
+                    self.answered();
                     self.start_all(response, asked)
                 }
                 Err(error) => {

@@ -29,21 +29,22 @@ impl Contact {
         }
     }
 
-    /// A call was answered.
-    pub fn answered(&self) {
+    /// A call was answered. Returns whether the last one was not.
+    pub fn answered(&self) -> bool {
         self.health.odoo_answered();
-        if let Some(away) = self
+        let away = self
             .away
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+            .take();
+        if let Some(away) = &away {
             systemd::status("at work");
             info!(
                 "Odoo is back after {:.0} s",
                 away.since.elapsed().as_secs_f64()
             );
         }
+        away.is_some()
     }
 
     /// How a cluster is; an empty message means well.

@@ -26,11 +26,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::job::{Abilities, Stop, Story};
+use crate::job::{Abilities, Look, Stop, Story};
 use crate::kubernetes::Heard;
 use crate::odoo::contract::{
-    AppSeen, ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse,
-    Outcome, ReportRequest, ReportResponse, Wake, WorkerIdentity,
+    ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse, Outcome,
+    ReportRequest, ReportResponse, Wake, WorkerIdentity,
 };
 use crate::odoo::{CallError, Client};
 use crate::problem::Problem;
@@ -93,7 +93,7 @@ pub trait Recipes: Send + Sync + 'static {
         cluster: &'a str,
         database: &'a str,
         only: Option<&'a BTreeSet<String>>,
-    ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>>;
+    ) -> BoxFuture<'a, Result<Look, Problem>>;
     /// What changes of this Odoo database's apps in a cluster, as it happens.
     fn changes(&self, cluster: &str, database: &str) -> BoxStream<'static, Result<Heard, Problem>>;
     /// Does a job.
@@ -117,6 +117,13 @@ pub struct Worker<O, R> {
 }
 
 impl<O: Odoo, R: Recipes> Worker<O, R> {
+    /// A call to Odoo was answered. After an absence what was told of the apps is told again.
+    fn answered(&self) {
+        if self.contact.answered() {
+            self.database.send_modify(|_| ());
+        }
+    }
+
     /// A worker that has not begun. Ringing `bell` makes it claim at once.
     pub fn new(
         odoo: O,

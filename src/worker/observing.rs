@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::{Odoo, Recipes, Worker};
+use crate::job::Look;
 use crate::kubernetes::Heard;
 use crate::odoo::contract::{AppSeen, ClusterState, Observation, ObserveRequest};
 use crate::problem::Problem;
@@ -73,8 +74,9 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             };
             tokio::select! {
                 () = following => {}
-                // The first claim was answered: now it is known whose namespaces are ours.
-                Ok(()) = databases.changed() => {}
+                // The first claim was answered: now it is known whose namespaces are ours. Or Odoo was away, perhaps to
+                // be restored, and knows no more what it was told.
+                Ok(()) = databases.changed() => told = Told::default(),
             }
         }
     }
@@ -148,7 +150,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         only: Option<&BTreeSet<String>>,
         told: &mut Told,
     ) -> BTreeSet<String> {
-        let seen = match self.recipes.look(cluster, database, only).await {
+        let Look { apps, mut complete } = match self.recipes.look(cluster, database, only).await {
             Ok(seen) => seen,
             Err(problem) => {
                 self.metrics.api_error(cluster, &problem.code);
@@ -157,7 +159,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             }
         };
         // A job tells of its app itself, and a look in the middle of one would only confuse.
-        let (busy, seen): (Vec<_>, Vec<_>) = seen
+        let (busy, seen): (Vec<_>, Vec<_>) = apps
             .into_iter()
             .partition(|app| self.board.has_app(&app.uid));
         for app in &busy {
@@ -168,15 +170,21 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         }
         let busy = busy.into_iter().map(|app| app.namespace).collect();
         let news: Vec<AppSeen> = seen.into_iter().filter(|app| told.is_news(app)).collect();
-        for apps in news.chunks(APPS_PER_CALL) {
+        let mut chunks: Vec<&[AppSeen]> = news.chunks(APPS_PER_CALL).collect();
+        // That nothing has changed of what is there does not say that everything is there.
+        if chunks.is_empty() && complete.is_some() {
+            chunks.push(&[]);
+        }
+        for apps in chunks {
             let request = ObserveRequest {
                 worker: self.identity.clone(),
                 cluster: cluster.to_owned(),
                 apps: apps.to_vec(),
+                complete: complete.take(),
             };
             match self.odoo.observe(&request).await {
                 Ok(response) => {
-                    self.contact.answered();
+                    self.answered();
                     told.remember(apps);
                     for namespace in response.unknown {
                         info!(

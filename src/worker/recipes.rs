@@ -7,9 +7,9 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use super::Recipes;
-use crate::job::{Abilities, Runner, Story};
+use crate::job::{Abilities, Look, Runner, Story};
 use crate::kubernetes::Heard;
-use crate::odoo::contract::{AppSeen, ClusterState, Job, Outcome};
+use crate::odoo::contract::{ClusterState, Job, Outcome};
 use crate::problem::Problem;
 
 impl Recipes for Runner {
@@ -30,7 +30,7 @@ impl Recipes for Runner {
         cluster: &'a str,
         database: &'a str,
         only: Option<&'a BTreeSet<String>>,
-    ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>> {
+    ) -> BoxFuture<'a, Result<Look, Problem>> {
         Box::pin(self.look(cluster, database, only))
     }
 

@@ -107,7 +107,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             Ok(response) => response,
             Err(error) => return Err((error, sent)),
         };
-        self.contact.answered();
+        self.answered();
         for ended in self.board.answered(sent, sent_at, &response) {
             self.record(&ended);
         }

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::*;
 use crate::job::outcome;
 use crate::odoo::contract::{
-    Answer, Ingress, IngressState, JobAnswer, JobKind, JobResult, Observation, ObservedState,
-    OutcomeState, StepCode, StepState, Uid,
+    Answer, AppSeen, CompleteLook, Ingress, IngressState, JobAnswer, JobKind, JobResult,
+    NamespaceSeen, Observation, ObservedState, OutcomeState, StepCode, StepState, Uid,
 };
 
 /// What Odoo is asked.
@@ -148,11 +148,21 @@ impl Recipes for Kitchen {
         _: &'a str,
         database: &'a str,
         only: Option<&'a BTreeSet<String>>,
-    ) -> BoxFuture<'a, Result<Vec<AppSeen>, Problem>> {
+    ) -> BoxFuture<'a, Result<Look, Problem>> {
         assert_eq!(database, "5f0c1a52");
         let mut seen = self.seen.lock().unwrap().clone();
+        let namespaces = seen.iter().map(namespace_seen).collect();
         seen.retain(|app| only.is_none_or(|only| only.contains(&app.namespace)));
-        Box::pin(async { Ok(seen) })
+        let complete = only.is_none().then(|| CompleteLook {
+            looked_at: jiff::Timestamp::now(),
+            namespaces,
+        });
+        Box::pin(async {
+            Ok(Look {
+                apps: seen,
+                complete,
+            })
+        })
     }
 
     fn changes(&self, _: &str, _: &str) -> BoxStream<'static, Result<Heard, Problem>> {
@@ -253,9 +263,12 @@ impl Bench {
         }
     }
 
+    /// The next call that tells something new of apps.
     async fn next_observe(&mut self) -> (Instant, ObserveRequest) {
         loop {
-            if let (at, Call::Observe(observe)) = self.recv().await {
+            if let (at, Call::Observe(observe)) = self.recv().await
+                && !observe.apps.is_empty()
+            {
                 return (at, observe);
             }
         }
@@ -857,6 +870,18 @@ fn uid(id: i64) -> Uid {
     format!("{id:032x}").try_into().unwrap()
 }
 
+fn namespace_seen(app: &AppSeen) -> NamespaceSeen {
+    NamespaceSeen {
+        namespace: app.namespace.clone(),
+        object: app.namespace.clone(),
+        uid: Some(app.uid.to_string()),
+        app: Some(app.id),
+        name: "shop".to_owned(),
+        environment: "int".to_owned(),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
 fn app_seen(id: i64, message: &str) -> AppSeen {
     AppSeen {
         id,
@@ -894,11 +919,65 @@ async fn observations_are_told_whole_at_the_start_and_then_only_what_changed() {
     assert_eq!(second.apps[0].observation.message, "ImagePullBackOff");
     assert!(changed - start <= Duration::from_secs(31));
     let later = bench.during(300).await;
-    assert!(
-        !later
-            .iter()
-            .any(|(_, call)| matches!(call, Call::Observe(_))),
-        "nothing changed"
+    for (_, call) in &later {
+        if let Call::Observe(observe) = call {
+            assert_eq!(ids(observe), [0; 0], "nothing changed");
+        }
+    }
+}
+
+/// Newcomer's diary, rank 1: "Namespace gone while no worker looked: app stays Running for good", since only what exists
+/// was ever told.
+#[tokio::test(start_paused = true)]
+async fn after_each_look_at_everything_all_namespaces_are_named_and_after_others_none() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, ""), app_seen(8, "")];
+    let (_, first) = bench.next_observe().await;
+    let named = |observe: &ObserveRequest| -> Option<Vec<String>> {
+        let complete = observe.complete.as_ref()?;
+        Some(
+            complete
+                .namespaces
+                .iter()
+                .map(|seen| seen.namespace.clone())
+                .collect(),
+        )
+    };
+    assert_eq!(named(&first).unwrap(), ["shop-7", "shop-8"]);
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "broken"), app_seen(8, "")];
+    let namespace = app_seen(7, "").namespace;
+    bench.changes.send(Ok(Heard::In(namespace))).unwrap();
+    let (_, partial) = bench.next_observe().await;
+    assert_eq!(named(&partial), None, "only one was looked at");
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "broken")];
+    let later = bench.during(31).await;
+    let complete: Vec<_> = later
+        .iter()
+        .filter_map(|(_, call)| match call {
+            Call::Observe(observe) => named(observe),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(complete, [["shop-7"]], "the other one is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_odoo_was_away_it_is_told_everything_again_for_it_may_have_been_restored() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
+    bench.next_observe().await;
+    bench.odoo.down(true);
+    bench.during(60).await;
+    bench.odoo.down(false);
+    let later = bench.during(60).await;
+    let again = later.iter().find_map(|(_, call)| match call {
+        Call::Observe(observe) => observe.apps.first(),
+        _ => None,
+    });
+    assert_eq!(
+        again.map(|app| app.id),
+        Some(7),
+        "though nothing has changed"
     );
 }
 

@@ -1,6 +1,8 @@
 //! "An app is itself and nobody else": what another app has left in the cluster is never this app's.
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use kube::api::{ListParams, Patch, PatchParams};
 
 use super::*;
 
@@ -39,27 +41,124 @@ async fn after_a_restore_a_new_app_of_the_same_name_and_id_gets_neither_namespac
     .await;
 }
 
+/// What an older version of Chandlery has left: no uid on the namespace, and none on what is in it.
+async fn forget_uids(app: &App) {
+    let patch = Patch::Merge(json!({"metadata": {"labels": {"chandlery.dev/uid": null}}}));
+    let (params, of) = (PatchParams::default(), &app.namespace);
+    let namespaces: Api<Namespace> = Api::all(app.client.clone());
+    namespaces.patch(of, &params, &patch).await.unwrap();
+    let secrets: Api<Secret> = Api::namespaced(app.client.clone(), of);
+    secrets
+        .patch("chandlery-generated", &params, &patch)
+        .await
+        .unwrap();
+    let maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), of);
+    maps.patch("settings", &params, &patch).await.unwrap();
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(app.client.clone(), of);
+    claims.patch("data", &params, &patch).await.unwrap();
+    let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), of);
+    deployments.patch("web", &params, &patch).await.unwrap();
+}
+
+/// The job by which an operator takes the namespace over that `look` has shown.
+async fn adopt(app: &App, runner: &Runner) -> Value {
+    let look = runner.look("demo", DATABASE, None).await.unwrap();
+    let namespaces = look.complete.unwrap().namespaces;
+    let seen = namespaces
+        .into_iter()
+        .find(|seen| seen.namespace == app.namespace);
+    let seen = seen.expect("the look names every namespace of the database");
+    let mut job = app.job("adopt");
+    job["options"] = json!({"found": {"object": seen.object, "uid": seen.uid, "app": seen.app}});
+    job
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reset_takes_no_passwords_from_a_production_that_is_another_app() {
+async fn what_was_made_before_uids_is_taken_over_once_and_the_next_apply_changes_nothing_else() {
     with_app(|app| async move {
-        with_app(|production| async move {
-            let runner = runner();
-            let (beside, _) = run(&runner, production.job("deploy")).await;
-            assert_done(&beside);
-            let (deployed, _) = run(&runner, app.job("deploy")).await;
-            assert_done(&deployed);
-            let mut job = after(app.job("reset"), &deployed);
-            job["options"] = json!({"reset": "manifests"});
-            job["reset_manifests"] = json!([job["manifests"][0]]);
-            job["production"] = json!({
-                "app": production.id, "uid": uuid::Uuid::new_v4().simple().to_string(), "name": "web",
-                "namespace": production.namespace, "hostname": "web.apps.localhost", "url": "http://web",
-            });
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let secrets: Api<Secret> = Api::namespaced(app.client.clone(), &app.namespace);
+        let password = secrets.get("chandlery-generated").await.unwrap().data;
+        forget_uids(&app).await;
+
+        let (refused, _) = run(&runner, after(app.job("deploy"), &deployed)).await;
+        let error = refused.error.unwrap();
+        assert_eq!(error.code, "namespace_foreign");
+        assert!(error.hint.unwrap().contains("Namespaces Found"));
+        let look = runner.look("demo", DATABASE, None).await.unwrap();
+        assert!(look.apps.iter().all(|seen| seen.namespace != app.namespace));
+
+        let job = adopt(&app, &runner).await;
+        assert_eq!(job["options"]["found"]["uid"], Value::Null);
+        let (adopted, steps) = run(&runner, job.clone()).await;
+        assert_done(&adopted);
+        let said = message(&steps, StepCode::Adopting);
+        assert!(said.contains(&app.namespace), "{said}");
+        assert_eq!(
+            adopted.result.observation.unwrap().state,
+            ObservedState::Running
+        );
+        let ours = ListParams::default().labels(&format!("chandlery.dev/uid={}", app.uid));
+        let claims: Api<PersistentVolumeClaim> =
+            Api::namespaced(app.client.clone(), &app.namespace);
+        assert_eq!(claims.list(&ours).await.unwrap().items.len(), 1);
+        let secret = secrets.get("chandlery-generated").await.unwrap();
+        assert_eq!(secret.labels()["chandlery.dev/uid"], app.uid);
+
+        // The same job again, as after a worker that was killed, does no harm.
+        let (again, _) = run(&runner, job).await;
+        assert_done(&again);
+        let (applied, _) = run(&runner, after(app.job("deploy"), &deployed)).await;
+        assert_done(&applied);
+        assert_eq!(applied.result.objects.created, 0);
+        assert_eq!(
+            secrets.get("chandlery-generated").await.unwrap().data,
+            password
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_very_namespace_that_the_operator_saw_is_taken_over() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let chosen = adopt(&app, &runner).await;
+        let newcomer = uuid::Uuid::new_v4().simple().to_string();
+
+        // Made anew since, of another app than was seen, seen without a uid: not what was chosen.
+        for found in [
+            json!({"object": "another", "uid": app.uid, "app": app.id}),
+            json!({"object": chosen["options"]["found"]["object"], "uid": "0".repeat(32), "app": app.id}),
+            json!({"object": chosen["options"]["found"]["object"], "uid": null, "app": app.id}),
+        ] {
+            let mut job = chosen.clone();
+            job["app"]["uid"] = json!(newcomer);
+            job["options"]["found"] = found;
             let (refused, _) = run(&runner, job).await;
             assert_eq!(refused.state, OutcomeState::Failed);
-            assert_eq!(refused.error.unwrap().code, "namespace_foreign");
-        })
-        .await;
+            assert_eq!(refused.error.unwrap().code, "namespace_other");
+        }
+        let (still_his, _) = run(&runner, app.job("refresh")).await;
+        assert_done(&still_his);
+
+        // The app that was entered again after a restore gets it, with the passwords that its data needs.
+        let mut job = chosen;
+        job["app"]["uid"] = json!(newcomer);
+        job["app"]["id"] = json!(app.id + 1);
+        let (adopted, _) = run(&runner, job).await;
+        assert_done(&adopted);
+        let (not_his, _) = run(&runner, app.job("refresh")).await;
+        assert_eq!(not_his.error.unwrap().code, "namespace_foreign");
+        let mut deploy = app.job("deploy");
+        deploy["app"]["uid"] = json!(newcomer);
+        let (applied, _) = run(&runner, deploy).await;
+        assert_done(&applied);
+        assert_eq!(applied.result.objects.created, 0);
     })
     .await;
 }

@@ -399,7 +399,7 @@ async fn a_refresh_tells_what_is_there_and_changes_nothing() {
         );
 
         let all = runner.look("demo", DATABASE, None).await.unwrap();
-        let ours = all.iter().find(|seen| seen.id == app.id).unwrap();
+        let ours = all.apps.iter().find(|seen| seen.id == app.id).unwrap();
         assert_eq!(
             (ours.namespace.as_str(), ours.observation.state),
             (app.namespace.as_str(), ObservedState::Running)

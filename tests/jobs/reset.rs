@@ -212,7 +212,7 @@ async fn reset_manifests_know_production_are_awaited_and_leave_nothing_but_the_d
 async fn production_is_read_only_where_its_namespace_says_that_it_is_that_app() {
     with_production(|app, production, deployed| async move {
         let mut job = beside(reset(&app, "manifests", &deployed), &production);
-        job["production"]["app"] = json!(app.id);
+        job["production"]["uid"] = json!(app.uid);
         let (outcome, _) = run(&runner(), job).await;
         assert_eq!(outcome.state, OutcomeState::Failed);
         assert_eq!(outcome.error.unwrap().code, "namespace_foreign");

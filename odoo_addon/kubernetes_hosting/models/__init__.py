@@ -8,6 +8,7 @@ from . import kubernetes_cluster
 from . import kubernetes_policy
 from . import kubernetes_limits
 from . import kubernetes_namespace
+from . import kubernetes_namespace_found
 from . import kubernetes_hostname
 from . import kubernetes_values
 from . import kubernetes_config_map

@@ -92,6 +92,14 @@ def _out_of_range(path, number):
     raise ContractError(f"{path}: {number if is_short else 'it'} is out of range")
 
 
+def _label_number(value, path):
+    """A number as anybody may have written it on a label: 0 where it can be none of
+    Odoo's."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        _fail(path, "a whole number", value)
+    return value if 0 <= value < 2**31 else 0
+
+
 def _seconds(value, path):
     if isinstance(value, bool) or not isinstance(value, int | float):
         _fail(path, "a number", value)
@@ -332,6 +340,26 @@ SHAPES = {
                     "uid": _uid,
                     "namespace": _text,
                     "observation": OBSERVATION,
+                }
+            )
+        ),
+        "complete": _or_null(
+            _object(
+                {
+                    "looked_at": _time,
+                    "namespaces": _list(
+                        _object(
+                            {
+                                "namespace": _text,
+                                "object": _text,
+                                "uid": _or_null(_text),
+                                "app": _or_null(_label_number),
+                                "name": _text,
+                                "environment": _text,
+                                "created_at": _time,
+                            }
+                        )
+                    ),
                 }
             )
         ),

@@ -38,7 +38,7 @@ STATE_AT_WORK = {
 }
 # What operators and customers ask for, and the chatter says so. The others are asked
 # for by Odoo itself or change nothing.
-LOGGED_KINDS = (*CHANGING_KINDS, "refresh")
+LOGGED_KINDS = (*CHANGING_KINDS, "refresh", "adopt")
 # What customers may ask for themselves.
 CUSTOMER_KINDS = ("reset", "restart")
 # Of the apps that refuse a request the notification names as many.
@@ -139,6 +139,13 @@ class KubernetesApp(models.Model):
     )
     namespace_state = fields.Selection(
         related="namespace_id.state", string="Namespace's State", groups=USER
+    )
+
+    namespace_foreign = fields.Boolean(
+        compute="_compute_namespace_foreign",
+        compute_sudo=True,
+        groups=USER,
+        help="The cluster shows the app's namespace as another app's.",
     )
 
     config_map_id = fields.Many2one(
@@ -400,6 +407,13 @@ class KubernetesApp(models.Model):
             app.job_count = counts.get(app, 0)
             app.live_job_id = live.get(app, False)
 
+    @api.depends("namespace_id.state", "job_ids.state")
+    def _compute_namespace_foreign(self):
+        for app in self:
+            app.namespace_foreign = bool(app.namespace_id) and (
+                app._is_namespace_foreign()
+            )
+
     def _sibling_domain(self):
         self.ensure_one()
         return [
@@ -569,7 +583,10 @@ class KubernetesApp(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_cluster(self):
         for app in self.sudo():
-            if app.namespace_id.state in ("active", "kept") or app.live_job_id:
+            if (
+                app.namespace_id.state in ("active", "missing", "kept")
+                or app.live_job_id
+            ):
                 raise UserError(
                     self.env._(
                         "The app %s or its volumes may still be in the cluster. Press"
@@ -868,6 +885,111 @@ class KubernetesApp(models.Model):
             "view_mode": "form",
         }
 
+    def action_new_namespace(self):
+        """Leave a namespace that is another app's, as after a restore, for a new one."""
+        self.ensure_one()
+        self._check_operator()
+        app = self.sudo()
+        old = app.namespace_id
+        old_name = old.name
+        if not app._is_namespace_foreign():
+            raise UserError(
+                self.env._(
+                    "The namespace %s is this app's. Another one is for an app whose"
+                    " namespace is another app's in the cluster.",
+                    old_name,
+                )
+            )
+        app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
+        app._drop_namespace(old)
+        app.with_user(self.env.user).sudo()._log(
+            self.env._(
+                "New namespace %(new)s instead of %(old)s",
+                new=app.namespace_id.name,
+                old=old_name,
+            )
+        )
+
+    def _is_namespace_foreign(self):
+        """Whether the cluster shows the app's namespace as somebody else's."""
+        self.ensure_one()
+        if self.namespace_id.state == "kept":
+            return False
+        shown = self.env["kubernetes.namespace.found"].search(
+            [
+                ("cluster_id", "=", self.cluster_id.id),
+                ("name", "=", self.namespace_id.name),
+            ]
+        )
+        if shown:
+            return shown.state == "unknown"
+        last = self.job_ids.filtered(lambda job: job.state in ("done", "failed"))[:1]
+        return self.namespace_id.state == "active" and (
+            last.error_code == "namespace_foreign"
+        )
+
+    def _is_namespace_unused(self):
+        """Whether nothing of the app can be in its namespace."""
+        self.ensure_one()
+        return (
+            self.namespace_id.state in ("new", "missing", "deleted")
+            or self._is_namespace_foreign()
+        )
+
+    def _take_namespace(self, found):
+        """Make the name of a namespace that was found this app's."""
+        self.ensure_one()
+        old = self.namespace_id
+        if old.name == found.name:
+            return
+        self.namespace_id = self.env["kubernetes.namespace"].create(
+            {
+                "name": found.name,
+                "cluster_id": found.cluster_id.id,
+                "company_id": self.company_id.id,
+                "state": "active",
+            }
+        )
+        self._drop_namespace(old)
+
+    def _drop_namespace(self, namespace):
+        """The app has another one now, and nothing of it was there."""
+        if namespace.state == "new":
+            namespace.unlink()
+        else:
+            namespace.write({"state": "deleted", "without_uid": False})
+
+    def _after_adopt(self, job, result):
+        """The worker took the namespace over."""
+        self.ensure_one()
+        namespace = self.namespace_id
+        namespace.without_uid = False
+        if namespace.state in ("new", "missing"):
+            namespace.state = "active"
+        self.env["kubernetes.namespace.found"].search(
+            [
+                ("cluster_id", "=", namespace.cluster_id.id),
+                ("name", "=", namespace.name),
+            ]
+        ).unlink()
+        self._update_state()
+
+    def _was_touched(self, moment):
+        """Whether a job is at work on the app in the cluster, or was after ``moment``."""
+        self.ensure_one()
+        return bool(
+            self.observed_at
+            and self.observed_at > moment
+            or self.job_ids.filtered(
+                lambda job: (
+                    job.finished_at
+                    and job.finished_at >= moment
+                    or job.state in ("pending", "running")
+                    and (job.started_at or job.kind == "adopt")
+                )
+            )
+        )
+
     def _check_operator(self):
         """Whoever may not change an app may not ask for anything either."""
         self.check_access("write")
@@ -1002,7 +1124,7 @@ class KubernetesApp(models.Model):
                 raise UserError(
                     self.env._("The app %s is deleted already.", self.display_name)
                 )
-        elif self.wanted_state == "deleted":
+        elif self.wanted_state == "deleted" and kind != "adopt":
             raise UserError(
                 self.env._(
                     "The app %s is deleted or about to be. Create a new app instead.",
@@ -1128,6 +1250,12 @@ class KubernetesApp(models.Model):
         """The state of an app that no job works on."""
         self.ensure_one()
         seen = self.observed_state
+        if self.namespace_id.state == "missing":
+            return "degraded", self.env._(
+                "The namespace %s is not in the cluster any more, and nothing of this"
+                " app with it. Apply deploys it again, with empty volumes.",
+                self.namespace_id.name,
+            )
         if self.wanted_state == "stopped":
             if seen in ("running", "degraded"):
                 return "degraded", self.env._(

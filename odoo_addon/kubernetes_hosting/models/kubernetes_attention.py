@@ -68,6 +68,16 @@ class KubernetesAttention(models.Model):
             "name",
             "pin",
         ],
+        "kubernetes.namespace.found": [
+            "app_id",
+            "app_name",
+            "cluster_id",
+            "company_id",
+            "create_date",
+            "environment_code",
+            "name",
+            "state",
+        ],
         "kubernetes.worker": ["active", "key_created_at", "last_seen", "name", "state"],
     }
 
@@ -83,6 +93,8 @@ class KubernetesAttention(models.Model):
             ("mail_failed", "Mail domain failed"),
             ("invitation_failed", "Invitation failed"),
             ("manifest_changed", "Pinned manifest changed"),
+            ("namespace_unknown", "In the cluster, unknown to Odoo"),
+            ("namespace_without_uid", "Namespace to be taken over"),
         ],
         readonly=True,
     )
@@ -100,6 +112,9 @@ class KubernetesAttention(models.Model):
     cluster_id = fields.Many2one("kubernetes.cluster", readonly=True)
     worker_id = fields.Many2one("kubernetes.worker", readonly=True)
     manifest_id = fields.Many2one("kubernetes.manifest", readonly=True)
+    found_id = fields.Many2one(
+        "kubernetes.namespace.found", string="Namespace Found", readonly=True
+    )
     company_id = fields.Many2one("res.company", readonly=True)
 
     @property
@@ -141,6 +156,7 @@ class KubernetesAttention(models.Model):
                 "cluster_id",
                 "worker_id",
                 "manifest_id",
+                "found_id",
                 "company_id",
             ),
         }
@@ -304,7 +320,28 @@ class KubernetesAttention(models.Model):
                     " WHERE manifest.active AND manifest.is_changed"
                 ),
             ),
+            20: self._found_part("namespace_unknown", "2", "unknown"),
+            21: self._found_part("namespace_without_uid", "3", "own"),
         }
+
+    def _found_part(self, reason, severity, state):
+        return (
+            reason,
+            severity,
+            {
+                "id": SQL("found.id"),
+                "found_id": SQL("found.id"),
+                "app_id": SQL("found.app_id"),
+                "cluster_id": SQL("found.cluster_id"),
+                "company_id": SQL("found.company_id"),
+                "name": SQL("found.name"),
+                "message": SQL(
+                    "concat(found.app_name, ' (', found.environment_code, ')')"
+                ),
+                "since": SQL("found.create_date"),
+            },
+            SQL("kubernetes_namespace_found found WHERE found.state = %s", state),
+        )
 
     def _ago(self, minutes):
         return SQL("now() AT TIME ZONE 'UTC' - make_interval(mins => %s)", minutes)
@@ -342,4 +379,6 @@ class KubernetesAttention(models.Model):
     def _record(self):
         if self.reason == "job_failed":
             return self.job_id
+        if self.found_id:
+            return self.found_id
         return self.app_id or self.cluster_id or self.worker_id or self.manifest_id

@@ -67,6 +67,12 @@ class KubernetesCluster(models.Model):
     last_seen = fields.Datetime(
         readonly=True, copy=False, help="When a worker last announced this cluster."
     )
+    looked_at = fields.Datetime(
+        string="Last Compared",
+        readonly=True,
+        copy=False,
+        help="When a worker last looked at all namespaces of this database there.",
+    )
     last_reached = fields.Datetime(
         readonly=True, copy=False, help="When a worker last reached this cluster."
     )

@@ -76,6 +76,7 @@ class KubernetesJob(models.Model):
             ("mail_domain", "Mail Domain"),
             ("invitation", "Invitation"),
             ("password", "First Password"),
+            ("adopt", "Take Over"),
         ],
         required=True,
         readonly=True,
@@ -320,6 +321,7 @@ class KubernetesJob(models.Model):
             "mail_domain": self.env._("Setting up your app's mail"),
             "invitation": self.env._("Sending your invitation"),
             "password": self.env._("Fetching your password"),
+            "adopt": self.env._("Checking your app"),
         }.get(self.kind, "")
 
     def _error_text(self):
@@ -611,7 +613,7 @@ class KubernetesJob(models.Model):
         jobs._changed_with_app()
         for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
             # From now on the worker may have made it.
-            if job.app_id.namespace_id.state == "new":
+            if job.app_id.namespace_id.state in ("new", "missing"):
                 job.app_id.namespace_id.state = "active"
         jobs.app_id._update_state()
         return jobs

@@ -80,6 +80,7 @@ class KubernetesJobStep(models.Model):
             "smtp_credentials": self.env._("SMTP credentials"),
             "invitation": self.env._("Send the invitation"),
             "password": self.env._("Encrypt the password"),
+            "adopting": self.env._("Take the namespace over"),
         }
 
     @api.depends("code")
@@ -113,6 +114,7 @@ class KubernetesJobStep(models.Model):
             "smtp_credentials": self.env._("Connecting the app to mail"),
             "invitation": self.env._("Sending your invitation"),
             "password": self.env._("Fetching your password"),
+            "adopting": self.env._("Checking for changes"),
         }
 
     def _customer_values(self):

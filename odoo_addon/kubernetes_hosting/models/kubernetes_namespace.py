@@ -29,13 +29,15 @@ class KubernetesNamespace(models.Model):
         [
             ("new", "Reserved"),
             ("active", "Active"),
+            ("missing", "Not in the Cluster"),
             ("kept", "Volumes Kept"),
             ("deleted", "Deleted"),
         ],
         default="new",
         required=True,
         readonly=True,
-        help="Reserved: not in the cluster yet. Volumes Kept: its app is deleted, the"
+        help="Reserved: not in the cluster yet. Not in the Cluster: it was there, and a"
+        " worker that looked at the whole cluster did not find it. Volumes Kept: its app is deleted, the"
         " volumes are not. Deleted: gone from the cluster, the name is free again.",
     )
     without_uid = fields.Boolean(
@@ -59,18 +61,15 @@ class KubernetesNamespace(models.Model):
         ``shop-prod-2``, ``shop-prod-3`` …"""
         base = f"{app.name}-{app.environment_id.code}"
         namespaces = self.sudo()
+        found = self.env["kubernetes.namespace.found"].sudo()
         number = 1
         while True:
             name = base if number == 1 else f"{base}-{number}"
             number += 1
+            there = [("cluster_id", "=", app.cluster_id.id), ("name", "=", name)]
             if namespaces.search_count(
-                [
-                    ("cluster_id", "=", app.cluster_id.id),
-                    ("name", "=", name),
-                    ("state", "!=", "deleted"),
-                ],
-                limit=1,
-            ):
+                [*there, ("state", "!=", "deleted")], limit=1
+            ) or found.search_count(there, limit=1):
                 continue
             try:
                 with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
@@ -85,10 +84,42 @@ class KubernetesNamespace(models.Model):
                 # Taken a moment ago in a transaction this one cannot see.
                 continue
 
+    def _is_own(self, item):
+        """Whether a namespace without a UID, an item of the contract's ``complete``, is
+        this one by all that can be told."""
+        app = self.app_ids
+        return bool(
+            self.without_uid
+            and not item["uid"]
+            and len(app) == 1
+            and app.id == item["app"]
+            and app.name == item["name"]
+            and app.environment_id.code == item["environment"]
+        )
+
+    def _seen_in_cluster(self, with_uid):
+        """A worker found them in the cluster; those in ``with_uid`` bear their app's."""
+        with_uid.filtered("without_uid").without_uid = False
+        back = self.filtered(lambda namespace: namespace.state == "missing")
+        back.state = "active"
+        back.app_ids._update_state()
+
+    def _not_seen_in_cluster(self, looked_at):
+        """A worker looked at the whole cluster and did not find them, before anything
+        was done there that is known of."""
+        gone = self.filtered(
+            lambda namespace: (
+                namespace.state == "active"
+                and not any(app._was_touched(looked_at) for app in namespace.app_ids)
+            )
+        )
+        gone.state = "missing"
+        gone.app_ids._update_state()
+
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_cluster(self):
         for namespace in self:
-            if namespace.state in ("active", "kept"):
+            if namespace.state in ("active", "missing", "kept"):
                 raise UserError(
                     self.env._(
                         "The namespace %s may still exist in the cluster. Delete its"

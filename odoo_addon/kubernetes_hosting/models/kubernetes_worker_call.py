@@ -166,7 +166,16 @@ class KubernetesWorkerCall(models.AbstractModel):
         for start in range(0, len(params["apps"]), APPS_PER_TRANSACTION):
             batch = params["apps"][start : start + APPS_PER_TRANSACTION]
             unknown += self._transaction("_observe_apps", params["cluster"], batch)
+        if params["complete"]:
+            self._transaction(
+                "_compare_namespaces", params["cluster"], params["complete"]
+            )
         return {"unknown": unknown}
+
+    def _compare_namespaces(self, cluster_name, look):
+        cluster = self.env["kubernetes.cluster"].search([("name", "=", cluster_name)])
+        if cluster:
+            self.env["kubernetes.namespace.found"]._compare(cluster, look)
 
     def _observe_apps(self, cluster_name, seen):
         """Take over what the cluster shows. Returns the namespaces of apps that Odoo does

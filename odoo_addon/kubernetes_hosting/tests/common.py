@@ -22,6 +22,7 @@ KINDS = (
     "mail_domain",
     "invitation",
     "password",
+    "adopt",
 )
 
 

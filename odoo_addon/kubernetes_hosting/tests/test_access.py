@@ -21,6 +21,7 @@ READ_BY_USER = [
     "kubernetes.job.step",
     "kubernetes.manifest",
     "kubernetes.namespace",
+    "kubernetes.namespace.found",
     "kubernetes.password.link",
     "kubernetes.reserved.name",
     "kubernetes.secret",
@@ -49,6 +50,7 @@ WRITTEN_BY_NOBODY = [
     "kubernetes.job",
     "kubernetes.job.step",
     "kubernetes.namespace",
+    "kubernetes.namespace.found",
     "kubernetes.password.guess",
     "kubernetes.password.link",
 ]
@@ -58,6 +60,8 @@ ALL = READ_BY_USER + [
     "kubernetes.app.reset",
     "kubernetes.config.map.import",
     "kubernetes.config.map.import.line",
+    "kubernetes.namespace.adopt",
+    "kubernetes.namespace.adopt.all",
     "kubernetes.password.guess",
     "kubernetes.worker.key",
 ]

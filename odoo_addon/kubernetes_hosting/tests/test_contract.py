@@ -114,6 +114,7 @@ class TestContract(KubernetesCase, HttpCase):
         second._enqueue("reset", {"reset": "manifests"})
         production._enqueue("invitation", {"message": wanted[3]["message"]})
         self.create_app("forum")._enqueue("password", wanted[4]["options"])
+        self.create_app("older")._enqueue("adopt", wanted[5]["options"])
         self.jobs._enqueue_preview(
             "Copy production",
             "https://example.com/reset.yml",
@@ -429,6 +430,11 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(shape(answer), shape(golden("observe_response")))
         self.assertEqual(answer, {"unknown": ["of-nobody", "not-the-shelf"]})
         self.env.invalidate_all()
+        found = self.env["kubernetes.namespace.found"].search([])
+        self.assertEqual(
+            [(one.name, one.state, one.app_number) for one in found],
+            [("old-prod", "unknown", 8), ("shop-int", "unknown", 7)],
+        )
         self.assertEqual(shop.observed_state, "degraded")
         self.assertIn("ImagePullBackOff", shop.observed_message)
         self.assertEqual(shop.ingress_state, "no_address")

@@ -1,0 +1,214 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class KubernetesNamespaceFound(models.Model):
+    """A namespace in a cluster that says it is of this database, and of no app that
+    Odoo knows by its UID.
+
+    A worker that has looked at a whole cluster names all namespaces of this database;
+    ``_compare`` holds them against the records. Nothing is taken over by itself: an
+    operator who has seen the namespace chooses the app (``_adopt``), and the worker
+    checks that it still is what was seen.
+    """
+
+    _name = "kubernetes.namespace.found"
+    _description = "Namespace Found in a Cluster"
+    _order = "cluster_id, name, id"
+
+    name = fields.Char(string="Namespace", required=True, readonly=True)
+    cluster_id = fields.Many2one(
+        "kubernetes.cluster", required=True, readonly=True, ondelete="cascade"
+    )
+    state = fields.Selection(
+        [("own", "Without UID"), ("unknown", "Unknown to Odoo")],
+        required=True,
+        readonly=True,
+        help="Without UID: an app of this database was deployed there before apps had a"
+        " UID, and its id, name and environment are those on the namespace. Unknown to"
+        " Odoo: made for an app that Odoo does not know, as after an older backup was"
+        " restored.",
+    )
+    object_uid = fields.Char(
+        string="Kubernetes' UID",
+        required=True,
+        readonly=True,
+        help="A namespace that is made anew has another one.",
+    )
+    app_uid = fields.Char(string="UID on It", readonly=True)
+    app_number = fields.Integer(string="App Number on It", readonly=True)
+    app_name = fields.Char(string="App on It", readonly=True)
+    environment_code = fields.Char(string="Environment on It", readonly=True)
+    created_at = fields.Datetime(string="Made", readonly=True)
+    app_id = fields.Many2one(
+        "kubernetes.app",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The app whose namespace it is by all that can be told.",
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        readonly=True,
+        help="Empty: on a cluster of several companies it is not known whose it is;"
+        " administrators see it.",
+    )
+
+    _name_uniq = models.UniqueIndex("(cluster_id, name)")
+
+    # -- what the cluster shows --------------------------------------------------
+
+    @api.model
+    def _compare(self, cluster, look):
+        """Hold all namespaces that a cluster shows of this database, the contract's
+        ``complete``, against the records. An older look than the last is dropped."""
+        looked_at = look["looked_at"]
+        if cluster.looked_at and looked_at < cluster.looked_at:
+            return
+        cluster.looked_at = looked_at
+        records = self.env["kubernetes.namespace"].search(
+            [("cluster_id", "=", cluster.id), ("state", "!=", "deleted")]
+        )
+        by_name = {record.name: record for record in records}
+        found, present = {}, records.browse()
+        for item in look["namespaces"]:
+            record = by_name.get(item["namespace"], records.browse())
+            if record and item["uid"] and record.app_ids.uid == item["uid"]:
+                present |= record
+                continue
+            own = record._is_own(item)
+            if own:
+                present |= record
+            found[item["namespace"]] = self._values(cluster, item, own and record)
+        self._keep(cluster, found)
+        present._seen_in_cluster(
+            with_uid=present.filtered(lambda r: r.name not in found)
+        )
+        (records - present)._not_seen_in_cluster(looked_at)
+
+    @api.model
+    def _values(self, cluster, item, own):
+        company = own.company_id if own else cluster.company_id
+        companies = self.env["res.company"].search([], limit=2)
+        if not company and len(companies) == 1:
+            company = companies
+        return {
+            "name": item["namespace"],
+            "cluster_id": cluster.id,
+            "state": "own" if own else "unknown",
+            "object_uid": item["object"],
+            "app_uid": item["uid"] or False,
+            "app_number": item["app"] or 0,
+            "app_name": item["name"] or False,
+            "environment_code": item["environment"] or False,
+            "created_at": item["created_at"],
+            "app_id": own.app_ids.id if own else False,
+            "company_id": company.id,
+        }
+
+    @api.model
+    def _keep(self, cluster, found):
+        """Keep exactly these records, by name, of the cluster."""
+        known = {
+            record.name: record for record in self.search([("cluster_id", "=", cluster.id)])
+        }
+        for name, record in known.items():
+            if name not in found:
+                record.unlink()
+                continue
+            changed = {
+                field: value
+                for field, value in found[name].items()
+                if record._fields[field].convert_to_write(record[field], record) != value
+            }
+            if changed:
+                record.write(changed)
+        self.create([values for name, values in found.items() if name not in known])
+
+    # -- taking over -------------------------------------------------------------
+
+    def action_take_over(self):
+        """Choose the app that the namespace is for."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Take Over a Namespace"),
+            "res_model": "kubernetes.namespace.adopt",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_found_id": self.id, "default_app_id": self.app_id.id},
+        }
+
+    def _adopt(self, app):
+        """Ask for the job that gives this namespace to ``app``; whoever asks may see
+        the one and change the other."""
+        self.ensure_one()
+        self.check_access("read")
+        app._check_operator()
+        found, target = self.sudo(), app.sudo()
+        found._check_may_adopt(target)
+        target._take_namespace(found)
+        return app._enqueue(
+            "adopt",
+            {
+                "found": {
+                    "object": found.object_uid,
+                    "uid": found.app_uid or None,
+                    "app": found.app_number or None,
+                }
+            },
+        )
+
+    def _check_may_adopt(self, app):
+        self.ensure_one()
+        names = {"namespace": self.name, "app": app.display_name}
+        if app.cluster_id != self.cluster_id or (
+            self.company_id and self.company_id != app.company_id
+        ):
+            raise UserError(
+                self.env._(
+                    "The namespace %(namespace)s is not on the cluster, or not of the"
+                    " company, of the app %(app)s.",
+                    **names,
+                )
+            )
+        owner = self.app_id or self.app_uid and self.env["kubernetes.app"].with_context(
+            active_test=False
+        ).search([("uid", "=", self.app_uid)])
+        if owner and owner != app:
+            raise UserError(
+                self.env._(
+                    "The namespace %(namespace)s is of the app %(owner)s, not of"
+                    " %(app)s: take it over for that one, or leave it.",
+                    owner=owner.display_name,
+                    **names,
+                )
+            )
+        holder = self.env["kubernetes.namespace"].search(
+            [
+                ("cluster_id", "=", self.cluster_id.id),
+                ("name", "=", self.name),
+                ("state", "!=", "deleted"),
+            ]
+        )
+        if holder - app.namespace_id and holder.app_ids:
+            raise UserError(
+                self.env._(
+                    "The name %(namespace)s is reserved for the app %(holder)s. Press"
+                    " “New Namespace” on that app first.",
+                    holder=holder.app_ids.display_name,
+                    **names,
+                )
+            )
+        if app.namespace_id.name != self.name and not app._is_namespace_unused():
+            raise UserError(
+                self.env._(
+                    "The app %(app)s has a namespace of its own in use, %(used)s."
+                    " Create a new app for %(namespace)s instead.",
+                    used=app.namespace_id.name,
+                    **names,
+                )
+            )
