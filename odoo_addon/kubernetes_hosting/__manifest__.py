@@ -3,7 +3,7 @@
 {
     "name": "Kubernetes Hosting",
     "summary": "Run customers' apps on Kubernetes: records, job queue, portal",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Services/Kubernetes",
     "author": "Chandlery contributors, Odoo Community Association (OCA)",
     "license": "AGPL-3",

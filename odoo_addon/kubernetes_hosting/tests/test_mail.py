@@ -67,7 +67,7 @@ class MailCase(MockEmail):
         cls.customer.write({"email": "customer@demo.example", "lang": "en_US"})
         cls.env.company.email = "hello@harbour.example"
         cls.secret.line_ids.filtered("generate").first_password = True
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.worker = cls.create_worker("worker-1")
         cls.has_worker(cls.worker, "eu")
         cls.app = cls.create_app()
 
@@ -78,7 +78,7 @@ class MailCase(MockEmail):
                 "state": "online",
                 "last_seen": fields.Datetime.now(),
                 "mailgun_region": region,
-                "cluster_ids": [Command.set(cls.cluster.ids)],
+                "announced_cluster_ids": [Command.set(cls.cluster.ids)],
             }
         )
 
