@@ -137,7 +137,7 @@ def main(env):
     cluster = the_cluster(env)
     hosting_product(env, cluster)
     people(env)
-    worker_key(env)
+    worker_key(env, cluster)
     env.cr.commit()
 
 
@@ -504,10 +504,14 @@ def user(env, role, name, groups, address):
     return found
 
 
-def worker_key(env):
-    """The worker's key, made anew where its file does not hold the valid one."""
+def worker_key(env, cluster):
+    """The worker with its cluster, and its key, made anew where its file does not hold
+    the valid one."""
     worker = keep(
-        env, "kubernetes.worker", {"name": SETTINGS["worker"]}, {"active": True}
+        env,
+        "kubernetes.worker",
+        {"name": SETTINGS["worker"]},
+        {"active": True, "cluster_ids": [Command.link(cluster.id)]},
     )
     file = Path(SETTINGS["key_file"])
     key = file.read_text().strip() if file.exists() else ""

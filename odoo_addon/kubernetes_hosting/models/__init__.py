@@ -25,4 +25,5 @@ from . import kubernetes_job
 from . import kubernetes_job_step
 from . import kubernetes_worker
 from . import kubernetes_worker_call
+from . import kubernetes_worker_key
 from . import kubernetes_attention

@@ -30,6 +30,10 @@ class IrHttp(models.AbstractModel):
         if uid:
             request.session.can_save = False
             request.update_env(user=uid)
+            keys = request.env["kubernetes.worker.key"].sudo()
+            request.update_context(
+                kubernetes_worker_key=keys._api_key_id(uid, key.strip())
+            )
         if not uid or not request.env["kubernetes.worker"].sudo()._of_user(uid):
             raise Unauthorized("The worker's key is missing or not valid.")
 

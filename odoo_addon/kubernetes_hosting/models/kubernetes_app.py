@@ -787,8 +787,7 @@ class KubernetesApp(models.Model):
 
     def _online_workers(self):
         """The workers that serve the app's cluster and have been seen lately."""
-        workers = self.sudo().cluster_id.worker_ids
-        return workers.filtered(lambda worker: worker.state == "online")
+        return self.sudo().cluster_id._online_workers()
 
     def _notification(self, label, asked, refused):
         """What came of a request for several apps."""
@@ -1021,9 +1020,7 @@ class KubernetesApp(models.Model):
         if kind == "start" and app._is_undeployed():
             kind = "deploy"
         app._check_may_enqueue(kind, options or {})
-        job = app.job_ids.filtered(
-            lambda job: job.kind == kind and job.state == "pending"
-        )
+        job = app.job_ids._joinable(kind, self.env.user)
         joined = bool(job)
         if joined:
             job._join(options, delay)

@@ -228,15 +228,8 @@ class KubernetesApp(models.Model):
         )
         return self.mail_domain or (self.hostname if begun else None)
 
-    def _workers_online(self):
-        """The workers that are there and serve the app's cluster."""
-        self.ensure_one()
-        return self.cluster_id.worker_ids.filtered(
-            lambda worker: worker.active and worker.state == "online"
-        )
-
     def _mailgun_workers(self):
-        return self._workers_online().filtered("mailgun_region")
+        return self._online_workers().filtered("mailgun_region")
 
     def _first_password(self):
         """The line of the app's secret that holds the customer's first password."""

@@ -11,6 +11,8 @@ ADDRESS_MINUTES = 5
 VERIFICATION_MINUTES = 60
 FIRST_SIGN_MINUTES = 10
 UNSEEN_MINUTES = 2
+# How long before its end a key is told of.
+KEY_MINUTES = 30 * 24 * 60
 
 # Each row's id is that of its record times this, plus the reason's number.
 REASONS = 64
@@ -78,7 +80,16 @@ class KubernetesAttention(models.Model):
             "name",
             "state",
         ],
-        "kubernetes.worker": ["active", "key_created_at", "last_seen", "name", "state"],
+        "kubernetes.worker": [
+            "active",
+            "asked_clusters",
+            "cluster_ids",
+            "key_created_at",
+            "last_seen",
+            "name",
+            "state",
+        ],
+        "kubernetes.worker.key": ["expires_at", "last_used_at", "worker_id"],
     }
 
     reason = fields.Selection(
@@ -89,6 +100,10 @@ class KubernetesAttention(models.Model):
             ("ingress_no_address", "Ingress without address"),
             ("worker_unseen", "Worker unseen"),
             ("cluster_unreachable", "Cluster unreachable"),
+            ("cluster_unserved", "No worker serves it"),
+            ("worker_asks", "Asks for a cluster"),
+            ("key_expiring", "Key expires soon"),
+            ("key_expired", "Key expired"),
             ("mail_unverified", "Domain unverified"),
             ("mail_failed", "Mail domain failed"),
             ("invitation_failed", "Invitation failed"),
@@ -269,9 +284,10 @@ class KubernetesAttention(models.Model):
                 SQL(
                     """kubernetes_cluster cluster
                     WHERE cluster.active AND (cluster.state = 'unreachable'
-                       OR cluster.state = 'unknown' AND EXISTS (
-                        SELECT 1 FROM kubernetes_app app
-                         WHERE app.cluster_id = cluster.id AND app.active))"""
+                       OR cluster.state = 'unknown' AND %s)
+                      AND %s""",
+                    self._cluster_is_used(),
+                    self._cluster_is_served(),
                 ),
             ),
             7: (
@@ -301,7 +317,60 @@ class KubernetesAttention(models.Model):
                     self._app_tables(),
                 ),
             ),
+            10: (
+                "cluster_unserved",
+                "1",
+                {
+                    "id": SQL("cluster.id"),
+                    "cluster_id": SQL("cluster.id"),
+                    "company_id": SQL("cluster.company_id"),
+                    "name": SQL("cluster.name"),
+                    "since": SQL("COALESCE(cluster.last_seen, cluster.create_date)"),
+                },
+                SQL(
+                    "kubernetes_cluster cluster WHERE cluster.active AND %s AND NOT %s",
+                    self._cluster_is_used(),
+                    self._cluster_is_served(),
+                ),
+            ),
+            11: (
+                "worker_asks",
+                "3",
+                {
+                    "id": SQL("worker.id"),
+                    "worker_id": SQL("worker.id"),
+                    "name": SQL("worker.name"),
+                    "message": SQL("worker.asked_clusters"),
+                    "since": SQL("worker.last_seen"),
+                },
+                SQL(
+                    "kubernetes_worker worker"
+                    " WHERE worker.active AND worker.asked_clusters IS NOT NULL"
+                ),
+            ),
             12: (
+                "key_expiring",
+                "3",
+                self._key_columns(),
+                SQL(
+                    "%s WHERE worker.active AND key.expires_at > %s"
+                    " AND key.expires_at < %s",
+                    self._worker_keys(),
+                    self._ago(0),
+                    self._ago(-KEY_MINUTES),
+                ),
+            ),
+            13: (
+                "key_expired",
+                "2",
+                self._key_columns(),
+                SQL(
+                    "%s WHERE worker.active AND key.expires_at <= %s",
+                    self._worker_keys(),
+                    self._ago(0),
+                ),
+            ),
+            14: (
                 "manifest_changed",
                 "2",
                 {
@@ -323,6 +392,43 @@ class KubernetesAttention(models.Model):
             20: self._found_part("namespace_unknown", "2", "unknown"),
             21: self._found_part("namespace_without_uid", "3", "own"),
         }
+
+    def _key_columns(self):
+        return {
+            "id": SQL("worker.id"),
+            "worker_id": SQL("worker.id"),
+            "name": SQL("worker.name"),
+            "message": SQL("to_char(key.expires_at, 'YYYY-MM-DD')"),
+            "since": SQL("key.create_date"),
+        }
+
+    def _worker_keys(self):
+        """Each worker with the key that it used last, or else the one it is to use."""
+        return SQL(
+            """kubernetes_worker worker JOIN LATERAL (
+                SELECT expires_at, create_date FROM kubernetes_worker_key
+                 WHERE worker_id = worker.id
+              ORDER BY last_used_at DESC NULLS LAST, expires_at DESC, id DESC
+                 LIMIT 1) key ON TRUE"""
+        )
+
+    def _cluster_is_used(self):
+        return SQL(
+            """(EXISTS (
+                SELECT 1 FROM kubernetes_app app
+                 WHERE app.cluster_id = cluster.id AND app.active)
+             OR EXISTS (
+                SELECT 1 FROM kubernetes_job job
+                 WHERE job.cluster_id = cluster.id AND job.state = 'pending'))"""
+        )
+
+    def _cluster_is_served(self):
+        return SQL(
+            """EXISTS (
+                SELECT 1 FROM kubernetes_worker_cluster_rel given
+                  JOIN kubernetes_worker worker ON worker.id = given.worker_id
+                 WHERE given.cluster_id = cluster.id AND worker.active)"""
+        )
 
     def _found_part(self, reason, severity, state):
         return (

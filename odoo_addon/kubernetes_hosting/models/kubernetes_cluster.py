@@ -81,8 +81,10 @@ class KubernetesCluster(models.Model):
         "kubernetes_worker_cluster_rel",
         "cluster_id",
         "worker_id",
+        string="Served By",
         readonly=True,
         copy=False,
+        help="The workers to which an administrator gave this cluster.",
     )
     app_ids = fields.One2many("kubernetes.app", "cluster_id")
     app_count = fields.Integer(compute="_compute_app_count")
@@ -145,6 +147,15 @@ class KubernetesCluster(models.Model):
                     )
                 )
         return super().write(vals)
+
+    def _online_workers(self):
+        """The workers that serve this cluster, announce it and have been seen
+        lately."""
+        return self.sudo().worker_ids.filtered(
+            lambda worker: worker.active
+            and worker.state == "online"
+            and self in worker.announced_cluster_ids
+        )
 
     def _contract_values(self):
         """The cluster as the contract's claim answer has it."""

@@ -20,6 +20,8 @@ WAKE_EVENT = "kubernetes.job/pending"
 CHANGING_KINDS = ("deploy", "stop", "start", "restart", "reset", "delete")
 # Somebody sits and waits for these: they come first, and one failure is the answer.
 AWAITED_KINDS = ("diff", "preview", "password")
+# Of these, too, each who asks gets an answer of their own: nobody else reads it.
+OWN_KINDS = ("diff",)
 # Kinds that render the app's manifests.
 RENDERING_KINDS = ("deploy", "reset", "diff")
 # The error of a job whose manifest is not what it is pinned to.
@@ -105,6 +107,8 @@ class KubernetesJob(models.Model):
         store=True,
         index=True,
         precompute=True,
+        # A preview says whose it is when it is made.
+        readonly=False,
     )
     partner_id = fields.Many2one(related="app_id.partner_id")
     environment_id = fields.Many2one(related="app_id.environment_id", store=True)
@@ -148,6 +152,11 @@ class KubernetesJob(models.Model):
     duration = fields.Float(
         string="Seconds", compute="_compute_duration", digits=(16, 1)
     )
+    is_unserved = fields.Boolean(
+        compute="_compute_is_unserved",
+        compute_sudo=True,
+        help="It waits, and no worker serves its cluster.",
+    )
     result_text = fields.Char(string="Objects", readonly=True)
     result = fields.Json(
         readonly=True,
@@ -190,7 +199,11 @@ class KubernetesJob(models.Model):
         "CHECK (app_id IS NOT NULL OR kind = 'preview')", "A job needs an app."
     )
     _pending_uniq = models.UniqueIndex(
-        "(app_id, kind) WHERE state = 'pending'",
+        "(app_id, kind) WHERE state = 'pending' AND kind <> 'diff'",
+        "The same job of this app is waiting already.",
+    )
+    _pending_own_uniq = models.UniqueIndex(
+        "(app_id, kind, requested_by) WHERE state = 'pending' AND kind = 'diff'",
         "The same job of this app is waiting already.",
     )
 
@@ -211,6 +224,13 @@ class KubernetesJob(models.Model):
         for job in self:
             ended = job.finished_at if job.started_at else None
             job.duration = (ended - job.started_at).total_seconds() if ended else 0.0
+
+    @api.depends("state", "cluster_id.worker_ids.active")
+    def _compute_is_unserved(self):
+        for job in self:
+            job.is_unserved = (
+                job.state == "pending" and job.app_id and not job.cluster_id.worker_ids
+            )
 
     @api.depends("result")
     @api.depends_context("lang")
@@ -376,27 +396,48 @@ class KubernetesJob(models.Model):
 
         ``manifest`` is its record where it is saved. The variables of ``config_map``
         and ``secret`` are what it is rendered with. The outcome stands in ``result``,
-        as ``preview`` of the contract. Whoever may not write manifests is refused.
+        as ``preview`` of the contract. Whoever may not write manifests, or read the
+        values, is refused.
         """
-        (manifest or self.env["kubernetes.manifest"]).check_access("write")
-        for values in filter(None, (config_map, secret)):
-            values.check_access("read")
-        # Of several companies the one that is chosen; never one of the context's only.
-        company = self.env.company
+        manifest = manifest or self.env["kubernetes.manifest"]
+        config_map = config_map or self.env["kubernetes.config.map"]
+        secret = secret or self.env["kubernetes.secret"]
+        company = self._preview_company(manifest, config_map, secret)
         options = {
             "title": title or url,
             "url": url,
-            "config_map_id": config_map.id if config_map else False,
-            "secret_id": secret.id if secret else False,
+            "config_map_id": config_map.id,
+            "secret_id": secret.id,
         }
         return self._as_system().with_company(company).create(
             {
                 "kind": "preview",
-                "manifest_id": manifest.id if manifest else False,
+                "manifest_id": manifest.id,
+                "company_id": company.id,
                 "options": options,
                 "requested_by": self.env.uid,
             }
         )
+
+    @api.model
+    def _preview_company(self, manifest, config_map, secret):
+        """Whose preview it is, and so which workers may get it: the company of what it
+        is made of; where all of that is shared, the company of whoever asks. Refuses
+        those who may not preview these."""
+        manifest.check_access("write")
+        # Whoever previews sees what the values make of the manifest.
+        config_map.check_access("read")
+        secret.check_access("read")
+        companies = manifest.company_id | config_map.company_id | secret.company_id
+        if len(companies) > 1:
+            raise UserError(
+                self.env._(
+                    "The manifest, the config map and the secret of a preview belong to"
+                    " one company; these belong to several: %s.",
+                    ", ".join(companies.mapped("name")),
+                )
+            )
+        return companies or self.env.company
 
     def _join(self, options, delay=0):
         """Somebody asks again for a job that waits: it no longer waits for its
@@ -408,6 +449,15 @@ class KubernetesJob(models.Model):
             values["options"] = options
         self.write(values)
         self._wake_workers()
+
+    def _joinable(self, kind, user):
+        """Of an app's jobs the waiting one that a request of this user for this kind
+        joins."""
+        return self.filtered(
+            lambda job: job.kind == kind
+            and job.state == "pending"
+            and (kind not in OWN_KINDS or job.requested_by == user)
+        )
 
     def _check_operator(self):
         """Whoever may not change an app or manifest may not handle its jobs either."""
@@ -524,8 +574,8 @@ class KubernetesJob(models.Model):
         the values it is to be rendered with."""
         self.ensure_one()
         options = self.options
-        config_map = self.env["kubernetes.config.map"].browse(options["config_map_id"])
-        secret = self.env["kubernetes.secret"].browse(options["secret_id"])
+        config_map = self._previewed("kubernetes.config.map", options["config_map_id"])
+        secret = self._previewed("kubernetes.secret", options["secret_id"])
         return {
             "options": {},
             "cluster": self._preview_cluster_values(),
@@ -537,8 +587,8 @@ class KubernetesJob(models.Model):
                     "pin": self.manifest_id.pin or None,
                 }
             ],
-            "config_map": config_map.exists()._contract_values(),
-            "secret": secret.exists()._contract_values(),
+            "config_map": config_map._contract_values(),
+            "secret": secret._contract_values(),
         }
 
     def _preview_cluster_values(self):
@@ -549,30 +599,50 @@ class KubernetesJob(models.Model):
         )
         return clusters._contract_values() if len(clusters) == 1 else None
 
+    def _previewed(self, model, record_id):
+        """The values to preview with, unless they went or became another company's
+        since they were asked for."""
+        record = self.env[model].browse(record_id).exists()
+        company = record.company_id
+        return record if not company or company == self.company_id else record.browse()
+
     # -- being worked on ---------------------------------------------------------
 
     @api.model
     def _claim(self, worker_id, cluster_names, kinds, limit):
-        """Give a worker up to ``limit`` waiting jobs of these clusters; return them.
+        """Give a worker up to ``limit`` waiting jobs of these clusters, as far as it
+        serves them; return them.
 
         One statement, which is to be the first of its transaction: it skips what
         others are taking at this moment, and fails with a serialization error (to be
         run again) when others took it since the transaction began. Of an app's due
         jobs that this worker can do only the oldest may be taken, and only when none
-        of them runs. A preview has no app and may go to any worker.
+        of them runs. A preview has no app: it goes to a worker with a cluster that
+        serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
+        self.env["kubernetes.worker"].flush_model(["cluster_ids"])
+        self.env["kubernetes.cluster"].flush_model(["active", "company_id", "name"])
         self.env.cr.execute(
             """
             WITH next AS (
                 SELECT job.id
                   FROM kubernetes_job job
-             LEFT JOIN kubernetes_cluster cluster ON cluster.id = job.cluster_id
                  WHERE job.state = 'pending'
                    AND job.run_at <= %(now)s
-                   AND (job.app_id IS NULL
-                        OR cluster.active AND cluster.name = ANY(%(clusters)s))
+                   AND EXISTS (
+                        SELECT 1
+                          FROM kubernetes_worker_cluster_rel given
+                          JOIN kubernetes_cluster cluster
+                            ON cluster.id = given.cluster_id
+                         WHERE given.worker_id = %(worker)s
+                           AND cluster.active
+                           AND CASE WHEN job.app_id IS NULL
+                               THEN cluster.company_id IS NULL
+                                    OR cluster.company_id = job.company_id
+                               ELSE cluster.id = job.cluster_id
+                                    AND cluster.name = ANY(%(clusters)s) END)
                    AND job.kind = ANY(%(kinds)s)
                    AND NOT EXISTS (
                         SELECT 1 FROM kubernetes_job other
@@ -735,12 +805,19 @@ class KubernetesJob(models.Model):
         if state == "cancelled" and self.kind in CHANGING_KINDS:
             app._drop_wish()
         if state == "failed" and app:
-            app._log(
-                self.env._("%(job)s failed", job=self._kind_label())
-                + f": {self.error_message}"
-            )
+            self._log_failure()
         app._update_state()
         self._after(result)
+
+    def _log_failure(self):
+        """Tell it in the chatter, which all users read. What came of a comparison is
+        for whoever asked, and of a fetched password it is enough that it failed."""
+        if self.kind in OWN_KINDS:
+            return
+        text = self.env._("%(job)s failed", job=self._kind_label())
+        if self.kind not in AWAITED_KINDS:
+            text += f": {self.error_message}"
+        self.app_id._log(text)
 
     def _after(self, result):
         """Let the app, or the previewed manifest, go on from here: after a job that is
@@ -787,14 +864,14 @@ class KubernetesJob(models.Model):
 
     def _wait_again(self, delay, error):
         self.ensure_one()
-        twin = self.search(
+        twins = self.search(
             [
                 ("app_id", "=", self.app_id.id),
                 ("kind", "=", self.kind),
                 ("state", "=", "pending"),
-            ],
-            limit=1,
+            ]
         )
+        twin = twins._joinable(self.kind, self.requested_by)
         if self.app_id and twin:
             # Asked for again meanwhile: that job does the work.
             self._finish("cancelled", error)
@@ -866,6 +943,9 @@ class KubernetesJob(models.Model):
 
     @api.model
     def _cron_watch(self):
-        """Every minute: leases that ended, and workers and clusters unheard of."""
+        """Every minute: leases that ended, workers and clusters unheard of, keys that
+        expired, and imports left open."""
         self.sudo()._expire_leases()
         self.env["kubernetes.worker"].sudo()._mark_unseen()
+        self.env["kubernetes.worker.key"].sudo()._expire()
+        self.env["kubernetes.config.map.import"]._drop_left_over()

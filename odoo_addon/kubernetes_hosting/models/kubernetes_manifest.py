@@ -334,18 +334,14 @@ class KubernetesManifest(models.Model):
         manifest = self.browse(manifest_id or [])
         config_map = self.env["kubernetes.config.map"].browse(config_map_id or [])
         secret = self.env["kubernetes.secret"].browse(secret_id or [])
-        manifest.check_access("write")
-        # Whoever previews sees what the values make of the manifest.
-        config_map.check_access("read")
-        secret.check_access("read")
+        jobs = self.env["kubernetes.job"]
+        company = jobs._preview_company(manifest, config_map, secret)
         problem = self._url_problem(url)
         if problem:
             return {"state": "refused", "message": problem}
-        if not self._is_worker_there():
+        if not self._is_worker_there(company):
             return {"state": "no_worker"}
-        job = self.env["kubernetes.job"]._enqueue_preview(
-            title, url, manifest, config_map, secret
-        )
+        job = jobs._enqueue_preview(title, url, manifest, config_map, secret)
         return {"state": "waiting", "job_id": job.id}
 
     @api.model
@@ -357,7 +353,7 @@ class KubernetesManifest(models.Model):
             [("id", "=", job_id), ("kind", "=", "preview")]
         )
         if job.state in ("pending", "running"):
-            there = self._is_worker_there()
+            there = self._is_worker_there(job.company_id)
             return {"state": "waiting" if there else "no_worker"}
         preview = (job.result or {}).get("preview")
         if job.state == "done" and preview:
@@ -398,10 +394,19 @@ class KubernetesManifest(models.Model):
         }
 
     @api.model
-    def _is_worker_there(self):
+    def _is_worker_there(self, company):
+        """Whether a worker that may have previews of this company was seen lately."""
         since = fields.Datetime.now() - WORKER_THERE
         workers = self.env["kubernetes.worker"].sudo()
-        return bool(workers.search_count([("last_seen", ">=", since)], limit=1))
+        return bool(
+            workers.search_count(
+                [
+                    ("last_seen", ">=", since),
+                    ("cluster_ids.company_id", "in", [*company.ids, False]),
+                ],
+                limit=1,
+            )
+        )
 
     def _after_preview(self, job, result):
         """A preview of this record is there. Where the URL changed meanwhile, it says
@@ -417,11 +422,13 @@ class KubernetesManifest(models.Model):
                 preview["variables"],
                 preview["files"],
             )
+        # All users read the record: what was made with a secret is for whoever asked.
+        kept = {} if job.options["secret_id"] else preview
         self.write(
             {
                 "preview": {
                     name: value
-                    for name, value in preview.items()
+                    for name, value in kept.items()
                     if name not in ("content", "digest", "files")
                 },
                 "previewed_at": fields.Datetime.now(),

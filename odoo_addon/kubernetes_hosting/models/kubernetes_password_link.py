@@ -54,7 +54,7 @@ class KubernetesPasswordLink(models.Model):
                 "valid_until": now + VALID_FOR,
             }
         )
-        return f"{app.get_base_url()}/my/apps/{app.id}/password?token={token}"
+        return f"{app.get_base_url()}/my/apps/{app.id}/password#{token}"
 
     @api.model
     def _hash(self, token):
@@ -87,7 +87,7 @@ class KubernetesPasswordLink(models.Model):
         if ended:
             return {"state": ended}
         app = self.app_id
-        if not app._workers_online():
+        if not app._online_workers():
             return {"state": "no_worker"}
         key = app._first_password().key
         if not key:
@@ -112,7 +112,7 @@ class KubernetesPasswordLink(models.Model):
         if not own:
             return {"state": "superseded" if job else "failed"}
         if job.state in ("pending", "running"):
-            there = self.app_id._workers_online()
+            there = self.app_id._online_workers()
             return {"state": "waiting" if there else "no_worker"}
         return {"state": "failed"}
 

@@ -7,13 +7,15 @@ from odoo import api, fields, models
 from odoo.fields import Command
 from odoo.tools import clean_context
 
-from odoo.addons.base.models.res_users import check_identity
-
-from .ir_http import KEY_SCOPE
-
 # A worker asks every few seconds; after this long it is not there.
 UNSEEN_AFTER = timedelta(minutes=2)
 SEEN_STEP = timedelta(seconds=5)
+KEY_VALID = timedelta(days=365)
+KEY_OVERLAP = timedelta(days=7)
+# For so long after it was seen it is told that two programs use one key.
+MIXED_TOLD = timedelta(minutes=5)
+# Of the clusters that a worker asks for, as many are named.
+ASKED_SHOWN = 5
 WORKER_GROUP = "kubernetes_hosting.group_kubernetes_worker"
 
 
@@ -30,8 +32,9 @@ class KubernetesWorker(models.Model):
     """A worker that may claim jobs, with a technical user that holds its key.
 
     The user is in the workers' group only, which opens no model: its key is good for
-    the three calls and nothing else. What a worker says of itself (version, clusters)
-    is written by its claims.
+    the three calls and nothing else. Which clusters it serves is said by an
+    administrator; for all others it is answered as if they did not exist. What a
+    worker says of itself (version, clusters it announces) is written by its claims.
     """
 
     _name = "kubernetes.worker"
@@ -62,6 +65,15 @@ class KubernetesWorker(models.Model):
     instance = fields.Char(
         readonly=True, copy=False, help="New with every start of the worker."
     )
+    earlier_instance = fields.Char(
+        readonly=True, copy=False, help="The one before this instance."
+    )
+    instances_mixed_at = fields.Datetime(readonly=True, copy=False)
+    is_key_shared = fields.Boolean(
+        compute="_compute_is_key_shared",
+        help="Two workers answer to this record: each needs a record and a key of its"
+        " own.",
+    )
     version = fields.Char(readonly=True, copy=False)
     mailgun_region = fields.Selection(
         [("us", "US"), ("eu", "EU")],
@@ -72,14 +84,44 @@ class KubernetesWorker(models.Model):
     )
     last_seen = fields.Datetime(readonly=True, copy=False)
     key_created_at = fields.Datetime(readonly=True, copy=False)
+    key_ids = fields.One2many(
+        "kubernetes.worker.key",
+        "worker_id",
+        string="Keys",
+        readonly=True,
+        copy=False,
+        groups="kubernetes_hosting.group_kubernetes_administrator",
+    )
     cluster_ids = fields.Many2many(
         "kubernetes.cluster",
         "kubernetes_worker_cluster_rel",
         "worker_id",
         "cluster_id",
-        string="Clusters",
+        string="Serves",
+        default=lambda self: self._default_cluster_ids(),
+        tracking=True,
+        copy=False,
+        help="The clusters whose jobs this worker gets, with all values and secrets of"
+        " their apps; of no other one it learns anything. A cluster of one company"
+        " opens the previews of that company, too, and with them its manifests, config"
+        " maps and secrets. A cluster without a company serves all companies: its"
+        " worker may get the secrets of all of them.",
+    )
+    announced_cluster_ids = fields.Many2many(
+        "kubernetes.cluster",
+        "kubernetes_worker_announced_cluster_rel",
+        "worker_id",
+        "cluster_id",
+        string="Announces",
         readonly=True,
         copy=False,
+        help="Of the clusters that it serves, those in the worker's settings.",
+    )
+    asked_clusters = fields.Char(
+        string="Asks For",
+        readonly=True,
+        copy=False,
+        help="Clusters in the worker's settings that it does not serve here.",
     )
     running_job_count = fields.Integer(compute="_compute_running_job_count")
 
@@ -87,6 +129,13 @@ class KubernetesWorker(models.Model):
         "(name)", "There is a worker with this name already."
     )
     _user_uniq = models.UniqueIndex("(user_id)")
+
+    def _default_cluster_ids(self):
+        """The cluster, where there is only one to choose."""
+        clusters = self.env["kubernetes.cluster"].search(
+            [("company_id", "in", [False, self.env.company.id])], limit=2
+        )
+        return clusters if len(clusters) == 1 else False
 
     def _compute_running_job_count(self):
         counts = dict(
@@ -98,6 +147,13 @@ class KubernetesWorker(models.Model):
         )
         for worker in self:
             worker.running_job_count = counts.get(worker, 0)
+
+    @api.depends("instances_mixed_at")
+    def _compute_is_key_shared(self):
+        since = fields.Datetime.now() - MIXED_TOLD
+        for worker in self:
+            mixed_at = worker.instances_mixed_at
+            worker.is_key_shared = bool(mixed_at) and mixed_at > since
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -121,6 +177,8 @@ class KubernetesWorker(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
+        # Nobody gives what is another company's: see the rules.
+        self.check_access("write")
         if "active" in vals:
             self.sudo().with_context(active_test=False).user_id.active = vals["active"]
         return result
@@ -128,7 +186,7 @@ class KubernetesWorker(models.Model):
     def unlink(self):
         self.check_access("unlink")
         users = self.sudo().user_id
-        self._revoke_keys()
+        self.sudo().key_ids._revoke()
         result = super().unlink()
         # A user's past (who wrote what) keeps it from being deleted.
         users.active = False
@@ -142,44 +200,92 @@ class KubernetesWorker(models.Model):
             return self.browse()
         return self.search([("user_id", "=", uid)])
 
-    @check_identity
     def action_create_key(self):
-        """Make a new key, revoke the earlier ones, and show it once."""
+        """Ask how long a new key is to be valid, make it and show it once."""
         self.ensure_one()
         self.check_access("write")
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Key of the Worker %s", self.name),
-            "res_model": "kubernetes.worker.key",
+            "name": self.env._("Create Key"),
+            "res_model": "kubernetes.worker.key.create",
             "view_mode": "form",
             "target": "new",
-            "context": {"default_key": self._create_key()},
+            "context": {"default_worker_id": self.id},
         }
 
-    def _create_key(self):
-        """A new key of this worker, the only one that is valid. Returns it in clear;
-        only its hash is stored."""
+    def _create_key(self, valid=KEY_VALID, overlap=KEY_OVERLAP):
+        """A new key of this worker. Earlier ones stay valid for the overlap, so that
+        the worker can be given the new one without a gap. Returns it in clear; only its
+        hash is stored."""
         self.ensure_one()
-        self._revoke_keys()
-        self.sudo().key_created_at = fields.Datetime.now()
-        keys = self.env["res.users.apikeys"].with_user(self.sudo().user_id).sudo()
-        return keys._generate(KEY_SCOPE, self.name, False)
+        now = fields.Datetime.now()
+        earlier = self.sudo().key_ids
+        gone = earlier.filtered("is_expired") if overlap else earlier
+        gone._revoke()
+        kept = earlier - gone
+        kept._end_at(now + overlap)
+        key = self.env["kubernetes.worker.key"]._make(self, now + valid)
+        self.sudo().key_created_at = now
+        self._note(
+            self.env._("Key created, valid until %s", now.date() + valid)
+            if not kept
+            else self.env._(
+                "Key created, valid until %(until)s; earlier ones stay valid until"
+                " %(earlier)s",
+                until=now.date() + valid,
+                earlier=max(kept.mapped("expires_at")).date(),
+            )
+        )
+        return key
 
     def action_revoke_keys(self):
+        """Take all keys back now."""
         self.check_access("write")
-        self._revoke_keys()
+        self.sudo().key_ids._revoke()
 
-    def _revoke_keys(self):
-        self.env["res.users.apikeys"].sudo().search(
-            [("user_id", "in", self.sudo().user_id.ids)]
-        ).unlink()
-        self.sudo().key_created_at = False
+    def _note(self, text):
+        """A note in the chatter, by whoever does it."""
+        for worker in self.sudo():
+            worker._message_log(body=text)
 
-    def _seen(self, now, said, clusters, mailgun=None):
-        """Note what the worker says of itself, the contract's ``worker`` and
-        ``mailgun``."""
+    @api.model
+    def _carry_over(self):
+        """On the update to workers that serve what they are given, and to keys that
+        expire: what they announced until then stays theirs, with a note to look at it,
+        and the keys get an end."""
+        until = fields.Datetime.now() + KEY_VALID
+        for worker in self.with_context(active_test=False).search([]):
+            self.env["kubernetes.worker.key"]._carry_over(worker, until)
+            worker.announced_cluster_ids = worker.cluster_ids
+            worker._message_log(
+                body=self.env._(
+                    "From now on a worker serves only the clusters that an"
+                    " administrator gives it. This one keeps those that it had in its"
+                    " settings: %(clusters)s. Please look whether it is to serve all of"
+                    " them. Its key is valid until %(until)s.",
+                    clusters=", ".join(worker.cluster_ids.mapped("name")) or "–",
+                    until=until.date(),
+                )
+            )
+
+    def _serves(self, job):
+        """Whether the worker may know of this job: its app's cluster is the worker's,
+        or the preview belongs to a company that one of the worker's clusters serves."""
+        self.ensure_one()
+        clusters = self.with_context(active_test=False).cluster_ids
+        if job.app_id:
+            return job.cluster_id in clusters
+        return any(
+            not cluster.company_id or cluster.company_id == job.company_id
+            for cluster in clusters
+        )
+
+    def _seen(self, now, said, clusters, mailgun=None, asked=()):
+        """Note what the worker says of itself: the contract's ``worker`` and
+        ``mailgun``, which of its clusters it announces, and the names of others."""
         self.ensure_one()
         values = {
+            "asked_clusters": self._asked_text(asked),
             "state": "online",
             "reported_name": said["name"],
             "instance": said["instance"],
@@ -187,14 +293,24 @@ class KubernetesWorker(models.Model):
             "mailgun_region": mailgun["region"] if mailgun else False,
         }
         changed = {name: v for name, v in values.items() if self[name] != v}
-        if clusters != self.cluster_ids:
-            changed["cluster_ids"] = [Command.set(clusters.ids)]
+        if "instance" in changed and self.instance:
+            changed["earlier_instance"] = self.instance
+            # A worker that starts anew never calls itself as it did before.
+            if said["instance"] == self.earlier_instance:
+                changed["instances_mixed_at"] = now
+        if clusters != self.announced_cluster_ids:
+            changed["announced_cluster_ids"] = [Command.set(clusters.ids)]
         # Many calls at once: no write for a second or two of difference.
         before = self.last_seen
         if changed or not before or now - before >= SEEN_STEP:
             self.write({**changed, "last_seen": now})
             if is_news(changed, before, now):
                 self._changed()
+
+    def _asked_text(self, names):
+        """``edge, lab``: what somebody else's program says is kept short."""
+        shown = [name[:63] for name in sorted(names)[:ASKED_SHOWN]]
+        return ", ".join(shown) + (" …" if len(names) > ASKED_SHOWN else "") or False
 
     @api.model
     def _mark_unseen(self):

@@ -103,17 +103,26 @@ class KubernetesWorkerCall(models.AbstractModel):
 
     def _note_worker(self, params):
         """Note who asks and what it says of its clusters. Returns the worker's id and
-        the names of the clusters that Odoo does not know."""
-        worker = self.env["kubernetes.worker"]._of_user(self.env.uid)
+        the names of the clusters that it does not serve: those of others are not looked
+        up, so that they are answered like those that do not exist."""
+        worker = self._worker()
+        self.env["kubernetes.worker.key"]._used(
+            self.env.context.get("kubernetes_worker_key")
+        )
         now = fields.Datetime.now()
         names = [cluster["name"] for cluster in params["clusters"]]
-        clusters = self.env["kubernetes.cluster"].search([("name", "in", names)])
-        worker._seen(now, params["worker"], clusters, params["mailgun"])
+        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in names)
         by_name = {cluster.name: cluster for cluster in clusters}
+        unknown = [name for name in names if name not in by_name]
+        worker._seen(now, params["worker"], clusters, params["mailgun"], unknown)
         for said in params["clusters"]:
             if said["name"] in by_name:
                 by_name[said["name"]]._seen(now, said)
-        return worker.id, [name for name in names if name not in by_name]
+        return worker.id, unknown
+
+    def _worker(self):
+        """Who calls."""
+        return self.env["kubernetes.worker"]._of_user(self.env.uid)
 
     def _expire_leases(self):
         self.env["kubernetes.job"]._expire_leases()
@@ -137,10 +146,14 @@ class KubernetesWorkerCall(models.AbstractModel):
         }
 
     def _report_job(self, report):
-        """Take over the news of one job. Returns the answer for the worker."""
+        """Take over the news of one job. Returns the answer for the worker: a job
+        that it does not hold, or whose cluster it no longer serves, is stale like one
+        that does not exist, whatever the token."""
+        worker = self._worker()
         self.env.cr.execute(
-            "SELECT id FROM kubernetes_job WHERE id = %s FOR NO KEY UPDATE",
-            [report["id"]],
+            "SELECT id FROM kubernetes_job WHERE id = %s AND worker_id = %s"
+            " FOR NO KEY UPDATE",
+            [report["id"], worker.id],
             log_exceptions=False,
         )
         job = self.env["kubernetes.job"].browse(
@@ -150,6 +163,7 @@ class KubernetesWorkerCall(models.AbstractModel):
             not job
             or job.state != "running"
             or not consteq(job.token or "", report["token"])
+            or not worker._serves(job)
         ):
             return "stale"
         job._record_steps(report["steps"])
@@ -173,13 +187,19 @@ class KubernetesWorkerCall(models.AbstractModel):
         return {"unknown": unknown}
 
     def _compare_namespaces(self, cluster_name, look):
-        cluster = self.env["kubernetes.cluster"].search([("name", "=", cluster_name)])
+        cluster = self._served_cluster(cluster_name)
         if cluster:
             self.env["kubernetes.namespace.found"]._compare(cluster, look)
 
+    def _served_cluster(self, name):
+        """The cluster of this name, where an administrator gave it to the worker."""
+        worker = self._worker().with_context(active_test=False)
+        return worker.cluster_ids.filtered(lambda cluster: cluster.name == name)
+
     def _observe_apps(self, cluster_name, seen):
         """Take over what the cluster shows. Returns the namespaces of apps that Odoo does
-        not have there."""
+        not have there; on a cluster that the worker does not serve, all."""
+        cluster = self._served_cluster(cluster_name)
         apps = {
             app.uid: app
             for app in self.env["kubernetes.app"]
@@ -187,7 +207,7 @@ class KubernetesWorkerCall(models.AbstractModel):
             .search(
                 [
                     ("uid", "in", [item["uid"] for item in seen]),
-                    ("cluster_id.name", "=", cluster_name),
+                    ("cluster_id", "in", cluster.ids),
                 ]
             )
         }

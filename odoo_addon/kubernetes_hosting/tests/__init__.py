@@ -25,3 +25,5 @@ from . import test_translation
 from . import test_values
 from . import test_vars
 from . import test_worker
+from . import test_worker_clusters
+from . import test_results

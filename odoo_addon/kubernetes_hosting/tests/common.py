@@ -95,6 +95,14 @@ class KubernetesCase:
         )
 
     @classmethod
+    def create_worker(cls, name, clusters=None):
+        """A worker that serves these clusters, or the one of these tests."""
+        clusters = cls.cluster if clusters is None else clusters
+        return cls.env["kubernetes.worker"].create(
+            {"name": name, "cluster_ids": [Command.set(clusters.ids)]}
+        )
+
+    @classmethod
     def create_user(cls, group, login=None, **values):
         return new_test_user(
             cls.env,
@@ -115,8 +123,8 @@ class KubernetesQueueCase(KubernetesTransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
-        cls.other_worker = cls.env["kubernetes.worker"].create({"name": "worker-2"})
+        cls.worker = cls.create_worker("worker-1")
+        cls.other_worker = cls.create_worker("worker-2")
         cls.jobs = cls.env["kubernetes.job"]
 
     def claim(self, limit=10, clusters=("unit",), kinds=KINDS, worker=None):

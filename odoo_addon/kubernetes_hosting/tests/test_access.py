@@ -53,6 +53,7 @@ WRITTEN_BY_NOBODY = [
     "kubernetes.namespace.found",
     "kubernetes.password.guess",
     "kubernetes.password.link",
+    "kubernetes.worker.key",
 ]
 ALL = READ_BY_USER + [
     "kubernetes.app.apply",
@@ -64,6 +65,8 @@ ALL = READ_BY_USER + [
     "kubernetes.namespace.adopt.all",
     "kubernetes.password.guess",
     "kubernetes.worker.key",
+    "kubernetes.worker.key.create",
+    "kubernetes.worker.key.show",
 ]
 WAYS = ("write", "create", "unlink")
 
@@ -83,7 +86,7 @@ class TestAccess(KubernetesTransactionCase):
             and not self.env[name]._abstract
             and self.env[name]._original_module == "kubernetes_hosting"
         }
-        self.assertEqual(stored, set(ALL) - {"kubernetes.worker.key"})
+        self.assertEqual(stored, set(ALL) - {"kubernetes.worker.key.show"})
 
     def test_user_sees_and_changes_nothing(self):
         user = self.create_user("user")
@@ -158,10 +161,17 @@ class TestAccess(KubernetesTransactionCase):
 
     def test_only_the_administrator_handles_keys(self):
         worker = self.env["kubernetes.worker"].create({"name": "w"})
+        worker._create_key()
         for group in ("user", "operator"):
             person = self.create_user(group)
-            with self.assertRaises(AccessError):
-                worker.with_user(person).action_revoke_keys()
+            for records, method in (
+                (worker, "action_create_key"),
+                (worker, "action_revoke_keys"),
+                (worker.key_ids, "action_revoke"),
+                (worker.key_ids, "read"),
+            ):
+                with self.assertRaises(AccessError):
+                    getattr(records.with_user(person), method)()
             with self.assertRaises(AccessError):
                 worker.with_user(person).read(["user_id"])
 

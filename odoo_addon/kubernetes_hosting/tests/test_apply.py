@@ -41,7 +41,7 @@ class TestApply(LifeCase):
         return wizard
 
     def online(self, state="online"):
-        self.worker.cluster_ids = self.cluster
+        self.worker.announced_cluster_ids = self.cluster
         self.worker.state = state
 
     def test_apply_shows_what_would_change(self):

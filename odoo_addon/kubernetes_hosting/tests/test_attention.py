@@ -17,7 +17,7 @@ class TestAttention(KubernetesTransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.now = fields.Datetime.now()
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "w"})
+        cls.worker = cls.create_worker("w")
         cls.worker.write({"last_seen": cls.now, "state": "online"})
         cls.cluster.write({"state": "reachable", "last_seen": cls.now})
         cls.operator = cls.create_user("operator")
@@ -104,6 +104,8 @@ class TestAttention(KubernetesTransactionCase):
         self.assertEqual(row.reason, "worker_unseen")
         self.assertEqual(row.action_open()["res_id"], self.worker.id)
         self.worker.active = False
+        self.assertEqual(self.reasons(), ["cluster_unserved"])
+        self.app.active = False
         self.assertFalse(self.reasons())
 
     def test_a_worker_that_never_came_after_it_got_its_key(self):

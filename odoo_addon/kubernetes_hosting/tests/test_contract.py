@@ -46,7 +46,7 @@ class TestContract(KubernetesCase, HttpCase):
         cls.cluster.name = "demo"
         cls.cluster.domain = "apps.localhost"
         cls.cluster.url_pattern = "http://{hostname}"
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.worker = cls.create_worker("worker-1")
         cls.key = cls.worker._create_key()
         cls.jobs = cls.env["kubernetes.job"]
 
@@ -544,9 +544,13 @@ class TestContract(KubernetesCase, HttpCase):
 
     def test_a_revoked_key_is_unauthorized(self):
         first = self.key
-        self.worker._create_key()
-        self.assert_unauthorized(first)
         second = self.worker._create_key()
+        for key in (first, second):
+            self.assertIn("jobs", self.call("claim", golden("claim_request"), key))
+        self.env.invalidate_all()
+        self.assertTrue(all(self.worker.key_ids.mapped("last_used_at")))
+        self.worker.key_ids.sorted("id")[0].action_revoke()
+        self.assert_unauthorized(first)
         self.assertIn("jobs", self.call("claim", golden("claim_request"), second))
         self.worker.action_revoke_keys()
         self.assert_unauthorized(second)
@@ -653,7 +657,8 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(self.worker.state, "online")
         self.assertEqual(self.worker.reported_name, "worker-1")
         self.assertEqual(self.worker.version, "0.1.0")
-        self.assertEqual(self.worker.cluster_ids, self.cluster)
+        self.assertEqual(self.worker.announced_cluster_ids, self.cluster)
+        self.assertEqual(self.worker.asked_clusters, "edge")
         self.assertTrue(self.worker.last_seen)
         self.assertEqual(self.cluster.state, "reachable")
         self.assertEqual(self.cluster.version, "v1.35.4")

@@ -67,7 +67,7 @@ class MailCase(MockEmail):
         cls.customer.write({"email": "customer@demo.example", "lang": "en_US"})
         cls.env.company.email = "hello@harbour.example"
         cls.secret.line_ids.filtered("generate").first_password = True
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.worker = cls.create_worker("worker-1")
         cls.has_worker(cls.worker, "eu")
         cls.app = cls.create_app()
 
@@ -78,7 +78,7 @@ class MailCase(MockEmail):
                 "state": "online",
                 "last_seen": fields.Datetime.now(),
                 "mailgun_region": region,
-                "cluster_ids": [Command.set(cls.cluster.ids)],
+                "announced_cluster_ids": [Command.set(cls.cluster.ids)],
             }
         )
 
@@ -484,7 +484,7 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.assertEqual(mail.subject, "Your app shop is ready")
         link = self.app.password_link_ids
         self.assertEqual(len(link), 1)
-        token = mail.body_html.split("password?token=")[1].split('"')[0]
+        token = mail.body_html.split("/password#")[1].split('"')[0]
         self.assertEqual(link._find(self.app.id, token), link)
         self.assertNotIn("chandlery-password", mail.body_html)
         # Odoo keeps a hash of the token, and no chatter shows the link.

@@ -30,7 +30,7 @@ class TestManifest(KubernetesTransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "w"})
+        cls.worker = cls.create_worker("w")
         cls.worker.last_seen = fields.Datetime.now()
         cls.operator = cls.create_user("operator")
         cls.manifest = cls.manifests[1]

@@ -40,7 +40,7 @@ class TestPortal(KubernetesCase, HttpCase):
         )
         cls.app = cls.create_app(partner_id=cls.anna.partner_id.id)
         cls.other = cls.create_app("other", partner_id=cls.ben.partner_id.id)
-        cls.worker = cls.env["kubernetes.worker"].create({"name": "worker-1"})
+        cls.worker = cls.create_worker("worker-1")
 
     def sign_in(self, login, lang="en_US"):
         self.authenticate(login, login)

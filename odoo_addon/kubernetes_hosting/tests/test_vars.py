@@ -360,6 +360,41 @@ class TestVarsImport(KubernetesTransactionCase):
         self.assertFalse([body for body in messages if "sesame" in body])
         self.assertTrue([body for body in messages if "smtp_password" in body])
 
+    def test_l9_an_import_that_is_not_done_leaves_no_text(self):
+        """L9: discarded at once, otherwise dropped within an hour."""
+        wizard = self.wizard("odoo_port: [8069\npassword: sesame").save()
+        with self.assertRaises(UserError):
+            wizard.action_import()
+        wizard.action_discard()
+        self.assertFalse(wizard.exists())
+        wizard = self.wizard("odoo_port: [8069\npassword: sesame").save()
+        fresh = self.wizard("odoo_port: 8069").save()
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE kubernetes_config_map_import"
+            " SET write_date = now() at time zone 'utc' - interval '61 minutes'"
+            " WHERE id = %s",
+            [wizard.id],
+        )
+        self.env.invalidate_all()
+        cron = self.env.ref("kubernetes_hosting.cron_watch")
+        cron.ir_actions_server_id.run()
+        self.assertFalse(wizard.exists())
+        self.assertTrue(fresh.exists())
+        self.cr.execute("SELECT * FROM kubernetes_config_map_import")
+        self.assertNotIn("sesame", str(self.cr.fetchall()))
+
+    def test_l9_the_text_of_an_import_is_not_exported(self):
+        """L9"""
+        wizard = self.env["kubernetes.config.map.import"]
+        for model, names in (
+            (wizard, ("file", "text", "problem")),
+            (wizard.line_ids, ("value",)),
+        ):
+            found = model.fields_get(names, ["exportable"])
+            for name in names:
+                self.assertIs(found[name]["exportable"], False, name)
+
     def test_users_do_not_import(self):
         with self.assertRaises(AccessError):
             self.env["kubernetes.config.map.import"].with_user(

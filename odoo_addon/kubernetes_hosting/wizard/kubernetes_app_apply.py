@@ -16,16 +16,25 @@ class KubernetesAppApply(models.TransientModel):
     job_id = fields.Many2one(
         "kubernetes.job", string="Comparison", readonly=True, ondelete="cascade"
     )
-    job_state = fields.Selection(related="job_id.state")
+    # As whoever looks, not as the system: the job may be somebody else's.
+    job_state = fields.Selection(related="job_id.state", related_sudo=False)
     is_at_work = fields.Boolean(compute="_compute_is_at_work")
     is_worker_missing = fields.Boolean(compute="_compute_is_at_work")
     cluster_name = fields.Char(related="app_id.cluster_id.name")
-    change_count = fields.Integer(related="job_id.diff_change_count")
-    unchanged_count = fields.Integer(related="job_id.diff_unchanged_count")
-    diff_html = fields.Html(related="job_id.diff_html")
+    change_count = fields.Integer(
+        related="job_id.diff_change_count", related_sudo=False
+    )
+    unchanged_count = fields.Integer(
+        related="job_id.diff_unchanged_count", related_sudo=False
+    )
+    diff_html = fields.Html(related="job_id.diff_html", related_sudo=False)
     error_text = fields.Text(compute="_compute_error_text")
 
-    @api.depends("job_id.state", "app_id.cluster_id.worker_ids.state")
+    @api.depends(
+        "job_id.state",
+        "app_id.cluster_id.worker_ids.state",
+        "app_id.cluster_id.worker_ids.announced_cluster_ids",
+    )
     def _compute_is_at_work(self):
         for wizard in self:
             at_work = wizard.job_id.state in ("pending", "running")

@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import base64
+from datetime import timedelta
 from pathlib import PurePath
 
 from odoo import api, fields, models
@@ -12,6 +13,8 @@ from ..models import ansible_vars
 from ..models.kubernetes_values import GIVEN_VARIABLES
 
 MASK = "••••••"
+# Where the window was closed otherwise than by its buttons.
+KEPT_FOR = timedelta(hours=1)
 
 
 class KubernetesConfigMapImport(models.TransientModel):
@@ -19,7 +22,8 @@ class KubernetesConfigMapImport(models.TransientModel):
 
     Keys that the file does not have stay as they are. What looks like a secret is
     proposed for the secret, or left out; what is encrypted stays so, and in its line.
-    The text is dropped with the wizard.
+    The text may hold secrets: it is dropped by the import and by Discard, and within
+    about an hour in any case.
     """
 
     _name = "kubernetes.config.map.import"
@@ -36,10 +40,10 @@ class KubernetesConfigMapImport(models.TransientModel):
         "kubernetes.secret",
         help="Where the values go that look like secrets; nobody reads them back.",
     )
-    file = fields.Binary(string="vars.yml", attachment=False)
+    file = fields.Binary(string="vars.yml", attachment=False, exportable=False)
     filename = fields.Char()
-    text = fields.Text(string="Content", prefetch=False)
-    problem = fields.Text(readonly=True)
+    text = fields.Text(string="Content", prefetch=False, exportable=False)
+    problem = fields.Text(readonly=True, exportable=False)
     line_ids = fields.One2many(
         "kubernetes.config.map.import.line", "import_id", string="Variables"
     )
@@ -202,6 +206,17 @@ class KubernetesConfigMapImport(models.TransientModel):
             "views": [(False, "form")],
         }
 
+    def action_discard(self):
+        """Drop the text of an import that could not be done."""
+        self.unlink()
+        return {"type": "ir.actions.act_window_close"}
+
+    @api.model
+    def _drop_left_over(self):
+        """Drop what was neither imported nor discarded."""
+        before = fields.Datetime.now() - KEPT_FOR
+        self.sudo().search([("write_date", "<", before)]).unlink()
+
     def _create_config_map(self):
         if not self.name:
             raise UserError(self.env._("Give the new config map a name."))
@@ -268,7 +283,7 @@ class KubernetesConfigMapImportLine(models.TransientModel):
     )
     key = fields.Char(required=True)
     type = fields.Selection([("string", "Text"), ("yaml", "YAML")])
-    value = fields.Text(help="What looks like a secret is not shown.")
+    value = fields.Text(help="What looks like a secret is not shown.", exportable=False)
     change = fields.Selection(
         [("new", "New"), ("changed", "Changed"), ("unchanged", "Unchanged")],
         help="Against the config map as it is now.",

@@ -13,8 +13,55 @@ const WAIT_MILLISECONDS = 5000;
 const PATIENT_POLLS = 30;
 
 /**
- * The page of a one-time link. Nothing happens before the button is pressed: programs
- * that open links in mails do not use the link up.
+ * The page of a one-time link. Its token stands behind the "#", which no request carries;
+ * what it is for is asked for with the token in the request's body.
+ */
+export class PasswordPage extends Interaction {
+    static selector = ".o_kubernetes_password_page";
+    dynamicContent = {
+        _window: {"t-on-hashchange": this.look},
+    };
+
+    async start() {
+        await this.look();
+    }
+
+    /** The token; that of a link of before stands in the query, and is taken out of it. */
+    token() {
+        const old = new URLSearchParams(window.location.search).get("token");
+        if (old) {
+            window.history.replaceState(null, "", `${window.location.pathname}#${old}`);
+        }
+        return window.location.hash.slice(1);
+    }
+
+    async look() {
+        const token = this.token();
+        const news = this.el.querySelector(".o_kubernetes_password_page_news");
+        let html = "";
+        try {
+            const url = `${this.el.dataset.url}/look`;
+            ({html} = await this.waitFor(rpc(url, {token}, {silent: true})));
+        } catch {
+            news.textContent = _t(
+                "We could not be reached. Your link stays valid; try again."
+            );
+            return;
+        }
+        news.textContent = "";
+        this.el.querySelectorAll(":scope > .card").forEach((card) => card.remove());
+        const card = new DOMParser().parseFromString(html, "text/html").body
+            .firstElementChild;
+        if (card.matches(Password.selector)) {
+            card.dataset.token = token;
+        }
+        this.insert(card);
+    }
+}
+
+/**
+ * What a valid link shows. Nothing happens before the button is pressed: programs that
+ * open links in mails do not use the link up.
  */
 export class Password extends Interaction {
     static selector = ".o_kubernetes_password";
@@ -189,4 +236,7 @@ export class Password extends Interaction {
     }
 }
 
-registry.category("public.interactions").add("kubernetes_hosting.password", Password);
+registry
+    .category("public.interactions")
+    .add("kubernetes_hosting.password_page", PasswordPage)
+    .add("kubernetes_hosting.password", Password);

@@ -1,0 +1,371 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import uuid
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import Form, HttpCase, tagged
+from odoo.tools import mute_logger
+
+from .common import KINDS, KubernetesCase, KubernetesQueueCase
+
+CANARY = "canary-of-the-other-company"
+SAID = {"name": "w", "instance": "i", "version": "1"}
+
+
+class TwoCompanies(KubernetesCase):
+    """The harbour's cluster and worker beside those of another company, which has an
+    app with a secret."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.other = cls.env["res.company"].create({"name": "Other"})
+        cls.cluster.company_id = cls.env.company
+        cls.theirs = cls.env["kubernetes.cluster"].create(
+            {
+                "name": "theirs",
+                "domain": "theirs.example.com",
+                "company_id": cls.other.id,
+            }
+        )
+        cls.mine = cls.create_worker("mine", cls.cluster)
+        cls.their_worker = cls.create_worker("their-worker", cls.theirs)
+        cls.their_secret = cls.env["kubernetes.secret"].create(
+            {
+                "name": "Theirs",
+                "company_id": cls.other.id,
+                "is_template": True,
+                "line_ids": [Command.create({"key": "canary", "value": CANARY})],
+            }
+        )
+        cls.their_app = cls.create_app(
+            "theirs",
+            cluster_id=cls.theirs.id,
+            company_id=cls.other.id,
+            secret_id=cls.their_secret.id,
+        )
+        cls.jobs = cls.env["kubernetes.job"]
+
+
+@tagged("post_install", "-at_install")
+class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
+    """S2: what an administrator did not give a worker does not exist for its key."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.key = cls.mine._create_key()
+        cls.their_key = cls.their_worker._create_key()
+
+    def call(self, name, key=None, **params):
+        answer = self.make_jsonrpc_request(
+            f"/kubernetes_hosting/worker/{name}",
+            {"worker": SAID, **params},
+            headers={"Authorization": f"Bearer {key or self.key}"},
+        )
+        self.env.invalidate_all()
+        return answer
+
+    def claim(self, *names, key=None, reachable=True):
+        return self.call(
+            "claim",
+            key,
+            clusters=[
+                {
+                    "name": name,
+                    "reachable": reachable,
+                    "version": "v0",
+                    "message": "lost",
+                }
+                for name in names
+            ],
+            kinds=list(KINDS),
+            mailgun=None,
+            capacity=9,
+        )
+
+    def report(self, job, key=None, **changes):
+        report = {"id": job.id, "token": job.token, "steps": [], "outcome": None}
+        return self.call("report", key, jobs=[{**report, **changes}])["jobs"][0]
+
+    def observe(self, cluster, app, key=None):
+        seen = {
+            "id": app.id,
+            "namespace": app.namespace_id.name,
+            "observation": {
+                "state": "running",
+                "message": "",
+                "ingress": {
+                    "state": "ready",
+                    "hosts": ["evil.example"],
+                    "addresses": ["192.0.2.1"],
+                    "tls": True,
+                    "message": "",
+                },
+                "seen_at": "2030-01-01T00:00:00Z",
+            },
+        }
+        return self.call("observe", key, cluster=cluster, apps=[seen])
+
+    def assert_untouched(self, job):
+        self.assertEqual((job.state, job.attempt), ("pending", 0))
+        self.assertEqual(self.theirs.state, "unknown")
+        self.assertFalse(
+            self.theirs.version
+            or self.theirs.message
+            or self.theirs.last_seen
+            or self.theirs.last_reached
+        )
+
+    def test_a_claim_naming_a_cluster_that_was_not_given_gets_neither_job_nor_secret(
+        self,
+    ):
+        job = self.their_app._enqueue("deploy")
+        answer = self.claim("theirs")
+        self.assertEqual(answer["jobs"], [])
+        self.assertNotIn(CANARY, str(answer))
+        self.assert_untouched(job)
+        self.claim("theirs", reachable=False)
+        self.assert_untouched(job)
+        (claimed,) = self.claim("theirs", key=self.their_key)["jobs"]
+        self.assertEqual(claimed["id"], job.id)
+        self.assertIn(CANARY, str(claimed))
+
+    def test_a_cluster_not_given_is_answered_like_one_that_does_not_exist(self):
+        names = ["theirs", "nowhere", "unit"]
+        self.assertEqual(self.claim(*names)["unknown_clusters"], ["theirs", "nowhere"])
+        there = self.claim("theirs")
+        missing = self.claim("nowhere")
+        self.assertEqual(there.pop("unknown_clusters"), ["theirs"])
+        self.assertEqual(missing.pop("unknown_clusters"), ["nowhere"])
+        self.assertEqual(there, missing)
+        self.assertEqual(self.cluster.state, "reachable")
+
+    def test_a_worker_without_clusters_learns_nothing(self):
+        self.mine.cluster_ids = False
+        self.their_app._enqueue("deploy")
+        self.create_app()._enqueue("deploy")
+        self.jobs._enqueue_preview("Odoo", "https://example.com/odoo.yml")
+        answer = self.claim("unit", "theirs")
+        self.assertEqual(answer["jobs"], [])
+        self.assertEqual(answer["unknown_clusters"], ["unit", "theirs"])
+
+    def test_the_right_token_of_another_workers_job_is_stale(self):
+        job = self.their_app._enqueue("deploy")
+        self.claim("theirs", key=self.their_key)
+        before = job.lease_until
+        step = {
+            "number": 1,
+            "code": "fetching",
+            "state": "running",
+            "started_at": "2026-11-29T00:00:00Z",
+            "seconds": None,
+            "message": "evil",
+        }
+        stale = {"id": job.id, "answer": "stale"}
+        self.assertEqual(self.report(job, steps=[step]), stale)
+        done = {"state": "cancelled", "error": None, "result": None}
+        self.assertEqual(self.report(job, outcome=done), stale)
+        gone = {"id": 2**30, "answer": "stale"}
+        self.assertEqual(self.report(job, id=2**30), gone)
+        self.assertEqual((job.state, job.lease_until), ("running", before))
+        self.assertFalse(job.step_ids)
+        self.assertEqual(self.report(job, self.their_key)["answer"], "go_on")
+
+    def test_what_is_taken_from_a_worker_is_stale_at_once(self):
+        job = self.their_app._enqueue("deploy")
+        self.claim("theirs", key=self.their_key)
+        self.their_worker.cluster_ids = False
+        self.assertEqual(self.report(job, self.their_key)["answer"], "stale")
+        unknown = self.observe("theirs", self.their_app, self.their_key)
+        self.assertEqual(unknown, {"unknown": [self.their_app.id]})
+
+    def test_observe_of_a_cluster_not_given_knows_no_app(self):
+        app = self.their_app
+        for cluster in ("theirs", "unit", "nowhere"):
+            answer = self.observe(cluster, app)
+            self.assertEqual(answer, {"unknown": [app.id]}, cluster)
+        self.assertFalse(app.ingress_hosts)
+        self.assertEqual(self.observe("theirs", app, self.their_key), {"unknown": []})
+        self.assertEqual(app.ingress_hosts, "evil.example")
+
+    def test_a_preview_goes_to_a_worker_of_its_company_only(self):
+        job = self.jobs._enqueue_preview(
+            "Odoo", "https://example.com/odoo.yml", secret=self.their_secret
+        )
+        self.assertEqual(job.company_id, self.other)
+        for names in ((), ("unit",), ("theirs",)):
+            answer = self.claim(*names)
+            self.assertEqual(answer["jobs"], [])
+            self.assertNotIn(CANARY, str(answer))
+        (claimed,) = self.claim(key=self.their_key)["jobs"]
+        self.assertIn(CANARY, str(claimed))
+        self.assertEqual(self.report(job)["answer"], "stale")
+        self.assertEqual(self.report(job, self.their_key)["answer"], "go_on")
+
+    def test_a_shared_cluster_serves_the_previews_of_all_companies(self):
+        self.jobs._enqueue_preview(
+            "Odoo", "https://example.com/odoo.yml", secret=self.their_secret
+        )
+        self.cluster.company_id = False
+        self.assertEqual(len(self.claim()["jobs"]), 1)
+
+    def test_a_preview_never_carries_what_became_another_companys(self):
+        job = self.jobs._enqueue_preview(
+            "Odoo", "https://example.com/odoo.yml", secret=self.secret
+        )
+        self.assertEqual(job.company_id, self.env.company)
+        self.secret.company_id = self.other
+        (claimed,) = self.claim()["jobs"]
+        self.assertEqual(claimed["secret"], [])
+
+    def test_the_worker_shows_which_clusters_it_asks_for(self):
+        self.claim("unit", "edge")
+        self.assertEqual(self.mine.cluster_ids, self.cluster)
+        self.assertEqual(self.mine.announced_cluster_ids, self.cluster)
+        self.assertEqual(self.mine.asked_clusters, "edge")
+        row = self.env["kubernetes.attention"].search(
+            [("reason", "=", "worker_asks"), ("worker_id", "=", self.mine.id)]
+        )
+        self.assertEqual(row.message, "edge")
+        self.claim(*(f"{n}-{uuid.uuid4()}" * 9 for n in range(99)))
+        self.assertLess(len(self.mine.asked_clusters), 400)
+        self.assertFalse(self.mine.announced_cluster_ids)
+        self.claim("unit")
+        self.assertFalse(self.mine.asked_clusters)
+
+
+class TestWhoGivesClusters(TwoCompanies, KubernetesQueueCase):
+    """S2: only administrators give clusters, and only those of their companies."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stranger = cls.create_user(
+            "administrator",
+            login="stranger",
+            company_id=cls.other.id,
+            company_ids=[cls.other.id],
+        )
+
+    def refused(self):
+        return self.assertRaises(AccessError), mute_logger(
+            "odoo.addons.base.models.ir_rule", "odoo.models"
+        )
+
+    def test_an_operator_gives_no_cluster(self):
+        operator = self.create_user("operator")
+        with self.assertRaises(AccessError):
+            self.mine.with_user(operator).cluster_ids = self.cluster
+
+    def test_an_administrator_gives_no_cluster_of_another_company(self):
+        raises, muted = self.refused()
+        workers = self.env["kubernetes.worker"].with_user(self.stranger)
+        with raises, muted:
+            workers.create(
+                {"name": "x", "cluster_ids": [Command.set(self.cluster.ids)]}
+            )
+        own = workers.create(
+            {"name": "own", "cluster_ids": [Command.set(self.theirs.ids)]}
+        )
+        for command in (
+            Command.link(self.cluster.id),
+            Command.set(self.cluster.ids),
+        ):
+            raises, muted = self.refused()
+            with raises, muted:
+                own.write({"cluster_ids": [command]})
+
+    def test_an_administrator_makes_no_key_for_a_worker_of_another_company(self):
+        for clusters in (self.cluster, self.cluster + self.theirs):
+            self.mine.sudo().cluster_ids = clusters
+            self.env.flush_all()
+            for method in ("action_revoke_keys", "unlink"):
+                raises, muted = self.refused()
+                with raises, muted:
+                    getattr(self.mine.with_user(self.stranger), method)()
+            raises, muted = self.refused()
+            with raises, muted:
+                self.mine.with_user(self.stranger).check_access("write")
+        # Where one cluster is theirs they see the worker, otherwise not.
+        seen = self.env["kubernetes.worker"].with_user(self.stranger)
+        wanted = [("id", "=", self.mine.id)]
+        self.assertTrue(seen.search(wanted))
+        self.mine.sudo().cluster_ids = self.cluster
+        self.env.flush_all()
+        self.assertFalse(seen.search(wanted))
+        self.their_worker.with_user(self.stranger).check_access("write")
+
+    def test_the_only_cluster_of_a_company_is_offered_to_a_new_worker(self):
+        workers = self.env["kubernetes.worker"].with_user(self.stranger)
+        form = Form(workers.with_company(self.other))
+        self.assertEqual(form.cluster_ids[:], self.theirs)
+        second = self.theirs.copy({"name": "second", "domain": "second.example.com"})
+        form = Form(workers.with_company(self.other))
+        self.assertFalse(form.cluster_ids[:])
+        second.company_id = self.env.company
+        form = Form(workers.with_company(self.other))
+        self.assertEqual(form.cluster_ids[:], self.theirs)
+
+    def test_who_may_not_read_a_secret_does_not_preview_with_it_by_a_retry(self):
+        job = self.jobs._enqueue_preview(
+            "Odoo", "https://example.com/odoo.yml", secret=self.their_secret
+        )
+        job.company_id = self.env.company
+        job._finish("cancelled")
+        administrator = self.create_user(
+            "administrator",
+            company_id=self.env.company.id,
+            company_ids=[self.env.company.id],
+        )
+        raises, muted = self.refused()
+        with raises, muted:
+            job.with_user(administrator).action_retry()
+
+    def test_a_preview_is_of_one_company(self):
+        self.config_map.company_id = self.env.company
+        with self.assertRaisesRegex(UserError, "belong to several"):
+            self.jobs._enqueue_preview(
+                "Odoo",
+                "https://example.com/odoo.yml",
+                config_map=self.config_map,
+                secret=self.their_secret,
+            )
+
+    def test_a_cluster_that_no_worker_serves_needs_attention_with_its_jobs(self):
+        job = self.their_app._enqueue("deploy")
+        rows = self.env["kubernetes.attention"]
+        wanted = [("cluster_id", "=", self.theirs.id), ("app_id", "=", False)]
+        self.assertNotIn("cluster_unserved", rows.search(wanted).mapped("reason"))
+        self.assertFalse(job.is_unserved)
+        self.their_worker.cluster_ids = False
+        row = rows.search(wanted)
+        self.assertEqual(row.mapped("reason"), ["cluster_unserved"])
+        self.assertEqual(row.action_open()["res_model"], "kubernetes.cluster")
+        self.assertTrue(job.is_unserved)
+        self.their_worker.cluster_ids = self.theirs
+        self.their_worker.active = False
+        self.assertEqual(rows.search(wanted).mapped("reason"), ["cluster_unserved"])
+        self.env.invalidate_all()
+        self.assertTrue(job.is_unserved)
+
+    def test_a_worker_is_there_for_a_cluster_that_it_serves_and_announces(self):
+        app = self.their_app
+        self.their_worker.state = "online"
+        self.assertFalse(app._online_workers())
+        now = fields.Datetime.now()
+        self.their_worker._seen(now, SAID, self.theirs)
+        self.assertEqual(app._online_workers(), self.their_worker)
+        self.their_worker.cluster_ids = False
+        self.assertFalse(app._online_workers())
+
+    def test_an_update_keeps_what_workers_announced_and_says_so(self):
+        self.env["kubernetes.worker"]._carry_over()
+        self.assertEqual(self.mine.announced_cluster_ids, self.cluster)
+        self.assertIn(
+            "only the clusters that an administrator", self.mine.message_ids[:1].body
+        )
+        self.assertIn("unit", self.mine.message_ids[:1].body)
