@@ -53,7 +53,9 @@ class KubernetesCluster(models.Model):
         " ClusterRole.rbac.authorization.k8s.io. Empty: none.",
     )
     company_id = fields.Many2one(
-        "res.company", help="Empty: every company may use this cluster."
+        "res.company",
+        default=lambda self: self.env.company,
+        help="Empty: every company may use this cluster.",
     )
     active = fields.Boolean(default=True)
     state = fields.Selection(

@@ -28,6 +28,7 @@ class KubernetesManifest(models.Model):
     _description = "Kubernetes Manifest"
     _inherit = ["kubernetes.live", "mail.thread"]
     _order = "name, id"
+    _check_company_auto = True
 
     name = fields.Char(string="Title", required=True, tracking=True)
     url = fields.Char(
@@ -37,7 +38,12 @@ class KubernetesManifest(models.Model):
         help="Where the worker fetches the template, by http or https.",
     )
     note = fields.Text()
-    company_id = fields.Many2one("res.company")
+    company_id = fields.Many2one(
+        "res.company",
+        copy=False,
+        default=lambda self: self.env.company,
+        help="Empty: every company may use it, and administrators alone change it.",
+    )
     active = fields.Boolean(default=True)
     content = fields.Text(
         string="Last Content",
@@ -78,6 +84,7 @@ class KubernetesManifest(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
+        check_company=True,
         help="Whose values the preview is rendered with.",
     )
     preview_secret_id = fields.Many2one(
@@ -86,6 +93,7 @@ class KubernetesManifest(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
+        check_company=True,
         help="Whose values the preview is rendered with; they are never shown.",
     )
     app_manifest_ids = fields.One2many("kubernetes.app.manifest", "manifest_id")

@@ -78,6 +78,11 @@ class SaleOrder(models.Model):
                 for line in order.sudo()._kubernetes_hosting_lines()
             )
 
+    @api.constrains("company_id")
+    def _check_kubernetes_app_companies(self):
+        """What it sold stays in its company."""
+        self.sudo().with_context(active_test=False).kubernetes_app_ids._check_company()
+
     def _kubernetes_hosting_lines(self):
         return self.order_line.filtered("kubernetes_units")
 
