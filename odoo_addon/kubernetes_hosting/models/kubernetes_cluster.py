@@ -207,6 +207,7 @@ class KubernetesCluster(models.Model):
 
     def action_view_apps(self):
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "kubernetes_hosting.kubernetes_app_action"
         )

@@ -239,6 +239,7 @@ class ProductTemplate(models.Model):
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             [("product_id.product_tmpl_id", "=", self.id)]
         )

@@ -376,6 +376,7 @@ class SaleOrder(models.Model):
 
         ``_kubernetes_fulfil``, which comes next, tries again and tells operators.
         """
+        self.check_access("write")
         if self.env.context.get("kubernetes_open_subscription") or not any(
             line.kubernetes_units for line in lines
         ):
@@ -629,6 +630,7 @@ class SaleOrder(models.Model):
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             [("sale_order_id", "=", self.id)]
         )

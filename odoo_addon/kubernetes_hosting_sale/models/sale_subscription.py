@@ -71,6 +71,7 @@ class SaleSubscription(models.Model):
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             [("subscription_id", "=", self.id)]
         )
