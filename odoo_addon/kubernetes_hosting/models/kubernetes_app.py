@@ -857,6 +857,7 @@ class KubernetesApp(models.Model):
 
     def action_view_jobs(self):
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "kubernetes_hosting.kubernetes_job_action"
         )

@@ -15,13 +15,19 @@ class KubernetesAppManifest(models.Model):
     _inherit = ["kubernetes.record"]
     _rec_name = "manifest_id"
     _order = "sequence, id"
+    _check_company_auto = True
 
     app_id = fields.Many2one(
         "kubernetes.app", required=True, index=True, ondelete="cascade"
     )
     sequence = fields.Integer(default=10)
+    company_id = fields.Many2one(related="app_id.company_id")
     manifest_id = fields.Many2one(
-        "kubernetes.manifest", required=True, index=True, ondelete="restrict"
+        "kubernetes.manifest",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
     )
     purpose = fields.Selection(
         [("deploy", "Deploy"), ("reset", "Reset")], required=True, default="deploy"

@@ -47,7 +47,9 @@ class KubernetesCluster(models.Model):
         help="Given to the manifests as the variable ingress_class."
     )
     company_id = fields.Many2one(
-        "res.company", help="Empty: every company may use this cluster."
+        "res.company",
+        default=lambda self: self.env.company,
+        help="Empty: every company may use this cluster.",
     )
     active = fields.Boolean(default=True)
     state = fields.Selection(
@@ -196,6 +198,7 @@ class KubernetesCluster(models.Model):
 
     def action_view_apps(self):
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "kubernetes_hosting.kubernetes_app_action"
         )

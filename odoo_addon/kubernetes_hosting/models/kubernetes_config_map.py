@@ -45,6 +45,7 @@ class KubernetesConfigMap(models.Model):
 
     def action_import(self):
         """Open the wizard that reads an Ansible vars.yml into this config map."""
+        self.check_access("write")
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Import vars.yml"),

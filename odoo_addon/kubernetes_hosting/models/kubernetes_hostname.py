@@ -29,9 +29,19 @@ class KubernetesHostname(models.Model):
         "kubernetes.app", readonly=True, index=True, ondelete="cascade"
     )
 
+    company_id = fields.Many2one(
+        "res.company", compute="_compute_company_id", store=True, index=True
+    )
+
     _hostname_uniq = models.UniqueIndex(
         "(hostname)", "This name is already taken. Please choose another one."
     )
+
+    @api.depends("app_id.company_id")
+    def _compute_company_id(self):
+        """Whose name it is; others learn that it is taken, and nothing more."""
+        for hostname in self:
+            hostname.company_id = hostname.app_id.company_id
 
     @api.model
     def _is_available(self, cluster, name, environments, ignore=None):

@@ -63,6 +63,7 @@ class KubernetesManifest(models.Model):
     _description = "Kubernetes Manifest"
     _inherit = ["kubernetes.live", "mail.thread"]
     _order = "name, id"
+    _check_company_auto = True
 
     name = fields.Char(string="Title", required=True, tracking=True)
     url = fields.Char(
@@ -72,7 +73,12 @@ class KubernetesManifest(models.Model):
         help="Where the worker fetches the template, by http or https.",
     )
     note = fields.Text()
-    company_id = fields.Many2one("res.company")
+    company_id = fields.Many2one(
+        "res.company",
+        copy=False,
+        default=lambda self: self.env.company,
+        help="Empty: every company may use it, and administrators alone change it.",
+    )
     active = fields.Boolean(default=True)
     content = fields.Text(
         string="Last Content",
@@ -143,6 +149,7 @@ class KubernetesManifest(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
+        check_company=True,
         help="Whose values the preview is rendered with.",
     )
     preview_secret_id = fields.Many2one(
@@ -151,6 +158,7 @@ class KubernetesManifest(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
+        check_company=True,
         help="Whose values the preview is rendered with; they are never shown.",
     )
     app_manifest_ids = fields.One2many("kubernetes.app.manifest", "manifest_id")
@@ -472,6 +480,7 @@ class KubernetesManifest(models.Model):
 
     def action_view_apps(self):
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "kubernetes_hosting.kubernetes_app_action"
         )

@@ -82,6 +82,16 @@ class KubernetesRecord(models.AbstractModel):
         records = super(KubernetesRecord, self.with_context(context)).create(vals_list)
         return records.with_env(self.env)
 
+    def write(self, vals):
+        result = super().write(vals)
+        # Core looks at the rules before; whoever changes what a record belongs to must
+        # have a right to it afterwards, too.
+        if not self.env.su and any(
+            self._fields[name].type == "many2one" for name in vals
+        ):
+            self.check_access("write")
+        return result
+
     @api.model
     def _may_default(self, name):
         field = self._fields.get(name)

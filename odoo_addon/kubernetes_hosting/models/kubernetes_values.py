@@ -42,11 +42,27 @@ class KubernetesValues(models.AbstractModel):
         help="Every app that uses a template gets a copy of its own.",
     )
     note = fields.Text()
-    company_id = fields.Many2one("res.company")
+    company_id = fields.Many2one(
+        "res.company",
+        copy=False,
+        default=lambda self: self.env.company,
+        help="Empty: every company may use it, and administrators alone change it.",
+    )
     active = fields.Boolean(default=True)
 
     def _copy_values(self, app):
-        """What a copy for ``app`` has of its own."""
+        """What a copy for ``app`` has of its own. Values of another company are
+        refused, whoever sells or makes the app."""
+        if self.company_id and self.company_id != app.company_id:
+            raise ValidationError(
+                self.env._(
+                    "The template “%(template)s” belongs to another company than the"
+                    " app %(app)s. Choose one of the app's company, or one that all"
+                    " companies share.",
+                    template=self.name,
+                    app=app.display_name,
+                )
+            )
         return {
             "name": app.display_name,
             "is_template": False,

@@ -37,6 +37,7 @@ class KubernetesCase:
         cls.cluster = cls.env["kubernetes.cluster"].create(
             {
                 "name": "unit",
+                "company_id": False,
                 "domain": "apps.example.com",
                 "ingress_class": "traefik",
                 "url_pattern": "http://{hostname}:8080",

@@ -255,6 +255,8 @@ class TestAccess(KubernetesTransactionCase):
             company_ids=[other.id],
         )
         app = self.create_app()
+        self.manifests.company_id = False
+        self.config_map.company_id = self.secret.company_id = False
         job = app._enqueue("deploy")
         mine = [
             app,

@@ -3,6 +3,7 @@
 
 from contextlib import suppress
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import new_test_user
@@ -299,3 +300,124 @@ class TestNotThereOrNotYours(RightsCase):
             allowed_company_ids=self.other_company.ids
         )
         self.assertIn("multi-company", self.said(app, "read", ["name"]))
+
+
+class TestCompanies(RightsCase):
+    """S12, S14: what somebody makes is their company's; what is shared, the
+    administrators keep."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.administrator = cls.create_user("administrator", login="administrator")
+        cls.values = {
+            "kubernetes.config.map": {"name": "Values"},
+            "kubernetes.secret": {"name": "Secret"},
+            "kubernetes.manifest": {"name": "M", "url": "https://example.com/m.yml"},
+        }
+
+    def test_s12_what_somebody_makes_is_their_companys(self):
+        for model, values in self.values.items():
+            record = self.env[model].with_user(self.operator).create(values)
+            self.assertEqual(record.company_id, self.company, model)
+            self.assertEqual(
+                record.copy().company_id, self.company, f"a copy of {model}"
+            )
+            self.assertFalse(
+                record.with_user(self.other_operator).search([("id", "=", record.id)])
+            )
+        cluster = (
+            self.env["kubernetes.cluster"]
+            .with_user(self.administrator)
+            .create({"name": "new", "domain": "new.example"})
+        )
+        self.assertEqual(cluster.company_id, self.company)
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.models")
+    def test_s12_shared_records_are_read_by_all_and_kept_by_administrators(self):
+        for model, values in self.values.items():
+            values = {**values, "company_id": False}
+            shared = self.env[model].create(values)
+            for operator in (self.operator, self.other_operator):
+                theirs = shared.with_user(operator)
+                self.assertEqual(theirs.name, values["name"])
+                for act in (
+                    lambda theirs=theirs: theirs.write({"name": "x"}),
+                    lambda theirs=theirs: theirs.write({"company_id": 1}),
+                    theirs.unlink,
+                    lambda theirs=theirs, values=values: theirs.create(values),
+                ):
+                    with self.assertRaises(AccessError, msg=model):
+                        act()
+                copy = theirs.copy()
+                self.assertEqual(copy.company_id, operator.company_id)
+                with self.assertRaises(AccessError, msg=model):
+                    copy.company_id = False
+            shared.with_user(self.administrator).name = "Kept"
+            shared.with_user(self.administrator).unlink()
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.models")
+    def test_s12_nobody_adds_a_value_to_a_shared_template(self):
+        self.config_map.company_id = False
+        self.secret.company_id = False
+        for values in (self.config_map, self.secret):
+            line = values.line_ids[0].with_user(self.operator)
+            self.assertTrue(line.key)
+            for act in (
+                lambda line=line: line.write({"sequence": 1}),
+                line.unlink,
+                lambda line=line, values=values: line.create(
+                    {line._values_field: values.id, "key": "more", "value": "x"}
+                ),
+                lambda values=values: values.with_user(self.operator).write(
+                    {"line_ids": [Command.create({"key": "more", "value": "x"})]}
+                ),
+            ):
+                with self.assertRaises(AccessError):
+                    act()
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.models")
+    def test_nobody_moves_a_line_to_what_is_not_theirs(self):
+        theirs = self.env["kubernetes.config.map"].create(
+            {"name": "Theirs", "company_id": self.other_company.id}
+        )
+        line = self.config_map.line_ids[0].with_user(self.operator)
+        with self.assertRaises(AccessError):
+            line.write({"config_map_id": theirs.id})
+        moved = self.config_map.with_user(self.operator)
+        with self.assertRaises(AccessError):
+            moved.write({"company_id": self.other_company.id})
+
+    def test_s13_an_app_takes_no_template_of_another_company(self):
+        self.secret.company_id = self.other_company
+        with self.assertRaisesRegex(UserError, "another company"):
+            self.create_app("wiki")
+        with self.assertRaisesRegex(UserError, "another company"):
+            self.app.secret_id = self.secret
+
+    def test_an_app_takes_no_manifest_of_another_company(self):
+        theirs = self.env["kubernetes.manifest"].create(
+            {
+                "name": "Theirs",
+                "url": "https://example.com/theirs.yml",
+                "company_id": self.other_company.id,
+            }
+        )
+        for field in ("manifest_line_ids", "reset_manifest_line_ids"):
+            line = Command.create({"manifest_id": theirs.id})
+            with self.assertRaisesRegex(UserError, "company"):
+                self.app.with_user(self.operator).write({field: [line]})
+
+    def test_s14_hostnames_are_seen_by_the_company_of_their_app(self):
+        hostnames = self.env["kubernetes.hostname"]
+        self.assertTrue(hostnames.with_user(self.operator).search([]))
+        self.assertFalse(hostnames.with_user(self.other_operator).search([]))
+
+    def test_a_previews_job_is_of_the_company_of_who_asks(self):
+        self.env["kubernetes.worker"].create({"name": "w"})._as_system().last_seen = (
+            fields.Datetime.now()
+        )
+        manifests = self.env["kubernetes.manifest"].with_user(self.operator)
+        manifests = manifests.with_context(allowed_company_ids=self.other_company.ids)
+        with self.assertRaises(AccessError):
+            manifests.request_preview("https://example.com/x.yml", "x")

@@ -14,6 +14,7 @@ class KubernetesApp(models.Model):
 
     product_id = fields.Many2one(
         "product.product",
+        check_company=True,
         readonly=True,
         copy=False,
         index="btree_not_null",
@@ -23,6 +24,7 @@ class KubernetesApp(models.Model):
     sale_order_id = fields.Many2one(
         "sale.order",
         string="Order",
+        check_company=True,
         readonly=True,
         copy=False,
         index="btree_not_null",
@@ -32,6 +34,7 @@ class KubernetesApp(models.Model):
     sale_order_line_id = fields.Many2one(
         "sale.order.line",
         string="Order Line",
+        check_company=True,
         readonly=True,
         copy=False,
         index="btree_not_null",
@@ -47,6 +50,7 @@ class KubernetesApp(models.Model):
     )
     subscription_id = fields.Many2one(
         "sale.subscription",
+        check_company=True,
         readonly=True,
         copy=False,
         index="btree_not_null",

@@ -23,10 +23,28 @@ class KubernetesAttributeValue(models.Model):
         ondelete="cascade",
     )
     value = fields.Text()
+    company_id = fields.Many2one(
+        "res.company",
+        help="Only what this company sells gets it. Empty: what all companies sell;"
+        " administrators alone change it.",
+    )
 
     _key_uniq = models.UniqueIndex(
-        "(value_id, key)", "This key stands at the attribute value already."
+        "(value_id, key, COALESCE(company_id, 0))",
+        "This key stands at the attribute value already.",
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        # No default of the field's: what is there already stays shared.
+        company = self.env.company.id
+        return super().create([{"company_id": company, **vals} for vals in vals_list])
+
+    def _of_company(self, company):
+        """Those that hold for what ``company`` sells; its own before shared ones."""
+        lines = self.filtered(lambda line: not line.company_id or line.company_id == company)
+        own = lines.filtered("company_id").mapped("key")
+        return lines.filtered(lambda line: line.company_id or line.key not in own)
 
     @api.constrains("key", "value_id")
     def _check_key_on_products(self):

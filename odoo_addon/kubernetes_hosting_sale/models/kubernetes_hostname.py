@@ -1,7 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class KubernetesHostname(models.Model):
@@ -12,3 +12,10 @@ class KubernetesHostname(models.Model):
     reservation_id = fields.Many2one(
         "kubernetes.app.reservation", readonly=True, index=True, ondelete="cascade"
     )
+
+    @api.depends("reservation_id.company_id")
+    def _compute_company_id(self):
+        super()._compute_company_id()
+        for hostname in self:
+            if not hostname.company_id:
+                hostname.company_id = hostname.reservation_id.company_id

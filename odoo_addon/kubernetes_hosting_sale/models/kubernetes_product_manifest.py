@@ -13,13 +13,19 @@ class KubernetesProductManifest(models.Model):
     _inherit = ["kubernetes.record"]
     _rec_name = "manifest_id"
     _order = "sequence, id"
+    _check_company_auto = True
 
     product_tmpl_id = fields.Many2one(
         "product.template", required=True, index=True, ondelete="cascade"
     )
     sequence = fields.Integer(default=10)
+    company_id = fields.Many2one(related="product_tmpl_id.company_id")
     manifest_id = fields.Many2one(
-        "kubernetes.manifest", required=True, index=True, ondelete="restrict"
+        "kubernetes.manifest",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
     )
     url = fields.Char(related="manifest_id.url")
     purpose = fields.Selection(

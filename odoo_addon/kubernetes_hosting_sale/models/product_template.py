@@ -2,7 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 
 
 class ProductTemplate(models.Model):
@@ -17,12 +17,14 @@ class ProductTemplate(models.Model):
     kubernetes_cluster_id = fields.Many2one(
         "kubernetes.cluster",
         string="Cluster",
+        check_company=True,
         ondelete="restrict",
         help="Where the apps run. Its domain ends their addresses.",
     )
     kubernetes_config_map_id = fields.Many2one(
         "kubernetes.config.map",
         string="ConfigMap Template",
+        check_company=True,
         domain=[("is_template", "=", True)],
         ondelete="restrict",
         help="Each app gets a copy of its own.",
@@ -30,6 +32,7 @@ class ProductTemplate(models.Model):
     kubernetes_secret_id = fields.Many2one(
         "kubernetes.secret",
         string="Secret Template",
+        check_company=True,
         domain=[("is_template", "=", True)],
         ondelete="restrict",
         help="Each app gets a copy of its own.",
@@ -108,6 +111,50 @@ class ProductTemplate(models.Model):
                 template.attribute_line_ids.value_ids
             )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """A hosting product belongs to a company, as what it is made of does, unless
+        somebody says that all companies share it."""
+        templates = super().create(
+            [
+                {"company_id": self.env.company.id, **vals}
+                if vals.get("kubernetes_hosting")
+                else vals
+                for vals in vals_list
+            ]
+        )
+        templates.filtered("kubernetes_hosting")._kubernetes_check_may_share()
+        return templates
+
+    def write(self, vals):
+        self.check_access("write")
+        if any(name.startswith("kubernetes_") for name in vals):
+            self._kubernetes_check_may_share()
+        return super().write(vals)
+
+    def _kubernetes_check_may_share(self):
+        """What all companies sell is the administrators' alone to make or change."""
+        administrator = "kubernetes_hosting.group_kubernetes_administrator"
+        if self.env.su or self.env.user.has_group(administrator):
+            return
+        if not all(template.company_id for template in self):
+            raise AccessError(
+                self.env._(
+                    "The Kubernetes settings of a product that all companies share are"
+                    " changed by Kubernetes administrators only. Give the product a"
+                    " company, or ask one of them."
+                )
+            )
+
+    @api.constrains(
+        "company_id", "kubernetes_manifest_ids", "kubernetes_reset_manifest_ids"
+    )
+    def _check_kubernetes_manifest_companies(self):
+        templates = self.sudo()
+        (
+            templates.kubernetes_manifest_ids | templates.kubernetes_reset_manifest_ids
+        )._check_company()
+
     @api.constrains("kubernetes_hosting")
     def _check_kubernetes_attribute_keys(self):
         """One choice of a customer must not give a variable two values.
@@ -181,6 +228,8 @@ class ProductTemplate(models.Model):
         if not self.kubernetes_hosting:
             return
         self.type = "service"
+        if not self.company_id:
+            self.company_id = self.env.company
         if not self.kubernetes_cluster_id:
             clusters = self.env["kubernetes.cluster"].search([], limit=2)
             self.kubernetes_cluster_id = clusters if len(clusters) == 1 else False
@@ -191,6 +240,7 @@ class ProductTemplate(models.Model):
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             [("product_id.product_tmpl_id", "=", self.id)]
         )

@@ -27,6 +27,7 @@ class ResPartner(models.Model):
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             self._kubernetes_app_domain()
         )

@@ -78,6 +78,11 @@ class SaleOrder(models.Model):
                 for line in order.sudo()._kubernetes_hosting_lines()
             )
 
+    @api.constrains("company_id")
+    def _check_kubernetes_app_companies(self):
+        """What it sold stays in its company."""
+        self.sudo().with_context(active_test=False).kubernetes_app_ids._check_company()
+
     def _kubernetes_hosting_lines(self):
         return self.order_line.filtered("kubernetes_units")
 
@@ -371,6 +376,7 @@ class SaleOrder(models.Model):
 
         ``_kubernetes_fulfil``, which comes next, tries again and tells operators.
         """
+        self.check_access("write")
         if self.env.context.get("kubernetes_open_subscription") or not any(
             line.kubernetes_units for line in lines
         ):
@@ -624,6 +630,7 @@ class SaleOrder(models.Model):
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             [("sale_order_id", "=", self.id)]
         )

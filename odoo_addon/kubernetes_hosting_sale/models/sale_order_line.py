@@ -265,7 +265,8 @@ class SaleOrderLine(models.Model):
         )
         apps.hostname_ids.reservation_id = False
         for app in apps:
-            app._set_variables(self._kubernetes_attribute_values().kubernetes_value_ids)
+            variables = self._kubernetes_attribute_values().kubernetes_value_ids
+            app._set_variables(variables._of_company(app.company_id))
             app._enqueue("deploy")
         if remark:
             self.order_id._kubernetes_alert(apps[:1], "activity_app_named", remark)

@@ -64,8 +64,14 @@ class SaleSubscription(models.Model):
             dates = filter(None, subscription.kubernetes_app_ids.mapped("delete_on"))
             subscription.kubernetes_delete_on = min(dates, default=False)
 
+    @api.constrains("company_id")
+    def _check_kubernetes_app_companies(self):
+        """What it sold stays in its company."""
+        self.sudo().with_context(active_test=False).kubernetes_app_ids._check_company()
+
     def action_view_kubernetes_apps(self):
         self.ensure_one()
+        self.check_access("read")
         return self.env["kubernetes.app"]._action_view_sold(
             [("subscription_id", "=", self.id)]
         )

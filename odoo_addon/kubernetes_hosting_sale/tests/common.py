@@ -22,7 +22,7 @@ class HostingSaleCase(BaseCommon):
         cls.prod = env["kubernetes.environment"].search([("code", "=", "prod")])
         cls.int = env["kubernetes.environment"].search([("code", "=", "int")])
         cls.cluster = env["kubernetes.cluster"].create(
-            {"name": "sale-test", "domain": "sale-test.example"}
+            {"name": "sale-test", "domain": "sale-test.example", "company_id": False}
         )
         cls.database, cls.web = env["kubernetes.manifest"].create(
             [

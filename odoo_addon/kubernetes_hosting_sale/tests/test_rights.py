@@ -1,9 +1,10 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
 
 from .common import HostingSaleCase
 
@@ -68,7 +69,16 @@ class TestProduction(HostingSaleCase):
 
     def test_s5_production_is_of_the_same_company(self):
         app = self.app_of(self.other_operator).sudo()
-        app.write({"sale_order_line_id": self.order.order_line.id, "unit_no": 1})
+        values = {"sale_order_line_id": self.order.order_line.id, "unit_no": 1}
+        with self.assertRaisesRegex(UserError, "no company crossover"):
+            app.write(values)
+        app.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE kubernetes_app SET sale_order_line_id = %s, unit_no = 1"
+            " WHERE id = %s",
+            [self.order.order_line.id, app.id],
+        )
+        app.invalidate_recordset()
         self.assertTrue(self.integration._production())
         self.assertFalse(app._production())
 
@@ -82,3 +92,129 @@ class TestProduction(HostingSaleCase):
             {"name": "Contact", "parent_id": self.customer.id}
         )
         self.assertEqual(app._production(), self.production)
+
+
+@tagged("post_install", "-at_install")
+class TestSaleCompanies(HostingSaleCase):
+    """S13, S14: products, reservations and subscriptions cross no company."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.other_company = cls.env["res.company"].create({"name": "Other"})
+        groups = f"{OPERATOR},sales_team.group_sale_manager,product.group_product_manager"
+        cls.seller = new_test_user(
+            cls.env,
+            "seller",
+            groups=groups,
+            company_id=cls.other_company.id,
+            company_ids=[Command.set(cls.other_company.ids)],
+        )
+
+    def product_values(self, **values):
+        return {
+            "name": "Hosting",
+            "type": "service",
+            "kubernetes_hosting": True,
+            "kubernetes_cluster_id": self.cluster.id,
+            "kubernetes_environment_ids": [Command.set(self.prod.ids)],
+            **values,
+        }
+
+    def test_s13_a_product_uses_no_template_of_another_company(self):
+        manifest = (
+            self.env["kubernetes.manifest"]
+            .with_user(self.seller)
+            .create({"name": "Mine", "url": "https://example.com/mine.yml"})
+        )
+        lines = [Command.create({"manifest_id": manifest.id})]
+        products = self.env["product.template"].with_user(self.seller)
+        product = products.create(self.product_values(kubernetes_manifest_ids=lines))
+        self.assertEqual(product.company_id, self.other_company)
+        for values in (
+            {"kubernetes_secret_id": self.secret.id},
+            {"kubernetes_config_map_id": self.config_map.id},
+            {
+                "kubernetes_manifest_ids": [
+                    Command.create({"manifest_id": self.database.id})
+                ]
+            },
+        ):
+            with self.assertRaisesRegex(UserError, "company|no right to it"):
+                product.write(values)
+            with self.assertRaisesRegex(UserError, "company|no right to it"):
+                products.create(
+                    self.product_values(**{"kubernetes_manifest_ids": lines, **values})
+                )
+
+    def test_s13_what_all_companies_sell_is_the_administrators(self):
+        product = self.hosting.product_tmpl_id
+        product.kubernetes_manifest_ids.manifest_id.company_id = False
+        self.config_map.company_id = self.secret.company_id = False
+        product.company_id = False
+        with self.assertRaisesRegex(AccessError, "administrators only"):
+            product.with_user(self.seller).kubernetes_reset_mode = "manifests"
+        with self.assertRaises(AccessError):
+            product.kubernetes_manifest_ids[0].with_user(self.seller).sequence = 7
+        product.with_user(self.seller).list_price = 21
+
+    def test_s13_a_sale_copies_no_secret_of_another_company(self):
+        order = self._order()
+        self.env.cr.execute(
+            "UPDATE kubernetes_secret SET company_id = %s WHERE id = %s",
+            [self.other_company.id, self.secret.id],
+        )
+        self.env.invalidate_all()
+        with mute_logger("odoo.addons.kubernetes_hosting_sale.models.sale_order"):
+            order.action_confirm()
+        self.assertTrue(order.kubernetes_pending)
+        self.assertFalse(order.kubernetes_app_ids)
+        self.assertIn("another company", order.activity_ids[:1].note)
+
+    def test_s14_a_reserved_hostname_is_seen_by_the_orders_company(self):
+        self._order((self.hosting, 1, "reserved"))
+        hostname = self.env["kubernetes.hostname"].search(
+            [("app_name", "=", "reserved")], limit=1
+        )
+        self.assertEqual(hostname.company_id, self.env.company)
+        self.assertFalse(
+            hostname.with_user(self.seller).search([("id", "=", hostname.id)])
+        )
+
+    def test_orders_and_subscriptions_with_apps_change_no_company(self):
+        order = self._order()
+        order.action_confirm()
+        for record in (order, order.kubernetes_app_ids.subscription_id):
+            with self.assertRaises(UserError), self.env.cr.savepoint():
+                record.company_id = self.other_company
+
+    def test_a_subscription_pays_for_its_own_customers_lines(self):
+        order = self._order()
+        order.action_confirm()
+        line = order.kubernetes_app_ids.subscription_id.sale_subscription_line_ids[:1]
+        other = self._order((self.book, 1, ""), partner_id=self.env.user.partner_id.id)
+        with self.assertRaisesRegex(UserError, "different customers"):
+            line.sale_order_line_id = other.order_line
+
+    def test_variables_of_an_attribute_value_are_the_companys(self):
+        value = self.env["product.attribute"].create(
+            {"name": "Size", "value_ids": [Command.create({"name": "L"})]}
+        ).value_ids
+        lines = self.env["kubernetes.attribute.value"]
+        mine = lines.create({"value_id": value.id, "key": "size", "value": "1"})
+        shared, shared_too = lines.create(
+            [
+                {"value_id": value.id, "key": key, "value": "2", "company_id": False}
+                for key in ("size", "color")
+            ]
+        )
+        theirs = lines.with_user(self.seller).create(
+            {"value_id": value.id, "key": "size", "value": "3"}
+        )
+        self.assertEqual(theirs.company_id, self.other_company)
+        with self.assertRaises(AccessError):
+            shared.with_user(self.seller).value = "x"
+        self.assertEqual(
+            value.kubernetes_value_ids._of_company(self.env.company), mine + shared_too
+        )
+        self.assertEqual(shared.company_id, self.env["res.company"])
