@@ -157,7 +157,7 @@ async fn a_namespace_older_than_the_binding_gets_it_from_whatever_comes_first() 
 
     let only = BTreeSet::from([app.namespace.clone()]);
     let seen = runner.look("demo", DATABASE, Some(&only)).await.unwrap();
-    assert_eq!(seen.len(), 1, "looked at all the same");
+    assert_eq!(seen.apps.len(), 1, "looked at all the same");
     for kind in [
         "refresh", "diff", "stop", "start", "restart", "deploy", "delete",
     ] {

@@ -221,26 +221,18 @@ mod tests {
     use crate::policy::Policy;
     use serde_json::json;
 
-    fn rules(policy: &Policy) -> policy::Rules<'_> {
-        policy::Rules {
-            policy,
-            cluster: "demo",
-            ingress_class: "nginx",
-            namespace: "example-prod",
-            hostname: "example.apps.example.com",
-            siblings: &[],
-            limits: None,
-            inventory: None,
-        }
-    }
-
     fn look(text: &str, given: &[(&str, serde_json::Value)]) -> Inspection {
         let mut variables = Variables::new();
         for (name, value) in given {
             variables.set(name, value.clone(), "config map");
         }
         let source = Source::new("Odoo", "http://example.com/odoo.yml", text.to_owned());
-        inspect(&source, &variables, &rules(&Policy::default())).unwrap()
+        inspect(
+            &source,
+            &variables,
+            &policy::Rules::of_tests(&Policy::default()),
+        )
+        .unwrap()
     }
 
     #[test]

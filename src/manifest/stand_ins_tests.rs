@@ -7,7 +7,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::ansible::vault::Vault;
-use crate::manifest::{Fetcher, Limits, Reach, inspect, with_files};
+use crate::manifest::{Fetcher, Limits, Reach, inspect, policy, with_files};
+use crate::policy::Policy;
 use crate::yaml::Data;
 
 const SECRET: &str = "hunter2Hunter2";
@@ -243,19 +244,21 @@ fn what_fails_for_a_secret_alone_is_told_without_a_word_of_it() {
 #[test]
 fn an_inspection_tells_nothing_of_a_secret_and_refuses_what_a_deploy_would() {
     let variables = variables().with_stand_ins();
+    let policy = Policy::default();
+    let rules = policy::Rules::of_tests(&policy);
     for text in [
-        "apiVersion: v1\nkind: A\nmetadata: {name: 'n-{{ admin_password | lower }}'}\n",
-        "apiVersion: v1\nkind: A\nmetadata: {name: '{{ admin_password | lower | reverse }}'}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 'n-{{ admin_password | lower }}'}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ admin_password | lower | reverse }}'}\n",
         "a: {{ undef(hint=admin_password[1:]) }}\n",
         "kind: [{{ login }}\n",
-        "apiVersion: v1\nkind: A\nmetadata: {name: a, labels: {'{{ vaulted }}': x}}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {'{{ vaulted }}': x}}\n",
     ] {
-        let found = inspect(&source(text), &variables).unwrap();
+        let found = inspect(&source(text), &variables, &rules).unwrap();
         assert!(!found.problems.is_empty(), "{text}");
         assert!(!tells(&format!("{found:?}")), "{found:?}");
     }
     let structured = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  user: '{{ (json | from_json).user }}'\n  p: '{{ production.secrets.p }}'\n";
-    let found = inspect(&source(structured), &variables).unwrap();
+    let found = inspect(&source(structured), &variables, &rules).unwrap();
     assert_eq!(
         (found.problems, found.missing.len(), found.objects.len()),
         (vec![], 0, 1)

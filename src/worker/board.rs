@@ -304,7 +304,7 @@ mod tests {
         let began = Instant::now();
         let lease = Lease::new(began, 60.0);
         let story = board
-            .take(1, &token, Some(7), JobKind::Deploy, lease)
+            .take(1, &token, Some(Uid::nobody()), JobKind::Deploy, lease)
             .unwrap();
         story.fence().passed().await;
         assert_eq!(began.elapsed().as_secs(), 50);

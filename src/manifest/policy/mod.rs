@@ -51,6 +51,23 @@ pub struct Rules<'a> {
     pub inventory: Option<&'a [ObjectRef]>,
 }
 
+#[cfg(test)]
+impl<'a> Rules<'a> {
+    /// For one manifest of an app called `example`, like a preview.
+    pub fn of_tests(policy: &'a Policy) -> Self {
+        Self {
+            policy,
+            cluster: "demo",
+            ingress_class: "nginx",
+            namespace: "example-prod",
+            hostname: "example.apps.example.com",
+            siblings: &[],
+            limits: None,
+            inventory: None,
+        }
+    }
+}
+
 /// What is refused, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
