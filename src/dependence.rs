@@ -4,7 +4,7 @@
 //! guess was right. They could as well apply a manifest whose pod sends the secret anywhere. A preview, which needs no right to
 //! apply, has no secret at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -14,10 +14,24 @@ pub enum Dependent {
     #[default]
     Nothing,
     All,
-    /// Of a text, these lines, from 0, each with how many bytes at its beginning do not.
-    Lines(BTreeMap<usize, usize>),
+    /// Of a text, some lines.
+    Lines(Lines),
     Members(BTreeMap<String, Dependent>),
     Items(Items),
+}
+
+/// The lines of a text that depend on a secret.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lines {
+    /// By their number, from 0; each with how many bytes at its beginning do not.
+    pub by_number: BTreeMap<usize, usize>,
+    /// What they set, as far as they are `name = value` or `name: value`.
+    pub names: BTreeSet<String>,
+}
+
+/// What a line of the form `name = value` or `name: value` sets.
+pub fn set_by(line: &str) -> Option<&str> {
+    line.split_once(['=', ':']).map(|(name, _)| name.trim())
 }
 
 /// The items of a list of which a part depends on a secret.
@@ -89,8 +103,51 @@ impl Dependent {
         }
     }
 
+    /// Where it is, as JSON pointers; of lines of a text with what they set, behind a line end.
+    pub fn pointers(&self) -> Vec<String> {
+        let below = |key: String, part: &Self| {
+            let inner = part.pointers().into_iter();
+            inner.map(move |rest| format!("/{key}{rest}"))
+        };
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::All => vec![String::new()],
+            Self::Lines(lines) if lines.names.is_empty() => vec!["\n".to_owned()],
+            Self::Lines(lines) => lines.names.iter().map(|name| format!("\n{name}")).collect(),
+            Self::Members(members) => {
+                let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+                let members = members.iter();
+                members
+                    .flat_map(|(key, part)| below(escaped(key), part))
+                    .collect()
+            }
+            Self::Items(items) => {
+                let items = items.by_index.iter();
+                items
+                    .flat_map(|(index, part)| below(index.to_string(), part))
+                    .collect()
+            }
+        }
+    }
+
+    /// What of a value is there.
+    pub fn at(value: &Value, pointers: &[String]) -> Self {
+        pointers.iter().fold(Self::Nothing, |all, pointer| {
+            let (pointer, name) = match pointer.split_once('\n') {
+                Some((pointer, name)) => (pointer, Some(name)),
+                None => (pointer.as_str(), None),
+            };
+            let keys: Vec<String> = pointer
+                .split('/')
+                .skip(1)
+                .map(|key| key.replace("~1", "/").replace("~0", "~"))
+                .collect();
+            all.merged(&at(value, &keys, name))
+        })
+    }
+
     /// What is in either.
-    fn merged(&self, other: &Self) -> Self {
+    pub fn merged(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Nothing, other) | (other, Self::Nothing) => other.clone(),
             (Self::Members(members), Self::Members(others)) => {
@@ -100,6 +157,24 @@ impl Dependent {
                     merged.insert(key.clone(), part);
                 }
                 Self::Members(merged)
+            }
+            (Self::Items(items), Self::Items(others)) => {
+                let mut merged = items.clone();
+                for (index, other) in &others.by_index {
+                    let part = merged.by_index.entry(*index).or_default();
+                    *part = part.merged(other);
+                }
+                for (name, other) in &others.by_name {
+                    let part = merged.by_name.entry(name.clone()).or_default();
+                    *part = part.merged(other);
+                }
+                Self::Items(merged)
+            }
+            (Self::Lines(lines), Self::Lines(others)) => {
+                let mut merged = lines.clone();
+                merged.by_number.extend(&others.by_number);
+                merged.names.extend(others.names.iter().cloned());
+                Self::Lines(merged)
             }
             _ => Self::All,
         }
@@ -111,6 +186,41 @@ impl Items {
     pub fn any(&self) -> Dependent {
         let parts = self.by_index.values();
         parts.fold(Dependent::Nothing, |all, part| all.merged(part))
+    }
+}
+
+fn at(value: &Value, keys: &[String], name: Option<&str>) -> Dependent {
+    let Some((key, rest)) = keys.split_first() else {
+        return match name {
+            None => Dependent::All,
+            Some(name) => Dependent::Lines(Lines {
+                names: [name.to_owned()].into(),
+                ..Lines::default()
+            }),
+        };
+    };
+    match value {
+        Value::Object(members) => match members.get(key) {
+            Some(member) => Dependent::Members([(key.clone(), at(member, rest, name))].into()),
+            None => Dependent::Nothing,
+        },
+        Value::Array(items) => {
+            let index = key.parse().ok();
+            let Some((index, item)) = index.and_then(|index| Some((index, items.get(index)?)))
+            else {
+                return Dependent::Nothing;
+            };
+            let part = at(item, rest, name);
+            let name = item["name"]
+                .as_str()
+                .map(|name| (name.to_owned(), part.clone()));
+            Dependent::Items(Items {
+                by_index: [(index, part)].into(),
+                by_name: name.into_iter().collect(),
+                length: items.len(),
+            })
+        }
+        _ => Dependent::All,
     }
 }
 
@@ -243,13 +353,17 @@ fn between(value: &Value, other: &Value, path: &mut String) -> Result<Dependent,
             if lines.len() < 2 || lines.len() != others.len() {
                 return Ok(Dependent::All);
             }
-            let pairs = lines.iter().zip(others).enumerate();
-            Dependent::Lines(
-                pairs
-                    .filter(|(_, (line, other))| *line != other)
-                    .map(|(number, (line, other))| (number, beginning(line, other)))
-                    .collect(),
-            )
+            let mut found = Lines::default();
+            for (number, (line, other)) in lines.iter().zip(others).enumerate() {
+                if *line != other {
+                    let kept = beginning(line, other);
+                    found.by_number.insert(number, kept);
+                    // A name that differs itself is none to tell.
+                    let name = set_by(line).filter(|_| set_by(&line[..kept]).is_some());
+                    found.names.extend(name.map(str::to_owned));
+                }
+            }
+            Dependent::Lines(found)
         }
         (value, other) if value == other => Dependent::Nothing,
         _ => Dependent::All,
@@ -294,6 +408,24 @@ mod tests {
     }
 
     #[test]
+    fn it_can_be_noted_and_found_again_in_what_has_become_of_the_value() {
+        let value = json!({"a/b": {"~": 1, "c": 2}, "list": [{"x": 1}, {"name": "n", "v": "s", "w": 1}], "t": "a\nb=b\nc"});
+        let other = json!({"a/b": {"~": 3, "c": 2}, "list": [{"x": 1}, {"name": "n", "v": "t", "w": 1}], "t": "a\nb=d\ne"});
+        let pointers = found(value.clone(), other).pointers();
+        assert_eq!(pointers, ["/a~1b/~0", "/list/1/v", "/t\nb"]);
+        let again = Dependent::at(&value, &pointers);
+        assert_eq!(again.pointers(), pointers);
+        let Dependent::Items(items) = again.member("list") else {
+            panic!();
+        };
+        assert!(items.by_name.contains_key("n"));
+        assert_eq!(
+            Dependent::at(&json!({"list": []}), &pointers).pointers(),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
     fn keys_that_differ_are_told_by_the_mapping_they_stand_in() {
         let differ = Dependent::between(
             &json!({"a": [{"hunter2": 1}]}),
@@ -312,14 +444,13 @@ mod tests {
         let value = json!({"conf": "a = 1\n pw = hunter2\n", "n": 12, "list": ["x", {"y": "z"}]});
         let other = json!({"conf": "a = 1\n pw = qwrtzp7\n", "n": 34, "list": ["x", {"y": "w"}]});
         let dependent = found(value.clone(), other.clone());
-        let lines = Dependent::Lines(BTreeMap::from([(1, " pw = ".len())]));
+        let lines = Dependent::Lines(Lines {
+            by_number: [(1, " pw = ".len())].into(),
+            names: ["pw".to_owned()].into(),
+        });
         assert_eq!(*dependent.member("conf"), lines);
         let mut texts = Vec::new();
         secret_texts(&value, &other, &mut texts);
-        let whole = "a = 1\n pw = hunter2\n";
-        assert_eq!(
-            texts,
-            ["pw = hunter2", "hunter2", whole, "12", "z", "z", "z"]
-        );
+        assert_eq!(texts, ["pw = hunter2", "hunter2", "12", "z", "z", "z"]);
     }
 }

@@ -166,7 +166,11 @@ impl StandIns {
         {
             return made;
         }
-        if text.parse::<Ipv6Addr>().is_ok() || is_hex(text) {
+        let (address, prefix) = text.split_at(text.find('/').unwrap_or(text.len()));
+        if address.parse::<Ipv6Addr>().is_ok() {
+            return self.hex(address) + prefix;
+        }
+        if is_hex(text) {
             return self.hex(text);
         }
         let whole = |made: &Captures, name| made.name(name).is_some();

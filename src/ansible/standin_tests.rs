@@ -114,7 +114,12 @@ fn what_a_text_is_it_stays() {
         !made.contains("hunter2") && !made.contains("odoo"),
         "{made}"
     );
-    for given in ["10.0.12.255", "2001:db8::1", "192.168.0.1/24"] {
+    for given in [
+        "10.0.12.255",
+        "2001:db8::1",
+        "192.168.0.1/24",
+        "2001:db8::/24",
+    ] {
         let made = text(given);
         assert_ne!(made, given);
         let address = made.split('/').next().unwrap();

@@ -1,13 +1,12 @@
 //! Differences as people read them: a unified diff of each object's YAML, in which no secret can be read, not even one
 //! that is just being replaced.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-use crate::dependence::{Dependent, Items};
+use crate::dependence::{Dependent, Items, Lines, set_by};
 use crate::kubernetes::{Comparison, Difference};
 use crate::odoo::contract::{Diff, DiffAction, ObjectDiff};
 use crate::redact::{self, Redactor};
@@ -278,11 +277,11 @@ impl Hiding<'_> {
 
     /// Hides the lines of a text that depend on a secret, and of the text that was there all that may be one: lines that
     /// neither stay nor set what a line sets that is shown.
-    fn lines(&self, old: &str, new: &str, secret: &BTreeMap<usize, usize>) -> (String, String) {
+    fn lines(&self, old: &str, new: &str, secret: &Lines) -> (String, String) {
         let old_lines: Vec<&str> = old.lines().collect();
         let new_lines: Vec<&str> = new.lines().collect();
         let beginning = |number: usize, line: &'_ str| -> Option<String> {
-            let kept = secret.get(&number)?;
+            let kept = secret.by_number.get(&number)?;
             Some(self.hidden(line.get(..*kept).unwrap_or_default()))
         };
         let numbered = || new_lines.iter().copied().enumerate();
@@ -306,12 +305,12 @@ impl Hiding<'_> {
                     numbered().filter_map(|(number, line)| beginning(number, line));
                 let alike = beginnings
                     .find(|kept| !kept.trim().is_empty() && line.starts_with(kept.as_str()));
-                let mut shown = numbered().filter(|(number, _)| !secret.contains_key(number));
+                let shown = numbered().filter(|(number, _)| !secret.by_number.contains_key(number));
+                let mut shown = shown.filter_map(|(_, new)| set_by(new));
+                let name = set_by(line).filter(|name| !secret.names.contains(*name));
                 match alike {
                     Some(kept) => kept + HIDDEN,
-                    None if set_by(line).is_some()
-                        && shown.any(|(_, new)| set_by(new) == set_by(line)) =>
-                    {
+                    None if name.is_some_and(|name| shown.any(|new| new == name)) => {
                         self.hidden(line)
                     }
                     None if line.trim().is_empty() => line.to_owned(),
@@ -394,11 +393,6 @@ fn hidden_both(before: Option<&Value>, after: Option<&Value>) -> Both {
 
 fn is_structure(value: &Value) -> bool {
     value.is_object() || value.is_array()
-}
-
-/// What a line of the form `name = value` or `name: value` sets.
-fn set_by(line: &str) -> Option<&str> {
-    line.split_once(['=', ':']).map(|(name, _)| name.trim())
 }
 
 /// The item of another list that belongs to this one.

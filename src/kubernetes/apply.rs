@@ -6,8 +6,12 @@ use serde_json::Value;
 use super::owner::FIELD_MANAGER;
 use super::refusal::apply_problem;
 use super::{Cluster, Owner};
+use crate::dependence::Dependent;
 use crate::object::{Kinds, Object, ObjectRef};
 use crate::problem::Problem;
+
+/// On an object: which of its fields depend on a secret, as JSON pointers.
+pub(super) const SECRET_FIELDS: &str = "chandlery.dev/secret-fields";
 
 /// What applying an object did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +132,7 @@ pub(super) async fn try_apply(
     }
     let mut value = object.value.clone();
     owner.label(&mut value);
+    note_secret_fields(&mut value, object.dependent());
     let params = PatchParams {
         dry_run,
         ..PatchParams::apply(FIELD_MANAGER)
@@ -139,6 +144,30 @@ pub(super) async fn try_apply(
         .await
         .map_err(|error| apply_problem(&error, cluster.url(), object))?;
     Ok((before, after))
+}
+
+/// Notes on an object which of its fields depend on a secret: when a later manifest says something else there, nobody else
+/// knows it any more.
+fn note_secret_fields(value: &mut Value, dependent: &Dependent) {
+    if dependent.is_nothing() || value["kind"] == "Secret" {
+        return;
+    }
+    let annotations = &mut value["metadata"]["annotations"];
+    if annotations.is_null() {
+        *annotations = Value::Object(Default::default());
+    }
+    annotations[SECRET_FIELDS] = Value::from(serde_json::json!(dependent.pointers()).to_string());
+}
+
+/// What of an object in the cluster depends on a secret, as it was applied.
+pub(super) fn secret_fields(object: &DynamicObject) -> Dependent {
+    let noted = object.metadata.annotations.as_ref();
+    let noted = noted.and_then(|annotations| annotations.get(SECRET_FIELDS));
+    let pointers: Vec<String> = noted
+        .and_then(|noted| serde_json::from_str(noted).ok())
+        .unwrap_or_default();
+    let value = serde_json::to_value(object).unwrap_or_default();
+    Dependent::at(&value, &pointers)
 }
 
 /// Whether an apply changed nothing. The version alone does not tell: controllers write an object's status meanwhile.

@@ -3,7 +3,7 @@
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use super::apply::try_apply;
+use super::apply::{SECRET_FIELDS, secret_fields, try_apply};
 use super::namespace::{self, Found};
 use super::prune::{self, NEVER_PRUNED};
 use super::{Cluster, Owner, readiness, scale};
@@ -19,7 +19,7 @@ pub struct Difference {
     pub before: Option<Value>,
     /// As it would be; `None`: it would be removed.
     pub after: Option<Value>,
-    /// What of it depends on a secret, and must not be shown.
+    /// What of it depends on a secret, or did when it was applied, and must not be shown.
     pub dependent: Dependent,
 }
 
@@ -56,6 +56,7 @@ pub async fn compare(
             comparison.differences.push(new(object));
             continue;
         };
+        let dependent = object.dependent().merged(&secret_fields(&before));
         let (before, after) = (content(before), started(content(after)));
         if before == after {
             comparison.unchanged += 1;
@@ -64,7 +65,7 @@ pub async fn compare(
                 object: object.reference(),
                 before: Some(before),
                 after: Some(after),
-                dependent: object.dependent().clone(),
+                dependent,
             });
         }
     }
@@ -120,6 +121,7 @@ fn content(object: DynamicObject) -> Value {
     {
         annotations.shift_remove("deployment.kubernetes.io/revision");
         annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+        annotations.shift_remove(SECRET_FIELDS);
         if annotations.is_empty() {
             metadata.shift_remove("annotations");
         }

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub use crate::object::ObjectRef;
 pub use crate::policy::{Limits, Policy};
 use crate::problem::Problem;
+use crate::redact::Redactor;
 pub use crate::uid::Uid;
 
 /// Who calls.
@@ -205,12 +206,29 @@ impl Job {
             .get("token")
             .and_then(Value::as_str)
             .map(|token| Token(token.to_owned()));
-        serde_json::from_value(value).map_err(|error| Unreadable {
-            id,
-            token,
-            problem: Problem::new("contract", format!("The worker cannot read this job: {error}."))
-                .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one."),
+        Self::deserialize(&value).map_err(|error| {
+            // It quotes what it did not expect.
+            let mut secrets = Vec::new();
+            scalars(&value["secret"], &mut secrets);
+            let reason = Redactor::new(secrets).text(&error.to_string());
+            let problem = Problem::new("contract", format!("The worker cannot read this job: {reason}."))
+                .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one.");
+            Unreadable { id, token, problem }
         })
+    }
+}
+
+/// All texts and numbers in the lines of a secret but what says how to read them.
+fn scalars(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Number(number) => found.push(number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| scalars(item, found)),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(key, _)| !matches!(key.as_str(), "key" | "type" | "generate"))
+            .for_each(|(_, member)| scalars(member, found)),
+        Value::Null | Value::Bool(_) => {}
     }
 }
 
@@ -937,6 +955,23 @@ mod tests {
         read_and_write_back::<ReportResponse>("report_response");
         read_and_write_back::<ObserveRequest>("observe_request");
         read_and_write_back::<ObserveResponse>("observe_response");
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_read_quotes_no_secret() {
+        let job = &golden("claim_response")["jobs"][0];
+        for value in [json!(47110815), json!(["hunter2"]), json!({"x": "hunter2"})] {
+            let mut job = job.clone();
+            job["secret"] =
+                json!([{"key": "k", "type": "string", "value": value, "generate": null}]);
+            let problem = Job::read(job).unwrap_err().problem;
+            let told = problem.to_string();
+            assert!(told.contains("cannot read this job"), "{told}");
+            assert!(
+                !told.contains("47110815") && !told.contains("hunter2"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

@@ -233,6 +233,18 @@ async fn no_part_of_a_secret_in_any_form_is_in_anything_that_jobs_write() {
         assert_eq!(objects.len(), 3, "given, templated and what a config map makes of it");
         assert!(objects[0].text.contains("+  upper: •••••• (changed)\n"), "{}", objects[0].text);
         assert!(objects[0].text.contains("title = The web\n"), "{}", objects[0].text);
+        // What was made of a secret is one also where the next manifest says something else.
+        for number in 0..secrets.len() {
+            let plain = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: forms-{number}, annotations: {{x/back: plain}}}}\ndata: {{upper: plain, half: plain, conf: 'a = 1'}}\n"
+            );
+            app.serve(&format!("plain-{number}.yml"), &plain).await;
+        }
+        let plain = ["plain-0", "plain-1", "plain-2", "plain-3", "plain-4"];
+        let plain = after(job("diff", secret(&given), &plain), &deployed);
+        let compared = written.run(&runner, "diff of plain", plain).await;
+        assert_done(&compared);
+        assert_eq!(compared.result.diff.unwrap().objects.len(), 5);
         let fewer = after(job("diff", secret(&given), &names[..2]), &deployed);
         assert_done(&written.run(&runner, "diff of fewer", fewer).await);
         let again = after(job("deploy", secret(&given), &names), &deployed);
