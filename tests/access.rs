@@ -641,7 +641,13 @@ async fn the_examples_pod_meets_the_strictest_pod_security_which_its_namespace_e
     ));
     let objects: Vec<Value> = serde_saphyr::from_multiple(&text.unwrap()).unwrap();
     let is_deployment = |object: &&Value| object["kind"] == "Deployment";
-    let template = objects.iter().find(is_deployment).unwrap()["spec"]["template"].clone();
+    let mut template = objects.iter().find(is_deployment).unwrap()["spec"]["template"].clone();
+    // 0440, which only kubectl reads as an octal number.
+    for volume in template["spec"]["volumes"].as_array_mut().unwrap() {
+        if volume["secret"].is_object() {
+            volume["secret"]["defaultMode"] = json!(0o440);
+        }
+    }
     let mut pod: Pod = serde_json::from_value(template).unwrap();
     pod.metadata.name = Some("chandlery-test".to_owned());
     let admin = Client::try_from(config(common::kubeconfig()).await).unwrap();
@@ -653,4 +659,114 @@ async fn the_examples_pod_meets_the_strictest_pod_security_which_its_namespace_e
         refused.to_string().contains("violates PodSecurity"),
         "{refused}"
     );
+}
+
+/// S3, S7: a token that makes pods with the node's disk owns the node.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_makes_no_pods_where_kubernetes_does_not_keep_them_from_the_node() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let admin = Client::try_from(config(common::kubeconfig()).await).unwrap();
+    // The same policy for an account of this test alone.
+    let name = unique();
+    let account = format!("system:serviceaccount:{name}:{name}");
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/config/admission-pod-security.yaml"
+    ))
+    .unwrap()
+    .replace(ACCOUNT, &account)
+    .replace("chandlery-pod-security", &name);
+    let group = "/apis/admissionregistration.k8s.io/v1";
+    let kinds = [
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+    ];
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    for (plural, object) in kinds.iter().zip(objects) {
+        let kind = ApiRequest::new(format!("{group}/{plural}"));
+        let made = kind.create(&PostParams::default(), object.to_string().into_bytes());
+        admin.request_text(made.unwrap()).await.unwrap();
+    }
+    let mut config = config(common::kubeconfig()).await;
+    config.auth_info.impersonate = Some(account);
+    config.auth_info.impersonate_groups = Some(vec!["system:masters".to_owned()]);
+    let client = Client::try_from(config).unwrap();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+
+    let labels = |level: Option<&str>| json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
+    let (post, params) = (PostParams::default(), PatchParams::default());
+    let until = Instant::now() + PATIENCE;
+    let lowered = loop {
+        let mut namespace = ours(&name);
+        let level = ("pod-security.kubernetes.io/enforce", "privileged");
+        let labels = namespace.metadata.labels.as_mut().unwrap();
+        labels.insert(level.0.to_owned(), level.1.to_owned());
+        match namespaces.create(&dry_run(), &namespace).await {
+            Ok(_) => assert!(Instant::now() < until, "the policy is never in force"),
+            Err(error) => break error.to_string(),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    namespaces.create(&post, &ours(&name)).await.unwrap();
+    let pods = ApiRequest::new(format!("/api/v1/namespaces/{name}/pods"));
+    let pod = json!({"spec": {"containers": [{"name": "x", "image": "x"}]}});
+    let workload = json!({"spec": {
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": pod["spec"]},
+    }});
+    let deployments = ApiRequest::new(format!("/apis/apps/v1/namespaces/{name}/deployments"));
+    let deployment = object("apps/v1", "Deployment", workload);
+    let mut refused = vec![("begin with privileged", lowered)];
+    for (what, request) in [
+        ("a pod", pods.create(&post, object("v1", "Pod", pod))),
+        (
+            "a Deployment",
+            deployments.create(&post, deployment.clone()),
+        ),
+    ] {
+        let answer = client.request_text(request.unwrap()).await;
+        refused.push((what, refusal(what, answer)));
+    }
+    let raise = Patch::Merge(labels(Some("baseline")));
+    namespaces.patch(&name, &params, &raise).await.unwrap();
+    for (what, level) in [("lower it", Some("privileged")), ("take it away", None)] {
+        let change = Patch::Merge(labels(level));
+        let answer = namespaces.patch(&name, &params, &change).await;
+        refused.push((what, answer.unwrap_err().to_string()));
+    }
+    // The server may need a moment to know the label.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let made = deployments.create(&dry_run(), deployment.clone());
+        match client.request_text(made.unwrap()).await {
+            Ok(_) => break,
+            Err(error) => assert!(Instant::now() < until, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for plural in kinds {
+        let kind = ApiRequest::new(format!("{group}/{plural}"));
+        let gone = kind.delete(&name, &DeleteParams::default());
+        admin.request_text(gone.unwrap()).await.unwrap();
+    }
+    let _ = namespaces.delete(&name, &DeleteParams::default()).await;
+    for (what, message) in refused {
+        assert!(
+            message.contains(&format!("ValidatingAdmissionPolicy '{name}'")),
+            "{what}: {message}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_namespace_is_kept_from_the_node_from_its_first_moment() {
+    account().await;
+    let app = App::new().await;
+    let outcome = run(&runner(common::worker_kubeconfig()), app.job("deploy")).await;
+    assert_done("deploy", &outcome);
+    let namespaces: Api<Namespace> = Api::all(app.client.clone());
+    let made = namespaces.get(&app.namespace).await.unwrap();
+    let labels = made.metadata.labels.unwrap();
+    assert_eq!(labels["pod-security.kubernetes.io/enforce"], "baseline");
+    app.clean_up().await;
 }

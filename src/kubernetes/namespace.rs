@@ -10,6 +10,9 @@ use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME, 
 use super::{Cluster, Owner, role_binding};
 use crate::problem::Problem;
 
+/// Which pods the API server lets into a namespace. From its first moment on, so that nothing can run there before.
+const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
+
 /// Whose namespace that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -196,10 +199,12 @@ pub async fn ensure(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result
         Found::Ours => Ok(false),
         Found::Absent => {
             let api: Api<Namespace> = Api::all(cluster.client.clone());
+            let mut labels = owner.namespace_labels();
+            labels.insert(POD_SECURITY.to_owned(), "baseline".to_owned());
             let wanted = Namespace {
                 metadata: ObjectMeta {
                     name: Some(namespace.to_owned()),
-                    labels: Some(owner.namespace_labels()),
+                    labels: Some(labels),
                     ..ObjectMeta::default()
                 },
                 ..Namespace::default()

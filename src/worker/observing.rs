@@ -32,6 +32,17 @@ struct Watch {
     ended: bool,
     /// What goes wrong is logged once.
     complained: bool,
+    /// The namespaces in which something is another than it was told, and when to look at them.
+    changed: BTreeSet<String>,
+    look: Option<Instant>,
+}
+
+impl Watch {
+    /// All was looked at but for these, whose apps have a job.
+    fn look_again(&mut self, busy: BTreeSet<String>) {
+        self.look = (!busy.is_empty()).then(|| Instant::now() + AFTER_JOB);
+        self.changed = busy;
+    }
 }
 
 impl<O: Odoo, R: Recipes> Worker<O, R> {
@@ -60,12 +71,15 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             let following = async {
                 match database.filter(|_| reachable) {
                     Some(database) => {
-                        self.observe(cluster, &database, None, &mut told).await;
+                        let busy = self.observe(cluster, &database, None, &mut told).await;
                         let watch = watch.get_or_insert_with(|| Watch {
                             changes: self.recipes.changes(cluster, &database),
                             ended: false,
                             complained: false,
+                            changed: BTreeSet::new(),
+                            look: None,
                         });
+                        watch.look_again(busy);
                         self.follow(cluster, &database, watch, until, &mut told, &mut said)
                             .await;
                     }
@@ -91,27 +105,24 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         told: &mut Told,
         said: &mut bool,
     ) {
-        let mut changed = BTreeSet::new();
         let mut until = until;
-        let mut look: Option<Instant> = None;
         loop {
             tokio::select! {
-                () = sleep_until(look.unwrap_or(until).min(until)) => {
+                () = sleep_until(watch.look.unwrap_or(until).min(until)) => {
                     if Instant::now() >= until {
                         return;
                     }
                     let busy = self
-                        .observe(cluster, database, Some(&mem::take(&mut changed)), told)
+                        .observe(cluster, database, Some(&mem::take(&mut watch.changed)), told)
                         .await;
-                    look = (!busy.is_empty()).then(|| Instant::now() + AFTER_JOB);
-                    changed = busy;
+                    watch.look_again(busy);
                 }
                 change = watch.changes.next(), if !watch.ended => {
                     let soon = Instant::now() + SETTLE;
                     match change {
                         Some(Ok(Heard::In(namespace))) => {
-                            changed.insert(namespace);
-                            look = Some(look.map_or(soon, |look| look.min(soon)));
+                            watch.changed.insert(namespace);
+                            watch.look = Some(watch.look.map_or(soon, |look| look.min(soon)));
                         }
                         Some(Ok(Heard::Anything)) => until = until.min(soon),
                         // As its rights are meant to be, unless somebody wants it otherwise: nothing to warn of.
