@@ -385,13 +385,17 @@ class KubernetesJob(models.Model):
             "config_map_id": config_map.id if config_map else False,
             "secret_id": secret.id if secret else False,
         }
-        return self._as_system().with_company(company).create(
-            {
-                "kind": "preview",
-                "manifest_id": manifest.id if manifest else False,
-                "options": options,
-                "requested_by": self.env.uid,
-            }
+        return (
+            self._as_system()
+            .with_company(company)
+            .create(
+                {
+                    "kind": "preview",
+                    "manifest_id": manifest.id if manifest else False,
+                    "options": options,
+                    "requested_by": self.env.uid,
+                }
+            )
         )
 
     def _join(self, options, delay=0):

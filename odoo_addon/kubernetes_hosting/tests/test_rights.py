@@ -440,9 +440,9 @@ class TestCompanies(RightsCase):
         self.assertFalse(hostnames.with_user(self.other_operator).search([]))
 
     def test_a_previews_job_is_of_the_company_of_who_asks(self):
-        self.env["kubernetes.worker"].create({"name": "w"})._as_system().last_seen = (
-            fields.Datetime.now()
-        )
+        self.env["kubernetes.worker"].create(
+            {"name": "w"}
+        )._as_system().last_seen = fields.Datetime.now()
         manifests = self.env["kubernetes.manifest"].with_user(self.operator)
         manifests = manifests.with_context(allowed_company_ids=self.other_company.ids)
         with self.assertRaises(AccessError):

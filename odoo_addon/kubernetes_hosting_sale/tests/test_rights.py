@@ -102,7 +102,9 @@ class TestSaleCompanies(HostingSaleCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.other_company = cls.env["res.company"].create({"name": "Other"})
-        groups = f"{OPERATOR},sales_team.group_sale_manager,product.group_product_manager"
+        groups = (
+            f"{OPERATOR},sales_team.group_sale_manager,product.group_product_manager"
+        )
         cls.seller = new_test_user(
             cls.env,
             "seller",
@@ -197,9 +199,11 @@ class TestSaleCompanies(HostingSaleCase):
             line.sale_order_line_id = other.order_line
 
     def test_variables_of_an_attribute_value_are_the_companys(self):
-        value = self.env["product.attribute"].create(
-            {"name": "Size", "value_ids": [Command.create({"name": "L"})]}
-        ).value_ids
+        value = (
+            self.env["product.attribute"]
+            .create({"name": "Size", "value_ids": [Command.create({"name": "L"})]})
+            .value_ids
+        )
         lines = self.env["kubernetes.attribute.value"]
         mine = lines.create({"value_id": value.id, "key": "size", "value": "1"})
         shared, shared_too = lines.create(

@@ -16,7 +16,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.kubernetes_hosting_sale.tests.common import HostingSaleCase
 
-from .rights_table import COLUMNS, EXTENSIONS, MODELS, ROUTES, Extension, Model
+from .rights_table import COLUMNS, EXTENSIONS, MODELS, ROUTES, Model
 
 ADDONS = "odoo.addons.kubernetes_hosting"
 PLACE = "kubernetes_hosting_website/tests/rights_table.py"
@@ -391,7 +391,8 @@ class TestRightsTable(RightsTableCase, HttpCase):
             methods = self.our_methods(model)
             for method in methods:
                 found = " ".join(c for c in COLUMNS if self.calls(name, c, method))
-                if found != " ".join(c for c in COLUMNS if c in callers.get(method, ())):
+                said = callers.get(method, ())
+                if found != " ".join(c for c in COLUMNS if c in said):
                     problems.append(
                         f"{PLACE}: {name}, “calls”: {method} is called by “{found}”;"
                         " the table says otherwise or nothing. What need not be public"
