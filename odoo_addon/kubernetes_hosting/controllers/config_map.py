@@ -17,10 +17,12 @@ class ConfigMapController(http.Controller):
     )
     def export(self, config_map_id):
         """The config map as an Ansible vars file, for those who may read it."""
-        config_map = request.env["kubernetes.config.map"].browse(config_map_id)
-        if not config_map.exists():
+        config_maps = request.env["kubernetes.config.map"]
+        config_map = config_maps.has_access("read") and config_maps.with_context(
+            active_test=False
+        ).search([("id", "=", config_map_id)])
+        if not config_map:
             raise request.not_found()
-        config_map.check_access("read")
         stem = re.sub(r"[^\w.-]+", "-", config_map.name).strip("-") or "vars"
         return request.make_response(
             config_map._ansible_vars(),

@@ -9,10 +9,12 @@ from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
+from odoo.models import MAGIC_COLUMNS
 from odoo.tools import mute_logger
 
 from .kubernetes_environment import PRODUCTION
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
+from .kubernetes_record import ADDONS
 
 # What namespace, hostname and labels are made of: an app keeps it for life.
 IDENTITY_FIELDS = frozenset(["uid", "name", "environment_id", "cluster_id", "company_id"])
@@ -428,6 +430,19 @@ class KubernetesApp(models.Model):
         for app in self:
             app.sibling_count = self.search_count(app._sibling_domain())
 
+    def _has_field_access(self, field, operation):
+        """Customers read what we made for them. The chatter and whatever else other
+        addons give an app is not theirs, to read or to search by."""
+        if (
+            not self.env.su
+            and not self.env.user._is_internal()
+            and field.name not in (*MAGIC_COLUMNS, "display_name")
+            and field.name not in self.env["portal.mixin"]._fields
+            and not (field._module or "").startswith(ADDONS)
+        ):
+            return False
+        return super()._has_field_access(field, operation)
+
     # -- names -------------------------------------------------------------------
 
     @api.model
@@ -840,6 +855,8 @@ class KubernetesApp(models.Model):
     def action_open(self):
         """Open the running app."""
         self.ensure_one()
+        # The address is computed as the system.
+        self.check_access("read")
         return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_delete(self):
@@ -1085,9 +1102,10 @@ class KubernetesApp(models.Model):
 
     def _customer_request(self, kind):
         """Ask for ``reset`` or ``restart`` as the customer, whose own rights decide
-        whose app it is. Returns the job; raises a UserError in a customer's words."""
+        whose app it is. Returns the job; raises a UserError in a customer's words.
+        Who works here needs the right to do it, as by the buttons."""
         self.ensure_one()
-        self.check_access("read")
+        self.check_access("write" if self.env.user._is_internal() else "read")
         if not self._customer_can(kind):
             raise UserError(
                 self.env._(

@@ -42,7 +42,7 @@ class KubernetesAppManifest(models.Model):
         apps = self.env["kubernetes.app"].browse(
             {vals["app_id"] for vals in vals_list if "app_id" in vals}
         )
-        self.check_access("create")
+        self.browse().check_access("create")
         apps.check_access("write")
         self._remember_order(apps)
         return super().create(vals_list)

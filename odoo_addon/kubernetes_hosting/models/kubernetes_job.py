@@ -409,14 +409,18 @@ class KubernetesJob(models.Model):
             "config_map_id": config_map.id,
             "secret_id": secret.id,
         }
-        return self._as_system().with_company(company).create(
-            {
-                "kind": "preview",
-                "manifest_id": manifest.id,
-                "company_id": company.id,
-                "options": options,
-                "requested_by": self.env.uid,
-            }
+        return (
+            self._as_system()
+            .with_company(company)
+            .create(
+                {
+                    "kind": "preview",
+                    "manifest_id": manifest.id,
+                    "company_id": company.id,
+                    "options": options,
+                    "requested_by": self.env.uid,
+                }
+            )
         )
 
     @api.model

@@ -3,6 +3,7 @@
 
 from odoo import api, models
 from odoo.exceptions import AccessError, MissingError
+from odoo.models import MAGIC_COLUMNS
 from odoo.tools import clean_context
 
 ADDONS = "kubernetes_hosting"
@@ -24,7 +25,11 @@ class KubernetesProtected(models.AbstractModel):
     @api.model
     def _is_system_field(self, field):
         """Whether nobody but the system writes this field."""
-        return field.readonly and (field._module or "").startswith(ADDONS)
+        return (
+            field.readonly
+            and field.name not in MAGIC_COLUMNS
+            and (field._module or "").startswith(ADDONS)
+        )
 
     def _has_field_access(self, field, operation):
         if operation == "write" and not self.env.su and self._is_system_field(field):

@@ -176,7 +176,7 @@ class KubernetesValuesLine(models.AbstractModel):
                 if self._values_field in vals
             }
         )
-        self.check_access("create")
+        self.browse().check_access("create")
         values.check_access("write")
         values._remember_values()
         return super().create(vals_list)

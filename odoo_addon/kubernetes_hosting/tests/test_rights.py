@@ -6,10 +6,10 @@ from contextlib import suppress
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
-from odoo.tests import new_test_user
+from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import KubernetesTransactionCase
+from .common import KubernetesCase, KubernetesTransactionCase
 
 
 class RightsCase(KubernetesTransactionCase):
@@ -159,6 +159,16 @@ class TestAccessComesFirst(RightsCase):
                 said = self.said(function, *([values] if way == "write" else []))
                 self.assertIn("not allowed to", said)
 
+    def test_s9_nobody_learns_an_address_by_opening_it(self):
+        for user in (self.anna, self.other_operator):
+            said = self.said(self.app.with_user(user).action_open)
+            self.assertNotIn(self.app.name, said)
+
+    def test_who_only_sees_apps_does_not_act_as_their_customer(self):
+        self.app.invalidate_recordset()
+        user = self.create_user("user")
+        self.said(self.app.with_user(user)._customer_request, "restart")
+
     def test_s9_another_companys_operator_learns_nothing_either(self):
         said = self.said(self.app.with_user(self.other_operator).write, {"name": "x"})
         self.assertNotIn("cannot change", said)
@@ -249,6 +259,22 @@ class TestSystemFields(RightsCase):
         app = self.app.with_user(self.operator)
         with self.refused(), mute_logger("odoo.addons.base.models.ir_rule"):
             app.write({"secret_id": theirs.id})
+
+
+class TestWizards(RightsCase):
+    """What somebody has begun in a wizard, a text with secrets too, is theirs."""
+
+    @mute_logger("odoo.addons.base.models.ir_rule")
+    def test_nobody_reads_another_ones_import(self):
+        imports = self.env["kubernetes.config.map.import"].with_user(self.operator)
+        mine = imports.create(
+            {"text": "password: x", "line_ids": [Command.create({"key": "password"})]}
+        )
+        for user in (self.other_operator, self.create_user("administrator")):
+            self.assertFalse(imports.with_user(user).search([]))
+            for record in (mine, mine.line_ids):
+                with self.assertRaises(AccessError):
+                    record.with_user(user).read()
 
 
 class TestNotThereOrNotYours(RightsCase):
@@ -414,10 +440,55 @@ class TestCompanies(RightsCase):
         self.assertFalse(hostnames.with_user(self.other_operator).search([]))
 
     def test_a_previews_job_is_of_the_company_of_who_asks(self):
-        self.env["kubernetes.worker"].create({"name": "w"})._as_system().last_seen = (
-            fields.Datetime.now()
-        )
+        self.env["kubernetes.worker"].create(
+            {"name": "w"}
+        )._as_system().last_seen = fields.Datetime.now()
         manifests = self.env["kubernetes.manifest"].with_user(self.operator)
         manifests = manifests.with_context(allowed_company_ids=self.other_company.ids)
         with self.assertRaises(AccessError):
             manifests.request_preview("https://example.com/x.yml", "x")
+
+
+class TestCustomers(RightsCase):
+    """L1: the operators' notes are not the customer's, to read or to search by."""
+
+    def test_l1_a_customer_searches_no_note(self):
+        anna = new_test_user(self.env, "anna", groups="base.group_portal", lang="en_US")
+        self.app.partner_id = anna.partner_id
+        self.app.action_apply()
+        apps = self.env["kubernetes.app"].with_user(anna)
+        self.assertEqual(apps.search([]), self.app)
+        for domain in (
+            [("message_ids.body", "like", "Apply requested")],
+            [("message_ids", "any", [("body", "like", "Apply")])],
+            [("message_ids", "!=", False)],
+            [("website_message_ids.body", "like", "Apply")],
+            [("message_follower_ids.partner_id", "!=", False)],
+            [("message_partner_ids", "!=", False)],
+            [("message_has_error", "=", True)],
+            [("activity_ids.summary", "like", "x")],
+        ):
+            with self.assertRaises(AccessError, msg=domain):
+                apps.search_count(domain)
+        for field in ("message_ids", "message_partner_ids", "website_message_ids"):
+            with self.assertRaises(AccessError):
+                apps.browse(self.app.id).read([field])
+            self.assertNotIn(field, apps.fields_get())
+
+
+@tagged("post_install", "-at_install")
+class TestExport(KubernetesCase, HttpCase):
+    """L3: a config map that is not yours answers as one that is not there."""
+
+    def test_l3_the_export_answers_alike(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        self.config_map.company_id = other
+        self.create_user("user", login="reader")
+        new_test_user(self.env, "anna", groups="base.group_portal")
+        for login in ("reader", "anna"):
+            self.authenticate(login, login)
+            for number in (self.config_map.id, self.config_map.id + 1000):
+                answer = self.url_open(
+                    f"/kubernetes_hosting/config_map/{number}/vars.yml"
+                )
+                self.assertEqual(answer.status_code, 404, (login, number))

@@ -116,7 +116,7 @@ class KubernetesConfigMapImport(models.TransientModel):
         ]
 
     def _problem_text(self, error):
-        lines = self.text.splitlines()
+        lines = (self.text or "").splitlines()
         shown = lines[error.line - 1].strip() if error.line <= len(lines) else ""
         place = self.env["kubernetes.config.map"]._vars_problem(error)
         return f"{place}\n{shown[:200]}" if shown else place

@@ -42,7 +42,9 @@ class KubernetesAttributeValue(models.Model):
 
     def _of_company(self, company):
         """Those that hold for what ``company`` sells; its own before shared ones."""
-        lines = self.filtered(lambda line: not line.company_id or line.company_id == company)
+        lines = self.filtered(
+            lambda line: not line.company_id or line.company_id == company
+        )
         own = lines.filtered("company_id").mapped("key")
         return lines.filtered(lambda line: line.company_id or line.key not in own)
 

@@ -64,7 +64,7 @@ class ProductAttributeValue(models.Model):
     def action_kubernetes_values(self):
         """The form in which the variables are edited."""
         self.ensure_one()
-        self.check_access("read")
+        self.kubernetes_value_ids.check_access("read")
         return {
             "type": "ir.actions.act_window",
             "name": self.display_name,

@@ -4,6 +4,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
+from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
+
 
 class ProductTemplate(models.Model):
     """A product may be a hosting: each unit sold becomes an app per environment."""
@@ -18,6 +20,7 @@ class ProductTemplate(models.Model):
         "kubernetes.cluster",
         string="Cluster",
         check_company=True,
+        groups=USER,
         ondelete="restrict",
         help="Where the apps run. Its domain ends their addresses.",
     )
@@ -25,6 +28,7 @@ class ProductTemplate(models.Model):
         "kubernetes.config.map",
         string="ConfigMap Template",
         check_company=True,
+        groups=USER,
         domain=[("is_template", "=", True)],
         ondelete="restrict",
         help="Each app gets a copy of its own.",
@@ -33,6 +37,7 @@ class ProductTemplate(models.Model):
         "kubernetes.secret",
         string="Secret Template",
         check_company=True,
+        groups=USER,
         domain=[("is_template", "=", True)],
         ondelete="restrict",
         help="Each app gets a copy of its own.",
@@ -43,12 +48,14 @@ class ProductTemplate(models.Model):
         "product_tmpl_id",
         "environment_id",
         string="Environments",
+        groups=USER,
         help="One app is made in each of them for every unit sold.",
     )
     kubernetes_manifest_ids = fields.One2many(
         "kubernetes.product.manifest",
         "product_tmpl_id",
         string="Manifests",
+        groups=USER,
         domain=[("purpose", "=", "deploy")],
         context={"default_purpose": "deploy"},
         copy=True,
@@ -68,6 +75,7 @@ class ProductTemplate(models.Model):
         "kubernetes.product.manifest",
         "product_tmpl_id",
         string="Reset Manifests",
+        groups=USER,
         domain=[("purpose", "=", "reset")],
         context={"default_purpose": "reset"},
         copy=True,
@@ -77,7 +85,7 @@ class ProductTemplate(models.Model):
         "product.attribute.value",
         string="Values by Variant",
         compute="_compute_kubernetes_attribute_value_ids",
-        groups="kubernetes_hosting.group_kubernetes_user",
+        groups=USER,
         help="The attribute values this product is sold with. The variables of those a"
         " customer chooses go into the config map of the app, in the place of the"
         " template's.",
@@ -85,7 +93,7 @@ class ProductTemplate(models.Model):
     kubernetes_app_count = fields.Integer(
         string="Apps",
         compute="_compute_kubernetes_app_count",
-        groups="kubernetes_hosting.group_kubernetes_user",
+        groups=USER,
     )
 
     def _compute_kubernetes_app_count(self):
@@ -230,6 +238,8 @@ class ProductTemplate(models.Model):
         self.type = "service"
         if not self.company_id:
             self.company_id = self.env.company
+        if not self.env.user.has_group(USER):
+            return
         if not self.kubernetes_cluster_id:
             clusters = self.env["kubernetes.cluster"].search([], limit=2)
             self.kubernetes_cluster_id = clusters if len(clusters) == 1 else False

@@ -102,7 +102,9 @@ class TestSaleCompanies(HostingSaleCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.other_company = cls.env["res.company"].create({"name": "Other"})
-        groups = f"{OPERATOR},sales_team.group_sale_manager,product.group_product_manager"
+        groups = (
+            f"{OPERATOR},sales_team.group_sale_manager,product.group_product_manager"
+        )
         cls.seller = new_test_user(
             cls.env,
             "seller",
@@ -197,9 +199,11 @@ class TestSaleCompanies(HostingSaleCase):
             line.sale_order_line_id = other.order_line
 
     def test_variables_of_an_attribute_value_are_the_companys(self):
-        value = self.env["product.attribute"].create(
-            {"name": "Size", "value_ids": [Command.create({"name": "L"})]}
-        ).value_ids
+        value = (
+            self.env["product.attribute"]
+            .create({"name": "Size", "value_ids": [Command.create({"name": "L"})]})
+            .value_ids
+        )
         lines = self.env["kubernetes.attribute.value"]
         mine = lines.create({"value_id": value.id, "key": "size", "value": "1"})
         shared, shared_too = lines.create(
@@ -218,3 +222,24 @@ class TestSaleCompanies(HostingSaleCase):
             value.kubernetes_value_ids._of_company(self.env.company), mine + shared_too
         )
         self.assertEqual(shared.company_id, self.env["res.company"])
+
+
+@tagged("post_install", "-at_install")
+class TestProductFields(HostingSaleCase):
+    """L2: what a product is made of is no customer's business."""
+
+    def test_l2_a_customer_reads_not_what_a_product_is_made_of(self):
+        anna = new_test_user(self.env, "anna", groups="base.group_portal")
+        product = self.hosting.product_tmpl_id.with_user(anna)
+        for name in (
+            "kubernetes_cluster_id",
+            "kubernetes_config_map_id",
+            "kubernetes_secret_id",
+            "kubernetes_environment_ids",
+            "kubernetes_manifest_ids",
+            "kubernetes_reset_manifest_ids",
+        ):
+            with self.assertRaises(AccessError):
+                product._check_field_access(product._fields[name], "read")
+            with self.assertRaises(AccessError):
+                product.search_count([(name, "!=", False)])

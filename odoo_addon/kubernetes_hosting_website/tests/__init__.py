@@ -3,5 +3,6 @@ from . import (
     test_checkout,
     test_checkout_step,
     test_payment,
+    test_rights_table,
     test_translations,
 )

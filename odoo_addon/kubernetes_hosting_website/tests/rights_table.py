@@ -1,0 +1,290 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Who may do what: the one table that ``test_rights_table`` holds all models, fields,
+methods and routes of our addons against. What is not in here fails the test, and what
+is in here no longer, too.
+
+The records are those of the first company and of its customer A. The columns:
+
+- public: a visitor
+- A: the customer whose app it is; B: another one
+- employee: without any of our groups
+- user, operator, administrator: of Kubernetes, in the first company
+- other: an operator of a second company
+
+A model's cells are made of r (read), w (write), c (create), d (delete), or -.
+"""
+
+from typing import NamedTuple
+
+COLUMNS = tuple("public A B employee user operator administrator other".split())
+
+KEEPERS = "operator administrator"
+STAFF = "user operator administrator"
+
+
+class Model(NamedTuple):
+    """The rights on one of our models, and what in it has narrower ones."""
+
+    cells: str
+    # Fields that only the system writes, where somebody writes the model.
+    system: str = ""
+    # Fields that only these columns read: {"columns": "fields"}.
+    only: dict = {}
+    # Columns that read nothing but these fields: {"column": "fields"}.
+    reads: dict = {}
+    # Who may call which of its public methods: {"columns": "methods"}.
+    calls: dict = {}
+
+
+class Extension(NamedTuple):
+    """What we add to a model of another addon."""
+
+    # Who reads which field of ours on a record of A's: {"columns": "fields"}.
+    reads: dict = {}
+    system: str = ""
+    calls: dict = {}
+
+
+#        public  A     B     employee user operator administrator other
+MODELS = {
+    "kubernetes.app": Model(
+        "-       r     -     -        r    rwcd     rwcd          c",
+        system="active delete_mail_id delete_on dns_record_ids hostname hostname_ids"
+        " ingress_addresses ingress_hosts ingress_message ingress_since ingress_state"
+        " ingress_tls inventory invitation_due invitation_lacks_address"
+        " invitation_mail_id invitation_message_id invitation_problem"
+        " invitation_recipient invitation_sent_at invitation_state job_ids"
+        " mail_check_count mail_checked_at mail_domain mail_error_hint mail_message"
+        " mail_published mail_registered_at mail_state namespace_id observed_at"
+        " observed_message observed_state password_link_ids product_id sale_order_id"
+        " sale_order_line_id state state_message state_since stopped_by_subscription"
+        " subscription_id unit_no wanted_state",
+        reads={
+            "A": "access_token access_url access_warning active create_date create_uid"
+            " customer_state delete_on display_name environment_id hostname id name"
+            " partner_id reset_allowed state url wanted_state write_date write_uid"
+        },
+        calls={
+            KEEPERS: "action_apply action_check_mail_domain action_delete"
+            " action_forget_mail_domain action_keep action_open_invitation_template"
+            " action_refresh action_reset action_restart action_review"
+            " action_send_invitation action_start action_stop",
+            STAFF: "action_view_namespace action_view_sale_order action_view_siblings"
+            " action_view_subscription",
+            f"A {STAFF}": "action_open action_view_jobs action_view_partner",
+        },
+    ),
+    "kubernetes.app.apply": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        system="job_id",
+        calls={"operator": "action_compare action_confirm"},
+    ),
+    "kubernetes.app.delete": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_confirm"},
+    ),
+    "kubernetes.app.manifest": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+    ),
+    "kubernetes.app.reservation": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.app.reset": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_confirm"},
+    ),
+    "kubernetes.attention": Model(
+        "-       -     -     -        r    r        r             -",
+        calls={STAFF: "action_open"},
+    ),
+    "kubernetes.attribute.value": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+    ),
+    "kubernetes.cluster": Model(
+        "-       -     -     -        r    r        rwcd          -",
+        system="last_reached last_seen message state version worker_ids",
+        calls={STAFF: "action_view_apps"},
+    ),
+    "kubernetes.config.map": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        system="template_id",
+        calls={KEEPERS: "action_import", STAFF: "action_export"},
+    ),
+    "kubernetes.config.map.import": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        system="problem",
+        calls={"operator": "action_import"},
+    ),
+    "kubernetes.config.map.import.line": Model(
+        "-       -     -     -        -    rwcd     c             c",
+    ),
+    "kubernetes.config.map.line": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+    ),
+    "kubernetes.dns.record": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    # Environments, reserved names and workers belong to all companies.
+    "kubernetes.environment": Model(
+        "-       r     r     -        r    r        rwcd          r",
+        only={f"{STAFF} other": "app_ids"},
+    ),
+    "kubernetes.hostname": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.job": Model(
+        "-       -     -     -        r    r        r             -",
+        only={"": "token"},
+        calls={KEEPERS: "action_cancel action_retry"},
+    ),
+    "kubernetes.job.step": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.manifest": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        system="content digest fetched_at preview previewed_at problem_count variables",
+        calls={
+            f"{KEEPERS} other": "request_preview",
+            f"{STAFF} other": "preview_result",
+            STAFF: "action_view_apps stored_preview",
+        },
+    ),
+    "kubernetes.namespace": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.password.guess": Model(
+        "-       -     -     -        -    -        r             -",
+    ),
+    "kubernetes.password.link": Model(
+        "-       -     -     -        r    r        r             -",
+        only={"": "token_hash"},
+    ),
+    "kubernetes.product.manifest": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+    ),
+    "kubernetes.reserved.name": Model(
+        "-       -     -     -        r    r        rwcd          r",
+    ),
+    "kubernetes.secret": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        system="template_id",
+    ),
+    "kubernetes.secret.line": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        system="is_set",
+        only={"administrator": "stored_value"},
+    ),
+    "kubernetes.worker": Model(
+        "-       -     -     -        r    r        rwcd          r",
+        system="cluster_ids instance key_created_at last_seen mailgun_region"
+        " reported_name state user_id version",
+        only={"administrator": "user_id"},
+        calls={"administrator": "action_create_key action_revoke_keys"},
+    ),
+}
+
+# What we add to Odoo's own models. Sellers and Odoo's administrators are none of the
+# columns.
+EXTENSIONS = {
+    "product.attribute.value": Extension(
+        reads={f"{STAFF} other": "kubernetes_summary kubernetes_value_ids"},
+        calls={f"{STAFF} other": "action_kubernetes_values"},
+    ),
+    "product.template": Extension(
+        reads={
+            STAFF: "kubernetes_app_count kubernetes_attribute_value_ids"
+            " kubernetes_cluster_id kubernetes_config_map_id"
+            " kubernetes_environment_ids kubernetes_manifest_ids"
+            " kubernetes_reset_manifest_ids kubernetes_secret_id",
+            f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
+        },
+        calls={STAFF: "action_view_kubernetes_apps"},
+    ),
+    "res.company": Extension(
+        reads={
+            f"public A B employee {STAFF}": "kubernetes_announce_days"
+            " kubernetes_retention_days",
+        },
+    ),
+    "res.config.settings": Extension(),
+    "res.partner": Extension(
+        reads={f"{STAFF} other": "kubernetes_app_count"},
+        calls={f"A {STAFF} other": "action_view_kubernetes_apps"},
+    ),
+    "sale.order": Extension(
+        reads={
+            "A": "kubernetes_missing_app kubernetes_named_at kubernetes_pending",
+        },
+        system="kubernetes_named_at kubernetes_pending",
+    ),
+    "sale.order.line": Extension(reads={"A": "kubernetes_app_names"}),
+    "sale.subscription": Extension(),
+    "sale.subscription.line": Extension(),
+}
+
+# Routes: what is asked, and which columns are answered otherwise than for an id that is
+# not there. Where nobody is, the answer hangs on nothing but a key, a token or the own
+# session. {app}, {config_map}, {order} and {line} stand for the ids of A's records.
+ROUTES = {
+    "/kubernetes_hosting/app_name/check": (
+        (
+            "JSON",
+            "/kubernetes_hosting/app_name/check",
+            {
+                "order_id": "{order}",
+                "access_token": "wrong",
+                "line_id": "{line}",
+                "unit": 1,
+                "name": "free-name",
+            },
+        ),
+        "A",
+    ),
+    "/kubernetes_hosting/config_map/<int:config_map_id>/vars.yml": (
+        ("GET", "/kubernetes_hosting/config_map/{config_map}/vars.yml"),
+        STAFF,
+    ),
+    "/kubernetes_hosting/worker/claim": (
+        ("JSON", "/kubernetes_hosting/worker/claim"),
+        "",
+    ),
+    "/kubernetes_hosting/worker/observe": (
+        ("JSON", "/kubernetes_hosting/worker/observe"),
+        "",
+    ),
+    "/kubernetes_hosting/worker/report": (
+        ("JSON", "/kubernetes_hosting/worker/report"),
+        "",
+    ),
+    "/my/apps": (("GET", "/my/apps"), ""),
+    "/my/apps/page/<int:page>": (("GET", "/my/apps/page/1"), ""),
+    "/my/apps/<int:app_id>": (("GET", "/my/apps/{app}"), f"A {STAFF}"),
+    "/my/apps/<int:app_id>/status": (
+        ("JSON", "/my/apps/{app}/status"),
+        f"A {STAFF}",
+    ),
+    "/my/apps/<int:app_id>/<any(restart, reset):kind>": (
+        ("POST", "/my/apps/{app}/restart"),
+        f"A {STAFF}",
+    ),
+    "/my/apps/<int:app_id>/password": (
+        ("GET", "/my/apps/{app}/password?token=wrong"),
+        "",
+    ),
+    "/my/apps/<int:app_id>/password/<any(ask, answer, shown):call>": (
+        ("JSON", "/my/apps/{app}/password/ask", {"token": "wrong"}),
+        "",
+    ),
+    "/my/orders/<int:order_id>/accept": (
+        ("JSON", "/my/orders/{order}/accept", {"name": "x", "signature": "x"}),
+        "A",
+    ),
+    "/my/orders/<int:order_id>/app_names": (
+        ("GET", "/my/orders/{order}/app_names"),
+        "A",
+    ),
+    "/my/orders/<int:order_id>/apps": (("JSON", "/my/orders/{order}/apps"), "A"),
+    "/shop/app_names": (("GET", "/shop/app_names"), ""),
+    "/shop/payment/validate": (("GET", "/shop/payment/validate"), ""),
+}
