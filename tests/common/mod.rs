@@ -19,9 +19,6 @@ pub struct App {
     pub client: kube::Client,
 }
 
-/// What the settings of a worker need to fetch from the servers of tests.
-pub const MANIFESTS: &str = "[manifests]\nallow = ['127.0.0.1']\n";
-
 /// The kubeconfig of the cluster that the tests run on.
 pub fn kubeconfig() -> PathBuf {
     std::env::var_os("KUBECONFIG")

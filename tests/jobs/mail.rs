@@ -51,7 +51,7 @@ fn with_mailgun(double: &Double) -> Settings {
         file("mailgun-key", KEY),
         double.urls["us"],
         common::kubeconfig().display(),
-        common::MANIFESTS,
+        MANIFESTS,
     );
     Settings::load(Some(file("chandlery.toml", &settings).as_ref())).unwrap()
 }

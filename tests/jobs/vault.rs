@@ -37,7 +37,7 @@ fn runner_with(password: &str) -> Runner {
         "[odoo]\nurl = 'http://127.0.0.1:1'\nkey_file = '{}'\n[clusters.demo]\nkubeconfig = '{}'\n{}[vault.password_files]\nprod = '{}'\n",
         file("key", "key").display(),
         common::kubeconfig().display(),
-        common::MANIFESTS,
+        MANIFESTS,
         file("password", password).display(),
     );
     Runner::new(&Settings::load(Some(&file("chandlery.toml", &settings))).unwrap()).unwrap()
