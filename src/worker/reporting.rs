@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::board::{Ended, Sent};
 use super::{Odoo, Recipes, Worker};
 use crate::odoo::CallError;
-use crate::odoo::contract::{JobResult, ReportRequest, ReportResponse};
+use crate::odoo::contract::{FileSeen, JobResult, ReportRequest, ReportResponse};
 
 /// A report may take no longer, so that another try fits into a lease.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -157,12 +157,16 @@ fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
 
 /// About how many bytes a result's texts take.
 fn size(result: &JobResult) -> usize {
+    let files = |files: &[FileSeen]| files.iter().map(|file| file.content.len()).sum::<usize>();
     let manifests = result
         .manifests
         .iter()
-        .map(|manifest| manifest.content.len());
+        .map(|manifest| manifest.content.len() + files(&manifest.files));
     let diff = result.diff.iter().flat_map(|diff| &diff.objects);
-    let preview = result.preview.iter().map(|preview| preview.content.len());
+    let preview = result
+        .preview
+        .iter()
+        .map(|preview| preview.content.len() + files(&preview.files));
     manifests
         .chain(diff.map(|object| object.text.len()))
         .chain(preview)

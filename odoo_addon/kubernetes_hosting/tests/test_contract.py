@@ -15,6 +15,7 @@ from odoo.tools import mute_logger
 from .common import KubernetesCase
 
 FOLDER = Path(__file__).resolve().parents[3] / "tests" / "contract"
+PIN = f"sha256:{64 * 'a'}"
 
 
 def golden(name):
@@ -95,6 +96,7 @@ class TestContract(KubernetesCase, HttpCase):
 
     def golden_jobs(self):
         """The jobs of the golden answer, asked for one by one; returns the apps."""
+        self.manifests[1].pin = PIN
         wanted = golden("claim_response")["jobs"]
         production = self.create_app("shop")
         shop = self.create_app("shop", self.int)
@@ -206,6 +208,7 @@ class TestContract(KubernetesCase, HttpCase):
                     "id": self.manifests[1].id,
                     "title": "Copy production",
                     "url": "https://example.com/reset.yml",
+                    "pin": PIN,
                 }
             ],
         )
