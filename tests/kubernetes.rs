@@ -18,7 +18,7 @@ use chandlery::kubernetes::{
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
-use chandlery::policy::Policy;
+use chandlery::policy::{PodSecurity, Policy};
 use chandlery::problem::Problem;
 use chandlery::uid::Uid;
 use futures::StreamExt;
@@ -112,7 +112,11 @@ impl Home {
         };
         let parsed = parse(&rendered, &Variables::new().resolve().unwrap()).unwrap();
         let kinds = self.cluster.kinds().await.unwrap();
-        let mut policy = Policy::default();
+        // What the policy refuses is not the matter here.
+        let mut policy = Policy {
+            pod_security: PodSecurity::Privileged,
+            ..Policy::default()
+        };
         policy
             .kinds
             .extend(["ClusterRole.rbac.authorization.k8s.io", "Pod"].map(str::to_owned));
@@ -123,9 +127,9 @@ impl Home {
                 policy: policy::Rules {
                     policy: &policy,
                     cluster: "demo",
-                    ingress_class: "traefik",
+                    ingress_class: "nobody",
                     namespace: &self.namespace,
-                    hostname: "shop.apps.localhost",
+                    hostname: &format!("{}.apps.localhost", self.namespace),
                     siblings: &[],
                     limits: None,
                     inventory: Some(&[]),
@@ -689,7 +693,7 @@ async fn a_misspelt_field_is_refused_with_its_line() {
 #[tokio::test]
 async fn a_wrong_value_is_refused_with_the_servers_own_words() {
     let home = Home::with_namespace().await;
-    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 99999\n";
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 99999\n  selector: {app: web}\n";
     let problem = home.apply(service).await.unwrap_err();
     assert_eq!(problem.code, "apply_refused");
     assert_eq!(problem.field.as_deref(), Some("spec.ports[0].port"));

@@ -3,10 +3,15 @@
 //! token of the cluster. Made before the app's objects and brought up to date by every deploy; what the policy has turned
 //! off is removed.
 
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
+use super::patience::PAUSE;
 use super::{Cluster, Owner, foreign_object};
 use crate::policy::{INSIDE, Limits, POD_SECURITY_VERSION, PodSecurity, Policy};
 use crate::problem::Problem;
@@ -18,9 +23,12 @@ pub const DEFAULT_DENY: &str = "chandlery-default-deny";
 /// Every namespace has it; pods that name no other have its token.
 const ACCOUNT: &str = "default";
 /// A container that says nothing of itself may take this part of what the app gets, …
-const SHARE: u32 = 4;
+const SHARE: u32 = 8;
 /// … and asks for so little that it finds a place.
 const REQUESTS: (&str, &str) = ("10m", "32Mi");
+
+/// How long the cluster may take to count what a namespace uses.
+const COUNTING_LIMIT: Duration = Duration::from_secs(60);
 
 /// Puts all of it into the namespace, which must exist and be the app's.
 pub async fn isolate(
@@ -47,7 +55,41 @@ pub async fn isolate(
             false => own(object).remove(cluster).await?,
         }
     }
-    Ok(())
+    match policy.quota {
+        true => until_counted(cluster, namespace).await,
+        false => Ok(()),
+    }
+}
+
+/// Waits until what the namespace uses has been counted against the quota: before that the API server refuses all that
+/// the quota is about.
+async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem> {
+    let api: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), namespace);
+    let deadline = Instant::now() + COUNTING_LIMIT;
+    loop {
+        let found = cluster.call(api.get(QUOTA)).await.map_err(|error| {
+            cluster.problem(
+                &error,
+                &format!("read the ResourceQuota {QUOTA} in {namespace}"),
+            )
+        })?;
+        let wanted = found.spec.and_then(|spec| spec.hard);
+        let counted = found.status.and_then(|status| status.hard);
+        if counted == wanted {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Problem {
+                object: Some(format!("ResourceQuota/{QUOTA}")),
+                ..Problem::transient(
+                    "quota_uncounted",
+                    format!("The cluster has not counted what {namespace} uses."),
+                )
+                .hint("That is the work of kube-controller-manager: see whether it runs.")
+            });
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// One of our objects on its way into a namespace.
@@ -140,7 +182,7 @@ impl Own<'_> {
 
 /// Says on the namespace which pods the API server admits; its other labels stay.
 async fn label(cluster: &Cluster, namespace: &str, policy: &Policy) -> Result<(), Problem> {
-    let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client.clone());
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
     let labels: serde_json::Map<String, Value> = ["enforce", "warn", "audit"]
         .into_iter()
         .flat_map(|mode| {
@@ -274,8 +316,8 @@ mod tests {
         assert_eq!(quota["spec"]["hard"]["limits.memory"], "12288Mi");
         assert_eq!(quota["spec"]["hard"]["services.nodeports"], "0");
         let range = limit_range(&LIMITS);
-        assert_eq!(range["spec"]["limits"][0]["default"]["memory"], "3072Mi");
-        assert_eq!(range["spec"]["limits"][0]["default"]["cpu"], "2000m");
+        assert_eq!(range["spec"]["limits"][0]["default"]["memory"], "1536Mi");
+        assert_eq!(range["spec"]["limits"][0]["default"]["cpu"], "1000m");
     }
 
     #[test]

@@ -393,7 +393,7 @@ fn hint_for(status: &Status, field: Option<&str>) -> String {
     } else if message.contains("expected string, got") {
         "The field takes a text. Quote what stands there, for example `\"{{ value }}\"` or `{{ value | to_json }}`: without quotes, digits become a number and `yes` a boolean.".to_owned()
     } else if is_quota(status) {
-        "Raise the quota or limit in the namespace, or lower what the manifest asks for.".to_owned()
+        "Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for. A quota that is not Chandlery's is raised in the namespace.".to_owned()
     } else if is_admission(status) {
         "A policy of the cluster refuses the object: change the manifest or the policy.".to_owned()
     } else if status.code == 409 {

@@ -83,6 +83,9 @@ async fn fleet_job(app: &App, kind: &str, manifest: &str) -> Value {
     // Not of the strict policy.
     let kinds = job["cluster"]["policy"]["kinds"].as_array_mut().unwrap();
     kinds.extend([json!("DaemonSet.apps"), json!("Pod")]);
+    // A DaemonSet has a pod on every node.
+    job["app"]["limits"] =
+        json!({"cpu_millicores": 100000, "memory_mib": 100000, "storage_gib": 50, "pods": 100});
     job["manifests"] =
         json!([{"id": 3, "title": "Fleet", "url": format!("{}/fleet.yml", app.server.uri())}]);
     job

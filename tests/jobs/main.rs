@@ -257,7 +257,7 @@ async fn an_object_that_the_api_server_refuses_is_named_and_what_came_before_sta
     with_app(|app| async move {
         app.serve(
             "misspelt.yml",
-            &common::WORKLOAD.replace("nodeSelector", "nodeSelektor"),
+            &common::WORKLOAD.replace("  template:", "  replikas: 1\n  template:"),
         )
         .await;
         let mut job = app.job("deploy");
@@ -267,7 +267,7 @@ async fn an_object_that_the_api_server_refuses_is_named_and_what_came_before_sta
         assert_eq!(outcome.state, OutcomeState::Failed, "{error}");
         assert_eq!(error.code, "apply_refused");
         assert_eq!(error.object.as_deref(), Some("Deployment/web"));
-        assert!(error.to_string().contains("nodeSelektor"), "{error}");
+        assert!(error.to_string().contains("replikas"), "{error}");
         let kinds: Vec<String> = outcome
             .result
             .inventory

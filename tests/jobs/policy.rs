@@ -129,12 +129,13 @@ async fn what_is_turned_off_on_the_cluster_is_removed_by_the_next_deploy() {
 async fn a_refused_manifest_touches_nothing_in_deploy_comparison_and_reset() {
     with_app(|app| async move {
         app.serve(
-            "config.yml",
+            "refused.yml",
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  finalizers: [example.com/never]\n",
         )
         .await;
         for kind in ["deploy", "diff", "reset"] {
             let mut job = app.job(kind);
+            job["manifests"][0]["url"] = json!(format!("{}/refused.yml", app.server.uri()));
             job["options"] = match kind {
                 "reset" => json!({"reset": "empty"}),
                 _ => json!({}),
@@ -159,13 +160,14 @@ async fn a_refused_manifest_touches_nothing_in_deploy_comparison_and_reset() {
 async fn a_preview_tells_all_that_the_policy_refuses() {
     with_app(|app| async move {
         app.serve(
-            "config.yml",
+            "refused.yml",
             "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  hostPID: true\n  containers: [{name: a, image: '{{ missing }}'}]\n",
         )
         .await;
         let mut job = app.job("preview");
         job["app"] = Value::Null;
-        job["manifests"] = json!([job["manifests"][0]]);
+        job["manifests"] =
+            json!([{"id": 1, "title": "Config", "url": format!("{}/refused.yml", app.server.uri())}]);
         let told = |outcome: Outcome| -> Vec<String> {
             let problems = outcome.result.preview.unwrap().problems;
             problems

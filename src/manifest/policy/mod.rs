@@ -27,6 +27,8 @@ use crate::object::{Object, ObjectRef};
 use crate::policy::{Limits, PodSecurity, Policy};
 use crate::problem::Problem;
 
+/// How alike two fields must be for one to be offered for the other.
+const ALIKE: f64 = 0.95;
 /// More violations than this are counted, not told.
 const MOST_TOLD: usize = 30;
 
@@ -364,8 +366,15 @@ impl<'a> Part<'a> {
             }
             let alike = known
                 .iter()
-                .find(|known| known.eq_ignore_ascii_case(name))
-                .map(|known| format!("Write it `{known}`."));
+                .map(|known| {
+                    (
+                        strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase()),
+                        known,
+                    )
+                })
+                .filter(|(alike, _)| *alike >= ALIKE)
+                .max_by(|(one, _), (other, _)| one.total_cmp(other))
+                .map(|(_, known)| format!("Did you mean `{known}`?"));
             report.refuse_with(
                 rule,
                 &part.path,
