@@ -252,7 +252,7 @@ class TestPin(KubernetesQueueCase):
     def test_a_pin_is_a_digest(self):
         for pin in ("latest", "sha256:1", NEW.upper(), NEW + "\n"):
             with self.assertRaisesRegex(ValidationError, "is not a digest"):
-                self.manifest.pin = pin
+                self.manifest.sudo().pin = pin
 
     def test_a_waiting_order_goes_on_when_the_new_content_is_pinned(self):
         app = self.waiting()
@@ -271,7 +271,7 @@ class TestPin(KubernetesQueueCase):
             self.manifest.action_unpin,
             lambda: self.manifest.sudo()._remember(OLD, "kind: Service\n", []),
         ):
-            self.manifest.pin = OLD
+            self.manifest.sudo().pin = OLD
             app = self.waiting(f"shop{self.env['kubernetes.app'].search_count([])}")
             undo()
             self.assertEqual(self.claim().app_id, app)
