@@ -71,11 +71,12 @@ async fn an_encrypted_value_reaches_the_cluster_in_clear_and_nobody_is_told_of_i
         // Nor of one that is going: the next version no longer holds it in clear.
         let mut changed = job(&app, "diff").await;
         app.serve(
-            "vault.yml",
+            "gone.yml",
             &MANIFEST.replace("postgres://odoo:{{ database_password }}@", ""),
         )
         .await;
         changed["app"]["inventory"] = json!([]);
+        changed["manifests"][0]["url"] = json!(format!("{}/gone.yml", app.server.uri()));
         let (compared, _) = run(&runner, changed).await;
         let told = serde_json::to_string(&compared).unwrap();
         assert!(told.contains("-  dsn: ••••••"), "{told}");
