@@ -369,3 +369,12 @@ class TestPin(KubernetesQueueCase):
     def test_a_copy_is_not_pinned(self):
         copied = self.manifest.copy()
         self.assertFalse(copied.pin or copied.pinned_content or copied.is_changed)
+
+    def test_the_form_offers_it_to_operators_only_and_shows_the_difference(self):
+        people = ((self.operator, True), (self.create_user("user"), False))
+        for user, offered in people:
+            manifests = self.env["kubernetes.manifest"].with_user(user)
+            arch = manifests.get_view(view_type="form")["arch"]
+            for button in ("action_pin", "action_unpin"):
+                self.assertEqual(f'name="{button}"' in arch, offered, button)
+            self.assertIn('name="change_html"', arch)
