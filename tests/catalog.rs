@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chandlery::ansible::{Resolved, Variables};
 use chandlery::manifest::policy::{Rules, violations};
-use chandlery::manifest::{Rendered, Source, parse, render};
+use chandlery::manifest::{Rendered, Source, inspect, parse, render};
 use chandlery::object::Object;
 use chandlery::policy::{Limits, PodSecurity, Policy};
 
@@ -134,6 +134,29 @@ fn the_catalog_keeps_to_the_strict_policy_and_to_restricted_pods() {
                 .collect();
             assert_eq!(told, Vec::<String>::new(), "{case}");
         }
+    }
+}
+
+#[test]
+fn a_preview_of_the_catalog_without_values_is_not_refused_for_the_made_up_ones() {
+    let path = "tests/inputs/catalog/given/vars.yml";
+    let given = Variables::read(&std::fs::read_to_string(path).unwrap(), path).unwrap();
+    let siblings = ["shop-prod".to_owned()];
+    for template in templates("given") {
+        let source = Source::read(Path::new(&format!("catalog/odoo/{template}.yml"))).unwrap();
+        let rules = Rules {
+            policy: &Policy::default(),
+            cluster: "demo",
+            ingress_class: "traefik",
+            namespace: "shop-int",
+            hostname: "shop-int.apps.example.com",
+            siblings: &siblings,
+            limits: None,
+            inventory: None,
+        };
+        let found = inspect(&source, &given, &rules).unwrap();
+        assert!(!found.missing.is_empty(), "{template}");
+        assert_eq!(found.problems, [], "{template}");
     }
 }
 
