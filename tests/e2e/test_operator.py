@@ -116,10 +116,11 @@ def test_a_change_in_the_cluster_shows_without_a_click(
     open_app(page, bed, record)
     expect(shown_state(page)).to_have_text("Running")
     jobs = operator.call("kubernetes.job", "search_count", [("app_id", "=", record)])
+    # The worker may not watch workloads: it looks every now and then.
     kubectl("scale", "deployment", "--all", "--replicas=0", "-n", namespace)
-    expect(shown_state(page)).to_have_text("Stopped", timeout=30_000)
+    expect(shown_state(page)).to_have_text("Stopped", timeout=60_000)
     kubectl("scale", "deployment", "--all", "--replicas=1", "-n", namespace)
-    expect(shown_state(page)).to_have_text("Running", timeout=30_000)
+    expect(shown_state(page)).to_have_text("Running", timeout=60_000)
     assert jobs == operator.call(
         "kubernetes.job", "search_count", [("app_id", "=", record)]
     )
