@@ -114,11 +114,10 @@ fn check_claim(spec: &Part, rules: &Rules, report: &mut Report) {
     for name in ["dataSource", "dataSourceRef"] {
         let source = spec.get(name);
         let (kind, group) = (source.get("kind"), source.get("apiGroup"));
-        let is_own = match (kind.text(), group.text()) {
-            ("PersistentVolumeClaim", "") => true,
-            ("VolumeSnapshot", "snapshot.storage.k8s.io") => true,
-            _ => false,
-        };
+        let is_own = matches!(
+            (kind.text(), group.text()),
+            ("PersistentVolumeClaim", "") | ("VolumeSnapshot", "snapshot.storage.k8s.io")
+        );
         if source.is_filled() && !is_own {
             report.refuse_with(
                 Rule::Claim,
