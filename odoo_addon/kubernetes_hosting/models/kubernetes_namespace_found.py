@@ -17,6 +17,7 @@ class KubernetesNamespaceFound(models.Model):
 
     _name = "kubernetes.namespace.found"
     _description = "Namespace Found in a Cluster"
+    _inherit = ["kubernetes.record"]
     _order = "cluster_id, name, id"
 
     name = fields.Char(string="Namespace", required=True, readonly=True)

@@ -24,6 +24,7 @@ class KubernetesWorkerKey(models.Model):
 
     _name = "kubernetes.worker.key"
     _description = "Key of a Kubernetes Worker"
+    _inherit = ["kubernetes.record"]
     _order = "id desc"
 
     worker_id = fields.Many2one(

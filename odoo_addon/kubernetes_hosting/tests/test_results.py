@@ -16,6 +16,7 @@ DIFF = {
 PREVIEW = {
     "digest": "sha256:1",
     "content": "kind: {{ kind }}",
+    "files": [],
     "variables": ["kind"],
     "missing": [],
     "objects": [{"kind": "Service", "api_version": "v1", "name": CANARY}],
@@ -141,13 +142,11 @@ class TestResultsAreForWhoAsked(KubernetesQueueCase):
         job = self.ask("diff")
         self.run_job(job, **self.outcome("done", diff=DIFF))
         wizards = self.env["kubernetes.app.apply"]
-        mine = wizards.with_user(self.asker).create(
-            {"app_id": self.app.id, "job_id": job.id}
-        )
+        # As action_compare makes it.
+        values = {"app_id": self.app.id, "job_id": job.id}
+        mine = wizards.with_user(self.asker).sudo().create(values).sudo(False)
         self.assertIn(CANARY, mine.diff_html)
-        wizard = wizards.with_user(self.colleague).create(
-            {"app_id": self.app.id, "job_id": job.id}
-        )
+        wizard = wizards.with_user(self.colleague).sudo().create(values).sudo(False)
         self.env.invalidate_all()
         muted = mute_logger("odoo.addons.base.models.ir_rule")
         for field in ("diff_html", "job_state", "error_text"):

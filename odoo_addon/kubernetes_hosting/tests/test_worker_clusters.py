@@ -41,11 +41,20 @@ class TwoCompanies(KubernetesCase):
                 "line_ids": [Command.create({"key": "canary", "value": CANARY})],
             }
         )
+        cls.their_manifest = cls.env["kubernetes.manifest"].create(
+            {
+                "name": "Theirs",
+                "url": "https://example.com/theirs.yml",
+                "company_id": cls.other.id,
+            }
+        )
         cls.their_app = cls.create_app(
             "theirs",
             cluster_id=cls.theirs.id,
             company_id=cls.other.id,
+            config_map_id=False,
             secret_id=cls.their_secret.id,
+            manifest_line_ids=[Command.create({"manifest_id": cls.their_manifest.id})],
         )
         cls.jobs = cls.env["kubernetes.job"]
 

@@ -10,6 +10,7 @@ class KubernetesNamespaceAdopt(models.TransientModel):
 
     _name = "kubernetes.namespace.adopt"
     _description = "Take Over a Namespace"
+    _inherit = ["kubernetes.record"]
 
     found_id = fields.Many2one(
         "kubernetes.namespace.found", required=True, ondelete="cascade"
@@ -56,6 +57,7 @@ class KubernetesNamespaceAdoptAll(models.TransientModel):
 
     _name = "kubernetes.namespace.adopt.all"
     _description = "Take Over Namespaces Without UID"
+    _inherit = ["kubernetes.record"]
 
     found_ids = fields.Many2many(
         "kubernetes.namespace.found",
