@@ -41,7 +41,7 @@ parity: ## make what Ansible and kubectl make of tests/parity anew, say what cha
 benchmark: ## how long a typical manifest takes here, with Jinja2 and PyYAML, and with Ansible
 	@$(TESTBED).benchmark
 
-fuzz: ## mutated templates and YAML against the renderer and the reader; SECONDS_EACH=600 makes it long
+fuzz: ## mutated templates, YAML, contract JSON and customers' texts against what reads them; SECONDS_EACH=600 makes it long
 	@$(TESTBED).fuzz --seconds $(or $(SECONDS_EACH),60)
 
 screenshots: ## take the README's pictures from a running demo

@@ -24,8 +24,10 @@ pub const DEFAULT_ID: &str = "default";
 const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(10_000).unwrap();
 const KEY: usize = 32;
 const BLOCK: usize = 16;
-/// At most this many texts are opened for one set of variables: each takes milliseconds for every password.
+/// At most this many texts are opened for one set of variables, …
 const MAX_TEXTS: usize = 250;
+/// … with at most this many tries of a password: each takes milliseconds.
+const MAX_TRIES: usize = 500;
 
 /// The vault passwords, each with its id.
 #[derive(Clone, Debug, Default)]
@@ -103,11 +105,25 @@ impl Vault {
 
     /// The text inside.
     pub fn open(&self, text: &str) -> Result<SecretString, Closed> {
+        self.open_counting(text, &mut 0)
+    }
+
+    /// The text inside; counts the passwords that are tried.
+    fn open_counting(&self, text: &str, tries: &mut usize) -> Result<SecretString, Closed> {
         let envelope = Envelope::read(text)?;
         let is_for = |(id, _): &&(String, SecretSlice<u8>)| *id == envelope.id;
         let first = self.passwords.iter().filter(is_for);
         let others = self.passwords.iter().filter(|password| !is_for(password));
         for (_, password) in first.chain(others) {
+            if *tries >= MAX_TRIES {
+                return Err(Closed {
+                    reason: format!(
+                        "is one of encrypted values that take more than {MAX_TRIES} tries of a vault password"
+                    ),
+                    hint: "Encrypt each with the id of its password (--encrypt-vault-id), which is tried first, or keep several secrets in one encrypted value.".to_owned(),
+                });
+            }
+            *tries += 1;
             let Some(plain) = envelope.open(password) else {
                 continue;
             };
@@ -133,7 +149,13 @@ impl Vault {
 #[derive(Debug, Default)]
 pub struct Opened {
     vault: Vault,
-    texts: Mutex<HashMap<String, Result<SecretString, Closed>>>,
+    texts: Mutex<Texts>,
+}
+
+#[derive(Debug, Default)]
+struct Texts {
+    opened: HashMap<String, Result<SecretString, Closed>>,
+    tries: usize,
 }
 
 impl Opened {
@@ -161,17 +183,17 @@ impl Opened {
     /// The text inside of one that is encrypted.
     pub fn open(&self, text: &str) -> Result<SecretString, Closed> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = texts.get(text) {
+        if let Some(known) = texts.opened.get(text) {
             return known.clone();
         }
-        if texts.len() >= MAX_TEXTS {
+        if texts.opened.len() >= MAX_TEXTS {
             return Err(Closed {
                 reason: format!("is one of more than {MAX_TEXTS} encrypted values"),
                 hint: "Keep several secrets in one encrypted value, or leave out those that no manifest uses.".to_owned(),
             });
         }
-        let opened = self.vault.open(text);
-        texts.insert(text.to_owned(), opened.clone());
+        let opened = self.vault.open_counting(text, &mut texts.tries);
+        texts.opened.insert(text.to_owned(), opened.clone());
         opened
     }
 }
@@ -423,6 +445,19 @@ mod tests {
         let closed = opened.open(PROD).unwrap_err();
         assert!(closed.reason.contains("more than 250"), "{closed:?}");
         assert!(!format!("{opened:?}").contains("hunter2"), "{opened:?}");
+    }
+
+    #[test]
+    fn passwords_are_not_tried_without_end() {
+        let passwords = (0..MAX_TRIES).map(|number| {
+            let id = format!("id{number}");
+            (id.clone(), password(&id))
+        });
+        let opened = Opened::by(&Vault::new(passwords));
+        let closed = opened.open(ONE).unwrap_err();
+        assert!(closed.reason.contains("none of the 500"), "{closed:?}");
+        let closed = opened.open(PROD).unwrap_err();
+        assert!(closed.reason.contains("more than 500 tries"), "{closed:?}");
     }
 
     #[test]

@@ -1053,7 +1053,7 @@ mod tests {
         let (claim, report) = (golden("claim_response"), golden("report_response"));
         let observe = golden("observe_response");
         let (mut read, mut refused) = (0, 0);
-        for _ in 0..3000 {
+        for _ in 0..300 {
             let jobs = claim["jobs"].as_array().unwrap();
             let mut job = jobs[next(jobs.len())].clone();
             for _ in 0..=next(3) {
@@ -1082,7 +1082,7 @@ mod tests {
             let _ = serde_json::from_value::<ObserveResponse>(observe);
         }
         assert!(
-            read > 100 && refused > 100,
+            read > 30 && refused > 30,
             "{read} read, {refused} refused"
         );
     }

@@ -1,7 +1,7 @@
 //! What customers choose, in the catalog's manifests: the fuzz target `customer` reads this file, too.
 
-use chandlery::ansible::Variables;
 use chandlery::ansible::vault::Vault;
+use chandlery::ansible::{Failure, Variables};
 use chandlery::job::variables::variables;
 use chandlery::kubernetes::generated::Generated;
 use chandlery::manifest::{Source, parse, render};
@@ -34,7 +34,9 @@ fn structure(name: &str) -> Result<Vec<Value>, Problem> {
     let job = Job::read(job).map_err(|unreadable| unreadable.problem)?;
     let (app, site) = (job.app.as_ref(), job.cluster.as_ref());
     let (app, site) = app.zip(site).expect("a deploy is of an app in a cluster");
-    let (generated, vault) = (Generated::default(), Vault::default());
+    let secrets = ["postgres_password", "odoo_admin_password"];
+    let secrets = secrets.map(|key| (key.to_owned(), "a password".to_owned().into()));
+    let (generated, vault) = (Generated::from(secrets), Vault::default());
     let mut all = Variables::new();
     for text in VARS {
         all.extend(Variables::read(text, "vars.yml")?);
@@ -51,7 +53,11 @@ fn structure(name: &str) -> Result<Vec<Value>, Problem> {
     let mut objects = Vec::new();
     for (title, text) in TEMPLATES {
         let source = Source::new(title, title, text.to_owned());
-        for object in parse(&render(&source, &all)?, &all)?.objects {
+        let rendered = render(&source, &all).map_err(|failure| match failure {
+            Failure::Problem(problem) => *problem,
+            other => panic!("the catalog includes no files: {other}"),
+        })?;
+        for object in parse(&rendered, &all)?.objects {
             let mut shape = shape(object.value.clone());
             shape["kind"] = object.value["kind"].clone();
             objects.push(shape);
