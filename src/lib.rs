@@ -8,6 +8,7 @@
 pub mod ansible;
 pub mod check;
 pub mod cli;
+pub mod dependence;
 pub mod excerpt;
 pub mod job;
 pub mod kubernetes;
@@ -19,5 +20,6 @@ pub mod odoo;
 pub mod problem;
 pub mod settings;
 pub mod telemetry;
+pub mod uid;
 pub mod worker;
 pub mod yaml;

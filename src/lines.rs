@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::ansible::Resolved;
+use crate::dependence::Dependent;
 use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
 use crate::yaml::kubectl::{self, Places};
@@ -25,6 +26,10 @@ pub struct Lines {
     changes: OnceLock<Vec<DiffOp>>,
     /// Where the fields of each document stand, found when it is first asked for.
     places: OnceLock<BTreeMap<u32, Places>>,
+    /// What is rendered with stand-ins for all secrets.
+    with_stand_ins: Option<String>,
+    /// What of each document depends on a secret.
+    dependent: BTreeMap<u32, Dependent>,
 }
 
 impl Lines {
@@ -36,7 +41,27 @@ impl Lines {
             variables: variables.clone(),
             changes: OnceLock::new(),
             places: OnceLock::new(),
+            with_stand_ins: None,
+            dependent: BTreeMap::new(),
         }
+    }
+
+    /// Says what is rendered with stand-ins for all secrets.
+    pub fn beside(self, with_stand_ins: &str) -> Self {
+        Self {
+            with_stand_ins: Some(with_stand_ins.to_owned()),
+            ..self
+        }
+    }
+
+    /// Says what of each document depends on a secret.
+    pub fn knowing(self, dependent: BTreeMap<u32, Dependent>) -> Self {
+        Self { dependent, ..self }
+    }
+
+    /// What of a document depends on a secret.
+    pub fn dependent(&self, document: u32) -> &Dependent {
+        self.dependent.get(&document).unwrap_or(&Dependent::Nothing)
     }
 
     /// Line and column, in the rendered text, of a field of a document, or of its nearest parent that stands there.
@@ -88,7 +113,8 @@ impl Lines {
             .split('\n')
             .nth(origin.line as usize - 1)
             .unwrap_or_default();
-        let rendered = rendered.map(|found| match self.tainted(origin.made_of) {
+        let is_secret = self.differs(line as usize) || self.tainted(origin.made_of);
+        let rendered = rendered.map(|found| match is_secret {
             true => between(template, found),
             false => found.masked(|text| self.variables.mask(text)),
         });
@@ -149,6 +175,21 @@ impl Lines {
             line: number(line),
             same: matches!(op, DiffOp::Equal { .. }),
             made_of: before.start.saturating_sub(1)..before.end + 1,
+        }
+    }
+
+    /// Whether a line of the rendered text, from 1, is another one with stand-ins for all secrets.
+    fn differs(&self, line: usize) -> bool {
+        let Some(other) = &self.with_stand_ins else {
+            return false;
+        };
+        let line = self.rendered.split('\n').nth(line.saturating_sub(1));
+        match self.rendered.matches('\n').count() == other.matches('\n').count() {
+            true => {
+                let mut pairs = self.rendered.split('\n').zip(other.split('\n'));
+                pairs.any(|(one, other)| Some(one) == line && one != other)
+            }
+            false => !other.split('\n').any(|other| Some(other) == line),
         }
     }
 

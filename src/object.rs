@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dependence::Dependent;
 use crate::lines::Lines;
 use crate::problem::Problem;
 
@@ -92,6 +93,22 @@ impl Object {
             kind: self.kind().to_owned(),
             namespace: self.namespace().map(str::to_owned),
             name: self.name().to_owned(),
+        }
+    }
+
+    /// What of it depends on a secret.
+    pub fn dependent(&self) -> &Dependent {
+        let whole = self.lines.dependent(self.document);
+        match whole.member("items") {
+            Dependent::Items(items) if !self.path.is_empty() => {
+                let index = self.path.trim_start_matches("items[").trim_end_matches(']');
+                let part = index
+                    .parse()
+                    .ok()
+                    .and_then(|index| items.by_index.get(&index));
+                part.unwrap_or(&Dependent::Nothing)
+            }
+            _ => whole,
         }
     }
 

@@ -18,6 +18,7 @@ use chandlery::kubernetes::{
 use chandlery::manifest::{Rendered, Rules, check, parse};
 use chandlery::object::{Object, ObjectRef};
 use chandlery::problem::Problem;
+use chandlery::uid::Uid;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, ServiceAccount,
 };
@@ -76,6 +77,7 @@ impl Home {
             client,
             namespace: format!("rooms-{}", &unique[..12]),
             owner: Owner {
+                uid: unique.clone().try_into().unwrap(),
                 instance: unique,
                 app: 7,
                 name: "shop".to_owned(),
@@ -413,12 +415,8 @@ async fn a_namespace_is_made_once_and_labelled_as_ours() {
             .unwrap()
     );
     let namespaces: Api<Namespace> = Api::all(home.client.clone());
-    let labels = namespaces
-        .get(&home.namespace)
-        .await
-        .unwrap()
-        .labels()
-        .clone();
+    let made = namespaces.get(&home.namespace).await.unwrap();
+    let labels = made.labels();
     for (label, value) in home.owner.namespace_labels() {
         assert_eq!(labels.get(&label), Some(&value), "{label}");
     }
@@ -428,7 +426,12 @@ async fn a_namespace_is_made_once_and_labelled_as_ours() {
             .unwrap(),
         [OurNamespace {
             namespace: home.namespace.clone(),
-            app: 7
+            object: made.uid().unwrap(),
+            uid: Some(home.owner.uid.to_string()),
+            app: Some(7),
+            name: "shop".to_owned(),
+            environment: "int".to_owned(),
+            created_at: made.creation_timestamp().unwrap().0,
         }]
     );
 }
@@ -466,17 +469,109 @@ async fn a_namespace_of_somebody_else_is_never_taken_over() {
     }
     let still = namespaces.get(&home.namespace).await.unwrap();
     assert!(still.metadata.deletion_timestamp.is_none());
+}
 
-    // Another app of the same database is somebody else too.
-    let other = Home::with_namespace().await;
-    let stranger = Owner {
-        app: 8,
-        ..other.owner.clone()
-    };
-    let problem = namespace::ensure(&other.cluster, &other.namespace, &stranger)
+/// "App ids repeat after a database restore, and a new customer's app with the same name and id was deployed into the old
+/// customer's namespace and got his generated password."
+#[tokio::test]
+async fn an_app_of_the_same_name_and_id_but_another_uid_is_refused_and_gets_no_password() {
+    let bob = Home::with_namespace().await;
+    let rules = [Rule {
+        key: "password".to_owned(),
+        length: 24,
+        alphabet: Alphabet::Hex,
+    }];
+    let passwords = generated::fill(generated::Generated::new(), &rules);
+    generated::store(&bob.cluster, &bob.namespace, &bob.owner, &passwords)
         .await
-        .unwrap_err();
-    assert_eq!(problem.code, "namespace_foreign");
+        .unwrap();
+    let carol = Owner {
+        uid: Uid::nobody(),
+        ..bob.owner.clone()
+    };
+    for problem in [
+        namespace::ensure(&bob.cluster, &bob.namespace, &carol)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        generated::read(&bob.cluster, &bob.namespace, &carol)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        observe(&bob.cluster, &bob.namespace, &carol)
+            .await
+            .map(drop)
+            .unwrap_err(),
+    ] {
+        assert_eq!(problem.code, "namespace_foreign");
+        assert!(problem.message.contains("another app"), "{problem}");
+        assert!(problem.hint.unwrap().contains("New Namespace"));
+    }
+
+    // Nor where only the namespace has become hers, and not what is in it.
+    let namespaces: Api<Namespace> = Api::all(bob.client.clone());
+    let hers = json!({"metadata": {"labels": carol.namespace_labels()}});
+    namespaces
+        .patch(&bob.namespace, &PatchParams::default(), &Patch::Merge(hers))
+        .await
+        .unwrap();
+    for problem in [
+        generated::read(&bob.cluster, &bob.namespace, &carol)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        generated::store(&bob.cluster, &bob.namespace, &carol, &passwords)
+            .await
+            .unwrap_err(),
+    ] {
+        assert_eq!(problem.code, "object_foreign");
+        assert_eq!(
+            problem.object.as_deref(),
+            Some("Secret/chandlery-generated")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_namespace_is_refused_with_whose_it_is_and_the_way_out() {
+    let home = Home::with_namespace().await;
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    for (labels, said, way_out) in [
+        (
+            json!({"chandlery.dev/uid": null}),
+            "made by an older version of Chandlery for the app shop (int), number 7",
+            "Namespaces Found",
+        ),
+        (
+            json!({"chandlery.dev/instance": "elsewhere"}),
+            "belongs to another Odoo database, elsewhere",
+            "another name",
+        ),
+        (
+            json!({"app.kubernetes.io/managed-by": "Helm"}),
+            "was not made by Chandlery",
+            "another name",
+        ),
+    ] {
+        let patch = json!({"metadata": {"labels": labels}});
+        namespaces
+            .patch(
+                &home.namespace,
+                &PatchParams::default(),
+                &Patch::Merge(patch),
+            )
+            .await
+            .unwrap();
+        let problem = namespace::ensure(&home.cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code, "namespace_foreign");
+        assert!(problem.message.contains(said), "{problem}");
+        assert!(
+            problem.hint.as_ref().unwrap().contains(way_out),
+            "{problem}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -743,7 +838,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
         .inventory;
     // Somebody took this one over by taking our label off.
     let maps: Api<ConfigMap> = home.api();
-    let take_over = json!({"metadata": {"labels": {"chandlery.dev/app": null}}});
+    let take_over = json!({"metadata": {"labels": {"chandlery.dev/uid": null}}});
     maps.patch("theirs", &PatchParams::default(), &Patch::Merge(take_over))
         .await
         .unwrap();

@@ -268,6 +268,7 @@ fn run_jinja(shared: &Sections, sections: &Sections, expected: &Json) -> Outcome
         variables.insert(
             "parity_value",
             Variable {
+                secret_member: None,
                 value: Data::from(text),
                 origin: "case".to_owned(),
                 literal: false,

@@ -42,6 +42,7 @@ mod python;
 mod release;
 mod render;
 mod scope;
+mod standin;
 mod template;
 mod tests;
 mod time;

@@ -15,6 +15,7 @@ use super::files::Files;
 use super::interpreter::stored;
 use super::release::Holder;
 use super::scope::Context;
+use super::standin::StandIns;
 use super::template::{self, Place};
 use super::value::Value;
 use super::vault::{self, Opened, Vault};
@@ -36,6 +37,8 @@ pub struct Variable {
     pub literal: bool,
     /// Must not appear in messages.
     pub secret: bool,
+    /// Of a mapping, the one member that must not.
+    pub secret_member: Option<&'static str>,
     /// How it stands in its file, where it comes from one.
     pub written: Option<Written>,
 }
@@ -133,6 +136,7 @@ impl Variables {
                 origin: origin.to_owned(),
                 literal: false,
                 secret,
+                secret_member: None,
                 written: written.remove(&name),
             };
             self.insert(&name, variable);
@@ -149,6 +153,7 @@ impl Variables {
                 origin: origin.to_owned(),
                 literal: false,
                 secret: false,
+                secret_member: None,
                 written: None,
             },
         );
@@ -163,6 +168,7 @@ impl Variables {
                 origin: origin.to_owned(),
                 literal,
                 secret: true,
+                secret_member: None,
                 written: None,
             },
         );
@@ -190,6 +196,44 @@ impl Variables {
             .map(|(name, variable)| (name.as_str(), variable))
     }
 
+    /// Whether any of them must not appear in messages.
+    pub fn hold_secrets(&self) -> bool {
+        self.by_name.values().any(|variable| {
+            variable.secret || variable.secret_member.is_some() || is_encrypted(&variable.value)
+        })
+    }
+
+    /// The same with stand-ins for all that must not appear in messages, also for what is encrypted.
+    pub fn with_stand_ins(&self) -> Self {
+        let mut stand_ins = StandIns::new();
+        let mut encrypted = Vec::new();
+        let by_name = self.by_name.iter().map(|(name, variable)| {
+            vaults(&variable.value, &mut encrypted);
+            let mut stand_in = |value: &Data| stand_ins.data(value, variable.literal);
+            let mut other = variable.clone();
+            if variable.secret {
+                other.value = stand_in(&variable.value);
+                other.written = None;
+            } else if let (Some(member), Data::Map(pairs)) =
+                (variable.secret_member, &mut other.value)
+            {
+                let members = pairs
+                    .iter_mut()
+                    .filter(|(key, _)| key.as_str() == Some(member));
+                members.for_each(|(_, value)| *value = stand_in(value));
+            }
+            (name.clone(), other)
+        });
+        let by_name = by_name.collect();
+        let opened = self
+            .opened
+            .standing_in(&encrypted, |plain| stand_ins.text(plain));
+        Self {
+            by_name,
+            opened: Arc::new(opened),
+        }
+    }
+
     /// Makes them ready for templates, which expand values that are templates of other values, in whatever order they
     /// stand, when they ask for them.
     ///
@@ -204,6 +248,12 @@ impl Variables {
         let mut secrets = Vec::new();
         for (_, variable) in self.iter() {
             decrypted(&variable.value, &self.opened, &mut secrets);
+        }
+        for (_, variable) in self.iter() {
+            if let (Some(member), Data::Map(pairs)) = (variable.secret_member, &variable.value) {
+                let members = pairs.iter().filter(|(key, _)| key.as_str() == Some(member));
+                members.for_each(|(_, value)| texts(value, &mut secrets));
+            }
         }
         for (name, variable) in self.iter().filter(|(_, variable)| variable.secret) {
             texts(&variable.value, &mut secrets);
@@ -275,6 +325,16 @@ fn is_encrypted(value: &Data) -> bool {
         Data::List(items) => items.iter().any(is_encrypted),
         Data::Map(pairs) => pairs.iter().any(|(_, item)| is_encrypted(item)),
         _ => false,
+    }
+}
+
+/// All texts inside of a value that are encrypted.
+fn vaults<'a>(value: &'a Data, found: &mut Vec<&'a str>) {
+    match value {
+        Data::Vault(text) => found.push(text),
+        Data::List(items) => items.iter().for_each(|item| vaults(item, found)),
+        Data::Map(pairs) => pairs.iter().for_each(|(_, item)| vaults(item, found)),
+        _ => {}
     }
 }
 

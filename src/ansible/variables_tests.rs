@@ -250,6 +250,7 @@ fn a_variable_can_be_put_as_a_whole() {
         origin: "test".to_owned(),
         literal: false,
         secret: false,
+        secret_member: None,
         written: None,
     };
     all.insert("a", variable.clone());

@@ -11,10 +11,11 @@ use crate::ansible::vault::{self, DEFAULT_ID, Vault};
 use crate::ansible::{Resolved, Variables};
 use crate::job::{self, clusters};
 use crate::kubernetes::{self, Access, Cluster, Owner, namespace};
-use crate::manifest::{self, Rules, explain, preview};
+use crate::manifest::{self, Rules, Twice, explain, preview};
 use crate::odoo::contract::DiffAction;
 use crate::problem::Problem;
 use crate::settings::{Settings, at_home};
+use crate::uid::Uid;
 
 /// Exit status of `--diff` where something would change, as of `kubectl diff`.
 const DIFFERENT: u8 = 1;
@@ -124,12 +125,13 @@ async fn diff(
     settings: impl FnOnce() -> Result<Settings, Vec<Problem>>,
 ) -> Shown {
     let one = |problem: Problem| vec![problem];
-    let values = discreet(merged(layers)).resolve().map_err(one)?;
-    let objects = preview::objects(&values, &render.templates).await?;
+    let values = Twice::new(&discreet(merged(layers))).map_err(one)?;
+    let objects = preview::secret_objects(&values, &render.templates).await?;
+    let values = values.secret();
     let access = access(&render.target, settings)?;
     let cluster = Cluster::connect(&access).await.map_err(one)?;
     let namespace = render.target.namespace.as_deref().unwrap_or_default();
-    let compared = compare(&cluster, namespace, objects, &values).await;
+    let compared = compare(&cluster, namespace, objects, values).await;
     compared.map_err(|problem| vec![values.mask_problem(problem)])
 }
 
@@ -151,6 +153,7 @@ async fn compare(
         Some(owner) => owner,
         // It is not there yet: nothing is anybody's.
         None => Owner {
+            uid: Uid::nobody(),
             instance: String::new(),
             app: 0,
             name: String::new(),

@@ -17,7 +17,9 @@ use crate::mailgun::{
     Domain, Mailgun, Mark, Purpose, Record, RecordType, Registered, Released, State, Validity,
     credentials, domain,
 };
-use crate::odoo::contract::{DnsRecord, JobResult, MailDomain, MailDomainState, StepCode};
+use crate::odoo::contract::{
+    DnsRecord, JobResult, MailDomain, MailDomainState, MailMark, StepCode,
+};
 use crate::problem::Problem;
 
 /// The user of the domain that the app sends as.
@@ -84,7 +86,7 @@ pub async fn release(task: &Task, result: &mut JobResult) -> Result<(), Problem>
                 Ok(Released::Deleted) => step.say(format!("{name} is released at Mailgun")),
                 Ok(Released::AlreadyGone) => step.say(format!("{name} is not at Mailgun any more")),
                 Ok(Released::NotOurs) => step.warn(format!(
-                    "{name} at Mailgun is not Chandlery's for this Odoo and is left alone"
+                    "{name} at Mailgun is not this app's and is left alone"
                 )),
                 Err(problem) if problem.retry => return Err(problem),
                 Err(problem) => {
@@ -107,7 +109,10 @@ pub async fn release(task: &Task, result: &mut JobResult) -> Result<(), Problem>
 }
 
 fn mark(task: &Task) -> Mark {
-    Mark::of(&task.owner.instance)
+    Mark::of(match task.app.mail_mark {
+        MailMark::App => task.owner.uid.as_str(),
+        MailMark::Database => &task.owner.instance,
+    })
 }
 
 async fn register(

@@ -38,7 +38,7 @@ use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
 use crate::mailgun;
 use crate::manifest::{Fetcher, Limits};
 use crate::odoo::contract::{
-    self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState,
+    self, App, AppSeen, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
 };
 use crate::problem::Problem;
 use crate::settings::{self, Settings};
@@ -231,7 +231,7 @@ impl Runner {
             return Err(misfit(job.kind, "an app and its cluster"));
         };
         Ok(Task {
-            owner: seen::owner(database, app.id, &app.name, &app.environment),
+            owner: seen::owner(database, &app.uid, app.id, &app.name, &app.environment),
             cluster: self.clusters.get(&site.name).await?,
             job,
             app,
@@ -268,16 +268,20 @@ impl Runner {
         let looks = stream::iter(namespaces).map(|ours| {
             let cluster = &cluster;
             async move {
-                let owner = seen::owner(database, ours.app, "", "");
+                // Without a uid it is not known whose it is.
+                let uid = Uid::try_from(ours.uid?).ok()?;
+                let app = ours.app.unwrap_or_default();
+                let owner = seen::owner(database, &uid, app, "", "");
                 match kubernetes::observe(cluster, &ours.namespace, &owner).await {
                     Ok(seen) => Some(AppSeen {
-                        id: ours.app,
+                        id: app,
+                        uid,
                         namespace: ours.namespace,
                         observation: seen::observation(seen),
                     }),
                     // One app that cannot be looked at must not hide the others.
                     Err(problem) => {
-                        warn!(app = ours.app, namespace = ours.namespace, "{problem}");
+                        warn!(app, namespace = ours.namespace, "{problem}");
                         None
                     }
                 }

@@ -11,8 +11,8 @@ use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Inspection, Source, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, Manifest, Preview, PreviewObject, Production, StepCode,
-    WantedState,
+    App, Cluster, Job, JobResult, MailMark, Manifest, Preview, PreviewObject, Production, StepCode,
+    Uid, WantedState,
 };
 use crate::problem::Problem;
 
@@ -77,8 +77,9 @@ async fn look(
         content: source.text.clone(),
         ..Preview::default()
     };
+    // What a preview tells may be made of the values in any way: it never has the secrets themselves.
     let variables = match given(job, &shared.vault) {
-        Ok(variables) => variables,
+        Ok(variables) => variables.with_stand_ins(),
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
             preview.problems.push(Problem {
@@ -130,6 +131,7 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     let generated = generated::fill(Generated::new(), &rules(job)?);
     let app = App {
         id: 0,
+        uid: Uid::nobody(),
         name: "example".to_owned(),
         environment: "prod".to_owned(),
         hostname: "example.apps.example.com".to_owned(),
@@ -137,6 +139,7 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
         namespace: "example-prod".to_owned(),
         wanted_state: WantedState::Running,
         mail_domain: None,
+        mail_mark: MailMark::App,
         inventory: Vec::new(),
     };
     let site = Cluster {
@@ -147,6 +150,7 @@ fn given(job: &Job, vault: &Vault) -> Result<Variables, Problem> {
     };
     let beside = Production {
         app: 0,
+        uid: Uid::nobody(),
         name: app.name.clone(),
         namespace: app.namespace.clone(),
         hostname: app.hostname.clone(),

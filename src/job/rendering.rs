@@ -5,7 +5,7 @@ use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
 use crate::ansible::Resolved;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Rules, Source, with_files};
+use crate::manifest::{self, Rules, Source, Twice, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{JobResult, Manifest, ManifestSeen};
 use crate::problem::Problem;
@@ -52,6 +52,18 @@ pub async fn fetch(
     Ok(sources)
 }
 
+/// Does what computes on a thread of its own, which nobody else needs for waiting.
+async fn computed<T: Send + 'static>(
+    compute: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(compute).await.map_err(|_| {
+        Problem::new(
+            "internal",
+            "The worker met a defect of its own while rendering.",
+        )
+    })
+}
+
 /// Renders what was fetched (and the files that it uses), reads it as kubectl does, and checks that it may go to the cluster. `production` holds the
 /// secrets of the production app, where the manifests may use them.
 pub async fn render(
@@ -77,22 +89,26 @@ pub async fn render(
     let variables = variables(&task.job, app, &task.site, &generated, production, vault)?;
 
     // Vaults compute: not on a thread that other jobs need for waiting.
-    let resolving = tokio::task::spawn_blocking(move || variables.resolve());
-    let variables = resolving.await.map_err(|_| {
-        Problem::new(
-            "internal",
-            "The worker met a defect of its own while reading the variables.",
-        )
-    })??;
+    let values = computed(move || Twice::new(&variables)).await??;
+    // All files are fetched before any secret is rendered: which ones, and when, tells the manifests' host nothing.
+    let mut all_made = Vec::new();
+    for (manifest, source) in manifests.iter().zip(sources) {
+        let values = values.clone();
+        let make = move |source: &Source| manifest::with_stand_ins(source, &values);
+        all_made.push(with_files(&task.shared.fetcher, &manifest.url, source, make).await?);
+    }
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());
-    for ((manifest, source), seen) in manifests.iter().zip(sources).zip(&mut result.manifests) {
-        let variables = variables.clone();
-        let make = move |source: &Source| {
-            let rendered = manifest::render(source, &variables)?;
-            Ok((manifest::parse(&rendered, &variables)?, rendered.variables))
-        };
-        let made = with_files(&task.shared.fetcher, &manifest.url, source, make).await?;
-        let (source, (parsed, used)) = made;
+    for ((manifest, (source, made)), seen) in
+        manifests.iter().zip(all_made).zip(&mut result.manifests)
+    {
+        seen.variables = made.rendered.variables.clone();
+        let values = values.clone();
+        let (source, parsed) = computed(move || {
+            let parsed = manifest::with_secrets(&source, made, &values);
+            (source, parsed)
+        })
+        .await?;
+        let parsed = parsed?;
         if !source.files.is_empty() {
             step.say(format!(
                 "{} uses {}",
@@ -102,8 +118,8 @@ pub async fn render(
         }
         objects.extend(parsed.objects);
         warnings.extend(parsed.warnings);
-        seen.variables = used;
     }
+    let variables = values.secret().clone();
     let kinds = task.cluster.kinds().await?;
     let rules = Rules {
         namespace: &app.namespace,

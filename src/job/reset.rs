@@ -222,7 +222,13 @@ async fn production(task: &Task) -> Result<Option<Generated>, Problem> {
     let Some(beside) = &task.job.production else {
         return Ok(None);
     };
-    let owner = seen::owner(&task.owner.instance, beside.app, &beside.name, "prod");
+    let owner = seen::owner(
+        &task.owner.instance,
+        &beside.uid,
+        beside.app,
+        &beside.name,
+        "prod",
+    );
     let secrets = generated::read(&task.cluster, &beside.namespace, &owner).await;
     secrets.map(Some).map_err(|problem| Problem {
         message: format!("Production cannot be read: {}", problem.message),

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, Unit};
 
 use crate::kubernetes::{self, Owner};
-use crate::odoo::contract::{Ingress, IngressState, Observation, ObservedState};
+use crate::odoo::contract::{Ingress, IngressState, Observation, ObservedState, Uid};
 
 /// An app's observation.
 pub fn observation(seen: kubernetes::Observation) -> Observation {
@@ -47,8 +47,9 @@ pub fn ingress_sentence(ingress: &Ingress) -> String {
 }
 
 /// Who owns what is made for an app.
-pub fn owner(database: &str, app: i64, name: &str, environment: &str) -> Owner {
+pub fn owner(database: &str, uid: &Uid, app: i64, name: &str, environment: &str) -> Owner {
     Owner {
+        uid: uid.clone(),
         instance: database.to_owned(),
         app,
         name: name.to_owned(),

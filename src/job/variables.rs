@@ -13,6 +13,8 @@ use crate::yaml::Data;
 const CONFIG_MAP: &str = "config map";
 const SECRET: &str = "secret";
 const OURS: &str = "Chandlery";
+/// The member of `production` that must not be shown.
+const PRODUCTION_SECRETS: &str = "secrets";
 
 /// Gathers them; of two with one name the later wins, and Chandlery's own always do. `production` holds the secrets of
 /// the production app, where the manifests may use them; `vault` opens what is encrypted, when it is used.
@@ -57,8 +59,7 @@ pub fn variables(
     Ok(variables)
 }
 
-/// Gives `production`. Of what it holds only the secrets must not be shown: they stand a second time among the secret
-/// variables, under a name that no template can use.
+/// Gives `production`. Of what it holds only the secrets must not be shown.
 fn set_production(variables: &mut Variables, beside: &Production, secrets: Option<&Generated>) {
     let mut value = json!({
         "name": beside.name,
@@ -71,14 +72,14 @@ fn set_production(variables: &mut Variables, beside: &Production, secrets: Optio
             .iter()
             .map(|(key, value)| (key.clone(), value.expose_secret().into()))
             .collect();
-        value["secrets"] = Value::Object(secrets.clone());
-        variables.set_secret("production, secrets", Value::Object(secrets), OURS, true);
+        value[PRODUCTION_SECRETS] = Value::Object(secrets);
     }
     let production = Variable {
         value: value.into(),
         origin: OURS.to_owned(),
         literal: true,
         secret: false,
+        secret_member: Some(PRODUCTION_SECRETS),
         written: None,
     };
     variables.insert("production", production);

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::namespace::{self, Found};
 use super::owner::FIELD_MANAGER;
-use super::{Cluster, Owner};
+use super::{Cluster, Owner, foreign_object};
 use crate::problem::Problem;
 
 /// The Secret that holds them. Manifests may not have one of this name.
@@ -65,6 +65,13 @@ pub async fn read(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<G
                 &format!("read the secret {SECRET_NAME} in {namespace}"),
             )
         })?;
+    // Another app's passwords are never this one's, wherever they stand.
+    if found
+        .as_ref()
+        .is_some_and(|found| !owner.owns(&found.metadata))
+    {
+        return Err(foreign_object("Secret", SECRET_NAME));
+    }
     let mut values = Generated::new();
     for (key, ByteString(bytes)) in found.and_then(|secret| secret.data).unwrap_or_default() {
         let text = String::from_utf8(bytes).map_err(|_| Problem {
@@ -144,6 +151,9 @@ pub async fn store(
             Err(error) => Err(problem(error)),
         };
     };
+    if !owner.owns(&found.metadata) {
+        return Err(foreign_object("Secret", SECRET_NAME));
+    }
     let there = found.data.unwrap_or_default();
     let mut missing = BTreeMap::new();
     for (key, value) in values {

@@ -58,7 +58,7 @@ fn foreign_object(kind: &str, name: &str) -> Problem {
         object: Some(format!("{kind}/{name}")),
         ..Problem::new(
             "object_foreign",
-            format!("The app's namespace has a {kind} {name} that Chandlery did not make."),
+            format!("The app's namespace has a {kind} {name} that Chandlery did not make for this app."),
         )
         .hint(format!("Chandlery never takes over an object. Remove or rename the {kind}; its name is Chandlery's own."))
     }

@@ -1,11 +1,12 @@
 //! An app's namespace: made once, labelled as ours, never taken over from somebody else.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME};
+use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME, UID};
 use super::{Cluster, Owner};
 use crate::problem::Problem;
 
@@ -18,12 +19,19 @@ pub enum Found {
     Ours,
 }
 
-/// One of our namespaces in a cluster.
+/// One of our namespaces in a cluster, by its own labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OurNamespace {
     pub namespace: String,
-    /// The app's id in Odoo.
-    pub app: i64,
+    /// The uid that Kubernetes gave the namespace: another one of the same name has another.
+    pub object: String,
+    /// The app's uid; `None` where it was made before apps had one.
+    pub uid: Option<String>,
+    /// The id that the app has, or had, in Odoo.
+    pub app: Option<i64>,
+    pub name: String,
+    pub environment: String,
+    pub created_at: Timestamp,
 }
 
 /// Looks whether the namespace exists and is this app's. Somebody else's, or one that is just being deleted, is a
@@ -51,6 +59,7 @@ pub async fn owner(cluster: &Cluster, namespace: &str) -> Result<Option<Owner>, 
     let label = |name: &str| found.labels().get(name).cloned();
     let owner = || {
         Some(Owner {
+            uid: label(UID)?.try_into().ok()?,
             instance: label(INSTANCE)?,
             app: label(APP)?.parse().ok()?,
             name: label(NAME).unwrap_or_default(),
@@ -59,7 +68,7 @@ pub async fn owner(cluster: &Cluster, namespace: &str) -> Result<Option<Owner>, 
     };
     match owner().filter(|owner| owner.owns_namespace(&found.metadata)) {
         Some(owner) => Ok(Some(owner)),
-        None => Err(foreign(namespace)),
+        None => Err(foreign(&found, None)),
     }
 }
 
@@ -178,7 +187,7 @@ async fn read(
         .map_err(|error| cluster.problem(&error, &format!("read the namespace {namespace}")))?;
     match found {
         None => Ok(None),
-        Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(namespace)),
+        Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(&found, Some(owner))),
         Some(found) if found.metadata.deletion_timestamp.is_some() => Err(terminating(namespace)),
         Some(found) => Ok(Some(found)),
     }
@@ -226,21 +235,64 @@ pub async fn list(cluster: &Cluster, instance: &str) -> Result<Vec<OurNamespace>
         .map_err(|error| cluster.problem(&error, "list namespaces"))?;
     Ok(found
         .into_iter()
-        .filter_map(|namespace| {
-            let app = namespace.labels().get(APP)?.parse().ok()?;
-            Some(OurNamespace {
-                namespace: namespace.name_any(),
-                app,
-            })
+        .map(|found| {
+            let label = |name: &str| found.labels().get(name).cloned();
+            OurNamespace {
+                namespace: found.name_any(),
+                object: found.uid().unwrap_or_default(),
+                uid: label(UID),
+                app: label(APP).and_then(|app| app.parse().ok()),
+                name: label(NAME).unwrap_or_default(),
+                environment: label(ENVIRONMENT).unwrap_or_default(),
+                created_at: found
+                    .creation_timestamp()
+                    .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            }
         })
         .collect())
 }
 
-fn foreign(namespace: &str) -> Problem {
+/// Why a namespace is not the app's (`None`: of no app that Chandlery knows), and the way out.
+fn foreign(found: &Namespace, owner: Option<&Owner>) -> Problem {
+    const ANOTHER_NAME: &str =
+        "Remove or rename the one in the cluster, or give the app another name.";
+    let namespace = found.name_any();
+    let label = |name: &str| found.labels().get(name).map(String::as_str);
+    let whose = format!(
+        "the app {} ({}), number {}",
+        label(NAME).unwrap_or_default(),
+        label(ENVIRONMENT).unwrap_or_default(),
+        label(APP).unwrap_or("?"),
+    );
+    let (message, hint) = if label(MANAGED_BY) != Some(FIELD_MANAGER) || label(INSTANCE).is_none() {
+        (
+            format!("The namespace {namespace} exists and was not made by Chandlery."),
+            format!("Chandlery never takes over a namespace of somebody else. {ANOTHER_NAME}"),
+        )
+    } else if owner.is_some_and(|owner| label(INSTANCE) != Some(owner.instance.as_str())) {
+        (
+            format!(
+                "The namespace {namespace} exists and belongs to another Odoo database, {}.",
+                label(INSTANCE).unwrap_or_default()
+            ),
+            format!(
+                "Chandlery never takes over a namespace of another Odoo database. {ANOTHER_NAME}"
+            ),
+        )
+    } else if label(UID).is_none() {
+        (
+            format!("The namespace {namespace} exists and was made by an older version of Chandlery for {whose}: it has no uid, so nothing proves that it is this app's."),
+            "If it is, an operator takes it over in Odoo: Kubernetes > Operations > Namespaces Found.".to_owned(),
+        )
+    } else {
+        (
+            format!("The namespace {namespace} exists and belongs to another app: {whose}. An app of the same name that Odoo has forgotten, as after the restore of a backup, is another app."),
+            "If it shall be this app's, an operator takes it over in Odoo: Kubernetes > Operations > Namespaces Found. Otherwise press \"New Namespace\" on the app and apply it again.".to_owned(),
+        )
+    };
     Problem {
         object: Some(format!("Namespace/{namespace}")),
-        ..Problem::new("namespace_foreign", format!("The namespace {namespace} exists and does not belong to this app."))
-            .hint("Chandlery never takes over a namespace. Remove or rename the one in the cluster, or give the app another name.")
+        ..Problem::new("namespace_foreign", message).hint(hint)
     }
 }
 

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use kube::core::ObjectMeta;
 use serde_json::Value;
 
+use crate::uid::Uid;
+
 /// The field manager of everything Chandlery applies.
 pub const FIELD_MANAGER: &str = "chandlery";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// By this label an app's namespace and objects are known; the others are for people.
+pub const UID: &str = "chandlery.dev/uid";
 pub const INSTANCE: &str = "chandlery.dev/instance";
 pub const APP: &str = "chandlery.dev/app";
 pub const NAME: &str = "chandlery.dev/name";
@@ -19,9 +23,11 @@ pub const OWN_NAMES: [&str; 3] = ["chandlery-generated", "chandlery-smtp", "chan
 /// The app that owns a namespace and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
+    /// The app's random token: what does not bear it is somebody else's.
+    pub uid: Uid,
     /// UUID of the Odoo database.
     pub instance: String,
-    /// The app's id in that database.
+    /// The app's id in that database, for people. It may have been another app's before the database was restored.
     pub app: i64,
     /// The app's name, for people who look at the namespace.
     pub name: String,
@@ -33,6 +39,7 @@ impl Owner {
     /// The labels of every object of this app.
     pub fn object_labels(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
+            (UID.to_owned(), self.uid.to_string()),
             (INSTANCE.to_owned(), self.instance.clone()),
             (APP.to_owned(), self.app.to_string()),
         ])
@@ -49,10 +56,11 @@ impl Owner {
 
     /// Selects this app's objects.
     pub fn selector(&self) -> String {
-        format!("{INSTANCE}={},{APP}={}", self.instance, self.app)
+        format!("{UID}={},{INSTANCE}={}", self.uid, self.instance)
     }
 
-    /// Whether an object in a cluster carries this app's labels.
+    /// Whether an object in a cluster is this app's. A copy of the database has the same tokens; where it was given a
+    /// UUID of its own, the original's objects are not the copy's.
     pub fn owns(&self, metadata: &ObjectMeta) -> bool {
         metadata
             .labels
@@ -90,7 +98,7 @@ impl Owner {
     }
 
     fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
-        label(INSTANCE) == Some(&self.instance) && label(APP) == Some(&self.app.to_string())
+        label(UID) == Some(self.uid.as_str()) && label(INSTANCE) == Some(&self.instance)
     }
 }
 
@@ -99,8 +107,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn uid(digit: char) -> Uid {
+        Uid::try_from(digit.to_string().repeat(32)).unwrap()
+    }
+
     fn owner() -> Owner {
         Owner {
+            uid: uid('0'),
             instance: "5f0c1a52".to_owned(),
             app: 7,
             name: "shop".to_owned(),
@@ -119,7 +132,7 @@ mod tests {
     fn a_namespace_is_ours_only_with_all_three_labels() {
         let ours = owner().namespace_labels();
         assert!(owner().owns_namespace(&metadata(ours.clone())));
-        for label in [MANAGED_BY, INSTANCE, APP] {
+        for label in [MANAGED_BY, INSTANCE, UID] {
             let mut foreign = ours.clone();
             foreign.insert(label.to_owned(), "other".to_owned());
             assert!(
@@ -132,6 +145,24 @@ mod tests {
         assert!(!owner().owns_namespace(&ObjectMeta::default()));
     }
 
+    /// After a database was restored, the next app gets the id of one that is still in the cluster.
+    #[test]
+    fn an_app_of_the_same_name_and_id_but_another_uid_owns_nothing_of_the_first() {
+        let (first, second) = (
+            owner(),
+            Owner {
+                uid: uid('1'),
+                ..owner()
+            },
+        );
+        assert!(!second.owns_namespace(&metadata(first.namespace_labels())));
+        assert!(!second.owns(&metadata(first.object_labels())));
+        assert_ne!(second.selector(), first.selector());
+        let mut before_uids = first.namespace_labels();
+        before_uids.remove(UID);
+        assert!(!first.owns_namespace(&metadata(before_uids)));
+    }
+
     #[test]
     fn labels_go_on_the_object_and_nowhere_else() {
         let mut object = json!({
@@ -142,7 +173,12 @@ mod tests {
         owner().label(&mut object);
         assert_eq!(
             object["metadata"]["labels"],
-            json!({"app": "odoo", "chandlery.dev/instance": "5f0c1a52", "chandlery.dev/app": "7"})
+            json!({
+                "app": "odoo",
+                "chandlery.dev/uid": "00000000000000000000000000000000",
+                "chandlery.dev/instance": "5f0c1a52",
+                "chandlery.dev/app": "7",
+            })
         );
         assert_eq!(object["spec"], spec);
     }

@@ -33,14 +33,15 @@ pub enum State {
     Unverified,
 }
 
-/// The sign by which Chandlery knows its own domains: a DKIM selector that stands for one Odoo database.
+/// The sign by which an app's domain is known: a DKIM selector that stands for one app, or for one Odoo database where
+/// the domain was registered before apps had a uid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark(String);
 
 impl Mark {
-    /// The mark of an Odoo database, by its uuid.
-    pub fn of(database_uuid: &str) -> Self {
-        let digest = Sha256::digest(database_uuid.as_bytes());
+    /// The mark of an app by its uid, or of an Odoo database by its uuid.
+    pub fn of(token: &str) -> Self {
+        let digest = Sha256::digest(token.as_bytes());
         let digits: String = digest[..6]
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -66,7 +67,7 @@ impl Mark {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Registered {
     Created(Domain),
-    /// It was there with our mark: from an earlier attempt, an app of this name before, or a worker at the same moment.
+    /// It was there with our mark: from an earlier attempt, or a worker at the same moment.
     Adopted(Domain),
 }
 
@@ -115,7 +116,7 @@ pub async fn count(mailgun: &Mailgun) -> Result<u64, Problem> {
     }
 }
 
-/// Makes sure that the account has the domain and that it is ours.
+/// Makes sure that the account has the domain and that it bears the mark.
 ///
 /// # Errors
 /// `mail_domain_taken` (permanent): another account, or this one in the other region, has the name.
@@ -237,7 +238,7 @@ fn adopt(found: Domain, mark: &Mark) -> Result<Registered, Problem> {
     let name = &found.name;
     Err(Problem::new(
         "mail_domain_foreign",
-        format!("The Mailgun account has the domain {name} already, but Chandlery did not register it for this Odoo."),
+        format!("The Mailgun account has the domain {name} already, but Chandlery did not register it for this app."),
     )
     .hint(format!(
         "Give the app another name. If the app shall take the domain over, set its DKIM selector at Mailgun to '{selector}' \

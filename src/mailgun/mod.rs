@@ -26,9 +26,9 @@
 //! That is not yet Chandlery's. The account may hold the operator's own mail domains, and a customer who names an app
 //! like one of them must neither be given its credentials nor, by deleting the app, delete it. Mailgun has no labels, so
 //! Chandlery leaves its [`Mark`] in the one free text that is set together with the creation and shown ever after: the
-//! DKIM selector (`chandlery-1a2b3c4d5e6f._domainkey.<name>`). It stands for one Odoo database. A domain in the account
-//! with the mark is adopted, one without it is refused with a problem that says the way out, as a namespace of somebody
-//! else is.
+//! DKIM selector (`chandlery-1a2b3c4d5e6f._domainkey.<name>`). It stands for one app, so that a later app of the
+//! same hostname never gets the domain of an earlier one. A domain in the account with the mark is adopted, one without
+//! it is refused with a problem that says the way out, as a namespace of somebody else is.
 
 pub mod client;
 pub mod credentials;

@@ -1,7 +1,7 @@
 //! All that can be said of one template without a cluster: what it uses, what is missing, what it makes, and everything
 //! that is wrong with it, by its place in the template.
 
-use super::{Source, parse, render, well_formed};
+use super::{Source, Twice, parse, render, well_formed, with_secrets, with_stand_ins};
 use crate::ansible::{self, Failure, Files, Variable, Variables};
 use crate::object::Object;
 use crate::problem::Problem;
@@ -31,7 +31,8 @@ pub struct Inspection {
     pub objects: Vec<Object>,
 }
 
-/// Looks at a template. Fails only for want of a file.
+/// Looks at a template. Fails only for want of a file. The variables must hold stand-ins for their secrets: what is found
+/// is told to people, and tells of the values.
 pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Failure> {
     let mut found = Inspection::default();
     match ansible::mentioned(&source.title, &source.url, &source.text, &source.files) {
@@ -44,6 +45,9 @@ pub fn inspect(source: &Source, variables: &Variables) -> Result<Inspection, Fai
     let problem = match made(source, variables)? {
         Ok(made) => {
             read(&made, &mut found, Problems::Told);
+            if found.problems.is_empty() {
+                found.problems.extend(dependence(source, variables).err());
+            }
             return Ok(found);
         }
         Err(problem) => problem,
@@ -110,6 +114,19 @@ fn read(made: &Made, found: &mut Inspection, problems: Problems) {
         }
         Err(problem) if problems == Problems::Told => found.problems.push(problem),
         Err(_) => {}
+    }
+}
+
+/// Refuses what must not depend on a secret.
+fn dependence(source: &Source, variables: &Variables) -> Result<(), Problem> {
+    if !variables.hold_secrets() {
+        return Ok(());
+    }
+    let values = Twice::of_stand_ins(variables)?;
+    match with_stand_ins(source, &values) {
+        Ok(made) => with_secrets(source, made, &values).map(drop),
+        Err(Failure::Problem(problem)) => Err(*problem),
+        Err(Failure::Needs(_)) => Ok(()),
     }
 }
 

@@ -13,12 +13,14 @@ mod files;
 mod inspect;
 mod parse;
 pub mod preview;
+mod stand_ins;
 
 pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};
 pub use parse::{Parsed, parse};
+pub use stand_ins::{Made, Twice, with_secrets, with_stand_ins};
 
 use crate::ansible::{self, Failure, Resolved};
 

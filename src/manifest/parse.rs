@@ -26,7 +26,34 @@ pub struct Parsed {
 
 /// Reads a rendered manifest. Empty documents are left out. `variables` say what must not appear in problems.
 pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Problem> {
-    let lines = Arc::new(Lines::new(&rendered.template, &rendered.text, variables));
+    read(rendered, variables).map(|read| read.objects(rendered))
+}
+
+/// The documents of a manifest, which are objects or lists of such.
+pub(super) struct Documents {
+    pub all: Vec<Document>,
+    pub warnings: Vec<Problem>,
+    pub lines: Lines,
+}
+
+impl Documents {
+    /// Takes the objects out.
+    pub fn objects(self, rendered: &Rendered) -> Parsed {
+        let lines = Arc::new(self.lines);
+        let mut objects = Vec::new();
+        for document in self.all {
+            unwrap(rendered, document, &lines, &mut objects);
+        }
+        Parsed {
+            objects,
+            warnings: self.warnings,
+        }
+    }
+}
+
+/// Reads the documents of a rendered manifest.
+pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Documents, Problem> {
+    let lines = Lines::new(&rendered.template, &rendered.text, variables);
     let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {
         let problem = Problem {
             document: Some(document),
@@ -39,16 +66,14 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
         let problem = problem.hint(hint(&error.message));
         located(document, (error.line, error.column), Some(1), problem)
     })?;
-    let mut parsed = Parsed::default();
+    let mut warnings = Vec::new();
     let found = &stream.warnings;
     for (document, warning) in found.iter().take(MOST_WARNINGS) {
         let problem = Problem::new("manifest_parse", sentence(&warning.message));
         let place = (warning.line, warning.column);
-        parsed
-            .warnings
-            .push(located(*document, place, None, problem));
+        warnings.push(located(*document, place, None, problem));
     }
-    for document in stream.documents {
+    for document in &stream.documents {
         let wrong = |message: String, path: &str| {
             let place = lines.place(document.number, path);
             let problem = Problem {
@@ -64,7 +89,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
         };
         shape(&document.value, "").map_err(|(message, path)| wrong(message, &path))?;
         if is_list(&document.value) {
-            parsed.warnings.push(wrong(
+            warnings.push(wrong(
                 "kubectl takes the items out of this list, Ansible reads it as one object."
                     .to_owned(),
                 "kind",
@@ -75,9 +100,12 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
                     .map_err(|(message, path)| wrong(message, &path))?;
             }
         }
-        unwrap(rendered, document, &lines, &mut parsed.objects);
     }
-    Ok(parsed)
+    Ok(Documents {
+        all: stream.documents,
+        warnings,
+        lines,
+    })
 }
 
 /// What kubectl asks of a document before it looks further: a kind, and texts where only texts can stand.
@@ -165,7 +193,7 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
 }
 
 /// Whether kubectl takes the items out of it.
-fn is_list(value: &Value) -> bool {
+pub(super) fn is_list(value: &Value) -> bool {
     value["kind"]
         .as_str()
         .is_some_and(|kind| kind.ends_with("List"))

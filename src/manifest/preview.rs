@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::explain::Used;
-use super::{Fetcher, Limits, Source, parse, render, with_files};
+use super::{
+    Fetcher, Limits, Source, Twice, parse, render, with_files, with_secrets, with_stand_ins,
+};
 use crate::ansible::{self, Failure, Resolved};
 use crate::object::Object;
 use crate::problem::Problem;
@@ -52,8 +54,34 @@ pub async fn preview(
     Ok(stream)
 }
 
+/// The objects of templates, as kubectl would read them, which know what of them depends on a secret. Which variables are
+/// secret may be a guess: that is no reason to refuse any use of them.
+pub async fn secret_objects(
+    values: &Twice,
+    templates: &[String],
+) -> Result<Vec<Object>, Vec<Problem>> {
+    let values = values.clone();
+    let objects = move |source: &Source| {
+        let parsed = with_stand_ins(source, &values)
+            .and_then(|made| Ok(with_secrets(source, made, &values)?));
+        match parsed {
+            Ok(parsed) => Ok(parsed.objects),
+            Err(Failure::Problem(_)) => {
+                let values = values.secret();
+                Ok(parse(&render(source, values)?, values)?.objects)
+            }
+            Err(needs) => Err(needs),
+        }
+    };
+    Ok(each(templates, objects)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
 /// The objects of templates, as kubectl would read them.
-pub async fn objects(values: &Resolved, templates: &[String]) -> Result<Vec<Object>, Vec<Problem>> {
+async fn objects(values: &Resolved, templates: &[String]) -> Result<Vec<Object>, Vec<Problem>> {
     let values = values.clone();
     let objects = move |source: &Source| Ok(parse(&render(source, &values)?, &values)?.objects);
     Ok(each(templates, objects)

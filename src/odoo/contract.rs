@@ -12,6 +12,7 @@ use serde_json::Value;
 
 pub use crate::object::ObjectRef;
 use crate::problem::Problem;
+pub use crate::uid::Uid;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -262,6 +263,8 @@ pub struct Cluster {
 #[cfg_attr(test, derive(Serialize))]
 pub struct App {
     pub id: i64,
+    /// What the app is known by in a cluster: its id may repeat after a database was restored.
+    pub uid: Uid,
     pub name: String,
     /// The environment's code: `prod`, `int`, …
     pub environment: String,
@@ -271,8 +274,21 @@ pub struct App {
     pub wanted_state: WantedState,
     /// The name registered for it at Mailgun, if one is.
     pub mail_domain: Option<String>,
+    /// By which mark its domain at Mailgun is known.
+    pub mail_mark: MailMark,
     /// What the last deploys left in the cluster.
     pub inventory: Vec<ObjectRef>,
+}
+
+/// Whose mark a mail domain bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+#[serde(rename_all = "snake_case")]
+pub enum MailMark {
+    /// The app's own.
+    App,
+    /// The Odoo database's: this app registered it before apps had a uid.
+    Database,
 }
 
 /// The production app beside a job's app.
@@ -281,6 +297,7 @@ pub struct App {
 pub struct Production {
     /// Its id.
     pub app: i64,
+    pub uid: Uid,
     pub name: String,
     pub namespace: String,
     pub hostname: String,
@@ -771,7 +788,9 @@ pub struct ObserveRequest {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(Deserialize))]
 pub struct AppSeen {
+    /// The id on the namespace, for people.
     pub id: i64,
+    pub uid: Uid,
     pub namespace: String,
     pub observation: Observation,
 }
@@ -780,8 +799,8 @@ pub struct AppSeen {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(Serialize))]
 pub struct ObserveResponse {
-    /// Apps Odoo has no record of.
-    pub unknown: Vec<i64>,
+    /// Namespaces of apps that Odoo has no record of.
+    pub unknown: Vec<String>,
 }
 
 #[cfg(test)]

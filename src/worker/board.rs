@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::job::story::Told;
 use crate::job::{Stop, Story};
-use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse, Token};
+use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse, Token, Uid};
 
 /// Reports are coalesced to about one in this time.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -24,13 +24,13 @@ pub struct Board {
     pub news: Arc<Notify>,
     /// Rings when a job has left the board.
     pub freed: Notify,
-    apps: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>,
+    apps: Mutex<HashMap<Uid, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 struct Held {
     token: Token,
     /// `None` for a job that concerns no app.
-    app: Option<i64>,
+    app: Option<Uid>,
     kind: JobKind,
     story: Arc<Story>,
     outcome: Option<Outcome>,
@@ -84,7 +84,7 @@ impl Board {
         &self,
         id: i64,
         token: &Token,
-        app: Option<i64>,
+        app: Option<Uid>,
         kind: JobKind,
         lease: Lease,
     ) -> Option<Arc<Story>> {
@@ -113,7 +113,7 @@ impl Board {
 
     /// Waits until nothing else is done to the app here, and keeps it so. An attempt that was lost may still be
     /// letting go of the cluster when the next one has been claimed.
-    pub async fn alone_with(&self, app: i64) -> OwnedMutexGuard<()> {
+    pub async fn alone_with(&self, app: Uid) -> OwnedMutexGuard<()> {
         let lock = {
             let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
             apps.retain(|_, lock| Arc::strong_count(lock) > 1);
@@ -260,8 +260,10 @@ impl Board {
     }
 
     /// Whether an app has a job here.
-    pub fn has_app(&self, app: i64) -> bool {
-        self.held().values().any(|held| held.app == Some(app))
+    pub fn has_app(&self, app: &Uid) -> bool {
+        self.held()
+            .values()
+            .any(|held| held.app.as_ref() == Some(app))
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<i64, Held>> {
@@ -279,7 +281,7 @@ mod tests {
         let token = Token("a".to_owned());
         let lease = Lease::new(Instant::now(), 60.0);
         let story = board
-            .take(1, &token, Some(7), JobKind::Deploy, lease)
+            .take(1, &token, Some(Uid::nobody()), JobKind::Deploy, lease)
             .unwrap();
         board.slept(Duration::from_secs(30));
         assert!(board.expire().is_empty());

@@ -123,8 +123,11 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     }
 
     fn start(self: &Arc<Self>, job: Job, lease: Lease, database: String) {
-        let app = job.app.as_ref().map(|app| app.id);
-        let Some(story) = self.board.take(job.id, &job.token, app, job.kind, lease) else {
+        let app = job.app.as_ref().map(|app| app.uid.clone());
+        let Some(story) = self
+            .board
+            .take(job.id, &job.token, app.clone(), job.kind, lease)
+        else {
             return;
         };
         let span = info_span!(

@@ -147,10 +147,11 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             }
         };
         // A job tells of its app itself, and a look in the middle of one would only confuse.
-        let (busy, seen): (Vec<_>, Vec<_>) =
-            seen.into_iter().partition(|app| self.board.has_app(app.id));
+        let (busy, seen): (Vec<_>, Vec<_>) = seen
+            .into_iter()
+            .partition(|app| self.board.has_app(&app.uid));
         for app in &busy {
-            told.forget(app.id);
+            told.forget(&app.namespace);
         }
         if only.is_none() {
             told.keep_only(&seen);
@@ -167,11 +168,11 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                 Ok(response) => {
                     self.contact.answered();
                     told.remember(apps);
-                    for id in response.unknown {
+                    for namespace in response.unknown {
                         info!(
                             cluster,
-                            app = id,
-                            "a namespace says it belongs to an app that Odoo does not know"
+                            namespace,
+                            "this namespace says it belongs to an app that Odoo does not know"
                         );
                     }
                 }
@@ -194,13 +195,13 @@ fn log_reachable(state: &ClusterState) {
     }
 }
 
-/// What Odoo was told of each app, apart from when it was seen.
+/// What Odoo was told of the app in each namespace, apart from when it was seen.
 #[derive(Default)]
-struct Told(HashMap<i64, Observation>);
+struct Told(HashMap<String, Observation>);
 
 impl Told {
     fn is_news(&self, app: &AppSeen) -> bool {
-        self.0.get(&app.id).is_none_or(|told| {
+        self.0.get(&app.namespace).is_none_or(|told| {
             let now = Observation {
                 seen_at: told.seen_at,
                 ..app.observation.clone()
@@ -211,15 +212,17 @@ impl Told {
 
     fn remember(&mut self, apps: &[AppSeen]) {
         for app in apps {
-            self.0.insert(app.id, app.observation.clone());
+            self.0
+                .insert(app.namespace.clone(), app.observation.clone());
         }
     }
 
-    fn forget(&mut self, id: i64) {
-        self.0.remove(&id);
+    fn forget(&mut self, namespace: &str) {
+        self.0.remove(namespace);
     }
 
     fn keep_only(&mut self, seen: &[AppSeen]) {
-        self.0.retain(|id, _| seen.iter().any(|app| app.id == *id));
+        self.0
+            .retain(|namespace, _| seen.iter().any(|app| app.namespace == *namespace));
     }
 }

@@ -14,7 +14,7 @@ use super::*;
 use crate::job::outcome;
 use crate::odoo::contract::{
     Answer, Ingress, IngressState, JobAnswer, JobKind, JobResult, Observation, ObservedState,
-    OutcomeState, StepCode, StepState,
+    OutcomeState, StepCode, StepState, Uid,
 };
 
 /// What Odoo is asked.
@@ -296,6 +296,7 @@ fn job(id: i64) -> Value {
     let mut job = claim["jobs"][0].clone();
     job["id"] = json!(id);
     job["app"]["id"] = json!(id);
+    job["app"]["uid"] = json!(uid(id));
     job["token"] = json!(format!("token-{id}"));
     job
 }
@@ -851,9 +852,14 @@ impl std::io::Write for Log {
     }
 }
 
+fn uid(id: i64) -> Uid {
+    format!("{id:032x}").try_into().unwrap()
+}
+
 fn app_seen(id: i64, message: &str) -> AppSeen {
     AppSeen {
         id,
+        uid: uid(id),
         namespace: format!("shop-{id}"),
         observation: Observation {
             state: if message.is_empty() {

@@ -15,6 +15,7 @@ pub const DATABASE: &str = "11111111-aaaa-4bbb-8ccc-000000000001";
 pub struct App {
     pub namespace: String,
     pub id: i64,
+    pub uid: String,
     pub server: MockServer,
     pub client: kube::Client,
 }
@@ -106,6 +107,7 @@ impl App {
         let app = Self {
             namespace: format!("job-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]),
             id: (uuid::Uuid::new_v4().as_u128() % 1_000_000_000) as i64,
+            uid: uuid::Uuid::new_v4().simple().to_string(),
             server: MockServer::start().await,
             client: kube::Client::try_from(config).unwrap(),
         };
@@ -146,6 +148,7 @@ impl App {
             "cluster": {"name": "demo", "domain": "apps.localhost", "ingress_class": "traefik", "allowed_kinds": []},
             "app": {
                 "id": self.id,
+                "uid": self.uid,
                 "name": "web",
                 "environment": "int",
                 "hostname": format!("{}.apps.localhost", self.namespace),
@@ -153,6 +156,7 @@ impl App {
                 "namespace": self.namespace,
                 "wanted_state": "running",
                 "mail_domain": null,
+                "mail_mark": "app",
                 "inventory": [],
             },
             "production": null,

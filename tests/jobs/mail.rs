@@ -254,7 +254,7 @@ async fn sentence_15_an_app_gets_its_mail_domain_with_records_published_and_a_lo
 
         let object = scene.endpoints().get("chandlery-mail").await.unwrap();
         let labels = object.metadata.labels.as_ref().unwrap();
-        assert_eq!(labels["chandlery.dev/app"], scene.app.id.to_string());
+        assert_eq!(labels["chandlery.dev/uid"], scene.app.uid);
         assert_eq!(labels["chandlery.dev/instance"], DATABASE);
         let endpoints = object.data["spec"]["endpoints"].as_array().unwrap();
         assert_eq!(endpoints.len(), 4, "{endpoints:?}");

@@ -5,6 +5,7 @@ mod common;
 mod diff;
 #[path = "../common/double.rs"]
 mod double;
+mod identity;
 mod life;
 mod mail;
 mod preview;

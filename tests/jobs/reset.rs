@@ -63,7 +63,7 @@ async fn with_production<F: Future<Output = ()> + Send + 'static>(
 
 fn beside(mut job: Value, production: &App) -> Value {
     job["production"] = json!({
-        "app": production.id, "name": "web", "namespace": production.namespace,
+        "app": production.id, "uid": production.uid, "name": "web", "namespace": production.namespace,
         "hostname": format!("{}.apps.localhost", production.namespace), "url": "http://web",
     });
     job
@@ -326,7 +326,7 @@ async fn another_attempt_waits_for_the_job_that_a_killed_one_has_begun() {
             serde_json::from_value(json!({
                 "metadata": {
                     "name": "copy",
-                    "labels": {"chandlery.dev/instance": DATABASE, "chandlery.dev/app": app.id.to_string()},
+                    "labels": {"chandlery.dev/uid": app.uid, "chandlery.dev/instance": DATABASE},
                     "annotations": {"chandlery.dev/reset-by-job": by.to_string()},
                 },
                 "spec": {"backoffLimit": 0, "template": {"spec": {

@@ -1,4 +1,6 @@
 from . import ir_http
+from . import ir_rule
+from . import kubernetes_record
 from . import kubernetes_live
 from . import kubernetes_reserved_name
 from . import kubernetes_environment

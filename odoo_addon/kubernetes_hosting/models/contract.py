@@ -7,6 +7,7 @@ in UTC, as Odoo's fields want them. Members it does not know are left out, so th
 newer worker can speak to an older Odoo.
 """
 
+import re
 from datetime import datetime
 
 
@@ -68,6 +69,12 @@ def _text(value, path):
 def _flag(value, path):
     if not isinstance(value, bool):
         _fail(path, "true or false", value)
+    return value
+
+
+def _uid(value, path):
+    if not re.fullmatch(r"[0-9a-f]{32}", _text(value, path)):
+        raise ContractError(f"{path}: “{value}” is not an app's uid of 32 hex digits")
     return value
 
 
@@ -308,7 +315,14 @@ SHAPES = {
         "worker": WORKER,
         "cluster": _text,
         "apps": _list(
-            _object({"id": _integer, "namespace": _text, "observation": OBSERVATION})
+            _object(
+                {
+                    "id": _integer,
+                    "uid": _uid,
+                    "namespace": _text,
+                    "observation": OBSERVATION,
+                }
+            )
         ),
     },
 }

@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import re
+import secrets
 from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
@@ -13,48 +14,10 @@ from odoo.tools import mute_logger
 from .kubernetes_environment import PRODUCTION
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 
-# What only the queue and the worker's reports change.
-SEEN_FIELDS = frozenset(
-    [
-        "wanted_state",
-        "state",
-        "state_message",
-        "hostname",
-        "hostname_ids",
-        "namespace_id",
-        "observed_state",
-        "observed_message",
-        "observed_at",
-        "ingress_state",
-        "ingress_hosts",
-        "ingress_addresses",
-        "ingress_tls",
-        "ingress_message",
-        "inventory",
-        "job_ids",
-        "active",
-        "mail_domain",
-        "mail_state",
-        "mail_message",
-        "mail_error_hint",
-        "mail_published",
-        "mail_registered_at",
-        "mail_checked_at",
-        "mail_check_count",
-        "dns_record_ids",
-        "invitation_state",
-        "invitation_problem",
-        "invitation_lacks_address",
-        "invitation_due",
-        "invitation_sent_at",
-        "invitation_message_id",
-        "invitation_recipient",
-        "invitation_mail_id",
-        "password_link_ids",
-    ]
-)
 # What namespace, hostname and labels are made of: an app keeps it for life.
-IDENTITY_FIELDS = frozenset(["name", "environment_id", "cluster_id", "company_id"])
+IDENTITY_FIELDS = frozenset(
+    ["uid", "name", "environment_id", "cluster_id", "company_id"]
+)
 # The app's own values: a template given for one of them is copied.
 VALUE_FIELDS = frozenset(["config_map_id", "secret_id"])
 
@@ -114,6 +77,17 @@ class KubernetesApp(models.Model):
         help="3 to 30 lower-case letters, digits and hyphens. It becomes part of the"
         " app's address and cannot change.",
     )
+    uid = fields.Char(
+        string="UID",
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: secrets.token_hex(16),
+        groups=USER,
+        help="Random, made once. Namespace, objects, passwords and mail domain in the"
+        " cluster are this app's only where they bear it: ids repeat after a backup was"
+        " restored.",
+    )
     environment_id = fields.Many2one(
         "kubernetes.environment",
         required=True,
@@ -151,6 +125,7 @@ class KubernetesApp(models.Model):
         "kubernetes.hostname",
         "app_id",
         string="Hostnames Held",
+        readonly=True,
         copy=False,
         groups=USER,
     )
@@ -307,7 +282,9 @@ class KubernetesApp(models.Model):
         string="Objects", compute="_compute_inventory_text", groups=USER
     )
 
-    job_ids = fields.One2many("kubernetes.job", "app_id", copy=False, groups=USER)
+    job_ids = fields.One2many(
+        "kubernetes.job", "app_id", readonly=True, copy=False, groups=USER
+    )
     job_count = fields.Integer(compute="_compute_jobs", groups=USER)
     live_job_id = fields.Many2one(
         "kubernetes.job",
@@ -319,6 +296,7 @@ class KubernetesApp(models.Model):
     )
     sibling_count = fields.Integer(compute="_compute_sibling_count", groups=USER)
 
+    _uid_uniq = models.UniqueIndex("(uid)", "Another app has this UID already.")
     _config_map_uniq = models.UniqueIndex(
         "(config_map_id)", "The config map belongs to another app already."
     )
@@ -486,36 +464,31 @@ class KubernetesApp(models.Model):
         ``hostname_ids``) and a namespace of its own, and gets its own copies of the
         config map and secret templates in the values. Nothing is queued.
         """
-        if not self.env.su:
-            for vals in vals_list:
-                self._refuse_fields(SEEN_FIELDS & set(vals))
         templates = [self._split_off_templates(vals) for vals in vals_list]
         # Nobody follows an app only because they paid for it or clicked "New".
         apps = super(
             KubernetesApp, self.with_context(mail_create_nosubscribe=True)
         ).create([vals for vals, _copied in templates])
-        for app, (_vals, copied) in zip(apps.sudo(), templates, strict=True):
+        for app, (_vals, copied) in zip(apps._as_system(), templates, strict=True):
             app._take_hostname()
             app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
             app._own_values(copied)
         return apps.with_env(self.env)
 
     def write(self, vals):
-        if not self.env.su:
-            self._refuse_fields(SEEN_FIELDS & set(vals))
+        self.check_access("write")
         identity = IDENTITY_FIELDS & set(vals)
         for app in self.sudo():
             for name in identity:
                 if self._fields[name].convert_to_write(app[name], app) != vals[name]:
                     raise UserError(
                         self.env._(
-                            "%(field)s of the app %(app)s cannot change: its address"
-                            " and namespace are made of it. Create a new app instead.",
+                            "%(field)s of an app cannot change: its address and"
+                            " namespace are made of it. Create a new app instead.",
                             field=self._fields[name]._description_string(self.env),
-                            app=app.display_name,
                         )
                     )
-        apps = self.sudo()
+        apps = self._as_system()
         unreachable = apps.filtered(lambda app: not app._is_reachable())
         vals, copied = self._split_off_templates(vals)
         replaced = (
@@ -555,17 +528,10 @@ class KubernetesApp(models.Model):
             values = self.env[self._fields[name].comodel_name].browse(vals[name])
             if values.is_template:
                 copied[name] = values
+            else:
+                # From now on they are the app's, which may delete them.
+                values.check_access("write")
         return {**vals, **dict.fromkeys(copied, False)}, copied
-
-    def _refuse_fields(self, names):
-        if names:
-            raise UserError(
-                self.env._(
-                    "These fields of an app are written by jobs and workers only: %s."
-                    " Use the app's buttons.",
-                    ", ".join(sorted(names)),
-                )
-            )
 
     def _take_hostname(self):
         self.ensure_one()
@@ -593,7 +559,10 @@ class KubernetesApp(models.Model):
         if missing:
             self.write(
                 {
-                    name: copied.get(name, self[name]).sudo()._copy_for_app(self).id
+                    name: copied.get(name, self[name])
+                    ._as_system()
+                    ._copy_for_app(self)
+                    .id
                     for name in missing
                 }
             )
@@ -612,6 +581,7 @@ class KubernetesApp(models.Model):
                 )
 
     def unlink(self):
+        self.check_access("unlink")
         apps = self.sudo()
         config_maps, secrets = apps.config_map_id, apps.secret_id
         unused = apps.namespace_id.filtered(lambda n: n.state in ("new", "deleted"))
@@ -631,10 +601,10 @@ class KubernetesApp(models.Model):
     def copy(self, default=None):
         """A copy has a name, a namespace and values of its own."""
         copies = super().copy(default)
-        for app, copy in zip(self.sudo(), copies, strict=True):
+        for app, copy in zip(self._as_system(), copies, strict=True):
             for name in VALUE_FIELDS - set(default or {}):
                 values = app[name]
-                copy.sudo()[name] = values.copy(
+                copy._as_system()[name] = values.copy(
                     {"name": copy.display_name, "template_id": values.template_id.id}
                 )
         return copies
@@ -664,15 +634,21 @@ class KubernetesApp(models.Model):
 
     def _production(self):
         """The app of the same purchase that is in production; empty for itself and
-        where there is none."""
+        where there is none. Never another company's or another customer's: whoever
+        resets this app reads what is in that one."""
         self.ensure_one()
         if self.environment_id.code == PRODUCTION:
             return self.browse()
+        customer = self.partner_id.commercial_partner_id
         return self.search(
             [
                 *self._sibling_domain(),
                 ("environment_id.code", "=", PRODUCTION),
                 ("wanted_state", "!=", "deleted"),
+                ("company_id", "=", self.company_id.id),
+                ("partner_id.commercial_partner_id", "=", customer.id)
+                if customer
+                else ("partner_id", "=", False),
             ],
             limit=1,
         )
@@ -690,6 +666,7 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         return {
             "id": self.id,
+            "uid": self.uid,
             "name": self.name,
             "environment": self.environment_id.code,
             "hostname": self.hostname,
@@ -697,6 +674,7 @@ class KubernetesApp(models.Model):
             "namespace": self.namespace_id.name,
             "wanted_state": self.wanted_state,
             "mail_domain": self._mail_domain() or None,
+            "mail_mark": self.mail_mark,
             "inventory": self.inventory or [],
         }
 
@@ -707,6 +685,7 @@ class KubernetesApp(models.Model):
             return None
         return {
             "app": production.id,
+            "uid": production.uid,
             "name": production.name,
             "namespace": production.namespace_id.name,
             "hostname": production.hostname,
@@ -883,7 +862,7 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         job, joined = self._ask(kind, options, delay)
         if kind in LOGGED_KINDS:
-            self.sudo()._log(
+            self._as_system()._log(
                 self.env._("%(job)s requested", job=job._kind_label())
                 if not joined
                 else self.env._(
@@ -896,7 +875,7 @@ class KubernetesApp(models.Model):
         """Ask for a job as ``_enqueue`` says, without a note in the chatter. Returns
         the job, and whether it waits already."""
         self.ensure_one()
-        app = self.sudo()
+        app = self._as_system()
         if kind == "start" and app._is_undeployed():
             kind = "deploy"
         app._check_may_enqueue(kind, options or {})
@@ -1068,7 +1047,7 @@ class KubernetesApp(models.Model):
 
     def _update_state(self):
         """Derive the state from the app's jobs and from what the cluster shows."""
-        for app in self.sudo():
+        for app in self._as_system():
             state, message = app._derive_state()
             values = {}
             if state != app.state:
@@ -1225,4 +1204,4 @@ class KubernetesApp(models.Model):
         visitor = user._is_public() or user._is_superuser()
         author = self.env.ref("base.partner_root") if visitor else user.partner_id
         for app in self:
-            app._message_log(body=body, author_id=author.id)
+            app._as_system()._message_log(body=body, author_id=author.id)

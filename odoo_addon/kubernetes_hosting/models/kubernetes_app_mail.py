@@ -50,6 +50,18 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="The domain that is registered at Mailgun for this app.",
     )
+    mail_mark = fields.Selection(
+        [("app", "The App's"), ("database", "The Database's")],
+        string="Mark at Mailgun",
+        required=True,
+        default="app",
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="By which DKIM selector the domain at Mailgun is known to be this app's."
+        " Domains that were registered before apps had a UID bear one that stands for"
+        " the whole Odoo database.",
+    )
     mail_state = fields.Selection(
         [
             ("none", "None"),
@@ -147,7 +159,7 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     password_link_ids = fields.One2many(
-        "kubernetes.password.link", "app_id", copy=False, groups=USER
+        "kubernetes.password.link", "app_id", readonly=True, copy=False, groups=USER
     )
 
     # What the invitation's template shows; filled while it is rendered.
@@ -235,7 +247,7 @@ class KubernetesApp(models.Model):
     def _reachable(self):
         """The app answers: see to its mail domain and its invitation."""
         result = super()._reachable()
-        self.sudo()._see_to_mail()
+        self._as_system()._see_to_mail()
         return result
 
     def _see_to_mail(self):
@@ -258,7 +270,7 @@ class KubernetesApp(models.Model):
     def action_check_mail_domain(self):
         """Ask Mailgun now. Registers the domain where it is not yet."""
         self._check_operator()
-        for app in self.sudo():
+        for app in self._as_system():
             if not app._mailgun_workers():
                 raise UserError(
                     self.env._(
@@ -271,15 +283,13 @@ class KubernetesApp(models.Model):
             if app.mail_state in ("none", "failed", "released"):
                 app.mail_state = "waiting"
             app._enqueue("mail_domain")
-            app.with_user(self.env.user).sudo()._log(
-                self.env._("Mail domain check requested")
-            )
+            app._log(self.env._("Mail domain check requested"))
 
     def action_forget_mail_domain(self):
         """Somebody removed the domain by hand after the app's delete could not."""
         self.ensure_one()
         self._check_operator()
-        app = self.sudo()
+        app = self._as_system()
         if app.state != "deleted":
             raise UserError(
                 self.env._("The app still uses its mail domain; delete the app first.")
@@ -293,6 +303,7 @@ class KubernetesApp(models.Model):
             {
                 "mail_state": "released",
                 "mail_domain": False,
+                "mail_mark": "app",
                 "mail_message": False,
                 "mail_error_hint": False,
                 "mail_published": False,
@@ -392,7 +403,7 @@ class KubernetesApp(models.Model):
         """Send the invitation, also when it was sent already: somebody asks for it."""
         self.ensure_one()
         self._check_operator()
-        app = self.sudo()
+        app = self._as_system()
         if app.wanted_state == "deleted":
             raise UserError(
                 self.env._("The app %s is deleted or about to be.", app.display_name)
@@ -534,6 +545,11 @@ class KubernetesApp(models.Model):
                     " Kubernetes Hosting to get it back, then press “Send Invitation”."
                 )
             )
+        context = {
+            "kubernetes_password": False,
+            "kubernetes_password_url": False,
+            **context,
+        }
         template = template.sudo().with_context(**context)
         parts = ["subject", "body_html", "email_from", "reply_to"]
         try:

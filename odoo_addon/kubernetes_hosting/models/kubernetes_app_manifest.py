@@ -12,6 +12,7 @@ class KubernetesAppManifest(models.Model):
 
     _name = "kubernetes.app.manifest"
     _description = "Manifest of a Kubernetes App"
+    _inherit = ["kubernetes.record"]
     _rec_name = "manifest_id"
     _order = "sequence, id"
 
@@ -32,16 +33,21 @@ class KubernetesAppManifest(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        self._remember_order(
-            self.env["kubernetes.app"].browse({vals["app_id"] for vals in vals_list})
+        apps = self.env["kubernetes.app"].browse(
+            {vals["app_id"] for vals in vals_list if "app_id" in vals}
         )
+        self.check_access("create")
+        apps.check_access("write")
+        self._remember_order(apps)
         return super().create(vals_list)
 
     def write(self, vals):
+        self.check_access("write")
         self._remember_order(self.app_id)
         return super().write(vals)
 
     def unlink(self):
+        self.check_access("unlink")
         self._remember_order(self.app_id)
         return super().unlink()
 

@@ -27,6 +27,7 @@ class KubernetesAttention(models.Model):
 
     _name = "kubernetes.attention"
     _description = "What Needs Attention"
+    _inherit = ["kubernetes.record"]
     _auto = False
     _order = "severity, since desc, id"
     _depends = {

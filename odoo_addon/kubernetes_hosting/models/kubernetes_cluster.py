@@ -147,6 +147,7 @@ class KubernetesCluster(models.Model):
                     )
 
     def write(self, vals):
+        self.check_access("write")
         changes = {"name", "domain"} & set(vals)
         for cluster in self.sudo():
             # Archived (deleted) apps count too: their namespaces may still exist.

@@ -13,6 +13,7 @@ class KubernetesDnsRecord(models.Model):
 
     _name = "kubernetes.dns.record"
     _description = "DNS Record of a Kubernetes App"
+    _inherit = ["kubernetes.record"]
     _rec_name = "name"
     _order = "app_id, id"
 

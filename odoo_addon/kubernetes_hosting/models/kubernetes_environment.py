@@ -18,6 +18,7 @@ class KubernetesEnvironment(models.Model):
 
     _name = "kubernetes.environment"
     _description = "Kubernetes Environment"
+    _inherit = ["kubernetes.record"]
     _order = "sequence, id"
 
     name = fields.Char(required=True, translate=True)
@@ -103,6 +104,7 @@ class KubernetesEnvironment(models.Model):
                 )
 
     def write(self, vals):
+        self.check_access("write")
         changes = {"code", "hostname_pattern"} & set(vals)
         for environment in self.sudo():
             # Archived (deleted) apps keep their namespace, labelled with the code.

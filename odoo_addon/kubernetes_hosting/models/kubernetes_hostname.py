@@ -13,6 +13,7 @@ class KubernetesHostname(models.Model):
 
     _name = "kubernetes.hostname"
     _description = "Kubernetes Hostname"
+    _inherit = ["kubernetes.record"]
     _rec_name = "hostname"
     _order = "hostname"
 

@@ -104,8 +104,6 @@ class KubernetesJob(models.Model):
         store=True,
         index=True,
         precompute=True,
-        # A preview says whose it is when it is made.
-        readonly=False,
     )
     partner_id = fields.Many2one(related="app_id.partner_id")
     environment_id = fields.Many2one(related="app_id.environment_id", store=True)
@@ -367,7 +365,7 @@ class KubernetesJob(models.Model):
         awaited = {"priority": 1, "max_attempts": 1}
         jobs = super().create(
             [
-                {**awaited, **vals} if vals["kind"] in AWAITED_KINDS else vals
+                {**awaited, **vals} if vals.get("kind") in AWAITED_KINDS else vals
                 for vals in vals_list
             ]
         )
@@ -405,14 +403,17 @@ class KubernetesJob(models.Model):
             "config_map_id": config_map.id,
             "secret_id": secret.id,
         }
-        return self.sudo().create(
-            {
-                "kind": "preview",
-                "manifest_id": manifest.id,
-                "company_id": company.id,
-                "options": options,
-                "requested_by": self.env.uid,
-            }
+        return (
+            self._as_system()
+            .with_company(company)
+            .create(
+                {
+                    "kind": "preview",
+                    "manifest_id": manifest.id,
+                    "options": options,
+                    "requested_by": self.env.uid,
+                }
+            )
         )
 
     @api.model
@@ -471,7 +472,7 @@ class KubernetesJob(models.Model):
                         job.display_name,
                     )
                 )
-            job.sudo()._cancel()
+            job._as_system()._cancel()
             if job.app_id:
                 job.app_id.sudo()._log(
                     self.env._("%(job)s cancelled", job=job._kind_label())
@@ -488,6 +489,13 @@ class KubernetesJob(models.Model):
                         "%s neither failed nor was cancelled; there is nothing to"
                         " retry.",
                         job.display_name,
+                    )
+                )
+            if job.kind == "password":
+                raise UserError(
+                    self.env._(
+                        "Only the customer's browser asks for the first password: the"
+                        " customer opens the link again."
                     )
                 )
             if job.app_id:

@@ -12,6 +12,7 @@ class KubernetesJobStep(models.Model):
 
     _name = "kubernetes.job.step"
     _description = "Step of a Kubernetes Job"
+    _inherit = ["kubernetes.record"]
     _order = "job_id, attempt, number"
 
     job_id = fields.Many2one(

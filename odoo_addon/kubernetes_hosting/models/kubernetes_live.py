@@ -18,6 +18,7 @@ class KubernetesLive(models.AbstractModel):
 
     _name = "kubernetes.live"
     _description = "Kubernetes Record that Screens Follow"
+    _inherit = ["kubernetes.record"]
 
     def _changed(self):
         """Tell the screens of all users of the Kubernetes menu after the commit, once

@@ -133,10 +133,13 @@ class KubernetesManifest(models.Model):
         return None
 
     def write(self, vals):
+        self.check_access("write")
         moved = self.filtered(lambda m: "url" in vals and m.url != vals["url"])
         result = super().write(vals)
         if moved:
-            super(KubernetesManifest, moved).write(dict.fromkeys(SEEN_FIELDS, False))
+            super(KubernetesManifest, moved._as_system()).write(
+                dict.fromkeys(SEEN_FIELDS, False)
+            )
         return result
 
     # -- preview -----------------------------------------------------------------

@@ -18,6 +18,7 @@ class KubernetesNamespace(models.Model):
 
     _name = "kubernetes.namespace"
     _description = "Kubernetes Namespace"
+    _inherit = ["kubernetes.record"]
     _order = "cluster_id, name, id"
 
     name = fields.Char(required=True, readonly=True)
@@ -36,6 +37,11 @@ class KubernetesNamespace(models.Model):
         readonly=True,
         help="Reserved: not in the cluster yet. Volumes Kept: its app is deleted, the"
         " volumes are not. Deleted: gone from the cluster, the name is free again.",
+    )
+    without_uid = fields.Boolean(
+        string="Without UID",
+        readonly=True,
+        help="Made before apps had a UID, and not taken over since.",
     )
     app_ids = fields.One2many(
         "kubernetes.app", "namespace_id", context={"active_test": False}

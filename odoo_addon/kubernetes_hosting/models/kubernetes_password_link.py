@@ -28,6 +28,7 @@ class KubernetesPasswordLink(models.Model):
 
     _name = "kubernetes.password.link"
     _description = "One-Time Link to an App's Password"
+    _inherit = ["kubernetes.record"]
     _order = "id desc"
 
     app_id = fields.Many2one(
@@ -158,6 +159,7 @@ class KubernetesPasswordGuess(models.Model):
 
     _name = "kubernetes.password.guess"
     _description = "Wrong Token for an App's Password"
+    _inherit = ["kubernetes.record"]
 
     address = fields.Char(required=True, readonly=True, index=True)
 

@@ -12,6 +12,7 @@ class KubernetesReservedName(models.Model):
 
     _name = "kubernetes.reserved.name"
     _description = "Kubernetes Reserved Name"
+    _inherit = ["kubernetes.record"]
     _order = "name"
 
     name = fields.Char(

@@ -3,6 +3,7 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import clean_context
 
 from . import ansible_vars
 
@@ -29,11 +30,25 @@ class KubernetesSecret(models.Model):
     app_ids = fields.One2many("kubernetes.app", "secret_id", string="Apps")
 
     def copy(self, default=None):
-        """Copies have the values too, without whoever copies reading them."""
-        self.check_access("read")
-        self.browse().check_access("create")
-        copies = super(KubernetesSecret, self.sudo()).copy(default)
-        return copies.sudo(self.env.su)
+        """Copies have the values too, without whoever copies reading them: the copy is
+        made with the rights of whoever asks, and the values are carried over then."""
+        copies = super().copy(default)
+        for secret, copy in zip(self, copies, strict=True):
+            copy._carry_over(secret)
+        return copies
+
+    def _carry_over(self, secret):
+        """Give the lines of this copy the values of the ``secret`` it was made from."""
+        originals = {line.key: line for line in secret.sudo().line_ids}
+        for line in self.sudo().line_ids:
+            original = originals.get(line.key)
+            if original:
+                line.write(
+                    {
+                        "stored_value": original.stored_value,
+                        "first_password": original.first_password,
+                    }
+                )
 
     def _copy_for_app(self, app):
         """The copy of this secret that belongs to ``app``, values included.
@@ -42,7 +57,8 @@ class KubernetesSecret(models.Model):
         copied with the rights of the system: whoever sells an app need not read them.
         """
         values = self._copy_values(app)
-        copy = self.sudo().copy(values) if self else self.sudo().create(values)
+        secret = self.sudo().with_context(clean_context(self.env.context))
+        copy = secret.copy(values) if secret else secret.create(values)
         return copy.sudo(self.env.su)
 
     def _description_in_chatter(self):
@@ -76,6 +92,7 @@ class KubernetesSecretLine(models.Model):
     stored_value = fields.Char(
         string="Value in Clear",
         groups="kubernetes_hosting.group_kubernetes_administrator",
+        copy=False,
         exportable=False,
         prefetch=False,
     )
@@ -105,6 +122,7 @@ class KubernetesSecretLine(models.Model):
     )
 
     first_password = fields.Boolean(
+        copy=False,
         help="The customer gets this value with the invitation, to sign in for the"
         " first time.",
     )

@@ -33,6 +33,7 @@ class KubernetesValues(models.AbstractModel):
 
     _name = "kubernetes.values"
     _description = "Values for Kubernetes Manifests"
+    _inherit = ["kubernetes.record"]
     _order = "name, id"
 
     name = fields.Char(required=True)
@@ -102,6 +103,7 @@ class KubernetesVariable(models.AbstractModel):
 
     _name = "kubernetes.variable"
     _description = "Variable for Kubernetes Manifests"
+    _inherit = ["kubernetes.record"]
     _rec_name = "key"
     _order = "sequence, id"
 
@@ -158,13 +160,17 @@ class KubernetesValuesLine(models.AbstractModel):
                 if self._values_field in vals
             }
         )
+        self.check_access("create")
+        values.check_access("write")
         values._remember_values()
         return super().create(vals_list)
 
     def write(self, vals):
+        self.check_access("write")
         self[self._values_field]._remember_values()
         return super().write(vals)
 
     def unlink(self):
+        self.check_access("unlink")
         self[self._values_field]._remember_values()
         return super().unlink()

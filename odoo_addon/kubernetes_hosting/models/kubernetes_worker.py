@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Command
+from odoo.tools import clean_context
 
 # A worker asks every few seconds; after this long it is not there.
 UNSEEN_AFTER = timedelta(minutes=2)
@@ -161,6 +162,7 @@ class KubernetesWorker(models.Model):
             worker.user_id = (
                 self.env["res.users"]
                 .sudo()
+                .with_context(clean_context(self.env.context))
                 .with_context(no_reset_password=True, mail_create_nosubscribe=True)
                 .create(
                     {
@@ -182,6 +184,7 @@ class KubernetesWorker(models.Model):
         return result
 
     def unlink(self):
+        self.check_access("unlink")
         users = self.sudo().user_id
         self.sudo().key_ids._revoke()
         result = super().unlink()

@@ -183,27 +183,26 @@ class KubernetesWorkerCall(models.AbstractModel):
         return {"unknown": unknown}
 
     def _observe_apps(self, cluster_name, seen):
-        """Take over what the cluster shows. Returns the ids of apps that Odoo does not
-        have on this cluster in this namespace; on a cluster that the worker does not
-        serve, all."""
+        """Take over what the cluster shows. Returns the namespaces of apps that Odoo does
+        not have there; on a cluster that the worker does not serve, all."""
         worker = self._worker().with_context(active_test=False)
         cluster = worker.cluster_ids.filtered(lambda c: c.name == cluster_name)
         apps = {
-            app.id: app
+            app.uid: app
             for app in self.env["kubernetes.app"]
             .with_context(active_test=False)
             .search(
                 [
-                    ("id", "in", [item["id"] for item in seen]),
+                    ("uid", "in", [item["uid"] for item in seen]),
                     ("cluster_id", "in", cluster.ids),
                 ]
             )
         }
         unknown = []
         for item in seen:
-            app = apps.get(item["id"])
+            app = apps.get(item["uid"])
             if app and app.namespace_id.name == item["namespace"]:
                 app._apply_observation(item["observation"])
             else:
-                unknown.append(item["id"])
+                unknown.append(item["namespace"])
         return unknown

@@ -6,6 +6,7 @@ from . import test_chatter
 from . import test_concurrency
 from . import test_contract
 from . import test_environment
+from . import test_identity
 from . import test_js
 from . import test_life
 from . import test_live
@@ -16,6 +17,7 @@ from . import test_password
 from . import test_portal
 from . import test_portal_app
 from . import test_queue
+from . import test_rights
 from . import test_rpc
 from . import test_translation
 from . import test_values

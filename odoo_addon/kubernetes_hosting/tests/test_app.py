@@ -86,9 +86,9 @@ class TestApp(KubernetesTransactionCase):
             {"active": False},
             {"ingress_state": "ready"},
         ):
-            with self.assertRaisesRegex(UserError, "by jobs and workers only"):
+            with self.assertRaisesRegex(UserError, "set by Chandlery itself"):
                 app.write(values)
-        with self.assertRaisesRegex(UserError, "by jobs and workers only"):
+        with self.assertRaisesRegex(UserError, "set by Chandlery itself"):
             app.create(self.app_values("wiki", state="running"))
         app.partner_id = False
 

@@ -401,6 +401,7 @@ class TestConcurrency(TransactionCase):
             job._finish("done")
             seen = {
                 "id": app.id,
+                "uid": app.uid,
                 "namespace": app.namespace_id.name,
                 "observation": {
                     "state": "running",

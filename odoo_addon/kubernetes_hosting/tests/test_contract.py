@@ -182,6 +182,7 @@ class TestContract(KubernetesCase, HttpCase):
             job["production"],
             {
                 "app": production.id,
+                "uid": production.uid,
                 "name": "wiki",
                 "namespace": "wiki-prod",
                 "hostname": "wiki.apps.localhost",
@@ -229,7 +230,8 @@ class TestContract(KubernetesCase, HttpCase):
         )
 
     def test_claim_carries_all_a_deploy_needs(self):
-        self.create_app("shop", self.int)._enqueue("deploy")
+        shop = self.create_app("shop", self.int)
+        shop._enqueue("deploy")
         job = self.claim()["jobs"][0]
         self.assertEqual(job["kind"], "deploy")
         self.assertEqual(job["attempt"], 1)
@@ -237,7 +239,8 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(
             job["app"],
             {
-                "id": self.env["kubernetes.app"].search([("name", "=", "shop")]).id,
+                "id": shop.id,
+                "uid": shop.uid,
                 "name": "shop",
                 "environment": "int",
                 "hostname": "shop-int.apps.localhost",
@@ -245,6 +248,7 @@ class TestContract(KubernetesCase, HttpCase):
                 "namespace": "shop-int",
                 "wanted_state": "running",
                 "mail_domain": None,
+                "mail_mark": "app",
                 "inventory": [],
             },
         )
@@ -386,15 +390,17 @@ class TestContract(KubernetesCase, HttpCase):
     def test_observe_takes_the_golden_file(self):
         shop = self.create_app("shop", self.int)
         request = golden("observe_request")
-        request["apps"][0]["id"] = shop.id
+        request["apps"][0].update(id=shop.id, uid=shop.uid)
         unknown = copy.deepcopy(request["apps"][0])
-        unknown["id"] = 2**30
+        unknown.update(uid="0" * 32, namespace="of-nobody")
         foreign = copy.deepcopy(request["apps"][0])
-        foreign["id"] = self.create_app("shelf", self.int).id
+        foreign.update(
+            uid=self.create_app("shelf", self.int).uid, namespace="not-the-shelf"
+        )
         request["apps"] += [unknown, foreign]
         answer = self.call("observe", request)
         self.assertEqual(shape(answer), shape(golden("observe_response")))
-        self.assertEqual(answer, {"unknown": [unknown["id"], foreign["id"]]})
+        self.assertEqual(answer, {"unknown": ["of-nobody", "not-the-shelf"]})
         self.env.invalidate_all()
         self.assertEqual(shop.observed_state, "degraded")
         self.assertIn("ImagePullBackOff", shop.observed_message)
@@ -406,8 +412,27 @@ class TestContract(KubernetesCase, HttpCase):
         shop = self.create_app("shop", self.int)
         request = golden("observe_request")
         request.update(cluster="elsewhere")
+        request["apps"][0]["uid"] = shop.uid
+        self.assertEqual(self.call("observe", request), {"unknown": ["shop-int"]})
+
+    def test_an_app_of_another_uid_learns_nothing_of_a_namespace_of_its_name(self):
+        """Ids repeat after a restore: what the cluster shows of the app that had this
+        id before is not this app's."""
+        shop = self.create_app("shop", self.int)
+        request = golden("observe_request")
         request["apps"][0]["id"] = shop.id
-        self.assertEqual(self.call("observe", request), {"unknown": [shop.id]})
+        self.assertEqual(self.call("observe", request), {"unknown": ["shop-int"]})
+        self.env.invalidate_all()
+        self.assertEqual(shop.observed_state, "unknown")
+
+    def test_what_is_no_uid_is_refused_by_name(self):
+        request = golden("observe_request")
+        request["apps"][0]["uid"] = "7"
+        self.assert_refused(
+            "observe",
+            request,
+            "apps[0].uid: “7” is not an app's uid of 32 hex digits",
+        )
 
     # -- answers to a report -----------------------------------------------------
 

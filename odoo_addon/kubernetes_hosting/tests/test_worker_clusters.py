@@ -94,6 +94,7 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
     def observe(self, cluster, app, key=None):
         seen = {
             "id": app.id,
+            "uid": app.uid,
             "namespace": app.namespace_id.name,
             "observation": {
                 "state": "running",
@@ -181,13 +182,14 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         self.their_worker.cluster_ids = False
         self.assertEqual(self.report(job, self.their_key)["answer"], "stale")
         unknown = self.observe("theirs", self.their_app, self.their_key)
-        self.assertEqual(unknown, {"unknown": [self.their_app.id]})
+        self.assertEqual(unknown, {"unknown": [self.their_app.namespace_id.name]})
 
     def test_observe_of_a_cluster_not_given_knows_no_app(self):
         app = self.their_app
         for cluster in ("theirs", "unit", "nowhere"):
             answer = self.observe(cluster, app)
-            self.assertEqual(answer, {"unknown": [app.id]}, cluster)
+            namespace = app.namespace_id.name
+            self.assertEqual(answer, {"unknown": [namespace]}, cluster)
         self.assertFalse(app.ingress_hosts)
         self.assertEqual(self.observe("theirs", app, self.their_key), {"unknown": []})
         self.assertEqual(app.ingress_hosts, "evil.example")

@@ -10,6 +10,7 @@ class KubernetesAppApply(models.TransientModel):
 
     _name = "kubernetes.app.apply"
     _description = "Apply a Kubernetes App"
+    _inherit = ["kubernetes.record"]
 
     app_id = fields.Many2one("kubernetes.app", required=True, ondelete="cascade")
     job_id = fields.Many2one(
@@ -62,7 +63,7 @@ class KubernetesAppApply(models.TransientModel):
         self.ensure_one()
         self.app_id._check_operator()
         self.app_id._check_manifests()
-        self.job_id = self.app_id._enqueue("diff")
+        self._as_system().job_id = self.app_id._enqueue("diff")
         return self._action_open()
 
     def action_confirm(self):

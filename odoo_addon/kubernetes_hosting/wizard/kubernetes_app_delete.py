@@ -10,6 +10,7 @@ class KubernetesAppDelete(models.TransientModel):
 
     _name = "kubernetes.app.delete"
     _description = "Delete a Kubernetes App"
+    _inherit = ["kubernetes.record"]
 
     app_id = fields.Many2one("kubernetes.app", required=True, ondelete="cascade")
     app_name = fields.Char(related="app_id.name")

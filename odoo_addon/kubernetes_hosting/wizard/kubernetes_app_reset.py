@@ -9,6 +9,7 @@ class KubernetesAppReset(models.TransientModel):
 
     _name = "kubernetes.app.reset"
     _description = "Reset a Kubernetes App"
+    _inherit = ["kubernetes.record"]
 
     app_id = fields.Many2one("kubernetes.app", required=True, ondelete="cascade")
     app_name = fields.Char(string="App Name", related="app_id.display_name")

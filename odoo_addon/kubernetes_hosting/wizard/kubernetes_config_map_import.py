@@ -28,6 +28,7 @@ class KubernetesConfigMapImport(models.TransientModel):
 
     _name = "kubernetes.config.map.import"
     _description = "Import of an Ansible vars.yml"
+    _inherit = ["kubernetes.record"]
 
     config_map_id = fields.Many2one(
         "kubernetes.config.map",
@@ -195,7 +196,7 @@ class KubernetesConfigMapImport(models.TransientModel):
         config_map = self.config_map_id or self._create_config_map()
         self._write_config_map(config_map, going["config_map"], going["secret"])
         self._write_secret(going["secret"])
-        config_map._message_log(body=self._story(going))
+        config_map._as_system()._message_log(body=self._story(going))
         # Whatever secret stood in the text is not to stay in the database.
         self.unlink()
         return {
@@ -275,6 +276,7 @@ class KubernetesConfigMapImportLine(models.TransientModel):
 
     _name = "kubernetes.config.map.import.line"
     _description = "Variable of an Imported vars.yml"
+    _inherit = ["kubernetes.record"]
 
     import_id = fields.Many2one(
         "kubernetes.config.map.import", required=True, ondelete="cascade"

@@ -17,10 +17,9 @@ class KubernetesWorkerKeyCreate(models.TransientModel):
 
     _name = "kubernetes.worker.key.create"
     _description = "Create a Key of a Kubernetes Worker"
+    _inherit = ["kubernetes.record"]
 
-    worker_id = fields.Many2one(
-        "kubernetes.worker", required=True, readonly=True, ondelete="cascade"
-    )
+    worker_id = fields.Many2one("kubernetes.worker", required=True, ondelete="cascade")
     valid_days = fields.Integer(string="Valid for Days", default=VALID_DAYS)
     has_earlier = fields.Boolean(compute="_compute_has_earlier")
     overlap_days = fields.Integer(

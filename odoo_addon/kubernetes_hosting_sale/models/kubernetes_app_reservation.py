@@ -20,6 +20,7 @@ class KubernetesAppReservation(models.Model):
 
     _name = "kubernetes.app.reservation"
     _description = "Reserved App Name"
+    _inherit = ["kubernetes.record"]
     _order = "order_id desc, sale_order_line_id, unit"
 
     sale_order_line_id = fields.Many2one(

@@ -10,6 +10,7 @@ class KubernetesProductManifest(models.Model):
 
     _name = "kubernetes.product.manifest"
     _description = "Manifest of a Hosting Product"
+    _inherit = ["kubernetes.record"]
     _rec_name = "manifest_id"
     _order = "sequence, id"
 

@@ -24,7 +24,7 @@ class SaleOrder(models.Model):
     """
 
     _name = "sale.order"
-    _inherit = ["sale.order", "kubernetes.alert"]
+    _inherit = ["sale.order", "kubernetes.alert", "kubernetes.protected"]
 
     kubernetes_hosting = fields.Boolean(
         string="Hosting Order", compute="_compute_kubernetes_hosting"
@@ -281,6 +281,7 @@ class SaleOrder(models.Model):
         return message
 
     def action_confirm(self):
+        self.check_access("write")
         self._kubernetes_ensure_pricelists()
         res = super().action_confirm()
         for order in self:

@@ -73,6 +73,7 @@ class SaleSubscription(models.Model):
     # === THE APPS FOLLOW === #
 
     def write(self, vals):
+        self.check_access("write")
         if vals.get("active") is False:
             self._kubernetes_refuse_while_running()
         if not {"stage_id", "is_paused"} & set(vals):

@@ -7,6 +7,7 @@ from . import (
     test_pitfalls,
     test_portal,
     test_product,
+    test_rights,
     test_subscription_end,
     test_translations,
     test_variants,

@@ -1,0 +1,25 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import models
+
+
+class IrRule(models.Model):
+    _inherit = "ir.rule"
+
+    def _make_access_error(self, operation, records):
+        """Odoo names the records to whoever works for their company and only has to
+        switch to it; to everybody else they are not there."""
+        if not hasattr(records, "_not_yours_error"):
+            return super()._make_access_error(operation, records)
+        user = self.env.user
+        known = records.sudo().exists()
+        if (
+            known == records
+            and user._is_internal()
+            and "company_id" in records._fields
+            and known.company_id
+            and known.company_id <= user.company_ids
+        ):
+            return super()._make_access_error(operation, records)
+        return records._not_yours_error(operation)
