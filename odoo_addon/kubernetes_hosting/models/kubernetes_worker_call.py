@@ -183,8 +183,8 @@ class KubernetesWorkerCall(models.AbstractModel):
         return {"unknown": unknown}
 
     def _observe_apps(self, cluster_name, seen):
-        """Take over what the cluster shows. Returns the namespaces of apps that Odoo does
-        not have there; on a cluster that the worker does not serve, all."""
+        """Take over what the cluster shows. Returns the namespaces of apps that Odoo
+        does not have there; on a cluster that the worker does not serve, all."""
         worker = self._worker().with_context(active_test=False)
         cluster = worker.cluster_ids.filtered(lambda c: c.name == cluster_name)
         apps = {
