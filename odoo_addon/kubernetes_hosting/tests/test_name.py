@@ -20,7 +20,20 @@ class TestName(KubernetesTransactionCase):
             self.env["kubernetes.app"]._check_app_name(name)
 
     def test_good_names(self):
-        for name in ("abc", "a-b", "3com", "0a7", "a" * 30, "nullx", "truely", "1e3x", "0x4g", "2026-1", "shop-2", "x-n--y"):
+        for name in (
+            "abc",
+            "a-b",
+            "3com",
+            "0a7",
+            "a" * 30,
+            "nullx",
+            "truely",
+            "1e3x",
+            "0x4g",
+            "2026-1",
+            "shop-2",
+            "x-n--y",
+        ):
             self.env["kubernetes.app"]._check_app_name(name)
 
     def test_bad_names_are_refused_with_the_reason(self):
