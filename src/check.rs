@@ -80,8 +80,8 @@ async fn check(settings: &Settings) -> Vec<Line> {
         match unknown.get(name) {
             Some(true) => lines.push(Line::new(
                 format!("cluster {name}"),
-                Err(Problem::new("cluster_unknown", format!("Odoo has no cluster named '{name}'."))
-                    .hint("Create it in Odoo (Kubernetes > Configuration > Clusters), or correct its name in the worker's settings.")),
+                Err(Problem::new("cluster_unknown", format!("Odoo has no cluster named '{name}' for this worker."))
+                    .hint("Let the worker serve it in Odoo (Kubernetes > Configuration > Workers), after creating it there under Clusters; or correct its name in the worker's settings.")),
             )),
             Some(false) => lines.push(Line::new(format!("cluster {name}"), Ok("known to Odoo".to_owned()))),
             // Odoo could not be asked.

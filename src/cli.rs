@@ -110,7 +110,11 @@ async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), 
 pub fn client(settings: &Settings) -> Result<Client, Problem> {
     let odoo = &settings.odoo;
     let timeout = Duration::from_secs(odoo.timeout_seconds);
-    Client::new(&odoo.url, &odoo.database, odoo.key().clone(), timeout)
+    let client = Client::new(&odoo.url, &odoo.database, odoo.key().clone(), timeout)?;
+    Ok(match odoo.key_in_file() {
+        Some(file) => client.with_key_in(file),
+        None => client,
+    })
 }
 
 fn signals() -> std::io::Result<[Signal; 2]> {

@@ -60,6 +60,8 @@ pub struct Odoo {
     pub timeout_seconds: u64,
     #[serde(skip)]
     key: Key,
+    #[serde(skip)]
+    is_key_from_file: bool,
 }
 
 impl Default for Odoo {
@@ -70,14 +72,20 @@ impl Default for Odoo {
             key_file: PathBuf::new(),
             timeout_seconds: 30,
             key: Key::default(),
+            is_key_from_file: false,
         }
     }
 }
 
 impl Odoo {
-    /// The worker key.
+    /// The worker key, as it was at the start.
     pub fn key(&self) -> &SecretString {
         &self.key.0
+    }
+
+    /// The file whose content is the worker key; none where it came by environment.
+    pub fn key_in_file(&self) -> Option<&Path> {
+        self.is_key_from_file.then_some(self.key_file.as_path())
     }
 }
 
@@ -410,7 +418,10 @@ impl Given {
             &settings.odoo.key_file,
             given(&["odoo", "key"]),
         ) {
-            Ok(Some(key)) => settings.odoo.key = Key(key),
+            Ok(Some(key)) => {
+                settings.odoo.key = Key(key);
+                settings.odoo.is_key_from_file = by_environment(given(&["odoo", "key"])).is_none();
+            }
             Ok(None) => self.wrong_key(&nowhere, &["odoo", "key_file"], NO_WORKER_KEY),
             Err(reason) => self.wrong_key(&nowhere, &["odoo", "key_file"], &reason),
         }
@@ -466,13 +477,18 @@ fn is_secret(path: &[String]) -> bool {
     SECRETS.iter().any(|secret| path == *secret)
 }
 
-/// A key from the environment, where an empty one counts as none, or from its file.
+/// A key by environment, where an empty one counts as none.
+fn by_environment(key: Option<&SecretString>) -> Option<&SecretString> {
+    key.filter(|key| !key.expose_secret().is_empty())
+}
+
+/// A key from the environment or from its file.
 fn key(
     what: &str,
     file: &Path,
-    by_environment: Option<&SecretString>,
+    given: Option<&SecretString>,
 ) -> Result<Option<SecretString>, String> {
-    let key = match by_environment.filter(|key| !key.expose_secret().is_empty()) {
+    let key = match by_environment(given) {
         Some(key) => key.clone(),
         None if file.as_os_str().is_empty() => return Ok(None),
         None => {
@@ -481,6 +497,11 @@ fn key(
             SecretString::from(text.trim())
         }
     };
+    checked(what, key).map(Some)
+}
+
+/// Refuses what cannot be a key: it goes into a header.
+pub(crate) fn checked(what: &str, key: SecretString) -> Result<SecretString, String> {
     let text = key.expose_secret();
     if text.is_empty() {
         return Err(format!("{what} is empty"));
@@ -490,7 +511,7 @@ fn key(
             "{what} holds more than one word; it must be the key alone"
         ));
     }
-    Ok(Some(key))
+    Ok(key)
 }
 
 impl Settings {
@@ -926,6 +947,9 @@ mod tests {
         let name = file.path().to_str().unwrap();
         let settings = read(ENOUGH, &[("CHANDLERY_ODOO__KEY_FILE", name)]).unwrap();
         assert_eq!(settings.odoo.key().expose_secret(), "hunter2");
+        assert_eq!(settings.odoo.key_in_file(), Some(file.path()));
+        let by_both = [KEY, ("CHANDLERY_ODOO__KEY_FILE", name)];
+        assert_eq!(read(ENOUGH, &by_both).unwrap().odoo.key_in_file(), None);
 
         let error = read(ENOUGH, &[("CHANDLERY_ODOO__KEY_FILE", "/nowhere/key")]).unwrap_err();
         assert_eq!(

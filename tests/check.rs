@@ -210,7 +210,7 @@ async fn a_cluster_that_odoo_does_not_know_is_named() {
     let (status, text) = scene.check(&scene.settings()).await;
     assert_eq!(status, 1);
     assert!(
-        text.contains("wrong  cluster demo: Odoo has no cluster named 'demo'."),
+        text.contains("wrong  cluster demo: Odoo has no cluster named 'demo' for this worker."),
         "{text}"
     );
 }

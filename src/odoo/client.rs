@@ -3,6 +3,8 @@
 //! Odoo answers nearly everything with HTTP 200: what went wrong stands in `error.data.name`. What comes as HTML never
 //! reached the addon.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -11,11 +13,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::contract::{
     ClaimRequest, ClaimResponse, ObserveRequest, ObserveResponse, ReportRequest, ReportResponse,
 };
 use crate::problem::Problem;
+use crate::settings;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,7 +30,9 @@ pub struct Client {
     http: reqwest::Client,
     url: Url,
     database: String,
-    key: SecretString,
+    /// The last good one.
+    key: Arc<Mutex<SecretString>>,
+    key_file: Option<PathBuf>,
 }
 
 /// Why a call came to nothing.
@@ -88,7 +94,7 @@ impl CallError {
                 problem.hint("Odoo may be restarting. If it stays so, see Odoo and the proxy in front of it.")
             }
             Self::Unauthorized { .. } => problem.hint(
-                "Create a new key in Odoo (Kubernetes > Configuration > Workers, button Create Key), and check that the worker's record there is not archived.",
+                "The key may have expired or been revoked. Create a new key in Odoo (Kubernetes > Configuration > Workers, button Create Key) and write it into the file that odoo.key_file names; check that the worker's record there is not archived.",
             ),
             Self::NotThere { .. } => problem.hint(
                 "Check that odoo.url leads to Odoo, that the addon kubernetes_hosting is installed in the database, and set odoo.database where Odoo serves several databases.",
@@ -136,8 +142,33 @@ impl Client {
             http,
             url,
             database: database.to_owned(),
-            key,
+            key: Arc::new(Mutex::new(key)),
+            key_file: None,
         })
+    }
+
+    /// Lets the content of a file be the key, read before each call: keys expire, and whoever writes a new one into the
+    /// file need not restart the worker.
+    pub fn with_key_in(mut self, file: &Path) -> Self {
+        self.key_file = Some(file.to_owned());
+        self
+    }
+
+    /// The key as it is now. While the file cannot be read, or is just being written, the last one stays.
+    async fn key(&self) -> SecretString {
+        let read = match &self.key_file {
+            Some(file) => tokio::fs::read_to_string(file).await.ok(),
+            None => None,
+        };
+        let mut key = self.key.lock().expect("nobody panics with the key");
+        if let Some(text) = read
+            && let Ok(new) = settings::checked("the worker key", SecretString::from(text.trim()))
+            && new.expose_secret() != key.expose_secret()
+        {
+            info!("the worker key in its file is another one now, and is used from here on");
+            *key = new;
+        }
+        key.clone()
     }
 
     /// Odoo's address, ending in `/`.
@@ -182,7 +213,7 @@ impl Client {
         let response = self
             .http
             .post(url)
-            .bearer_auth(self.key.expose_secret())
+            .bearer_auth(self.key().await.expose_secret())
             .json(&request)
             .send()
             .await
@@ -386,6 +417,41 @@ mod tests {
             assert!(matches!(error, CallError::Unauthorized { .. }), "{error}");
             assert!(error.problem().hint.unwrap().contains("Create Key"));
         }
+    }
+
+    /// L7: a key is replaced while the worker runs.
+    #[tokio::test]
+    async fn a_new_key_in_the_file_is_used_from_the_next_call_on() {
+        let server = MockServer::start().await;
+        let accept = |key: &str| {
+            Mock::given(header("Authorization", format!("Bearer {key}").as_str()))
+                .respond_with(
+                    ResponseTemplate::new(200)
+                        .set_body_json(json!({"result": {"jobs": [], "lease_seconds": 60}})),
+                )
+                .expect(1)
+                .mount_as_scoped(&server)
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |text: &str| std::fs::write(file.path(), text).unwrap();
+        write("first\n");
+        let client = client(&server.uri(), "").with_key_in(file.path());
+        let first = accept("first").await;
+        client.report(&request()).await.unwrap();
+        drop(first);
+        write("second\n");
+        let second = accept("second").await;
+        client.clone().report(&request()).await.unwrap();
+        drop(second);
+        // What is no key, as in the middle of being written, changes nothing.
+        for text in ["", "two words"] {
+            write(text);
+            let _second = accept("second").await;
+            client.report(&request()).await.unwrap();
+        }
+        std::fs::remove_file(file.path()).unwrap();
+        let _second = accept("second").await;
+        client.report(&request()).await.unwrap();
     }
 
     #[tokio::test]

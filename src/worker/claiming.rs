@@ -98,7 +98,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             if changed {
                 for name in &response.unknown_clusters {
                     warn!(
-                        "Odoo has no cluster named '{name}'; create it there (Kubernetes > Configuration > Clusters) or correct its name in the worker's settings"
+                        "Odoo has no cluster named '{name}' for this worker; let the worker serve it there (Kubernetes > Configuration > Workers) or correct its name in the worker's settings"
                     );
                 }
                 unknown.clone_from(&response.unknown_clusters);
