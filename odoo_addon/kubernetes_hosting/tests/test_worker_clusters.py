@@ -301,6 +301,27 @@ class TestWhoGivesClusters(TwoCompanies, KubernetesQueueCase):
         self.assertFalse(seen.search(wanted))
         self.their_worker.with_user(self.stranger).check_access("write")
 
+    def test_a_shared_cluster_is_given_by_who_works_for_all_companies(self):
+        self.theirs.company_id = False
+        workers = self.env["kubernetes.worker"].with_user(self.stranger)
+        raises, muted = self.refused()
+        with raises, muted:
+            workers.create({"name": "x", "cluster_ids": [Command.set(self.theirs.ids)]})
+        own = workers.create({"name": "own", "cluster_ids": False})
+        raises, muted = self.refused()
+        with raises, muted:
+            own.cluster_ids = self.theirs
+        own.invalidate_recordset()
+        # Nor do they make a key of a worker that has one.
+        wizard = self.env["kubernetes.worker.key.create"].with_user(self.stranger)
+        wizard = wizard.create({"worker_id": self.their_worker.id})
+        raises, muted = self.refused()
+        with raises, muted:
+            # Without the question for the password, which a request asks.
+            wizard.action_create.__wrapped__(wizard)
+        self.stranger.company_ids = self.env["res.company"].search([])
+        own.cluster_ids = self.theirs
+
     def test_the_only_cluster_of_a_company_is_offered_to_a_new_worker(self):
         workers = self.env["kubernetes.worker"].with_user(self.stranger)
         form = Form(workers.with_company(self.other))
