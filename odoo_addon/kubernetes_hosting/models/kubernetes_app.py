@@ -17,7 +17,16 @@ from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_record import ADDONS
 
 # What namespace, hostname and labels are made of: an app keeps it for life.
-IDENTITY_FIELDS = frozenset(["uid", "name", "environment_id", "cluster_id", "company_id"])
+IDENTITY_FIELDS = frozenset(
+    ["uid", "name", "environment_id", "cluster_id", "company_id"]
+)
+# What YAML 1.1 or 1.2 (PyYAML's or kubectl's) reads as something else than a text, of
+# what can be a name otherwise.
+NOT_A_STRING_IN_YAML = re.compile(
+    r"null|true|false|yes|no|on|off|[yn]"
+    r"|[0-9]+(e-?[0-9]+)?|0x[0-9a-f]+|0o[0-7]+|0b[01]+"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(t[0-9].*)?"
+)
 # The app's own values: a template given for one of them is copied.
 VALUE_FIELDS = frozenset(["config_map_id", "secret_id"])
 
@@ -449,7 +458,8 @@ class KubernetesApp(models.Model):
     def _check_app_name(self, name):
         """Refuse what cannot be an app's name, in words for a customer.
 
-        The rule: a DNS label of 3 to 30 characters, lower case, not reserved. Whether
+        The rule: a DNS label of 3 to 30 characters, lower case, which YAML reads as
+        text wherever a manifest has it without quotes, and not reserved. Whether
         the name is taken is ``kubernetes.hostname``'s business.
         """
         name = name or ""
@@ -469,6 +479,14 @@ class KubernetesApp(models.Model):
         elif name[2:4] == "--":
             message = self.env._(
                 "The name must not have two hyphens as its third and fourth character."
+            )
+        elif NOT_A_STRING_IN_YAML.fullmatch(name):
+            message = self.env._(
+                "The name “%(name)s” could be mistaken for a number, a date or a word"
+                " like yes and no in the settings of your app. Please choose another"
+                " one, for example “%(other)s”.",
+                name=name,
+                other=f"my-{name}"[:30].rstrip("-"),
             )
         elif self.env["kubernetes.reserved.name"]._is_reserved(name):
             message = self.env._(

@@ -317,7 +317,7 @@ class KubernetesAttention(models.Model):
                     self._app_tables(),
                 ),
             ),
-            10: (
+            20: (
                 "cluster_unserved",
                 "1",
                 {
@@ -333,7 +333,7 @@ class KubernetesAttention(models.Model):
                     self._cluster_is_served(),
                 ),
             ),
-            11: (
+            21: (
                 "worker_asks",
                 "3",
                 {
@@ -348,7 +348,7 @@ class KubernetesAttention(models.Model):
                     " WHERE worker.active AND worker.asked_clusters IS NOT NULL"
                 ),
             ),
-            12: (
+            22: (
                 "key_expiring",
                 "3",
                 self._key_columns(),
@@ -360,7 +360,7 @@ class KubernetesAttention(models.Model):
                     self._ago(-KEY_MINUTES),
                 ),
             ),
-            13: (
+            23: (
                 "key_expired",
                 "2",
                 self._key_columns(),

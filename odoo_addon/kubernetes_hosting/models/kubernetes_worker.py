@@ -4,6 +4,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tools import clean_context
 
@@ -158,6 +159,7 @@ class KubernetesWorker(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         workers = super().create(vals_list)
+        workers._check_shared_clusters()
         for worker in workers.sudo():
             worker.user_id = (
                 self.env["res.users"]
@@ -179,6 +181,8 @@ class KubernetesWorker(models.Model):
         result = super().write(vals)
         # Nobody gives what is another company's: see the rules.
         self.check_access("write")
+        if "cluster_ids" in vals:
+            self._check_shared_clusters()
         if "active" in vals:
             self.sudo().with_context(active_test=False).user_id.active = vals["active"]
         return result
@@ -199,6 +203,25 @@ class KubernetesWorker(models.Model):
         if not user.has_group(WORKER_GROUP):
             return self.browse()
         return self.search([("user_id", "=", uid)])
+
+    def _check_shared_clusters(self):
+        """A shared cluster opens what all companies have: only who works for all of
+        them gives it, or hands out a key to it."""
+        if self.env.su or not (
+            self.env["res.company"].sudo().search([]) - self.env.user.company_ids
+        ):
+            return
+        for cluster in self.with_context(active_test=False).cluster_ids:
+            if not cluster.company_id:
+                raise AccessError(
+                    self.env._(
+                        "The cluster %s serves all companies, and a worker gets the"
+                        " secrets of all of them with it: only an administrator who"
+                        " works for all companies may give it to a worker, or make a"
+                        " key of one that has it.",
+                        cluster.name,
+                    )
+                )
 
     def action_create_key(self):
         """Ask how long a new key is to be valid, make it and show it once."""

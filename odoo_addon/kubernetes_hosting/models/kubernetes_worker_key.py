@@ -62,7 +62,7 @@ class KubernetesWorkerKey(models.Model):
         """A new key of this worker. Returns it in clear; only its hash is stored."""
         api_keys = self.env["res.users.apikeys"].with_user(worker.sudo().user_id).sudo()
         key = api_keys._generate(KEY_SCOPE, worker.name, expires_at)
-        self.sudo().create(
+        self._as_system().create(
             {
                 "worker_id": worker.id,
                 "api_key_id": self._api_key_id(worker.sudo().user_id.id, key),

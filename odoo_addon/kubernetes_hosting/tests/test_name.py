@@ -1,6 +1,10 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import random
+
+import yaml
+
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 
@@ -16,7 +20,20 @@ class TestName(KubernetesTransactionCase):
             self.env["kubernetes.app"]._check_app_name(name)
 
     def test_good_names(self):
-        for name in ("abc", "a-b", "3com", "007", "a" * 30, "shop-2", "x-n--y"):
+        for name in (
+            "abc",
+            "a-b",
+            "3com",
+            "0a7",
+            "a" * 30,
+            "nullx",
+            "truely",
+            "1e3x",
+            "0x4g",
+            "2026-1",
+            "shop-2",
+            "x-n--y",
+        ):
             self.env["kubernetes.app"]._check_app_name(name)
 
     def test_bad_names_are_refused_with_the_reason(self):
@@ -33,6 +50,30 @@ class TestName(KubernetesTransactionCase):
         self.assert_refused("shop-", "begins and ends")
         self.assert_refused("xn--shop", "two hyphens")
         self.assert_refused("ab--cd", "two hyphens")
+
+    def test_l5_names_that_yaml_reads_as_something_else_are_refused(self):
+        """L5: what a customer calls an app never turns into null, a number or a date
+        where a manifest has it without quotes."""
+        names = (
+            *("null", "true", "false", "yes", "off"),
+            *("123", "007", "0755", "1e3", "12e-3", "1e400", "9" * 30),
+            *("0x41", "0xfe", "0o17", "0b101"),
+            *("2026-11-29", "2026-1-2", "2026-11-29t10"),
+        )
+        for name in names:
+            self.assert_refused(name, "could be mistaken")
+            with self.assertRaisesRegex(ValidationError, "could be mistaken"):
+                self.create_app(name)
+        # No other name of these signs is anything else to PyYAML.
+        signs = "01289abefinlorstuxy-"
+        source = random.Random(5)
+        for _try in range(3000):
+            name = "".join(source.choices(signs, k=source.randint(3, 10)))
+            try:
+                self.env["kubernetes.app"]._check_app_name(name)
+            except ValidationError:
+                continue
+            self.assertEqual(yaml.safe_load(name), name)
 
     def test_reserved_names_are_refused(self):
         for name in ("www", "mail", "admin", "api", "kube-system", "kube-x"):

@@ -142,11 +142,12 @@ class TestResultsAreForWhoAsked(KubernetesQueueCase):
         job = self.ask("diff")
         self.run_job(job, **self.outcome("done", diff=DIFF))
         wizards = self.env["kubernetes.app.apply"]
-        # As action_compare makes it.
-        values = {"app_id": self.app.id, "job_id": job.id}
-        mine = wizards.with_user(self.asker).sudo().create(values).sudo(False)
+        mine, wizard = (
+            wizards.with_user(user).create({"app_id": self.app.id})
+            for user in (self.asker, self.colleague)
+        )
+        (mine + wizard).sudo().job_id = job
         self.assertIn(CANARY, mine.diff_html)
-        wizard = wizards.with_user(self.colleague).sudo().create(values).sudo(False)
         self.env.invalidate_all()
         muted = mute_logger("odoo.addons.base.models.ir_rule")
         for field in ("diff_html", "job_state", "error_text"):

@@ -103,6 +103,7 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
     def observe(self, cluster, app, key=None):
         seen = {
             "id": app.id,
+            "uid": app.uid,
             "namespace": app.namespace_id.name,
             "observation": {
                 "state": "running",
@@ -190,13 +191,14 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         self.their_worker.cluster_ids = False
         self.assertEqual(self.report(job, self.their_key)["answer"], "stale")
         unknown = self.observe("theirs", self.their_app, self.their_key)
-        self.assertEqual(unknown, {"unknown": [self.their_app.id]})
+        self.assertEqual(unknown, {"unknown": [self.their_app.namespace_id.name]})
 
     def test_observe_of_a_cluster_not_given_knows_no_app(self):
         app = self.their_app
         for cluster in ("theirs", "unit", "nowhere"):
             answer = self.observe(cluster, app)
-            self.assertEqual(answer, {"unknown": [app.id]}, cluster)
+            namespace = app.namespace_id.name
+            self.assertEqual(answer, {"unknown": [namespace]}, cluster)
         self.assertFalse(app.ingress_hosts)
         self.assertEqual(self.observe("theirs", app, self.their_key), {"unknown": []})
         self.assertEqual(app.ingress_hosts, "evil.example")
@@ -307,6 +309,27 @@ class TestWhoGivesClusters(TwoCompanies, KubernetesQueueCase):
         self.env.flush_all()
         self.assertFalse(seen.search(wanted))
         self.their_worker.with_user(self.stranger).check_access("write")
+
+    def test_a_shared_cluster_is_given_by_who_works_for_all_companies(self):
+        self.theirs.company_id = False
+        workers = self.env["kubernetes.worker"].with_user(self.stranger)
+        raises, muted = self.refused()
+        with raises, muted:
+            workers.create({"name": "x", "cluster_ids": [Command.set(self.theirs.ids)]})
+        own = workers.create({"name": "own", "cluster_ids": False})
+        raises, muted = self.refused()
+        with raises, muted:
+            own.cluster_ids = self.theirs
+        own.invalidate_recordset()
+        # Nor do they make a key of a worker that has one.
+        wizard = self.env["kubernetes.worker.key.create"].with_user(self.stranger)
+        wizard = wizard.create({"worker_id": self.their_worker.id})
+        raises, muted = self.refused()
+        with raises, muted:
+            # Without the question for the password, which a request asks.
+            wizard.action_create.__wrapped__(wizard)
+        self.stranger.company_ids = self.env["res.company"].search([])
+        own.cluster_ids = self.theirs
 
     def test_the_only_cluster_of_a_company_is_offered_to_a_new_worker(self):
         workers = self.env["kubernetes.worker"].with_user(self.stranger)

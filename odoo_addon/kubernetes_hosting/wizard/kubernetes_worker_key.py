@@ -19,9 +19,7 @@ class KubernetesWorkerKeyCreate(models.TransientModel):
     _description = "Create a Key of a Kubernetes Worker"
     _inherit = ["kubernetes.record"]
 
-    worker_id = fields.Many2one(
-        "kubernetes.worker", required=True, ondelete="cascade"
-    )
+    worker_id = fields.Many2one("kubernetes.worker", required=True, ondelete="cascade")
     valid_days = fields.Integer(string="Valid for Days", default=VALID_DAYS)
     has_earlier = fields.Boolean(compute="_compute_has_earlier")
     overlap_days = fields.Integer(
@@ -41,6 +39,7 @@ class KubernetesWorkerKeyCreate(models.TransientModel):
         """Make the key and show it once."""
         self.ensure_one()
         self.worker_id.check_access("write")
+        self.worker_id._check_shared_clusters()
         if not 1 <= self.valid_days <= 3650:
             raise UserError(self.env._("A key is valid for 1 to 3650 days."))
         if not 0 <= self.overlap_days <= 365:
