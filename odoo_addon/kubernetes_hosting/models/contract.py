@@ -73,9 +73,10 @@ def _flag(value, path):
 
 
 def _uid(value, path):
-    if not re.fullmatch(r"[0-9a-f]{32}", _text(value, path)):
-        raise ContractError(f"{path}: “{value}” is not an app's uid of 32 hex digits")
-    return value
+    text = _text(value, path)
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise ContractError(f"{path}: “{text}” is not an app's uid of 32 hex digits")
+    return text
 
 
 def _integer(value, path):

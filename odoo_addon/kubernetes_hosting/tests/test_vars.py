@@ -534,7 +534,7 @@ class TestVarsExport(KubernetesCase, HttpCase):
         self.assertNotIn("s3cr#t", text)
         self.assertEqual(set(python_of(text)), {"odoo_image", "odoo_replicas"})
 
-    def test_nobody_else_downloads_them(self):
+    def test_to_nobody_else_they_are_there(self):
         anna = self.env["res.users"].create(
             {
                 "name": "Anna",
@@ -544,7 +544,7 @@ class TestVarsExport(KubernetesCase, HttpCase):
             }
         )
         with mute_logger("odoo.http"):
-            self.assertEqual(self.get(self.config_map, anna.login).status_code, 403)
+            self.assertEqual(self.get(self.config_map, anna.login).status_code, 404)
 
     def test_a_value_that_is_no_yaml_is_told(self):
         line = self.config_map.line_ids[1]
