@@ -71,7 +71,8 @@ class KubernetesRecord(models.AbstractModel):
     def _as_system(self):
         """These records with the rights of the system, without the defaults that the
         caller's context holds for records that are made on the way."""
-        return self.sudo().with_context(clean_context(self.env.context))
+        context = clean_context(self.env.context)
+        return self.with_env(self.env(su=True, context=context))
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -84,7 +85,8 @@ class KubernetesRecord(models.AbstractModel):
             for key, value in self.env.context.items()
             if not key.startswith("default_") or self._may_default(key[8:])
         }
-        records = super(KubernetesRecord, self.with_context(context)).create(vals_list)
+        cleaned = self.with_env(self.env(context=context))
+        records = super(KubernetesRecord, cleaned).create(vals_list)
         return records.with_env(self.env)
 
     def write(self, vals):

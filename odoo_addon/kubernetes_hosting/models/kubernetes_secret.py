@@ -3,7 +3,6 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import clean_context
 
 from . import ansible_vars
 
@@ -57,7 +56,7 @@ class KubernetesSecret(models.Model):
         copied with the rights of the system: whoever sells an app need not read them.
         """
         values = self._copy_values(app)
-        secret = self.sudo().with_context(clean_context(self.env.context))
+        secret = self._as_system()
         copy = secret.copy(values) if secret else secret.create(values)
         return copy.sudo(self.env.su)
 

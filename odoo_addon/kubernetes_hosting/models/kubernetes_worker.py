@@ -164,8 +164,11 @@ class KubernetesWorker(models.Model):
             worker.user_id = (
                 self.env["res.users"]
                 .sudo()
-                .with_context(clean_context(self.env.context))
-                .with_context(no_reset_password=True, mail_create_nosubscribe=True)
+                .with_context(
+                    clean_context(self.env.context),
+                    no_reset_password=True,
+                    mail_create_nosubscribe=True,
+                )
                 .create(
                     {
                         "name": f"Worker {worker.name}",

@@ -15,7 +15,8 @@ class KubernetesHostname(models.Model):
 
     @api.depends("reservation_id.company_id")
     def _compute_company_id(self):
-        super()._compute_company_id()
+        result = super()._compute_company_id()
         for hostname in self:
             if not hostname.company_id:
                 hostname.company_id = hostname.reservation_id.company_id
+        return result
