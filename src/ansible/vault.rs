@@ -176,7 +176,10 @@ impl Opened {
         });
         Self {
             vault: Vault::default(),
-            texts: Mutex::new(texts.collect()),
+            texts: Mutex::new(Texts {
+                opened: texts.collect(),
+                tries: 0,
+            }),
         }
     }
 

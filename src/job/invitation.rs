@@ -35,8 +35,8 @@ async fn send(task: &Task, step: &StepHandle<'_>) -> Result<String, Problem> {
     let mail = mail(task, written).await?;
     let recipients = addresses(&written.to);
 
-    let job = task.job.id.to_string();
-    if namespace::mark(cluster, namespace, owner, ANNOTATION, &job).await? == Marked::Before {
+    let job = task.job.uid.as_str();
+    if namespace::mark(cluster, namespace, owner, ANNOTATION, job).await? == Marked::Before {
         return Err(uncertain(&recipients));
     }
     let domain = task.app.mail_domain.as_ref().unwrap_or(&task.app.hostname);
@@ -49,7 +49,7 @@ async fn send(task: &Task, step: &StepHandle<'_>) -> Result<String, Problem> {
             // Whatever else went wrong: the mail did not leave, and the next attempt may send it.
             if problem.code != "mail_unconfirmed"
                 && let Err(problem) =
-                    namespace::unmark(cluster, namespace, owner, ANNOTATION, &job).await
+                    namespace::unmark(cluster, namespace, owner, ANNOTATION, job).await
             {
                 warn!("the next attempt will not send the invitation: {problem}");
             }

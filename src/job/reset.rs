@@ -93,7 +93,7 @@ async fn by_manifests(task: &Task, result: &mut JobResult) -> Result<(), Problem
     let manifests: &[Manifest] = &task.job.reset_manifests;
     let mut wanted = deploy::prepare(task, manifests, production.as_ref(), result).await?;
     for object in &mut wanted.objects {
-        errand::mark(object, task.job.id);
+        errand::mark(object, &task.job.uid);
     }
     let mut applied = Applied::default();
     let ended = run_all(task, &wanted, &mut applied).await;
@@ -146,7 +146,7 @@ async fn run(
     step.say(title);
     // The Jobs may need what a stop has stopped.
     kubernetes::start(cluster, &task.app.namespace, owner).await?;
-    errand::make_room(cluster, objects, owner, task.job.id).await?;
+    errand::make_room(cluster, objects, owner, &task.job.uid).await?;
     kubernetes::apply(cluster, objects, owner, applied, |_| {})
         .await
         .map_err(|problem| wanted.redactor.problem(problem))?;
@@ -237,13 +237,13 @@ async fn production(task: &Task) -> Result<Option<Generated>, Problem> {
 }
 
 async fn is_done(task: &Task) -> Result<bool, Problem> {
-    let job = task.job.id.to_string();
-    namespace::is_marked(&task.cluster, &task.app.namespace, &task.owner, RESET, &job).await
+    let job = task.job.uid.as_str();
+    namespace::is_marked(&task.cluster, &task.app.namespace, &task.owner, RESET, job).await
 }
 
 async fn done(task: &Task) -> Result<(), Problem> {
-    let job = task.job.id.to_string();
-    namespace::mark(&task.cluster, &task.app.namespace, &task.owner, RESET, &job)
+    let job = task.job.uid.as_str();
+    namespace::mark(&task.cluster, &task.app.namespace, &task.owner, RESET, job)
         .await
         .map(drop)
 }

@@ -22,7 +22,8 @@ pub async fn restart(task: &Task, result: &mut JobResult) -> Result<(), Problem>
 /// Restarts what can be, and says what cannot.
 pub async fn roll_out(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
     let namespace = &task.app.namespace;
-    let restarted = kubernetes::restart(&task.cluster, namespace, &task.owner, task.job.id).await?;
+    let restarted =
+        kubernetes::restart(&task.cluster, namespace, &task.owner, &task.job.uid).await?;
     let names: Vec<String> = restarted.objects.iter().map(ToString::to_string).collect();
     let message = match names.as_slice() {
         [] => "There is nothing to restart".to_owned(),

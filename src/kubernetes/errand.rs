@@ -10,6 +10,7 @@ use super::prune::{NEVER_PRUNED, delete_ours};
 use super::{Cluster, Owner, status};
 use crate::object::{Object, ObjectRef};
 use crate::problem::Problem;
+use crate::uid::Uid;
 
 /// On an object: the job that applied it as part of an errand.
 pub const ERRAND: &str = "chandlery.dev/reset-by-job";
@@ -20,12 +21,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Marks an object as part of the errand of a job.
-pub fn mark(object: &mut Object, job: i64) {
+pub fn mark(object: &mut Object, job: &Uid) {
     let annotations = &mut object.value["metadata"]["annotations"];
     if !annotations.is_object() {
         *annotations = Value::Object(Default::default());
     }
-    annotations[ERRAND] = job.to_string().into();
+    annotations[ERRAND] = job.as_str().into();
 }
 
 /// Makes room for the Jobs among the objects: those of the same name from earlier errands go with their pods. One of
@@ -34,7 +35,7 @@ pub async fn make_room(
     cluster: &Cluster,
     objects: &[Object],
     owner: &Owner,
-    job: i64,
+    job: &Uid,
 ) -> Result<(), Problem> {
     let kinds = cluster.kinds().await?;
     let deadline = Instant::now() + LIMIT;
@@ -53,7 +54,7 @@ pub async fn make_room(
             };
             let terminating = found["metadata"]["deletionTimestamp"].is_string();
             if !terminating {
-                let ours = found["metadata"]["annotations"][ERRAND] == job.to_string().as_str();
+                let ours = found["metadata"]["annotations"][ERRAND] == job.as_str();
                 if ours && !matches!(status::status(&found), status::Status::Failed(_)) {
                     break;
                 }

@@ -10,6 +10,7 @@ use super::scale::was_stopped;
 use super::{Cluster, Owner};
 use crate::object::ObjectRef;
 use crate::problem::Problem;
+use crate::uid::Uid;
 
 /// On a pod template: the job that restarted it last.
 pub const RESTARTED: &str = "chandlery.dev/restarted-by-job";
@@ -36,7 +37,7 @@ pub async fn restart(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,
-    job: i64,
+    job: &Uid,
 ) -> Result<Restarted, Problem> {
     if namespace::find(cluster, namespace, owner).await? == Found::Absent {
         return Err(Problem::new(
@@ -79,7 +80,7 @@ async fn mark(
     cluster: &Cluster,
     workload: &Value,
     object: &ObjectRef,
-    job: i64,
+    job: &Uid,
 ) -> Result<(), Problem> {
     let kinds = cluster.kinds().await?;
     let Some(api) = cluster.api_of(&kinds, object) else {
@@ -87,7 +88,7 @@ async fn mark(
     };
     let change = json!({
         "metadata": {"uid": workload["metadata"]["uid"]},
-        "spec": {"template": {"metadata": {"annotations": {RESTARTED: job.to_string()}}}},
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED: job}}}},
     });
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -107,10 +108,9 @@ fn runs(workload: &Value) -> bool {
     workload["spec"]["replicas"] != 0 && !was_stopped(workload)
 }
 
-fn is_restarted_by(workload: &Value, job: i64) -> bool {
+fn is_restarted_by(workload: &Value, job: &Uid) -> bool {
     let annotations = &workload["spec"]["template"]["metadata"]["annotations"];
-    let job = job.to_string();
-    annotations[RESTARTED] == job
+    annotations[RESTARTED] == job.as_str()
 }
 
 /// Why a workload would not follow a change of its template.

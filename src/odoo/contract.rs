@@ -176,6 +176,8 @@ impl fmt::Debug for Token {
 #[cfg_attr(test, derive(Serialize))]
 pub struct Job {
     pub id: i64,
+    /// What marks in the cluster know the job by: its id may repeat after a database was restored.
+    pub uid: Uid,
     pub kind: JobKind,
     /// From 1; counts every time the job was handed out and not handed back.
     pub attempt: u32,

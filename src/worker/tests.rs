@@ -308,6 +308,7 @@ fn job(id: i64) -> Value {
     let claim: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut job = claim["jobs"][0].clone();
     job["id"] = json!(id);
+    job["uid"] = json!(uid(id));
     job["app"]["id"] = json!(id);
     job["app"]["uid"] = json!(uid(id));
     job["token"] = json!(format!("token-{id}"));

@@ -175,6 +175,7 @@ impl App {
     pub fn job(&self, kind: &str) -> Value {
         json!({
             "id": self.id,
+            "uid": format!("{:032x}", self.id),
             "kind": kind,
             "attempt": 1,
             "token": uuid::Uuid::new_v4().simple().to_string(),

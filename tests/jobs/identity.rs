@@ -162,3 +162,27 @@ async fn only_the_very_namespace_that_the_operator_saw_is_taken_over() {
     })
     .await;
 }
+
+/// Job ids repeat after a restore as app ids do: the next reset of that number would find itself done already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_has_the_id_of_an_earlier_one_is_not_done_by_it() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let claims: Api<PersistentVolumeClaim> =
+            Api::namespaced(app.client.clone(), &app.namespace);
+        let mut job = after(app.job("reset"), &deployed);
+        job["options"] = json!({"reset": "empty"});
+        let mut volumes = vec![claims.get("data").await.unwrap().uid()];
+        for uid in ["1".repeat(32), "2".repeat(32)] {
+            job["uid"] = json!(uid);
+            let (reset, _) = run(&runner, job.clone()).await;
+            assert_done(&reset);
+            volumes.push(claims.get("data").await.unwrap().uid());
+        }
+        volumes.dedup();
+        assert_eq!(volumes.len(), 3, "each reset gave fresh volumes");
+    })
+    .await;
+}

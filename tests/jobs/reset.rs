@@ -327,7 +327,7 @@ async fn another_attempt_waits_for_the_job_that_a_killed_one_has_begun() {
                 "metadata": {
                     "name": "copy",
                     "labels": {"chandlery.dev/uid": app.uid, "chandlery.dev/instance": DATABASE},
-                    "annotations": {"chandlery.dev/reset-by-job": by.to_string()},
+                    "annotations": {"chandlery.dev/reset-by-job": format!("{by:032x}")},
                 },
                 "spec": {"backoffLimit": 0, "template": {"spec": {
                     "restartPolicy": "Never", "nodeSelector": {}, "containers": [{"name": "copy", "image": "docker.io/library/web:1"}],

@@ -921,7 +921,7 @@ class KubernetesApp(models.Model):
         }
 
     def action_new_namespace(self):
-        """Leave a namespace that is another app's, as after a restore, for a new one."""
+        """Leave a namespace that is another app's in the cluster for a new one."""
         self.ensure_one()
         self._check_operator()
         app = self.sudo()
@@ -1010,7 +1010,7 @@ class KubernetesApp(models.Model):
         self._update_state()
 
     def _was_touched(self, moment):
-        """Whether a job is at work on the app in the cluster, or was after ``moment``."""
+        """Whether a job works on the app in the cluster, or did after ``moment``."""
         self.ensure_one()
         return bool(
             self.observed_at

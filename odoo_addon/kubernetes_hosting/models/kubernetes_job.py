@@ -64,6 +64,15 @@ class KubernetesJob(models.Model):
     _inherit = ["kubernetes.live"]
     _order = "id desc"
 
+    # Marks in the cluster (mail sent, data reset) are this job's by it: ids repeat
+    # after a backup was restored.
+    uid = fields.Char(
+        string="UID",
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: secrets.token_hex(16),
+    )
     kind = fields.Selection(
         [
             ("deploy", "Apply"),
@@ -546,6 +555,7 @@ class KubernetesJob(models.Model):
         message = options.pop("message", None)
         values = {
             "id": self.id,
+            "uid": self.uid,
             "kind": self.kind,
             "attempt": self.attempt,
             "token": self.token,

@@ -37,8 +37,8 @@ class KubernetesNamespace(models.Model):
         required=True,
         readonly=True,
         help="Reserved: not in the cluster yet. Not in the Cluster: it was there, and a"
-        " worker that looked at the whole cluster did not find it. Volumes Kept: its app is deleted, the"
-        " volumes are not. Deleted: gone from the cluster, the name is free again.",
+        " worker that looked at the whole cluster did not find it. Volumes Kept: its app"
+        " is deleted, the volumes are not. Deleted: gone from the cluster, the name is free again.",
     )
     without_uid = fields.Boolean(
         string="Without UID",
@@ -98,7 +98,7 @@ class KubernetesNamespace(models.Model):
         )
 
     def _seen_in_cluster(self, with_uid):
-        """A worker found them in the cluster; those in ``with_uid`` bear their app's."""
+        """A worker found them in the cluster; ``with_uid`` bear their app's UID."""
         with_uid.filtered("without_uid").without_uid = False
         back = self.filtered(lambda namespace: namespace.state == "missing")
         back.state = "active"

@@ -114,7 +114,8 @@ class KubernetesNamespaceFound(models.Model):
     def _keep(self, cluster, found):
         """Keep exactly these records, by name, of the cluster."""
         known = {
-            record.name: record for record in self.search([("cluster_id", "=", cluster.id)])
+            record.name: record
+            for record in self.search([("cluster_id", "=", cluster.id)])
         }
         for name, record in known.items():
             if name not in found:
@@ -123,7 +124,8 @@ class KubernetesNamespaceFound(models.Model):
             changed = {
                 field: value
                 for field, value in found[name].items()
-                if record._fields[field].convert_to_write(record[field], record) != value
+                if record._fields[field].convert_to_write(record[field], record)
+                != value
             }
             if changed:
                 record.write(changed)
@@ -176,9 +178,13 @@ class KubernetesNamespaceFound(models.Model):
                     **names,
                 )
             )
-        owner = self.app_id or self.app_uid and self.env["kubernetes.app"].with_context(
-            active_test=False
-        ).search([("uid", "=", self.app_uid)])
+        owner = (
+            self.app_id
+            or self.app_uid
+            and self.env["kubernetes.app"]
+            .with_context(active_test=False)
+            .search([("uid", "=", self.app_uid)])
+        )
         if owner and owner != app:
             raise UserError(
                 self.env._(

@@ -63,6 +63,9 @@ class TestUid(KubernetesQueueCase):
         values = self.claim()._contract_values()
         self.assertEqual(values["app"]["uid"], shop.uid)
         self.assertEqual(values["production"]["uid"], production.uid)
+        # Job ids repeat, too, and with them what an earlier job has marked as done.
+        self.assertRegex(values["uid"], r"^[0-9a-f]{32}$")
+        self.assertNotIn(values["uid"], (shop.uid, production.uid))
 
     def test_an_update_gives_a_token_and_notes_what_was_there_before(self):
         """Existing apps get one, which is new to the cluster."""
@@ -76,6 +79,7 @@ class TestUid(KubernetesQueueCase):
         for drop in (
             "ALTER TABLE kubernetes_app DROP COLUMN uid",
             "ALTER TABLE kubernetes_app DROP COLUMN mail_mark",
+            "ALTER TABLE kubernetes_job DROP COLUMN uid",
             "ALTER TABLE kubernetes_namespace DROP COLUMN without_uid",
         ):
             cr.execute(drop)
@@ -86,6 +90,7 @@ class TestUid(KubernetesQueueCase):
         self.assertEqual((mailing.mail_mark, plain.mail_mark), ("database", "app"))
         self.assertTrue(mailing.namespace_id.without_uid)
         self.assertFalse(plain.namespace_id.without_uid)
+        self.assertRegex(mailing.job_ids.uid, r"^[0-9a-f]{32}$")
         # Once is enough: a second update changes nothing.
         before = mailing.uid
         migration.migrate(cr, "19.0.1.0.0")
@@ -226,7 +231,9 @@ class TestRestore(NamespaceCase):
             },
         )
         self.assertEqual(bob.namespace_id.name, "bravo-prod")
-        self.assertEqual(self.claim()._contract_values()["app"]["namespace"], "bravo-prod")
+        self.assertEqual(
+            self.claim()._contract_values()["app"]["namespace"], "bravo-prod"
+        )
         job._conclude(self.outcome("done", observation=self.observation("running")))
         self.assertFalse(self.found.search([]))
         self.assertEqual(bob.observed_state, "running")
@@ -299,9 +306,7 @@ class TestWithoutUid(NamespaceCase):
         self.assertEqual(found.mapped("state"), ["own", "own"])
         self.assertEqual(found.app_id, self.apps)
         self.assertEqual(self.apps.namespace_id.mapped("state"), ["active", "active"])
-        self.assertEqual(
-            self.rows().mapped("reason"), ["namespace_without_uid"] * 2
-        )
+        self.assertEqual(self.rows().mapped("reason"), ["namespace_without_uid"] * 2)
         adopt = self.jobs.search([("kind", "=", "adopt")])
         self.assertFalse(adopt)
         wizard = (

@@ -26,6 +26,13 @@ def migrate(cr, version):
         UPDATE kubernetes_app SET mail_mark = 'database' WHERE mail_domain IS NOT NULL
         """
     )
+    cr.execute("ALTER TABLE kubernetes_job ADD COLUMN IF NOT EXISTS uid varchar")
+    cr.execute(
+        """
+        UPDATE kubernetes_job SET uid = replace(gen_random_uuid()::text, '-', '')
+         WHERE uid IS NULL
+        """
+    )
     cr.execute(
         """
         ALTER TABLE kubernetes_namespace
