@@ -188,7 +188,8 @@ impl Home {
     async fn pod_that(&self, what: &str, is: impl Fn(&Pod) -> bool) -> String {
         let seen = watcher(self.api::<Pod>(), watcher::Config::default()).applied_objects();
         let found = seen.filter_map(|pod| std::future::ready(pod.ok().filter(&is)));
-        let first = pin!(found).next();
+        let mut found = pin!(found);
+        let first = found.next();
         match tokio::time::timeout(LIMIT, first).await {
             Ok(Some(pod)) => pod.name_any(),
             _ => panic!("no pod {what}"),

@@ -596,7 +596,10 @@ async fn sentence_16_the_invitation_holds_the_password_and_nobody_else_is_told_i
             id.starts_with('<') && shown.contains(&id[1..id.len() - 1]),
             "{id} {shown}"
         );
-        assert_eq!(scene.invited_by().await, Some(format!("{:032x}", scene.app.id)));
+        assert_eq!(
+            scene.invited_by().await,
+            Some(format!("{:032x}", scene.app.id))
+        );
         assert!(!told(&outcome, &steps).contains(PASSWORD));
     })
     .await;

@@ -389,8 +389,8 @@ class KubernetesAttention(models.Model):
                     " WHERE manifest.active AND manifest.is_changed"
                 ),
             ),
-            20: self._found_part("namespace_unknown", "2", "unknown"),
-            21: self._found_part("namespace_without_uid", "3", "own"),
+            24: self._found_part("namespace_unknown", "2", "unknown"),
+            25: self._found_part("namespace_without_uid", "3", "own"),
         }
 
     def _key_columns(self):

@@ -118,7 +118,9 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
                 "seen_at": "2030-01-01T00:00:00Z",
             },
         }
-        return self.call("observe", key, cluster=cluster, apps=[seen])
+        return self.call(
+            "observe", key, cluster=cluster, apps=[seen], complete=None
+        )
 
     def assert_untouched(self, job):
         self.assertEqual((job.state, job.attempt), ("pending", 0))
