@@ -42,7 +42,9 @@ def main():
     parser = argparse.ArgumentParser(
         prog="python3 -m testbed.fuzz", description=__doc__
     )
-    parser.add_argument("targets", nargs="*", help=f"default: {' '.join((*TARGETS, ODOO))}")
+    parser.add_argument(
+        "targets", nargs="*", help=f"default: {' '.join((*TARGETS, ODOO))}"
+    )
     parser.add_argument("--seconds", type=int, default=60, help="default %(default)s")
     arguments = parser.parse_args()
     try:

@@ -189,8 +189,7 @@ impl Home {
         let seen = watcher(self.api::<Pod>(), watcher::Config::default()).applied_objects();
         let found = seen.filter_map(|pod| std::future::ready(pod.ok().filter(&is)));
         let mut found = pin!(found);
-        let first = found.next();
-        match tokio::time::timeout(LIMIT, first).await {
+        match tokio::time::timeout(LIMIT, found.next()).await {
             Ok(Some(pod)) => pod.name_any(),
             _ => panic!("no pod {what}"),
         }

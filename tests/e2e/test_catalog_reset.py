@@ -352,6 +352,8 @@ def test_files_are_given_only_to_who_knows_the_password(sides, files_port):
     secret = production.add_file(b"secret")
     for path in ("/", f"/{secret.parent.name}/{secret.name}", "/../../data/PG_VERSION"):
         for given in ("", "Bearer ", "Bearer wrong", "Bearer \xff"):
-            asked = http.client.HTTPConnection("127.0.0.1", files_port, timeout=PATIENCE)
+            asked = http.client.HTTPConnection(
+                "127.0.0.1", files_port, timeout=PATIENCE
+            )
             asked.request("GET", path, headers={"Authorization": given})
             assert asked.getresponse().status == 401

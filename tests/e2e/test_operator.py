@@ -1,6 +1,5 @@
 """What an operator does with an app, in the backend and beside it in the cluster."""
 
-
 import shop
 from apps import wait_until
 from playwright.sync_api import expect
@@ -169,7 +168,9 @@ def test_update_looks_at_the_cluster_and_shows_the_ingress(
     assert app(operator, hosting.production)["ingress_state"] == "ready"
 
 
-def test_the_preview_of_a_manifest_is_there_when_its_url_is_entered(page, bed, operator):
+def test_the_preview_of_a_manifest_is_there_when_its_url_is_entered(
+    page, bed, operator
+):
     """2. When the URL is entered the form shows a preview, without another click."""
     shop.log_in(page, bed["OPERATOR_LOGIN"], bed["OPERATOR_PASSWORD"])
     page.goto("/odoo/action-kubernetes_hosting.kubernetes_manifest_action/new")

@@ -39,9 +39,7 @@ def test_sign_up_cart_name_step_pay_and_watch_the_portal_until_both_apps_run(
     page.goto("/my")
     page.get_by_role("link", name="Apps").first.click()
     page.get_by_role("link", name=re.compile(re.escape(name))).first.click()
-    expect(page.locator(".o_kubernetes_app_status")).to_contain_text(
-        "Running"
-    )
+    expect(page.locator(".o_kubernetes_app_status")).to_contain_text("Running")
     apps = wait_until_running(operator, name)
 
     # The cluster.

@@ -312,14 +312,16 @@ impl Pattern {
                 return Err(problem.unwrap_or_else(|| Error::failed("the search ended early")));
             }
         };
-        let span = found.as_ref().and_then(|found| found.get(0));
-        let span = span.map_or(0..rest, |span| span.start() - from..span.end() - from);
         if self.extent.reach.is_some() {
-            limits::step(1 + self.extent.steps((span.end + reach).min(rest)))?;
+            let whole = found.as_ref().and_then(|found| found.get(0));
+            let end = whole.map_or(rest, |whole| whole.end() - from);
+            limits::step(1 + self.extent.steps((end + reach).min(rest)))?;
         }
-        // Where its groups begin and end, is found in a run of its own.
-        if found.is_some() && regex.captures_len() > 1 {
-            limits::step(span.len() / 2)?;
+        // Where its groups begin and end, is found in a run of its own, also of those that only look ahead.
+        if let Some(found) = found.as_ref().filter(|found| found.len() > 1) {
+            let groups = found.iter().flatten();
+            let bytes: usize = groups.map(|group| group.as_str().len()).sum();
+            limits::step(bytes / 2)?;
         }
         Ok(found)
     }
