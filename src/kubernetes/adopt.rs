@@ -6,7 +6,7 @@ use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::owner::{APP, FIELD_MANAGER, INSTANCE, MANAGED_BY, OWN_NAMES, UID};
-use super::{Cluster, Owner, dns, labelled, namespace};
+use super::{Cluster, Owner, dns, isolation, labelled, namespace, role_binding};
 use crate::object::ObjectRef;
 use crate::problem::Problem;
 
@@ -83,6 +83,7 @@ pub async fn adopt(
     if found.metadata.deletion_timestamp.is_some() {
         return Err(namespace::terminating(namespace));
     }
+    role_binding::ensure(cluster, namespace).await?;
     let relabelled = relabel(cluster, namespace, owner, former, inventory).await?;
     if !ours {
         let patch = json!({"metadata": {
@@ -112,9 +113,12 @@ async fn relabel(
         labelled::relabelled(cluster, &kinds, namespace, &selector, inventory).await?;
     // Secrets cannot be listed, and what stands outside the namespace is known by the inventory alone.
     let own = OWN_NAMES.map(|name| {
-        let (api_version, kind) = match name == dns::NAME {
-            true => (dns::API_VERSION, dns::KIND),
-            false => ("v1", "Secret"),
+        let (api_version, kind) = match name {
+            dns::NAME => (dns::API_VERSION, dns::KIND),
+            isolation::QUOTA => ("v1", "ResourceQuota"),
+            isolation::LIMITS => ("v1", "LimitRange"),
+            isolation::DEFAULT_DENY => ("networking.k8s.io/v1", "NetworkPolicy"),
+            _ => ("v1", "Secret"),
         };
         ObjectRef {
             api_version: api_version.to_owned(),

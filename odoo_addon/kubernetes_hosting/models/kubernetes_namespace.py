@@ -37,8 +37,9 @@ class KubernetesNamespace(models.Model):
         required=True,
         readonly=True,
         help="Reserved: not in the cluster yet. Not in the Cluster: it was there, and a"
-        " worker that looked at the whole cluster did not find it. Volumes Kept: its app"
-        " is deleted, the volumes are not. Deleted: gone from the cluster, the name is free again.",
+        " worker that looked at the whole cluster did not find it. Volumes Kept: its"
+        " app is deleted, the volumes are not. Deleted: gone from the cluster, the name"
+        " is free again.",
     )
     without_uid = fields.Boolean(
         string="Without UID",
