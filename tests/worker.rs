@@ -163,6 +163,7 @@ impl Worker {
             .env("CHANDLERY_ODOO__URL", odoo.uri())
             .env("CHANDLERY_ODOO__KEY", KEY)
             .env("CHANDLERY_WORKER__NAME", "worker-1")
+            .env("CHANDLERY_MANIFESTS__ALLOW", "['127.0.0.1']")
             .env(
                 "CHANDLERY_CLUSTERS__DEMO__KUBECONFIG",
                 common::worker_kubeconfig(),

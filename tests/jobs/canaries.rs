@@ -307,7 +307,7 @@ async fn no_part_of_productions_secrets_is_in_anything_that_a_reset_writes() {
                 job["options"] = json!({"reset": "manifests"});
                 job["reset_manifests"] = manifests(&app, &[&file]);
                 job["production"] = json!({
-                    "app": production.id, "name": "web", "namespace": production.namespace,
+                    "app": production.id, "uid": production.uid, "name": "web", "namespace": production.namespace,
                     "hostname": "web.apps.localhost", "url": "http://web",
                 });
                 let outcome = written.run(&runner, &format!("reset by {what}"), job).await;

@@ -30,11 +30,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Se
 use kube::api::{Api, ObjectMeta, PostParams};
 use serde_json::{Value, json};
 
-/// How long an app of these tests may take to become ready.
-const READY_SECONDS: u64 = 60;
-
 /// What the settings of a worker need to fetch from the servers of tests.
 const MANIFESTS: &str = "[manifests]\nallow = ['127.0.0.1']\n";
+/// How long an app of these tests may take to become ready.
+const READY_SECONDS: u64 = 60;
 
 fn settings() -> Settings {
     toml::from_str(MANIFESTS).unwrap()

@@ -523,7 +523,11 @@ class KubernetesApp(models.Model):
 
     def write(self, vals):
         self.check_access("write")
-        identity = IDENTITY_FIELDS & set(vals)
+        identity = {
+            name
+            for name in IDENTITY_FIELDS & set(vals)
+            if self.env.su or not self._is_system_field(self._fields[name])
+        }
         for app in self.sudo():
             for name in identity:
                 if self._fields[name].convert_to_write(app[name], app) != vals[name]:

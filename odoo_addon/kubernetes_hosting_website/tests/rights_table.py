@@ -55,11 +55,12 @@ MODELS = {
         " ingress_tls inventory invitation_due invitation_lacks_address"
         " invitation_mail_id invitation_message_id invitation_problem"
         " invitation_recipient invitation_sent_at invitation_state job_ids"
-        " mail_check_count mail_checked_at mail_domain mail_error_hint mail_message"
+        " mail_check_count mail_checked_at mail_domain mail_error_hint mail_mark"
+        " mail_message"
         " mail_published mail_registered_at mail_state namespace_id observed_at"
         " observed_message observed_state password_link_ids product_id sale_order_id"
         " sale_order_line_id state state_message state_since stopped_by_subscription"
-        " subscription_id unit_no wanted_state",
+        " subscription_id uid unit_no wanted_state",
         reads={
             "A": "access_token access_url access_warning active create_date create_uid"
             " customer_state delete_on display_name environment_id hostname id name"
@@ -67,7 +68,8 @@ MODELS = {
         },
         calls={
             KEEPERS: "action_apply action_check_mail_domain action_delete"
-            " action_forget_mail_domain action_keep action_open_invitation_template"
+            " action_forget_mail_domain action_keep action_new_namespace"
+            " action_open_invitation_template"
             " action_refresh action_reset action_restart action_review"
             " action_send_invitation action_start action_stop",
             STAFF: "action_view_namespace action_view_sale_order action_view_siblings"
@@ -103,7 +105,7 @@ MODELS = {
     ),
     "kubernetes.cluster": Model(
         "-       -     -     -        r    r        rwcd          -",
-        system="last_reached last_seen message state version worker_ids",
+        system="last_reached last_seen looked_at message state version worker_ids",
         calls={STAFF: "action_view_apps"},
     ),
     "kubernetes.config.map": Model(
@@ -114,7 +116,7 @@ MODELS = {
     "kubernetes.config.map.import": Model(
         "-       -     -     -        -    rwcd     c             c",
         system="problem",
-        calls={"operator": "action_import"},
+        calls={"operator": "action_discard action_import"},
     ),
     "kubernetes.config.map.import.line": Model(
         "-       -     -     -        -    rwcd     c             c",
@@ -143,15 +145,29 @@ MODELS = {
     ),
     "kubernetes.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="content digest fetched_at preview previewed_at problem_count variables",
+        system="content digest fetched_at files is_changed pin pinned_content pinned_files"
+        " preview previewed_at problem_count variables",
         calls={
             f"{KEEPERS} other": "request_preview",
+            KEEPERS: "action_pin action_unpin",
             f"{STAFF} other": "preview_result",
             STAFF: "action_view_apps stored_preview",
         },
     ),
     "kubernetes.namespace": Model(
         "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.namespace.adopt": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_adopt"},
+    ),
+    "kubernetes.namespace.adopt.all": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_adopt"},
+    ),
+    "kubernetes.namespace.found": Model(
+        "-       -     -     -        r    r        r             -",
+        calls={STAFF: "action_take_over"},
     ),
     "kubernetes.password.guess": Model(
         "-       -     -     -        -    -        r             -",
@@ -177,10 +193,21 @@ MODELS = {
     ),
     "kubernetes.worker": Model(
         "-       -     -     -        r    r        rwcd          r",
-        system="cluster_ids instance key_created_at last_seen mailgun_region"
+        system="announced_cluster_ids asked_clusters earlier_instance instance"
+        " instances_mixed_at key_created_at key_ids last_seen mailgun_region"
         " reported_name state user_id version",
-        only={"administrator": "user_id"},
+        only={"administrator": "key_ids user_id"},
         calls={"administrator": "action_create_key action_revoke_keys"},
+    ),
+    "kubernetes.worker.key": Model(
+        "-       -     -     -        -    -        r             -",
+        only={"": "api_key_id"},
+        calls={"administrator": "action_revoke"},
+    ),
+    # Who else works for all companies reads it; see the rules of workers.
+    "kubernetes.worker.key.create": Model(
+        "-       -     -     -        -    -        rwcd          -",
+        calls={"administrator": "action_create"},
     ),
 }
 
@@ -188,7 +215,8 @@ MODELS = {
 # columns.
 EXTENSIONS = {
     "product.attribute.value": Extension(
-        reads={f"{STAFF} other": "kubernetes_summary kubernetes_value_ids"},
+        reads={f"{STAFF} other": "kubernetes_summary kubernetes_value_ids"
+            " limit_cpu limit_memory limit_pods limit_storage"},
         calls={f"{STAFF} other": "action_kubernetes_values"},
     ),
     "product.template": Extension(
@@ -196,7 +224,8 @@ EXTENSIONS = {
             STAFF: "kubernetes_app_count kubernetes_attribute_value_ids"
             " kubernetes_cluster_id kubernetes_config_map_id"
             " kubernetes_environment_ids kubernetes_manifest_ids"
-            " kubernetes_reset_manifest_ids kubernetes_secret_id",
+            " kubernetes_reset_manifest_ids kubernetes_secret_id"
+            " limit_cpu limit_memory limit_pods limit_storage",
             f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
         },
         calls={STAFF: "action_view_kubernetes_apps"},
@@ -272,7 +301,7 @@ ROUTES = {
         ("GET", "/my/apps/{app}/password?token=wrong"),
         "",
     ),
-    "/my/apps/<int:app_id>/password/<any(ask, answer, shown):call>": (
+    "/my/apps/<int:app_id>/password/<any(look, ask, answer, shown):call>": (
         ("JSON", "/my/apps/{app}/password/ask", {"token": "wrong"}),
         "",
     ),

@@ -118,7 +118,6 @@ class RightsTableCase(HostingSaleCase):
             ),
             "kubernetes.secret": app.secret_id,
             "kubernetes.secret.line": app.secret_id.line_ids[:1],
-            "kubernetes.worker": env["kubernetes.worker"].create({"name": "table"}),
             "product.attribute.value": value.value_ids,
             "product.template": cls.hosting.product_tmpl_id,
             "res.company": env.company,
@@ -156,11 +155,31 @@ class RightsTableCase(HostingSaleCase):
             },
         }.items():
             made[model] = env[model].create(values)
+        found = env["kubernetes.namespace.found"].create(
+            {
+                "name": "found-prod",
+                "cluster_id": app.cluster_id.id,
+                "state": "unknown",
+                "object_uid": "x",
+                "company_id": env.company.id,
+            }
+        )
+        worker = env["kubernetes.worker"].create({"name": "table"})
+        worker._create_key()
+        keys = env["kubernetes.worker.key.create"].with_user(cls.users["administrator"])
+        made |= {
+            "kubernetes.namespace.found": found,
+            "kubernetes.worker": worker,
+            "kubernetes.worker.key": worker.key_ids,
+            "kubernetes.worker.key.create": keys.create({"worker_id": worker.id}),
+        }
         wizards = env(user=cls.users["operator"].id)
         for model, values in {
             "kubernetes.app.apply": {"app_id": app.id},
             "kubernetes.app.delete": {"app_id": app.id},
             "kubernetes.app.reset": {"app_id": app.id},
+            "kubernetes.namespace.adopt": {"found_id": found.id},
+            "kubernetes.namespace.adopt.all": {},
             "kubernetes.config.map.import": {
                 "line_ids": [Command.create({"key": "x"})]
             },
