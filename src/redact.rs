@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -133,6 +133,8 @@ impl Finder {
         let finder = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
+            // Made for every job, used for a few texts: it must be cheap to make.
+            .kind(Some(AhoCorasickKind::NoncontiguousNFA))
             .build(forms.iter().map(|form| &form.text));
         match forms.is_empty() {
             true => None,

@@ -1083,7 +1083,7 @@ mod tests {
             let _ = serde_json::from_value::<ReportResponse>(report);
             let _ = serde_json::from_value::<ObserveResponse>(observe);
         }
-        assert!(read > 30 && refused > 30, "{read} read, {refused} refused");
+        assert!(read > 5 && refused > 100, "{read} read, {refused} refused");
     }
 
     #[test]
