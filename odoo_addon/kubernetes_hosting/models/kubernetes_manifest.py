@@ -94,7 +94,6 @@ class KubernetesManifest(models.Model):
         help="The files that the template names, as a worker last fetched them.",
     )
     digest = fields.Char(
-        string="Digest",
         readonly=True,
         copy=False,
         help="Of the content that a worker last fetched: the template and the files"
@@ -262,7 +261,7 @@ class KubernetesManifest(models.Model):
             )
         if "pin" in vals:
             for manifest in self:
-                manifest._keep_pinned()
+                super(KubernetesManifest, manifest).write(manifest._pinned_values())
             self._resume()
         return result
 
@@ -291,17 +290,16 @@ class KubernetesManifest(models.Model):
         self.check_access("write")
         self._as_system().pin = False
 
-    def _keep_pinned(self):
-        """Keep the content that it is pinned to, to say later what has changed."""
+    def _pinned_values(self):
+        """The content that it is pinned to, kept to say later what has changed. A pin
+        to another content than the one that is known leaves what was kept."""
         self.ensure_one()
-        is_known = self.pin and self.pin == self.digest
-        if is_known or not self.pin:
-            super().write(
-                {
-                    "pinned_content": self.content if self.pin else False,
-                    "pinned_files": self.files if self.pin else False,
-                }
-            )
+        if self.pin and self.pin != self.digest:
+            return {}
+        return {
+            "pinned_content": self.content if self.pin else False,
+            "pinned_files": self.files if self.pin else False,
+        }
 
     def _resume(self):
         """Ask again for what failed because manifests had changed, where nobody has
@@ -462,7 +460,7 @@ class KubernetesManifest(models.Model):
             self._changed()
             if self.pin == digest and not self.pinned_content:
                 # Pinned before anybody had fetched it.
-                self._keep_pinned()
+                self.write(self._pinned_values())
             if was_changed and not self.is_changed:
                 self._resume()
 

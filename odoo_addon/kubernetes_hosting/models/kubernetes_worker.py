@@ -210,8 +210,9 @@ class KubernetesWorker(models.Model):
     def _check_shared_clusters(self):
         """A shared cluster opens what all companies have: only who works for all of
         them gives it, or hands out a key to it."""
-        if self.env.su or not (
-            self.env["res.company"].sudo().search([]) - self.env.user.company_ids
+        companies = self.env["res.company"].sudo()
+        if self.env.su or not companies.search_count(
+            [("id", "not in", self.env.user.company_ids.ids)], limit=1
         ):
             return
         for cluster in self.with_context(active_test=False).cluster_ids:
@@ -280,7 +281,7 @@ class KubernetesWorker(models.Model):
         expire: what they announced until then stays theirs, with a note to look at it,
         and the keys get an end."""
         until = fields.Datetime.now() + KEY_VALID
-        for worker in self.with_context(active_test=False).search([]):
+        for worker in self.search([("active", "in", (True, False))]):
             self.env["kubernetes.worker.key"]._carry_over(worker, until)
             worker.announced_cluster_ids = worker.cluster_ids
             worker._message_log(

@@ -197,8 +197,8 @@ class KubernetesWorkerCall(models.AbstractModel):
         return worker.cluster_ids.filtered(lambda cluster: cluster.name == name)
 
     def _observe_apps(self, cluster_name, seen):
-        """Take over what the cluster shows. Returns the namespaces of apps that Odoo does
-        not have there; on a cluster that the worker does not serve, all."""
+        """Take over what the cluster shows. Returns the namespaces of apps that Odoo
+        does not have there; on a cluster that the worker does not serve, all."""
         cluster = self._served_cluster(cluster_name)
         apps = {
             app.uid: app

@@ -220,7 +220,7 @@ class TestCreateKeyButton(KubernetesCase, HttpCase):
         wizard = (
             self.env[action["res_model"]]
             .with_user(administrator)
-            .with_context(action["context"])
+            .with_context(**action["context"])
             .create({"valid_days": 10, "overlap_days": 3})
         )
         asked = self.press(wizard)

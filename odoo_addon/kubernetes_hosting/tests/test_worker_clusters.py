@@ -118,9 +118,7 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
                 "seen_at": "2030-01-01T00:00:00Z",
             },
         }
-        return self.call(
-            "observe", key, cluster=cluster, apps=[seen], complete=None
-        )
+        return self.call("observe", key, cluster=cluster, apps=[seen], complete=None)
 
     def assert_untouched(self, job):
         self.assertEqual((job.state, job.attempt), ("pending", 0))

@@ -145,8 +145,8 @@ MODELS = {
     ),
     "kubernetes.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="content digest fetched_at files is_changed pin pinned_content pinned_files"
-        " preview previewed_at problem_count variables",
+        system="content digest fetched_at files is_changed pin pinned_content"
+        " pinned_files preview previewed_at problem_count variables",
         calls={
             f"{KEEPERS} other": "request_preview",
             KEEPERS: "action_pin action_unpin",
@@ -215,8 +215,10 @@ MODELS = {
 # columns.
 EXTENSIONS = {
     "product.attribute.value": Extension(
-        reads={f"{STAFF} other": "kubernetes_summary kubernetes_value_ids"
-            " limit_cpu limit_memory limit_pods limit_storage"},
+        reads={
+            f"{STAFF} other": "kubernetes_summary kubernetes_value_ids"
+            " limit_cpu limit_memory limit_pods limit_storage"
+        },
         calls={f"{STAFF} other": "action_kubernetes_values"},
     ),
     "product.template": Extension(
