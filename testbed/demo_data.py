@@ -25,13 +25,13 @@ FIRST_PASSWORD = "odoo_admin_password"
 ENGLISH, GERMAN = "en_US", "de_DE"
 
 #: attribute -> (how it is shown, whether it makes variants,
-#:               value -> (price, variables))
+#:               value -> (price, variables, how much an app gets beyond the usual))
 ATTRIBUTES = {
     "Size": (
         "radio",
         "always",
         {
-            "S": (0.0, {}),
+            "S": (0.0, {}, {}),
             "M": (
                 20.0,
                 {
@@ -40,6 +40,7 @@ ATTRIBUTES = {
                     "odoo_volume_size": "50Gi",
                     "postgres_volume_size": "50Gi",
                 },
+                {"limit_memory": 20, "limit_storage": 100},
             ),
             "L": (
                 60.0,
@@ -52,6 +53,7 @@ ATTRIBUTES = {
                     "postgres_memory_limit": "2Gi",
                     "postgres_volume_size": "200Gi",
                 },
+                {"limit_cpu": 16, "limit_memory": 36, "limit_storage": 400},
             ),
         },
     ),
@@ -59,8 +61,8 @@ ATTRIBUTES = {
         "radio",
         "no_variant",
         {
-            "19.0": (0.0, {"odoo_image": "docker.io/library/odoo:19.0"}),
-            "18.0": (0.0, {"odoo_image": "docker.io/library/odoo:18.0"}),
+            "19.0": (0.0, {"odoo_image": "docker.io/library/odoo:19.0"}, {}),
+            "18.0": (0.0, {"odoo_image": "docker.io/library/odoo:18.0"}, {}),
         },
     ),
 }
@@ -369,13 +371,14 @@ def attribute(env, product, name, shown, variants, values):
         found.create_variant = variants
     found.with_context(lang=GERMAN).name = ATTRIBUTES_IN_GERMAN[name]
     choices = env["product.attribute.value"]
-    for number, (choice, (_, variables)) in enumerate(values.items(), 1):
+    for number, (choice, (_, variables, limits)) in enumerate(values.items(), 1):
         record = keep(
             env,
             "product.attribute.value",
             {"attribute_id": found.id, "name": choice},
             {"sequence": number},
         )
+        record.write(limits)
         record.kubernetes_value_ids = [
             Command.clear(),
             *(

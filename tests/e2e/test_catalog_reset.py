@@ -145,6 +145,7 @@ def catalog(bed):
         hostname="shop-int.apps.example.com",
         url=URL,
         namespace="shop-int",
+        sibling_namespaces=["shop-prod"],
         postgres_password=PASSWORDS["integration"],
         production={
             "namespace": "shop-prod",
