@@ -10,7 +10,9 @@
     "license": "AGPL-3",
     "depends": ["website_sale", "kubernetes_hosting_sale"],
     "data": [
+        "security/ir.model.access.csv",
         "data/website_checkout_step.xml",
+        "views/res_config_settings_views.xml",
         "views/website_sale_templates.xml",
     ],
     "assets": {

@@ -81,5 +81,5 @@ class PasswordLink(http.Controller):
         address = request.httprequest.remote_addr or ""
         if guesses._too_many(address):
             return link, "slow"
-        guesses.create({"address": address})
+        guesses._add(address)
         return link, "unknown"

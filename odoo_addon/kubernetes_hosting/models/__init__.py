@@ -19,6 +19,7 @@ from . import kubernetes_app
 from . import kubernetes_app_manifest
 from . import kubernetes_app_mail
 from . import kubernetes_dns_record
+from . import kubernetes_address_count
 from . import kubernetes_password_link
 from . import mail_mail
 from . import kubernetes_job

@@ -498,7 +498,10 @@ class KubernetesApp(models.Model):
     @api.constrains("name")
     def _check_name(self):
         for app in self:
-            self._check_app_name(app.name)
+            # Its hostname was reserved under the rule of that time, perhaps a looser
+            # one: what a customer has paid for is made.
+            if app.name not in app.hostname_ids.mapped("app_name"):
+                self._check_app_name(app.name)
 
     # -- life --------------------------------------------------------------------
 

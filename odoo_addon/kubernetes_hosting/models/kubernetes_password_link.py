@@ -159,25 +159,4 @@ class KubernetesPasswordGuess(models.Model):
 
     _name = "kubernetes.password.guess"
     _description = "Wrong Token for an App's Password"
-    _inherit = ["kubernetes.record"]
-
-    address = fields.Char(required=True, readonly=True, index=True)
-
-    _limit = 20
-    _window = timedelta(minutes=10)
-
-    @api.model
-    def _count(self, address):
-        since = fields.Datetime.now() - self._window
-        return self.search_count(
-            [("address", "=", address), ("create_date", ">", since)]
-        )
-
-    @api.model
-    def _too_many(self, address):
-        return self._count(address) >= self._limit
-
-    @api.autovacuum
-    def _gc_guesses(self):
-        before = fields.Datetime.now() - timedelta(days=1)
-        self.search([("create_date", "<", before)], limit=10000).unlink()
+    _inherit = ["kubernetes.address.count"]

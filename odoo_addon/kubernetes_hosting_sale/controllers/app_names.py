@@ -147,7 +147,8 @@ class AppNames(AppNamesForm, CustomerPortal):
         """Whether a unit of the order could have a name.
 
         Answers ``{"state", "message", "suggestions"}``, state being ``free``, ``taken``
-        or ``invalid``. Whose a taken name is, it does not say.
+        or ``invalid``, or ``slow`` to who asks too often. Whose a taken name is, it
+        does not say. Only a help for who types: what is sent is checked in any case.
         """
         try:
             order_sudo = self._document_check_access(
@@ -160,6 +161,18 @@ class AppNames(AppNamesForm, CustomerPortal):
         )
         if not line or not order_sudo._kubernetes_asks_names():
             return {"state": "unknown", "message": "", "suggestions": []}
+        checks = request.env["kubernetes.name.check"].sudo()
+        address = request.httprequest.remote_addr
+        if checks._too_many(address):
+            return {
+                "state": "slow",
+                "message": request.env._(
+                    "You are asking a little too fast for us. Please continue: we check"
+                    " the name then."
+                ),
+                "suggestions": [],
+            }
+        checks._add(address)
         name = str(name or "").strip().lower()[:100]
         try:
             request.env["kubernetes.app"]._check_app_name(name)

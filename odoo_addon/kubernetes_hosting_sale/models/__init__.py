@@ -5,6 +5,7 @@ from . import (
     kubernetes_attention,
     kubernetes_attribute_value,
     kubernetes_hostname,
+    kubernetes_name_check,
     kubernetes_product_manifest,
     payment_transaction,
     product_attribute,

@@ -101,6 +101,11 @@ class SaleOrder(models.Model):
         self.flush_recordset(["kubernetes_named_at"])
         problems = {}
         names = {key: (name or "").strip().lower() for key, name in names.items()}
+        held = {
+            (line, unit)
+            for line, unit in names
+            if line._kubernetes_reservation(unit).state == "held"
+        }
         # Free all that change before taking any: names may be exchanged.
         for (line, unit), name in names.items():
             reservation = line._kubernetes_reservation(unit)
@@ -121,12 +126,18 @@ class SaleOrder(models.Model):
                 problems[line, unit] = self.env._("Please choose a name.")
                 continue
             try:
+                if (line, unit) not in held:
+                    self._kubernetes_check_name_limit()
                 self._kubernetes_hold_name(line, unit, name)
             except ValidationError as error:
                 problems[line, unit] = error.args[0]
-        for line, unit in problems:
+        for line, unit in held & set(problems):
             self._kubernetes_hold_former_name(line._kubernetes_reservation(unit))
         return problems
+
+    def _kubernetes_check_name_limit(self):
+        """Raise a ValidationError for the customer where this order must not hold one
+        more name. What a seller writes has no limit."""
 
     def _kubernetes_hold_name(self, line, unit, name):
         """Hold one name for one unit or raise a ValidationError."""
@@ -182,6 +193,8 @@ class SaleOrder(models.Model):
                     problems[line, unit] = self.env._("Please choose a name.")
                     continue
                 try:
+                    if reservation.state != "held":
+                        self._kubernetes_check_name_limit()
                     reservation._hold()
                 except ValidationError as error:
                     problems[line, unit] = error.args[0]

@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import ValidationError
@@ -201,6 +202,30 @@ class TestAppNames(HostingSaleCase):
         order.validity_date = False
         self._run_cron("kubernetes_hosting_sale.ir_cron_release_names")
         self.assertFalse(self._hostnames("shop"))
+
+    # -- a rule that came later --------------------------------------------------
+
+    def test_l5_a_name_held_before_the_rule_came_makes_its_apps(self):
+        """L5: ``123`` was reserved when it was allowed; its order is paid now."""
+        order = self._order((self.hosting, 1, None))
+        with patch.object(self.registry["kubernetes.app"], "_check_app_name"):
+            self.assertFalse(self._names(order, "123"))
+        self.assertFalse(order._kubernetes_name_problems())
+        order.action_confirm()
+        self.assertFalse(order.kubernetes_pending)
+        self.assertEqual(order.kubernetes_app_ids.mapped("name"), ["123", "123"])
+
+    def test_l5_a_paid_order_whose_name_the_rule_forbids_gets_another(self):
+        """L5: ``123`` was released before it was paid."""
+        order = self._order((self.hosting, 1, None))
+        with patch.object(self.registry["kubernetes.app"], "_check_app_name"):
+            self.assertFalse(self._names(order, "123"))
+        order.order_line.kubernetes_reservation_ids._release()
+        self._transaction(order)
+        order.action_confirm()
+        self.assertFalse(order.kubernetes_pending)
+        self.assertEqual(len(order.kubernetes_app_ids), 2)
+        self.assertNotIn("123", order.kubernetes_app_ids.mapped("name"))
 
     # -- quotations in the backend -----------------------------------------------
 

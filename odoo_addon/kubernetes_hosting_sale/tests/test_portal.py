@@ -162,6 +162,27 @@ class TestPortal(HostingSaleCase, HttpCase):
                 answer = self._check(order, "shop", **params)
                 self.assertEqual(answer["state"], "unknown")
 
+    def test_s17_whoever_asks_too_often_has_to_wait_and_can_still_order(self):
+        """S17: names are not tried out one after the other; the form goes on."""
+        order = self._quotation()
+        checks = self.env["kubernetes.name.check"]
+        checks.create([{"address": "127.0.0.1"}] * (checks._limit - 1))
+        self.assertEqual(self._check(order, "shop")["state"], "free")
+        answer = self._check(order, "shop")
+        self.assertEqual(answer["state"], "slow")
+        self.assertIn("Please continue", answer["message"])
+        self.assertEqual(checks._count("127.0.0.1"), checks._limit)
+        self._send(order, "shop")
+        self.assertEqual(order.order_line.kubernetes_app_names, "shop")
+        self.env.cr.execute(
+            "UPDATE kubernetes_name_check"
+            " SET create_date = create_date - interval '2 minutes'"
+        )
+        self.assertEqual(self._check(order, "shop")["state"], "free")
+        checks.search([]).unlink()
+        checks.create([{"address": "198.51.100.1"}] * checks._limit)
+        self.assertEqual(self._check(order, "shop")["state"], "free")
+
     # -- no way around -----------------------------------------------------------
 
     def _pay(self, order):

@@ -1,1 +1,7 @@
-from . import sale_order, website
+from . import (
+    kubernetes_app_reservation,
+    kubernetes_name_holder,
+    res_company,
+    sale_order,
+    website,
+)

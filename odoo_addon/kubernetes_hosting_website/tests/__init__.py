@@ -5,4 +5,5 @@ from . import (
     test_payment,
     test_rights_table,
     test_translations,
+    test_unpaid_names,
 )

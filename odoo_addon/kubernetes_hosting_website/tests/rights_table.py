@@ -91,6 +91,7 @@ MODELS = {
     ),
     "kubernetes.app.reservation": Model(
         "-       -     -     -        r    r        r             -",
+        only={"": "address_hash"},
     ),
     "kubernetes.app.reset": Model(
         "-       -     -     -        -    rwcd     c             c",
@@ -153,6 +154,12 @@ MODELS = {
             f"{STAFF} other": "preview_result",
             STAFF: "action_view_apps stored_preview",
         },
+    ),
+    "kubernetes.name.check": Model(
+        "-       -     -     -        -    -        r             -",
+    ),
+    "kubernetes.name.holder": Model(
+        "-       -     -     -        -    -        r             -",
     ),
     "kubernetes.namespace": Model(
         "-       -     -     -        r    r        r             -",
@@ -235,7 +242,7 @@ EXTENSIONS = {
     "res.company": Extension(
         reads={
             f"public A B employee {STAFF}": "kubernetes_announce_days"
-            " kubernetes_retention_days",
+            " kubernetes_retention_days kubernetes_unpaid_names",
         },
     ),
     "res.config.settings": Extension(),

@@ -147,6 +147,8 @@ class RightsTableCase(HostingSaleCase):
                 "code": "fetching",
                 "state": "done",
             },
+            "kubernetes.name.check": {"address": "192.0.2.1"},
+            "kubernetes.name.holder": {"key": "table"},
             "kubernetes.password.guess": {"address": "192.0.2.1"},
             "kubernetes.password.link": {
                 "app_id": app.id,

@@ -10,4 +10,5 @@ from odoo.addons.kubernetes_hosting_sale.tests import test_translations
 class TestTranslations(test_translations.TestTranslations):
     """Every text of the addon can be read in German."""
 
+    allow_inherited_tests_method = True
     module = "kubernetes_hosting_website"
