@@ -16,9 +16,10 @@ class KubernetesAppReservation(models.Model):
 
     def _hold(self):
         held = self._is_held()
-        super()._hold()
+        result = super()._hold()
         if not held:
             self.address_hash = self.order_id._kubernetes_address_hash()
+        return result
 
     @api.model
     def _unpaid_domain(self):
