@@ -61,12 +61,17 @@ class SaleOrderLine(models.Model):
             ):
                 line.kubernetes_units = 0
                 continue
-            quantity = line.product_uom_qty
-            if line.product_uom_id:
-                quantity = line.product_uom_id._compute_quantity(
-                    quantity, line.product_id.uom_id, round=False
-                )
-            line.kubernetes_units = max(0, math.ceil(round(quantity, 4)))
+            line.kubernetes_units = max(0, math.ceil(line._kubernetes_quantity()))
+
+    def _kubernetes_quantity(self):
+        """How much of its product the line sells, in the product's own unit."""
+        self.ensure_one()
+        quantity = self.product_uom_qty
+        if self.product_uom_id:
+            quantity = self.product_uom_id._compute_quantity(
+                quantity, self.product_id.uom_id, round=False
+            )
+        return round(quantity, 4)
 
     @api.depends("kubernetes_reservation_ids.name", "kubernetes_reservation_ids.unit")
     def _compute_kubernetes_app_names(self):
@@ -312,20 +317,63 @@ class SaleOrderLine(models.Model):
             return [(self.env._("It is archived or not for sale any more."), product)]
         template = product.product_tmpl_id
         company = self.order_id.company_id
-        return template._kubernetes_problems(
-            company
-        ) or template._kubernetes_values_problems(
-            company, self._kubernetes_attribute_values()
+        return (
+            self._kubernetes_price_problems()
+            or template._kubernetes_problems(company)
+            or template._kubernetes_values_problems(
+                company, self._kubernetes_attribute_values()
+            )
         )
+
+    def _kubernetes_price_problems(self):
+        """Where the line would get more than its price is for: ``[(sentence,
+        record)]``."""
+        self.ensure_one()
+        product, unit = self.product_id.sudo(), self.product_uom_id
+        if unit and unit not in product.product_tmpl_id._get_available_uoms():
+            sentence = self.env._(
+                "It is sold by %(own)s, and not by %(unit)s.",
+                own=product.uom_id.name,
+                unit=unit.name,
+            )
+        elif self._kubernetes_quantity() != self.kubernetes_units:
+            sentence = self.env._("It is sold as a whole, and not in parts.")
+        elif self._kubernetes_chosen() != self._kubernetes_own_values():
+            sentence = self.env._(
+                "Attribute values were chosen that it does not have, or that exclude"
+                " one another: %s.",
+                ", ".join(self._kubernetes_chosen().mapped("display_name")),
+            )
+        else:
+            return []
+        return [(sentence, product)]
+
+    def _kubernetes_chosen(self):
+        return (
+            self.product_id.product_template_attribute_value_ids
+            | self.product_no_variant_attribute_value_ids
+        )
+
+    def _kubernetes_own_values(self):
+        return self._kubernetes_values_of(self.product_id, self._kubernetes_chosen())
+
+    @api.model
+    def _kubernetes_values_of(self, product, chosen):
+        """Of the chosen attribute values those that the product offers, one of each
+        attribute but where several may be had."""
+        own = chosen.filtered(
+            lambda value: value.product_tmpl_id == product.product_tmpl_id
+        )
+        for line, values in own.grouped("attribute_line_id").items():
+            if line.attribute_id.display_type != "multi":
+                own -= values[1:]
+        return own
 
     def _kubernetes_attribute_values(self):
         """The attribute values the line is sold with: those that make the variant,
         those that do not, and the only one of an attribute without a choice."""
         self.ensure_one()
-        chosen = (
-            self.product_id.product_template_attribute_value_ids
-            | self.product_no_variant_attribute_value_ids
-        )
+        chosen = self._kubernetes_own_values()
         single = self.product_id.valid_product_template_attribute_line_ids.filtered(
             lambda line: (
                 len(line.value_ids) == 1

@@ -1,10 +1,11 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import math
 from datetime import timedelta
 
 from odoo import models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.http import request
 from odoo.tools import hmac
@@ -58,12 +59,58 @@ class SaleOrder(models.Model):
             order_line, product_id, new_qty, uom_id, **kwargs
         )
         product = self.env["product.product"].browse(product_id)
-        if product.kubernetes_hosting and new_qty > MAX_UNITS:
-            return MAX_UNITS, self.env._(
+        if not product.kubernetes_hosting:
+            return new_qty, warning
+        unit = self.env["uom.uom"].browse(uom_id) or product.uom_id
+        others = self._kubernetes_hosting_lines() - order_line
+        left = max(0, MAX_UNITS - sum(others.mapped("kubernetes_units")))
+        units = round(unit._compute_quantity(new_qty, product.uom_id, round=False), 4)
+        if units > left:
+            most = product.uom_id._compute_quantity(left, unit, round=False)
+            return math.floor(round(most, 4)), self.env._(
                 "You can order %s of these at once. Please contact us for more.",
                 MAX_UNITS,
             )
+        if units != math.floor(units):
+            return order_line.product_uom_qty, self.env._(
+                "This is sold as a whole, and not in parts."
+            )
         return new_qty, warning
+
+    def _cart_add(self, product_id, quantity=1.0, *, uom_id=None, **kwargs):
+        product = self.env["product.product"].browse(product_id)
+        if (
+            product.kubernetes_hosting
+            and uom_id
+            and uom_id not in product.product_tmpl_id._get_available_uoms().ids
+        ):
+            raise UserError(
+                self.env._(
+                    "“%(product)s” is sold by %(unit)s.",
+                    product=product.display_name,
+                    unit=product.uom_id.name,
+                )
+            )
+        return super()._cart_add(product_id, quantity, uom_id=uom_id, **kwargs)
+
+    def _prepare_order_line_values(self, product_id, *args, **kwargs):
+        """Core takes every attribute value that it is given; the price is for those of
+        the product."""
+        values = super()._prepare_order_line_values(product_id, *args, **kwargs)
+        product = self.env["product.product"].browse(values["product_id"])
+        if product.kubernetes_hosting:
+            lines = self.env["sale.order.line"]
+            chosen = product.product_template_attribute_value_ids
+            for command in values.get("product_no_variant_attribute_value_ids") or ():
+                chosen |= chosen.browse(command[2])
+            if lines._kubernetes_values_of(product, chosen) != chosen:
+                raise UserError(
+                    self.env._(
+                        "“%s” cannot be had with these options. Please choose again.",
+                        product.display_name,
+                    )
+                )
+        return values
 
     def _kubernetes_names_held_until(self):
         """A cart keeps its names for hours after its customer was last seen at it."""

@@ -35,7 +35,7 @@ class ShopCase(HostingSaleCase, HttpCase):
         super().setUp()
         self.authenticate("shopper", "shopper-password")
 
-    def _add(self, product, quantity=1):
+    def _add(self, product, quantity=1, **more):
         """Put a product into the cart and return the order."""
         self.make_jsonrpc_request(
             "/shop/cart/add",
@@ -43,6 +43,7 @@ class ShopCase(HostingSaleCase, HttpCase):
                 "product_template_id": product.product_tmpl_id.id,
                 "product_id": product.id,
                 "quantity": quantity,
+                **more,
             },
         )
         return self._cart()
