@@ -164,7 +164,8 @@ class KubernetesManifest(models.Model):
     app_count = fields.Integer(compute="_compute_app_count")
     is_editable = fields.Boolean(
         compute="_compute_is_editable",
-        help="Whether the user may change it: shared manifests are the administrators'.",
+        help="Whether the user may change it: shared manifests are the"
+        " administrators'.",
     )
 
     @api.depends("company_id")
