@@ -579,7 +579,7 @@ class KubernetesApp(models.Model):
         copied = {}
         for name in VALUE_FIELDS & set(vals):
             values = self.env[self._fields[name].comodel_name].browse(vals[name])
-            if values.is_template:
+            if values._is_shared():
                 copied[name] = values
             else:
                 # From now on they are the app's, which may delete them.

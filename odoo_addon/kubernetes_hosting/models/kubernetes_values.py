@@ -50,6 +50,10 @@ class KubernetesValues(models.AbstractModel):
     )
     active = fields.Boolean(default=True)
 
+    def _is_shared(self):
+        """Whether an app that is given these values gets a copy of its own."""
+        return any(values.is_template for values in self)
+
     def _copy_values(self, app):
         """What a copy for ``app`` has of its own. Values of another company are
         refused, whoever sells or makes the app."""
@@ -66,6 +70,7 @@ class KubernetesValues(models.AbstractModel):
         return {
             "name": app.display_name,
             "is_template": False,
+            "active": True,
             "template_id": self.id,
             "company_id": app.company_id.id,
         }

@@ -27,7 +27,7 @@ class CustomerPortal(sale_portal.CustomerPortal):
         except (AccessError, MissingError):
             return super().portal_quote_accept(order_id, **params)  # says so
         try:
-            order_sudo._kubernetes_check_names()
+            order_sudo._kubernetes_check_sale()
         except ValidationError as error:
             return {"error": error.args[0]}
         return super().portal_quote_accept(order_id, **params)
@@ -43,7 +43,7 @@ class PaymentPortal(payment_portal.PaymentPortal):
             for order_id in (command[2] if command[0] == 6 else [command[1]])
         ]
         orders_sudo = request.env["sale.order"].sudo().browse(order_ids)
-        orders_sudo._kubernetes_check_names()
+        orders_sudo._kubernetes_check_sale()
         return super()._create_transaction(
             *args, custom_create_values=custom_create_values, **kwargs
         )

@@ -9,8 +9,6 @@ from itertools import chain, islice
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
-
 NAME_LENGTH = 30  # of an app's name, at most
 
 
@@ -276,12 +274,23 @@ class SaleOrderLine(models.Model):
         """How much each app of the line gets: what its product says, and in its place
         what the attribute values do."""
         self.ensure_one()
-        template = self.product_id.product_tmpl_id.sudo()
-        chosen = self._kubernetes_attribute_values().sudo()
-        return {
-            name: max(chosen.mapped(name), default=0) or template[name]
-            for name in LIMITS
-        }
+        return self.product_id.product_tmpl_id._kubernetes_limits_with(
+            self._kubernetes_attribute_values()
+        )
+
+    def _kubernetes_unavailable(self):
+        """Why the line cannot be sold, for operators: ``[(sentence, record)]``."""
+        self.ensure_one()
+        product = self.product_id.sudo()
+        if not (product.active and product.sale_ok):
+            return [(self.env._("It is archived or not for sale any more."), product)]
+        template = product.product_tmpl_id
+        company = self.order_id.company_id
+        return template._kubernetes_problems(
+            company
+        ) or template._kubernetes_values_problems(
+            company, self._kubernetes_attribute_values()
+        )
 
     def _kubernetes_attribute_values(self):
         """The attribute values the line is sold with: those that make the variant,

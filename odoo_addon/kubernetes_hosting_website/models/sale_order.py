@@ -25,7 +25,7 @@ class SaleOrder(models.Model):
 
     def _check_cart_is_ready_to_be_paid(self):
         res = super()._check_cart_is_ready_to_be_paid()
-        self._kubernetes_check_names()
+        self._kubernetes_check_sale()
         return res
 
     def _verify_updated_quantity(
