@@ -571,8 +571,8 @@ class KubernetesApp(models.Model):
                 )
             )
         config_map, secret = old
-        (config_map - self.config_map_id).unlink()
-        (secret - self.secret_id).unlink()
+        (config_map - self.config_map_id)._unlink_own()
+        (secret - self.secret_id)._unlink_own()
 
     def _split_off_templates(self, vals):
         """The values without the templates among them, and those to copy from."""
@@ -642,8 +642,8 @@ class KubernetesApp(models.Model):
         config_maps, secrets = apps.config_map_id, apps.secret_id
         unused = apps.namespace_id.filtered(lambda n: n.state in ("new", "deleted"))
         result = super().unlink()
-        config_maps.unlink()
-        secrets.unlink()
+        config_maps._unlink_own()
+        secrets._unlink_own()
         unused.unlink()
         return result
 

@@ -54,6 +54,10 @@ class KubernetesValues(models.AbstractModel):
         """Whether an app that is given these values gets a copy of its own."""
         return any(values.is_template for values in self)
 
+    def _unlink_own(self):
+        """An app that had these has them no longer. What is shared stays."""
+        self.filtered(lambda values: not values._is_shared()).unlink()
+
     def _copy_values(self, app):
         """What a copy for ``app`` has of its own. Values of another company are
         refused, whoever sells or makes the app."""

@@ -96,7 +96,16 @@ class KubernetesAttention(models.Model):
                          WHERE sub.sale_order_id = sale.id AND sub.active
                            AND stage.type IS DISTINCT FROM 'post'
                     ) ended ON ended.message IS NOT NULL
-                    WHERE sale.state = 'cancel'"""
+                    WHERE sale.state = 'cancel' AND EXISTS (
+                        SELECT 1 FROM sale_subscription sub
+                     LEFT JOIN kubernetes_app app ON app.subscription_id = sub.id
+                     LEFT JOIN sale_subscription_line line
+                            ON line.sale_subscription_id = sub.id
+                     LEFT JOIN product_product product ON product.id = line.product_id
+                     LEFT JOIN product_template template
+                            ON template.id = product.product_tmpl_id
+                         WHERE sub.sale_order_id = sale.id
+                           AND (app.id IS NOT NULL OR template.kubernetes_hosting))"""
                 ),
             ),
             41: (

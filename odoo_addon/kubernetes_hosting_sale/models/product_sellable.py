@@ -10,7 +10,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
-from odoo.addons.kubernetes_hosting.models.kubernetes_config_map import GIVEN_VARIABLES
+from odoo.addons.kubernetes_hosting.models.kubernetes_values import GIVEN_VARIABLES
 
 # How Kubernetes writes amounts.
 AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMGTP]i|[kMGTP])?")
@@ -228,6 +228,19 @@ class ProductTemplate(models.Model):
                 )
             )
         return problems
+
+    @api.model
+    def _kubernetes_give_templates_back(self):
+        """What products are sold with is a template, and no app's own (migration)."""
+        for name in ("config_map_id", "secret_id"):
+            products = self.with_context(active_test=False).search(
+                [(f"kubernetes_{name}.is_template", "=", False)]
+            )
+            for values in products[f"kubernetes_{name}"]:
+                apps = values.with_context(active_test=False).app_ids
+                values.is_template = True
+                for app in apps:
+                    app[name] = values._copy_for_app(app)
 
     # -- what cannot be made so ----------------------------------------------------
 

@@ -63,6 +63,20 @@ class SaleOrder(models.Model):
         string="Lacks Apps", compute="_compute_kubernetes_missing_app"
     )
 
+    kubernetes_orphaned = fields.Char(
+        string="Subscription Without Order",
+        compute="_compute_kubernetes_orphaned",
+        groups="sales_team.group_sale_salesman",
+        help="The order is cancelled, and these subscriptions are still invoiced.",
+    )
+
+    kubernetes_overpaid = fields.Boolean(
+        string="Subscription Above Order",
+        compute="_compute_kubernetes_overpaid",
+        groups="sales_team.group_sale_salesman",
+        help="The subscription is invoiced for more hostings than the order has.",
+    )
+
     @api.depends("order_line.kubernetes_units")
     def _compute_kubernetes_hosting(self):
         for order in self:
@@ -356,13 +370,6 @@ class SaleOrder(models.Model):
         return res
 
     # === THE SUBSCRIPTION OF AN ORDER THAT STANDS NO MORE === #
-
-    kubernetes_orphaned = fields.Char(
-        string="Subscription Without Order",
-        compute="_compute_kubernetes_orphaned",
-        groups="sales_team.group_sale_salesman",
-        help="The order is cancelled, and these subscriptions are still invoiced.",
-    )
 
     @api.depends("state", "subscription_ids.stage_id")
     def _compute_kubernetes_orphaned(self):
@@ -790,14 +797,12 @@ class SaleOrder(models.Model):
             return False
         return self.state in ("draft", "sent") or self._kubernetes_has_added_units()
 
-    kubernetes_overpaid = fields.Boolean(
-        string="Subscription Above Order",
-        compute="_compute_kubernetes_overpaid",
-        groups="sales_team.group_sale_salesman",
-        help="The subscription is invoiced for more hostings than the order has.",
+    @api.depends(
+        "state",
+        "order_line.product_uom_qty",
+        "subscription_ids.sale_subscription_line_ids.product_uom_qty",
+        "subscription_ids.stage_id",
     )
-
-    @api.depends("state", "order_line.product_uom_qty")
     def _compute_kubernetes_overpaid(self):
         for order in self:
             order.kubernetes_overpaid = order.state == "sale" and bool(

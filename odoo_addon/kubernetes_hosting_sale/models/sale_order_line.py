@@ -7,7 +7,7 @@ import secrets
 from itertools import chain, islice
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 NAME_LENGTH = 30  # of an app's name, at most
 
@@ -123,6 +123,32 @@ class SaleOrderLine(models.Model):
             self.sudo()._kubernetes_drop_surplus_names()
             self.sudo().order_id._kubernetes_units_changed()
         return res
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_running(self):
+        """Nobody would know any more what these were sold for."""
+        for line in self.sudo():
+            apps = line.kubernetes_app_ids.filtered(
+                lambda app: app.wanted_state != "deleted"
+            )
+            subscription = line._kubernetes_subscription()
+            if subscription.stage_type == "post":
+                subscription = subscription.browse()
+            if apps or subscription:
+                raise UserError(
+                    self.env._(
+                        "The line “%(line)s” cannot be deleted: this of it still runs:"
+                        " %(what)s. Set its quantity to 0, or end the subscription and"
+                        " delete the apps first.",
+                        line=line.product_id.display_name,
+                        what=", ".join(
+                            [
+                                *subscription.mapped("name"),
+                                *apps.mapped("display_name"),
+                            ]
+                        ),
+                    )
+                )
 
     def _kubernetes_surplus_apps(self):
         """The apps of units that are no longer ordered."""
