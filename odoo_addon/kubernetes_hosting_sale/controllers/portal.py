@@ -34,7 +34,6 @@ class CustomerPortal(sale_portal.CustomerPortal):
             return {"error": error.args[0]}
         return super().portal_quote_accept(order_id, **params)
 
-
     @http.route(
         "/my/orders/<int:order_id>/address",
         type="http",

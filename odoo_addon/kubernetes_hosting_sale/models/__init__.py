@@ -1,4 +1,5 @@
 from . import (
+    account_move,
     kubernetes_alert,
     kubernetes_app,
     kubernetes_app_reservation,

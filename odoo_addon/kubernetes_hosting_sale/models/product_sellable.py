@@ -168,7 +168,7 @@ class ProductTemplate(models.Model):
                 "This belongs to the company %(owner)s, and %(company)s sells the"
                 " product. Choose another one:",
                 owner=owner.name,
-                company=company.name,
+                company=company.sudo().name,
             )
         return ""
 

@@ -816,7 +816,9 @@ class SaleOrder(models.Model):
     def _kubernetes_paying_lines(self, which):
         """The open subscriptions' lines that pay for the order's, of those that
         ``which(subscription line, order line)`` holds for."""
-        hosting = self.order_line.filtered(lambda line: line.product_id.kubernetes_hosting)
+        hosting = self.order_line.filtered(
+            lambda line: line.product_id.kubernetes_hosting
+        )
         lines = self.env["sale.subscription.line"].search(
             [
                 ("sale_order_line_id", "in", hosting.ids),

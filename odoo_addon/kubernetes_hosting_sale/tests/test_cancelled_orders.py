@@ -140,4 +140,6 @@ class TestCancelledOrders(HostingSaleCase):
         self.order.action_confirm()
         self._cancel()
         self.assertFalse(self._attention())
-        self.assertTrue(self.order.kubernetes_orphaned, "Said in the order all the same")
+        self.assertTrue(
+            self.order.kubernetes_orphaned, "Said in the order all the same"
+        )

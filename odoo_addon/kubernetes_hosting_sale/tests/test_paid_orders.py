@@ -559,3 +559,30 @@ class TestPaidOrders(HostingSaleCase):
         self.assertEqual(
             set(order.kubernetes_app_ids.mapped("wanted_state")), {"running"}
         )
+
+    def test_a_credit_note_is_told(self):
+        accounts = self.env["account.account"].create(
+            [
+                {"name": name, "code": code, "account_type": kind}
+                for name, code, kind in (
+                    ("Sales", "KSALE", "income"),
+                    ("Customers", "KCUST", "asset_receivable"),
+                )
+            ]
+        )
+        self.customer.property_account_receivable_id = accounts[1]
+        self.template.property_account_income_id = accounts[0]
+        self.template.invoice_policy = "order"
+        self.env["account.journal"].create(
+            {"name": "Sales", "code": "KSAL", "type": "sale"}
+        )
+        order = self._order()
+        order.action_confirm()
+        invoice = order._create_invoices()
+        invoice.action_post()
+        self.assertFalse(order.activity_ids)
+        credit = invoice._reverse_moves()
+        self.assertFalse(order.activity_ids)
+        credit.action_post()
+        self.assertIn(credit.name, order.activity_ids.note)
+        self.assertIn("given back", order.activity_ids.note)

@@ -172,7 +172,8 @@ class TestAddress(ShopCase):
         company = self.env["res.partner"].create(
             {"name": "Bakery Ltd", "is_company": True, "email": "office@example.com"}
         )
-        self.partner.write({"parent_id": company.id})
+        self.partner.write({"parent_id": company.id, "type": "other"})
+        company.write({"street": False, "city": False})
         order = self._add(self.hosting)
         self._send("shop")
         order.partner_invoice_id = company
