@@ -75,8 +75,13 @@ class KubernetesSold(models.AbstractModel):
         for record in self:
             products = record._kubernetes_products().filtered(which or (lambda _p: 1))
             if products:
-                names = ", ".join(products.mapped("display_name"))
-                raise UserError(f"{record.sudo().display_name}: {sentence(names)}")
+                raise UserError(
+                    self.env._(
+                        "%(record)s: %(problem)s",
+                        record=record.sudo().display_name,
+                        problem=sentence(", ".join(products.mapped("display_name"))),
+                    )
+                )
 
 
 class KubernetesCluster(models.Model):

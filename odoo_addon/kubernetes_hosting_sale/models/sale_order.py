@@ -11,7 +11,6 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
 from odoo.tools import clean_context
 
-from .kubernetes_alert import XMLID
 from .kubernetes_app_reservation import QUOTATION_DAYS
 
 _logger = logging.getLogger(__name__)
@@ -359,9 +358,9 @@ class SaleOrder(models.Model):
             subscriptions = order._kubernetes_open_subscriptions()
             if subscriptions:
                 note += " " + order.env._(
-                    "Its subscription %s is still invoiced. Press “End the subscription”"
-                    " in the order: nothing is invoiced any more, and the apps are"
-                    " stopped and later deleted.",
+                    "Its subscription %s is still invoiced. Press “End the"
+                    " subscription” in the order: nothing is invoiced any more, and the"
+                    " apps are stopped and later deleted.",
                     ", ".join(subscriptions.mapped("name")),
                 )
             else:
@@ -676,8 +675,8 @@ class SaleOrder(models.Model):
         if not isinstance(error, psycopg2.Error) and str(error).strip():
             reason += f": {str(error).strip().splitlines()[0][:200]}"
         return self.env._(
-            "Something unexpected happened (%s). The log of Odoo's server has more. Once"
-            " the cause is mended, press “Create them now” in the order.",
+            "Something unexpected happened (%s). The log of Odoo's server has more."
+            " Once the cause is mended, press “Create them now” in the order.",
             reason,
         )
 
@@ -746,24 +745,22 @@ class SaleOrder(models.Model):
 
     def _kubernetes_payment_problem(self):
         """What is wrong with the payments of the order, or an empty text."""
+        done = self.transaction_ids.filtered(lambda tx: tx.state == "done")
+        refunds = done.filtered(lambda tx: tx.operation == "refund")
+        paid = done - refunds
+        kept = sum(done.mapped("amount"))
         if self.state == "cancel":
+            if self.currency_id.compare_amounts(kept, 0) <= 0:
+                return ""
             return self.env._(
                 "A payment arrived for this cancelled order, and no apps were made."
                 " Refund it, or set the order back to a quotation and confirm it."
             )
-        paid = self.transaction_ids.filtered(
-            lambda tx: tx.state == "done" and tx.operation not in ("refund",)
-        )
-        refunds = self.transaction_ids.filtered(
-            lambda tx: tx.state == "done" and tx.operation == "refund"
-        )
-        kept = sum((paid + refunds).mapped("amount"))
-        if refunds and self.currency_id.compare_amounts(kept, self.amount_total) < 0:
-            return self._kubernetes_refunded_note(
-                ", ".join(refunds.mapped("reference"))
-            )
-        too_much = self.currency_id.compare_amounts(kept, self.amount_total)
-        if len(paid) > 1 and too_much > 0:
+        balance = self.currency_id.compare_amounts(kept, self.amount_total)
+        if refunds and balance < 0 and self.state == "sale":
+            references = ", ".join(refunds.mapped("reference"))
+            return self._kubernetes_refunded_note(references)
+        if len(paid) > 1 and balance > 0:
             return self.env._(
                 "This order was paid more than once: %(references)s. Its apps were made"
                 " once. Refund what was paid too much.",

@@ -560,6 +560,16 @@ class TestPaidOrders(HostingSaleCase):
             set(order.kubernetes_app_ids.mapped("wanted_state")), {"running"}
         )
 
+    def test_the_refund_of_a_cancelled_order_is_the_end_of_it(self):
+        order = self._order()
+        order.action_cancel()
+        self._transaction(order)
+        refund = self._transaction(
+            order, operation="refund", amount=-order.amount_total
+        )
+        refund._post_process()
+        self.assertFalse(order.activity_ids)
+
     def test_a_credit_note_is_told(self):
         accounts = self.env["account.account"].create(
             [
