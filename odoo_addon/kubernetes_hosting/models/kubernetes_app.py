@@ -571,15 +571,15 @@ class KubernetesApp(models.Model):
                 )
             )
         config_map, secret = old
-        (config_map - self.config_map_id).unlink()
-        (secret - self.secret_id).unlink()
+        (config_map - self.config_map_id)._unlink_own()
+        (secret - self.secret_id)._unlink_own()
 
     def _split_off_templates(self, vals):
         """The values without the templates among them, and those to copy from."""
         copied = {}
         for name in VALUE_FIELDS & set(vals):
             values = self.env[self._fields[name].comodel_name].browse(vals[name])
-            if values.is_template:
+            if values._is_shared():
                 copied[name] = values
             else:
                 # From now on they are the app's, which may delete them.
@@ -642,8 +642,8 @@ class KubernetesApp(models.Model):
         config_maps, secrets = apps.config_map_id, apps.secret_id
         unused = apps.namespace_id.filtered(lambda n: n.state in ("new", "deleted"))
         result = super().unlink()
-        config_maps.unlink()
-        secrets.unlink()
+        config_maps._unlink_own()
+        secrets._unlink_own()
         unused.unlink()
         return result
 

@@ -327,8 +327,10 @@ class KubernetesAttention(models.Model):
                     "name": SQL("cluster.name"),
                     "since": SQL("COALESCE(cluster.last_seen, cluster.create_date)"),
                 },
+                # Workers get no jobs of an archived cluster.
                 SQL(
-                    "kubernetes_cluster cluster WHERE cluster.active AND %s AND NOT %s",
+                    "kubernetes_cluster cluster"
+                    " WHERE %s AND NOT (cluster.active AND %s)",
                     self._cluster_is_used(),
                     self._cluster_is_served(),
                 ),

@@ -4,6 +4,7 @@
 import re
 from datetime import timedelta
 from difflib import unified_diff
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
@@ -23,6 +24,10 @@ SEEN_FIELDS = (
     "preview",
     "previewed_at",
     "problem_count",
+)
+BLOCK = re.compile(r"\{%[-+]?\s*(\w+)([^%]*)|(\{#)|(#\})")
+BLOCKS = frozenset(
+    "if for macro call filter raw block with autoescape trans set".split()
 )
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # Of more lines than this it is not looked for which of them are the same: a manifest's
@@ -339,6 +344,69 @@ class KubernetesManifest(models.Model):
             )
             if not later and not app._changed_manifests():
                 app._go_on(app._enqueue, job.kind, job.options)
+
+    # -- what is certain of it ---------------------------------------------------
+
+    def _certain_documents(self):
+        """Of the content last seen the lines that every app gets, document by document.
+
+        What stands in a block of Jinja's is left out, as are included files: a worker
+        alone knows what becomes of those.
+        """
+        self.ensure_one()
+        documents, depth = [[]], 0
+        content = self.content or ""
+        if "{% extends" in content or "{%- extends" in content:
+            return []
+        for line in content.splitlines():
+            marks = list(BLOCK.finditer(line))
+            if not marks and not depth:
+                if re.match(r"---(\s|$)", line):
+                    documents.append([])
+                elif line.strip() and not line.lstrip().startswith("#"):
+                    documents[-1].append(line)
+            for mark in marks:
+                word, rest, opened, closed = mark.groups()
+                is_block = word in BLOCKS and not (word == "set" and "=" in rest)
+                if opened or is_block:
+                    depth += 1
+                elif closed or (word or "").startswith("end"):
+                    depth = max(0, depth - 1)
+        return documents
+
+    def _certain_claims(self):
+        """The storage that the volumes of every app claim at least, as it is written:
+        ``[(text, times)]``."""
+        claims = []
+        for document in self._certain_documents():
+            replicas = [
+                line.split(":", 1)[1].strip()
+                for line in document
+                if re.match(r"  replicas:", line)
+            ]
+            times = 1
+            if "kind: StatefulSet" in document and replicas:
+                times = int(replicas[0]) if replicas[0].isdigit() else 0
+            elif not {"kind: StatefulSet", "kind: PersistentVolumeClaim"} & set(
+                document
+            ):
+                continue
+            for before, line in pairwise(document):
+                found = re.fullmatch(r"""\s+storage:\s*["']?(.*?)["']?\s*""", line)
+                if found and before.strip() == "requests:":
+                    claims.append((found[1], times))
+        return claims
+
+    def _certain_variables(self):
+        """The variables without which no app can be deployed: those that are written
+        out as they are, and that neither the manifest sets nor Ansible gives."""
+        names = {
+            name
+            for document in self._certain_documents()
+            for line in document
+            for name in re.findall(r"\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}", line)
+        }
+        return names & set(self.variables or [])
 
     # -- preview -----------------------------------------------------------------
 

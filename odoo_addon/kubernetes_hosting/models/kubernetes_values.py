@@ -50,6 +50,14 @@ class KubernetesValues(models.AbstractModel):
     )
     active = fields.Boolean(default=True)
 
+    def _is_shared(self):
+        """Whether an app that is given these values gets a copy of its own."""
+        return any(values.is_template for values in self)
+
+    def _unlink_own(self):
+        """An app that had these has them no longer. What is shared stays."""
+        self.filtered(lambda values: not values._is_shared()).unlink()
+
     def _copy_values(self, app):
         """What a copy for ``app`` has of its own. Values of another company are
         refused, whoever sells or makes the app."""
@@ -66,6 +74,7 @@ class KubernetesValues(models.AbstractModel):
         return {
             "name": app.display_name,
             "is_template": False,
+            "active": True,
             "template_id": self.id,
             "company_id": app.company_id.id,
         }

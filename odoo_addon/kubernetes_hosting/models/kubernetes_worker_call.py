@@ -129,7 +129,30 @@ class KubernetesWorkerCall(models.AbstractModel):
 
     def _take_jobs(self, worker_id, served, kinds, capacity):
         jobs = self.env["kubernetes.job"]._claim(worker_id, served, kinds, capacity)
-        return [job._contract_values() for job in jobs]
+        values = [self._job_values(job) for job in jobs]
+        return [value for value in values if value]
+
+    def _job_values(self, job):
+        """The job as the contract has it; None where that cannot be made, which fails
+        this job and no other one."""
+        self.env.cr.flush()  # what fails here is not the job's
+        try:
+            with self.env.cr.savepoint():
+                return job._contract_values()
+        except TRY_AGAIN:
+            raise
+        except Exception as error:
+            _logger.exception("Job %s cannot be given to a worker", job.id)
+            job._finish(
+                "failed",
+                {
+                    "code": "odoo_failed",
+                    "message": "Odoo could not put together what the job needs"
+                    f" ({type(error).__name__}).",
+                    "hint": "See the log of Odoo's server for the cause, then retry.",
+                },
+            )
+            return None
 
     # -- report ------------------------------------------------------------------
 

@@ -2,6 +2,7 @@ from . import test_access
 from . import test_app
 from . import test_apply
 from . import test_attention
+from . import test_certain
 from . import test_chatter
 from . import test_concurrency
 from . import test_contract

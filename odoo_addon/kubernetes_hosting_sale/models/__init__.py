@@ -1,4 +1,5 @@
 from . import (
+    account_move,
     kubernetes_alert,
     kubernetes_app,
     kubernetes_app_reservation,
@@ -7,8 +8,10 @@ from . import (
     kubernetes_hostname,
     kubernetes_name_check,
     kubernetes_product_manifest,
+    kubernetes_sold,
     payment_transaction,
     product_attribute,
+    product_sellable,
     product_template,
     res_company,
     res_partner,

@@ -48,6 +48,14 @@ class KubernetesAttributeValue(models.Model):
         own = lines.filtered("company_id").mapped("key")
         return lines.filtered(lambda line: line.company_id or line.key not in own)
 
+    @api.constrains("type", "value")
+    def _check_vaults(self):
+        """The app's config map refuses what nobody can decrypt: here it is said before
+        somebody has paid for it."""
+        config_maps = self.env["kubernetes.config.map"]
+        for line in self:
+            config_maps._refuse_damaged_vault(line.key, line.type, line.value)
+
     @api.constrains("key", "value_id")
     def _check_key_on_products(self):
         lines = self.sudo().value_id.pav_attribute_line_ids

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
+from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
 
 
 class ProductTemplate(models.Model):
@@ -49,6 +50,8 @@ class ProductTemplate(models.Model):
         "environment_id",
         string="Environments",
         groups=USER,
+        ondelete="restrict",
+        context={"active_test": False},
         help="One app is made in each of them for every unit sold.",
     )
     kubernetes_manifest_ids = fields.One2many(
@@ -229,6 +232,16 @@ class ProductTemplate(models.Model):
         ):
             missing.append(self.env._("reset manifests"))
         return missing
+
+    def _kubernetes_limits_with(self, chosen):
+        """How much each app gets that is sold with the attribute values ``chosen``:
+        what the product says, and in its place what they do."""
+        self.ensure_one()
+        template, chosen = self.sudo(), chosen.sudo()
+        return {
+            name: max(chosen.mapped(name), default=0) or template[name]
+            for name in LIMITS
+        }
 
     @api.onchange("kubernetes_hosting")
     def _onchange_kubernetes_hosting(self):

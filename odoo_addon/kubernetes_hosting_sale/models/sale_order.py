@@ -4,13 +4,13 @@
 import logging
 from datetime import datetime, time, timedelta
 
+import psycopg2
 from psycopg2.extensions import TransactionRollbackError
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import ConcurrencyError, UserError, ValidationError
 from odoo.tools import clean_context
 
-from .kubernetes_alert import XMLID
 from .kubernetes_app_reservation import QUOTATION_DAYS
 
 _logger = logging.getLogger(__name__)
@@ -40,6 +40,12 @@ class SaleOrder(models.Model):
         help="The order is confirmed, and something it sells is not created yet. It is"
         " tried again every five minutes.",
     )
+    kubernetes_problem = fields.Text(
+        string="Why Apps are Pending",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+    )
     kubernetes_app_ids = fields.One2many(
         "kubernetes.app",
         "sale_order_id",
@@ -54,6 +60,20 @@ class SaleOrder(models.Model):
     )
     kubernetes_missing_app = fields.Boolean(
         string="Lacks Apps", compute="_compute_kubernetes_missing_app"
+    )
+
+    kubernetes_orphaned = fields.Char(
+        string="Subscription Without Order",
+        compute="_compute_kubernetes_orphaned",
+        groups="sales_team.group_sale_salesman",
+        help="The order is cancelled, and these subscriptions are still invoiced.",
+    )
+
+    kubernetes_overpaid = fields.Boolean(
+        string="Subscription Above Order",
+        compute="_compute_kubernetes_overpaid",
+        groups="sales_team.group_sale_salesman",
+        help="The subscription is invoiced for more hostings than the order has.",
     )
 
     @api.depends("order_line.kubernetes_units")
@@ -227,6 +247,74 @@ class SaleOrder(models.Model):
                     )
                 )
 
+    # === BEFORE THE PAYMENT === #
+
+    def _kubernetes_check_sale(self):
+        """Raise a ValidationError for the customer where something would keep what is
+        paid for from running, or from being invoiced: looked at again right before each
+        payment and signature."""
+        for order in self:
+            if order.state not in ("draft", "sent"):
+                continue
+            for problem in order._kubernetes_unavailable_sentences():
+                raise ValidationError(problem)
+        self._kubernetes_check_names()
+        for order in self:
+            if order.state in ("draft", "sent") and order._kubernetes_lacks_address():
+                raise ValidationError(
+                    self.env._(
+                        "Please enter your billing address: we send you invoices for as"
+                        " long as your subscription runs."
+                    )
+                )
+
+    def _kubernetes_unavailable(self):
+        """The lines that cannot be sold now: ``{line: [(sentence, record)]}``."""
+        self.ensure_one()
+        problems = {
+            line: line._kubernetes_unavailable()
+            for line in self._kubernetes_hosting_lines()
+        }
+        return {line: found for line, found in problems.items() if found}
+
+    def _kubernetes_unavailable_sentences(self):
+        """What cannot be sold now, for the customer: nothing internal."""
+        return [
+            self.env._(
+                "“%s” is not available at the moment. Please take it out of your order,"
+                " or contact us.",
+                line.product_id.display_name,
+            )
+            for line in self._kubernetes_unavailable()
+        ]
+
+    def _kubernetes_opens_subscription(self):
+        """Whether somebody will be invoiced for the order again and again."""
+        self.ensure_one()
+        return not self.order_subscription_id and any(
+            line.product_id.subscribable and line.product_id.subscription_template_id
+            for line in self.order_line
+        )
+
+    @api.model
+    def _kubernetes_address_fields(self, country):
+        """What an address has to have for invoices to ``country``."""
+        names = ["name", "email", "street", "city", "country_id"]
+        if country.zip_required:
+            names.append("zip")
+        if country.state_required:
+            names.append("state_id")
+        return names
+
+    def _kubernetes_lacks_address(self):
+        """Whether the order opens a subscription and its invoices have no address."""
+        self.ensure_one()
+        partner = self.sudo().partner_invoice_id
+        names = self._kubernetes_address_fields(partner.country_id)
+        return self.sudo()._kubernetes_opens_subscription() and not all(
+            partner[name] for name in names
+        )
+
     def _kubernetes_names_held_until(self):
         """When the names of an order that nobody pays are given to others.
 
@@ -258,20 +346,77 @@ class SaleOrder(models.Model):
         for order in self.sudo():
             if not order._kubernetes_payment_in_flight():
                 order.order_line.kubernetes_reservation_ids._release()
+            order = order._kubernetes_as_system()
             apps = order.kubernetes_app_ids
-            if apps:
-                order = order._kubernetes_as_system()
-                order._kubernetes_alert(
-                    apps[:1],
-                    "activity_order_cancelled",
-                    order.env._(
-                        "The order %(order)s was cancelled. Its apps still run:"
-                        " %(apps)s. Delete them if they are no longer wanted.",
-                        order=order.name,
-                        apps=", ".join(apps.mapped("display_name")),
-                    ),
+            if not apps:
+                continue
+            note = order.env._(
+                "The order %(order)s was cancelled. Its apps still run: %(apps)s.",
+                order=order.name,
+                apps=", ".join(apps.mapped("display_name")),
+            )
+            subscriptions = order._kubernetes_open_subscriptions()
+            if subscriptions:
+                note += " " + order.env._(
+                    "Its subscription %s is still invoiced. Press “End the"
+                    " subscription” in the order: nothing is invoiced any more, and the"
+                    " apps are stopped and later deleted.",
+                    ", ".join(subscriptions.mapped("name")),
                 )
+            else:
+                note += " " + order.env._("Delete them if they are no longer wanted.")
+            order._kubernetes_alert(apps[:1], "activity_order_cancelled", note)
         return res
+
+    # === THE SUBSCRIPTION OF AN ORDER THAT STANDS NO MORE === #
+
+    @api.depends("state", "subscription_ids.stage_id")
+    def _compute_kubernetes_orphaned(self):
+        for order in self:
+            open_ones = order.sudo()._kubernetes_open_subscriptions()
+            order.kubernetes_orphaned = order.state == "cancel" and ", ".join(
+                open_ones.mapped("name")
+            )
+
+    def _kubernetes_open_subscriptions(self):
+        """The subscriptions that the orders opened and that are not closed."""
+        return self.subscription_ids.filtered(lambda sub: sub.stage_type != "post")
+
+    def action_kubernetes_end_subscriptions(self):
+        """Close what the cancelled orders opened (button): no more invoices. The apps
+        follow as whenever a subscription ends: stopped, and deleted later."""
+        self.check_access("write")
+        for order in self.filtered(lambda order: order.state == "cancel"):
+            subscriptions = order._kubernetes_open_subscriptions()
+            subscriptions.check_access("write")
+            for subscription in subscriptions:
+                subscription.close_subscription()
+            order.sudo()._kubernetes_alert_over(
+                order.sudo().kubernetes_app_ids, ["activity_order_cancelled"]
+            )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_running(self):
+        """Nobody would know any more what these were sold for."""
+        for order in self.sudo():
+            subscriptions = order._kubernetes_open_subscriptions()
+            apps = order.kubernetes_app_ids.filtered(
+                lambda app: app.wanted_state != "deleted"
+            )
+            if order._kubernetes_hosting_lines() and (subscriptions or apps):
+                raise UserError(
+                    self.env._(
+                        "The order %(order)s cannot be deleted: this of it still runs:"
+                        " %(what)s. End the subscription and delete the apps first.",
+                        order=order.name,
+                        what=", ".join(
+                            [
+                                *subscriptions.mapped("name"),
+                                *apps.mapped("display_name"),
+                            ]
+                        ),
+                    )
+                )
 
     # === CONFIRMATION === #
 
@@ -288,6 +433,15 @@ class SaleOrder(models.Model):
             or self._kubernetes_payment_in_flight()
         ):
             return message
+        for line, problems in self.sudo()._kubernetes_unavailable().items():
+            return self.env._(
+                "%(order)s: “%(product)s” cannot be sold. %(problems)s",
+                order=self.name,
+                product=line.product_id.display_name,
+                problems=" ".join(
+                    f"{text} ({record.display_name})" for text, record in problems
+                ),
+            )
         for problem in self.sudo()._kubernetes_name_problems().values():
             return self.env._(
                 "%(order)s: %(problem)s Enter the names of the apps on the order lines,"
@@ -405,6 +559,15 @@ class SaleOrder(models.Model):
     def _kubernetes_open_subscription(self, lines, template):
         """Open a subscription as the server does, or raise."""
         order = self._kubernetes_as_system()
+        stages = order.env["sale.subscription.stage"]
+        if not stages.search_count([("type", "=", "in_progress")], limit=1):
+            raise ValidationError(
+                order.env._(
+                    "There is no subscription stage of the type “In progress”, so that"
+                    " nobody would be invoiced. Create one under Subscriptions >"
+                    " Configuration > Stages."
+                )
+            )
         order = order.with_context(
             kubernetes_open_subscription=True,
             lang=order.partner_id.lang or order.env.lang,  # of what is invoiced
@@ -416,38 +579,37 @@ class SaleOrder(models.Model):
         return order.create_subscription(lines, template)
 
     def _kubernetes_fulfil(self):
-        """Create what the confirmed order still lacks. Never raises.
+        """Create what the confirmed order still lacks.
 
         Whatever fails leaves nothing behind, is told to operators, and is tried again.
+        Raises nothing but what makes Odoo run all of it again.
         """
         self.ensure_one()
         order = self._kubernetes_as_system()
         order.kubernetes_pending = True
-        self.env.cr.flush()  # what fails here is not the apps'
-        try:
-            with self.env.cr.savepoint():
-                problems = order._kubernetes_create_missing()
-                order.kubernetes_pending = bool(problems)
-                if problems:
-                    order._kubernetes_alert(
-                        order,
-                        "activity_apps_failed",
-                        order.env._(
-                            "%s The order stays confirmed, and Odoo tries again every"
-                            " five minutes.",
-                            " ".join(problems),
-                        ),
-                    )
-                else:
-                    order.activity_feedback(
-                        [
-                            XMLID + "activity_apps_failed",
-                            XMLID + "activity_units_changed",
-                        ]
-                    )
-        except Exception:
-            _logger.exception("Order %s: creating the apps failed", self.name)
-        return not order.kubernetes_pending
+        problems = []
+        order._kubernetes_try(
+            problems,
+            "%s",
+            lambda: problems.extend(order._kubernetes_create_missing()),
+        )
+        order.kubernetes_pending = bool(problems)
+        order.kubernetes_problem = " ".join(problems)
+        if problems:
+            order._kubernetes_alert(
+                order,
+                "activity_apps_failed",
+                order.env._(
+                    "%s The order stays confirmed, and Odoo tries again every five"
+                    " minutes.",
+                    order.kubernetes_problem,
+                ),
+            )
+        else:
+            order._kubernetes_alert_over(
+                order, ["activity_apps_failed", "activity_units_changed"]
+            )
+        return not problems
 
     def _kubernetes_create_missing(self):
         """Open missing subscriptions, create missing apps; return what went wrong."""
@@ -458,7 +620,10 @@ class SaleOrder(models.Model):
             if template and new:
                 self._kubernetes_try(
                     problems,
-                    self.env._("the subscription “%s”", template.name),
+                    self.env._(
+                        "The subscription “%s” could not be opened:", template.name
+                    )
+                    + " %s",
                     lambda new=new, template=template: (
                         self._kubernetes_open_subscription(new, template)
                     ),
@@ -468,69 +633,98 @@ class SaleOrder(models.Model):
                 self._kubernetes_try(
                     problems,
                     self.env._(
-                        "the apps of “%(product)s”, unit %(unit)s",
+                        "The apps of “%(product)s”, unit %(unit)s, could not be"
+                        " created:",
                         product=line.product_id.display_name,
                         unit=unit,
-                    ),
+                    )
+                    + " %s",
                     lambda line=line, unit=unit: line._kubernetes_create_apps(unit),
                 )
-        self._kubernetes_link_subscriptions()
-        self._kubernetes_raise_subscriptions()
+        for step in (
+            self._kubernetes_link_subscriptions,
+            self._kubernetes_raise_subscriptions,
+        ):
+            self._kubernetes_try(problems, "%s", step)
         return problems
 
-    def _kubernetes_try(self, problems, what, create):
-        """Run one step in its own savepoint; note the failure instead of raising it."""
+    def _kubernetes_try(self, problems, sentence, create):
+        """Run one step in its own savepoint; note the failure instead of raising it,
+        its reason in the place of the sentence's %s."""
+        self.env.cr.flush()  # what fails here is not the step's
         try:
             with self.env.cr.savepoint():
                 create()
+        except (TransactionRollbackError, ConcurrencyError):
+            raise  # somebody works on the same records; Odoo repeats all of it
         except Exception as error:
-            _logger.exception("Order %s: %s could not be created", self.name, what)
-            reason = error.args[0] if isinstance(error, ValidationError) else error
-            problems.append(
-                self.env._(
-                    "Failed to create %(what)s: %(reason)s", what=what, reason=reason
-                )
-            )
+            _logger.exception("Order %s: %s", self.name, sentence % "")
+            problems.append(sentence % self._kubernetes_reason(error))
+
+    def _kubernetes_reason(self, error):
+        """Why something failed, in words for operators: neither the database's nor a
+        program's."""
+        if isinstance(error, UserError):
+            return error.args[0]
+        if isinstance(error, psycopg2.IntegrityError):
+            models = self.env.registry.values()
+            table = error.diag.table_name
+            names = (model._name for model in models if model._table == table)
+            return self.env[next(names, "base")]._sql_error_to_message(error)
+        reason = type(error).__name__
+        if not isinstance(error, psycopg2.Error) and str(error).strip():
+            reason += f": {str(error).strip().splitlines()[0][:200]}"
+        return self.env._(
+            "Something unexpected happened (%s). The log of Odoo's server has more."
+            " Once the cause is mended, press “Create them now” in the order.",
+            reason,
+        )
 
     def _kubernetes_link_subscriptions(self):
         """Link apps to the subscription that pays for them, also one opened later."""
         for line in self._kubernetes_hosting_lines():
             subscription = line._kubernetes_subscription()
             apps = line.kubernetes_app_ids
-            apps.filtered(
+            others = apps.filtered(
                 lambda app, subscription=subscription: (
                     app.subscription_id != subscription
                 )
-            ).subscription_id = subscription
+            )
+            former = others.subscription_id
+            others.subscription_id = subscription
+            if former and subscription._kubernetes_phase() == "running":
+                # What the one before had stopped is paid for again.
+                subscription._kubernetes_as_system()._kubernetes_follow()
 
     def _kubernetes_raise_subscriptions(self):
         """Let a subscription pay for units that were added to the order later."""
-        for line in self._kubernetes_hosting_lines():
-            paying = self.env["sale.subscription.line"].search(
-                [
-                    ("sale_order_line_id", "=", line.id),
-                    ("product_uom_qty", "<", line.product_uom_qty),
-                    ("sale_subscription_id.stage_id.type", "!=", "post"),
-                ]
+        self._kubernetes_adapt(
+            self._kubernetes_paying_lines(
+                lambda paying, line: paying.product_uom_qty < line.product_uom_qty
             )
-            for subscription_line in paying:
-                subscription = subscription_line.sale_subscription_id
-                subscription.message_post(
-                    body=self.env._(
-                        "%(product)s: %(before)g hostings became %(after)g, as in the"
-                        " order %(order)s.",
-                        product=line.product_id.display_name,
-                        before=subscription_line.product_uom_qty,
-                        after=line.product_uom_qty,
-                        order=self.name,
-                    )
+        )
+
+    def _kubernetes_adapt(self, paying):
+        """Give lines of subscriptions the quantities of the order's lines."""
+        for subscription_line in paying:
+            line = subscription_line.sale_order_line_id
+            subscription = subscription_line.sale_subscription_id
+            subscription.message_post(
+                body=self.env._(
+                    "%(product)s: %(before)g hostings became %(after)g, as in the order"
+                    " %(order)s.",
+                    product=line.product_id.display_name,
+                    before=subscription_line.product_uom_qty,
+                    after=line.product_uom_qty,
+                    order=self.name,
                 )
-                # By way of the subscription, which sums up its lines only then.
-                subscription.sale_subscription_line_ids = [
-                    fields.Command.update(
-                        subscription_line.id, {"product_uom_qty": line.product_uom_qty}
-                    )
-                ]
+            )
+            # By way of the subscription, which sums up its lines only then.
+            subscription.sale_subscription_line_ids = [
+                fields.Command.update(
+                    subscription_line.id, {"product_uom_qty": line.product_uom_qty}
+                )
+            ]
 
     # === PAYMENTS === #
 
@@ -551,24 +745,36 @@ class SaleOrder(models.Model):
 
     def _kubernetes_payment_problem(self):
         """What is wrong with the payments of the order, or an empty text."""
+        done = self.transaction_ids.filtered(lambda tx: tx.state == "done")
+        refunds = done.filtered(lambda tx: tx.operation == "refund")
+        paid = done - refunds
+        kept = sum(done.mapped("amount"))
         if self.state == "cancel":
+            if self.currency_id.compare_amounts(kept, 0) <= 0:
+                return ""
             return self.env._(
                 "A payment arrived for this cancelled order, and no apps were made."
                 " Refund it, or set the order back to a quotation and confirm it."
             )
-        paid = self.transaction_ids.filtered(
-            lambda tx: tx.state == "done" and tx.operation not in ("refund",)
-        )
-        too_much = self.currency_id.compare_amounts(
-            sum(paid.mapped("amount")), self.amount_total
-        )
-        if len(paid) > 1 and too_much > 0:
+        balance = self.currency_id.compare_amounts(kept, self.amount_total)
+        if refunds and balance < 0 and self.state == "sale":
+            references = ", ".join(refunds.mapped("reference"))
+            return self._kubernetes_refunded_note(references)
+        if len(paid) > 1 and balance > 0:
             return self.env._(
                 "This order was paid more than once: %(references)s. Its apps were made"
                 " once. Refund what was paid too much.",
                 references=", ".join(paid.mapped("reference")),
             )
         return ""
+
+    def _kubernetes_refunded_note(self, references):
+        return self.env._(
+            "Money of this order was given back (%s). Its apps run on, and so does its"
+            " subscription. If it is to end, cancel the order and press “End the"
+            " subscription”.",
+            references,
+        )
 
     # === CHANGES AFTER THE CONFIRMATION === #
 
@@ -587,6 +793,46 @@ class SaleOrder(models.Model):
         if not self._kubernetes_hosting_lines():
             return False
         return self.state in ("draft", "sent") or self._kubernetes_has_added_units()
+
+    @api.depends(
+        "state",
+        "order_line.product_uom_qty",
+        "subscription_ids.sale_subscription_line_ids.product_uom_qty",
+        "subscription_ids.stage_id",
+    )
+    def _compute_kubernetes_overpaid(self):
+        for order in self:
+            order.kubernetes_overpaid = order.state == "sale" and bool(
+                order.sudo()._kubernetes_paying_lines(
+                    lambda paying, line: (
+                        paying.product_uom_qty > max(line.product_uom_qty, 0)
+                    )
+                )
+            )
+
+    def _kubernetes_paying_lines(self, which):
+        """The open subscriptions' lines that pay for the order's, of those that
+        ``which(subscription line, order line)`` holds for."""
+        hosting = self.order_line.filtered(
+            lambda line: line.product_id.kubernetes_hosting
+        )
+        lines = self.env["sale.subscription.line"].search(
+            [
+                ("sale_order_line_id", "in", hosting.ids),
+                ("sale_subscription_id.stage_id.type", "!=", "post"),
+            ]
+        )
+        return lines.filtered(lambda line: which(line, line.sale_order_line_id))
+
+    def action_kubernetes_lower_subscriptions(self):
+        """Let the subscription pay for what the order has now (button)."""
+        self.check_access("write")
+        for order in self.filtered(lambda order: order.state == "sale"):
+            lines = order.sudo()._kubernetes_paying_lines(
+                lambda paying, line: paying.product_uom_qty > line.product_uom_qty
+            )
+            lines.with_user(self.env.user).sale_subscription_id.check_access("write")
+            order._kubernetes_as_system()._kubernetes_adapt(lines)
 
     def _kubernetes_units_changed(self):
         """Tell operators what a change of a confirmed order means for its apps."""
@@ -610,7 +856,8 @@ class SaleOrder(models.Model):
                 notes.append(
                     order.env._(
                         "The order has fewer hostings than apps. These run on: %s."
-                        " Delete what is no longer wanted, and adapt the subscription.",
+                        " Delete what is no longer wanted, and press “Lower the"
+                        " subscription” in the order.",
                         ", ".join(surplus.mapped("display_name")),
                     )
                 )
@@ -629,8 +876,11 @@ class SaleOrder(models.Model):
         commit_progress(remaining=len(orders))
         for order in orders:
             # Whoever else works on the order right now will settle it.
-            if order.try_lock_for_update():
-                order._kubernetes_fulfil()
+            try:
+                if order.try_lock_for_update():
+                    order._kubernetes_fulfil()
+            except (TransactionRollbackError, ConcurrencyError):
+                self.env.cr.rollback()  # in five minutes again; the others go on
             if not commit_progress(1):
                 break
 

@@ -7,9 +7,7 @@ import secrets
 from itertools import chain, islice
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
-
-from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
+from odoo.exceptions import UserError, ValidationError
 
 NAME_LENGTH = 30  # of an app's name, at most
 
@@ -125,6 +123,32 @@ class SaleOrderLine(models.Model):
             self.sudo()._kubernetes_drop_surplus_names()
             self.sudo().order_id._kubernetes_units_changed()
         return res
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_running(self):
+        """Nobody would know any more what these were sold for."""
+        for line in self.sudo():
+            apps = line.kubernetes_app_ids.filtered(
+                lambda app: app.wanted_state != "deleted"
+            )
+            subscription = line._kubernetes_subscription()
+            if subscription.stage_type == "post":
+                subscription = subscription.browse()
+            if apps or subscription:
+                raise UserError(
+                    self.env._(
+                        "The line “%(line)s” cannot be deleted: this of it still runs:"
+                        " %(what)s. Set its quantity to 0, or end the subscription and"
+                        " delete the apps first.",
+                        line=line.product_id.display_name,
+                        what=", ".join(
+                            [
+                                *subscription.mapped("name"),
+                                *apps.mapped("display_name"),
+                            ]
+                        ),
+                    )
+                )
 
     def _kubernetes_surplus_apps(self):
         """The apps of units that are no longer ordered."""
@@ -276,12 +300,23 @@ class SaleOrderLine(models.Model):
         """How much each app of the line gets: what its product says, and in its place
         what the attribute values do."""
         self.ensure_one()
-        template = self.product_id.product_tmpl_id.sudo()
-        chosen = self._kubernetes_attribute_values().sudo()
-        return {
-            name: max(chosen.mapped(name), default=0) or template[name]
-            for name in LIMITS
-        }
+        return self.product_id.product_tmpl_id._kubernetes_limits_with(
+            self._kubernetes_attribute_values()
+        )
+
+    def _kubernetes_unavailable(self):
+        """Why the line cannot be sold, for operators: ``[(sentence, record)]``."""
+        self.ensure_one()
+        product = self.product_id.sudo()
+        if not (product.active and product.sale_ok):
+            return [(self.env._("It is archived or not for sale any more."), product)]
+        template = product.product_tmpl_id
+        company = self.order_id.company_id
+        return template._kubernetes_problems(
+            company
+        ) or template._kubernetes_values_problems(
+            company, self._kubernetes_attribute_values()
+        )
 
     def _kubernetes_attribute_values(self):
         """The attribute values the line is sold with: those that make the variant,

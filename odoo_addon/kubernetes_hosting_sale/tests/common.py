@@ -7,6 +7,8 @@ from odoo.fields import Command
 
 from odoo.addons.base.tests.common import BaseCommon
 
+ADDRESS = {"street": "Street 1", "city": "Bern", "zip": "3000"}
+
 
 class HostingSaleCase(BaseCommon):
     """A hosting product on a cluster, its subscription, and a customer."""
@@ -55,9 +57,7 @@ class HostingSaleCase(BaseCommon):
             {
                 "name": "Customer",
                 "email": "customer@example.com",
-                "street": "Street 1",
-                "city": "Bern",
-                "zip": "3000",
+                **ADDRESS,
                 "country_id": env.ref("base.ch").id,
             }
         )

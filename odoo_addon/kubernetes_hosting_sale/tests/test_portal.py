@@ -6,7 +6,7 @@ import json
 from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import HostingSaleCase
+from .common import ADDRESS, HostingSaleCase
 
 CHECK = "/kubernetes_hosting/app_name/check"
 
@@ -22,7 +22,10 @@ class TestPortal(HostingSaleCase, HttpCase):
             cls.env, "portal-customer", "base.group_portal", password="portal-customer"
         )
         cls.customer = cls.user.partner_id
-        cls.customer.write({"email": "portal@example.com"})
+        country = cls.env.ref("base.ch")
+        cls.customer.write(
+            {"email": "portal@example.com", **ADDRESS, "country_id": country.id}
+        )
 
     def _quotation(self, *lines, **values):
         order = self._order(

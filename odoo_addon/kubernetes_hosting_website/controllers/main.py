@@ -47,8 +47,19 @@ class AppNamesCheckout(AppNamesForm, WebsiteSale):
         """Send whoever skips the step to it: from the address and the payment page."""
         if redirection := super()._check_cart(order_sudo):
             return redirection
+        if order_sudo._kubernetes_unavailable():
+            return request.redirect("/shop/cart")  # which says so
         if order_sudo._kubernetes_name_problems():
             return request.redirect(STEP_HREF)
+        return None
+
+    def _check_addresses(self, order_sudo):
+        """Odoo leaves out an address that the customer may not change, for example the
+        company's: such an order gets one of its own."""
+        if redirection := super()._check_addresses(order_sudo):
+            return redirection
+        if order_sudo._kubernetes_lacks_address():
+            return request.redirect("/shop/address?address_type=billing")
         return None
 
     @route()
@@ -57,9 +68,10 @@ class AppNamesCheckout(AppNamesForm, WebsiteSale):
         order_sudo = request.cart
         if (
             order_sudo
+            and order_sudo.state == "draft"
             and sale_order_id is None
             and not order_sudo.get_portal_last_transaction()
-            and order_sudo._kubernetes_name_problems()
+            and (redirection := self._check_cart_and_addresses(order_sudo))
         ):
-            return request.redirect(STEP_HREF)
+            return redirection
         return super().shop_payment_validate(sale_order_id=sale_order_id, **post)

@@ -25,8 +25,31 @@ class SaleOrder(models.Model):
 
     def _check_cart_is_ready_to_be_paid(self):
         res = super()._check_cart_is_ready_to_be_paid()
-        self._kubernetes_check_names()
+        self._kubernetes_check_sale()
         return res
+
+    def _needs_customer_address(self):
+        """Who subscribes is invoiced month by month: with an address, services or
+        not."""
+        return super()._needs_customer_address() or (
+            self.sudo()._kubernetes_opens_subscription()
+        )
+
+    def _is_cart_ready(self):
+        return super()._is_cart_ready() and not self._kubernetes_unavailable()
+
+    def _kubernetes_unavailable(self):
+        """What the shop no longer shows cannot be bought there either."""
+        problems = super()._kubernetes_unavailable()
+        for line in self._kubernetes_hosting_lines() if self.website_id else ():
+            if not line.product_id.sudo().is_published:
+                problems[line] = [
+                    (
+                        self.env._("It is not published in the shop any more."),
+                        line.product_id,
+                    )
+                ]
+        return problems
 
     def _verify_updated_quantity(
         self, order_line, product_id, new_qty, uom_id, **kwargs

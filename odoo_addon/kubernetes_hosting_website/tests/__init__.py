@@ -1,9 +1,11 @@
 from . import (
+    test_address,
     test_browser,
     test_checkout,
     test_checkout_step,
     test_payment,
     test_rights_table,
+    test_sellable,
     test_translations,
     test_unpaid_names,
 )

@@ -233,6 +233,7 @@ EXTENSIONS = {
             STAFF: "kubernetes_app_count kubernetes_attribute_value_ids"
             " kubernetes_cluster_id kubernetes_config_map_id"
             " kubernetes_environment_ids kubernetes_manifest_ids"
+            " kubernetes_not_sellable kubernetes_problems"
             " kubernetes_reset_manifest_ids kubernetes_secret_id"
             " limit_cpu limit_memory limit_pods limit_storage",
             f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
@@ -254,7 +255,7 @@ EXTENSIONS = {
         reads={
             "A": "kubernetes_missing_app kubernetes_named_at kubernetes_pending",
         },
-        system="kubernetes_named_at kubernetes_pending",
+        system="kubernetes_named_at kubernetes_pending kubernetes_problem",
     ),
     "sale.order.line": Extension(reads={"A": "kubernetes_app_names"}),
     "sale.subscription": Extension(),
@@ -318,6 +319,7 @@ ROUTES = {
         ("JSON", "/my/orders/{order}/accept", {"name": "x", "signature": "x"}),
         "A",
     ),
+    "/my/orders/<int:order_id>/address": (("GET", "/my/orders/{order}/address"), "A"),
     "/my/orders/<int:order_id>/app_names": (
         ("GET", "/my/orders/{order}/app_names"),
         "A",

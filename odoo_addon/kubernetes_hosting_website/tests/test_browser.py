@@ -17,3 +17,22 @@ class TestBrowser(ShopCase):
         self.assertEqual(
             order.order_line.kubernetes_app_names, "taken-name-2, other-name"
         )
+
+
+@tagged("post_install", "-at_install")
+class TestBrowserPhone(ShopCase):
+    """The checkout on a phone."""
+
+    browser_size = "375x667"
+    touch_enabled = True
+
+    def test_the_address_that_a_subscription_needs(self):
+        partner = self.user.partner_id
+        partner.write({"street": False, "city": False, "zip": False, "phone": False})
+        self._add(self.hosting)
+        self.start_tour(
+            "/shop/app_names", "kubernetes_hosting_website_address", login="shopper"
+        )
+        order = self._cart()
+        self.assertEqual(order.partner_invoice_id.city, "Thun")
+        self.assertEqual(order.partner_invoice_id.country_id.code, "CH")
