@@ -6,7 +6,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity benchmark fuzz screenshots odoo-tests
+.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity benchmark fuzz screenshots odoo-tests translations
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -31,6 +31,9 @@ test: ## all tests, in a test bed of their own; SUITE=name runs one, KEEP=1 leav
 
 odoo-tests: ## Odoo's own tests of the modules that ours extend, with ours and without; takes long
 	@$(TESTBED) odoo-tests $(MODULES)
+
+translations: ## bring the addons' .pot and .po files up to date, and say what German lacks
+	@$(TESTBED) translations
 
 lint: ## formatting, clippy, ruff, pylint-odoo
 	@$(TESTBED) lint

@@ -13,6 +13,7 @@ from . import debian, ingress, instance, kubernetes, odoo, postgresql, processes
 from . import demo as demo_of
 from . import lint as lint_checks
 from . import odoo_tests as tests_of_odoo
+from . import translations as translations_of
 from .problem import Problem
 
 TEST_OFFSET = 1000
@@ -62,6 +63,7 @@ def command_line():
     )
     sub.add_argument("modules", nargs="*", help="default: all")
     sub.add_argument("--tags", help="of these modules' tests, only those with this tag")
+    command(translations, "bring the addons' translation files up to date")
     command(odoo_paths, "print where Odoo, its Python and its database server are")
     sub = command(
         odoo_scratch,
@@ -157,6 +159,13 @@ def odoo_tests(arguments):
     debian.install({**debian.BASE, **debian.FOR_TESTS}, bed.logs / "setup.log")
     tags = arguments.tags.split(",") if arguments.tags else ()
     return 0 if tests_of_odoo.run(bed, arguments.modules, tags) else 1
+
+
+def translations(arguments):
+    missing = translations_of.update(test_bed())
+    print(*missing, sep="\n")
+    print(f"{len(missing)} texts have no German yet.")
+    return 1 if missing else 0
 
 
 def odoo_paths(arguments):

@@ -405,8 +405,9 @@ class KubernetesJob(models.Model):
 
         ``manifest`` is its record where it is saved. The variables of ``config_map``
         and ``secret`` are what it is rendered with. The outcome stands in ``result``,
-        as ``preview`` of the contract. Whoever may not write manifests, or read the
-        values, is refused.
+        as ``preview`` of the contract, and with the record where the user may change
+        it. Whoever may not write manifests, or read this one and the values, is
+        refused.
         """
         manifest = manifest or self.env["kubernetes.manifest"]
         config_map = config_map or self.env["kubernetes.config.map"]
@@ -424,7 +425,7 @@ class KubernetesJob(models.Model):
             .create(
                 {
                     "kind": "preview",
-                    "manifest_id": manifest.id,
+                    "manifest_id": manifest._filtered_access("write").id,
                     "company_id": company.id,
                     "options": options,
                     "requested_by": self.env.uid,
@@ -437,8 +438,9 @@ class KubernetesJob(models.Model):
         """Whose preview it is, and so which workers may get it: the company of what it
         is made of; where all of that is shared, the company of whoever asks. Refuses
         those who may not preview these."""
-        manifest.check_access("write")
+        self.env["kubernetes.manifest"].check_access("write")
         # Whoever previews sees what the values make of the manifest.
+        manifest.check_access("read")
         config_map.check_access("read")
         secret.check_access("read")
         companies = manifest.company_id | config_map.company_id | secret.company_id

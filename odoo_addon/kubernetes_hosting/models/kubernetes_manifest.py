@@ -167,6 +167,20 @@ class KubernetesManifest(models.Model):
     )
     app_manifest_ids = fields.One2many("kubernetes.app.manifest", "manifest_id")
     app_count = fields.Integer(compute="_compute_app_count")
+    is_editable = fields.Boolean(
+        compute="_compute_is_editable",
+        help="Whether the user may change it: shared manifests are the"
+        " administrators'.",
+    )
+
+    @api.depends("company_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_is_editable(self):
+        saved = self._origin
+        kept = set(saved._filtered_access("write").ids)
+        for manifest in self:
+            origin = manifest._origin
+            manifest.is_editable = not origin or origin.id in kept
 
     @api.depends("app_manifest_ids.app_id")
     def _compute_app_count(self):
@@ -400,7 +414,8 @@ class KubernetesManifest(models.Model):
     def request_preview(
         self, url, title, manifest_id=False, config_map_id=False, secret_id=False
     ):
-        """Ask a worker for a preview of a URL, saved or not.
+        """Ask a worker for a preview of a URL, saved or not. A record that the user
+        may only read stays as it is.
 
         Returns ``{"state": …}``: ``refused`` with a message, ``no_worker``, or
         ``waiting`` with the ``job_id`` for ``preview_result``.

@@ -128,11 +128,17 @@ class KubernetesRecord(models.AbstractModel):
 
     def _not_yours_error(self, operation):
         """What is said of records that are not there, or not for whoever asks."""
-        return AccessError(
-            self.env._(
-                "%(model)s: there is no such record, or you have no right to it"
-                " (%(operation)s). An administrator can give it to you.",
-                model=self.env["ir.model"]._get(self._name).name,
-                operation=operation,
+        model = self.env["ir.model"]._get(self._name).name
+        if operation == "read":
+            text = self.env._(
+                "%s: there is no such record, or you have no right to see it."
+                " An administrator can give it to you.",
+                model,
             )
-        )
+        else:
+            text = self.env._(
+                "%s: there is no such record, or you have no right to change it."
+                " An administrator can give it to you.",
+                model,
+            )
+        return AccessError(text)

@@ -22,7 +22,7 @@ from . import test_portal_app
 from . import test_queue
 from . import test_rights
 from . import test_rpc
-from . import test_translation
+from . import test_translations
 from . import test_values
 from . import test_vars
 from . import test_worker

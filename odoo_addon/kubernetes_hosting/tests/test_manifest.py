@@ -110,6 +110,20 @@ class TestManifest(KubernetesTransactionCase):
         self.assertFalse(self.manifest.problem_count)
         self.assertEqual(self.manifest.stored_preview(URL + "?new")["state"], "none")
 
+    def test_a_shared_manifest_is_previewed_by_who_may_only_read_it(self):
+        self.manifest.company_id = False
+        seen = self.manifest.with_user(self.operator)
+        self.assertFalse(seen.is_editable)
+        self.assertTrue(self.manifest.is_editable)
+        before = self.manifest.preview
+        answer = self.request(url=self.manifest.url, manifest_id=self.manifest.id)
+        job = self.claim()
+        self.assertEqual(job.id, answer["job_id"])
+        self.report(job)
+        self.assertEqual(self.result(job.id)["state"], "done")
+        self.assertEqual(self.manifest.preview, before, "it stays as it is")
+        self.assertFalse(self.manifest.previewed_at)
+
     def test_a_late_preview_of_the_last_url_is_not_kept(self):
         self.request(self.manifest.url, manifest_id=self.manifest.id)
         job = self.claim()

@@ -142,9 +142,9 @@ class TestSaleCompanies(HostingSaleCase):
                 ]
             },
         ):
-            with self.assertRaisesRegex(UserError, "company|no right to it"):
+            with self.assertRaisesRegex(UserError, "company|no right to"):
                 product.write(values)
-            with self.assertRaisesRegex(UserError, "company|no right to it"):
+            with self.assertRaisesRegex(UserError, "company|no right to"):
                 products.create(
                     self.product_values(**{"kubernetes_manifest_ids": lines, **values})
                 )

@@ -73,6 +73,7 @@ class TestPrice(ShopCase):
         dozen = self.env.ref("uom.product_uom_dozen")
         self._assert_refused(uom_id=dozen.id)
         self.hosting.uom_ids = dozen
+        self._cart()._cart_add(self.hosting.id, 1, uom_id=dozen.id)  # DEBUG
         order = self._add(self.hosting, uom_id=dozen.id)
         self.assertEqual(order.order_line.kubernetes_units, 12)
 
