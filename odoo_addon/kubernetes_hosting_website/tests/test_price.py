@@ -31,6 +31,13 @@ class TestPrice(ShopCase):
         cls.seller = new_test_user(
             cls.env, "price-seller", "sales_team.group_sale_manager"
         )
+        cls.dozen = cls.env["uom.uom"].create(
+            {
+                "name": "Box of twelve",
+                "relative_factor": 12,
+                "relative_uom_id": cls.hosting.uom_id.id,
+            }
+        )
         cls.other = cls._hosting_product("Other Hosting")
         for product in (cls.hosting, cls.other):
             template = cls._template(product)
@@ -70,11 +77,9 @@ class TestPrice(ShopCase):
             order.with_user(self.seller).action_confirm()
 
     def test_the_products_own_unit_and_packagings_are_sold(self):
-        dozen = self.env.ref("uom.product_uom_dozen")
-        self._assert_refused(uom_id=dozen.id)
-        self.hosting.uom_ids = dozen
-        self._cart()._cart_add(self.hosting.id, 1, uom_id=dozen.id)  # DEBUG
-        order = self._add(self.hosting, uom_id=dozen.id)
+        self._assert_refused(uom_id=self.dozen.id)
+        self._template(self.hosting).uom_ids = self.dozen
+        order = self._add(self.hosting, uom_id=self.dozen.id)
         self.assertEqual(order.order_line.kubernetes_units, 12)
 
     def test_no_other_unit_is_sold(self):
@@ -94,9 +99,8 @@ class TestPrice(ShopCase):
         self._assert_not_sold(order)
 
     def test_the_limit_counts_units_of_the_whole_order(self):
-        dozen = self.env.ref("uom.product_uom_dozen")
-        self.hosting.uom_ids = dozen
-        order = self._add(self.hosting, quantity=3, uom_id=dozen.id)
+        self._template(self.hosting).uom_ids = self.dozen
+        order = self._add(self.hosting, quantity=3, uom_id=self.dozen.id)
         self.assertEqual(order.order_line.kubernetes_units, 12)
         self._add(self.other, quantity=MAX_UNITS)
         self.assertEqual(sum(order.order_line.mapped("kubernetes_units")), MAX_UNITS)
