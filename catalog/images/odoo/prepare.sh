@@ -1,0 +1,57 @@
+#!/bin/sh
+# Makes the prepared databases of an image: for each of $LANGUAGES one with $MODULES, as `odoo --init` makes it, without
+# passwords, keys and whatever else must be another one in each database. odoo-restore restores them.
+set -eu
+
+into=/usr/share/odoo/prepared/$MODULES
+work=/tmp/prepare
+server=/usr/lib/postgresql/17/bin
+
+odoo_on() {
+    database=$1
+    shift
+    setpriv --reuid=100 --regid=101 --clear-groups env HOME=$work PGHOST=$work PGUSER=odoo PATH="$server:$PATH" \
+        odoo "$@" --database="$database" --data-dir="$work/odoo" --workers=0 --max-cron-threads=0 --no-http --log-level=warn
+}
+
+as_odoo() {
+    setpriv --reuid=100 --regid=101 --clear-groups env HOME=$work PGHOST=$work PGUSER=odoo "$@"
+}
+
+# The server is here for this script alone.
+mkdir -p /etc/postgresql-common
+echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
+apt-get update
+apt-get install --yes --no-install-recommends postgresql-17
+mkdir -p "$work/odoo" "$into"
+chown -R 100:101 $work
+
+as_odoo $server/initdb --pgdata=$work/data --username=odoo --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
+as_odoo $server/pg_ctl --pgdata=$work/data --wait --log=$work/log \
+    --options="-c listen_addresses='' -c unix_socket_directories=$work -c fsync=off" start
+as_odoo $server/createdb --template=template0 --lc-collate=C --lc-ctype=C.UTF-8 made
+odoo_on made --init="$MODULES" --without-demo=true --stop-after-init
+
+for language in $LANGUAGES; do
+    as_odoo $server/createdb --template=made "$language"
+    as_odoo cp -r $work/odoo/filestore/made "$work/odoo/filestore/$language"
+    [ "$language" = en_US ] || odoo_on "$language" --load-language="$language" --stop-after-init
+    # What a browser loads first: it takes seconds to make.
+    echo 'env["ir.qweb"]._pregenerate_assets_bundles(); env.cr.commit()' > $work/assets.py
+    odoo_on "$language" shell < $work/assets.py
+    as_odoo $server/psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname="$language" <<'SQL'
+UPDATE res_users SET password = NULL;
+DELETE FROM ir_config_parameter
+ WHERE key IN ('database.uuid', 'database.secret', 'database.create_date', 'web.base.url');
+SQL
+    mkdir "$into/$language"
+    # Earlier servers than 17 do not know transaction_timeout.
+    as_odoo $server/pg_dump --no-owner --no-privileges "$language" |
+        sed '/^SET transaction_timeout = /d' > "$into/$language/database.sql"
+    cp -r "$work/odoo/filestore/$language" "$into/$language/filestore"
+done
+
+as_odoo $server/pg_ctl --pgdata=$work/data --wait --mode=fast stop
+apt-get purge --yes --auto-remove postgresql-17 postgresql-common
+rm -rf $work /etc/postgresql-common /var/lib/postgresql /var/lib/apt/lists/* /var/cache/apt/*
+chmod -R a+rX /usr/share/odoo
