@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache, debian, go_programs, odoo, processes, test_image
-from .instance import CHECKOUT, write_private
+from .instance import CHECKOUT, state_home, write_private
 from .problem import Problem
 
 NAME = "real-1"
+#: The label of nodes, and the node selector of pods: real or simulated.
+LABEL = "chandlery.dev/pods"
 PROGRAMS = ("kubelet", "kube-proxy", "coredns")
 #: Of this folder, what a running node was made from beside its settings.
 CODE = ("box.py", "json_api.py", "node.py", "volumes.py")
@@ -78,7 +80,10 @@ def as_root():
     if os.geteuid() == 0:
         return []
     asking = ["sudo", "-n", "true"]
-    if shutil.which("sudo") and not subprocess.run(asking, capture_output=True).returncode:
+    if (
+        shutil.which("sudo")
+        and not subprocess.run(asking, capture_output=True).returncode
+    ):
         return ["sudo", "-n"]
     return None
 
@@ -91,7 +96,14 @@ def box(*words):
             hint="Run the same command as root, or as a user whom sudo asks for no"
             " password.",
         )
-    return [*prefix, str(odoo.base_python()), "-B", "-m", "testbed.box", *map(str, words)]
+    return [
+        *prefix,
+        str(odoo.base_python()),
+        "-B",
+        "-m",
+        "testbed.box",
+        *map(str, words),
+    ]
 
 
 def why_not():
@@ -184,37 +196,10 @@ class Node:
         )
         self.network.refuse_if_taken(json.loads(routes or "[]"))
         self.write()
-        return self.daemon().ensure()
-
-    def daemon(self):
-        address = self.network.node
-        settings = self.settings()
-
-        def healthy():
-            # They are answered on the way that Traefik takes to pods.
-            return all(
-                processes.http_ok(f"http://{address}:{port}/{path}", timeout=2)
-                for port, path in (
-                    (KUBELET_HEALTH, "healthz"),
-                    (PROXY_HEALTH, "healthz"),
-                    (DNS_HEALTH, "health"),
-                )
-            )
-
-        return processes.Daemon(
-            name="node",
-            argv=[odoo.base_python(), "-B", "-m", "testbed.node", self.file],
-            log=self.instance.logs / "node.log",
-            pid_file=self.instance.state / "run" / "node.pid",
-            healthy=healthy,
-            made_from=cache.digest(
-                json.dumps(settings),
-                *(CHECKOUT / "testbed" / file for file in CODE),
-            ),
-            cwd=CHECKOUT,
-            start_seconds=300,  # with the import of large images
-            stop_seconds=60,
+        made_from = cache.digest(
+            *self.files().values(), *(CHECKOUT / "testbed" / file for file in CODE)
         )
+        return daemon(self.instance, made_from).ensure()
 
     def write(self):
         for name, content in self.files().items():
@@ -265,7 +250,7 @@ class Node:
                 f"--kubeconfig={kubeconfig}",
                 f"--hostname-override={NAME}",
                 f"--node-ip={self.network.node}",
-                "--node-labels=chandlery.dev/pods=real",
+                f"--node-labels={LABEL}=real",
                 f"--root-dir={self.folder / 'kubelet'}",
                 f"--cert-dir={self.folder / 'kubelet' / 'pki'}",
                 f"--config={self.folder / 'kubelet.json'}",
@@ -364,6 +349,36 @@ class Node:
                 kubeconfig=self.instance.state / "kubernetes" / "node.kubeconfig",
             ),
         }
+
+
+def daemon(instance, made_from=""):
+    address = Network(instance.offset).node
+
+    def healthy():
+        # They are asked on the way that Traefik takes to pods.
+        return all(
+            processes.http_ok(f"http://{address}:{port}/{path}", timeout=2)
+            for port, path in (
+                (KUBELET_HEALTH, "healthz"),
+                (PROXY_HEALTH, "healthz"),
+                (DNS_HEALTH, "health"),
+            )
+        )
+
+    return processes.Daemon(
+        name="node",
+        argv=[
+            *(odoo.base_python(), "-B", "-m", "testbed.node"),
+            instance.state / "node" / "settings.json",
+        ],
+        log=instance.logs / "node.log",
+        pid_file=instance.state / "run" / "node.pid",
+        healthy=healthy,
+        made_from=made_from,
+        cwd=CHECKOUT,
+        start_seconds=300,  # with the import of large images
+        stop_seconds=60,
+    )
 
 
 def tidy(instance):
