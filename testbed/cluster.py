@@ -55,7 +55,12 @@ class OwnCluster:
         return ingress.daemon(self.instance, self.build_log).ensure()
 
     def ensure_node(self, real_images):
-        return node.Node(self.instance, self.build_log, real_images).ensure()
+        started = node.Node(self.instance, self.build_log, real_images).ensure()
+        name = f"node/{node.NAME}"
+        for state in ("create", "condition=Ready"):
+            wait = ("wait", f"--for={state}", name, "--timeout=60s")
+            kubernetes.kubectl(self.kubectl, self.kubeconfig, *wait)
+        return started
 
     def ensure_dns(self):
         return self.dns().ensure()

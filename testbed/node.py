@@ -179,8 +179,7 @@ def packages(log):
 
 
 class Node:
-    """The real node of one test bed's cluster; ``images`` are those that it has, name ->
-    docker-archive."""
+    """The real node of one test bed's cluster, with images: name -> docker-archive."""
 
     def __init__(self, instance, log, images=()):
         self.instance = instance

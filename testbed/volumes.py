@@ -82,7 +82,11 @@ def volume_for(claim, folder, node):
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": name},
+        "metadata": {
+            "name": name,
+            # Kubernetes leaves the removal to whom this names.
+            "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER},
+        },
         "spec": {
             "storageClassName": CLASS,
             "capacity": {"storage": spec["resources"]["requests"]["storage"]},
