@@ -192,16 +192,19 @@ class Builder:
         return root, config
 
     def copy(self, root, words):
-        source = self.context
+        source, how = self.context, "-a"
         if words[0].startswith("--from="):
-            source, _ = self.stage(words.pop(0).removeprefix("--from="))
+            stage = words.pop(0).removeprefix("--from=")
+            source, _ = self.stage(stage)
+            # What this build has made itself is linked: copying takes long.
+            how = "-al" if stage in self.built else "-a"
         *froms, to = words
         target = root / to.lstrip("/")
         for name in froms:
             path = source / name.lstrip("/")
             if path.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
-                self.program("cp", "-a", "--no-preserve=ownership", f"{path}/.", target)
+                self.program("cp", how, f"{path}/.", target)
             else:
                 folder = target if to.endswith("/") else target.parent
                 folder.mkdir(parents=True, exist_ok=True)
