@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from . import cache, debian, odoo, processes
@@ -57,7 +58,8 @@ def key(name):
     parts = [
         path
         for path in sorted(CONTEXT.rglob("*"))
-        if path.is_file() and path.parent in (CONTEXT, CONTEXT / folder)
+        if path.parent in (CONTEXT, CONTEXT / folder)
+        if path.is_file() and path.suffix != ".md"
     ]
     parts += [Path(__file__), json.dumps(ARGUMENTS), debian.mirror()]
     return f"{folder}-{cache.digest(*parts)}"
@@ -322,6 +324,7 @@ def write_archive(path, name, config, layers):
     of its layers."""
     digests = [sha256(layer) for layer in layers]
     config = {
+        "created": datetime.now(UTC).isoformat(),
         "architecture": "amd64",
         "os": "linux",
         "config": config,

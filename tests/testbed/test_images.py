@@ -142,7 +142,13 @@ class ImagesTest(unittest.TestCase):
             self.assertEqual(config["Cmd"], command)
             self.assertEqual(config.get("StopSignal"), signal)
             self.assertIn("/usr/lib/postgresql/17/bin:", config["Env"][0])
-            for label in ("title", "description", "licenses", "base.name"):
+            for label in (
+                "title",
+                "description",
+                "version",
+                "licenses",
+                "base.name",
+            ):
                 self.assertTrue(config["Labels"][f"org.opencontainers.image.{label}"])
 
     def test_an_image_is_made_anew_when_what_it_is_made_from_changes(self):
@@ -157,6 +163,8 @@ class ImagesTest(unittest.TestCase):
             after = {name: images.key(name) for name in images.IMAGES}
             self.write("sbom.sh", "of both")
             both = {name: images.key(name) for name in images.IMAGES}
+            self.write("README.md", "changes nothing")
+            self.assertEqual(both, {name: images.key(name) for name in images.IMAGES})
         changed = {name for name in images.IMAGES if before[name] != after[name]}
         self.assertEqual(changed, {"docker.io/library/odoo:19.0"})
         self.assertFalse(set(after.values()) & set(both.values()))
