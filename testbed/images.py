@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from . import cache, debian, odoo, processes
@@ -57,7 +58,8 @@ def key(name):
     parts = [
         path
         for path in sorted(CONTEXT.rglob("*"))
-        if path.is_file() and path.parent in (CONTEXT, CONTEXT / folder)
+        if path.parent in (CONTEXT, CONTEXT / folder)
+        if path.is_file() and path.suffix != ".md"
     ]
     parts += [Path(__file__), json.dumps(ARGUMENTS), debian.mirror()]
     return f"{folder}-{cache.digest(*parts)}"
@@ -192,16 +194,19 @@ class Builder:
         return root, config
 
     def copy(self, root, words):
-        source = self.context
+        source, how = self.context, "-a"
         if words[0].startswith("--from="):
-            source, _ = self.stage(words.pop(0).removeprefix("--from="))
+            stage = words.pop(0).removeprefix("--from=")
+            source, _ = self.stage(stage)
+            # What this build has made itself is linked: copying takes long.
+            how = "-al" if stage in self.built else "-a"
         *froms, to = words
         target = root / to.lstrip("/")
         for name in froms:
             path = source / name.lstrip("/")
             if path.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
-                self.program("cp", "-a", "--no-preserve=ownership", f"{path}/.", target)
+                self.program("cp", how, f"{path}/.", target)
             else:
                 folder = target if to.endswith("/") else target.parent
                 folder.mkdir(parents=True, exist_ok=True)
@@ -319,6 +324,7 @@ def write_archive(path, name, config, layers):
     of its layers."""
     digests = [sha256(layer) for layer in layers]
     config = {
+        "created": datetime.now(UTC).isoformat(),
         "architecture": "amd64",
         "os": "linux",
         "config": config,

@@ -19,7 +19,9 @@ import re
 for found in importlib.metadata.distributions():
     name, version = found.metadata["Name"], found.version
     normal = re.sub("[-_.]+", "-", name).lower()
-    purl = f"pkg:pypi/{normal}@{version.replace('+', '%2B')}"
+    # Odoo itself is not from there.
+    origin = "generic" if name == "odoo" else "pypi"
+    purl = f"pkg:{origin}/{normal}@{version.replace('+', '%2B')}"
     print(json.dumps({"type": "library", "name": name, "version": version, "purl": purl}))
 PYTHON
 }
