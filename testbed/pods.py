@@ -131,9 +131,8 @@ def policy():
 def spellings(names):
     """The names by which a manifest may ask for these images."""
     for name in names:
-        short = name
-        for prefix in ("docker.io/", "library/"):
-            yield short
-            short = short.removeprefix(prefix)
-        if short != name:
-            yield short
+        yield name
+        official = "docker.io/library/"
+        if name.startswith(official):
+            for prefix in ("docker.io/", "library/", ""):
+                yield prefix + name.removeprefix(official)
