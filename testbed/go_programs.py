@@ -1,6 +1,6 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Kubernetes, kwok, CoreDNS and Traefik, built from the Go module proxy at the versions
+"""Kubernetes and what runs beside it, built from the Go module proxy at the versions
 that go/*/go.mod and go.sum pin."""
 
 import hashlib
@@ -53,6 +53,11 @@ PROGRAMS = {
         of_kubernetes("kubelet"),
         of_kubernetes("kube-proxy"),
         Program("coredns", "coredns", "chandlery.dev/testbed/coredns"),
+        Program(
+            "kube-router",
+            "kube-router",
+            "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        ),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", files="kustomize/stage"),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )

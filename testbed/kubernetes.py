@@ -163,7 +163,7 @@ class Kubernetes:
                 "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
                 f"--service-account-key-file={pki / 'service-account.key'}",
                 f"--service-account-signing-key-file={pki / 'service-account.key'}",
-                "--service-cluster-ip-range=10.96.0.0/16",
+                f"--service-cluster-ip-range={node.SERVICES}",
                 "--endpoint-reconciler-type=none",  # the only address is loopback
                 *(self.for_real_pods() if self.real else ()),
             ],
@@ -247,6 +247,26 @@ class Kubernetes:
         self.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         nodes = [f"node/{name}" for name in NODES]
         self.run("wait", "--for=condition=Ready", *nodes, "--timeout=60s")
+        if self.real:
+            for address, pod in self.stand_ins().items():
+                self.give_address(pod["metadata"], address)
+
+    def stand_ins(self):
+        """By these pods, which have the addresses that they use, network policies know
+        programs that run beside the cluster."""
+        return {
+            self.network.host: stand_in("ingress", "traefik", {"app": "traefik"}),
+            self.network.node: stand_in(
+                "kube-system", "coredns", {"k8s-app": "kube-dns"}
+            ),
+        }
+
+    def give_address(self, metadata, address):
+        pod = ("-n", metadata["namespace"], f"pod/{metadata['name']}")
+        self.run("wait", "--for=condition=Ready", *pod, "--timeout=60s")
+        status = {"podIP": address, "podIPs": [{"ip": address}]}
+        patch = json.dumps({"status": status})
+        self.run("patch", *pod, "--subresource=status", "--type=merge", "-p", patch)
 
     def furniture(self):
         """What a cluster brings along: nodes, a default storage class, an ingress
@@ -256,12 +276,12 @@ class Kubernetes:
             default(volumes.STORAGE_CLASS if self.real else STORAGE_CLASS),
             INGRESS_CLASS,
             json.loads(DNS_ENDPOINT.read_text()),
-            *((*pods.policy(), self.own_endpoint()) if self.real else ()),
+            *(self.furniture_for_real_pods() if self.real else ()),
         ]
 
-    def own_endpoint(self):
-        """Where real pods reach the API server."""
-        return {
+    def furniture_for_real_pods(self):
+        #: where they reach the API server
+        endpoint = {
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": {
@@ -275,6 +295,12 @@ class Kubernetes:
                 {"name": "https", "port": self.instance.port("kube-apiserver")},
             ],
         }
+        return [
+            *pods.policy(),
+            endpoint,
+            INGRESS_NAMESPACE,
+            *self.stand_ins().values(),
+        ]
 
     def apply(self, *objects):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
@@ -378,3 +404,22 @@ INGRESS_CLASS = {
     },
     "spec": {"controller": "traefik.io/ingress-controller"},
 }
+
+INGRESS_NAMESPACE = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {"name": "ingress"},
+}
+
+
+def stand_in(namespace, name, labels):
+    """A simulated pod for a program that runs beside the cluster."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": name, "labels": labels},
+        "spec": {
+            "nodeSelector": {node.LABEL: "simulated"},
+            "containers": [{"name": name, "image": name}],
+        },
+    }

@@ -21,9 +21,10 @@ from .instance import CHECKOUT, state_home, write_private
 from .problem import Problem
 
 NAME = "real-1"
+SERVICES = "10.96.0.0/16"
 #: The label of nodes, and the node selector of pods: real or simulated.
 LABEL = "chandlery.dev/pods"
-PROGRAMS = ("kubelet", "kube-proxy", "coredns")
+PROGRAMS = ("kubelet", "kube-proxy", "kube-router", "coredns")
 #: Of this folder, what a running node was made from beside its settings.
 CODE = ("box.py", "json_api.py", "node.py", "volumes.py")
 #: What the machine itself needs; small, and without daemons.
@@ -34,14 +35,16 @@ PACKAGES = (
     "runc",
     "containernetworking-plugins",
     "iptables",
+    "ipset",
     # what these need
     *("libip4tc2", "libip6tc2", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0"),
-    *("libnftnl11", "libseccomp2", "libxtables12"),
+    *("libnftnl11", "libipset13", "libseccomp2", "libxtables12"),
 )
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 #: What real pods may reach of the test bed, beside each other.
 RELAYED = ("kube-apiserver", "odoo", "catalog", "mailgun")
-KUBELET, PROXY_HEALTH, KUBELET_HEALTH, DNS_HEALTH = 10250, 10256, 10248, 10245
+KUBELET = 10250
+KUBELET_HEALTH, PROXY_HEALTH, POLICY_HEALTH, DNS_HEALTH = 10248, 10256, 20244, 10245
 
 
 COREFILE = """.:53 {{
@@ -141,12 +144,12 @@ class Network:
 
     @property
     def gateway(self):
-        return str(self.whole[3])
+        return str(self.whole[4])  # 3 is the broadcast address of those two
 
     @property
     def pods(self):
         """The first and the last address."""
-        return str(self.whole[4]), str(self.whole[-2])
+        return str(self.whole[5]), str(self.whole[-2])
 
     def refuse_if_taken(self, routes):
         """``routes`` as ``ip -json route`` prints them."""
@@ -266,6 +269,17 @@ class Node:
                 "--conntrack-tcp-timeout-established=0",
                 "--conntrack-tcp-timeout-close-wait=0",
             ],
+            # Of all that it can do, only network policies.
+            "kube-router": [
+                program["kube-router"],
+                f"--kubeconfig={kubeconfig}",
+                f"--hostname-override={NAME}",
+                "--run-firewall=true",
+                "--run-router=false",
+                "--run-service-proxy=false",
+                f"--service-cluster-ip-range={SERVICES}",
+                f"--health-port={POLICY_HEALTH}",
+            ],
             "coredns": [program["coredns"], "-conf", self.folder / "Corefile"],
         }
         return {name: [str(word) for word in words] for name, words in commands.items()}
@@ -360,6 +374,7 @@ def daemon(instance, made_from=""):
             for port, path in (
                 (KUBELET_HEALTH, "healthz"),
                 (PROXY_HEALTH, "healthz"),
+                (POLICY_HEALTH, "healthz"),
                 (DNS_HEALTH, "health"),
             )
         )
