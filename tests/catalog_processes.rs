@@ -280,11 +280,11 @@ fn odoo_gets_the_signal_and_its_time_to_end() {
     container.program("pg_isready", "");
     container.program(
         "odoo",
-        "trap 'echo told >> called; sleep 0.2; echo over >> called; exit 7' TERM\necho ready >> called\nwhile :; do sleep 0.1; done",
+        "trap 'echo told >> called; sleep 0.2; echo over >> called; exit 7' TERM\necho Odoo is up >> called\nwhile :; do sleep 0.1; done",
     );
     let mut process = container.start(&["sh", "start.sh"]);
     until("Odoo runs", || {
-        container.called().contains("ready").then_some(())
+        container.called().contains("is up").then_some(())
     });
     process.signal("-TERM");
     assert_eq!(process.ended().0, Some(7), "the exit status is Odoo's");
@@ -305,11 +305,11 @@ fn a_mail_login_that_comes_later_reaches_odoo_without_a_restart() {
     container.program("pg_isready", "");
     container.program(
         "odoo",
-        "trap 'cp run/odoo.conf told' HUP\necho ready >> called\nwhile :; do sleep 0.1; done",
+        "trap 'cp run/odoo.conf told' HUP\necho Odoo is up >> called\nwhile :; do sleep 0.1; done",
     );
     let process = container.start(&["sh", "start.sh"]);
     until("Odoo runs", || {
-        container.called().contains("ready").then_some(())
+        container.called().contains("is up").then_some(())
     });
     let conf = || std::fs::read_to_string(container.path("run/odoo.conf")).unwrap();
     assert!(!conf().contains("smtp_server"));
