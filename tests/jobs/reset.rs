@@ -168,9 +168,10 @@ async fn a_workload_that_follows_by_itself_is_not_restarted_after_a_reset() {
     with_production(|app, production, deployed| async move {
         let deployments = api::<Deployment>(&app);
         let follows = json!({"metadata": {"annotations": {"chandlery.dev/no-restart": "reset"}}});
-        let params = PatchParams::default();
-        let patched = deployments.patch("web", &params, &Patch::Merge(follows));
-        patched.await.unwrap();
+        deployments
+            .patch("web", &PatchParams::default(), &Patch::Merge(follows))
+            .await
+            .unwrap();
         let old = pods(&app).await;
         let job = beside(reset(&app, "manifests", &deployed), &production);
         let (done, steps) = run(&runner(), job).await;
