@@ -16,6 +16,7 @@ from pathlib import Path
 from . import processes
 from .problem import Problem
 
+RELEASE = "bookworm"
 #: program or file that shows that the package is there -> package
 BASE = {
     "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
