@@ -141,12 +141,14 @@ class Network:
 
     @property
     def gateway(self):
-        return str(self.whole[3])
+        # The fourth address is the broadcast address of the link (/30): asked for it,
+        # the node does not answer.
+        return str(self.whole[4])
 
     @property
     def pods(self):
         """The first and the last address."""
-        return str(self.whole[4]), str(self.whole[-2])
+        return str(self.whole[5]), str(self.whole[-2])
 
     def refuse_if_taken(self, routes):
         """``routes`` as ``ip -json route`` prints them."""
