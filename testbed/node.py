@@ -144,7 +144,9 @@ class Network:
 
     @property
     def gateway(self):
-        return str(self.whole[4])  # 3 is the broadcast address of those two
+        # The fourth address is the broadcast address of the link (/30): asked for it,
+        # the node does not answer.
+        return str(self.whole[4])
 
     @property
     def pods(self):

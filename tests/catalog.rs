@@ -267,7 +267,10 @@ fn odoo_sends_mail_through_the_apps_own_domain_and_runs_without_one() {
     let odoo = find(&objects, "Deployment", "odoo");
     let pod = &odoo["spec"]["template"]["spec"];
     let volumes = pod["volumes"].as_array().unwrap();
-    let smtp = volumes.iter().find(|volume| volume["name"] == "smtp").unwrap();
+    let smtp = volumes
+        .iter()
+        .find(|volume| volume["name"] == "smtp")
+        .unwrap();
     assert_eq!(smtp["secret"]["secretName"], "chandlery-smtp");
     assert_eq!(smtp["secret"]["optional"], true);
     for container in [&pod["initContainers"][0], &pod["containers"][0]] {

@@ -100,7 +100,13 @@ impl Container {
         let here = self.folder.path();
         let path = std::env::var("PATH").unwrap();
         let child = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--pid", "--mount-proc", "--fork"])
+            .args([
+                "--user",
+                "--map-root-user",
+                "--pid",
+                "--mount-proc",
+                "--fork",
+            ])
             .arg("--kill-child")
             .args(words)
             .current_dir(here)
@@ -143,7 +149,10 @@ impl Process {
             let children = std::fs::read_to_string(&children).unwrap();
             children.split_whitespace().next().map(str::to_owned)
         });
-        let done = Command::new("kill").args([signal, &first]).status().unwrap();
+        let done = Command::new("kill")
+            .args([signal, &first])
+            .status()
+            .unwrap();
         assert!(done.success());
     }
 
@@ -211,7 +220,10 @@ fn every_script_ends_when_it_is_told_to_while_a_program_of_it_works() {
         container.program("pg_isready", "");
         container.program("psql", "echo 0; cat > /dev/null");
         container.program("initdb", works);
-        container.program("pg_dump", &format!("[ $1 = --version ] && echo 17 || {works}"));
+        container.program(
+            "pg_dump",
+            &format!("[ $1 = --version ] && echo 17 || {works}"),
+        );
         container.program("python3", "");
         let odoo = format!("[ $1 = neutralize ] && echo is_neutralized || {works}");
         container.program("odoo", &odoo);
@@ -228,7 +240,10 @@ fn every_script_ends_when_it_is_told_to_while_a_program_of_it_works() {
 fn the_server_that_the_setup_of_postgresql_has_started_is_stopped_with_it() {
     let container = Container::new();
     let data = container.path("data/pgdata").display().to_string();
-    container.program("initdb", "mkdir \"${1#--pgdata=}\"; echo 17 > \"${1#--pgdata=}/PG_VERSION\"");
+    container.program(
+        "initdb",
+        "mkdir \"${1#--pgdata=}\"; echo 17 > \"${1#--pgdata=}/PG_VERSION\"",
+    );
     container.program(
         "pg_ctl",
         &format!("case \"$*\" in *start) touch {data}/postmaster.pid ;; *) rm {data}/postmaster.pid ;; esac"),
@@ -249,7 +264,9 @@ fn the_server_of_the_files_ends_when_it_is_told_to() {
         let first = std::fs::read_to_string(children).unwrap();
         let status = std::fs::read_to_string(format!("/proc/{}/status", first.trim())).ok()?;
         // Bit 14 is SIGTERM's: caught.
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
         let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
         (caught & (1 << 14) != 0).then_some(())
     });
@@ -263,10 +280,12 @@ fn odoo_gets_the_signal_and_its_time_to_end() {
     container.program("pg_isready", "");
     container.program(
         "odoo",
-        "trap 'echo told >> called; sleep 0.2; echo over >> called; exit 7' TERM\necho ready >> called\nwhile :; do sleep 0.1; done",
+        "trap 'echo told >> called; sleep 0.2; echo over >> called; exit 7' TERM\necho Odoo is up >> called\nwhile :; do sleep 0.1; done",
     );
     let mut process = container.start(&["sh", "start.sh"]);
-    until("Odoo runs", || container.called().contains("ready").then_some(()));
+    until("Odoo runs", || {
+        container.called().contains("is up").then_some(())
+    });
     process.signal("-TERM");
     assert_eq!(process.ended().0, Some(7), "the exit status is Odoo's");
     assert!(container.called().contains("told\nover"));
@@ -286,10 +305,12 @@ fn a_mail_login_that_comes_later_reaches_odoo_without_a_restart() {
     container.program("pg_isready", "");
     container.program(
         "odoo",
-        "trap 'cp run/odoo.conf told' HUP\necho ready >> called\nwhile :; do sleep 0.1; done",
+        "trap 'cp run/odoo.conf told' HUP\necho Odoo is up >> called\nwhile :; do sleep 0.1; done",
     );
     let process = container.start(&["sh", "start.sh"]);
-    until("Odoo runs", || container.called().contains("ready").then_some(()));
+    until("Odoo runs", || {
+        container.called().contains("is up").then_some(())
+    });
     let conf = || std::fs::read_to_string(container.path("run/odoo.conf")).unwrap();
     assert!(!conf().contains("smtp_server"));
     for (key, value) in [
@@ -309,7 +330,11 @@ fn a_mail_login_that_comes_later_reaches_odoo_without_a_restart() {
     assert!(told.contains("smtp_server = smtp.example\nsmtp_port = 465\nsmtp_ssl = True\n"));
     assert!(told.contains("smtp_password = secret\n"));
     assert!(told.contains("from_filter = shop.example\n"));
-    assert_eq!(container.called().matches("odoo").count(), 1, "one Odoo all the time");
+    assert_eq!(
+        container.called().matches("odoo").count(),
+        1,
+        "one Odoo all the time"
+    );
     drop(process);
 }
 
@@ -347,6 +372,10 @@ fn a_new_database_is_restored_where_the_image_has_it_and_made_where_not() {
         ("base/de_DE", "0", true, "odoo-restore "),
     ] {
         let seen = set_up(prepared, tables, begun);
-        assert_eq!(seen, (Some(0), calls.to_owned()), "{prepared} {tables} {begun}");
+        assert_eq!(
+            seen,
+            (Some(0), calls.to_owned()),
+            "{prepared} {tables} {begun}"
+        );
     }
 }

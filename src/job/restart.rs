@@ -24,8 +24,15 @@ pub async fn restart(task: &Task, result: &mut JobResult) -> Result<(), Problem>
 pub async fn roll_out(task: &Task, reason: Reason, step: &StepHandle<'_>) -> Result<(), Problem> {
     let (app, job) = (&task.app, &task.job.uid);
     let (namespace, inventory) = (&app.namespace, &app.inventory);
-    let restarted =
-        kubernetes::restart(&task.cluster, namespace, &task.owner, inventory, reason, job).await?;
+    let restarted = kubernetes::restart(
+        &task.cluster,
+        namespace,
+        &task.owner,
+        inventory,
+        reason,
+        job,
+    )
+    .await?;
     let names: Vec<String> = restarted.objects.iter().map(ToString::to_string).collect();
     let message = match names.as_slice() {
         [] => "There is nothing to restart".to_owned(),

@@ -133,9 +133,8 @@ impl Fetcher {
         let answer = self.text(&url).await.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
             Answer::Absent(status) => Err(named(
-                Problem::new("manifest_fetch", format!("The server answered {status}.")).hint(
-                    "There is no manifest at this URL: correct it, or put the file there.",
-                ),
+                Problem::new("manifest_fetch", format!("The server answered {status}."))
+                    .hint("There is no manifest at this URL: correct it, or put the file there."),
                 &shown,
             )),
         });
@@ -291,6 +290,9 @@ impl Fetcher {
 
 /// The same problem with the URL that was asked for in its message: a step shows nothing else.
 fn named(problem: Problem, url: &str) -> Problem {
+    if url.is_empty() {
+        return problem;
+    }
     Problem {
         message: format!("{url}: {}", problem.message),
         ..problem

@@ -4,6 +4,7 @@
 cluster."""
 
 import asyncio
+import ipaddress
 import json
 import os
 import tempfile
@@ -109,6 +110,9 @@ class NetworkTest(unittest.TestCase):
             self.assertFalse(one.whole.overlaps(next_one.whole))
             self.assertNotEqual(one.link, next_one.link)
         self.assertTrue(node.Network(highest).whole.is_private)
+        link = ipaddress.ip_network(f"{one.node}/30", strict=False)
+        # Nobody answers at the broadcast address.
+        self.assertNotIn(ipaddress.ip_address(one.gateway), link)
         self.assertLessEqual(len(node.Network(highest).link), 15)
 
     def test_a_network_that_the_machine_uses_is_refused(self):
