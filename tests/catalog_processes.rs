@@ -255,6 +255,20 @@ fn the_server_that_the_setup_of_postgresql_has_started_is_stopped_with_it() {
 }
 
 #[test]
+fn a_server_of_postgresql_that_was_killed_with_its_node_starts_again() {
+    let container = Container::new();
+    let data = container.path("data/pgdata");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("PG_VERSION"), "17\n").unwrap();
+    std::fs::write(data.join("postmaster.pid"), "1\n").unwrap();
+    // As PostgreSQL: number 1 is a process that is there.
+    container.program("pg_ctl", "[ ! -e \"$PGDATA/postmaster.pid\" ]");
+    container.program("psql", "cat > /dev/null");
+    let (status, said) = container.start(&["sh", "postgres-setup.sh"]).ended();
+    assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
 fn the_server_of_the_files_ends_when_it_is_told_to() {
     let container = Container::new();
     let mut process = container.start(&["python3", "files.py"]);
