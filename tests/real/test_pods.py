@@ -22,12 +22,13 @@ LOG = BED.logs / "suites" / "real-programs.log"
 SECONDS = 120
 
 NAMESPACE = "pods"
-HOST = "web.apps.localhost"
+#: Has the policy that the worker gives to the namespaces of apps.
+CLOSED = "closed"
 OBJECTS = """
 apiVersion: v1
 kind: Namespace
 metadata:
-  name: pods
+  name: NAMESPACE
   labels:
     pod-security.kubernetes.io/enforce: baseline
 ---
@@ -35,7 +36,7 @@ apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: data
-  namespace: pods
+  namespace: NAMESPACE
 spec:
   accessModes: [ReadWriteOnce]
   resources:
@@ -46,7 +47,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: web
-  namespace: pods
+  namespace: NAMESPACE
 spec:
   selector:
     matchLabels:
@@ -98,7 +99,7 @@ apiVersion: v1
 kind: Service
 metadata:
   name: web
-  namespace: pods
+  namespace: NAMESPACE
 spec:
   selector:
     app: web
@@ -110,10 +111,10 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
   name: web
-  namespace: pods
+  namespace: NAMESPACE
 spec:
   rules:
-    - host: web.apps.localhost
+    - host: NAMESPACE.apps.localhost
       http:
         paths:
           - path: /
@@ -128,12 +129,37 @@ apiVersion: v1
 kind: Pod
 metadata:
   name: other-image
-  namespace: pods
+  namespace: NAMESPACE
 spec:
   containers:
     - name: one
       image: docker.io/library/nginx:1
 """.replace("IMAGE", test_image.NAME)
+
+
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: default-deny
+  namespace: closed
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: ingress
+  egress:
+    - to:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: kube-system
+      ports:
+        - port: 53
+          protocol: UDP
+"""
 
 
 def kubectl(*words, bed=BED, stdin=None, succeeds=True):
@@ -153,8 +179,14 @@ def within(*words, **more):
     return kubectl("-n", NAMESPACE, *words, **more)
 
 
-def in_pod(script, **more):
-    return within("exec", "deployment/web", "--", "sh", "-c", script, **more)
+def in_pod(script, namespace=NAMESPACE, **more):
+    shell = ("exec", "deployment/web", "--", "sh", "-c", script)
+    return kubectl("-n", namespace, *shell, **more)
+
+
+def reach(host, port):
+    """A script that connects, and is no more."""
+    return f"nc -w 10 {host} {port} < /dev/null"
 
 
 def wait_until(condition, what):
@@ -166,10 +198,12 @@ def wait_until(condition, what):
     return seen
 
 
-def fetched(bed=BED):
+def fetched(bed=BED, namespace=NAMESPACE):
     """What the Deployment answers through the ingress controller; None if nothing."""
     url = f"http://127.0.0.1:{bed.port('traefik')}/starts"
-    request = urllib.request.Request(url, headers={"Host": HOST})
+    request = urllib.request.Request(
+        url, headers={"Host": f"{namespace}.apps.localhost"}
+    )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=5) as answer:
@@ -186,9 +220,10 @@ def start(bed):
     own.ensure_node({})
 
 
-def apply(bed):
-    kubectl("apply", "-f", "-", bed=bed, stdin=OBJECTS)
-    web = ("deployment/web", "-n", NAMESPACE, f"--timeout={SECONDS}s")
+def apply(bed, namespace=NAMESPACE):
+    objects = OBJECTS.replace("NAMESPACE", namespace)
+    kubectl("apply", "-f", "-", bed=bed, stdin=objects)
+    web = ("deployment/web", "-n", namespace, f"--timeout={SECONDS}s")
     kubectl("wait", "--for=condition=Available", *web, bed=bed)
 
 
@@ -200,7 +235,9 @@ class PodsTest(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        kubectl("delete", "namespace", NAMESPACE, "--wait=true")
+        for namespace in (NAMESPACE, CLOSED):
+            words = ("delete", "namespace", namespace)
+            kubectl(*words, "--ignore-not-found", "--wait=true")
 
     def test_a_pod_with_a_known_image_runs_and_can_be_looked_into(self):
         self.assertIn("as 999", within("logs", "deployment/web"))
@@ -217,11 +254,27 @@ class PodsTest(unittest.TestCase):
 
     def test_pods_reach_services_and_the_api_server_by_name(self):
         self.assertTrue(in_pod(f"wget -qO- http://web.{NAMESPACE}/starts"))
-        in_pod("nc -w 10 kubernetes.default 443 < /dev/null")
+        in_pod(reach("kubernetes.default", 443))
 
     def test_nothing_outside_is_reached(self):
-        said = in_pod("nc -w 10 192.0.2.1 80 < /dev/null", succeeds=False)
+        said = in_pod(reach("192.0.2.1", 80), succeeds=False)
         self.assertIn("can't connect", said)
+
+    def test_network_policies_are_enforced(self):
+        kubectl("create", "namespace", CLOSED)
+        kubectl("apply", "-f", "-", stdin=POLICY)
+        apply(BED, CLOSED)
+        refused = wait_until(
+            lambda: in_pod(reach(f"web.{CLOSED}", 80), succeeds=False),
+            "the policy in force",
+        )
+        self.assertIn("can't connect", refused)
+        wait_until(lambda: fetched(namespace=CLOSED), "an answer through Traefik")
+        # Names are found, and what they stand for is not reached.
+        in_pod(f"nslookup web.{NAMESPACE}.svc.cluster.local", CLOSED)
+        for name, port in ((f"web.{NAMESPACE}", 80), ("kubernetes.default", 443)):
+            said = in_pod(reach(name, port), CLOSED, succeeds=False)
+            self.assertIn("can't connect", said)
 
     def test_a_volume_belongs_to_the_pods_group_and_goes_with_its_claim(self):
         self.assertEqual(in_pod("stat -c '%g %a' /data"), "999 2770\n")
