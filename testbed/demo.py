@@ -139,7 +139,7 @@ class Demo:
         missing = images.missing()
         if missing:
             step.doing("building them; once, up to 5 minutes")
-        images.ensure(self.build_log)
+            node.build_images(self.build_log)
         step.say(f"{len(missing)} built" if missing else "built before")
 
     @property

@@ -109,6 +109,22 @@ def box(*words):
     ]
 
 
+def build_images(log):
+    """As root, into this user's cache."""
+    script = "import pathlib, sys; from testbed import images;"
+    script += " images.ensure(pathlib.Path(sys.argv[1]))"
+    processes.run(
+        [
+            *(as_root() or ()),
+            *("env", f"XDG_CACHE_HOME={cache.folder().parent}"),
+            *(odoo.base_python(), "-B", "-c", script, log),
+        ],
+        log=log,
+        what="Building images",
+        cwd=CHECKOUT,
+    )
+
+
 def why_not():
     """Why this machine cannot have a node for real pods; None if it can."""
     if as_root() is None:

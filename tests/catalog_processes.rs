@@ -76,6 +76,7 @@ impl Container {
             .replace("/etc/chandlery-smtp", &format!("{here}/smtp"))
             .replace("/usr/share/odoo/prepared", &format!("{here}/prepared"))
             .replace("/var/lib/odoo", &format!("{here}/home"))
+            .replace("/var/run/postgresql", &format!("{here}/run"))
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -261,8 +262,14 @@ fn a_server_of_postgresql_that_was_killed_with_its_node_starts_again() {
     std::fs::create_dir(&data).unwrap();
     std::fs::write(data.join("PG_VERSION"), "17\n").unwrap();
     std::fs::write(data.join("postmaster.pid"), "1\n").unwrap();
+    let socket = container.path("run/.s.PGSQL.5432.lock");
+    std::fs::write(&socket, "1\n").unwrap();
     // As PostgreSQL: number 1 is a process that is there.
-    container.program("pg_ctl", "[ ! -e \"$PGDATA/postmaster.pid\" ]");
+    let free = format!(
+        "[ ! -e \"$PGDATA/postmaster.pid\" ] && [ ! -e {} ]",
+        socket.display()
+    );
+    container.program("pg_ctl", &free);
     container.program("psql", "cat > /dev/null");
     let (status, said) = container.start(&["sh", "postgres-setup.sh"]).ended();
     assert_eq!(status, Some(0), "{said}");
