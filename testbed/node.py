@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache, debian, go_programs, odoo, processes, test_image
-from .instance import CHECKOUT, state_home, write_private
+from .instance import CHECKOUT, write_private
 from .problem import Problem
 
 NAME = "real-1"
@@ -439,7 +439,7 @@ def remove(instance):
     """Remove a node's data, which belongs to root."""
     settings = instance.state / "node" / "settings.json"
     if settings.exists():
-        log = state_home() / f"{instance.name}-removed.log"
+        log = instance.logs / "node.log"
         processes.run(box("remove", settings), log=log, what="Removing", cwd=CHECKOUT)
 
 
