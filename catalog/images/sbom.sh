@@ -27,8 +27,11 @@ PYTHON
 }
 
 mkdir -p /usr/share/sbom
+debian > /tmp/components
+python >> /tmp/components
 {
     echo '{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": ['
-    { debian; python; } | sort --unique | sed '$!s/$/,/'
+    sort --unique /tmp/components | sed '$!s/$/,/'
     echo ']}'
 } > /usr/share/sbom/sbom.cdx.json
+rm /tmp/components

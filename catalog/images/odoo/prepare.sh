@@ -29,13 +29,10 @@ chown -R 100:101 $work
 as_odoo $server/initdb --pgdata=$work/data --username=odoo --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
 as_odoo $server/pg_ctl --pgdata=$work/data --wait --log=$work/log \
     --options="-c listen_addresses='' -c unix_socket_directories=$work -c fsync=off" start
-as_odoo $server/createdb --template=template0 --lc-collate=C --lc-ctype=C.UTF-8 made
-odoo_on made --init="$MODULES" --without-demo=true --stop-after-init
 
 for language in $LANGUAGES; do
-    as_odoo $server/createdb --template=made "$language"
-    as_odoo cp -r $work/odoo/filestore/made "$work/odoo/filestore/$language"
-    [ "$language" = en_US ] || odoo_on "$language" --load-language="$language" --stop-after-init
+    as_odoo $server/createdb --template=template0 --lc-collate=C --lc-ctype=C.UTF-8 "$language"
+    odoo_on "$language" --init="$MODULES" --without-demo=true --load-language="$language" --stop-after-init
     # The scripts and styles of the pages: otherwise the first visitor waits until they are made.
     odoo_on "$language" shell <<'PYTHON'
 qweb = env["ir.qweb"]
@@ -59,8 +56,8 @@ DELETE FROM ir_config_parameter
 SQL
     mkdir "$into/$language"
     # Earlier servers than 17 do not know transaction_timeout.
-    as_odoo $server/pg_dump --no-owner --no-privileges "$language" |
-        sed '/^SET transaction_timeout = /d' > "$into/$language/database.sql"
+    as_odoo $server/pg_dump --no-owner --no-privileges --file="$work/$language.sql" "$language"
+    sed '/^SET transaction_timeout = /d' "$work/$language.sql" > "$into/$language/database.sql"
     cp -r "$work/odoo/filestore/$language" "$into/$language/filestore"
 done
 
