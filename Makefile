@@ -3,6 +3,7 @@
 #
 # PORT_OFFSET=n shifts every port, so that several test beds can stand side by side.
 # KUBECONFIG=file uses that cluster; otherwise one is built.
+# PODS=simulated runs no containers, also where they could be; PODS=real insists on them.
 
 TESTBED = python3 -B -m testbed
 

@@ -12,6 +12,10 @@ use crate::dependence::Dependent;
 use crate::lines::Lines;
 use crate::problem::Problem;
 
+/// On a workload, in its manifest: for what it is not restarted since it follows by itself, separated by commas. `mail`: a
+/// new mail login; `reset`: data that a reset has replaced.
+pub const NO_RESTART: &str = "chandlery.dev/no-restart";
+
 /// Names one object in a cluster. An app's inventory is a list of these.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {

@@ -186,7 +186,8 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(manifest) = &self.manifest {
             write!(f, "{manifest}")?;
-            if let Some(url) = self.url.as_ref().filter(|url| *url != manifest) {
+            let told = |url: &str| url == manifest || self.message.starts_with(url);
+            if let Some(url) = self.url.as_ref().filter(|url| !told(url)) {
                 write!(f, " ({url})")?;
             }
             if let Some(document) = self.document {

@@ -9,7 +9,17 @@ import signal
 import sys
 
 from . import addon_tests as tests_of_addons
-from . import debian, ingress, instance, kubernetes, odoo, postgresql, processes, suites
+from . import (
+    debian,
+    ingress,
+    instance,
+    kubernetes,
+    odoo,
+    pods,
+    postgresql,
+    processes,
+    suites,
+)
 from . import demo as demo_of
 from . import lint as lint_checks
 from . import odoo_tests as tests_of_odoo
@@ -85,7 +95,7 @@ def command_line():
 
 
 def demo(arguments):
-    bed = demo_of.Demo(instance.from_environment())
+    bed = demo_of.Demo(instance.from_environment(), pods.wanted())
     bed.up()
     print(bed.welcome())
 
@@ -215,6 +225,7 @@ def psql(arguments):
 def kubernetes_up(arguments):
     bed = test_bed()
     log = bed.logs / "go-builds.log"
+    pods.decide(bed, pods.wanted() or "simulated")
     cluster = kubernetes.Kubernetes(bed, log)
     cluster.ensure()
     ingress.daemon(bed, log).ensure()

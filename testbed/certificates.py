@@ -20,6 +20,9 @@ CERTIFICATES = {
     "kube-scheduler": ("/CN=system:kube-scheduler", CLIENT),
     "kwok": ("/O=system:masters/CN=kwok", CLIENT),
     "traefik": ("/O=system:masters/CN=traefik", CLIENT),
+    # For the kubelet, too: limited to its node's objects, it finds a Secret only some
+    # time after the pod that mounts it, and tries again 17 s later.
+    "node": ("/O=system:masters/CN=node", CLIENT),
 }
 
 

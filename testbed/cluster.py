@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import go_programs, ingress, kubernetes, mail
+from . import go_programs, ingress, kubernetes, mail, node, pods
 from .problem import Problem
 
 NAME = "demo"
@@ -25,7 +25,7 @@ def choose(instance, build_log):
 
 
 class OwnCluster:
-    """Kubernetes, kwok and Traefik of the test bed."""
+    """Kubernetes, kwok and Traefik of the test bed, and a node for real pods."""
 
     own = True
     ingress_class = "traefik"
@@ -37,7 +37,8 @@ class OwnCluster:
 
     def programs(self):
         """The programs that ``build`` takes, one after the other."""
-        return [*kubernetes.PROGRAMS, "traefik"]
+        real = node.PROGRAMS if pods.are_real(self.instance) else ()
+        return [*kubernetes.PROGRAMS, *real, "traefik"]
 
     @property
     def kubeconfig(self):
@@ -53,6 +54,14 @@ class OwnCluster:
     def ensure_ingress(self):
         return ingress.daemon(self.instance, self.build_log).ensure()
 
+    def ensure_node(self, real_images):
+        started = node.Node(self.instance, self.build_log, real_images).ensure()
+        name = f"node/{node.NAME}"
+        for state in ("create", "condition=Ready"):
+            wait = ("wait", f"--for={state}", name, "--timeout=60s")
+            kubernetes.kubectl(self.kubectl, self.kubeconfig, *wait)
+        return started
+
     def ensure_dns(self):
         return self.dns().ensure()
 
@@ -66,8 +75,10 @@ class OwnCluster:
         never ran."""
         if go_programs.missing(self.programs()) or not self.kubeconfig.exists():
             return []
+        real = pods.are_real(self.instance)
         return [
             *kubernetes.Kubernetes(self.instance, self.build_log).daemons(),
+            *([node.daemon(self.instance)] if real else ()),
             ingress.daemon(self.instance, self.build_log),
             self.dns(),
         ]

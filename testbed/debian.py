@@ -16,6 +16,7 @@ from pathlib import Path
 from . import processes
 from .problem import Problem
 
+RELEASE = "bookworm"
 #: program or file that shows that the package is there -> package
 BASE = {
     "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
@@ -117,18 +118,23 @@ APT::Sandbox::User "";
     shutil.rmtree(apt_folder)
 
 
-def mirror():
-    """The Debian mirror that this machine uses."""
+def mirror(archive="debian"):
+    """The mirror of an archive that this machine uses; None where it has none of
+    another archive than Debian's main one."""
     folder = Path("/etc/apt")
     for path in [folder / "sources.list", *sorted(folder.glob("sources.list.d/*"))]:
         if path.suffix not in (".list", ".sources") or not path.exists():
             continue
         for line in path.read_text().splitlines():
             found = re.match(
-                r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s+)(\S+/debian)/?(?:\s|$)", line
+                r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s+)"
+                rf"(\S+/{archive})/?(?:\s|$)",
+                line,
             )
             if found:
                 return found[1]
+    if archive != "debian":
+        return None
     raise Problem(
         f"No Debian mirror is named in {folder}/sources.list or sources.list.d.",
         hint="Name one there, as apt wants it, and run the same command again.",

@@ -14,8 +14,11 @@ from . import (
     cluster,
     debian,
     go_programs,
+    images,
     mail,
+    node,
     odoo,
+    pods,
     postgresql,
     processes,
     worker,
@@ -32,16 +35,23 @@ LOGINS = {
     "customer": ("customer@demo.example", "customer"),
 }
 
-PLAYED_PODS = """
-Nodes and pods are simulated (kwok): an app becomes ready, but no container runs, so
+SIMULATED_PODS = """
+Pods are {pods}: an app becomes ready, but no container runs, so
 its own web page does not answer. Everything else is real: Odoo, PostgreSQL, the
 Kubernetes API server and its controllers, the ingress controller, the worker.
+"""
+REAL_PODS = """
+Pods are {pods}.
 """
 
 
 class Demo:
-    def __init__(self, instance):
+    """``kind`` of pods: real, simulated, or nothing for real ones where they can be
+    had."""
+
+    def __init__(self, instance, kind=""):
         self.instance = instance
+        self.kind = kind
         self.setup_log = instance.logs / "setup.log"
         self.build_log = instance.logs / "builds.log"
         self.cluster = cluster.choose(instance, self.build_log)
@@ -56,9 +66,12 @@ class Demo:
             ("Odoo 19, its Python packages, subscription_oca", self.odoo_programs),
             ("PostgreSQL 15", self.postgresql),
             ("Template database", self.template),
+            ("Pods", self.pods),
             ("Kubernetes programs", self.programs),
+            ("Images", self.images),
             ("Kubernetes control plane", self.control_plane),
             ("Ingress controller", self.ingress),
+            ("Node for real pods", self.node),
             ("Catalog file server", self.catalog),
             ("Mailgun and external-dns (doubles)", self.mail),
             ("Worker program", self.worker_program),
@@ -93,6 +106,15 @@ class Demo:
         step.doing("installing Odoo's own modules; once")
         self.template_name = odoo.template(self.odoo, self.setup_log)
 
+    def pods(self, step):
+        if not self.cluster.own:
+            step.say("your cluster's")
+            return
+        seen = pods.decide(self.instance, self.kind)
+        if seen.real:
+            debian.install(node.MACHINE, self.setup_log)
+        step.say(str(seen))
+
     def programs(self, step):
         names = self.cluster.programs()
         missing = go_programs.missing(names)
@@ -109,6 +131,27 @@ class Demo:
             if names
             else "not needed"
         )
+
+    def images(self, step):
+        if not self.real:
+            step.say("not needed")
+            return
+        missing = images.missing()
+        if missing:
+            step.doing("building them; once, up to 5 minutes")
+            node.build_images(self.build_log)
+        step.say(f"{len(missing)} built" if missing else "built before")
+
+    @property
+    def real(self):
+        return self.cluster.own and pods.are_real(self.instance)
+
+    def node(self, step):
+        if not self.real:
+            step.say("not needed")
+            return
+        step.doing("with all images, once")
+        step.say(started(self.cluster.ensure_node(images.ensure(self.build_log))))
 
     def control_plane(self, step):
         changed = self.cluster.ensure()
@@ -294,6 +337,7 @@ class Demo:
         self.down()
         if self.instance.state.parent != state_home():
             raise Problem(f"{self.instance.state} is no test bed.")
+        node.remove(self.instance)
         shutil.rmtree(self.instance.state, ignore_errors=True)
         if not self.cluster.own:
             print(
@@ -327,9 +371,15 @@ class Demo:
             **self.environment(),
             DOMAIN=cluster.DOMAIN,
             SETTINGS=self.instance.state / "worker" / "chandlery.toml",
-            PODS=PLAYED_PODS if self.cluster.own else "",
+            PODS=self.about_pods(),
             WITH="".join(self.variables()),
         )
+
+    def about_pods(self):
+        if not self.cluster.own:
+            return ""
+        text = REAL_PODS if self.real else SIMULATED_PODS
+        return text.format(pods=pods.of(self.instance))
 
     def variables(self):
         """What has to stand before the next make, for it to mean this demo."""
@@ -388,3 +438,4 @@ def stop_all(instance):
         )
         if daemon.stop():
             print(f"{path.stem} stopped", flush=True)
+    node.tidy(instance)

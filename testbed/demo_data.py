@@ -47,7 +47,6 @@ ATTRIBUTES = {
                 {
                     "odoo_workers": 8,
                     "odoo_cpu_limit": "4",
-                    "odoo_memory_request": "2Gi",
                     "odoo_memory_limit": "9Gi",
                     "odoo_volume_size": "200Gi",
                     "postgres_memory_limit": "2Gi",
@@ -57,16 +56,24 @@ ATTRIBUTES = {
             ),
         },
     ),
-    "Odoo version": (
+    # Those that the image has a prepared database for.
+    "Language": (
         "radio",
         "no_variant",
         {
-            "19.0": (0.0, {"odoo_image": "docker.io/library/odoo:19.0"}, {}),
-            "18.0": (0.0, {"odoo_image": "docker.io/library/odoo:18.0"}, {}),
+            "English": (0.0, {"odoo_language": "en_US"}, {}),
+            "Deutsch": (0.0, {"odoo_language": "de_DE"}, {}),
         },
     ),
 }
-ATTRIBUTES_IN_GERMAN = {"Size": "Größe", "Odoo version": "Odoo-Version"}
+ATTRIBUTES_IN_GERMAN = {"Size": "Größe", "Language": "Sprache"}
+#: Instead of the catalog's: many apps have to find room on a small machine.
+REQUESTS = {
+    "odoo_cpu_request": "20m",
+    "odoo_memory_request": "256Mi",
+    "postgres_cpu_request": "10m",
+    "postgres_memory_request": "128Mi",
+}
 
 #: In place of Odoo's example texts: view -> (text -> text), in the footer's languages.
 SHOP_TEXTS = {
@@ -270,7 +277,7 @@ def the_cluster(env):
 
 def hosting_product(env, cluster):
     catalog = Path(SETTINGS["catalog_folder"]) / "odoo"
-    values = yaml.safe_load((catalog / "vars.yml").read_text())
+    values = {**yaml.safe_load((catalog / "vars.yml").read_text()), **REQUESTS}
     manifests = [
         keep(
             env,
@@ -352,6 +359,9 @@ def hosting_product(env, cluster):
         },
     )
     product.currency_id = euro
+    product.attribute_line_ids.filtered(
+        lambda line: line.attribute_id.name not in ATTRIBUTES
+    ).unlink()
     for name, (shown, variants, values) in ATTRIBUTES.items():
         attribute(env, product, name, shown, variants, values)
     product.with_context(lang=GERMAN).write(

@@ -9,75 +9,39 @@ object's status which generation of it is published.
 """
 
 import argparse
-import json
 import signal
-import ssl
 import sys
 import threading
 import time
 import urllib.error
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from .json_api import WATCH_SECONDS, Cluster, Json, again_and_again
 
 NOTICE = (
     "This is a double of external-dns for trying things out: the records are published"
     " to the double of Mailgun only."
 )
 ENDPOINTS = "apis/externaldns.k8s.io/v1alpha1"
-#: How long it waits for a change before it publishes everything again, in seconds.
-WATCH_SECONDS = 10
-RETRY_SECONDS = 1
 #: Not having published for so long, it is not well.
 PATIENCE_SECONDS = 3 * WATCH_SECONDS
 
 
-class Json:
-    """Requests with JSON to one server on loopback."""
-
-    def __init__(self, url, context=None):
-        self.url = url
-        handlers = [urllib.request.ProxyHandler({})]
-        if context is not None:
-            handlers.append(urllib.request.HTTPSHandler(context=context))
-        self.opener = urllib.request.build_opener(*handlers)
-
-    def open(self, method, path, body=None, kind="application/json"):
-        request = urllib.request.Request(
-            f"{self.url}/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": kind},
-        )
-        return self.opener.open(request, timeout=3 * WATCH_SECONDS)
-
-    def __call__(self, method, path, body=None, **more):
-        with self.open(method, path, body, **more) as answer:
-            return json.load(answer)
-
-
-class Cluster:
+class Endpoints:
     """The DNSEndpoint objects of a cluster."""
 
-    def __init__(self, server, pki):
-        context = ssl.create_default_context(cafile=pki / "ca.crt")
-        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        self.json = Json(server, context)
+    def __init__(self, cluster):
+        self.cluster = cluster
 
     def list(self):
         """All objects, and the version of the list to watch from."""
-        found = self.json("GET", f"{ENDPOINTS}/dnsendpoints")
+        found, version = self.cluster.list(f"{ENDPOINTS}/dnsendpoints")
         kind = {"kind": "DNSEndpoint"}  # A list's items do not say it themselves.
-        items = [{**item, **kind} for item in found["items"]]
-        return items, found["metadata"]["resourceVersion"]
+        return [{**item, **kind} for item in found], version
 
     def wait_for_change(self, version):
-        path = (
-            f"{ENDPOINTS}/dnsendpoints?watch=1&resourceVersion={version}"
-            f"&timeoutSeconds={WATCH_SECONDS}"
-        )
-        with self.json.open("GET", path) as answer:
-            answer.readline()
+        self.cluster.wait_for_change(f"{ENDPOINTS}/dnsendpoints", version)
 
     def set_published(self, item):
         namespace, name = identity(item)
@@ -85,7 +49,7 @@ class Cluster:
         if item.get("status", {}).get("observedGeneration") == generation:
             return
         try:
-            self.json(
+            self.cluster(
                 "PATCH",
                 f"{ENDPOINTS}/namespaces/{namespace}/dnsendpoints/{name}/status",
                 {"status": {"observedGeneration": generation}},
@@ -126,19 +90,7 @@ class ExternalDns:
         return version
 
     def run(self):
-        said = None
-        while True:
-            try:
-                version = self.publish()
-                if said:
-                    print("well again", flush=True)
-                said = None
-                self.cluster.wait_for_change(version)
-            except (OSError, ValueError, KeyError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    print(f"trying again: {said}", flush=True)
-                time.sleep(RETRY_SECONDS)
+        again_and_again(lambda: self.cluster.wait_for_change(self.publish()))
 
     def well(self):
         return time.monotonic() - self.published_at < PATIENCE_SECONDS
@@ -180,7 +132,7 @@ def main():
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     double = ExternalDns(
-        Cluster(arguments.server, arguments.pki), Json(arguments.mailgun)
+        Endpoints(Cluster(arguments.server, arguments.pki)), Json(arguments.mailgun)
     )
     health = ThreadingHTTPServer(("127.0.0.1", arguments.port), Health)
     health.well = double.well

@@ -1,7 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Kubernetes, kwok and Traefik, built from the Go module proxy at the versions that
-go/*/go.mod and go.sum pin."""
+"""Kubernetes and what runs beside it, built from the Go module proxy at the versions
+that go/*/go.mod and go.sum pin."""
 
 import hashlib
 import os
@@ -50,6 +50,14 @@ PROGRAMS = {
         of_kubernetes("kube-controller-manager"),
         of_kubernetes("kube-scheduler"),
         of_kubernetes("kubectl"),
+        of_kubernetes("kubelet"),
+        of_kubernetes("kube-proxy"),
+        Program("coredns", "coredns", "chandlery.dev/testbed/coredns"),
+        Program(
+            "kube-router",
+            "kube-router",
+            "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        ),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", files="kustomize/stage"),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
@@ -62,6 +70,7 @@ def place(program):
     key = cache.digest(
         module / "go.mod",
         module / "go.sum",
+        *sorted(module.glob("*.go")),
         program.package,
         program.variables,
         program.files,

@@ -1,10 +1,11 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""A Kubernetes control plane on loopback, with nodes and pods that kwok plays.
+"""A Kubernetes control plane on loopback, with nodes and pods that kwok simulates.
 
 Real are the API server, its storage, controllers, scheduler, volumes' claims and access
-control. Played are the nodes: a pod counts as running a moment after it is scheduled,
-but no container runs and nothing answers in it.
+control. Simulated are the nodes: a pod counts as running a moment after it is
+scheduled, but no container runs and nothing answers in it. Where ``pods`` are real,
+``node`` adds one that runs those whose images are known.
 """
 
 import base64
@@ -15,7 +16,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
-from . import cache, certificates, go_programs, processes
+from . import cache, certificates, go_programs, node, pods, processes, volumes
 from .instance import write_private
 from .problem import Problem
 
@@ -27,7 +28,7 @@ PROGRAMS = (
     "kwok",
     "kubectl",
 )
-NODES = 2
+NODES = ("node-1", "node-2")
 #: The kind of external-dns, whose schema its own definition has.
 DNS_ENDPOINT = Path(__file__).with_name("dnsendpoint.json")
 #: Where kube-controller-manager makes hostpath volumes; it knows no other place.
@@ -44,6 +45,8 @@ class Kubernetes:
         self.kubeconfig = self.folder / "admin.kubeconfig"
         self.program = {name: go_programs.build(name, build_log) for name in PROGRAMS}
         self.kubectl = self.program["kubectl"]
+        self.real = pods.are_real(instance)
+        self.network = node.Network(instance.offset)
 
     def ensure(self):
         """Have it running; True if anything was started."""
@@ -53,7 +56,7 @@ class Kubernetes:
             make_volumes_folder(VOLUMES)
             started = [daemon.ensure() for daemon in self.daemons()]
             mark = self.folder / "furnished"
-            wanted = cache.digest(NODES, STORAGE_CLASS, INGRESS_CLASS, DNS_ENDPOINT)
+            wanted = cache.digest(json.dumps(self.furniture()))
             if any(started) or not mark.exists() or mark.read_text() != wanted:
                 self.furnish()
                 mark.write_text(wanted)
@@ -70,9 +73,16 @@ class Kubernetes:
             "traefik",
             "admin",
         ):
-            self.write_kubeconfig(name)
+            self.write_kubeconfig(name, self.server)
+        # In the node's box the relay answers, for which no certificate is made.
+        port = self.instance.port("kube-apiserver")
+        self.write_kubeconfig(
+            "node",
+            f"https://{self.network.node}:{port}",
+            **{"tls-server-name": "localhost"},
+        )
 
-    def write_kubeconfig(self, name):
+    def write_kubeconfig(self, name, server, **more):
         """A kubeconfig is YAML, and JSON is YAML."""
 
         def data(file):
@@ -84,7 +94,7 @@ class Kubernetes:
         }
         write_private(
             self.folder / f"{name}.kubeconfig",
-            kubeconfig(self.server, data("ca.crt"), name, user),
+            kubeconfig(server, data("ca.crt"), name, user, **more),
         )
 
     @property
@@ -153,8 +163,9 @@ class Kubernetes:
                 "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
                 f"--service-account-key-file={pki / 'service-account.key'}",
                 f"--service-account-signing-key-file={pki / 'service-account.key'}",
-                "--service-cluster-ip-range=10.96.0.0/16",
+                f"--service-cluster-ip-range={node.SERVICES}",
                 "--endpoint-reconciler-type=none",  # the only address is loopback
+                *(self.for_real_pods() if self.real else ()),
             ],
             lambda: processes.http_ok(f"{self.server}/readyz", context=context),
         )
@@ -220,17 +231,76 @@ class Kubernetes:
             cwd=self.folder,
         )
 
+    def for_real_pods(self):
+        """Arguments of the API server."""
+        return (
+            # Logs and commands of pods, for kubectl.
+            f"--kubelet-client-certificate={self.pki / 'server.crt'}",
+            f"--kubelet-client-key={self.pki / 'server.key'}",
+            "--kubelet-preferred-address-types=InternalIP",
+            "--feature-gates=MutatingAdmissionPolicy=true",
+            "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+        )
+
     def furnish(self):
+        self.apply(*self.furniture())
+        self.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        nodes = [f"node/{name}" for name in NODES]
+        self.run("wait", "--for=condition=Ready", *nodes, "--timeout=60s")
+        if self.real:
+            for address, pod in self.stand_ins().items():
+                self.give_address(pod["metadata"], address)
+
+    def stand_ins(self):
+        """By these pods, which have the addresses that they use, network policies know
+        programs that run beside the cluster."""
+        return {
+            self.network.host: stand_in("ingress", "traefik", {"app": "traefik"}),
+            self.network.node: stand_in(
+                "kube-system", "coredns", {"k8s-app": "kube-dns"}
+            ),
+        }
+
+    def give_address(self, metadata, address):
+        pod = ("-n", metadata["namespace"], f"pod/{metadata['name']}")
+        self.run("wait", "--for=condition=Ready", *pod, "--timeout=60s")
+        status = {"podIP": address, "podIPs": [{"ip": address}]}
+        patch = json.dumps({"status": status})
+        self.run("patch", *pod, "--subresource=status", "--type=merge", "-p", patch)
+
+    def furniture(self):
         """What a cluster brings along: nodes, a default storage class, an ingress
-        class, the kind of external-dns."""
-        self.apply(
-            *(node(number) for number in range(1, NODES + 1)),
-            STORAGE_CLASS,
+        class, the kind of external-dns; for real pods what they need besides."""
+        return [
+            *(simulated_node(name) for name in NODES),
+            default(volumes.STORAGE_CLASS if self.real else STORAGE_CLASS),
             INGRESS_CLASS,
             json.loads(DNS_ENDPOINT.read_text()),
-        )
-        self.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        self.run("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+            *(self.furniture_for_real_pods() if self.real else ()),
+        ]
+
+    def furniture_for_real_pods(self):
+        #: where they reach the API server
+        endpoint = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": "kubernetes",
+                "namespace": "default",
+                "labels": {"kubernetes.io/service-name": "kubernetes"},
+            },
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [self.network.node]}],
+            "ports": [
+                {"name": "https", "port": self.instance.port("kube-apiserver")},
+            ],
+        }
+        return [
+            *pods.policy(),
+            endpoint,
+            INGRESS_NAMESPACE,
+            *self.stand_ins().values(),
+        ]
 
     def apply(self, *objects):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
@@ -265,7 +335,7 @@ def kubectl(program, kubeconfig, *arguments, stdin=None):
     return done.stdout
 
 
-def kubeconfig(server, authority, name, user):
+def kubeconfig(server, authority, name, user, **more):
     return json.dumps(
         {
             "apiVersion": "v1",
@@ -277,6 +347,7 @@ def kubeconfig(server, authority, name, user):
                     "cluster": {
                         "server": server,
                         "certificate-authority-data": authority,
+                        **more,
                     },
                 }
             ],
@@ -289,8 +360,7 @@ def kubeconfig(server, authority, name, user):
     )
 
 
-def node(number):
-    name = f"node-{number}"
+def simulated_node(name):
     room = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "2000"}
     return {
         "apiVersion": "v1",
@@ -302,6 +372,7 @@ def node(number):
                 "kubernetes.io/hostname": name,
                 "kubernetes.io/os": "linux",
                 "kubernetes.io/arch": "amd64",
+                node.LABEL: "simulated",
             },
         },
         "spec": {},
@@ -312,13 +383,17 @@ def node(number):
 STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
-    "metadata": {
-        "name": "hostpath",
-        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-    },
+    "metadata": {"name": "hostpath"},
     "provisioner": "kubernetes.io/host-path",
     "reclaimPolicy": "Delete",
 }
+
+
+def default(storage_class):
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
+    metadata = {**storage_class["metadata"], "annotations": annotations}
+    return {**storage_class, "metadata": metadata}
+
 
 INGRESS_CLASS = {
     "apiVersion": "networking.k8s.io/v1",
@@ -329,3 +404,22 @@ INGRESS_CLASS = {
     },
     "spec": {"controller": "traefik.io/ingress-controller"},
 }
+
+INGRESS_NAMESPACE = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {"name": "ingress"},
+}
+
+
+def stand_in(namespace, name, labels):
+    """A simulated pod for a program that runs beside the cluster."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": name, "labels": labels},
+        "spec": {
+            "nodeSelector": {node.LABEL: "simulated"},
+            "containers": [{"name": name, "image": name}],
+        },
+    }

@@ -57,11 +57,11 @@ def external_dns(instance, kubernetes):
         pid_file=instance.state / "run" / "external-dns.pid",
         ports=(port,),
         healthy=lambda: processes.http_ok(f"http://127.0.0.1:{port}/healthz"),
-        made_from=code("external_dns_double.py"),
+        made_from=code("external_dns_double.py", "json_api.py"),
         cwd=CHECKOUT,
     )
 
 
-def code(file):
+def code(*files):
     """What a running double was made from."""
-    return cache.digest(CHECKOUT / "testbed" / file)
+    return cache.digest(*(CHECKOUT / "testbed" / file for file in files))

@@ -19,7 +19,7 @@ from . import cache, debian, postgresql, processes
 from .instance import CHECKOUT
 
 OWN_ADDONS = CHECKOUT / "odoo_addon"
-REQUIREMENTS = Path(__file__).with_name("requirements-odoo.txt")
+REQUIREMENTS = CHECKOUT / "catalog" / "images" / "odoo" / "requirements.txt"
 SUBSCRIPTION = "odoo-addon-subscription_oca==19.0.1.1.4.2"
 #: What the template has installed; our own addons come on top, from the checkout.
 MODULES = "website_sale,payment_demo,portal,subscription_oca"

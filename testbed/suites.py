@@ -10,9 +10,9 @@ import os
 import re
 import xml.etree.ElementTree as xml
 
-from . import addon_tests, debian, odoo, processes, worker
+from . import addon_tests, debian, node, odoo, pods, processes, worker
 from .demo import Demo, own_addons, stop_all
-from .instance import CHECKOUT
+from .instance import CHECKOUT, Instance
 from .problem import Problem, tail
 from .result import Result
 from .steps import Steps
@@ -21,12 +21,17 @@ CARGO_RESULT = re.compile(r"^test result: .*? (\d+) passed; (\d+) failed", re.M)
 UNITTEST_RESULT = re.compile(r"^Ran (\d+) tests? in ", re.M)
 UNITTEST_FAILED = re.compile(r"^FAILED \((.*)\)", re.M)
 
+#: How far the ports of the test bed with real pods are from those of the other.
+REAL = 400
+
 
 class Suites:
     def __init__(self, instance):
         self.instance = instance
         self.logs = instance.logs / "suites"
-        self.demo = Demo(instance)
+        self.demo = Demo(instance, "simulated")
+        #: Pods are real in a bed of their own: a bed has one kind.
+        self.real_bed = Demo(Instance(instance.offset + REAL), "real")
         #: name -> (what it needs, how it is run); in the order in which they are run
         self.all = {
             "testbed": (self.nothing, self.testbed),
@@ -34,6 +39,7 @@ class Suites:
             "addons": (self.packages, self.addons),
             "integration": (self.cluster, self.integration),
             "e2e": (self.whole_demo, self.e2e),
+            "real": (self.real_pods, self.real),
         }
 
     def run(self, names, keep=False):
@@ -53,11 +59,13 @@ class Suites:
             print(f"The test bed {self.instance.name} is used as it is and left so.")
         else:
             self.demo.reset()
+            self.real_bed.reset()
         try:
             return self.run_each(names)
         finally:
             if not keep:
                 stop_all(self.instance)
+                stop_all(self.real_bed.instance)
 
     def bed_runs(self):
         return any(
@@ -106,6 +114,7 @@ class Suites:
 
     def cluster(self):
         self.packages()
+        pods.decide(self.instance, "simulated")
         self.demo.cluster.ensure()
         self.demo.cluster.ensure_ingress()
 
@@ -113,20 +122,34 @@ class Suites:
         self.packages()
         self.demo.up()
 
+    def real_pods(self):
+        self.packages()
+        debian.install(node.MACHINE, self.demo.setup_log)
+        pods.decide(self.real_bed.instance, "real")
+
     # The suites
 
     def testbed(self, log):
+        return self.unittest(log, "tests/testbed")
+
+    def real(self, log):
+        bed = self.real_bed
+        return self.unittest(
+            log,
+            "tests/real",
+            PORT_OFFSET=str(bed.instance.offset),
+            KUBECTL=str(bed.cluster.kubectl),
+        )
+
+    def unittest(self, log, folder, **environment):
         status = self.program(
             log,
             [
                 odoo.base_python(),
                 *("-B", "-W", "ignore::ResourceWarning"),
-                "-m",
-                "unittest",
-                "discover",
-                "-v",
-            ]
-            + ["-s", "tests/testbed", "-t", "."],
+                *("-m", "unittest", "discover", "-v", "-s", folder, "-t", "."),
+            ],
+            env={**os.environ, **environment},
         )
         text = log.read_text()
         ran = sum(int(count) for count in UNITTEST_RESULT.findall(text))

@@ -8,7 +8,7 @@ use std::path::Path;
 use chandlery::ansible::{Resolved, Variables};
 use chandlery::manifest::policy::{Rules, violations};
 use chandlery::manifest::{Rendered, Source, inspect, parse, render};
-use chandlery::object::Object;
+use chandlery::object::{NO_RESTART, Object};
 use chandlery::policy::{Limits, PodSecurity, Policy};
 
 fn variables(case: &str) -> Resolved {
@@ -264,18 +264,96 @@ fn production_gives_its_files_only_to_the_reset_of_its_integration() {
 #[test]
 fn odoo_sends_mail_through_the_apps_own_domain_and_runs_without_one() {
     let objects = objects("given");
-    let pod = &find(&objects, "Deployment", "odoo")["spec"]["template"]["spec"];
-    let environment = pod["initContainers"][0]["env"].as_array().unwrap();
-    let keys: Vec<&str> = environment
+    let odoo = find(&objects, "Deployment", "odoo");
+    let pod = &odoo["spec"]["template"]["spec"];
+    let volumes = pod["volumes"].as_array().unwrap();
+    let smtp = volumes
         .iter()
-        .map(|variable| &variable["valueFrom"]["secretKeyRef"])
-        .filter(|reference| reference["name"] == "chandlery-smtp")
-        .map(|reference| {
-            assert_eq!(reference["optional"], true);
-            reference["key"].as_str().unwrap()
-        })
-        .collect();
-    assert_eq!(keys, ["host", "port", "username", "password", "from"]);
+        .find(|volume| volume["name"] == "smtp")
+        .unwrap();
+    assert_eq!(smtp["secret"]["secretName"], "chandlery-smtp");
+    assert_eq!(smtp["secret"]["optional"], true);
+    for container in [&pod["initContainers"][0], &pod["containers"][0]] {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let mount = mounts.iter().find(|mount| mount["name"] == "smtp").unwrap();
+        assert_eq!(mount["mountPath"], "/etc/chandlery-smtp");
+        // A mount of one file would never follow the Secret.
+        assert!(mount["subPath"].is_null());
+    }
+    assert_eq!(odoo["metadata"]["annotations"][NO_RESTART], "mail");
+}
+
+#[test]
+fn a_reset_leaves_postgresql_running() {
+    let postgres = objects("given");
+    let postgres = find(&postgres, "Deployment", "postgres");
+    assert_eq!(postgres["metadata"]["annotations"][NO_RESTART], "reset");
+}
+
+#[test]
+fn postgresql_gets_the_fast_shutdown_whatever_the_image_says() {
+    let objects = objects("given");
+    let pod = &find(&objects, "Deployment", "postgres")["spec"]["template"]["spec"];
+    let stop = &pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"];
+    assert_eq!(
+        *stop,
+        serde_json::json!(["pg_ctl", "--mode=fast", "--no-wait", "stop"])
+    );
+}
+
+/// A start is seen within a second; the time that it may take is as long as it was.
+#[test]
+fn every_container_says_when_it_has_started() {
+    let objects = objects("all");
+    for (deployment, seconds) in [("odoo", [300, 60].as_slice()), ("postgres", &[600])] {
+        let pod = &find(&objects, "Deployment", deployment)["spec"]["template"]["spec"];
+        let containers = pod["containers"].as_array().unwrap();
+        assert_eq!(containers.len(), seconds.len());
+        for (container, seconds) in containers.iter().zip(seconds) {
+            let probe = &container["startupProbe"];
+            assert_eq!(probe["periodSeconds"], 1, "{}", container["name"]);
+            assert_eq!(probe["failureThreshold"], *seconds, "{}", container["name"]);
+        }
+    }
+}
+
+#[test]
+fn the_job_of_a_reset_finds_room_beside_odoo() {
+    let objects = objects("given");
+    let pod = &find(&objects, "Job", "odoo-reset")["spec"]["template"]["spec"];
+    let resources = &pod["containers"][0]["resources"];
+    assert_eq!(
+        resources["requests"],
+        serde_json::json!({"cpu": "10m", "memory": "64Mi"})
+    );
+    assert_eq!(resources["limits"]["memory"], "3Gi");
+}
+
+#[test]
+fn every_connection_to_postgresql_notices_that_the_server_is_gone() {
+    let objects = objects("given");
+    let service = &find(&objects, "ConfigMap", "odoo")["data"]["pg_service.conf"];
+    let service = service.as_str().unwrap();
+    for setting in ["connect_timeout", "tcp_user_timeout", "keepalives_idle"] {
+        assert!(service.contains(&format!("\n{setting}=")), "{setting}");
+    }
+    let odoo = &find(&objects, "Deployment", "odoo")["spec"]["template"]["spec"];
+    let reset = &find(&objects, "Job", "odoo-reset")["spec"]["template"]["spec"];
+    for container in [
+        &odoo["initContainers"][0],
+        &odoo["containers"][0],
+        &reset["containers"][0],
+    ] {
+        let environment = container["env"].as_array().unwrap();
+        let value = |name: &str| {
+            let found = environment.iter().find(|variable| variable["name"] == name);
+            found.unwrap_or_else(|| panic!("no {name}"))["value"].clone()
+        };
+        assert_eq!(value("PGSERVICE"), "odoo");
+        assert_eq!(value("PGSERVICEFILE"), "/etc/odoo/pg_service.conf");
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        assert!(mounts.iter().any(|mount| mount["mountPath"] == "/etc/odoo"));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::rendering::Wanted;
 use super::story::{StepHandle, Stop, count};
 use super::{Task, deploy, ready, restart, seen};
 use crate::kubernetes::generated::{self, Generated};
+use crate::kubernetes::restart::Reason;
 use crate::kubernetes::{self, Applied, Keep, errand, logs, namespace};
 use crate::object::{Object, ObjectRef};
 use crate::odoo::contract::{JobResult, Manifest, ResetMode, StepCode};
@@ -105,7 +106,7 @@ async fn by_manifests(task: &Task, result: &mut JobResult) -> Result<(), Problem
     left?;
     story
         .step(StepCode::Restarting, async |step| {
-            restart::roll_out(task, step).await
+            restart::roll_out(task, Reason::Reset, step).await
         })
         .await?;
     ready::until_reachable(task, &task.app.inventory, result).await

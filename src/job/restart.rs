@@ -3,6 +3,7 @@
 use super::story::StepHandle;
 use super::{Task, ready};
 use crate::kubernetes;
+use crate::kubernetes::restart::Reason;
 use crate::odoo::contract::{JobResult, StepCode, WantedState};
 use crate::problem::Problem;
 
@@ -13,17 +14,25 @@ pub async fn restart(task: &Task, result: &mut JobResult) -> Result<(), Problem>
             if task.app.wanted_state == WantedState::Stopped {
                 return Err(kubernetes::restart::stopped());
             }
-            roll_out(task, step).await
+            roll_out(task, Reason::Asked, step).await
         })
         .await?;
     ready::until_reachable(task, &task.app.inventory, result).await
 }
 
 /// Restarts what can be, and says what cannot.
-pub async fn roll_out(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
-    let namespace = &task.app.namespace;
-    let restarted =
-        kubernetes::restart(&task.cluster, namespace, &task.owner, &task.job.uid).await?;
+pub async fn roll_out(task: &Task, reason: Reason, step: &StepHandle<'_>) -> Result<(), Problem> {
+    let (app, job) = (&task.app, &task.job.uid);
+    let (namespace, inventory) = (&app.namespace, &app.inventory);
+    let restarted = kubernetes::restart(
+        &task.cluster,
+        namespace,
+        &task.owner,
+        inventory,
+        reason,
+        job,
+    )
+    .await?;
     let names: Vec<String> = restarted.objects.iter().map(ToString::to_string).collect();
     let message = match names.as_slice() {
         [] => "There is nothing to restart".to_owned(),

@@ -8,12 +8,35 @@ use super::namespace::{self, Found};
 use super::owner::FIELD_MANAGER;
 use super::scale::was_stopped;
 use super::{Cluster, Owner};
-use crate::object::ObjectRef;
+use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
 use crate::uid::Uid;
 
 /// On a pod template: the job that restarted it last.
 pub const RESTARTED: &str = "chandlery.dev/restarted-by-job";
+
+/// Why workloads are restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody wants it.
+    Asked,
+    /// A reset has replaced what the app works with (`reset`).
+    Reset,
+    /// The app's mail login is new (`mail`).
+    Mail,
+}
+
+impl Reason {
+    /// Whether this is a reason for a workload with this [`NO_RESTART`], which may follow by itself.
+    pub(super) fn concerns(self, without: Option<&str>) -> bool {
+        let word = match self {
+            Self::Asked => return true,
+            Self::Reset => "reset",
+            Self::Mail => "mail",
+        };
+        !without.is_some_and(|list| list.split(',').any(|listed| listed.trim() == word))
+    }
+}
 
 const WORKLOADS: [(&str, &str); 3] = [
     ("apps/v1", "Deployment"),
@@ -30,13 +53,16 @@ pub struct Restarted {
     pub not: Vec<String>,
 }
 
-/// Restarts each workload of the app once per `job`: another attempt at the same job finds its mark and leaves it.
+/// Restarts each workload of the app that has reason to, once per `job`: another attempt at the same job finds its mark
+/// and leaves it. They begin in the order of `inventory`, what others need first.
 ///
 /// An app of which nothing runs because it was stopped is a problem.
 pub async fn restart(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,
+    inventory: &[ObjectRef],
+    reason: Reason,
     job: &Uid,
 ) -> Result<Restarted, Problem> {
     if namespace::find(cluster, namespace, owner).await? == Found::Absent {
@@ -48,12 +74,21 @@ pub async fn restart(
         )
         .hint("Press Apply to deploy the app."));
     }
-    let workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    workloads.sort_by_key(|workload| {
+        let object = reference(workload);
+        let place = inventory.iter().position(|one| one.is_same_object(&object));
+        place.unwrap_or(usize::MAX)
+    });
     if workloads.iter().any(was_stopped) && !workloads.iter().any(runs) {
         return Err(stopped());
     }
     let mut restarted = Restarted::default();
-    for workload in workloads.iter().filter(|workload| runs(workload)) {
+    let concerned = |workload: &&Value| {
+        let without = workload["metadata"]["annotations"][NO_RESTART].as_str();
+        runs(workload) && reason.concerns(without)
+    };
+    for workload in workloads.iter().filter(concerned) {
         let object = reference(workload);
         if let Some(reason) = stands_still(workload) {
             restarted.not.push(format!("{object} {reason}"));
@@ -120,4 +155,24 @@ fn stands_still(workload: &Value) -> Option<&'static str> {
     }
     (workload["spec"]["updateStrategy"]["type"] == "OnDelete")
         .then_some("replaces its pods only when they are deleted (updateStrategy OnDelete)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_says_for_what_it_is_not_restarted() {
+        for (without, asked, reset, mail) in [
+            (None, true, true, true),
+            (Some("reset"), true, false, true),
+            (Some("mail"), true, true, false),
+            (Some("mail, reset"), true, false, false),
+            (Some("resets"), true, true, true),
+        ] {
+            assert_eq!(Reason::Asked.concerns(without), asked, "{without:?}");
+            assert_eq!(Reason::Reset.concerns(without), reset, "{without:?}");
+            assert_eq!(Reason::Mail.concerns(without), mail, "{without:?}");
+        }
+    }
 }

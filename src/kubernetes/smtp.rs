@@ -10,8 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::owner::FIELD_MANAGER;
+use super::restart::Reason;
 use super::{Change, Cluster, Owner, foreign_object};
-use crate::object::ObjectRef;
+use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
 
 /// The Secret that holds it. Manifests may not have one of this name, but refer to it: with `optional: true`, since it
@@ -124,7 +125,7 @@ pub async fn store(
     }
 }
 
-/// Restarts the workloads that refer to the Secret, once for every time it was written: also when the worker that wrote
+/// Restarts the workloads that refer to the Secret and do not follow it by themselves, once for every time it was written: also when the worker that wrote
 /// it did not come to this. Tells which.
 pub async fn restart_users(
     cluster: &Cluster,
@@ -199,7 +200,7 @@ async fn read(
     }
 }
 
-/// The app's workloads whose pods refer to the Secret.
+/// The app's workloads whose pods refer to the Secret and do not follow it by themselves.
 async fn users(
     cluster: &Cluster,
     namespace: &str,
@@ -220,6 +221,10 @@ async fn users(
             workloads
                 .iter()
                 .filter(|workload| mentions(&workload.data["spec"]["template"]["spec"]))
+                .filter(|workload| {
+                    let without = workload.annotations().get(NO_RESTART);
+                    Reason::Mail.concerns(without.map(String::as_str))
+                })
                 .map(|workload| {
                     let reference = ObjectRef {
                         api_version: kind.api_version.clone(),

@@ -127,15 +127,16 @@ impl Fetcher {
     /// What the server cannot give now (no connection, no time, 5xx, 429) may pass; anything else stays wrong until
     /// somebody corrects the URL or the file behind it.
     pub async fn fetch(&self, title: &str, address: &str) -> Result<Source, Problem> {
-        let url = parsed(address).map_err(|problem| problem.in_manifest(title, address))?;
+        let url = parsed(address)
+            .map_err(|problem| named(problem, address).in_manifest(title, address))?;
         let shown = without_login(&url);
         let answer = self.text(&url).await.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
-            Answer::Absent(status) => Err(Problem::new(
-                "manifest_fetch",
-                format!("The server answered {status}."),
-            )
-            .hint("There is no manifest at this URL: correct it, or put the file there.")),
+            Answer::Absent(status) => Err(named(
+                Problem::new("manifest_fetch", format!("The server answered {status}."))
+                    .hint("There is no manifest at this URL: correct it, or put the file there."),
+                &shown,
+            )),
         });
         let text = answer.map_err(|problem| problem.in_manifest(title, &shown))?;
         Ok(Source::new(title, &shown, text))
@@ -156,7 +157,7 @@ impl Fetcher {
     }
 
     async fn text(&self, url: &Url) -> Result<Answer, Problem> {
-        match tokio::time::timeout(self.limits.time, self.ask(url)).await {
+        let answer = match tokio::time::timeout(self.limits.time, self.ask(url)).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::transient(
                 "manifest_fetch",
@@ -166,7 +167,8 @@ impl Fetcher {
                 ),
             )
             .hint("Check that the server is reachable from the worker.")),
-        }
+        };
+        answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
     async fn ask(&self, url: &Url) -> Result<Answer, Problem> {
@@ -283,6 +285,17 @@ impl Fetcher {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same problem with the URL that was asked for in its message: a step shows nothing else.
+fn named(problem: Problem, url: &str) -> Problem {
+    if url.is_empty() {
+        return problem;
+    }
+    Problem {
+        message: format!("{url}: {}", problem.message),
+        ..problem
     }
 }
 

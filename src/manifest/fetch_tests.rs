@@ -99,6 +99,76 @@ async fn a_missing_file_stays_missing_and_a_broken_server_may_heal() {
     assert!(login.hint.unwrap().contains("login"));
 }
 
+/// A step shows the message alone.
+#[tokio::test]
+async fn a_message_names_the_url_that_cannot_be_fetched() {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
+    for (place, answer) in [
+        ("/gone", ResponseTemplate::new(404)),
+        ("/login", ResponseTemplate::new(403)),
+        ("/broken", ResponseTemplate::new(500)),
+        ("/slow", answer),
+        ("/binary", ResponseTemplate::new(200).set_body_bytes([0xff])),
+        (
+            "/large",
+            ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 1001]),
+        ),
+        (
+            "/page",
+            ResponseTemplate::new(200).set_body_raw("<html>", "text/html"),
+        ),
+        (
+            "/elsewhere",
+            ResponseTemplate::new(302).insert_header("location", "/elsewhere"),
+        ),
+    ] {
+        Mock::given(path(place))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+    }
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let fetcher = fetcher(Limits {
+        bytes: 1000,
+        time: Duration::from_millis(300),
+        ..Limits::default()
+    });
+    let of_server = [
+        "gone",
+        "login",
+        "broken",
+        "slow",
+        "binary",
+        "large",
+        "page",
+        "elsewhere",
+    ];
+    let urls = of_server.map(|place| format!("{}/{place}", server.uri()));
+    for url in urls.into_iter().chain([
+        format!("http://{closed}/odoo.yml"),
+        "ftp://example.com/odoo.yml".to_owned(),
+    ]) {
+        let problem = fetcher.fetch("Odoo", &url).await.unwrap_err();
+        assert!(
+            problem.message.starts_with(&format!("{url}: ")),
+            "{problem}"
+        );
+        assert_eq!(problem.to_string().matches(&url).count(), 1, "{problem}");
+        let beside = fetcher
+            .beside(&format!("{}/odoo.yml", server.uri()), "broken")
+            .await;
+        let message = beside.unwrap_err().message;
+        assert!(
+            message.contains(&format!("{}/broken", server.uri())),
+            "{message}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_manifest_that_is_too_large_or_too_slow_is_given_up() {
     let limits = Limits {

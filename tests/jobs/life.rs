@@ -314,9 +314,10 @@ async fn a_restart_replaces_every_pod_and_another_attempt_at_it_none() {
 
         let (again, steps) = run(&runner, restart.clone()).await;
         assert_done(&again);
-        assert!(
-            message(&steps, Restarting).contains("Deployment/web"),
-            "{steps:?}"
+        assert_eq!(
+            message(&steps, Restarting),
+            "Deployment/web, Deployment/scaled, StatefulSet/db, DaemonSet/agent",
+            "in the manifest's order"
         );
         assert_eq!(uids(&app).await, new, "the same job replaces nothing twice");
 

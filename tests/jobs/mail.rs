@@ -14,7 +14,7 @@ use tracing::instrument::WithSubscriber;
 use super::*;
 use crate::double::{Double, KEY};
 
-/// A Deployment that uses the mail login, as soon as there is one.
+/// A Deployment that uses the mail login, as soon as there is one, and one that needs no restart for it.
 const MAILER: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
@@ -30,6 +30,22 @@ spec:
           env:
             - name: SMTP_HOST
               valueFrom: {secretKeyRef: {name: chandlery-smtp, key: host, optional: true}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: follower
+  annotations: {chandlery.dev/no-restart: mail}
+spec:
+  selector: {matchLabels: {app: follower}}
+  template:
+    metadata: {labels: {app: follower}}
+    spec:
+      containers:
+        - name: follower
+          image: "{{ image }}"
+          volumeMounts: [{name: smtp, mountPath: /etc/smtp}]
+      volumes: [{name: smtp, secret: {secretName: chandlery-smtp, optional: true}}]
 "#;
 
 /// A password with everything that HTML has a meaning for.
@@ -268,6 +284,7 @@ async fn sentence_15_an_app_gets_its_mail_domain_with_records_published_and_a_lo
         let restarted = scene.restarted("mailer").await;
         assert!(restarted.is_some());
         assert_eq!(scene.restarted("web").await, None, "it has no use for the login");
+        assert_eq!(scene.restarted("follower").await, None, "it follows by itself");
         let (second, steps) = scene.mail_domain().await;
         assert_done(&second);
         assert_eq!(states(&steps), [Done; 4]);

@@ -1,9 +1,10 @@
 //! Reset: from scratch, and by the product's reset manifests.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job as KubernetesJob;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 
 use super::*;
 
@@ -158,6 +159,28 @@ async fn an_empty_reset_whose_manifests_cannot_be_rendered_deletes_nothing() {
         let (failed, _) = run(&runner, job).await;
         assert_eq!(failed.state, OutcomeState::Failed);
         assert_eq!(claim(&app).await, volume);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_follows_by_itself_is_not_restarted_after_a_reset() {
+    with_production(|app, production, deployed| async move {
+        let deployments = api::<Deployment>(&app);
+        let follows = json!({"metadata": {"annotations": {"chandlery.dev/no-restart": "reset"}}});
+        deployments
+            .patch("web", &PatchParams::default(), &Patch::Merge(follows))
+            .await
+            .unwrap();
+        let old = pods(&app).await;
+        let job = beside(reset(&app, "manifests", &deployed), &production);
+        let (done, steps) = run(&runner(), job).await;
+        assert_done(&done);
+        assert_eq!(
+            message(&steps, StepCode::Restarting),
+            "There is nothing to restart"
+        );
+        assert_eq!(pods(&app).await, old);
     })
     .await;
 }

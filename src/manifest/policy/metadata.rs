@@ -2,6 +2,7 @@
 //! other programs only those that the policy lists.
 
 use super::{Part, Report, Rule, Rules};
+use crate::object::NO_RESTART;
 
 /// Labels that mean something to people only.
 const RECOMMENDED: &str = "app.kubernetes.io/";
@@ -59,6 +60,9 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
     let Some((domain, _)) = key.split_once('/').filter(|(domain, _)| is_domain(domain)) else {
         return;
     };
+    if word == "annotation" && key == NO_RESTART {
+        return;
+    }
     if domain == OWN || domain.ends_with(&format!(".{OWN}")) {
         report.refuse(
             Rule::OwnLabel,
