@@ -695,6 +695,8 @@ class KubernetesJob(models.Model):
         self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
         jobs._changed_with_app()
+        # What stopped the attempt before is told by its steps.
+        jobs.filtered("error_code").write(self._error_values(None))
         for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
             # From now on the worker may have made it.
             if job.app_id.namespace_id.state in ("new", "missing"):
