@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r21_domains_in_any_script_become_ascii_and_nothing_else_changes() {
+    fn domains_in_any_script_become_ascii_and_nothing_else_changes() {
         for (given, ascii) in [
             ("info@müller.example", "info@xn--mller-kva.example"),
             ("jörg@MÜLLER.example", "jörg@xn--mller-kva.example"),

@@ -664,7 +664,7 @@ fn scanty() -> Vec<ResponseTemplate> {
 }
 
 #[tokio::test]
-async fn r27_a_success_that_says_little_is_read_on_from() {
+async fn a_success_that_says_little_is_read_on_from() {
     for template in scanty() {
         let server = making(template.clone(), false).await;
         let registered = register(&mailgun(&server), NAME, &mark()).await.unwrap();
@@ -688,7 +688,7 @@ async fn r27_a_success_that_says_little_is_read_on_from() {
 }
 
 #[tokio::test]
-async fn r27_what_was_just_made_and_is_not_shown_yet_passes() {
+async fn what_was_just_made_and_is_not_shown_yet_passes() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .respond_with(said(200, "Domain has been created"))
@@ -708,7 +708,7 @@ async fn r27_what_was_just_made_and_is_not_shown_yet_passes() {
 }
 
 #[tokio::test]
-async fn r27_only_a_look_that_shows_no_domain_is_fatal() {
+async fn only_a_look_that_shows_no_domain_is_fatal() {
     for body in [json!({"message": "ok"}), json!([]), json!({"domain": []})] {
         let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
         let problem = find(&mailgun(&server), NAME).await.unwrap_err();
@@ -721,7 +721,7 @@ async fn r27_only_a_look_that_shows_no_domain_is_fatal() {
 }
 
 #[tokio::test]
-async fn r27_members_that_are_missing_or_of_another_type_are_read_as_far_as_they_go() {
+async fn members_that_are_missing_or_of_another_type_are_read_as_far_as_they_go() {
     let disabled = |domain: Value| async move {
         let body = json!({"domain": domain, "sending_dns_records": {}});
         let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
@@ -776,7 +776,7 @@ async fn r27_members_that_are_missing_or_of_another_type_are_read_as_far_as_they
 }
 
 #[tokio::test]
-async fn r27_an_error_without_its_message_is_still_the_error() {
+async fn an_error_without_its_message_is_still_the_error() {
     for body in [
         json!({}),
         json!({"message": null}),
@@ -797,7 +797,7 @@ async fn r27_an_error_without_its_message_is_still_the_error() {
 }
 
 #[tokio::test]
-async fn r27_domains_are_counted_by_what_the_list_shows() {
+async fn domains_are_counted_by_what_the_list_shows() {
     for (body, count) in [
         (json!({"total_count": 3, "items": []}), 3),
         (json!({"total_count": "3"}), 3),
@@ -813,7 +813,7 @@ async fn r27_domains_are_counted_by_what_the_list_shows() {
 }
 
 #[tokio::test]
-async fn r21_a_mail_goes_to_domains_in_any_script() {
+async fn a_mail_goes_to_domains_in_any_script() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(body_string_contains("info@xn--mller-kva.example"))

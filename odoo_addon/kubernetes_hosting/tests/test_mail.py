@@ -282,25 +282,25 @@ class TestMailDomain(MailCase, KubernetesTransactionCase):
         )
         self.assertFalse(attention)
 
-    def test_22_what_failed_before_is_told_no_more_when_it_is_asked_for_again(self):
+    def test_what_failed_before_is_told_no_more_when_it_is_asked_for_again(self):
         self.failed_for_the_key()
         self.app.action_check_mail_domain()
         self.assert_waits_and_says_nothing_old()
 
-    def test_22_nor_when_the_failed_job_itself_is_retried(self):
+    def test_nor_when_the_failed_job_itself_is_retried(self):
         self.failed_for_the_key()
         failed = self.app.job_ids.filtered(lambda job: job.state == "failed")
         failed.action_retry()
         self.assert_waits_and_says_nothing_old()
 
-    def test_22_the_automatic_retry_leaves_what_is_still_true(self):
+    def test_the_automatic_retry_leaves_what_is_still_true(self):
         self.failed_for_the_key()
         self.assertTrue(self.live("mail_domain"))
         self.env["kubernetes.app"]._cron_mail()
         self.assertEqual(self.app.mail_state, "failed")
         self.assertEqual(self.app.mail_message, "401.")
 
-    def test_22_a_released_domain_leaves_nothing_to_one_that_is_registered_anew(self):
+    def test_a_released_domain_leaves_nothing_to_one_that_is_registered_anew(self):
         self.become_reachable()
         self.done(
             self.claim("mail_domain"), mail_domain=self.domain(message="TXT missing")
@@ -317,7 +317,7 @@ class TestMailDomain(MailCase, KubernetesTransactionCase):
         )
         self.assertEqual(self.app.mail_check_count, 1)
 
-    def test_22_an_invitation_that_fails_otherwise_waits_for_no_address(self):
+    def test_an_invitation_that_fails_otherwise_waits_for_no_address(self):
         self.customer.email = False
         self.become_reachable()
         self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
@@ -691,13 +691,13 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.customer.write({"name": name, "email": email})
         return self.invited()._contract_values()["message"]["to"]
 
-    def test_21_a_domain_in_any_script_is_mailed_in_ascii(self):
+    def test_a_domain_in_any_script_is_mailed_in_ascii(self):
         self.assertEqual(
             self.sent_to("Info@Müller.example"),
             ['"Customer" <info@xn--mller-kva.example>'],
         )
 
-    def test_21_several_addresses_of_one_contact_are_mailed_each(self):
+    def test_several_addresses_of_one_contact_are_mailed_each(self):
         to = self.sent_to('a@x.example, "B, C" <B@x.example>; d@x.example, A@x.example')
         self.assertEqual(
             to,
@@ -705,7 +705,7 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         )
         self.assertEqual(self.app.invitation_recipient, ", ".join(to))
 
-    def test_21_what_odoo_mails_is_read_as_odoo_reads_it(self):
+    def test_what_odoo_mails_is_read_as_odoo_reads_it(self):
         env = self.env
         for text, addresses in [
             (" a@x.example ", ["a@x.example"]),
@@ -730,7 +730,7 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.assertEqual(mail_addresses(env, False), ([], []))
         self.assertEqual(mail_addresses(env, "nobody"), ([], []))
 
-    def test_21_what_cannot_be_mailed_is_told_with_the_reason(self):
+    def test_what_cannot_be_mailed_is_told_with_the_reason(self):
         for text, reason in [
             ("info@x.example\u200b", "U+200B ZERO WIDTH SPACE"),
             ("\ufeffinfo@x.example", "U+FEFF ZERO WIDTH NO-BREAK SPACE"),
@@ -753,7 +753,7 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
             self.assertEqual(len(refused), 1, text)
             self.assertIn(reason, refused[0])
 
-    def test_21_it_is_told_early_and_none_of_it_is_left_to_the_worker(self):
+    def test_it_is_told_early_and_none_of_it_is_left_to_the_worker(self):
         self.customer.email = "info@x.example\u200b"
         self.assertIn("U+200B", self.app.invitation_warning)
         self.become_reachable()
@@ -766,20 +766,20 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.env["kubernetes.app"]._cron_mail()
         self.assertTrue(self.live("invitation"))
 
-    def test_21_the_good_addresses_are_mailed_and_the_others_told(self):
+    def test_the_good_addresses_are_mailed_and_the_others_told(self):
         self.assertEqual(
             self.sent_to("a@x.example, b..c@x.example"), ['"Customer" <a@x.example>']
         )
         self.assertIn("b..c@x.example", self.notes())
 
-    def test_21_an_address_of_the_companys_own_network_is_mailed_by_odoo(self):
+    def test_an_address_of_the_companys_own_network_is_mailed_by_odoo(self):
         self.customer.email = "root@localhost"
         self.become_reachable()
         self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
         self.assertFalse(self.live("invitation"))
         self.assertEqual(self.own_mail().email_to, '"Customer" <root@localhost>')
 
-    def test_21_odoos_own_mail_goes_to_each_in_ascii(self):
+    def test_odoos_own_mail_goes_to_each_in_ascii(self):
         self.has_worker(self.worker, False)
         self.customer.email = "info@müller.example, b@x.example"
         self.become_reachable()
@@ -795,13 +795,13 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         )
         self.assertEqual(self.app.invitation_state, "sent")
 
-    def test_21_a_name_of_several_lines_and_signs_is_one_quoted_line(self):
+    def test_a_name_of_several_lines_and_signs_is_one_quoted_line(self):
         self.assertEqual(
             self.sent_to("a@x.example", 'Müller "M"\r\nBcc: b@x.example,\tSöhne'),
             ['"Müller \\"M\\" Bcc: b@x.example, Söhne" <a@x.example>'],
         )
 
-    def test_21_replies_go_to_addresses_that_can_be_mailed(self):
+    def test_replies_go_to_addresses_that_can_be_mailed(self):
         self.env.company.email = "hallo@müller.example, x@y.example"
         message = self.invited()._contract_values()["message"]
         self.assertEqual(
