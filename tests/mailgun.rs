@@ -619,7 +619,11 @@ mod sending {
             ..mail()
         };
         message::send(&mailgun, NAME, &message).await.unwrap();
-        for to in ["info@xn--mller-kva.example", "b@x.example", "j%C3%B6rg@x.example"] {
+        for to in [
+            "info@xn--mller-kva.example",
+            "b@x.example",
+            "j%C3%B6rg@x.example",
+        ] {
             let received = double.get(&format!("messages?to={to}")).await;
             assert_eq!(received.as_array().unwrap().len(), 1, "{to}");
         }
@@ -809,7 +813,10 @@ mod saying_little {
         let mailgun = double.mailgun();
         double.fault(json!({"fault": "odd", "count": 100})).await;
         let domain = created(register(&mailgun, NAME, &mark()).await.unwrap());
-        assert_eq!(adopted(register(&mailgun, NAME, &mark()).await.unwrap()), domain);
+        assert_eq!(
+            adopted(register(&mailgun, NAME, &mark()).await.unwrap()),
+            domain
+        );
         double.post("dns", endpoint(&domain.records)).await;
         let verified = verify(&mailgun, NAME).await.unwrap();
         assert_eq!(verified.state, State::Active);

@@ -730,12 +730,36 @@ async fn members_that_are_missing_or_of_another_type_are_read_as_far_as_they_go(
     };
     for (domain, state, reason) in [
         (json!({}), State::Unverified, None),
-        (json!({"name": null, "state": null, "id": 5, "more": [1]}), State::Unverified, None),
-        (json!({"name": format!("{NAME}."), "state": 5}), State::Unverified, None),
-        (json!({"state": "Active", "disabled": false}), State::Active, None),
-        (json!({"is_disabled": "true", "disabled": {"reason": null, "note": "Bounces."}}), State::Disabled, Some("Bounces.")),
-        (json!({"state": "disabled", "disabled": "Bounces."}), State::Disabled, Some("Bounces.")),
-        (json!({"state": "disabled", "disabled": {"code": "x", "permanently": "no"}}), State::Disabled, Some("x")),
+        (
+            json!({"name": null, "state": null, "id": 5, "more": [1]}),
+            State::Unverified,
+            None,
+        ),
+        (
+            json!({"name": format!("{NAME}."), "state": 5}),
+            State::Unverified,
+            None,
+        ),
+        (
+            json!({"state": "Active", "disabled": false}),
+            State::Active,
+            None,
+        ),
+        (
+            json!({"is_disabled": "true", "disabled": {"reason": null, "note": "Bounces."}}),
+            State::Disabled,
+            Some("Bounces."),
+        ),
+        (
+            json!({"state": "disabled", "disabled": "Bounces."}),
+            State::Disabled,
+            Some("Bounces."),
+        ),
+        (
+            json!({"state": "disabled", "disabled": {"code": "x", "permanently": "no"}}),
+            State::Disabled,
+            Some("x"),
+        ),
     ] {
         let shown = disabled(domain.clone()).await;
         assert_eq!(shown, (state, reason.map(str::to_owned)), "{domain}");

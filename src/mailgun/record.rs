@@ -117,9 +117,7 @@ fn typed(answered: &Value, purpose: Purpose, domain: &str) -> Option<Record> {
         value: text(&answered["value"])?.to_owned(),
         priority: match text(priority) {
             Some(text) => text.parse().ok(),
-            None => priority
-                .as_u64()
-                .and_then(|number| number.try_into().ok()),
+            None => priority.as_u64().and_then(|number| number.try_into().ok()),
         },
         validity: Validity::named(&answered["valid"]),
     })
