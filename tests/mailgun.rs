@@ -5,7 +5,7 @@ mod double;
 
 use std::time::Duration;
 
-use chandlery::mailgun::domain::{find, register, release, verify};
+use chandlery::mailgun::domain::{find, register, release, take_over, verify};
 use chandlery::mailgun::{
     Access, Credentials, Domain, Mailgun, Mark, Message, Purpose, Record, RecordType, Region,
     Registered, Released, State, Validity, credentials, message,
@@ -278,6 +278,33 @@ mod registering {
             .multipart(form);
         request.send().await.unwrap().error_for_status().unwrap();
         adopted(register(&double.mailgun(), NAME, &mark()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_was_a_former_apps_is_taken_over_and_nothing_else() {
+        let double = Double::start();
+        let mailgun = double.mailgun();
+        let former = Mark::of("the former app");
+        assert!(!take_over(&mailgun, NAME, &former, &mark()).await.unwrap());
+        double.made_by_hand("hand.example.com").await;
+        let hand = take_over(&mailgun, "hand.example.com", &former, &mark()).await;
+        assert!(!hand.unwrap());
+
+        let before = created(register(&mailgun, NAME, &former).await.unwrap());
+        let other = take_over(&mailgun, NAME, &Mark::of("another"), &mark()).await;
+        assert!(!other.unwrap());
+        assert!(take_over(&mailgun, NAME, &former, &mark()).await.unwrap());
+        // A second attempt finds it done.
+        assert!(!take_over(&mailgun, NAME, &former, &mark()).await.unwrap());
+        let after = adopted(register(&mailgun, NAME, &mark()).await.unwrap());
+        assert_eq!(
+            (after.id, after.records.len()),
+            (before.id, before.records.len())
+        );
+        let dkim = format!("{}._domainkey.{NAME}", mark().selector());
+        assert!(after.records.iter().any(|record| record.name == dkim));
+        let released = release(&mailgun, NAME, &former).await.unwrap();
+        assert_eq!(released, Released::NotOurs);
     }
 
     #[tokio::test]

@@ -79,7 +79,9 @@ struct Target {
 
 /// The cluster's policy, for `--diff`: it stands in Odoo, where the command does not look.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The cluster's policy for --diff, as it stands in Odoo (strict unless said)")]
+#[command(
+    next_help_heading = "The cluster's policy for --diff, as it stands in Odoo (strict unless said)"
+)]
 struct Allowed {
     /// The Pod Security level that pods must meet
     #[arg(long, value_name = "LEVEL", requires = "diff", default_value = "baseline", value_parser = ["privileged", "baseline", "restricted"])]
@@ -183,20 +185,20 @@ async fn diff(
     let values = values.secret();
     let access = access(&render.target, settings)?;
     let cluster = Cluster::connect(&access).await.map_err(one)?;
-    let namespace = render.target.namespace.as_deref().unwrap_or_default();
-    let policy = render.allowed.policy();
-    let compared = compare(&cluster, namespace, objects, values, &policy).await;
+    let compared = compare(render, &cluster, objects, values).await;
     compared.map_err(|problem| vec![values.mask_problem(problem)])
 }
 
 /// Asks the API server what applying would change. What deploys of the app left behind counts as its inventory.
 async fn compare(
+    render: &Render,
     cluster: &Cluster,
-    namespace: &str,
     objects: Vec<crate::object::Object>,
     values: &Resolved,
-    policy: &Policy,
 ) -> Result<(String, u8), Problem> {
+    let target = &render.target;
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    let policy = render.allowed.policy();
     let kinds = cluster.kinds().await?;
     let given = |name: &str| match values.get(name) {
         Some(serde_json::Value::String(text)) => text,
@@ -206,11 +208,8 @@ async fn compare(
         Some(siblings) => serde_json::from_value(siblings).unwrap_or_default(),
         None => Vec::new(),
     };
-    let (name, class, hostname) = (
-        given("cluster_name"),
-        given("ingress_class"),
-        given("hostname"),
-    );
+    let name = target.cluster.as_deref().unwrap_or("(the cluster)");
+    let (class, hostname) = (given("ingress_class"), given("hostname"));
     let whose = Whose {
         namespace,
         hostname: &hostname,
@@ -218,7 +217,7 @@ async fn compare(
     };
     let rules = Rules {
         kinds: &kinds,
-        policy: policy::Rules::new(policy, &name, &class, whose),
+        policy: policy::Rules::new(&policy, name, &class, whose),
     };
     let objects = manifest::check(objects, &rules).map_err(with_flags)?;
     let owner = match namespace::owner(cluster, namespace).await? {
@@ -375,4 +374,69 @@ fn discreet(variables: Variables) -> Variables {
         discreet.insert(name, variable);
     }
     discreet
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        render: Render,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Render, clap::Error> {
+        Program::try_parse_from([&["render"], arguments, &["m.yml"]].concat())
+            .map(|program| program.render)
+    }
+
+    #[test]
+    fn a_difference_is_held_against_the_strict_policy_or_what_is_said_to_be_allowed() {
+        let diff = ["--diff", "-n", "shop"];
+        assert_eq!(parsed(&diff).unwrap().allowed.policy(), Policy::default());
+        let flags = [
+            "--pod-security=privileged",
+            "--allow-kind=CronTab.example.com",
+            "--allow-kind=ClusterRole.rbac.authorization.k8s.io",
+            "--allow-annotation=grafana_dashboard",
+            "--allow-load-balancer",
+            "--allow-node-port",
+        ];
+        let policy = parsed(&[&diff[..], &flags].concat())
+            .unwrap()
+            .allowed
+            .policy();
+        assert_eq!(policy.pod_security, PodSecurity::Privileged);
+        let strict = Policy::default();
+        assert_eq!(policy.kinds[..strict.kinds.len()], strict.kinds);
+        assert_eq!(
+            policy.kinds[strict.kinds.len()..],
+            [
+                "CronTab.example.com",
+                "ClusterRole.rbac.authorization.k8s.io"
+            ]
+        );
+        assert_eq!(policy.annotations.last().unwrap(), "grafana_dashboard");
+        assert!(policy.load_balancer && policy.node_port);
+        // Where nothing is compared, nothing is held against it.
+        assert!(parsed(&[]).is_ok());
+        for flag in flags {
+            assert!(parsed(&[flag]).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_flags_and_other_problems_do_not() {
+        let refused = Problem::new("manifest_policy", "No.").hint("Remove it.");
+        let hint = with_flags(refused).hint.unwrap();
+        assert!(
+            hint.starts_with("Remove it. ") && hint.contains("--allow-kind"),
+            "{hint}"
+        );
+        let other = Problem::new("manifest_check", "No.").hint("Remove it.");
+        assert_eq!(with_flags(other).hint.unwrap(), "Remove it.");
+    }
 }

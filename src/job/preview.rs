@@ -3,10 +3,10 @@
 //!
 //! What is wrong with the manifest is what was asked for, not a failure of the job.
 
-use super::{Shared, policy_rules};
 use super::rendering::files_seen;
 use super::story::{Story, count};
 use super::variables::{rules, variables};
+use super::{Shared, policy_rules};
 use crate::ansible::Variables;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};

@@ -1,8 +1,8 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
-use super::{Task, policy_rules};
 use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
+use super::{Task, policy_rules};
 use crate::ansible::Files;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Rules, Source, Twice, pin, policy, with_files};

@@ -172,6 +172,26 @@ pub async fn verify(mailgun: &Mailgun, name: &str) -> Result<Domain, Problem> {
     }
 }
 
+/// Puts the app's mark in the place of the former one, where the account has the domain and it bears that. Returns whether
+/// it did. The name of the DKIM record changes with it: the new one is to be published.
+pub async fn take_over(
+    mailgun: &Mailgun,
+    name: &str,
+    former: &Mark,
+    mark: &Mark,
+) -> Result<bool, Problem> {
+    match find(mailgun, name).await? {
+        Some(found) if former.is_on(&found) && !mark.is_on(&found) => {}
+        _ => return Ok(false),
+    }
+    let request = Request::new(Method::PUT, ["v3", "domains", name, "dkim_selector"])
+        .field("dkim_selector", mark.selector());
+    match mailgun.call(request).await {
+        Ok(_) => Ok(true),
+        Err(error) => Err(error.problem(mailgun, &format!("take over the mail domain {name}"))),
+    }
+}
+
 /// Deletes the domain, with its credentials, if it is ours.
 pub async fn release(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Released, Problem> {
     match find(mailgun, name).await? {

@@ -247,6 +247,11 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         self.assertFalse(self.mine.announced_cluster_ids)
         self.claim("unit")
         self.assertFalse(self.mine.asked_clusters)
+        # Nor is it told any longer when an administrator has answered.
+        self.claim("unit", "edge")
+        self.assertEqual(self.mine.asked_clusters, "edge")
+        self.mine.cluster_ids = self.cluster
+        self.assertFalse(self.mine.asked_clusters)
 
 
 class TestWhoGivesClusters(TwoCompanies, KubernetesQueueCase):
