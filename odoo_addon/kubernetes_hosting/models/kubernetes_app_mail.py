@@ -542,9 +542,7 @@ class KubernetesApp(models.Model):
                     self.partner_id.display_name,
                 ),
                 *refused,
-                self.env._(
-                    "As soon as the contact has one, the invitation is sent."
-                ),
+                self.env._("As soon as the contact has one, the invitation is sent."),
             ]
         )
 

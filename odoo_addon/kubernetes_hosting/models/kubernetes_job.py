@@ -789,8 +789,9 @@ class KubernetesJob(models.Model):
         manifests = app._manifests() | app._reset_manifests()
         known = {manifest.id: manifest for manifest in manifests}
         for seen in result["manifests"]:
-            if seen["id"] in known:
-                known[seen["id"]]._remember(
+            manifest = known.get(seen["id"])
+            if manifest and manifest._is_told_by(self.worker_id):
+                manifest._remember(
                     seen["digest"], seen["content"], seen["variables"], seen["files"]
                 )
         if result["inventory"] is not None and result["inventory"] != app.inventory:

@@ -805,7 +805,10 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.env.company.email = "hallo@müller.example, x@y.example"
         message = self.invited()._contract_values()["message"]
         self.assertEqual(
-            [part.split("<")[-1].strip(">") for part in message["reply_to"].split(", ")],
+            [
+                part.split("<")[-1].strip(">")
+                for part in message["reply_to"].split(", ")
+            ],
             ["hallo@xn--mller-kva.example", "x@y.example"],
         )
         self.assertTrue(message["from"].endswith("<noreply@shop.apps.example.com>"))
