@@ -73,8 +73,8 @@ FAULTS = {
     "server_error": "500",
     "html": "a page instead of JSON; `status` (200)",
     "rate_limit": "429; `seconds` (60)",
-    "bare": "the request is carried out and answered with the message alone, as the mock"
-    " in Mailgun's own Go client does",
+    "bare": "the request is carried out and answered with the message alone, as the"
+    " mock in Mailgun's own Go client does",
     "empty": "the request is carried out and answered without a body; `status` (200)",
     "odd": "the request is carried out; numbers and truth values of its answer come as"
     " texts, what may be absent is null, and there is more than is documented",

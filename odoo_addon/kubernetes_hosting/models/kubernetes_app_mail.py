@@ -392,9 +392,10 @@ class KubernetesApp(models.Model):
     def _after_adopt(self, job, result):
         """The mail domain was taken over with the namespace: what failed because it was
         somebody else's may be done now."""
-        super()._after_adopt(job, result)
+        outcome = super()._after_adopt(job, result)
         if self.mail_state == "failed" and self.wanted_state != "deleted":
             self._enqueue("mail_domain")
+        return outcome
 
     def _after_failed(self, job):
         """A job failed for good; of its mail part an app only says so."""

@@ -275,6 +275,12 @@ class KubernetesManifest(models.Model):
         if not self.digest:
             raise UserError(
                 self.env._("No worker has fetched the manifest yet. Preview it first.")
+                if self.company_id
+                else self.env._(
+                    "No worker has fetched the manifest yet. Preview it first; what"
+                    " several companies share is told only by a worker that serves a"
+                    " cluster of all companies."
+                )
             )
         if self.env.context.get("seen_digest") != self.digest:
             raise UserError(
@@ -469,6 +475,10 @@ class KubernetesManifest(models.Model):
                     "files": list(files),
                     "variables": variables,
                     "fetched_at": fields.Datetime.now(),
+                    # It was of the content before.
+                    "preview": False,
+                    "previewed_at": False,
+                    "problem_count": 0,
                 }
             )
             self._changed()
