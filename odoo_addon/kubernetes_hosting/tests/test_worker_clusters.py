@@ -235,7 +235,11 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
 
     def test_a_companys_worker_does_not_tell_the_others_what_a_shared_manifest_is(self):
         manifest = self.env["kubernetes.manifest"].create(
-            {"name": "Shared", "url": "https://example.com/shared.yml"}
+            {
+                "name": "Shared",
+                "url": "https://example.com/shared.yml",
+                "company_id": False,
+            }
         )
         own = self.their_manifest.copy({"company_id": self.env.company.id})
         app = self.create_app(
