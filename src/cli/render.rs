@@ -102,16 +102,18 @@ struct Allowed {
 
 impl Allowed {
     fn policy(&self) -> Policy {
-        let mut policy = Policy::default();
-        policy.pod_security = match self.pod_security.as_str() {
-            "privileged" => PodSecurity::Privileged,
-            "restricted" => PodSecurity::Restricted,
-            _ => PodSecurity::Baseline,
+        let mut policy = Policy {
+            pod_security: match self.pod_security.as_str() {
+                "privileged" => PodSecurity::Privileged,
+                "restricted" => PodSecurity::Restricted,
+                _ => PodSecurity::Baseline,
+            },
+            load_balancer: self.load_balancer,
+            node_port: self.node_port,
+            ..Policy::default()
         };
         policy.kinds.extend_from_slice(&self.kinds);
         policy.annotations.extend_from_slice(&self.annotations);
-        policy.load_balancer = self.load_balancer;
-        policy.node_port = self.node_port;
         policy
     }
 }
