@@ -674,6 +674,18 @@ fn bombs() -> Vec<Bomb> {
             "{{ ('a' * 5000) is search('(?=(?>(?:(?=a*\\\\Z)a)*))b') }}{{ nosuch }}",
         ),
         (
+            "a regex that finds groups ahead for nothing",
+            "{{ ('a' * 10**5) is search('(?=(a*))c') }}{{ nosuch }}",
+        ),
+        (
+            "a regex that finds many groups ahead for nothing",
+            "{{ ('a' * 10**5) is search('(?=(a*)(a*)(a*)(a*))c') }}{{ nosuch }}",
+        ),
+        (
+            "a regex that tries groups for themselves for nothing",
+            "{{ ('a' * 10**5) is search('(?>(a*))c') }}{{ nosuch }}",
+        ),
+        (
             "a regex with a back reference to much",
             "{{ ('a' * 8000000) is search('(a*)(?:\\\\1)*b') }}{{ nosuch }}",
         ),

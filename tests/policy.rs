@@ -105,6 +105,8 @@ macro_rules! refused {
 }
 
 refused! {
+    /// Labels without a domain.
+    s5_labels_that_programs_pick_out
     /// S3
     s3_host_path
     /// S3

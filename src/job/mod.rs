@@ -36,7 +36,7 @@ use tracing::warn;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
 use crate::mailgun;
-use crate::manifest::Fetcher;
+use crate::manifest::{Fetcher, policy};
 use crate::odoo::contract::{
     self, App, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
 };
@@ -48,6 +48,16 @@ pub use clusters::Clusters;
 pub use diff::summary;
 pub use readable::readable;
 pub use story::{Stop, Story};
+
+/// What a part of the app is held against on its cluster.
+fn policy_rules<'a>(site: &'a contract::Cluster, app: &'a App) -> policy::Rules<'a> {
+    let whose = policy::Whose {
+        namespace: &app.namespace,
+        hostname: &app.hostname,
+        siblings: &app.siblings,
+    };
+    policy::Rules::new(&site.policy, &site.name, &site.ingress_class, whose)
+}
 
 /// How many apps of a cluster are looked at at once.
 const LOOKS_AT_ONCE: usize = 4;

@@ -279,7 +279,7 @@ async fn exists_as_ours(
 async fn ending_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<String>, Problem> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = cluster
-        .call(api.list_metadata(&ListParams::default()))
+        .list_metadata(&api, &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
     Ok(pods
@@ -298,11 +298,7 @@ async fn volumes(
         return Ok(Vec::new());
     };
     let claims = cluster
-        .call(
-            cluster
-                .api(kind, Some(namespace))
-                .list_metadata(&ListParams::default()),
-        )
+        .list_metadata(&cluster.api(kind, Some(namespace)), &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list volumes in {namespace}")))?;
     Ok(claims

@@ -27,10 +27,9 @@ pub async fn end_of_log(cluster: &Cluster, namespace: &str, job: &str) -> Result
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let selected = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={job}"));
     let mut pods = cluster
-        .call(api.list(&selected))
+        .list(&api, &selected)
         .await
-        .map_err(|error| error.to_string())?
-        .items;
+        .map_err(|error| error.to_string())?;
     pods.sort_by_key(|pod| (has_failed(pod), pod.metadata.creation_timestamp.clone()));
     let pod = pods.pop().ok_or("no pod of it is left")?;
     let (container, previous) =

@@ -234,7 +234,7 @@ pub async fn list(cluster: &Cluster, instance: &str) -> Result<Vec<OurNamespace>
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let selector = format!("{MANAGED_BY}={FIELD_MANAGER},{INSTANCE}={instance}");
     let found = cluster
-        .call(api.list_metadata(&ListParams::default().labels(&selector)))
+        .list_metadata(&api, &ListParams::default().labels(&selector))
         .await
         .map_err(|error| cluster.problem(&error, "list namespaces"))?;
     Ok(found

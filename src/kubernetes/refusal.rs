@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use http_body_util::LengthLimitError;
 use kube::core::Status;
 
+use super::cluster::{MOST_OBJECTS, MOST_OF_AN_ANSWER};
+use crate::body;
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::redact::HIDDEN;
@@ -17,6 +20,10 @@ pub(super) enum CallError {
     Fenced,
     /// The server answered, and the answer is no.
     Refused(Box<Status>),
+    /// An answer that would take too much memory.
+    TooLong,
+    /// A list of more objects than any app has.
+    TooMany,
     /// No answer that could be read.
     Unreachable(kube::Error),
 }
@@ -25,6 +32,7 @@ impl From<kube::Error> for CallError {
     fn from(error: kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::Refused(status),
+            other if is_too_long(&other) => Self::TooLong,
             other => Self::Unreachable(other),
         }
     }
@@ -49,6 +57,10 @@ impl CallError {
             _ => None,
         }
     }
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_too_long)
 }
 
 /// An error with its causes, each said once.
@@ -76,6 +88,16 @@ pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem
             Problem::transient("cluster_unreachable", format!("The cluster at {url} did not answer within {} s.", limit.as_secs_f32()))
                 .hint("Check that the API server runs and is reachable from the worker.")
         }
+        CallError::TooLong => Problem::new(
+            "cluster_answer",
+            format!("The worker could not {doing}: the cluster at {url} answers with more than {}, which is not read.", body::size(MOST_OF_AN_ANSWER)),
+        )
+        .hint("Look with kubectl what is so large, and delete what is not needed. If it is nothing, something else than an API server answers there."),
+        CallError::TooMany => Problem::new(
+            "cluster_answer",
+            format!("The worker could not {doing}: the cluster at {url} has more than {MOST_OBJECTS} of them, which are not read."),
+        )
+        .hint("Look with kubectl what makes so many, and delete what is not needed: `kubectl get` with the flag --chunk-size shows them in parts."),
         CallError::Unreachable(error @ (kube::Error::Auth(_) | kube::Error::InferConfig(_) | kube::Error::InferKubeconfig(_))) => {
             Problem::new("cluster_credentials", format!("The credentials for the cluster at {url} cannot be used: {}.", chain(error)))
                 .hint("Check the credentials in the worker's kubeconfig for this cluster.")
@@ -420,6 +442,12 @@ impl fmt::Display for CallError {
             Self::Timeout(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
             Self::Fenced => f.write_str("the job is no longer this worker's"),
             Self::Refused(status) => f.write_str(&status.message),
+            Self::TooLong => write!(
+                f,
+                "an answer of more than {}",
+                body::size(MOST_OF_AN_ANSWER)
+            ),
+            Self::TooMany => write!(f, "more than {MOST_OBJECTS} objects"),
             Self::Unreachable(error) => f.write_str(&chain(error)),
         }
     }

@@ -222,7 +222,7 @@ async fn jobs_of_cron_jobs(
     }
     let api: Api<Job> = Api::namespaced(cluster.client.clone(), namespace);
     let jobs = cluster
-        .call(api.list(&ListParams::default()))
+        .list(&api, &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list jobs in {namespace}")))?;
     let known = uids(workloads, &["Job"]);
@@ -268,7 +268,7 @@ async fn running(
 ) -> Result<(Vec<String>, Vec<String>), Problem> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = cluster
-        .call(api.list(&ListParams::default()))
+        .list(&api, &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
     let jobs = uids(workloads, &["Job"]);

@@ -61,9 +61,8 @@ async fn explain(
             return Ok(None);
         };
         cluster
-            .call(pods.list(&ListParams::default().labels(&selector)))
+            .list(&pods, &ListParams::default().labels(&selector))
             .await?
-            .items
     };
     let mut pods: Vec<Pod> = pods
         .into_iter()
@@ -237,7 +236,7 @@ async fn newest_warning(
     let events: Api<Event> = Api::namespaced(cluster.client.clone(), namespace);
     let fields = format!("involvedObject.kind={kind},involvedObject.name={name},type=Warning");
     let events = cluster
-        .call(events.list(&ListParams::default().fields(&fields)))
+        .list(&events, &ListParams::default().fields(&fields))
         .await?;
     let newest = events.into_iter().max_by_key(|event| {
         let times = [

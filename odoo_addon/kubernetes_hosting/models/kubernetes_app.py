@@ -1368,6 +1368,7 @@ class KubernetesApp(models.Model):
                 "ingress_state": "unknown",
                 "ingress_hosts": False,
                 "ingress_addresses": False,
+                "ingress_tls": False,
                 "ingress_message": False,
             }
         )

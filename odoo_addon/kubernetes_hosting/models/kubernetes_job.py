@@ -697,6 +697,8 @@ class KubernetesJob(models.Model):
         self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
         jobs._changed_with_app()
+        # What stopped the attempt before is told by its steps.
+        jobs.filtered("error_code").write(self._error_values(None))
         for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
             # From now on the worker may have made it.
             if job.app_id.namespace_id.state in ("new", "missing"):
@@ -789,8 +791,9 @@ class KubernetesJob(models.Model):
         manifests = app._manifests() | app._reset_manifests()
         known = {manifest.id: manifest for manifest in manifests}
         for seen in result["manifests"]:
-            if seen["id"] in known:
-                known[seen["id"]]._remember(
+            manifest = known.get(seen["id"])
+            if manifest and manifest._is_told_by(self.worker_id):
+                manifest._remember(
                     seen["digest"], seen["content"], seen["variables"], seen["files"]
                 )
         if result["inventory"] is not None and result["inventory"] != app.inventory:

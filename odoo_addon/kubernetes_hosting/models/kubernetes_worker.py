@@ -186,6 +186,8 @@ class KubernetesWorker(models.Model):
         self.check_access("write")
         if "cluster_ids" in vals:
             self._check_shared_clusters()
+            # What it still asks for it says with its next call.
+            self.sudo().filtered("asked_clusters").asked_clusters = False
         if "active" in vals:
             self.sudo().with_context(active_test=False).user_id.active = vals["active"]
         return result
@@ -344,10 +346,10 @@ class KubernetesWorker(models.Model):
         """Say of workers and clusters unheard of that they are."""
         before = fields.Datetime.now() - UNSEEN_AFTER
         workers = self.search([("state", "=", "online"), ("last_seen", "<", before)])
-        workers.write({"state": "offline"})
+        workers.write({"state": "offline", "asked_clusters": False})
         workers._changed()
         clusters = self.env["kubernetes.cluster"].search(
             [("state", "!=", "unknown"), ("last_seen", "<", before)]
         )
-        clusters.write({"state": "unknown"})
+        clusters.write({"state": "unknown", "message": False})
         clusters._changed()

@@ -241,6 +241,18 @@ class TestRestore(NamespaceCase):
         self.assertEqual(bob.namespace_id.state, "active")
         self.assertFalse(self.rows())
 
+    def test_a_mail_domain_that_was_somebody_elses_is_asked_for_again(self):
+        self.look(self.his)
+        bob = self.create_app("bravo")
+        bob._set_mail_state("failed", "Chandlery did not register it for this app.")
+        self.wizard(self.found.search([]), bob).action_adopt()
+        job = self.claim()
+        self.assertEqual(job.kind, "adopt")
+        job._conclude(self.outcome("done", observation=self.observation("running")))
+        self.assertEqual(bob.mail_state, "waiting")
+        self.assertFalse(bob.mail_message)
+        self.assertIn("mail_domain", bob.job_ids.mapped("kind"))
+
     def test_a_namespace_in_use_is_not_left_for_another(self):
         shop = self.deployed("shop")
         self.look(self.his, self.seen(shop))

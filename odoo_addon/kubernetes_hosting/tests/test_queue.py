@@ -217,6 +217,27 @@ class TestQueue(KubernetesQueueCase):
         self.assertEqual(self.worker.state, "offline")
         self.assertEqual(self.cluster.state, "unknown")
 
+    def test_what_was_said_of_a_cluster_or_asked_for_ends_with_its_state(self):
+        self.worker.sudo().write(
+            {
+                "state": "online",
+                "last_seen": fields.Datetime.now(),
+                "asked_clusters": "edge",
+            }
+        )
+        self.cluster._seen(
+            fields.Datetime.now(),
+            {"reachable": False, "version": None, "message": "connection refused"},
+        )
+        self.assertEqual(self.cluster.message, "connection refused")
+        with self.later(300):
+            cron = self.env.ref("kubernetes_hosting.cron_watch")
+            cron.ir_actions_server_id.run()
+        self.assertEqual(self.cluster.state, "unknown")
+        self.assertFalse(self.cluster.message)
+        self.assertEqual(self.worker.state, "offline")
+        self.assertFalse(self.worker.asked_clusters)
+
     # -- outcome -----------------------------------------------------------------
 
     def test_done(self):
@@ -304,6 +325,21 @@ class TestQueue(KubernetesQueueCase):
         self.claim()._conclude(self.outcome("retry", "cluster_unreachable"))
         self.assertEqual(app.state, "deploying")
         self.assertEqual(app.state_message, "It broke\nMend it")
+
+    def test_an_attempt_that_runs_says_nothing_of_the_one_before(self):
+        app = self.create_app()
+        job = app._enqueue("deploy")
+        self.claim()._conclude(self.outcome("retry", "cluster_unreachable"))
+        with self.later(100):
+            self.assertEqual(self.claim(), job)
+            self.assertEqual((job.state, job.attempt), ("running", 2))
+            self.assertFalse(job._error_text())
+            self.assertFalse(job.error_code)
+            self.assertFalse(app.state_message)
+            # Its own error takes the place, and none is left when it goes well.
+            job._conclude(self.outcome("retry", "manifest_fetch"))
+            self.assertEqual(job.error_code, "manifest_fetch")
+            self.assertEqual(app.state_message, "It broke\nMend it")
 
     def test_released_is_free_at_once_and_does_not_count(self):
         job = self.create_app()._enqueue("deploy")

@@ -233,6 +233,48 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         (claimed,) = self.claim()["jobs"]
         self.assertEqual(claimed["secret"], [])
 
+    def test_a_companys_worker_does_not_tell_the_others_what_a_shared_manifest_is(self):
+        manifest = self.env["kubernetes.manifest"].create(
+            {
+                "name": "Shared",
+                "url": "https://example.com/shared.yml",
+                "company_id": False,
+            }
+        )
+        own = self.their_manifest.copy({"company_id": self.env.company.id})
+        app = self.create_app(
+            "shop",
+            manifest_line_ids=[
+                Command.create({"manifest_id": one.id}) for one in manifest | own
+            ],
+        )
+        seen = {"content": "kind: Evil", "variables": [], "files": []}
+        result = {
+            "manifests": [
+                {**seen, "id": one.id, "digest": "sha256:" + "0" * 64}
+                for one in manifest | own
+            ],
+            "objects": {},
+            "inventory": None,
+            "observation": None,
+            "diff": None,
+            "preview": {**seen, "digest": "sha256:" + "1" * 64, "problems": []},
+            "password": None,
+        }
+        job = app._enqueue("deploy")
+        preview = self.jobs._enqueue_preview("Shared", manifest.url, manifest)
+        self.claim("unit")
+        self.assertEqual(job.worker_id, self.mine)
+        job._take_over(result)
+        self.assertFalse(manifest.digest)
+        self.assertEqual(own.content, "kind: Evil")
+        manifest._after_preview(preview, result)
+        self.assertFalse(manifest.content or manifest.preview)
+        # A worker that was given what all companies share speaks for all of them.
+        self.cluster.company_id = False
+        job._take_over(result)
+        self.assertEqual(manifest.content, "kind: Evil")
+
     def test_the_worker_shows_which_clusters_it_asks_for(self):
         self.claim("unit", "edge")
         self.assertEqual(self.mine.cluster_ids, self.cluster)
@@ -246,6 +288,11 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         self.assertLess(len(self.mine.asked_clusters), 400)
         self.assertFalse(self.mine.announced_cluster_ids)
         self.claim("unit")
+        self.assertFalse(self.mine.asked_clusters)
+        # Nor is it told any longer when an administrator has answered.
+        self.claim("unit", "edge")
+        self.assertEqual(self.mine.asked_clusters, "edge")
+        self.mine.cluster_ids = self.cluster
         self.assertFalse(self.mine.asked_clusters)
 
 

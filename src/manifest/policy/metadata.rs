@@ -8,6 +8,22 @@ use crate::object::NO_RESTART;
 const RECOMMENDED: &str = "app.kubernetes.io/";
 /// The old way to say an Ingress' class; its value is looked at with the Ingress.
 pub(super) const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
+/// Labels without a domain by which programs that are usual in clusters pick ConfigMaps and Secrets out of all namespaces,
+/// to load dashboards, data sources, alerts, rules and settings from them.
+const PICKED_OUT: [(&str, &str); 12] = [
+    ("grafana_dashboard", "Grafana"),
+    ("grafana_datasource", "Grafana"),
+    ("grafana_datasources", "Grafana"),
+    ("grafana_alert", "Grafana"),
+    ("grafana_notifier", "Grafana"),
+    ("grafana_plugin", "Grafana"),
+    ("loki_rule", "Loki"),
+    ("mimir_rule", "Mimir"),
+    ("prometheus", "Prometheus"),
+    ("prometheus_rule", "Prometheus"),
+    ("thanos_rule", "Thanos"),
+    ("alertmanagerConfig", "Alertmanager"),
+];
 /// Chandlery's own.
 const OWN: &str = "chandlery.dev";
 /// Such an annotation becomes part of the controller's configuration file, …
@@ -58,6 +74,18 @@ pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
 
 fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Report) {
     let Some((domain, _)) = key.split_once('/').filter(|(domain, _)| is_domain(domain)) else {
+        let picked_out = PICKED_OUT.iter().find(|(label, _)| *label == key);
+        if let Some((_, program)) = picked_out
+            && word == "label"
+            && matches!(report.object.kind(), "ConfigMap" | "Secret")
+            && !allowed(key, &rules.policy.annotations)
+        {
+            report.refuse(
+                Rule::Annotation,
+                &part.path,
+                format!("By the label `{key}` {program} takes objects out of every namespace for its own."),
+            );
+        }
         return;
     };
     if word == "annotation" && key == NO_RESTART {

@@ -53,20 +53,46 @@ pub struct Rules<'a> {
     pub inventory: Option<&'a [ObjectRef]>,
 }
 
-#[cfg(test)]
+/// Whose objects are held against a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The app's own namespace.
+    pub namespace: &'a str,
+    /// The only name under which the app may answer.
+    pub hostname: &'a str,
+    /// The namespaces of the same app in other environments.
+    pub siblings: &'a [String],
+}
+
 impl<'a> Rules<'a> {
-    /// For one manifest of an app called `example`, like a preview.
-    pub fn of_tests(policy: &'a Policy) -> Self {
+    /// For a part of an app. Who has all of its objects adds what they are to fit into.
+    pub fn new(
+        policy: &'a Policy,
+        cluster: &'a str,
+        ingress_class: &'a str,
+        whose: Whose<'a>,
+    ) -> Self {
         Self {
             policy,
-            cluster: "demo",
-            ingress_class: "nginx",
-            namespace: "example-prod",
-            hostname: "example.apps.example.com",
-            siblings: &[],
+            cluster,
+            ingress_class,
+            namespace: whose.namespace,
+            hostname: whose.hostname,
+            siblings: whose.siblings,
             limits: None,
             inventory: None,
         }
+    }
+
+    /// For one manifest of an app called `example`, like a preview.
+    #[cfg(test)]
+    pub fn of_tests(policy: &'a Policy) -> Self {
+        let whose = Whose {
+            namespace: "example-prod",
+            hostname: "example.apps.example.com",
+            siblings: &[],
+        };
+        Self::new(policy, "demo", "nginx", whose)
     }
 }
 
