@@ -23,7 +23,7 @@ use chandlery::problem::Problem;
 use chandlery::uid::Uid;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, ServiceAccount,
+    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota, Secret, ServiceAccount,
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -880,6 +880,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
                     .clone()
             ],
             kept: vec![reference("PersistentVolumeClaim", &old)],
+            ..Pruned::default()
         }
     );
     let mut names: Vec<String> = maps
@@ -1547,4 +1548,166 @@ async fn changes_are_counted_per_object() {
     let change = || apply_object(&home.cluster, &kinds, &objects[0], &home.owner);
     assert_eq!(change().await.unwrap(), Change::Created);
     assert_eq!(change().await.unwrap(), Change::Unchanged);
+}
+
+/// Waits for an app until something is said of it.
+async fn said_while_waiting(home: &Home, objects: &[ObjectRef], words: &str) {
+    let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let waiting = wait_until_ready(&home.cluster, objects, LIMIT, |message| {
+        let _ = says.send(message.to_owned());
+    });
+    let mut waiting = pin!(waiting);
+    let mut last = String::new();
+    loop {
+        tokio::select! {
+            ended = &mut waiting => panic!("{ended:?} instead of {words}; last: {last}"),
+            message = said.recv() => {
+                last = message.unwrap();
+                if last.contains(words) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn with_quota(home: &Home, hard: Value) {
+    let quota = json!({"metadata": {"name": "small"}, "spec": {"hard": hard}});
+    let quotas: Api<ResourceQuota> = home.api();
+    let quota = serde_json::from_value(quota).unwrap();
+    quotas.create(&PostParams::default(), &quota).await.unwrap();
+    let counted = watcher(quotas, watcher::Config::default()).applied_objects();
+    let counted = counted.filter_map(|quota| {
+        let status = quota.ok().and_then(|quota| quota.status);
+        std::future::ready(status.and_then(|status| status.hard))
+    });
+    let mut counted = pin!(counted);
+    tokio::time::timeout(LIMIT, counted.next()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_quota_that_is_reached_while_scaling_is_told_at_once_though_a_pod_runs() {
+    let home = Home::with_namespace().await;
+    with_quota(&home, json!({"pods": "1"})).await;
+    let applied = home.apply(DEPLOYMENT).await.unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let more = home
+        .apply(&DEPLOYMENT.replace("replicas: 1", "replicas: 3"))
+        .await
+        .unwrap();
+    said_while_waiting(&home, &more.inventory, "exceeded quota: small").await;
+}
+
+#[tokio::test]
+async fn a_stateful_set_whose_pods_are_refused_says_why() {
+    let home = Home::with_namespace().await;
+    with_quota(&home, json!({"pods": "0"})).await;
+    let text = DEPLOYMENT
+        .replace("kind: Deployment", "kind: StatefulSet")
+        .replace("spec:\n  replicas", "spec:\n  serviceName: web\n  replicas");
+    let applied = home.apply(&text).await.unwrap();
+    said_while_waiting(&home, &applied.inventory, "exceeded quota: small").await;
+}
+
+#[tokio::test]
+async fn a_paused_deployment_is_named_at_once() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply(&DEPLOYMENT.replace("  replicas: 1", "  paused: true\n  replicas: 1"))
+        .await
+        .unwrap();
+    let day = Duration::from_secs(86_400);
+    let waiting = wait_until_ready(&home.cluster, &applied.inventory, day, |_| {});
+    let problem = tokio::time::timeout(LIMIT, waiting).await.unwrap().unwrap_err();
+    assert!(problem.message.contains("spec.paused: true"), "{problem}");
+    assert!(problem.hint.unwrap().contains("paused"));
+}
+
+#[tokio::test]
+async fn a_job_that_is_done_and_removed_by_its_own_time_to_live_is_done() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply("apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: quick\nspec:\n  ttlSecondsAfterFinished: 0\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - {name: quick, image: registry.example.com/quick}\n")
+        .await
+        .unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let jobs: Api<k8s_openapi::api::batch::v1::Job> = home.api();
+    let gone = kube::runtime::wait::await_condition(
+        jobs,
+        "quick",
+        |job: Option<&k8s_openapi::api::batch::v1::Job>| job.is_none(),
+    );
+    tokio::time::timeout(LIMIT, gone).await.unwrap().unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_of_a_class_that_is_not_there_says_so() {
+    let home = Home::with_namespace().await;
+    let claim = CLAIM.replace("spec:", "spec:\n  storageClassName: nowhere");
+    let applied = home.apply(&claim).await.unwrap();
+    said_while_waiting(&home, &applied.inventory, "\"nowhere\" not found").await;
+    let none = Home::with_namespace().await;
+    let claim = CLAIM.replace("spec:", "spec:\n  storageClassName: \"\"");
+    let applied = none.apply(&claim).await.unwrap();
+    said_while_waiting(&none, &applied.inventory, "no storage class is set").await;
+}
+
+#[tokio::test]
+async fn an_autoscaler_without_its_target_says_so() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: web\nspec:\n  maxReplicas: 2\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nowhere}\n  metrics:\n    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}\n")
+        .await
+        .unwrap();
+    said_while_waiting(&home, &applied.inventory, "\"nowhere\" not found").await;
+}
+
+/// A finalizer that nobody takes away.
+async fn hold(home: &Home, name: &str, finalizers: Value) {
+    let maps: Api<ConfigMap> = home.api();
+    let held = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    maps.patch(name, &PatchParams::default(), &held).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
+    let home = Home::with_namespace().await;
+    let old = home.apply(CONFIG_MAP).await.unwrap().inventory;
+    hold(&home, "settings", json!(["example.com/mine"])).await;
+    for _ in 0..2 {
+        let pruned = prune(&home.cluster, &home.namespace, &old, &[], &home.owner)
+            .await
+            .unwrap();
+        assert_eq!(pruned.removed, []);
+        assert_eq!(
+            pruned.held[0].to_string(),
+            "ConfigMap/settings (waits for the finalizer example.com/mine)"
+        );
+    }
+    let again = home.apply(CONFIG_MAP).await.unwrap_err();
+    assert_eq!((again.code.as_str(), again.retry), ("object_terminating", true));
+    assert!(again.message.contains("example.com/mine"), "{again}");
+    let deleting = delete(
+        &home.cluster,
+        &home.namespace,
+        &old,
+        &home.owner,
+        Keep::Volumes,
+        Duration::ZERO,
+        |_| {},
+    );
+    let problem = deleting.await.unwrap_err();
+    assert!(
+        problem.message.contains("ConfigMap/settings (waits for the finalizer example.com/mine)"),
+        "{problem}"
+    );
+    hold(&home, "settings", json!(null)).await;
+    assert_eq!(home.apply(CONFIG_MAP).await.unwrap().created, 1);
 }

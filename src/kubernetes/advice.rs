@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::refused::between;
 use crate::object::Object;
 
 /// What is wrong.
@@ -23,6 +22,14 @@ pub(super) enum Kind<'a> {
 
 pub(super) const WEBHOOK_DOWN: &str = "A program that must agree to every such object does not answer. The cluster's administrator finds it with `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` and brings it back, or removes its configuration; the job is tried again.";
 pub(super) const SHRUNK: &str = "Put the old size back. Less space needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.";
+/// Mappings whose keys are anybody's.
+const FREE: [&str; 5] = [
+    "data",
+    "stringData",
+    "binaryData",
+    "metadata.labels",
+    "metadata.annotations",
+];
 const LABEL: &str = "Use lower-case letters, digits and `-` only, with a letter or digit at both ends, for example by `{{ name | lower | regex_replace('[^a-z0-9]+', '-') }}`.";
 const LABEL_VALUE: &str = "Use letters, digits, `-`, `_` and `.` only, at most 63 of them, with a letter or digit at both ends. Other text belongs under metadata.annotations.";
 
@@ -327,7 +334,8 @@ pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
 
 /// `kubectl explain deployment.spec.template.spec`.
 fn explain(object: &Object, path: &str) -> String {
-    let parts = path.split_inclusive(']');
+    let free = FREE.iter().find(|of| path.starts_with(**of));
+    let parts = free.map_or(path, |of| of).split_inclusive(']');
     let words: String = parts.filter_map(|part| part.split('[').next()).collect();
     let kind = object.kind().to_lowercase();
     match words.trim_matches('.') {
@@ -345,6 +353,16 @@ fn parent(path: &str) -> &str {
     path.rfind(['.', '[']).map_or("", |end| &path[..end])
 }
 
+/// The last name of a path; those of a mapping's free keys may have dots.
 fn last(path: &str) -> &str {
-    path.rsplit('.').next().unwrap_or(path)
+    match FREE.iter().find_map(|of| path.strip_prefix(of)?.strip_prefix('.')) {
+        Some(key) => key,
+        None => path.rsplit('.').next().unwrap_or(path),
+    }
+}
+
+/// What stands between two marks.
+pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(inner, _)| inner)
 }

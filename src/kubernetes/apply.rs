@@ -195,7 +195,14 @@ fn lasting(before: &DynamicObject, object: &Object) -> Result<(), Problem> {
 
 /// What keeps an object that is being deleted: `waits for the finalizer example.com/x`.
 pub(super) fn waits_for(metadata: &ObjectMeta) -> Option<String> {
-    match metadata.finalizers.as_deref().unwrap_or_default() {
+    // Kubernetes' own, by which an object goes after those that it owns.
+    let own = ["foregroundDeletion", "orphan"];
+    let finalizers = metadata.finalizers.iter().flatten();
+    let others: Vec<&str> = finalizers
+        .map(String::as_str)
+        .filter(|name| !own.contains(name))
+        .collect();
+    match others.as_slice() {
         [] => None,
         [one] => Some(format!("waits for the finalizer {one}")),
         several => Some(format!("waits for the finalizers {}", several.join(", "))),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::core::Status;
 
-use super::advice::WEBHOOK_DOWN;
+use super::advice::{self, WEBHOOK_DOWN};
 use crate::problem::Problem;
 
 /// Why a call to the API server failed.
@@ -86,7 +86,7 @@ pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem
         CallError::Refused(status) => match status.code {
             401 => Problem::new("cluster_credentials", format!("The cluster at {url} does not accept the worker's credentials."))
                 .hint("Renew the credentials in the worker's kubeconfig for this cluster."),
-            _ if status.message.contains("failed calling webhook") => Problem::transient("admission_unavailable", format!("The cluster cannot {doing} now: {}", sentence(&status.message)))
+            _ if status.message.contains("failed calling webhook") => Problem::transient("admission_unavailable", sentence(&format!("The cluster cannot {doing} now: {}", webhook_words(&status.message))))
                 .hint(WEBHOOK_DOWN),
             403 => Problem::new("cluster_forbidden", format!("The cluster does not let the worker {doing}: {}", sentence(&status.message)))
                 .hint("Give the worker's account this permission; `chandlery check` lists all that it lacks."),
@@ -97,6 +97,16 @@ pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem
                 ..Problem::new("cluster_refused", format!("The cluster refused to {doing}: {}", sentence(&status.message)))
             },
         },
+    }
+}
+
+/// An admission webhook that could not be called, without the way in which Go says so.
+pub(super) fn webhook_words(message: &str) -> String {
+    let name = advice::between(message, "failed calling webhook \"", "\"").unwrap_or_default();
+    let why = message.rsplit(": ").next().unwrap_or_default();
+    match why.contains(['{', '\\']) {
+        true => format!("the admission webhook {name} answers with something else than a review"),
+        false => format!("the admission webhook {name} cannot be called: {why}"),
     }
 }
 

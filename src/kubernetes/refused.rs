@@ -9,9 +9,9 @@ use kube::api::DynamicObject;
 use kube::core::Status;
 use serde_json::Value;
 
-use super::advice::{self, Kind};
+use super::advice::{self, Kind, between};
 use super::field;
-use super::refusal::{CallError, call_problem, sentence};
+use super::refusal::{CallError, call_problem, sentence, webhook_words};
 use super::unnamed::{Ask, Questions};
 use crate::dependence::Dependent;
 use crate::object::Object;
@@ -73,8 +73,12 @@ pub(super) async fn problem<'a>(
     match class(status) {
         Class::Call => object.locate(call_problem(error, attempt.url, &kind)),
         Class::Passes(code, hint) => {
-            let words = known.without_secrets(&status.message);
-            object.locate(Problem::transient(code, sentence(&short(&words))).hint(hint))
+            let words = match code {
+                "admission_unavailable" => webhook_words(&status.message),
+                _ => known.without_secrets(&status.message),
+            };
+            let words = short(&words);
+            object.locate(Problem::transient(code, sentence(&capital(&words))).hint(hint))
         }
         Class::Object => {
             let mut questions = Questions::new(ask);
@@ -101,11 +105,11 @@ fn class(status: &Status) -> Class {
             "The namespace is being deleted; the job starts again when it is gone.",
         );
     }
-    if is_too_large(status) || is_schema(status) || is_conversion(status) {
-        return Class::Object;
-    }
     if message.contains("failed calling webhook") {
         return Class::Passes("admission_unavailable", advice::WEBHOOK_DOWN);
+    }
+    if is_too_large(status) || is_schema(status) || is_conversion(status) {
+        return Class::Object;
     }
     if message.contains("status unknown for quota") {
         return Class::Passes(
@@ -213,6 +217,14 @@ impl<'a> Known<'a> {
         // The server checks a list that it makes of one address, and claims under a name that no manifest knows.
         if path.starts_with("spec.clusterIPs") && !stands("spec.clusterIPs") {
             return "spec.clusterIP".to_owned();
+        }
+        // What a manifest writes in the clear is told of as it is stored.
+        if self.object.kind() == "Secret"
+            && let Some(rest) = path.strip_prefix("data")
+            && !stands(&path)
+            && stands(&format!("stringData{rest}"))
+        {
+            return format!("stringData{rest}");
         }
         match path.strip_prefix("spec.resources.") {
             Some(rest) if !stands(&path) => format!("spec.resources.requests.{rest}"),
@@ -537,7 +549,7 @@ fn of_causes(status: &Status, known: &Known) -> Vec<Finding> {
     if known.before.is_null() && found.iter().any(|one| !is_immutable(&one.words)) {
         found.retain(|one| !is_immutable(&one.words));
     }
-    found
+    by_line(found, known.object)
 }
 
 fn parent(path: &str) -> &str {
@@ -562,6 +574,10 @@ fn is_immutable(words: &str) -> bool {
 fn of_cause(named: &str, message: &str, known: &Known) -> Vec<Finding> {
     let mut path = known.path(named);
     let object = known.object;
+    if path.is_empty() && (message.contains("denied request") || message.contains("denied the request")) {
+        let (field, advice) = advice::of_admission(message, object);
+        return vec![Finding { field, words: plain(message), advice }];
+    }
     if is_immutable(message) && !known.before.is_null() {
         return vec![immutable(&path, message, known)];
     }
@@ -573,12 +589,10 @@ fn of_cause(named: &str, message: &str, known: &Known) -> Vec<Finding> {
     if path == "metadata.labels" || path == "metadata.annotations" {
         path = labelled(&path, message, object);
     }
-    if named == "[]" || path == "data" && words.contains("Too long") {
-        path = if object.value["data"].is_null() && !object.value["stringData"].is_null() {
-            "stringData".to_owned()
-        } else {
-            "data".to_owned()
-        };
+    if named == "[]" || matches!(path.as_str(), "data" | "stringData") && words.contains("Too long") {
+        if path.is_empty() {
+            path = "data".to_owned();
+        }
         let advice = advice::too_large(object);
         return vec![Finding { field: path, words: plain(&words), advice }];
     }
@@ -673,6 +687,9 @@ fn immutable(path: &str, message: &str, known: &Known) -> Finding {
         true => advice::SHRUNK.to_owned(),
         false => advice::immutable(object, changes.first().map_or(path, |(path, ..)| path)),
     };
+    if known.is_secret(path) && changes.len() == 1 {
+        changes.clear();
+    }
     let says: Vec<String> = changes
         .iter()
         .take(MOST_TOLD)
@@ -777,13 +794,27 @@ fn told(found: Vec<Finding>, object: &Object) -> Problem {
             message
         }
     };
-    let mut ways: Vec<&str> = Vec::new();
-    for finding in &found {
-        if !ways.contains(&finding.advice.as_str()) && ways.len() < MOST_TOLD {
-            ways.push(&finding.advice);
+    // Each way out once, with the lines that it is for.
+    let mut ways: Vec<(&str, Vec<String>)> = Vec::new();
+    for finding in found.iter().take(MOST_TOLD) {
+        let line = line(finding).map(|line| line.to_string());
+        match ways.iter_mut().find(|(way, _)| *way == finding.advice) {
+            Some((_, lines)) => lines.extend(line.filter(|line| !lines.contains(line))),
+            None => ways.push((&finding.advice, line.into_iter().collect())),
         }
     }
-    let problem = Problem::new("apply_refused", message).hint(ways.join("\n"));
+    let hint = match ways.as_slice() {
+        [(only, _)] => (*only).to_owned(),
+        several => {
+            let several = several.iter().map(|(way, lines)| match lines.as_slice() {
+                [] => (*way).to_owned(),
+                [line] => format!("Line {line}: {way}"),
+                lines => format!("Lines {}: {way}", lines.join(", ")),
+            });
+            several.collect::<Vec<_>>().join("\n")
+        }
+    };
+    let problem = Problem::new("apply_refused", message).hint(hint);
     let first = found.first().map_or("", |first| first.field.as_str());
     let problem = match first {
         "" => object.locate(problem),
@@ -925,12 +956,6 @@ fn quoted_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = String
 /// The texts in quotes of one sort.
 fn quoted_by(text: &str, quote: char) -> impl Iterator<Item = String> {
     text.split(quote).skip(1).step_by(2).map(str::to_owned)
-}
-
-/// What stands between two marks.
-pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(before)?;
-    rest.split_once(after).map(|(inner, _)| inner)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::Object;
 use chandlery::policy::{PodSecurity, Policy};
 use chandlery::problem::Problem;
+use regex::Regex;
 use serde_json::Value;
 
 use cluster::Home;
@@ -178,6 +179,8 @@ async fn every_refusal_has_its_words_its_line_and_a_way_out_and_none_is_an_unrea
     if std::env::var_os("UPDATE").is_some() {
         fs::write(path, &page).unwrap();
     }
+    // Secrets, and the structures of the API server's own language.
+    let never = Regex::new(r#"hunter\d|value\.value|\bv\d\w*\.[A-Z]|core\.[A-Z]|\{"|0x|Go (struct|value)"#).unwrap();
     let mut refused = 0;
     for row in &rows {
         refused += usize::from(row.server.is_some());
@@ -194,9 +197,7 @@ async fn every_refusal_has_its_words_its_line_and_a_way_out_and_none_is_an_unrea
             row.title
         );
         assert!(told.len() <= LONGEST, "{}: {told}", row.title);
-        for never in ["hunter2", "value.value", "v1.", "{\"", "0x", "Go struct"] {
-            assert!(!told.contains(never), "{}: {never} in {told}", row.title);
-        }
+        assert!(!never.is_match(&told), "{}: {told}", row.title);
     }
     assert!(refused >= 150, "{refused} are refused by the API server");
     let known = fs::read_to_string(path).unwrap_or_default();
