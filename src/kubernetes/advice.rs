@@ -56,7 +56,9 @@ pub(super) fn of(kind: &Kind, object: &Object, path: &str) -> String {
 }
 
 fn of_type(words: &str, object: &Object, path: &str) -> String {
-    let advice = if words.starts_with("must be a text, but a mapping") || words.starts_with("must be a text, but a list") {
+    let advice = if words.starts_with("must be a text, but a mapping")
+        || words.starts_with("must be a text, but a list")
+    {
         "Write it as one text: `|` behind the name and the lines indented below, or `{{ value | to_json | to_json }}`."
     } else if words.starts_with("must be a text") {
         "Quote what stands there, for example `\"{{ value }}\"` or `{{ value | string | to_json }}`: without quotes, digits become a number and `yes` a boolean."
@@ -96,17 +98,25 @@ fn of_quantity(value: &Value) -> String {
         ("", _) | (_, "") => String::new(),
         (number, unit) => format!(": `{number}{unit}` instead of `{given}`"),
     };
-    format!("Write a number, directly followed by a unit where one is needed (Ki, Mi, Gi, Ti; k, M, G, T; m for thousandths){example}.")
+    format!(
+        "Write a number, directly followed by a unit where one is needed (Ki, Mi, Gi, Ti; k, M, G, T; m for thousandths){example}."
+    )
 }
 
 fn of_words(words: &str, object: &Object, path: &str) -> String {
     let field = last(path);
     let has = |text: &str| words.contains(text);
-    if let Some(values) = words.split_once("supported values: ").map(|(_, values)| values) {
+    if let Some(values) = words
+        .split_once("supported values: ")
+        .map(|(_, values)| values)
+    {
         return format!("Write one of these: {}.", values.replace('"', "`"));
     }
     if has("must be either") || has("must be '") {
-        return format!("Write one of the values that it names. {} says what they mean.", explain(object, path));
+        return format!(
+            "Write one of the values that it names. {} says what they mean.",
+            explain(object, path)
+        );
     }
     if path.ends_with("schedule") {
         return match has("TZ") {
@@ -115,13 +125,15 @@ fn of_words(words: &str, object: &Object, path: &str) -> String {
         };
     }
     if has("time zone") {
-        return "Write a name of the time zone database, such as `Europe/Berlin` or `Etc/UTC`.".to_owned();
+        return "Write a name of the time zone database, such as `Europe/Berlin` or `Etc/UTC`."
+            .to_owned();
     }
     if words.starts_with("Required value") {
         return of_required(words, object, path);
     }
     if words.starts_with("Not found: ") && path.contains("volumeMounts") {
-        return "Add a volume of this name under `volumes` of the pod, or correct the name.".to_owned();
+        return "Add a volume of this name under `volumes` of the pod, or correct the name."
+            .to_owned();
     }
     if words.starts_with("Not found: ") {
         return "Correct the name, or add to the manifest what is meant by it.".to_owned();
@@ -154,7 +166,8 @@ fn of_words(words: &str, object: &Object, path: &str) -> String {
         return format!("Write `{field}` with the characters that it names.");
     }
     if has("valid percent string") || has("%") {
-        return "Write a number of pods, or a percentage from 0% to 100% without a blank.".to_owned();
+        return "Write a number of pods, or a percentage from 0% to 100% without a blank."
+            .to_owned();
     }
     if has("(octal)") {
         return "Write the mode in octal with a zero in front, such as `0644`.".to_owned();
@@ -163,7 +176,8 @@ fn of_words(words: &str, object: &Object, path: &str) -> String {
         return "Begin the path with `/`.".to_owned();
     }
     if has("limit of") {
-        return "Raise the limit of this resource to at least its request, or lower the request.".to_owned();
+        return "Raise the limit of this resource to at least its request, or lower the request."
+            .to_owned();
     }
     if has("does not match template") {
         return "Write the same labels under `spec.selector.matchLabels` and `spec.template.metadata.labels`.".to_owned();
@@ -174,8 +188,15 @@ fn of_words(words: &str, object: &Object, path: &str) -> String {
     if has("more than 1 volume type") || has("more than 1 handler type") {
         return "Keep one of the two and remove the other; each volume and each probe is of one type.".to_owned();
     }
-    if has("cannot be both") || has("cannot set both") || has("may not be specified when") || has("may not be set when") {
-        return format!("Keep one of the two. {} says what each means.", explain(object, parent(path)));
+    if has("cannot be both")
+        || has("cannot set both")
+        || has("may not be specified when")
+        || has("may not be set when")
+    {
+        return format!(
+            "Keep one of the two. {} says what each means.",
+            explain(object, parent(path))
+        );
     }
     if has("either `defaultBackend` or `rules`") {
         return "Add `rules` with `host: {{ hostname }}` and a path to a Service.".to_owned();
@@ -184,7 +205,8 @@ fn of_words(words: &str, object: &Object, path: &str) -> String {
         return "Write the whole apiVersion, such as `apps/v1`.".to_owned();
     }
     if has("valid IP address") || has("not in the valid range") {
-        return "Remove the address: the cluster gives the Service one, and its name leads there.".to_owned();
+        return "Remove the address: the cluster gives the Service one, and its name leads there."
+            .to_owned();
     }
     if let Some(range) = between(words, "must be between ", ", inclusive") {
         return format!("Write a number between {range}.");
@@ -199,14 +221,23 @@ fn of_words(words: &str, object: &Object, path: &str) -> String {
         return "Write a smaller number.".to_owned();
     }
     if let Some((_, pattern)) = words.split_once("should match '") {
-        return format!("Write a value that matches the pattern `{}`.", pattern.trim_end_matches('\''));
+        return format!(
+            "Write a value that matches the pattern `{}`.",
+            pattern.trim_end_matches('\'')
+        );
     }
     if words.starts_with("Forbidden") {
         return format!("Remove `{field}`, or change what excludes it.");
     }
     match path {
-        "" => format!("Change the object so that it holds. {} describes it.", explain(object, path)),
-        _ => format!("Change what stands there so that it holds. {} describes the field.", explain(object, path)),
+        "" => format!(
+            "Change the object so that it holds. {} describes it.",
+            explain(object, path)
+        ),
+        _ => format!(
+            "Change what stands there so that it holds. {} describes the field.",
+            explain(object, path)
+        ),
     }
 }
 
@@ -221,7 +252,8 @@ fn of_required(words: &str, object: &Object, path: &str) -> String {
         return "Add `pathType: Prefix` (or `Exact`).".to_owned();
     }
     if path.starts_with("spec.ports") && path.ends_with("name") {
-        return "Give each port of the Service a `name`: with more than one they need it.".to_owned();
+        return "Give each port of the Service a `name`: with more than one they need it."
+            .to_owned();
     }
     if path.ends_with("backend") {
         return "Add `port.number` or `port.name` of the Service.".to_owned();
@@ -229,14 +261,20 @@ fn of_required(words: &str, object: &Object, path: &str) -> String {
     if path.ends_with("accessModes") {
         return "Add `accessModes: [ReadWriteOnce]`.".to_owned();
     }
-    format!("Add `{}`. {} describes it.", last(path), explain(object, path))
+    format!(
+        "Add `{}`. {} describes it.",
+        last(path),
+        explain(object, path)
+    )
 }
 
 fn of_length(words: &str, object: &Object, path: &str) -> String {
     if words.contains("bytes") && path.starts_with("metadata.annotations") {
         return "All annotations of an object together may have 256 KiB. Put long text into a ConfigMap instead.".to_owned();
     }
-    let most = words.split(|one: char| !one.is_ascii_digit()).rfind(|part| !part.is_empty());
+    let most = words
+        .split(|one: char| !one.is_ascii_digit())
+        .rfind(|part| !part.is_empty());
     match (most, object.kind()) {
         (Some("52"), "CronJob") => "Shorten the name to at most 52 characters: the cluster adds 11 to the names of its Jobs.".to_owned(),
         (Some(most), _) => format!("Shorten it to at most {most} characters, for example by `{{{{ value[:{most}] }}}}`."),
@@ -250,13 +288,18 @@ pub(super) fn too_large(object: &Object) -> String {
         kind @ ("ConfigMap" | "Secret") => format!(
             "A {kind} may have 1 MiB. Divide it among several of other names, or have the pod fetch the data: from its image, from a volume, or by an init container."
         ),
-        kind => format!("An object may have about 1.5 MiB. Move what makes this {kind} so large into ConfigMaps of less than 1 MiB each, or out of the cluster."),
+        kind => format!(
+            "An object may have about 1.5 MiB. Move what makes this {kind} so large into ConfigMaps of less than 1 MiB each, or out of the cluster."
+        ),
     }
 }
 
 /// Fields that are in the cluster and exclude what the manifest says.
 pub(super) fn left_over(left: &[String], object: &Object) -> String {
-    let nulls: Vec<String> = left.iter().map(|path| format!("`{}: null`", last(path))).collect();
+    let nulls: Vec<String> = left
+        .iter()
+        .map(|path| format!("`{}: null`", last(path)))
+        .collect();
     let below = parent(&left[0]);
     format!(
         "Write {} under `{below}` of the {}: that removes it from the cluster.",
@@ -269,7 +312,7 @@ pub(super) fn left_over(left: &[String], object: &Object) -> String {
 pub(super) fn immutable(object: &Object, path: &str) -> String {
     let kind = object.kind();
     let delete = delete(object);
-    match kind {
+    let way = match kind {
         "Job" => format!("A Job cannot be changed once it is there. Give it a name that changes with what it does, such as `{}-{{{{ version }}}}`: the deploy then removes the old one. Or delete it with `{delete}` and deploy again.", object.name()),
         "StatefulSet" => format!("Put the old value back. Or delete the StatefulSet alone with `{delete} --cascade=orphan`, which leaves its pods and volumes as they are, and deploy again: it is made anew around them. Volumes that exist keep their size."),
         "PersistentVolumeClaim" => "Put the old value back. A volume that is otherwise needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.".to_owned(),
@@ -277,6 +320,10 @@ pub(super) fn immutable(object: &Object, path: &str) -> String {
         "Service" => format!("Put the old value back, or delete the Service with `{delete}` and deploy again: it gets another address under the same name."),
         "Deployment" | "DaemonSet" => format!("Put the old value back. Or give the {kind} another name: the deploy then removes the old one with its pods. Or delete it with `{delete}` and deploy again; it does not run meanwhile."),
         _ => format!("Put the old value back. Or give the object another name: the deploy then removes the old one. Or delete it with `{delete}` and deploy again."),
+    };
+    match kind {
+        "Job" => way,
+        _ => format!("This cannot be changed on an object that exists. {way}"),
     }
 }
 
@@ -288,12 +335,19 @@ pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
         return whole("Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for.".to_owned());
     }
     if let Some(name) = between(words, "exceeded quota: ", ",") {
-        return whole(format!("The ResourceQuota {name} is not Chandlery's: whoever made it raises it, or the manifest asks for less."));
+        return whole(format!(
+            "The ResourceQuota {name} is not Chandlery's: whoever made it raises it, or the manifest asks for less."
+        ));
     }
     if let Some(missing) = between(words, "must specify ", " for") {
-        return whole(format!("The namespace's quota counts {missing}: write it under `resources` of each container."));
+        return whole(format!(
+            "The namespace's quota counts {missing}: write it under `resources` of each container."
+        ));
     }
-    if has("maximum") && has(" usage per ") || has("minimum") && has(" usage per ") || has("ratio per") {
+    if has("maximum") && has(" usage per ")
+        || has("minimum") && has(" usage per ")
+        || has("ratio per")
+    {
         return whole("Ask for an amount within these limits. They are the namespace's LimitRange's: what the app gets is raised on its page Limits.".to_owned());
     }
     if has("violates PodSecurity") {
@@ -314,7 +368,8 @@ pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
     if has("service account") {
         return (
             "spec.serviceAccountName".to_owned(),
-            "Add the ServiceAccount to the manifest, before what uses it, or correct its name.".to_owned(),
+            "Add the ServiceAccount to the manifest, before what uses it, or correct its name."
+                .to_owned(),
         );
     }
     if has("PriorityClass") {
@@ -329,7 +384,10 @@ pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
             "The cluster no longer serves this kind: install what provides it, or correct apiVersion and kind.".to_owned(),
         );
     }
-    whole(format!("The cluster refuses the object as a whole, in these words. {} describes its fields; `kubectl apply --server-side --dry-run=server` tries it without a deploy.", explain(object, "")))
+    whole(format!(
+        "The cluster refuses the object as a whole, in these words. {} describes its fields; `kubectl apply --server-side --dry-run=server` tries it without a deploy.",
+        explain(object, "")
+    ))
 }
 
 /// `kubectl explain deployment.spec.template.spec`.
@@ -345,8 +403,15 @@ fn explain(object: &Object, path: &str) -> String {
 }
 
 fn delete(object: &Object) -> String {
-    let namespace = object.namespace().map(|name| format!(" -n {name}")).unwrap_or_default();
-    format!("kubectl delete {} {}{namespace}", object.kind().to_lowercase(), object.name())
+    let namespace = object
+        .namespace()
+        .map(|name| format!(" -n {name}"))
+        .unwrap_or_default();
+    format!(
+        "kubectl delete {} {}{namespace}",
+        object.kind().to_lowercase(),
+        object.name()
+    )
 }
 
 fn parent(path: &str) -> &str {
@@ -355,7 +420,10 @@ fn parent(path: &str) -> &str {
 
 /// The last name of a path; those of a mapping's free keys may have dots.
 fn last(path: &str) -> &str {
-    match FREE.iter().find_map(|of| path.strip_prefix(of)?.strip_prefix('.')) {
+    match FREE
+        .iter()
+        .find_map(|of| path.strip_prefix(of)?.strip_prefix('.'))
+    {
         Some(key) => key,
         None => path.rsplit('.').next().unwrap_or(path),
     }

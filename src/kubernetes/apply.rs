@@ -151,7 +151,10 @@ pub(super) async fn try_apply(
             .validation_strict()
     };
     let patch = Patch::Apply(whole(&object.value));
-    let error = match cluster.call(api.patch(object.name(), &params, &patch)).await {
+    let error = match cluster
+        .call(api.patch(object.name(), &params, &patch))
+        .await
+    {
         Ok(after) => return Ok((before, after)),
         Err(error) => error,
     };
@@ -163,7 +166,10 @@ pub(super) async fn try_apply(
     let ask = |value: Value| {
         let patch = Patch::Apply(whole(&value));
         let asked = async move {
-            match cluster.call(api.patch(object.name(), try_out, &patch)).await {
+            match cluster
+                .call(api.patch(object.name(), try_out, &patch))
+                .await
+            {
                 Err(CallError::Refused(status)) => Some(*status),
                 _ => None,
             }

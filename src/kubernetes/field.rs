@@ -201,13 +201,19 @@ mod tests {
                 r#".spec.containers[name="odoo"].ports[containerPort=80,protocol="TCP"].name"#,
                 "spec.containers[1].ports[0].name",
             ),
-            (r#"spec.containers[name="a]b"].image"#, "spec.containers[0].image"),
+            (
+                r#"spec.containers[name="a]b"].image"#,
+                "spec.containers[0].image",
+            ),
             (r#"spec.tags[="b"]"#, "spec.tags[1]"),
             ("spec.resources[storage]", "spec.resources.storage"),
             ("spec.none[3].x", "spec.none[3].x"),
         ] {
             assert_eq!(written(&steps(given, &object)), expected, "{given}");
         }
-        assert_eq!(find(&object, "spec.containers[1].name"), Some(&json!("odoo")));
+        assert_eq!(
+            find(&object, "spec.containers[1].name"),
+            Some(&json!("odoo"))
+        );
     }
 }

@@ -153,10 +153,12 @@ async fn remove_ours(
     });
     match cluster.call(api.delete(&reference.name, &params)).await {
         // The object as it is then, where something keeps it.
-        Ok(answer) => Ok(match answer.left().and_then(|left| waits_for(&left.metadata)) {
-            Some(waits) => Removal::Held(waits),
-            None => Removal::Removed,
-        }),
+        Ok(answer) => Ok(
+            match answer.left().and_then(|left| waits_for(&left.metadata)) {
+                Some(waits) => Removal::Held(waits),
+                None => Removal::Removed,
+            },
+        ),
         Err(error) if error.is_not_found() || error.is_conflict() => Ok(Removal::Nothing),
         Err(error) => Err(problem(error)),
     }

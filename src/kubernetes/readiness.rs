@@ -207,7 +207,9 @@ fn failed(missing: &NotReady, message: String) -> Problem {
         "Remove `paused: true` from the manifest and deploy again; where somebody paused it by hand, `kubectl rollout resume` goes on."
     } else if message.contains("OOMKilled") {
         "The container used more memory than its limit: raise `resources.limits.memory`, or have the app use less."
-    } else if message.contains("DeadlineExceeded") || message.contains("longer than specified deadline") {
+    } else if message.contains("DeadlineExceeded")
+        || message.contains("longer than specified deadline")
+    {
         "Raise `spec.activeDeadlineSeconds` of the Job, or find in its log what takes so long."
     } else if message.contains("backoff limit") {
         "Read the log of the Job's pods, and correct what they complain about."

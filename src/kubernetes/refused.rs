@@ -118,7 +118,11 @@ fn class(status: &Status) -> Class {
         );
     }
     match status.code {
-        404 if status.details.as_ref().is_some_and(|details| details.kind == "namespaces") => {
+        404 if status
+            .details
+            .as_ref()
+            .is_some_and(|details| details.kind == "namespaces") =>
+        {
             Class::Passes(
                 "namespace_gone",
                 "Somebody has deleted the app's namespace; the next attempt makes it anew.",
@@ -132,7 +136,9 @@ fn class(status: &Status) -> Class {
         401 | 429 | 501.. => Class::Call,
         500 if message.contains("denied the request") => Class::Object,
         // Proxies answer without the server's words, the server's own faults have a reason.
-        500 if !status.reason.is_empty() || OF_THE_SERVER.iter().any(|word| message.contains(word)) => {
+        500 if !status.reason.is_empty()
+            || OF_THE_SERVER.iter().any(|word| message.contains(word)) =>
+        {
             Class::Call
         }
         _ => Class::Object,
@@ -172,9 +178,14 @@ fn is_conversion(status: &Status) -> bool {
     message.starts_with("failed to convert new object")
         || message.starts_with("failed to update managed fields")
         || matches!(status.code, 400 | 500)
-            && ["unable to convert", "error decoding", "cannot be handled as", "cannot unmarshal"]
-                .iter()
-                .any(|words| message.contains(words))
+            && [
+                "unable to convert",
+                "error decoding",
+                "cannot be handled as",
+                "cannot unmarshal",
+            ]
+            .iter()
+            .any(|words| message.contains(words))
 }
 
 /// What is known of the object, and what of it may be told.
@@ -334,7 +345,9 @@ async fn of_schema(
         for steps in doomed.iter().rev() {
             field::remove(&mut rest, steps);
         }
-        let originals = doomed.into_iter().map(|steps| field::before_removal(steps, &gone));
+        let originals = doomed
+            .into_iter()
+            .map(|steps| field::before_removal(steps, &gone));
         let originals: Vec<_> = originals.collect();
         gone.extend(originals);
         answer = questions.ask(&rest).await;
@@ -390,7 +403,9 @@ fn schema_words(path: &str, words: &str, object: &Value) -> (Vec<field::Step>, S
     if let Some(keys) = words.strip_prefix("duplicate entries for key ") {
         let keys = keys.trim_start_matches('[').trim_end_matches(']');
         let items = value.and_then(Value::as_array).into_iter().flatten();
-        let mut same = items.enumerate().filter(|(_, item)| field::has_keys(item, keys));
+        let mut same = items
+            .enumerate()
+            .filter(|(_, item)| field::has_keys(item, keys));
         let second = same.nth(1).map(|(index, _)| index);
         steps.extend(second.map(field::Step::Item));
         let keys = keys.trim_start_matches('=').replace('=', " ");
@@ -405,18 +420,26 @@ fn schema_words(path: &str, words: &str, object: &Value) -> (Vec<field::Step>, S
             "map" => "a mapping",
             other => other,
         };
-        return (steps, format!("must be {wanted}, but {stands} stands there"));
+        return (
+            steps,
+            format!("must be {wanted}, but {stands} stands there"),
+        );
     }
     if let Some(rest) = words.strip_prefix("element ")
         && let Some((index, rest)) = rest.split_once(": ")
         && let Ok(index) = index.parse()
     {
         steps.push(field::Step::Item(index));
-        let item = value.and_then(|items| items.get(index)).unwrap_or(&Value::Null);
+        let item = value
+            .and_then(|items| items.get(index))
+            .unwrap_or(&Value::Null);
         return match rest.contains("omits key field") {
             true => {
                 let name = rest.split('"').nth(1).unwrap_or("name");
-                (steps, format!("must have a `{name}`: by it the items of this list are told apart"))
+                (
+                    steps,
+                    format!("must have a `{name}`: by it the items of this list are told apart"),
+                )
             }
             false => (
                 steps,
@@ -443,7 +466,7 @@ fn what_stands(value: &Value) -> &'static str {
 fn unknown_field(known: &Known, path: &str) -> Finding {
     Finding {
         field: path.to_owned(),
-        words: "the cluster does not know this field".to_owned(),
+        words: "the cluster does not know this field (field not declared in schema)".to_owned(),
         advice: advice::of(&Kind::Unknown, known.object, path),
     }
 }
@@ -455,14 +478,21 @@ async fn of_conversion(
     questions: &mut Questions<'_>,
 ) -> Vec<Finding> {
     let same_as = |message: &str| -> String {
-        message.chars().filter(|one| !one.is_ascii_digit()).collect()
+        message
+            .chars()
+            .filter(|one| !one.is_ascii_digit())
+            .collect()
     };
     let wanted = same_as(&status.message);
     let mut rest = known.object.value.clone();
     let mut found = Vec::new();
     while found.len() < MOST_SEARCHED {
         let culprit = questions
-            .culprit(&rest, |answer| same_as(&answer.message) == wanted, is_schema)
+            .culprit(
+                &rest,
+                |answer| same_as(&answer.message) == wanted,
+                is_schema,
+            )
             .await;
         let Some(steps) = culprit else {
             break;
@@ -503,8 +533,14 @@ fn conversion_words<'a>(message: &str, shown: &str, value: &'a Value) -> (String
     }
     if let Value::Number(number) = value {
         return match number.is_f64() {
-            true => (format!("must be a whole number, but {shown} stands there"), Kind::Whole),
-            false => (format!("{shown} is too large a number for this field"), Kind::Large),
+            true => (
+                format!("must be a whole number, but {shown} stands there"),
+                Kind::Whole,
+            ),
+            false => (
+                format!("{shown} is too large a number for this field"),
+                Kind::Large,
+            ),
         };
     }
     let last = message.rsplit(": ").next().unwrap_or_default();
@@ -519,8 +555,15 @@ fn of_causes(status: &Status, known: &Known) -> Vec<Finding> {
         if cause.message.is_empty() {
             continue;
         }
-        let several = status.details.as_ref().is_some_and(|one| one.causes.len() > 1);
-        if several && cause.message.contains("some validation rules were not checked") {
+        let several = status
+            .details
+            .as_ref()
+            .is_some_and(|one| one.causes.len() > 1);
+        if several
+            && cause
+                .message
+                .contains("some validation rules were not checked")
+        {
             continue;
         }
         for finding in of_cause(&cause.field, &cause.message, known) {
@@ -574,9 +617,15 @@ fn is_immutable(words: &str) -> bool {
 fn of_cause(named: &str, message: &str, known: &Known) -> Vec<Finding> {
     let mut path = known.path(named);
     let object = known.object;
-    if path.is_empty() && (message.contains("denied request") || message.contains("denied the request")) {
+    if path.is_empty()
+        && (message.contains("denied request") || message.contains("denied the request"))
+    {
         let (field, advice) = advice::of_admission(message, object);
-        return vec![Finding { field, words: plain(message), advice }];
+        return vec![Finding {
+            field,
+            words: plain(message),
+            advice,
+        }];
     }
     if is_immutable(message) && !known.before.is_null() {
         return vec![immutable(&path, message, known)];
@@ -589,16 +638,25 @@ fn of_cause(named: &str, message: &str, known: &Known) -> Vec<Finding> {
     if path == "metadata.labels" || path == "metadata.annotations" {
         path = labelled(&path, message, object);
     }
-    if named == "[]" || matches!(path.as_str(), "data" | "stringData") && words.contains("Too long") {
+    if named == "[]" || matches!(path.as_str(), "data" | "stringData") && words.contains("Too long")
+    {
         if path.is_empty() {
             path = "data".to_owned();
         }
         let advice = advice::too_large(object);
-        return vec![Finding { field: path, words: plain(&words), advice }];
+        return vec![Finding {
+            field: path,
+            words: plain(&words),
+            advice,
+        }];
     }
     // `spec.strategy: Unsupported value: {"Type":"Rolling", …}`
     let kind_of = format!("{path}.type");
-    if message.contains("alue: {") && known.stands(&kind_of) && !message.contains("cannot be both") {
+    if message.contains("alue: {")
+        && !message.contains("cannot be both")
+        && let Some(given) = field::find(&object.value, &kind_of)
+    {
+        words = words.replacen("value: ", &format!("value: {given}: "), 1);
         path = kind_of;
     }
     // `requests: … must be less than or equal to memory limit of 1Gi`
@@ -611,17 +669,23 @@ fn of_cause(named: &str, message: &str, known: &Known) -> Vec<Finding> {
     if let Some(left) = left_over(&path, message, known) {
         let advice = advice::left_over(&left, object);
         let names: Vec<String> = left.iter().map(|field| format!("`{field}`")).collect();
-        let verb = if names.len() == 1 { "does" } else { "do" };
         let words = format!(
-            "{}; {} is in the cluster from before, though the manifest {verb} not name it",
+            "{}; the cluster still has {} from before, which the manifest does not mention",
             plain(&words),
-            names.join(", ")
-        )
-        .replace("manifest do not", "manifest does not");
-        return vec![Finding { field: path, words, advice }];
+            names.join(" and ")
+        );
+        return vec![Finding {
+            field: path,
+            words,
+            advice,
+        }];
     }
     // What is not in the manifest has the value that the server gives it.
-    let absent = ["Invalid value: 0: ", "Invalid value: \"\": ", "Invalid value: null: "];
+    let absent = [
+        "Invalid value: 0: ",
+        "Invalid value: \"\": ",
+        "Invalid value: null: ",
+    ];
     if !path.is_empty()
         && !known.stands(&path)
         && let Some(rest) = absent.iter().find_map(|start| words.strip_prefix(start))
@@ -651,7 +715,11 @@ fn labelled(path: &str, message: &str, object: &Object) -> String {
 
 /// The fields in the cluster that a manifest does not name and that exclude what it says.
 fn left_over(path: &str, message: &str, known: &Known) -> Option<Vec<String>> {
-    let excludes = ["may not be specified when", "may not specify more than 1", "must not be set when"];
+    let excludes = [
+        "may not be specified when",
+        "may not specify more than 1",
+        "must not be set when",
+    ];
     if known.before.is_null() || !excludes.iter().any(|words| message.contains(words)) {
         return None;
     }
@@ -674,7 +742,9 @@ fn left_over(path: &str, message: &str, known: &Known) -> Option<Vec<String>> {
 /// What of a field that cannot be changed is changed, from what to what.
 fn immutable(path: &str, message: &str, known: &Known) -> Finding {
     let mut changes = Vec::new();
-    let free: Vec<String> = quoted_by(message, '\'').chain(["resources".to_owned()]).collect();
+    let free: Vec<String> = quoted_by(message, '\'')
+        .chain(["resources".to_owned()])
+        .collect();
     let (then, now) = (
         field::find(&known.before, path).unwrap_or(&Value::Null),
         field::find(&known.object.value, path).unwrap_or(&Value::Null),
@@ -694,18 +764,22 @@ fn immutable(path: &str, message: &str, known: &Known) -> Finding {
         .iter()
         .take(MOST_TOLD)
         .map(|(path, then, now)| {
-            format!("{path}: {} → {}", known.shown(path, then), known.shown(path, now))
+            format!(
+                "{path}: {} → {}",
+                known.shown(path, then),
+                known.shown(path, now)
+            )
         })
         .collect();
     let what = match shrunk {
         true => "cannot be made smaller",
-        false => "cannot be changed on an object that exists",
+        false => "field is immutable",
     };
     match changes.as_slice() {
         [(path, then, now)] => Finding {
             field: path.clone(),
             words: format!(
-                "{what}: it is {}, the manifest says {}",
+                "{what}: the cluster has {}, the manifest says {}",
                 known.shown(path, then),
                 known.shown(path, now)
             ),
@@ -740,7 +814,9 @@ fn differences<'a>(
             }
             if path.ends_with("matchLabels") {
                 let gone = then.iter().filter(|(name, _)| !now.contains_key(*name));
-                found.extend(gone.map(|(name, value)| (format!("{path}.{name}"), value, &Value::Null)));
+                found.extend(
+                    gone.map(|(name, value)| (format!("{path}.{name}"), value, &Value::Null)),
+                );
             }
         }
         (Value::Array(then), Value::Array(now)) if then.len() == now.len() => {
@@ -836,7 +912,9 @@ fn told(found: Vec<Finding>, object: &Object) -> Problem {
 fn plain(words: &str) -> String {
     let mut words = words.trim().to_owned();
     while let Some(start) = words.find(", regex used for validation is '") {
-        let end = words[start..].find("')").map_or(words.len(), |end| start + end + 1);
+        let end = words[start..]
+            .find("')")
+            .map_or(words.len(), |end| start + end + 1);
         words.replace_range(start..end, "");
     }
     if words == "Required value" {
@@ -870,11 +948,21 @@ fn without_structures(text: &str) -> String {
         return text.to_owned();
     };
     let (head, value) = text.split_at(start);
-    if value.starts_with('"') || !value.split(": ").next().unwrap_or_default().contains(['{', '[', '(']) {
+    if value.starts_with('"')
+        || !value
+            .split(": ")
+            .next()
+            .unwrap_or_default()
+            .contains(['{', '[', '('])
+    {
         return text.to_owned();
     }
     match end_of_structure(value) {
-        Some(end) => head.trim_end_matches("value: ").to_owned() + "value: " + value[end..].trim_start_matches(": "),
+        Some(end) => {
+            head.trim_end_matches("value: ").to_owned()
+                + "value: "
+                + value[end..].trim_start_matches(": ")
+        }
         None => head.trim_end_matches(": ").to_owned(),
     }
 }

@@ -100,7 +100,9 @@ fn parts(value: &Value, is_whole: bool) -> Vec<Step> {
     match value {
         Value::Object(members) => members
             .keys()
-            .filter(|name| !is_whole || !["apiVersion", "kind", "metadata"].contains(&name.as_str()))
+            .filter(|name| {
+                !is_whole || !["apiVersion", "kind", "metadata"].contains(&name.as_str())
+            })
             .map(|name| Step::Member(name.clone()))
             .collect(),
         Value::Array(items) => (0..items.len()).map(Step::Item).collect(),
@@ -160,7 +162,11 @@ mod tests {
     /// Refuses `2GB` anywhere, and containers without names.
     fn server(value: &Value) -> Option<Status> {
         let containers = value["spec"]["containers"].as_array();
-        if containers.into_iter().flatten().any(|one| one["name"].is_null()) {
+        if containers
+            .into_iter()
+            .flatten()
+            .any(|one| one["name"].is_null())
+        {
             return refused("no name");
         }
         match value.to_string().contains("2GB") {
@@ -186,7 +192,10 @@ mod tests {
             "restartPolicy": "Never", "containers": [container("a", "1G"), container("b", "2GB"), container("c", "1G")],
         }});
         let (found, asked) = culprit(object).await;
-        assert_eq!(found.as_deref(), Some("spec.containers[1].resources.limits.memory"));
+        assert_eq!(
+            found.as_deref(),
+            Some("spec.containers[1].resources.limits.memory")
+        );
         assert!(asked < 40, "{asked} questions");
         let mut data = serde_json::Map::new();
         for number in 0..1000 {
@@ -201,6 +210,9 @@ mod tests {
     #[tokio::test]
     async fn of_two_parts_the_first_questions_find_one() {
         let (found, _) = culprit(json!({"kind": "X", "a": ["2GB"], "b": {"c": "2GB"}})).await;
-        assert!(["a[0]", "b.c"].contains(&found.as_deref().unwrap()), "{found:?}");
+        assert!(
+            ["a[0]", "b.c"].contains(&found.as_deref().unwrap()),
+            "{found:?}"
+        );
     }
 }

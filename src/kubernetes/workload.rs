@@ -118,7 +118,9 @@ fn wanted(object: &Value) -> i64 {
     let spec = &object["spec"];
     match object["kind"].as_str() {
         Some("Deployment" | "StatefulSet" | "ReplicaSet") => spec["replicas"].as_i64().unwrap_or(1),
-        Some("DaemonSet") => object["status"]["desiredNumberScheduled"].as_i64().unwrap_or(1),
+        Some("DaemonSet") => object["status"]["desiredNumberScheduled"]
+            .as_i64()
+            .unwrap_or(1),
         Some("Job") => 1,
         _ => 0,
     }
@@ -257,6 +259,20 @@ fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
         };
         return Some((text, PERMANENT.contains(&reason)));
     }
+    // Between two crashes it runs for a while.
+    if state.running.is_some()
+        && !container.ready
+        && let Some(exit) = last_exit.filter(|exit| exit.exit_code != 0)
+    {
+        let reason = exit.reason.as_deref().unwrap_or("Error");
+        return Some((
+            format!(
+                "container {} ended with exit code {} ({reason}) and was started again, {} times so far",
+                container.name, exit.exit_code, container.restart_count
+            ),
+            false,
+        ));
+    }
     if let Some(terminated) = state
         .terminated
         .as_ref()
@@ -330,7 +346,7 @@ async fn newest_event(
 }
 
 /// The label selector of a workload's pods.
-fn selector(object: &Value) -> Option<String> {
+pub(super) fn selector(object: &Value) -> Option<String> {
     let labels = object["spec"]["selector"]["matchLabels"].as_object()?;
     let pairs: Vec<String> = labels
         .iter()

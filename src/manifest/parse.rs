@@ -189,7 +189,9 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
             .collect();
         if let Some(first) = wrong.first() {
             let message = match wrong.as_slice() {
-                [one] => format!("The value of `{one}` in `metadata.{name}` must be a text; quote it."),
+                [one] => {
+                    format!("The value of `{one}` in `metadata.{name}` must be a text; quote it.")
+                }
                 several => {
                     let keys: Vec<String> = several.iter().map(|key| format!("`{key}`")).collect();
                     format!(

@@ -126,7 +126,11 @@ impl Home {
             cluster: Cluster::connect(&access).await.unwrap(),
             namespace: format!("refusals-{unique}"),
             owner: Owner {
-                uid: uuid::Uuid::new_v4().simple().to_string().try_into().unwrap(),
+                uid: uuid::Uuid::new_v4()
+                    .simple()
+                    .to_string()
+                    .try_into()
+                    .unwrap(),
                 instance: unique,
                 app: 7,
                 name: "shop".to_owned(),
@@ -163,13 +167,22 @@ impl Home {
             .replace(&self.namespace, "NAMESPACE")
             .replace(&self.group, "GROUP")
             .replace(&self.webhook.address(), "127.0.0.1:PORT");
-        let mut text = Regex::new("x{40,}").unwrap().replace_all(&text, "xxx…").into_owned();
+        let mut text = Regex::new("x{40,}")
+            .unwrap()
+            .replace_all(&text, "xxx…")
+            .into_owned();
         for (what, with) in [
-            ("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+            (
+                "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+                "UID",
+            ),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
             ("0x[0-9a-f]+", "0xADDRESS"),
         ] {
-            text = Regex::new(what).unwrap().replace_all(&text, with).into_owned();
+            text = Regex::new(what)
+                .unwrap()
+                .replace_all(&text, with)
+                .into_owned();
         }
         text
     }
@@ -203,7 +216,9 @@ impl Home {
             let api = api(&self.client, &value, &self.namespace);
             let name = value["metadata"]["name"].as_str().unwrap();
             let params = PatchParams::apply(FIELD_MANAGER).force();
-            api.patch(name, &params, &Patch::Apply(&value)).await.unwrap();
+            api.patch(name, &params, &Patch::Apply(&value))
+                .await
+                .unwrap();
         }
     }
 
@@ -268,7 +283,9 @@ impl Home {
         match dry_run(&self.client, &value, &self.namespace).await? {
             kube::Error::Api(status) => {
                 let reason = Some(status.reason).filter(|reason| !reason.is_empty());
-                let reason = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+                let reason = reason
+                    .map(|reason| format!(" {reason}"))
+                    .unwrap_or_default();
                 Some(format!("{}{reason}: {}", status.code, status.message))
             }
             other => Some(other.to_string()),
@@ -287,9 +304,18 @@ impl Drop for Home {
                 let _ = maps.patch(held, &PatchParams::default(), &none).await;
             }
             let kinds = [
-                ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
-                ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
-                ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
+                (
+                    "admissionregistration.k8s.io/v1",
+                    "ValidatingWebhookConfiguration",
+                ),
+                (
+                    "admissionregistration.k8s.io/v1",
+                    "ValidatingAdmissionPolicyBinding",
+                ),
+                (
+                    "admissionregistration.k8s.io/v1",
+                    "ValidatingAdmissionPolicy",
+                ),
                 ("v1", "Namespace"),
             ];
             for (version, kind) in kinds {
@@ -313,11 +339,16 @@ fn cleanup(work: impl Future<Output = ()> + Send + 'static) {
 
 /// The door to a kind by the plural that all kinds here have.
 fn api(client: &Client, value: &Value, namespace: &str) -> Api<DynamicObject> {
-    let (version, kind) = (value["apiVersion"].as_str().unwrap(), value["kind"].as_str().unwrap());
+    let (version, kind) = (
+        value["apiVersion"].as_str().unwrap(),
+        value["kind"].as_str().unwrap(),
+    );
     let version: GroupVersion = version.parse().unwrap();
     let plural = match kind {
         "Ingress" => "ingresses".to_owned(),
-        _ if kind.ends_with("Policy") => format!("{}ies", kind.to_lowercase().trim_end_matches('y')),
+        _ if kind.ends_with("Policy") => {
+            format!("{}ies", kind.to_lowercase().trim_end_matches('y'))
+        }
         _ => format!("{}s", kind.to_lowercase()),
     };
     let resource = ApiResource {

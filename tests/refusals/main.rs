@@ -132,8 +132,14 @@ async fn run(shared: &Home, case: &Case) -> Row {
             "cluster" => home.make(text).await,
             "before" => drop(deploy(home, text).await.unwrap()),
             "by hand" => home.by_hand(text).await,
-            "bound" => home.until(text, |value| value["status"]["phase"] == "Bound").await,
-            "counted" => home.until(text, |value| value["status"]["hard"].is_object()).await,
+            "bound" => {
+                home.until(text, |value| value["status"]["phase"] == "Bound")
+                    .await
+            }
+            "counted" => {
+                home.until(text, |value| value["status"]["hard"].is_object())
+                    .await
+            }
             "in force" => home.until_in_force(text.trim()).await,
             "delete" => home.delete(text).await,
             "delete namespace" => home.delete_namespace().await,
@@ -180,7 +186,9 @@ async fn every_refusal_has_its_words_its_line_and_a_way_out_and_none_is_an_unrea
         fs::write(path, &page).unwrap();
     }
     // Secrets, and the structures of the API server's own language.
-    let never = Regex::new(r#"hunter\d|value\.value|\bv\d\w*\.[A-Z]|core\.[A-Z]|\{"|0x|Go (struct|value)"#).unwrap();
+    let never =
+        Regex::new(r#"hunter\d|value\.value|\bv\d\w*\.[A-Z]|core\.[A-Z]|\{"|0x|Go (struct|value)"#)
+            .unwrap();
     let mut refused = 0;
     for row in &rows {
         refused += usize::from(row.server.is_some());
@@ -202,7 +210,10 @@ async fn every_refusal_has_its_words_its_line_and_a_way_out_and_none_is_an_unrea
     assert!(refused >= 150, "{refused} are refused by the API server");
     let known = fs::read_to_string(path).unwrap_or_default();
     for (now, then) in page.lines().zip(known.lines()) {
-        assert_eq!(now, then, "docs/refusals.md says otherwise; UPDATE=1 writes it");
+        assert_eq!(
+            now, then,
+            "docs/refusals.md says otherwise; UPDATE=1 writes it"
+        );
     }
     assert_eq!(page.lines().count(), known.lines().count());
 }
