@@ -131,11 +131,11 @@ pub(super) fn has_keys(item: &Value, keys: &str) -> bool {
         .filter_map(|part| part.split_once('='))
         .all(|(name, wanted)| {
             let value = if name.is_empty() { item } else { &item[name] };
-            match value {
-                Value::String(text) => text == wanted.trim_matches('"'),
+            match serde_json::from_str::<Value>(wanted) {
                 // The server fills in a port's default protocol.
-                Value::Null => name == "protocol",
-                other => other.to_string() == wanted,
+                Ok(_) if value.is_null() => name == "protocol",
+                Ok(wanted) => *value == wanted,
+                Err(_) => false,
             }
         })
 }

@@ -177,7 +177,8 @@ impl Home {
                 "UID",
             ),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
-            ("0x[0-9a-f]+", "0xADDRESS"),
+            (r"10\.96\.\d+\.\d+", "ADDRESS"),
+            (r"input byte \d+", "input byte N"),
         ] {
             text = Regex::new(what)
                 .unwrap()
@@ -286,7 +287,10 @@ impl Home {
                 let reason = reason
                     .map(|reason| format!(" {reason}"))
                     .unwrap_or_default();
-                Some(format!("{}{reason}: {}", status.code, status.message))
+                Some(in_order(&format!(
+                    "{}{reason}: {}",
+                    status.code, status.message
+                )))
             }
             other => Some(other.to_string()),
         }
@@ -335,6 +339,33 @@ fn cleanup(work: impl Future<Output = ()> + Send + 'static) {
         runtime.block_on(work);
     });
     let _ = done.join();
+}
+
+/// An answer without what the server leaves to chance: the order of what it finds, and which of several fields that do
+/// not exist it names.
+fn in_order(answer: &str) -> String {
+    if answer.contains("field not declared in schema") {
+        let head = answer.split("): ").next().unwrap_or_default();
+        return format!("{head}): … field not declared in schema");
+    }
+    let sorted = |items: Vec<&str>, between: &str| {
+        let mut items = items;
+        items.sort_unstable();
+        items.join(between)
+    };
+    if let Some((head, errors)) = answer.split_once("errors:\n") {
+        return format!("{head}errors:\n{}", sorted(errors.lines().collect(), "\n"));
+    }
+    let Some((head, list)) = answer.split_once(" is invalid: [") else {
+        return answer.to_owned();
+    };
+    let field =
+        Regex::new(r", ((?:spec|data|metadata|rules|subjects|roleRef|<nil>)[.\[:])").unwrap();
+    let list = field.replace_all(list.trim_end_matches(']'), "\u{0}$1");
+    format!(
+        "{head} is invalid: [{}]",
+        sorted(list.split('\0').collect(), ", ")
+    )
 }
 
 /// The door to a kind by the plural that all kinds here have.
