@@ -22,8 +22,9 @@ use chandlery::policy::{PodSecurity, Policy};
 use chandlery::problem::Problem;
 use chandlery::uid::Uid;
 use futures::StreamExt;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, ServiceAccount,
+    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota, Secret, ServiceAccount,
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -880,6 +881,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
                     .clone()
             ],
             kept: vec![reference("PersistentVolumeClaim", &old)],
+            ..Pruned::default()
         }
     );
     let mut names: Vec<String> = maps
@@ -1275,6 +1277,49 @@ async fn the_end_of_the_log_of_a_failed_job_is_that_of_its_newest_failed_pod() {
 }
 
 #[tokio::test]
+async fn the_logs_of_all_failing_containers_are_read_those_before_a_restart_too() {
+    use wiremock::matchers::{path, query_param};
+    let (cluster, server, _folder) = double().await;
+    let container = |name: &str, state: Value, last: Value| {
+        json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 2,
+            "state": state, "lastState": last,
+        })
+    };
+    let bad = json!({"terminated": {"exitCode": 1}});
+    let crashing = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let pods = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [{
+        "metadata": {"name": "web-1"},
+        "status": {
+            "initContainerStatuses": [container("migrate", bad.clone(), json!({}))],
+            "containerStatuses": [container("web", crashing, bad)],
+        },
+    }]});
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods"))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(pods))
+        .mount(&server)
+        .await;
+    let log = |text: &str| wiremock::ResponseTemplate::new(200).set_body_string(text);
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods/web-1/log"))
+        .and(query_param("container", "migrate"))
+        .respond_with(log("no database\n"))
+        .mount(&server)
+        .await;
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods/web-1/log"))
+        .and(query_param("container", "web"))
+        .and(query_param("previous", "true"))
+        .respond_with(log("no port\n"))
+        .mount(&server)
+        .await;
+    let ends = logs::of_pods(&cluster, "shop", "app=web").await;
+    let ends: Vec<(&str, &str)> = ends
+        .iter()
+        .map(|end| (end.container.as_str(), end.text.as_str()))
+        .collect();
+    assert_eq!(ends, [("migrate", "no database\n"), ("web", "no port\n")]);
+}
+
+#[tokio::test]
 async fn a_delete_that_keeps_volumes_keeps_the_passwords_too_and_nothing_else() {
     let home = Home::with_namespace().await;
     let values = generated::fill(
@@ -1547,4 +1592,183 @@ async fn changes_are_counted_per_object() {
     let change = || apply_object(&home.cluster, &kinds, &objects[0], &home.owner);
     assert_eq!(change().await.unwrap(), Change::Created);
     assert_eq!(change().await.unwrap(), Change::Unchanged);
+}
+
+/// Waits for an app until something is said of it.
+async fn said_while_waiting(home: &Home, objects: &[ObjectRef], words: &str) {
+    let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let waiting = wait_until_ready(&home.cluster, objects, LIMIT, |message| {
+        let _ = says.send(message.to_owned());
+    });
+    let mut waiting = pin!(waiting);
+    let mut last = String::new();
+    loop {
+        tokio::select! {
+            ended = &mut waiting => panic!("{ended:?} instead of {words}; last: {last}"),
+            message = said.recv() => {
+                last = message.unwrap();
+                if last.contains(words) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn with_quota(home: &Home, hard: Value) {
+    let quota = json!({"metadata": {"name": "small"}, "spec": {"hard": hard}});
+    let quotas: Api<ResourceQuota> = home.api();
+    let quota = serde_json::from_value(quota).unwrap();
+    quotas.create(&PostParams::default(), &quota).await.unwrap();
+    let counted = watcher(quotas, watcher::Config::default()).applied_objects();
+    let counted = counted.filter_map(|quota| {
+        let status = quota.ok().and_then(|quota| quota.status);
+        std::future::ready(status.and_then(|status| status.hard))
+    });
+    let mut counted = pin!(counted);
+    tokio::time::timeout(LIMIT, counted.next()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_quota_that_is_reached_while_scaling_is_told_at_once_though_a_pod_runs() {
+    let home = Home::with_namespace().await;
+    with_quota(&home, json!({"pods": "1"})).await;
+    let applied = home.apply(DEPLOYMENT).await.unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let more = home
+        .apply(&DEPLOYMENT.replace("replicas: 1", "replicas: 3"))
+        .await
+        .unwrap();
+    said_while_waiting(&home, &more.inventory, "exceeded quota: small").await;
+}
+
+#[tokio::test]
+async fn a_stateful_set_whose_pods_are_refused_says_why() {
+    let home = Home::with_namespace().await;
+    with_quota(&home, json!({"pods": "0"})).await;
+    let text = DEPLOYMENT
+        .replace("kind: Deployment", "kind: StatefulSet")
+        .replace("spec:\n  replicas", "spec:\n  serviceName: web\n  replicas");
+    let applied = home.apply(&text).await.unwrap();
+    said_while_waiting(&home, &applied.inventory, "exceeded quota: small").await;
+}
+
+#[tokio::test]
+async fn a_paused_deployment_is_named_at_once() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply(&DEPLOYMENT.replace("  replicas: 1", "  paused: true\n  replicas: 1"))
+        .await
+        .unwrap();
+    let day = Duration::from_secs(86_400);
+    let waiting = wait_until_ready(&home.cluster, &applied.inventory, day, |_| {});
+    let problem = tokio::time::timeout(LIMIT, waiting)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(problem.message.contains("spec.paused: true"), "{problem}");
+    assert!(problem.hint.unwrap().contains("paused"));
+}
+
+#[tokio::test]
+async fn a_job_that_is_done_and_removed_by_its_own_time_to_live_is_done() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply("apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: quick\nspec:\n  ttlSecondsAfterFinished: 0\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - {name: quick, image: registry.example.com/quick}\n")
+        .await
+        .unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let jobs: Api<k8s_openapi::api::batch::v1::Job> = home.api();
+    let gone = kube::runtime::wait::await_condition(
+        jobs,
+        "quick",
+        |job: Option<&k8s_openapi::api::batch::v1::Job>| job.is_none(),
+    );
+    tokio::time::timeout(LIMIT, gone).await.unwrap().unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_of_a_class_that_is_not_there_says_so() {
+    let home = Home::with_namespace().await;
+    let claim = CLAIM.replace("spec:", "spec:\n  storageClassName: nowhere");
+    let applied = home.apply(&claim).await.unwrap();
+    said_while_waiting(&home, &applied.inventory, "\"nowhere\" not found").await;
+}
+
+#[tokio::test]
+async fn an_autoscaler_without_its_target_says_so() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: web\nspec:\n  maxReplicas: 2\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nowhere}\n  metrics:\n    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}\n")
+        .await
+        .unwrap();
+    // Its controller looks every 15 s.
+    let scalers: Api<HorizontalPodAutoscaler> = home.api();
+    let looked = kube::runtime::wait::await_condition(
+        scalers,
+        "web",
+        |scaler: Option<&HorizontalPodAutoscaler>| {
+            let status = scaler.and_then(|scaler| scaler.status.as_ref());
+            status.is_some_and(|status| status.conditions.is_some())
+        },
+    );
+    tokio::time::timeout(LIMIT, looked).await.unwrap().unwrap();
+    said_while_waiting(&home, &applied.inventory, "\"nowhere\" not found").await;
+}
+
+/// A finalizer that nobody takes away.
+async fn hold(home: &Home, name: &str, finalizers: Value) {
+    let maps: Api<ConfigMap> = home.api();
+    let held = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    maps.patch(name, &PatchParams::default(), &held)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
+    let home = Home::with_namespace().await;
+    let old = home.apply(CONFIG_MAP).await.unwrap().inventory;
+    hold(&home, "settings", json!(["example.com/mine"])).await;
+    for _ in 0..2 {
+        let pruned = prune(&home.cluster, &home.namespace, &old, &[], &home.owner)
+            .await
+            .unwrap();
+        assert_eq!(pruned.removed, []);
+        assert_eq!(
+            pruned.held[0].to_string(),
+            "ConfigMap/settings (waits for the finalizer example.com/mine)"
+        );
+    }
+    let again = home.apply(CONFIG_MAP).await.unwrap_err();
+    assert_eq!(
+        (again.code.as_str(), again.retry),
+        ("object_terminating", true)
+    );
+    assert!(again.message.contains("example.com/mine"), "{again}");
+    let deleting = delete(
+        &home.cluster,
+        &home.namespace,
+        &old,
+        &home.owner,
+        Keep::Volumes,
+        Duration::ZERO,
+        |_| {},
+    );
+    let problem = deleting.await.unwrap_err();
+    assert!(
+        problem
+            .message
+            .contains("ConfigMap/settings (waits for the finalizer example.com/mine)"),
+        "{problem}"
+    );
+    hold(&home, "settings", json!(null)).await;
+    assert_eq!(home.apply(CONFIG_MAP).await.unwrap().created, 1);
 }

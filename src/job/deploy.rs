@@ -179,9 +179,18 @@ async fn prune(
             names(&pruned.kept)
         );
     }
-    step.say(message);
+    if pruned.held.is_empty() {
+        step.say(message);
+    } else {
+        let held: Vec<String> = pruned.held.iter().map(ToString::to_string).collect();
+        step.warn(format!(
+            "{message}; being deleted, but still there: {}. The program that the finalizer belongs to must run and let go",
+            held.join(", ")
+        ));
+    }
     let mut inventory = applied.inventory.clone();
     inventory.extend(pruned.kept);
+    inventory.extend(pruned.held.into_iter().map(|held| held.object));
     result.inventory = Some(inventory);
     Ok(())
 }

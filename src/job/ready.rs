@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::story::StepHandle;
 use super::{Task, seen};
-use crate::kubernetes::{self, ingress};
+use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
 use crate::odoo::contract::{IngressState, JobResult, StepCode};
 use crate::problem::Problem;
@@ -47,10 +47,35 @@ pub async fn look(task: &Task, result: &mut JobResult) {
 
 async fn wait(task: &Task, objects: &[ObjectRef], step: &StepHandle<'_>) -> Result<(), Problem> {
     let limit = Duration::from_secs(task.shared.patience.ready_seconds);
-    kubernetes::wait_until_ready(&task.cluster, objects, limit, |waiting| step.say(waiting))
-        .await?;
-    step.say("Everything is ready");
-    Ok(())
+    let waited =
+        kubernetes::wait_until_ready(&task.cluster, objects, limit, |waiting| step.say(waiting))
+            .await;
+    match waited {
+        Ok(()) => {
+            step.say("Everything is ready");
+            Ok(())
+        }
+        Err(problem) => Err(with_logs(task, objects, problem).await),
+    }
+}
+
+/// Adds the ends of the logs of the containers that fail.
+async fn with_logs(task: &Task, objects: &[ObjectRef], problem: Problem) -> Problem {
+    let named = |object: &&ObjectRef| problem.object.as_deref() == Some(&object.to_string());
+    let Some(object) = objects.iter().find(named) else {
+        return problem;
+    };
+    let redactor = task.story.redactor();
+    let mut message = problem.message.clone();
+    for end in logs::of_failing(&task.cluster, object).await {
+        message += &format!(
+            "\nThe end of the log of pod {}, container {}:\n{}",
+            end.pod,
+            end.container,
+            logs::last_bytes(&redactor.text(&end.text))
+        );
+    }
+    Problem { message, ..problem }
 }
 
 /// No address is not a failure: some controllers never write one, and observing tells it when it comes.

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::time::Instant;
 
+use super::apply::waits_for;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
 use super::prune::{NEVER_PRUNED, delete_ours};
@@ -57,6 +58,7 @@ pub async fn delete(
         Err(problem) => return Err(problem),
     };
     // What stands outside the namespace does not go with it.
+    let mut outside = Vec::new();
     for reference in inventory
         .iter()
         .rev()
@@ -74,13 +76,12 @@ pub async fn delete(
         .await?
         {
             deleted.objects += 1;
+            outside.push(reference.clone());
         }
     }
     if !present {
         deleted.namespace_deleted = true;
-        return Ok(deleted);
-    }
-    if keep != Keep::Nothing && !going {
+    } else if keep != Keep::Nothing && !going {
         let inside = inventory
             .iter()
             .rev()
@@ -130,7 +131,13 @@ pub async fn delete(
         delete_namespace(cluster, namespace, owner, deadline, &mut progress).await?;
         deleted.namespace_deleted = true;
     }
-    Ok(deleted)
+    loop {
+        let left = still_there(cluster, &kinds, &outside, owner).await?;
+        if left.is_empty() {
+            return Ok(deleted);
+        }
+        wait(deadline, &left, &mut progress).await?;
+    }
 }
 
 /// What to delete and in which order: the inventory's objects, then what else was found. Volumes come later, if at all.
@@ -202,12 +209,7 @@ async fn wait_until_gone(
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
     loop {
-        let mut left = Vec::new();
-        for reference in doomed {
-            if exists_as_ours(cluster, kinds, reference, owner).await? {
-                left.push(reference.to_string());
-            }
-        }
+        let mut left = still_there(cluster, kinds, doomed, owner).await?;
         left.extend(ending_pods(cluster, namespace).await?);
         if left.is_empty() {
             return Ok(());
@@ -259,20 +261,31 @@ async fn delete_namespace(
     }
 }
 
-async fn exists_as_ours(
+/// Which of the objects are in the cluster and ours, with what they wait for.
+async fn still_there(
     cluster: &Cluster,
     kinds: &Kinds,
-    reference: &ObjectRef,
+    objects: &[ObjectRef],
     owner: &Owner,
-) -> Result<bool, Problem> {
-    let Some(api) = cluster.api_of(kinds, reference) else {
-        return Ok(false);
-    };
-    let found = cluster
-        .call(api.get_metadata_opt(&reference.name))
-        .await
-        .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
-    Ok(found.is_some_and(|found| owner.owns(&found.metadata)))
+) -> Result<Vec<String>, Problem> {
+    let mut left = Vec::new();
+    for reference in objects {
+        let Some(api) = cluster.api_of(kinds, reference) else {
+            continue;
+        };
+        let found = cluster
+            .call(api.get_metadata_opt(&reference.name))
+            .await
+            .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
+        let Some(found) = found.filter(|found| owner.owns(&found.metadata)) else {
+            continue;
+        };
+        left.push(match waits_for(&found.metadata) {
+            Some(waits) => format!("{reference} ({waits})"),
+            None => reference.to_string(),
+        });
+    }
+    Ok(left)
 }
 
 /// Pods that are still ending hold their volumes.

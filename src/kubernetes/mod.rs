@@ -10,9 +10,11 @@
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
 //! Jobs of a reset (whose [`logs`] say why they failed), [`dns`] and [`smtp`] keep what a mail domain gave the app,
 //! [`delete`] removes it all, also what only [`labelled`] finds; [`scale`] and [`delete`] wait with [`patience`].
-//! [`refusal`] turns what the API server answers into problems that people can read.
+//! [`refusal`] turns what the API server answers into problems that people can read, and [`refused`] what it has against
+//! an object: with the [`field`] that is meant, if need be searched for ([`unnamed`]), and the way out ([`advice`]).
 
 mod adopt;
+mod advice;
 pub mod apply;
 pub mod changes;
 pub mod cluster;
@@ -22,6 +24,7 @@ pub mod discovery;
 pub mod dns;
 pub mod errand;
 pub mod fence;
+mod field;
 pub mod generated;
 pub mod ingress;
 pub mod isolation;
@@ -35,11 +38,13 @@ pub mod permissions;
 pub mod prune;
 pub mod readiness;
 mod refusal;
+mod refused;
 pub mod restart;
 pub mod role_binding;
 pub mod scale;
 pub mod smtp;
 pub mod status;
+mod unnamed;
 mod workload;
 
 pub use adopt::{Former, adopt};

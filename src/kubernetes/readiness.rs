@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Cluster;
 use super::status::{Status, status};
-use super::workload;
+use super::workload::{self, JobEnd};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 
@@ -145,6 +145,14 @@ async fn look(
     };
     match found.map(serde_json::to_value) {
         Some(Ok(value)) => Ok(explain(cluster, object, &value).await),
+        _ if object.kind == "Job" => Ok(match workload::end_of_job(cluster, object).await {
+            Some(JobEnd::Done) => None,
+            Some(JobEnd::Failed(message)) => Some(NotReady {
+                permanent: true,
+                ..gone(&message)
+            }),
+            None => Some(gone("it is no longer in the cluster")),
+        }),
         _ => Ok(Some(gone("it is no longer in the cluster"))),
     }
 }
@@ -189,7 +197,23 @@ fn tell(told: &mut String, message: String, progress: &mut impl FnMut(&str)) {
 }
 
 fn failed(missing: &NotReady, message: String) -> Problem {
-    let hint = if message.contains("cannot pull its image") {
+    let hint = if message.contains("exceeded quota: chandlery-quota") {
+        "Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for."
+    } else if message.contains("exceeded quota") || message.contains("must specify") {
+        "The namespace's ResourceQuota keeps its pods out: raise it, or lower what the manifest asks for."
+    } else if message.contains("violates PodSecurity") {
+        "Change what the pod does, or have an administrator allow it in the cluster's policy: Pod Security."
+    } else if message.contains("it is paused") {
+        "Remove `paused: true` from the manifest and deploy again; where somebody paused it by hand, `kubectl rollout resume` goes on."
+    } else if message.contains("OOMKilled") {
+        "The container used more memory than its limit: raise `resources.limits.memory`, or have the app use less."
+    } else if message.contains("DeadlineExceeded")
+        || message.contains("longer than specified deadline")
+    {
+        "Raise `spec.activeDeadlineSeconds` of the Job, or find in its log what takes so long."
+    } else if message.contains("backoff limit") {
+        "Read the log of the Job's pods, and correct what they complain about."
+    } else if message.contains("cannot pull its image") {
         "Check the image's name and tag, that the registry can be reached from the cluster, and its pull secret."
     } else if message.contains("keeps crashing") || message.contains("exit code") {
         "Read the container's log (`kubectl logs --previous`) and correct what it complains about."

@@ -87,7 +87,7 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
                 document.number,
                 place.unwrap_or((document.line, 1)),
                 None,
-                problem.hint("kubectl refuses such a document, too."),
+                problem.hint(way_out(path)),
             )
         };
         shape(&document.value, "").map_err(|(message, path)| wrong(message, &path))?;
@@ -182,14 +182,25 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
                 at(&format!("metadata.{name}")),
             ));
         };
-        if let Some((key, _)) = values
+        let wrong: Vec<&String> = values
             .iter()
-            .find(|(_, value)| !value.is_string() && !value.is_null())
-        {
-            return Err((
-                format!("The value of `{key}` in `metadata.{name}` must be a text; quote it."),
-                at(&format!("metadata.{name}.{key}")),
-            ));
+            .filter(|(_, value)| !value.is_string() && !value.is_null())
+            .map(|(key, _)| key)
+            .collect();
+        if let Some(first) = wrong.first() {
+            let message = match wrong.as_slice() {
+                [one] => {
+                    format!("The value of `{one}` in `metadata.{name}` must be a text; quote it.")
+                }
+                several => {
+                    let keys: Vec<String> = several.iter().map(|key| format!("`{key}`")).collect();
+                    format!(
+                        "The values of {} in `metadata.{name}` must be texts; quote them.",
+                        keys.join(", ")
+                    )
+                }
+            };
+            return Err((message, at(&format!("metadata.{name}.{first}"))));
         }
     }
     Ok(())
@@ -244,6 +255,20 @@ fn unwrap(rendered: &Rendered, document: Document, lines: &Arc<Lines>, objects: 
             .place(document.number, &path)
             .map_or(document.line, |(line, _)| line);
         objects.push(object(inherited(&document.value, index), line, path));
+    }
+}
+
+/// What to do about a document that is no object, or about one of its fields.
+fn way_out(path: &str) -> &'static str {
+    let field = path.rsplit_once("metadata.").map_or("", |(_, field)| field);
+    if path.ends_with("kind") || path.ends_with("apiVersion") {
+        "Every document needs texts in `apiVersion` and `kind`, such as `apps/v1` and `Deployment`."
+    } else if field.contains('.') || matches!(field, "name" | "namespace" | "generateName") {
+        "Write quotes around it, for example `\"{{ value }}\"`: without them, digits become a number and `yes` a boolean."
+    } else if path.ends_with("metadata") || !field.is_empty() {
+        "Write a mapping: a line `name: value` for each, indented below."
+    } else {
+        "Every document needs `apiVersion`, `kind` and `metadata`. A text such as `---` in the wrong place cuts a document in two."
     }
 }
 

@@ -26,6 +26,18 @@ const PICKED_OUT: [(&str, &str); 12] = [
 ];
 /// Chandlery's own.
 const OWN: &str = "chandlery.dev";
+/// Fields of metadata that are no manifest's.
+const WRITTEN_BY_SERVER: [&str; 9] = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "managedFields",
+    "generateName",
+];
 /// Such an annotation becomes part of the controller's configuration file, …
 const WRITTEN_INTO_FILES: [&str; 2] = ["nginx.ingress.kubernetes.io", "nginx.org"];
 /// … where these signs begin something new.
@@ -58,11 +70,17 @@ pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
             "ownerReferences",
         ];
         if part.is_set() && !known.contains(&name) {
-            report.refuse(
-                Rule::Metadata,
-                &part.path,
-                format!("`{name}` is written by the API server only."),
-            );
+            let (message, hint) = match WRITTEN_BY_SERVER.contains(&name) {
+                true => (
+                    format!("`{name}` is written by the API server only."),
+                    "Remove it: `kubectl get -o yaml` shows it, but it belongs to the object in a cluster, not in a manifest.",
+                ),
+                false => (
+                    format!("There is no field `{name}` in the metadata of an object."),
+                    "Check its spelling and indentation.",
+                ),
+            };
+            report.refuse_with(Rule::Metadata, &part.path, message, hint);
         }
     }
     for (of, word) in [("labels", "label"), ("annotations", "annotation")] {
