@@ -14,17 +14,21 @@ use kube::core::{ApiResource, GroupVersion};
 use kube::{Client, Config};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::fence::Fence;
 use super::refusal::{self, CallError};
 use crate::object::{Kind, Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call to the API server may take, unless told otherwise.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many calls may be under way at once: many jobs may wait for one cluster, which is not to be asked more the slower it
+/// answers. API servers take 600 by default, from everybody.
+const CALLS_AT_ONCE: usize = 64;
 
 /// How to reach a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +48,7 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
     call_timeout: Duration,
+    calls: Arc<Semaphore>,
     fence: Option<Fence>,
     url: String,
     token_ends: Option<Timestamp>,
@@ -97,6 +102,7 @@ impl Cluster {
             client,
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url,
             token_ends,
@@ -139,6 +145,8 @@ impl Cluster {
     ///
     /// What remains is a request that the API server has read already: it ends the work on it when the connection is gone,
     /// unless the object is on its way into etcd by then. That takes far less than the rest of the lease behind the fence.
+    ///
+    /// A job whose call hangs has no slot until it is answered.
     pub(super) async fn call<T>(
         &self,
         call: impl Future<Output = kube::Result<T>>,
@@ -149,14 +157,22 @@ impl Cluster {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            () = passed => Err(CallError::Fenced),
-            answer = tokio::time::timeout(self.call_timeout, call) => match answer {
-                Ok(answer) => answer.map_err(CallError::from),
-                Err(_) => Err(CallError::Timeout(self.call_timeout)),
-            },
-        }
+        let answer = async {
+            // It is never closed.
+            let _under_way = self.calls.acquire().await.ok();
+            tokio::time::timeout(self.call_timeout, call).await
+        };
+        let within = async {
+            tokio::select! {
+                biased;
+                () = passed => Err(CallError::Fenced),
+                answer = answer => match answer {
+                    Ok(answer) => answer.map_err(CallError::from),
+                    Err(_) => Err(CallError::Timeout(self.call_timeout)),
+                },
+            }
+        };
+        slot::unless_soon(within).await
     }
 
     /// What a failed call means; `doing` completes "The cluster does not let the worker …".
@@ -241,6 +257,7 @@ mod tests {
             client: Client::try_from(config).unwrap(),
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url: String::new(),
             token_ends: None,

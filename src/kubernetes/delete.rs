@@ -5,14 +5,15 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
-use tokio::time::Instant;
 
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
+use super::patience::Patience;
 use super::prune::{NEVER_PRUNED, delete_ours};
-use super::{Cluster, Owner, labelled, namespace, patience};
+use super::{Cluster, Owner, labelled, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 
 /// What a delete leaves in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub async fn delete(
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Deleted, Problem> {
-    let deadline = Instant::now() + limit;
+    let patience = Patience::new(limit);
     let kinds = cluster.kinds().await?;
     let mut deleted = Deleted::default();
     let (present, going) = match namespace::find(cluster, namespace, owner).await {
@@ -107,7 +108,7 @@ pub async fn delete(
             namespace,
             &doomed,
             owner,
-            deadline,
+            patience,
             &mut progress,
         )
         .await?;
@@ -116,7 +117,7 @@ pub async fn delete(
             deleted.kept.extend(volumes);
         } else {
             deleted.objects +=
-                delete_volumes(cluster, &kinds, namespace, volumes, deadline, &mut progress)
+                delete_volumes(cluster, &kinds, namespace, volumes, patience, &mut progress)
                     .await?;
         }
     } else {
@@ -127,7 +128,8 @@ pub async fn delete(
                 .count(),
         )
         .unwrap_or(u32::MAX);
-        delete_namespace(cluster, namespace, owner, deadline, &mut progress).await?;
+        let gone = delete_namespace(cluster, namespace, owner, patience, &mut progress);
+        slot::waiting(gone).await?;
         deleted.namespace_deleted = true;
     }
     Ok(deleted)
@@ -166,7 +168,7 @@ async fn delete_volumes(
     kinds: &Kinds,
     namespace: &str,
     claims: Vec<ObjectRef>,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<u32, Problem> {
     let mut left = claims;
@@ -184,12 +186,15 @@ async fn delete_volumes(
             Err(error) => return Err(cluster.problem(&error, &format!("delete {claim}"))),
         }
     }
-    while !left.is_empty() {
-        let names: Vec<String> = left.iter().map(ToString::to_string).collect();
-        wait(deadline, &names, progress).await?;
-        left = volumes(cluster, kinds, namespace).await?;
-    }
-    Ok(deleted)
+    let gone = async {
+        while !left.is_empty() {
+            let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+            wait(patience, &names, progress).await?;
+            left = volumes(cluster, kinds, namespace).await?;
+        }
+        Ok(deleted)
+    };
+    slot::waiting(gone).await
 }
 
 async fn wait_until_gone(
@@ -198,29 +203,36 @@ async fn wait_until_gone(
     namespace: &str,
     doomed: &[ObjectRef],
     owner: &Owner,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    loop {
-        let mut left = Vec::new();
-        for reference in doomed {
-            if exists_as_ours(cluster, kinds, reference, owner).await? {
-                left.push(reference.to_string());
+    let mut doomed = doomed.to_vec();
+    let gone = async {
+        loop {
+            // What is gone is not looked at again.
+            let mut there = Vec::new();
+            for reference in doomed {
+                if exists_as_ours(cluster, kinds, &reference, owner).await? {
+                    there.push(reference);
+                }
             }
+            doomed = there;
+            let mut left: Vec<String> = doomed.iter().map(ToString::to_string).collect();
+            left.extend(ending_pods(cluster, namespace).await?);
+            if left.is_empty() {
+                return Ok(());
+            }
+            wait(patience, &left, progress).await?;
         }
-        left.extend(ending_pods(cluster, namespace).await?);
-        if left.is_empty() {
-            return Ok(());
-        }
-        wait(deadline, &left, progress).await?;
-    }
+    };
+    slot::waiting(gone).await
 }
 
 async fn delete_namespace(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
@@ -255,7 +267,7 @@ async fn delete_namespace(
             true => format!("Namespace/{namespace}"),
             false => format!("Namespace/{namespace}: {}", stuck.join("; ")),
         };
-        wait(deadline, &[what], progress).await?;
+        wait(patience, &[what], progress).await?;
     }
 }
 
@@ -317,13 +329,13 @@ async fn volumes(
 }
 
 async fn wait(
-    deadline: Instant,
+    patience: Patience,
     left: &[String],
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    patience::wait(deadline, left, "is gone", progress, |what| {
+    let late = |what: &str| {
         Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
             .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here.")
-    })
-    .await
+    };
+    patience.wait(left, "is gone", progress, late).await
 }

@@ -9,7 +9,7 @@
 //! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
 //! Jobs of a reset (whose [`logs`] say why they failed), [`dns`] and [`smtp`] keep what a mail domain gave the app,
-//! [`delete`] removes it all, also what only [`labelled`] finds; [`scale`] and [`delete`] wait with [`patience`].
+//! [`delete`] removes it all, also what only [`labelled`] finds; all that waits does so with [`patience`].
 //! [`refusal`] turns what the API server answers into problems that people can read.
 
 mod adopt;
@@ -30,7 +30,7 @@ pub mod logs;
 pub mod namespace;
 pub mod observe;
 pub mod owner;
-mod patience;
+pub mod patience;
 pub mod permissions;
 pub mod prune;
 pub mod readiness;
