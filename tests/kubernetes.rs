@@ -2,7 +2,9 @@
 //! and removes it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::pin::pin;
+use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::permissions::{NEEDED, NEEDED_CLUSTER_WIDE};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
-    Access, Applied, Change, Cluster, IngressState, Keep, Owner, State, apply, apply_object,
-    delete, ingress, observe, prune, wait_until_ready,
+    Access, Applied, Change, Cluster, Former, IngressState, Keep, Owner, State, adopt, apply,
+    apply_object, delete, ingress, observe, prune, wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
@@ -22,6 +24,7 @@ use chandlery::policy::{PodSecurity, Policy};
 use chandlery::problem::Problem;
 use chandlery::uid::Uid;
 use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, ServiceAccount,
 };
@@ -655,6 +658,251 @@ async fn fields_that_a_manifest_leaves_out_later_are_removed() {
         map.labels().get("chandlery.dev/app").map(String::as_str),
         Some("7")
     );
+}
+
+/// Runs kubectl in the namespace, with a manifest as its input.
+fn kubectl(home: &Home, words: &[&str], input: &str) {
+    let mut child = Command::new(std::env::var_os("KUBECTL").unwrap_or("kubectl".into()))
+        .args([
+            "--kubeconfig",
+            &kubeconfig(),
+            "--namespace",
+            &home.namespace,
+        ])
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("kubectl runs; KUBECTL says where it is");
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success(), "{words:?}");
+}
+
+fn keys(map: &ConfigMap) -> Vec<&str> {
+    map.data
+        .iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect()
+}
+
+const LEGACY: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  labels: {old: label}\n  annotations: {example.com/old: x}\ndata: {a: one, legacy: x}\n";
+
+#[tokio::test]
+async fn fields_of_kubectl_apply_that_the_manifest_lacks_go_with_its_annotation() {
+    let last_applied = "kubectl.kubernetes.io/last-applied-configuration";
+    for (how, words) in [
+        ("apply", &["apply", "-f", "-"][..]),
+        (
+            "apply by another name",
+            &["apply", "--field-manager=ci", "-f", "-"],
+        ),
+        (
+            "apply on the server",
+            &["apply", "--server-side", "-f", "-"],
+        ),
+        ("create", &["create", "-f", "-"]),
+    ] {
+        let home = Home::with_namespace().await;
+        kubectl(&home, words, LEGACY);
+        let applied = home.apply(CONFIG_MAP).await.unwrap();
+        assert_eq!((applied.created, applied.changed), (0, 1), "{how}");
+        let maps: Api<ConfigMap> = home.api();
+        let map = maps.get("settings").await.unwrap();
+        assert_eq!(keys(&map), ["a", "b"], "{how}");
+        assert!(!map.labels().contains_key("old"), "{how}");
+        assert!(!map.annotations().contains_key("example.com/old"), "{how}");
+        assert!(!map.annotations().contains_key(last_applied), "{how}");
+        let again = home.apply(CONFIG_MAP).await.unwrap();
+        assert_eq!((again.changed, again.unchanged), (0, 1), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn fields_go_that_kubectl_brought_into_an_object_of_ours_also_without_its_annotation() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    let maps: Api<ConfigMap> = home.api();
+    // First with the annotation, then without.
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    let annotation = "kubectl.kubernetes.io/last-applied-configuration-";
+    kubectl(
+        &home,
+        &["annotate", "configmap", "settings", annotation],
+        "",
+    );
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    // `kubectl edit` writes the whole object back.
+    let edited = json!({"data": {"edited": "x"}});
+    let params = PatchParams {
+        field_manager: Some("kubectl-edit".to_owned()),
+        ..PatchParams::default()
+    };
+    maps.patch("settings", &params, &Patch::Merge(edited))
+        .await
+        .unwrap();
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    kubectl(&home, &["replace", "-f", "-"], LEGACY);
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+}
+
+/// Ansible's `kubernetes.core.k8s` creates, and merges what it is given later; Helm does the same by its own name.
+#[tokio::test]
+async fn fields_that_ansible_or_helm_brought_and_the_manifest_lacks_go() {
+    for manager in ["OpenAPI-Generator", "helm"] {
+        let home = Home::with_namespace().await;
+        let maps: Api<ConfigMap> = home.api();
+        let made: ConfigMap = serde_json::from_value(json!({
+            "metadata": {"name": "settings"}, "data": {"a": "one", "legacy": "x"},
+        }))
+        .unwrap();
+        let params = PostParams {
+            field_manager: Some(manager.to_owned()),
+            ..PostParams::default()
+        };
+        maps.create(&params, &made).await.unwrap();
+        let params = PatchParams {
+            field_manager: Some(manager.to_owned()),
+            ..PatchParams::default()
+        };
+        let later = json!({"data": {"later": "x"}});
+        maps.patch("settings", &params, &Patch::Merge(later))
+            .await
+            .unwrap();
+        home.apply(CONFIG_MAP).await.unwrap();
+        assert_eq!(
+            keys(&maps.get("settings").await.unwrap()),
+            ["a", "b"],
+            "{manager}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_over_goes_from_nested_maps_and_from_lists_by_their_keys() {
+    let home = Home::with_namespace().await;
+    let old = DEPLOYMENT
+        .replace(
+            "      containers:",
+            "      nodeSelector: {kubernetes.io/os: linux}\n      volumes: [{name: old, emptyDir: {}}]\n      initContainers: [{name: old, image: \"registry.example.com/old:1\"}]\n      containers:",
+        )
+        .replace(
+            "          image: registry.example.com/web:1\n",
+            "          image: registry.example.com/web:0\n          env: [{name: OLD, value: x}]\n          args: [old]\n          ports: [{containerPort: 9999}]\n          volumeMounts: [{name: old, mountPath: /old}]\n",
+        );
+    assert!(old.contains("OLD"), "{old}");
+    kubectl(&home, &["apply", "-f", "-"], &old);
+    home.apply(DEPLOYMENT).await.unwrap();
+    let deployments: Api<Deployment> = home.api();
+    let deployment = deployments.get("web").await.unwrap();
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.node_selector, None);
+    assert_eq!(pod.volumes, None);
+    assert_eq!(pod.init_containers, None);
+    let [container] = pod.containers.as_slice() else {
+        panic!("{:?}", pod.containers);
+    };
+    assert_eq!(
+        container.image.as_deref(),
+        Some("registry.example.com/web:1")
+    );
+    assert_eq!(
+        (
+            &container.env,
+            &container.args,
+            &container.ports,
+            &container.volume_mounts
+        ),
+        (&None, &None, &None, &None)
+    );
+    let again = home.apply(DEPLOYMENT).await.unwrap();
+    assert_eq!(again.unchanged, 1);
+}
+
+#[tokio::test]
+async fn who_looks_after_single_fields_keeps_them() {
+    let home = Home::with_namespace().await;
+    let text = DEPLOYMENT.replace("  replicas: 1\n", "");
+    let with_replicas = DEPLOYMENT.replace("replicas: 1", "replicas: 2");
+    kubectl(&home, &["apply", "-f", "-"], &with_replicas);
+    let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: web\nspec:\n  minReplicas: 2\n  maxReplicas: 5\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]\n";
+    home.apply(scaler).await.unwrap();
+    kubectl(&home, &["rollout", "restart", "deployment", "web"], "");
+    kubectl(
+        &home,
+        &["annotate", "deployment", "web", "example.com/by-hand=x"],
+        "",
+    );
+    home.apply(&text).await.unwrap();
+    let deployments: Api<Deployment> = home.api();
+    let found = deployments.get("web").await.unwrap();
+    assert_eq!(found.annotations()["example.com/by-hand"], "x");
+    assert!(
+        found
+            .annotations()
+            .contains_key("deployment.kubernetes.io/revision")
+    );
+    let spec = found.spec.unwrap();
+    assert_eq!(
+        spec.replicas,
+        Some(2),
+        "the HorizontalPodAutoscaler's matter"
+    );
+    let annotations = spec.template.metadata.unwrap().annotations.unwrap();
+    assert!(annotations.contains_key("kubectl.kubernetes.io/restartedAt"));
+    // Without one, the manifest says how many by not saying it.
+    kubectl(&home, &["delete", "hpa", "web"], "");
+    home.apply(&text).await.unwrap();
+    let found = deployments.get("web").await.unwrap();
+    assert_eq!(found.spec.unwrap().replicas, Some(1));
+    // What somebody scales by hand is not what a tool has brought.
+    kubectl(&home, &["scale", "deployment", "web", "--replicas=3"], "");
+    home.apply(&text).await.unwrap();
+    let found = deployments.get("web").await.unwrap();
+    assert_eq!(found.spec.unwrap().replicas, Some(3));
+}
+
+/// An operator gives an app a namespace that was somebody's before.
+#[tokio::test]
+async fn what_was_applied_to_an_adopted_namespace_goes_where_the_manifest_lacks_it() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    let namespace = namespaces.get(&home.namespace).await.unwrap();
+    let heir = Owner {
+        uid: uuid::Uuid::new_v4()
+            .simple()
+            .to_string()
+            .try_into()
+            .unwrap(),
+        ..home.owner.clone()
+    };
+    let former = Former {
+        object: namespace.uid().unwrap(),
+        uid: Some(home.owner.uid.to_string()),
+        app: Some(home.owner.app),
+    };
+    adopt(&home.cluster, &home.namespace, &heir, &former, &[])
+        .await
+        .unwrap();
+    let mut applied = Applied::default();
+    let objects = home.objects(CONFIG_MAP).await;
+    apply(&home.cluster, &objects, &heir, &mut applied, |_| {})
+        .await
+        .unwrap();
+    let maps: Api<ConfigMap> = home.api();
+    let map = maps.get("settings").await.unwrap();
+    assert_eq!(keys(&map), ["a", "b"]);
+    assert_eq!(map.labels()["chandlery.dev/uid"], heir.uid.as_str());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::owner::FIELD_MANAGER;
 use super::refusal::apply_problem;
-use super::{Cluster, Owner};
+use super::{Cluster, Owner, takeover};
 use crate::dependence::Dependent;
 use crate::object::{Kinds, Object, ObjectRef};
 use crate::problem::Problem;
@@ -129,6 +129,9 @@ pub(super) async fn try_apply(
             Problem::new("object_foreign", format!("{} exists in the cluster and does not belong to this app.", object.reference()))
                 .hint("Objects outside the app's namespace are never taken over. Give yours a name of its own, for example with the namespace in it."),
         ));
+    }
+    if let (Some(found), false) = (&before, dry_run) {
+        takeover::take_over(cluster, &api, object, found.clone()).await?;
     }
     let mut value = object.value.clone();
     owner.label(&mut value);

@@ -248,6 +248,29 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_job_whose_call_hangs_has_no_slot_and_the_cluster_is_not_asked_ever_more() {
+        let (_moves, cluster) = fenced();
+        let slots = crate::slot::Slots::new(2);
+        let began = Instant::now();
+        let jobs = (0..CALLS_AT_ONCE + 10).map(|_| {
+            let (slot, cluster) = (slots.slot(), cluster.clone());
+            tokio::spawn(async move {
+                slot.take().await;
+                let call = cluster.call(std::future::pending::<kube::Result<()>>());
+                slot.work(call).await
+            })
+        });
+        let jobs: Vec<_> = jobs.collect();
+        sleep(Duration::from_secs(40) - Duration::from_millis(500)).await;
+        assert_eq!(cluster.calls.available_permits(), 0);
+        assert_eq!(slots.free(), 2);
+        for job in jobs {
+            assert!(matches!(job.await.unwrap(), Err(CallError::Timeout(_))));
+        }
+        assert!(began.elapsed() < CALL_TIMEOUT * 4, "{:?}", began.elapsed());
+    }
+
     fn fenced() -> (watch::Sender<Option<Instant>>, Cluster) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::new("http://127.0.0.1:1".parse().unwrap());

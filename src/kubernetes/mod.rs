@@ -4,8 +4,8 @@
 //! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server
 //! (no longer than a [`fence`] lets it), [`permissions`] and [`discovery`] ask what it allows and knows, [`owner`] says
 //! what is ours, [`generated`] keeps passwords made for an app, [`namespace`] makes its home, in which [`role_binding`]
-//! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] and [`prune`] bring the objects there and take
-//! away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
+//! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] (after a [`takeover`] from other tools) and
+//! [`prune`] bring the objects there and take away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
 //! Jobs of a reset (whose [`logs`] say why they failed), [`dns`] and [`smtp`] keep what a mail domain gave the app,
@@ -40,6 +40,7 @@ pub mod role_binding;
 pub mod scale;
 pub mod smtp;
 pub mod status;
+mod takeover;
 mod workload;
 
 pub use adopt::{Former, adopt};
