@@ -187,16 +187,20 @@ impl Drop for Lent<'_> {
 }
 
 /// Waits; the job that does so has no slot until it goes on.
-pub async fn waiting<T>(wait: impl Future<Output = T>) -> T {
-    without(true, wait).await
+///
+/// What is waited for goes to the heap: it may be large, and each future that it is moved into would hold it twice.
+pub fn waiting<T>(wait: impl Future<Output = T>) -> impl Future<Output = T> {
+    without(true, Box::pin(wait))
 }
 
 /// Waits for an answer, which usually comes soon. The job keeps its slot for a second and has none from then on.
-pub async fn unless_soon<T>(call: impl Future<Output = T>) -> T {
-    tokio::pin!(call);
-    match tokio::time::timeout(SOON, &mut call).await {
-        Ok(value) => value,
-        Err(_) => without(false, call).await,
+pub fn unless_soon<T>(call: impl Future<Output = T>) -> impl Future<Output = T> {
+    let mut call = Box::pin(call);
+    async move {
+        match tokio::time::timeout(SOON, &mut call).await {
+            Ok(value) => value,
+            Err(_) => without(false, call).await,
+        }
     }
 }
 

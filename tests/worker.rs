@@ -178,6 +178,7 @@ impl Worker {
         let (kept, log) = watch::channel(String::new());
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
+                eprintln!("{line}");
                 kept.send_modify(|log| log.push_str(&(line + "\n")));
             }
         });

@@ -7,7 +7,7 @@ use super::rendering::{self, Wanted};
 use super::story::{StepHandle, count};
 use super::{Task, ready};
 use crate::kubernetes::generated::Generated;
-use crate::kubernetes::{self, Applied, generated, namespace};
+use crate::kubernetes::{self, Applied, generated, inventory, namespace};
 use crate::object::Object;
 use crate::odoo::contract::{JobResult, Manifest, ObjectCounts, StepCode};
 use crate::problem::Problem;
@@ -182,8 +182,10 @@ async fn prune(
     step.say(message);
     let mut inventory = applied.inventory.clone();
     inventory.extend(pruned.kept);
+    let written = inventory::write(&task.cluster, &task.app.namespace, &task.owner, &inventory);
+    let written = written.await;
     result.inventory = Some(inventory);
-    Ok(())
+    written
 }
 
 /// What applying did, in a sentence.

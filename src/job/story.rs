@@ -105,11 +105,18 @@ impl Story {
     }
 
     /// Waits for something unless the job is to stop: that wish drops it.
-    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(self.stopped()),
-            done = work => Ok(done),
+    pub fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Problem>> {
+        // On the heap: a future that it is moved into would hold it twice.
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => Err(self.stopped()),
+                done = work => Ok(done),
+            }
         }
     }
 

@@ -147,10 +147,12 @@ impl Cluster {
     /// unless the object is on its way into etcd by then. That takes far less than the rest of the lease behind the fence.
     ///
     /// A job whose call hangs has no slot until it is answered.
-    pub(super) async fn call<T>(
+    pub(super) fn call<T>(
         &self,
         call: impl Future<Output = kube::Result<T>>,
-    ) -> Result<T, CallError> {
+    ) -> impl Future<Output = Result<T, CallError>> {
+        // On the heap: each future that it is moved into would hold it twice.
+        let call = Box::pin(call);
         let passed = async {
             match &self.fence {
                 Some(fence) => fence.passed().await,
@@ -162,7 +164,7 @@ impl Cluster {
             let _under_way = self.calls.acquire().await.ok();
             tokio::time::timeout(self.call_timeout, call).await
         };
-        let within = async {
+        slot::unless_soon(async {
             tokio::select! {
                 biased;
                 () = passed => Err(CallError::Fenced),
@@ -171,8 +173,7 @@ impl Cluster {
                     Err(_) => Err(CallError::Timeout(self.call_timeout)),
                 },
             }
-        };
-        slot::unless_soon(within).await
+        })
     }
 
     /// What a failed call means; `doing` completes "The cluster does not let the worker …".

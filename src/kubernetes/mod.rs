@@ -6,7 +6,8 @@
 //! what is ours, [`generated`] keeps passwords made for an app, [`namespace`] makes its home, in which [`role_binding`]
 //! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] (after a [`takeover`] from other tools) and
 //! [`prune`] bring the objects there and take away what is no longer wanted, [`readiness`] waits (by the rules in [`status`], with the reasons that [`workload`]
-//! finds in pods and events), [`ingress`] and [`observe`] look, and [`changes`] says when to look again. [`compare`] says
+//! finds in pods and events), [`ingress`] and [`observe`] look (at what
+//! the [`inventory`] names, too), and [`changes`] says when to look again. [`compare`] says
 //! beforehand what [`apply`] would change. [`scale`] stops and starts, [`restart`] replaces the pods, [`errand`] runs the
 //! Jobs of a reset (whose [`logs`] say why they failed), [`dns`] and [`smtp`] keep what a mail domain gave the app,
 //! [`delete`] removes it all, also what only [`labelled`] finds; all that waits does so with [`patience`].
@@ -24,6 +25,7 @@ pub mod errand;
 pub mod fence;
 pub mod generated;
 pub mod ingress;
+pub mod inventory;
 pub mod isolation;
 mod labelled;
 pub mod logs;

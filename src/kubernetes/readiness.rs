@@ -13,6 +13,9 @@ use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 use crate::slot;
 
+/// What is said of an object that was there.
+pub(super) const GONE: &str = "it is no longer in the cluster";
+
 /// One object that is not (yet) what its manifest says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotReady {
@@ -163,7 +166,7 @@ async fn look(
     };
     match found.map(serde_json::to_value) {
         Some(Ok(value)) => Ok(explain(cluster, object, &value).await),
-        _ => Ok(Some(gone("it is no longer in the cluster"))),
+        _ => Ok(Some(gone(GONE))),
     }
 }
 
@@ -179,7 +182,10 @@ pub(super) async fn explain(
         Status::Failed(message) => (message, true),
         Status::Terminating => ("it is being deleted".to_owned(), false),
     };
-    // A claim that waits for its first pod is the pod's concern.
+    // A claim that waits for its first pod is the pod's concern, and nobody's where there is none.
+    if object.kind == "PersistentVolumeClaim" && workload::waits_for_a_pod(cluster, value).await {
+        return None;
+    }
     let reason = workload::reason(cluster, value).await;
     Some(match reason {
         Some(reason) => NotReady {

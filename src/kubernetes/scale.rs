@@ -28,7 +28,8 @@ use crate::slot;
 
 /// On a stopped Deployment or StatefulSet: how many replicas it had.
 pub const REPLICAS: &str = "chandlery.dev/replicas";
-/// On what was suspended by a stop, and the label that a stopped DaemonSet asks of nodes.
+/// On what was suspended by a stop, and the label that a stopped DaemonSet asks of nodes. On the namespace of an app that has
+/// nothing to stop, and was told to.
 pub const STOPPED: &str = "chandlery.dev/stopped";
 
 /// What makes pods, in the order in which it is stopped: first what makes others of these.
@@ -95,6 +96,9 @@ pub async fn stop(
         }
     };
     stopped.others = slot::waiting(ended).await?;
+    if workloads.is_empty() && stopped.others.is_empty() {
+        namespace::mark(cluster, namespace, owner, STOPPED, "true").await?;
+    }
     Ok(stopped)
 }
 
@@ -107,6 +111,7 @@ pub async fn start(
     if !is_there(cluster, namespace, owner).await? {
         return Ok(Vec::new());
     }
+    namespace::unmark(cluster, namespace, owner, STOPPED, "true").await?;
     let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
     workloads.extend(jobs_of_cron_jobs(cluster, namespace, &workloads).await?);
     let mut started = Vec::new();

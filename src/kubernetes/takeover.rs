@@ -65,7 +65,8 @@ pub(super) async fn take_over(
             "managedFields": entries,
         }});
         let params = PatchParams::default();
-        let patched = cluster.call(api.patch(object.name(), &params, &Patch::Merge(patch)));
+        let patch = Patch::Merge(patch);
+        let patched = cluster.call(api.patch(object.name(), &params, &patch));
         match patched.await {
             Ok(_) => return Ok(()),
             Err(error) if error.is_conflict() => {
