@@ -15,13 +15,15 @@ use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::permissions::{NEEDED, NEEDED_CLUSTER_WIDE};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
-    Access, Applied, Change, Cluster, Former, IngressState, Keep, Owner, State, adopt, apply,
-    apply_object, delete, ingress, observe, prune, wait_until_ready,
+    Access, Applied, Change, Cluster, Former, IngressState, Keep, Owner, State, Stopped, adopt,
+    apply, apply_object, compare, delete, ingress, inventory, observe, prune, start, stop,
+    wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
 use chandlery::policy::{PodSecurity, Policy};
 use chandlery::problem::Problem;
+use chandlery::slot::Slots;
 use chandlery::uid::Uid;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -340,6 +342,30 @@ async fn a_wrong_kubeconfig_or_context_is_named() {
     };
     let problem = Cluster::connect(&context).await.map(drop).unwrap_err();
     assert!(problem.message.contains("no-such-context"), "{problem}");
+}
+
+/// Its command asks somebody who does not answer.
+#[tokio::test]
+async fn credentials_that_do_not_come_keep_no_slot() {
+    install_tls();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    let text = kubeconfig_text("http://127.0.0.1:9", "token");
+    let mut kubeconfig: Value = serde_json::from_str(&text).unwrap();
+    kubeconfig["users"][0]["user"] = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": "sleep", "args": ["20"],
+    }});
+    std::fs::write(&path, kubeconfig.to_string()).unwrap();
+    let slots = Slots::new(1);
+    let slot = slots.slot();
+    let access = Access::Kubeconfig {
+        path,
+        context: None,
+    };
+    tokio::select! {
+        _ = slot.work(Cluster::connect(&access)) => panic!("there are no credentials"),
+        () = slots.freed() => {}
+    }
 }
 
 fn kubeconfig_text(server: &str, token: &str) -> String {
@@ -800,7 +826,7 @@ async fn what_is_taken_over_goes_from_nested_maps_and_from_lists_by_their_keys()
         );
     assert!(old.contains("OLD"), "{old}");
     kubectl(&home, &["apply", "-f", "-"], &old);
-    home.apply(DEPLOYMENT).await.unwrap();
+    let applied = home.apply(DEPLOYMENT).await.unwrap();
     let deployments: Api<Deployment> = home.api();
     let deployment = deployments.get("web").await.unwrap();
     let pod = deployment.spec.unwrap().template.spec.unwrap();
@@ -823,8 +849,52 @@ async fn what_is_taken_over_goes_from_nested_maps_and_from_lists_by_their_keys()
         ),
         (&None, &None, &None, &None)
     );
+    // Its controller writes on it until then.
+    let is_ready = wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {});
+    is_ready.await.unwrap();
     let again = home.apply(DEPLOYMENT).await.unwrap();
     assert_eq!(again.unchanged, 1);
+}
+
+#[tokio::test]
+async fn a_comparison_shows_what_taking_over_would_take_away_and_takes_nothing() {
+    let home = Home::with_namespace().await;
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    let with_more = DEPLOYMENT.replace(
+        "          image: registry.example.com/web:1\n",
+        "          image: registry.example.com/web:1\n          env: [{name: OLD, value: x}]\n",
+    );
+    kubectl(&home, &["apply", "-f", "-"], &with_more);
+    let objects = home.objects(&together(&[CONFIG_MAP, DEPLOYMENT])).await;
+    let (cluster, namespace, owner) = (&home.cluster, &home.namespace, &home.owner);
+    let compared = compare(cluster, namespace, &objects, &[], owner, |_| {})
+        .await
+        .unwrap();
+    let [map, deployment] = compared.differences.as_slice() else {
+        panic!("{compared:#?}");
+    };
+    let after = map.after.as_ref().unwrap();
+    assert_eq!(after["data"], json!({"a": "one", "b": "two"}));
+    assert!(after["metadata"]["labels"]["old"].is_null(), "{after}");
+    assert!(after["metadata"]["annotations"].is_null(), "{after}");
+    let container = |value: &Option<Value>| {
+        value.as_ref().unwrap()["spec"]["template"]["spec"]["containers"][0].clone()
+    };
+    assert_eq!(container(&deployment.before)["env"][0]["name"], "OLD");
+    assert!(
+        container(&deployment.after)["env"].is_null(),
+        "{deployment:#?}"
+    );
+    let maps: Api<ConfigMap> = home.api();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "legacy"]);
+
+    home.apply(&together(&[CONFIG_MAP, DEPLOYMENT]))
+        .await
+        .unwrap();
+    let compared = compare(cluster, namespace, &objects, &[], owner, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(compared.differences, []);
 }
 
 #[tokio::test]
@@ -1453,6 +1523,232 @@ async fn an_app_is_seen_missing_running_and_stopped() {
         .await
         .unwrap();
     assert_eq!(state().await.state, State::Stopped);
+}
+
+async fn seen(home: &Home) -> (State, String) {
+    let seen = observe(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap();
+    (seen.state, seen.message)
+}
+
+async fn deploy(home: &Home, text: &str) -> Vec<ObjectRef> {
+    let inventory = home.apply(text).await.unwrap().inventory;
+    wait_until_ready(&home.cluster, &inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    inventory::write(&home.cluster, &home.namespace, &home.owner, &inventory)
+        .await
+        .unwrap();
+    inventory
+}
+
+#[tokio::test]
+async fn an_app_of_config_maps_and_services_alone_is_there_and_what_somebody_deletes_is_named() {
+    let home = Home::with_namespace().await;
+    let service = "\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n";
+    let more = CONFIG_MAP.replace("settings", "more");
+    let secret = "\napiVersion: v1\nkind: Secret\nmetadata:\n  name: key\nstringData: {a: b}\n";
+    deploy(&home, &together(&[CONFIG_MAP, service, &more, secret])).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    for (kind, name) in [("configmap", "settings"), ("secret", "key")] {
+        kubectl(&home, &["delete", kind, name], "");
+    }
+    assert_eq!(
+        seen(&home).await,
+        (
+            State::Degraded,
+            "ConfigMap settings: it is no longer in the cluster; Secret key: it is no longer in the cluster".to_owned()
+        )
+    );
+    kubectl(&home, &["delete", "configmap", "more"], "");
+    kubectl(&home, &["delete", "service", "web"], "");
+    let (state, message) = seen(&home).await;
+    assert_eq!(state, State::Missing);
+    assert!(message.starts_with("Nothing of the app is in"), "{message}");
+}
+
+#[tokio::test]
+async fn of_an_app_that_runs_what_somebody_deletes_is_named_too() {
+    let home = Home::with_namespace().await;
+    deploy(&home, &together(&[CONFIG_MAP, DEPLOYMENT])).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    kubectl(&home, &["delete", "configmap", "settings"], "");
+    let gone = "ConfigMap settings: it is no longer in the cluster".to_owned();
+    assert_eq!(seen(&home).await, (State::Degraded, gone));
+    // Nothing of it runs, whatever else is there.
+    deploy(&home, &together(&[CONFIG_MAP, DEPLOYMENT])).await;
+    kubectl(&home, &["delete", "deployment", "web"], "");
+    let (state, message) = seen(&home).await;
+    assert_eq!(state, State::Missing);
+    assert!(message.starts_with("Nothing of the app runs"), "{message}");
+}
+
+#[tokio::test]
+async fn an_app_of_a_job_alone_is_there_also_when_the_job_was_done_and_removed() {
+    let home = Home::with_namespace().await;
+    let job = "\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: once\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: once\n          image: registry.example.com/once:1\n";
+    deploy(&home, job).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    kubectl(&home, &["delete", "job", "once"], "");
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+}
+
+#[tokio::test]
+async fn a_claim_that_no_pod_uses_is_there_though_it_waits_for_its_first_pod() {
+    let home = Home::with_namespace().await;
+    let class = format!(
+        "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {{name: {}}}\nprovisioner: kubernetes.io/host-path\nvolumeBindingMode: WaitForFirstConsumer\n",
+        home.namespace
+    );
+    kubectl(&home, &["apply", "-f", "-"], &class);
+    let claim = CLAIM.replace(
+        "spec:\n",
+        &format!("spec:\n  storageClassName: {}\n", home.namespace),
+    );
+    deploy(&home, &claim).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    kubectl(&home, &["delete", "storageclass", &home.namespace], "");
+}
+
+#[tokio::test]
+async fn an_app_with_nothing_to_stop_is_stopped_and_started_all_the_same() {
+    let home = Home::with_namespace().await;
+    deploy(&home, CONFIG_MAP).await;
+    let (cluster, namespace, owner) = (&home.cluster, &home.namespace, &home.owner);
+    let stopped = stop(cluster, namespace, owner, LIMIT, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(stopped, Stopped::default());
+    assert_eq!(seen(&home).await, (State::Stopped, String::new()));
+    assert_eq!(start(cluster, namespace, owner).await.unwrap(), []);
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+}
+
+/// By the rules of kstatus.
+#[tokio::test]
+async fn an_app_of_custom_resources_alone_is_as_these_say_themselves() {
+    let home = Home::with_namespace().await;
+    let group = format!("{}.example.com", home.namespace);
+    let crd = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: things.{group}}}\nspec:\n  group: {group}\n  scope: Namespaced\n  names: {{kind: Thing, plural: things}}\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      subresources: {{status: {{}}}}\n      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}\n"
+    );
+    kubectl(&home, &["apply", "-f", "-"], &crd);
+    let name = format!("crd/things.{group}");
+    kubectl(&home, &["wait", "--for=condition=Established", &name], "");
+    let thing =
+        format!("apiVersion: {group}/v1\nkind: Thing\nmetadata: {{name: one}}\nspec: {{a: 1}}\n");
+    kubectl(&home, &["apply", "-f", "-"], &thing);
+    // What the cluster serves is known for half a minute: this one has not asked yet.
+    let cluster = Cluster::connect(&access()).await.unwrap();
+    let inventory = [ObjectRef {
+        api_version: format!("{group}/v1"),
+        kind: "Thing".to_owned(),
+        namespace: Some(home.namespace.clone()),
+        name: "one".to_owned(),
+    }];
+    inventory::write(&cluster, &home.namespace, &home.owner, &inventory)
+        .await
+        .unwrap();
+    let seen = || async {
+        let seen = observe(&cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap();
+        (seen.state, seen.message)
+    };
+    assert_eq!(
+        seen().await,
+        (State::Running, String::new()),
+        "it says nothing of itself"
+    );
+    let resource = format!("things.{group}");
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "message": format!("{kind} it is")});
+    for (status, expected) in [
+        (
+            json!({"observedGeneration": 0}),
+            "Thing one: its controller has not yet seen generation 1, only 0",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Reconciling", "True")]}),
+            "Thing one: Reconciling it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "False")]}),
+            "Thing one: Ready it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "Unknown")]}),
+            "Thing one: Ready it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "True"), condition("Stalled", "True")]}),
+            "Thing one: Stalled it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "True"), condition("Stalled", "False"), condition("Reconciling", "False")]}),
+            "",
+        ),
+    ] {
+        let patch = json!({"status": {"conditions": null}}).to_string();
+        kubectl(
+            &home,
+            &[
+                "patch",
+                &resource,
+                "one",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &patch,
+            ],
+            "",
+        );
+        let patch = json!({"status": status}).to_string();
+        kubectl(
+            &home,
+            &[
+                "patch",
+                &resource,
+                "one",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &patch,
+            ],
+            "",
+        );
+        let state = if expected.is_empty() {
+            State::Running
+        } else {
+            State::Degraded
+        };
+        assert_eq!(seen().await, (state, expected.to_owned()));
+        if expected.contains("Stalled") {
+            let problem = wait_until_ready(&cluster, &inventory, LIMIT, |_| {})
+                .await
+                .unwrap_err();
+            assert!(problem.message.contains("Stalled it is"), "{problem}");
+        }
+    }
+    let held = json!({"metadata": {"finalizers": ["example.com/held"]}}).to_string();
+    kubectl(
+        &home,
+        &["patch", &resource, "one", "--type=merge", "-p", &held],
+        "",
+    );
+    kubectl(&home, &["delete", &resource, "one", "--wait=false"], "");
+    assert_eq!(
+        seen().await,
+        (State::Degraded, "Thing one: it is being deleted".to_owned())
+    );
+    let let_go = json!({"metadata": {"finalizers": null}}).to_string();
+    kubectl(
+        &home,
+        &["patch", &resource, "one", "--type=merge", "-p", &let_go],
+        "",
+    );
+    assert_eq!(seen().await.0, State::Missing);
+    kubectl(&home, &["delete", &name, "--wait=false"], "");
 }
 
 /// A cluster that answers as the test says.

@@ -146,6 +146,10 @@ pub(super) async fn try_apply(
         .call(api.patch(object.name(), &params, &Patch::Apply(&value)))
         .await
         .map_err(|error| apply_problem(&error, cluster.url(), object))?;
+    let after = match &before {
+        Some(found) if dry_run => takeover::preview(cluster, &api, object, found, after).await?,
+        _ => after,
+    };
     Ok((before, after))
 }
 

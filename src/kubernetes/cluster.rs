@@ -88,7 +88,20 @@ impl Cluster {
         let url = config.cluster_url.to_string();
         let token = config.auth_info.token.as_ref();
         let token_ends = token.and_then(|token| end_of(token.expose_secret()));
-        let client = Client::try_from(config).map_err(|error| {
+        // A kubeconfig may name a command that asks for credentials: it is waited for on a thread of its own.
+        let client = tokio::task::spawn_blocking(move || Client::try_from(config));
+        let client = slot::unless_soon(tokio::time::timeout(CALL_TIMEOUT, client)).await;
+        let Ok(Ok(client)) = client else {
+            return Err(Problem::transient(
+                "cluster_unreachable",
+                format!(
+                    "The credentials for {url} were not there within {} s.",
+                    CALL_TIMEOUT.as_secs()
+                ),
+            )
+            .hint("See whether the command that the kubeconfig names for them (`exec`) comes to its end."));
+        };
+        let client = client.map_err(|error| {
             Problem::new(
                 "cluster_settings",
                 format!(
