@@ -781,6 +781,26 @@ mod disturbances {
         adopted(register(&mailgun, NAME, &mark()).await.unwrap());
     }
 
+    /// Mailgun may ask for a minute, again and again.
+    #[tokio::test]
+    async fn a_job_that_mailgun_asks_to_wait_has_no_slot_meanwhile() {
+        let double = Double::start();
+        let patient = Access {
+            patience: Duration::from_secs(3600),
+            ..double.access()
+        };
+        let mailgun = Mailgun::new(patient).unwrap();
+        let limit = json!({"rate_limit": 1, "rate_window_seconds": 600});
+        double.post("settings", limit).await;
+        let slots = chandlery::slot::Slots::new(1);
+        let slot = slots.slot();
+        let mark = mark();
+        tokio::select! {
+            _ = slot.work(register(&mailgun, NAME, &mark)) => panic!("it was to wait"),
+            () = slots.freed() => {}
+        }
+    }
+
     #[tokio::test]
     async fn a_mailgun_that_is_away_is_tried_again() {
         let mut double = Double::start();

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::story::StepHandle;
 use super::{Task, seen};
+use crate::kubernetes::patience::Patience;
 use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
 use crate::odoo::contract::{IngressState, JobResult, StepCode};
 use crate::problem::Problem;
-
-/// How often the ingress is looked at while it has no address.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+use crate::slot;
 
 /// Waits until the objects are ready and the ingress has an address, and puts down what is seen then.
 pub async fn until_reachable(
@@ -80,7 +77,7 @@ async fn with_logs(task: &Task, objects: &[ObjectRef], problem: Problem) -> Prob
 
 /// No address is not a failure: some controllers never write one, and observing tells it when it comes.
 async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
-    let deadline = Instant::now() + Duration::from_secs(task.shared.patience.ingress_seconds);
+    let patience = Patience::new(Duration::from_secs(task.shared.patience.ingress_seconds));
     loop {
         let seen = ingress::read(&task.cluster, &task.app.namespace, &task.owner).await?;
         let seen = seen::ingress(seen);
@@ -89,11 +86,11 @@ async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Prob
             step.say(sentence);
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        if patience.is_over() {
             step.warn(sentence);
             return Ok(());
         }
         step.say(sentence);
-        sleep(LOOK_AGAIN).await;
+        slot::waiting(patience.pause()).await;
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::owner::FIELD_MANAGER;
 use super::refusal::CallError;
 use super::refused::{self, Attempt};
-use super::{Cluster, Owner};
+use super::{Cluster, Owner, takeover};
 use crate::dependence::Dependent;
 use crate::object::{Kinds, Object, ObjectRef};
 use crate::problem::Problem;
@@ -135,8 +135,11 @@ pub(super) async fn try_apply(
                 .hint("Objects outside the app's namespace are never taken over. Give yours a name of its own, for example with the namespace in it."),
         ));
     }
-    if let Some(before) = &before {
-        lasting(before, object)?;
+    if let Some(found) = &before {
+        lasting(found, object)?;
+        if !dry_run {
+            takeover::take_over(cluster, &api, object, found.clone()).await?;
+        }
     }
     let whole = |value: &Value| {
         let mut value = value.clone();
@@ -155,7 +158,15 @@ pub(super) async fn try_apply(
         .call(api.patch(object.name(), &params, &patch))
         .await
     {
-        Ok(after) => return Ok((before, after)),
+        Ok(after) => {
+            let after = match &before {
+                Some(found) if dry_run => {
+                    takeover::preview(cluster, &api, object, found, after).await?
+                }
+                _ => after,
+            };
+            return Ok((before, after));
+        }
         Err(error) => error,
     };
     let try_out = PatchParams {

@@ -19,13 +19,14 @@ use kube::{Client, Config};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tower_http::map_response_body::MapResponseBodyLayer;
 
 use super::fence::Fence;
 use super::refusal::{self, CallError};
 use crate::object::{Kind, Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +38,9 @@ pub(super) const MOST_OF_AN_ANSWER: usize = 64 << 20;
 const PAGE: u32 = 250;
 /// … and how many there may be.
 pub(super) const MOST_OBJECTS: usize = 20_000;
+/// How many calls may be under way at once: many jobs may wait for one cluster, which is not to be asked more the slower it
+/// answers. API servers take 600 by default, from everybody.
+const CALLS_AT_ONCE: usize = 64;
 
 /// How to reach a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,7 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
     call_timeout: Duration,
+    calls: Arc<Semaphore>,
     fence: Option<Fence>,
     url: String,
     token_ends: Option<Timestamp>,
@@ -95,7 +100,20 @@ impl Cluster {
         let url = config.cluster_url.to_string();
         let token = config.auth_info.token.as_ref();
         let token_ends = token.and_then(|token| end_of(token.expose_secret()));
-        let client = client(config).map_err(|error| {
+        // A kubeconfig may name a command that asks for credentials: it is waited for on a thread of its own.
+        let client = tokio::task::spawn_blocking(move || client(config));
+        let client = slot::unless_soon(tokio::time::timeout(CALL_TIMEOUT, client)).await;
+        let Ok(Ok(client)) = client else {
+            return Err(Problem::transient(
+                "cluster_unreachable",
+                format!(
+                    "The credentials for {url} were not there within {} s.",
+                    CALL_TIMEOUT.as_secs()
+                ),
+            )
+            .hint("See whether the command that the kubeconfig names for them (`exec`) comes to its end."));
+        };
+        let client = client.map_err(|error| {
             Problem::new(
                 "cluster_settings",
                 format!(
@@ -109,6 +127,7 @@ impl Cluster {
             client,
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url,
             token_ends,
@@ -151,24 +170,35 @@ impl Cluster {
     ///
     /// What remains is a request that the API server has read already: it ends the work on it when the connection is gone,
     /// unless the object is on its way into etcd by then. That takes far less than the rest of the lease behind the fence.
-    pub(super) async fn call<T>(
+    ///
+    /// A job whose call hangs has no slot until it is answered.
+    pub(super) fn call<T>(
         &self,
         call: impl Future<Output = kube::Result<T>>,
-    ) -> Result<T, CallError> {
+    ) -> impl Future<Output = Result<T, CallError>> {
+        // On the heap: each future that it is moved into would hold it twice.
+        let call = Box::pin(call);
         let passed = async {
             match &self.fence {
                 Some(fence) => fence.passed().await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            () = passed => Err(CallError::Fenced),
-            answer = tokio::time::timeout(self.call_timeout, call) => match answer {
-                Ok(answer) => answer.map_err(CallError::from),
-                Err(_) => Err(CallError::Timeout(self.call_timeout)),
-            },
-        }
+        let answer = async {
+            // It is never closed.
+            let _under_way = self.calls.acquire().await.ok();
+            tokio::time::timeout(self.call_timeout, call).await
+        };
+        slot::unless_soon(async {
+            tokio::select! {
+                biased;
+                () = passed => Err(CallError::Fenced),
+                answer = answer => match answer {
+                    Ok(answer) => answer.map_err(CallError::from),
+                    Err(_) => Err(CallError::Timeout(self.call_timeout)),
+                },
+            }
+        })
     }
 
     /// All objects that are selected, page by page.
@@ -392,6 +422,29 @@ mod tests {
         assert!(problem.message.contains("more than 20000"), "{problem}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_job_whose_call_hangs_has_no_slot_and_the_cluster_is_not_asked_ever_more() {
+        let (_moves, cluster) = fenced();
+        let slots = crate::slot::Slots::new(2);
+        let began = Instant::now();
+        let jobs = (0..CALLS_AT_ONCE + 10).map(|_| {
+            let (slot, cluster) = (slots.slot(), cluster.clone());
+            tokio::spawn(async move {
+                slot.take().await;
+                let call = cluster.call(std::future::pending::<kube::Result<()>>());
+                slot.work(call).await
+            })
+        });
+        let jobs: Vec<_> = jobs.collect();
+        sleep(Duration::from_secs(40) - Duration::from_millis(500)).await;
+        assert_eq!(cluster.calls.available_permits(), 0);
+        assert_eq!(slots.free(), 2);
+        for job in jobs {
+            assert!(matches!(job.await.unwrap(), Err(CallError::Timeout(_))));
+        }
+        assert!(began.elapsed() < CALL_TIMEOUT * 4, "{:?}", began.elapsed());
+    }
+
     fn fenced() -> (watch::Sender<Option<Instant>>, Cluster) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::new("http://127.0.0.1:1".parse().unwrap());
@@ -401,6 +454,7 @@ mod tests {
             client: Client::try_from(config).unwrap(),
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url: String::new(),
             token_ends: None,

@@ -5,15 +5,16 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
-use tokio::time::Instant;
 
 use super::apply::waits_for;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
+use super::patience::Patience;
 use super::prune::{NEVER_PRUNED, delete_ours};
-use super::{Cluster, Owner, labelled, namespace, patience};
+use super::{Cluster, Owner, labelled, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 
 /// What a delete leaves in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub async fn delete(
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Deleted, Problem> {
-    let deadline = Instant::now() + limit;
+    let patience = Patience::new(limit);
     let kinds = cluster.kinds().await?;
     let mut deleted = Deleted::default();
     let (present, going) = match namespace::find(cluster, namespace, owner).await {
@@ -108,7 +109,7 @@ pub async fn delete(
             namespace,
             &doomed,
             owner,
-            deadline,
+            patience,
             &mut progress,
         )
         .await?;
@@ -117,7 +118,7 @@ pub async fn delete(
             deleted.kept.extend(volumes);
         } else {
             deleted.objects +=
-                delete_volumes(cluster, &kinds, namespace, volumes, deadline, &mut progress)
+                delete_volumes(cluster, &kinds, namespace, volumes, patience, &mut progress)
                     .await?;
         }
     } else {
@@ -128,16 +129,20 @@ pub async fn delete(
                 .count(),
         )
         .unwrap_or(u32::MAX);
-        delete_namespace(cluster, namespace, owner, deadline, &mut progress).await?;
+        let gone = delete_namespace(cluster, namespace, owner, patience, &mut progress);
+        slot::waiting(gone).await?;
         deleted.namespace_deleted = true;
     }
-    loop {
-        let left = still_there(cluster, &kinds, &outside, owner).await?;
-        if left.is_empty() {
-            return Ok(deleted);
+    let gone = async {
+        loop {
+            let left = still_there(cluster, &kinds, &outside, owner).await?;
+            if left.is_empty() {
+                return Ok(deleted);
+            }
+            wait(patience, &left, &mut progress).await?;
         }
-        wait(deadline, &left, &mut progress).await?;
-    }
+    };
+    slot::waiting(gone).await
 }
 
 /// What to delete and in which order: the inventory's objects, then what else was found. Volumes come later, if at all.
@@ -173,7 +178,7 @@ async fn delete_volumes(
     kinds: &Kinds,
     namespace: &str,
     claims: Vec<ObjectRef>,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<u32, Problem> {
     let mut left = claims;
@@ -191,12 +196,15 @@ async fn delete_volumes(
             Err(error) => return Err(cluster.problem(&error, &format!("delete {claim}"))),
         }
     }
-    while !left.is_empty() {
-        let names: Vec<String> = left.iter().map(ToString::to_string).collect();
-        wait(deadline, &names, progress).await?;
-        left = volumes(cluster, kinds, namespace).await?;
-    }
-    Ok(deleted)
+    let gone = async {
+        while !left.is_empty() {
+            let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+            wait(patience, &names, progress).await?;
+            left = volumes(cluster, kinds, namespace).await?;
+        }
+        Ok(deleted)
+    };
+    slot::waiting(gone).await
 }
 
 async fn wait_until_gone(
@@ -205,24 +213,27 @@ async fn wait_until_gone(
     namespace: &str,
     doomed: &[ObjectRef],
     owner: &Owner,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    loop {
-        let mut left = still_there(cluster, kinds, doomed, owner).await?;
-        left.extend(ending_pods(cluster, namespace).await?);
-        if left.is_empty() {
-            return Ok(());
+    let gone = async {
+        loop {
+            let mut left = still_there(cluster, kinds, doomed, owner).await?;
+            left.extend(ending_pods(cluster, namespace).await?);
+            if left.is_empty() {
+                return Ok(());
+            }
+            wait(patience, &left, progress).await?;
         }
-        wait(deadline, &left, progress).await?;
-    }
+    };
+    slot::waiting(gone).await
 }
 
 async fn delete_namespace(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
@@ -257,7 +268,7 @@ async fn delete_namespace(
             true => format!("Namespace/{namespace}"),
             false => format!("Namespace/{namespace}: {}", stuck.join("; ")),
         };
-        wait(deadline, &[what], progress).await?;
+        wait(patience, &[what], progress).await?;
     }
 }
 
@@ -326,13 +337,13 @@ async fn volumes(
 }
 
 async fn wait(
-    deadline: Instant,
+    patience: Patience,
     left: &[String],
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    patience::wait(deadline, left, "is gone", progress, |what| {
+    let late = |what: &str| {
         Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
             .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here.")
-    })
-    .await
+    };
+    patience.wait(left, "is gone", progress, late).await
 }

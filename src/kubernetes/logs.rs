@@ -79,10 +79,9 @@ pub async fn of_failing(cluster: &Cluster, workload: &ObjectRef) -> Vec<LogEnd> 
 pub async fn of_pods(cluster: &Cluster, namespace: &str, selector: &str) -> Vec<LogEnd> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let selected = ListParams::default().labels(selector);
-    let Ok(pods) = cluster.call(api.list(&selected)).await else {
+    let Ok(mut pods) = cluster.list(&api, &selected).await else {
         return Vec::new();
     };
-    let mut pods = pods.items;
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.metadata.creation_timestamp.clone()));
     let mut ends: Vec<LogEnd> = Vec::new();
     for pod in &pods {

@@ -172,7 +172,7 @@ async fn existing(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<N
 
 /// The namespace, if it exists and is this app's. All that works in a namespace comes by here, so the worker gets its
 /// rights there where it lacks them: the namespace may be older than the binding.
-async fn read(
+pub(super) async fn read(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,

@@ -296,6 +296,43 @@ fn is_ready(pod: &Pod) -> bool {
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
+/// Whether a claim gets its volume with the first pod that uses it, and no pod does.
+pub(super) async fn waits_for_a_pod(cluster: &Cluster, claim: &Value) -> bool {
+    let metadata = &claim["metadata"];
+    let (Some(namespace), Some(name)) = (metadata["namespace"].as_str(), metadata["name"].as_str())
+    else {
+        return false;
+    };
+    let waits = async {
+        let events: Api<Event> = Api::namespaced(cluster.client.clone(), namespace);
+        let fields = format!(
+            "involvedObject.kind=PersistentVolumeClaim,involvedObject.name={name},reason=WaitForFirstConsumer"
+        );
+        let waits = ListParams::default().fields(&fields);
+        if cluster
+            .call(events.list_metadata(&waits))
+            .await?
+            .items
+            .is_empty()
+        {
+            return Ok(false);
+        }
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+        let pods = cluster.list(&pods, &ListParams::default()).await?;
+        let mut volumes = pods.iter().flat_map(|pod| {
+            pod.spec
+                .iter()
+                .flat_map(|spec| spec.volumes.iter().flatten())
+        });
+        Ok::<_, CallError>(!volumes.any(|volume| {
+            let claim = volume.persistent_volume_claim.as_ref();
+            claim.is_some_and(|claim| claim.claim_name == name)
+        }))
+    };
+    // Not being allowed to read events is no failure.
+    waits.await.unwrap_or(false)
+}
+
 /// The newest warning about one object.
 async fn newest_warning(
     cluster: &Cluster,

@@ -13,6 +13,7 @@ use super::error::Error;
 use crate::body::{self, BodyError};
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
+use crate::slot;
 
 /// What Mailgun documents as the wait after a 429, for the case that an answer leaves it out.
 const USUAL_WAIT: Duration = Duration::from_secs(60);
@@ -156,7 +157,7 @@ impl Mailgun {
     pub(super) async fn call(&self, request: Request<'_>) -> Result<Value, Error> {
         let mut waited = Duration::ZERO;
         loop {
-            let wait = match self.ask(&request).await {
+            let wait = match slot::unless_soon(self.ask(&request)).await {
                 Err(Error::Busy { wait }) => wait,
                 answer => return answer,
             };
@@ -165,7 +166,7 @@ impl Mailgun {
                 return Err(Error::Busy { wait });
             }
             tracing::info!(seconds = wait.as_secs_f64(), "Mailgun asks to wait");
-            tokio::time::sleep(wait).await;
+            slot::waiting(tokio::time::sleep(wait)).await;
             waited += wait;
         }
     }

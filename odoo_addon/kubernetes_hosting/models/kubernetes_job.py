@@ -633,18 +633,35 @@ class KubernetesJob(models.Model):
         others are taking at this moment, and fails with a serialization error (to be
         run again) when others took it since the transaction began. Of an app's due
         jobs that this worker can do only the oldest may be taken, and only when none
-        of them runs. A preview has no app: it goes to a worker with a cluster that
-        serves the preview's company.
+        of them runs. Of equal priority, customers take turns: who has the fewest jobs
+        under way comes first, however many wait behind that one. A preview has no app:
+        it goes to a worker with a cluster that serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
         self.env["kubernetes.worker"].flush_model(["cluster_ids"])
         self.env["kubernetes.cluster"].flush_model(["active", "company_id", "name"])
+        self.env["kubernetes.app"].flush_model(["partner_id"])
+        self.env["res.partner"].flush_model(["commercial_partner_id"])
         self.env.cr.execute(
             """
-            WITH next AS (
-                SELECT job.id
+            WITH running AS (
+                SELECT partner.commercial_partner_id AS customer, COUNT(*) AS jobs
                   FROM kubernetes_job job
+                  JOIN kubernetes_app app ON app.id = job.app_id
+                  JOIN res_partner partner ON partner.id = app.partner_id
+                 WHERE job.state = 'running'
+              GROUP BY partner.commercial_partner_id),
+            due AS (
+                SELECT job.id,
+                       COALESCE(running.jobs, 0) + ROW_NUMBER() OVER (
+                           PARTITION BY job.priority, job.app_id IS NULL,
+                                        partner.commercial_partner_id
+                               ORDER BY job.run_at, job.id) AS turn
+                  FROM kubernetes_job job
+             LEFT JOIN kubernetes_app app ON app.id = job.app_id
+             LEFT JOIN res_partner partner ON partner.id = app.partner_id
+             LEFT JOIN running ON running.customer = partner.commercial_partner_id
                  WHERE job.state = 'pending'
                    AND job.run_at <= %(now)s
                    AND EXISTS (
@@ -667,8 +684,12 @@ class KubernetesJob(models.Model):
                                 OR other.state = 'pending'
                                    AND other.id < job.id
                                    AND other.run_at <= %(now)s
-                                   AND other.kind = ANY(%(kinds)s)))
-              ORDER BY job.priority, job.run_at, job.id
+                                   AND other.kind = ANY(%(kinds)s)))),
+            next AS (
+                SELECT job.id
+                  FROM kubernetes_job job
+                  JOIN due ON due.id = job.id
+              ORDER BY job.priority, due.turn, job.run_at, job.id
                  LIMIT %(limit)s
                    FOR NO KEY UPDATE OF job SKIP LOCKED)
             UPDATE kubernetes_job job

@@ -45,6 +45,30 @@ class TestQueue(KubernetesQueueCase):
         first.priority = 1
         self.assertEqual(self.claim().ids, [first.id, early.id, old.id])
 
+    def test_customers_take_turns_however_many_jobs_one_of_them_has(self):
+        partners = self.env["res.partner"]
+        many, few = partners.create([{"name": "Many"}, {"name": "Few"}])
+        person = partners.create({"name": "Person", "parent_id": many.id})
+        jobs = {}
+        for n in range(6):
+            app = self.create_app(f"many-{n}", partner_id=(many, person)[n % 2].id)
+            jobs[f"many-{n}"] = app._enqueue("deploy")
+        for n in range(2):
+            app = self.create_app(f"few-{n}", partner_id=few.id)
+            jobs[f"few-{n}"] = app._enqueue("deploy")
+        names = {job: name for name, job in jobs.items()}
+
+        def next_ones(limit):
+            return sorted(names[job] for job in self.claim(limit=limit))
+
+        self.assertEqual(next_ones(2), ["few-0", "many-0"])
+        # Those under way count: one that waits for an hour makes nobody else wait.
+        self.assertEqual(next_ones(1), ["many-1"])
+        self.assertEqual(next_ones(1), ["few-1"])
+        jobs["many-5"].priority = 1
+        self.assertEqual(next_ones(1), ["many-5"])
+        self.assertEqual(len(next_ones(10)), 3, "nothing is held back for others")
+
     def test_claim_only_of_clusters_and_kinds_the_worker_serves(self):
         self.create_app()._enqueue("deploy")
         self.assertFalse(self.claim(clusters=["elsewhere"]))
