@@ -294,6 +294,14 @@ pub(super) fn too_large(object: &Object) -> String {
     }
 }
 
+/// An object in the cluster that its kind's schema has left behind.
+pub(super) fn outgrown(object: &Object) -> String {
+    format!(
+        "The definition of the kind was changed since it was applied. Delete it with `{}` and deploy again.",
+        delete(object)
+    )
+}
+
 /// Fields that are in the cluster and exclude what the manifest says.
 pub(super) fn left_over(left: &[String], object: &Object) -> String {
     let nulls: Vec<String> = left

@@ -275,6 +275,17 @@ async fn findings(
     known: &Known<'_>,
     questions: &mut Questions<'_>,
 ) -> Vec<Finding> {
+    if status
+        .message
+        .starts_with("failed to create typed live object")
+    {
+        return vec![Finding {
+            field: String::new(),
+            words: "what is in the cluster under this name no longer fits its kind's schema"
+                .to_owned(),
+            advice: advice::outgrown(known.object),
+        }];
+    }
     if is_schema(status) {
         return of_schema(status, known, questions).await;
     }

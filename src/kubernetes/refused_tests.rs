@@ -134,3 +134,122 @@ fn of_several_causes_each_has_a_line_of_its_own() {
         ]
     );
 }
+
+/// What is said of a ConfigMap with an answer of this code, reason and message.
+fn answered(code: u16, reason: &str, message: &str) -> Problem {
+    let status: Status = serde_json::from_value(json!({
+        "status": "Failure", "code": code, "reason": reason, "message": message,
+    }))
+    .unwrap();
+    let object = Object {
+        manifest: "Odoo".to_owned(),
+        url: "http://example.com/odoo.yml".to_owned(),
+        document: 1,
+        line: 1,
+        value: json!({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "b"}}),
+        path: String::new(),
+        lines: Arc::new(Lines::new("", "kind: ConfigMap\n", &Resolved::default())),
+    };
+    of(status, &object)
+}
+
+#[test]
+fn what_is_the_servers_own_trouble_is_tried_again() {
+    for (code, reason, message) in [
+        (
+            429,
+            "TooManyRequests",
+            "too many requests, please try again later",
+        ),
+        (500, "", "etcdserver: leader changed"),
+        (500, "", "etcdserver: request timed out"),
+        (
+            500,
+            "",
+            "rpc error: code = Unavailable desc = error reading from server: EOF",
+        ),
+        (
+            500,
+            "InternalError",
+            "Internal error occurred: resource quota evaluation timed out",
+        ),
+        (
+            502,
+            "Failed to parse error data",
+            "<html>Bad Gateway</html>",
+        ),
+        (503, "ServiceUnavailable", "apiserver is shutting down"),
+        (
+            504,
+            "Timeout",
+            "Timeout: request did not complete within requested timeout",
+        ),
+    ] {
+        let problem = answered(code, reason, message);
+        assert_eq!(
+            (problem.code.as_str(), problem.retry),
+            ("cluster_unreachable", true),
+            "{message}"
+        );
+    }
+    let unknown = answered(
+        403,
+        "Forbidden",
+        "configmaps \"x\" is forbidden: status unknown for quota: small, resources: count/configmaps",
+    );
+    assert_eq!(
+        (unknown.code.as_str(), unknown.retry),
+        ("quota_unknown", true)
+    );
+    let gone = answered(
+        409,
+        "Conflict",
+        "Operation cannot be fulfilled on configmaps \"x\": the object has been modified",
+    );
+    assert_eq!((gone.code.as_str(), gone.retry), ("apply_conflict", true));
+    let forbidden = answered(
+        403,
+        "Forbidden",
+        "configmaps \"x\" is forbidden: User \"worker\" cannot patch resource \"configmaps\" in API group \"\"",
+    );
+    assert_eq!(
+        (forbidden.code.as_str(), forbidden.retry),
+        ("cluster_forbidden", false)
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_object_is_not_tried_again_in_whatever_words() {
+    for (code, message) in [
+        (500, "etcdserver: request is too large"),
+        (
+            500,
+            "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2398103 vs. 2097152)",
+        ),
+        (
+            500,
+            "failed to convert new object (shop/x; /v1, Kind=ConfigMap) to proper version: unexpected EOF",
+        ),
+        (
+            500,
+            "failed to create typed live object (shop/x; /v1, Kind=ConfigMap): .data: expected map, got &{1}",
+        ),
+        (500, "no kind \"X\" is registered"),
+        (
+            400,
+            "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+        ),
+        (413, "Request entity too large: limit is 3145728"),
+    ] {
+        let problem = answered(code, "", message);
+        assert_eq!(
+            (problem.code.as_str(), problem.retry),
+            ("apply_refused", false),
+            "{message}"
+        );
+        assert!(
+            problem.hint.is_some_and(|hint| !hint.is_empty()),
+            "{message}"
+        );
+    }
+}
