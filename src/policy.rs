@@ -62,20 +62,27 @@ pub struct Limits {
 pub const POD_SECURITY_VERSION: &str = "v1.35";
 
 /// What is not the internet: private and shared networks, link-local addresses (a cloud's credentials), the machine
-/// itself, and multicast.
-pub const INSIDE: [&str; 13] = [
+/// itself, multicast, and what leads to them by a translation or a tunnel.
+pub const INSIDE: [&str; 19] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
     "127.0.0.0/8",
     "169.254.0.0/16",
     "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.88.99.0/24",
     "192.168.0.0/16",
+    "198.18.0.0/15",
     "224.0.0.0/3",
-    "::/127",
+    // Also IPv4 in IPv6's clothes.
+    "::/64",
     "64:ff9b::/96",
+    "64:ff9b:1::/48",
+    "2001::/23",
+    "2002::/16",
     "fc00::/7",
-    "fe80::/10",
+    "fe80::/9",
     "ff00::/8",
 ];
 
@@ -95,7 +102,8 @@ const KINDS: [&str; 13] = [
     "PodDisruptionBudget.policy",
 ];
 
-const ANNOTATIONS: [&str; 23] = [
+/// The annotations and labels of other programs that an app may have by default.
+pub const ANNOTATIONS: [&str; 23] = [
     "helm.sh/chart",
     "kubernetes.io/description",
     "kubectl.kubernetes.io/default-container",

@@ -107,6 +107,10 @@ macro_rules! refused {
 refused! {
     /// Labels without a domain.
     s5_labels_that_programs_pick_out
+    /// Pods that would be placed before, instead of or by those of others.
+    s7_neighbours
+    /// What would take from others what the ingress controller has, or write over what is Chandlery's.
+    s7_values_of_annotations
     /// S3
     s3_host_path
     /// S3

@@ -1,7 +1,7 @@
 //! What manifests may say of an object beyond its name: no finalizers and owners, and of the labels and annotations of
 //! other programs only those that the policy lists.
 
-use super::{Part, Report, Rule, Rules};
+use super::{Part, Report, Rule, Rules, annotation_values};
 use crate::object::NO_RESTART;
 
 /// Labels that mean something to people only.
@@ -125,6 +125,19 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
             Rule::Annotation,
             &part.path,
             format!("The {word} `{key}` is for the program that {domain} belongs to."),
+        );
+        return;
+    }
+    if word == "annotation"
+        && let Some(problem) = annotation_values::problem(key, part.text())
+    {
+        report.refuse_with(
+            Rule::Ingress,
+            &part.path,
+            format!(
+                "The value of `{key}` {problem}: the ingress controller is shared with others."
+            ),
+            "Write such a value, or leave the annotation out.",
         );
         return;
     }

@@ -2,7 +2,8 @@
 //!
 //! In come all objects of a deploy and [`Rules`] (the [`Policy`] and whose objects they are), out comes every
 //! [`Violation`]: which rule, where, and what an administrator would have to change. Pure functions over JSON, one file
-//! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs),
+//! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs, with
+//! [`annotation_values`]),
 //! [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod Security Standards as the
 //! API server applies them), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts),
 //! [`services`], [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
@@ -10,6 +11,7 @@
 //! Where harm is possible, a field passes because it is known to be harmless, never because nobody thought of it: fields
 //! that a story does not know are refused. An absent value and `null` are the same, as for the API server.
 
+mod annotation_values;
 mod hosts;
 mod kinds;
 mod metadata;

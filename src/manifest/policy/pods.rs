@@ -1,8 +1,8 @@
 //! What a pod may do, wherever its description stands: in a Pod, or in the template of what makes pods.
 //!
 //! At the level `privileged` an administrator trusts the manifests with the nodes, so that nothing of a pod is refused.
-//! At the others come, beyond the Pod Security Standards: no place on the control plane, no rank before the cluster's
-//! own pods, no token of the cluster, no ServiceAccount but the app's own, no stay that a delete would have to wait for,
+//! At the others come, beyond the Pod Security Standards: no place that is kept for something else, none chosen by the pods
+//! of others, no rank before theirs, no token of the cluster, no ServiceAccount but the app's own, no stay that a delete would have to wait for,
 //! and no field that is not known here.
 
 use serde_json::Value;
@@ -15,6 +15,11 @@ use crate::policy::PodSecurity;
 /// A pod that takes longer to end keeps deletes and stops from ending.
 const LONGEST_END: f64 = 600.0;
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/";
+/// What Kubernetes itself has every pod tolerate, for a while.
+const TOLERATED: [&str; 2] = [
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+];
 
 const POD: [&str; 35] = [
     "activeDeadlineSeconds",
@@ -225,6 +230,27 @@ fn check_fields(spec: &Part, report: &mut Report) {
     }
 }
 
+/// Near to, or far from, the app's own pods only: a pod that must not be beside those of others keeps them from starting.
+fn check_neighbours(affinity: &Part, report: &mut Report) {
+    for (_, rules) in affinity.members() {
+        for rule in rules.items(Rule::Pod, report) {
+            let terms = [rule.clone(), rule.get("podAffinityTerm")];
+            for term in terms {
+                for name in ["namespaces", "namespaceSelector"] {
+                    let part = term.get(name);
+                    if part.is_set() {
+                        report.refuse(
+                            Rule::Pod,
+                            &part.path,
+                            "The pod would choose its place by the pods of others, and keep them from theirs.",
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// No devices and no huge pages, which no quota of an app counts.
 fn check_resources(resources: &Part, report: &mut Report) {
     resources.only(&["limits", "requests"], Rule::Pod, report);
@@ -253,11 +279,11 @@ fn check_place(spec: &Part, report: &mut Report) {
         );
     }
     let priority = spec.get("priorityClassName");
-    if priority.text().starts_with("system-") || priority.is_set() && !priority.value.is_string() {
+    if priority.is_filled() {
         report.refuse(
             Rule::Pod,
             &priority.path,
-            "The pod would displace the cluster's own pods.",
+            "The pod would be placed before those of others, and displace them.",
         );
     }
     for toleration in spec.get("tolerations").items(Rule::Pod, report) {
@@ -266,8 +292,10 @@ fn check_place(spec: &Part, report: &mut Report) {
             "The pod would run on every node, whatever it is reserved for."
         } else if key.text().starts_with(CONTROL_PLANE) {
             "The pod would run on the cluster's control plane."
-        } else {
+        } else if TOLERATED.contains(&key.text()) {
             continue;
+        } else {
+            "The pod would run on nodes that are kept for something else."
         };
         report.refuse(Rule::Pod, &key.path, message);
     }
@@ -280,6 +308,9 @@ fn check_place(spec: &Part, report: &mut Report) {
                 "The pod asks for the cluster's control plane.",
             );
         }
+    }
+    for name in ["podAffinity", "podAntiAffinity"] {
+        check_neighbours(&spec.get("affinity").get(name), report);
     }
     let affinity = spec.get("affinity").get("nodeAffinity");
     for (_, part) in affinity.members() {
