@@ -26,7 +26,8 @@ pub(super) fn problem(key: &str, value: &str) -> Option<String> {
     let fits = match shape {
         Shape::Size(most) => size(value).is_some_and(|bytes| bytes <= most << 20),
         Shape::Number(most) => number(value).is_some_and(|number| number <= most),
-        Shape::Truth => ["true", "false"].contains(&value),
+        // Who writes `on` gets no redirect, and harms nobody.
+        Shape::Truth => ["true", "false", "on", "off"].contains(&value),
         Shape::Switch => ["on", "off"].contains(&value),
         Shape::Networks => value.split(',').all(|one| {
             let one = one.trim();
