@@ -9,6 +9,7 @@ from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
+from odoo.fields import Domain
 from odoo.models import MAGIC_COLUMNS
 from odoo.tools import mute_logger
 
@@ -426,15 +427,29 @@ class KubernetesApp(models.Model):
             )
 
     def _sibling_domain(self):
-        self.ensure_one()
+        """Other apps of the same purchase. Never another company's or another
+        customer's: siblings reach one another in the cluster, and whoever resets this
+        app reads what is in the one in production."""
         return [
-            ("id", "!=", self.id),
             ("name", "=", self.name),
             ("cluster_id", "=", self.cluster_id.id),
             ("partner_id", "=", self.partner_id.id),
+            *self._owner_domain(),
         ]
 
-    @api.depends("name", "cluster_id", "partner_id")
+    def _owner_domain(self):
+        """Other apps of the same company and the same customer."""
+        self.ensure_one()
+        customer = self.partner_id.commercial_partner_id
+        return [
+            ("id", "!=", self.id),
+            ("company_id", "=", self.company_id.id),
+            ("partner_id.commercial_partner_id", "=", customer.id)
+            if customer
+            else ("partner_id", "=", False),
+        ]
+
+    @api.depends("name", "cluster_id", "partner_id", "company_id")
     def _compute_sibling_count(self):
         for app in self:
             app.sibling_count = self.search_count(app._sibling_domain())
@@ -502,6 +517,7 @@ class KubernetesApp(models.Model):
             # one: what a customer has paid for is made.
             if app.name not in app.hostname_ids.mapped("app_name"):
                 self._check_app_name(app.name)
+
 
     # -- life --------------------------------------------------------------------
 
@@ -696,21 +712,15 @@ class KubernetesApp(models.Model):
 
     def _production(self):
         """The app of the same purchase that is in production; empty for itself and
-        where there is none. Never another company's or another customer's: whoever
-        resets this app reads what is in that one."""
+        where there is none."""
         self.ensure_one()
         if self.environment_id.code == PRODUCTION:
             return self.browse()
-        customer = self.partner_id.commercial_partner_id
         return self.search(
             [
                 *self._sibling_domain(),
                 ("environment_id.code", "=", PRODUCTION),
                 ("wanted_state", "!=", "deleted"),
-                ("company_id", "=", self.company_id.id),
-                ("partner_id.commercial_partner_id", "=", customer.id)
-                if customer
-                else ("partner_id", "=", False),
             ],
             limit=1,
         )
@@ -913,7 +923,8 @@ class KubernetesApp(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "kubernetes_hosting.kubernetes_app_action"
         )
-        action["domain"] = ["|", ("id", "=", self.id), *self._sibling_domain()]
+        shown = Domain("id", "=", self.id) | Domain(self._sibling_domain())
+        action["domain"] = list(shown)
         action["context"] = {"search_default_group_environment": True}
         action["views"] = [(False, "kanban"), (False, "list"), (False, "form")]
         return action

@@ -449,6 +449,45 @@ class TestCompanies(RightsCase):
             manifests.request_preview("https://example.com/x.yml", "x")
 
 
+class TestSiblings(RightsCase):
+    """Siblings reach one another in the cluster: they are of one company and of one
+    customer."""
+
+    def siblings(self, app):
+        return app.sudo()._sibling_namespaces()
+
+    def test_an_app_of_the_same_name_in_another_company_is_no_sibling(self):
+        for partner in (False, self.customer.id):
+            name = f"same-{bool(partner)}".lower()
+            mine = self.create_app(name, partner_id=partner)
+            test = self.env["kubernetes.environment"].search([("code", "=", "test")])
+            theirs = (
+                self.env["kubernetes.app"]
+                .with_user(self.other_operator)
+                .create(
+                    {
+                        "name": name,
+                        "environment_id": test.id,
+                        "cluster_id": self.cluster.id,
+                        "partner_id": partner,
+                    }
+                )
+            )
+            self.assertEqual(self.siblings(mine), [])
+            self.assertEqual(self.siblings(theirs), [])
+            self.assertFalse(mine.sibling_count or theirs.sudo().sibling_count)
+            own = self.create_app(name, self.int, partner_id=partner)
+            self.assertEqual(self.siblings(mine), [own.namespace_id.name])
+            mine.invalidate_recordset(["sibling_count"])
+            self.assertEqual(mine.sibling_count, 1)
+
+    def test_an_app_of_another_customer_is_no_sibling(self):
+        mine = self.create_app("mine", partner_id=False)
+        theirs = self.create_app("mine", self.int)
+        self.assertEqual(self.siblings(mine), [])
+        self.assertEqual(self.siblings(theirs), [])
+
+
 class TestCustomers(RightsCase):
     """L1: the operators' notes are not the customer's, to read or to search by."""
 

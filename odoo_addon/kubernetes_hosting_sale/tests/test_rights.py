@@ -93,6 +93,25 @@ class TestProduction(HostingSaleCase):
         )
         self.assertEqual(app._production(), self.production)
 
+    def test_siblings_are_of_the_same_company_and_customer(self):
+        namespaces = [self.production.namespace_id.name]
+        self.assertEqual(self.integration._sibling_namespaces(), namespaces)
+        line = {"sale_order_line_id": self.order.order_line.id, "unit_no": 1}
+        theirs = self.app_of(self.other_operator, partner_id=self.customer.id).sudo()
+        theirs.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE kubernetes_app SET sale_order_line_id = %s, unit_no = 1"
+            " WHERE id = %s",
+            [self.order.order_line.id, theirs.id],
+        )
+        theirs.invalidate_recordset()
+        self.assertEqual(theirs._sibling_namespaces(), [])
+        self.assertEqual(self.integration._sibling_namespaces(), namespaces)
+        theirs.sale_order_line_id = False
+        somebody = self.env["res.partner"].create({"name": "Somebody else"})
+        self.app_of(self.operator).sudo().write({**line, "partner_id": somebody.id})
+        self.assertEqual(self.integration._sibling_namespaces(), namespaces)
+
 
 @tagged("post_install", "-at_install")
 class TestSaleCompanies(HostingSaleCase):
