@@ -150,7 +150,10 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     namespace_state = fields.Selection(
-        related="namespace_id.state", string="Namespace's State", groups=USER
+        related="namespace_id.state",
+        related_sudo=False,
+        string="Namespace's State",
+        groups=USER,
     )
 
     namespace_foreign = fields.Boolean(
@@ -187,7 +190,9 @@ class KubernetesApp(models.Model):
         copy=True,
         groups=USER,
     )
-    reset_allowed = fields.Boolean(related="environment_id.reset_allowed")
+    reset_allowed = fields.Boolean(
+        related="environment_id.reset_allowed", related_sudo=False
+    )
     reset_mode = fields.Selection(
         [("empty", "Deploy again with empty data"), ("manifests", "Run manifests")],
         string="Reset",
@@ -210,10 +215,16 @@ class KubernetesApp(models.Model):
     )
 
     config_map_line_ids = fields.One2many(
-        related="config_map_id.line_ids", string="Values", groups=USER
+        related="config_map_id.line_ids",
+        related_sudo=False,
+        string="Values",
+        groups=USER,
     )
     secret_line_ids = fields.One2many(
-        related="secret_id.line_ids", string="Secret Values", groups=USER
+        related="secret_id.line_ids",
+        related_sudo=False,
+        string="Secret Values",
+        groups=USER,
     )
 
     wanted_state = fields.Selection(

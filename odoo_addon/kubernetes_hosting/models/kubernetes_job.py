@@ -119,7 +119,7 @@ class KubernetesJob(models.Model):
         # A preview says whose it is when it is made.
         readonly=False,
     )
-    partner_id = fields.Many2one(related="app_id.partner_id")
+    partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
     environment_id = fields.Many2one(related="app_id.environment_id", store=True)
     state = fields.Selection(
         [

@@ -168,6 +168,13 @@ class KubernetesNamespaceFound(models.Model):
     def _check_may_adopt(self, app):
         self.ensure_one()
         names = {"namespace": self.name, "app": app.display_name}
+
+        def name_of(other):
+            """Where another company's app is in the way, that much is said."""
+            if other.sudo(False).has_access("read"):
+                return other.display_name
+            return self.env._("of another company")
+
         if app.cluster_id != self.cluster_id or (
             self.company_id and self.company_id != app.company_id
         ):
@@ -190,7 +197,7 @@ class KubernetesNamespaceFound(models.Model):
                 self.env._(
                     "The namespace %(namespace)s is of the app %(owner)s, not of"
                     " %(app)s: take it over for that one, or leave it.",
-                    owner=owner.display_name,
+                    owner=name_of(owner),
                     **names,
                 )
             )
@@ -206,7 +213,7 @@ class KubernetesNamespaceFound(models.Model):
                 self.env._(
                     "The name %(namespace)s is reserved for the app %(holder)s. Press"
                     " “New Namespace” on that app first.",
-                    holder=holder.app_ids.display_name,
+                    holder=name_of(holder.app_ids),
                     **names,
                 )
             )

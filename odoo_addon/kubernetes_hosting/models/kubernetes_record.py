@@ -2,11 +2,51 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, models
-from odoo.exceptions import AccessError, MissingError
+from odoo.exceptions import (
+    AccessError,
+    MissingError,
+    UserError,
+    ValidationError,
+)
+from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 from odoo.tools import clean_context
 
 ADDONS = "kubernetes_hosting"
+
+
+def _given(value):
+    """The ids that a value of a relational field names, and the values in it for other
+    records: what a many2one or the commands of a one2many or many2many may hold, by
+    RPC, in a form that is not saved, or in Python."""
+    ids, nested = set(), []
+    if isinstance(value, models.BaseModel):
+        ids.update(value.ids)
+    elif isinstance(value, int) and value:
+        ids.add(int(value))
+    elif isinstance(value, dict):
+        ids.update(_given(value.get("id"))[0])
+        nested.append(value)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            if not isinstance(item, list | tuple):
+                more = _given(item)
+                ids |= more[0]
+                nested += more[1]
+                continue
+            command, number, more = (*item, 0, 0)[:3]
+            if command in (
+                Command.UPDATE,
+                Command.DELETE,
+                Command.UNLINK,
+                Command.LINK,
+            ):
+                ids |= _given(number)[0]
+            if command == Command.SET:
+                ids |= _given(more)[0]
+            if isinstance(more, dict):
+                nested.append(more)
+    return ids, nested
 
 
 class KubernetesProtected(models.AbstractModel):
@@ -48,6 +88,76 @@ class KubernetesProtected(models.AbstractModel):
             )
         return super()._check_field_access(field, operation)
 
+    # -- records that the caller names -------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_given(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if not self.env.su and any(map(self._is_given_field, vals)):
+            self.check_access("write")
+            self._check_given(vals)
+        return super().write(vals)
+
+    @api.model
+    def default_get(self, fields):
+        context = self.env.context
+        self._check_given(
+            {
+                name: context[f"default_{name}"]
+                for name in fields
+                if f"default_{name}" in context
+            }
+        )
+        return super().default_get(fields)
+
+    def onchange(self, values, field_names, fields_spec):
+        self.check_access("write" if self else "create")
+        self._check_given(values)
+        return super().onchange(values, field_names, fields_spec)
+
+    @api.model
+    def _is_given_field(self, name):
+        """Whether a value of this field names records, and the field is ours."""
+        field = self._fields.get(name)
+        return bool(
+            field
+            and field.relational
+            and (field.base_field._module or "").startswith(ADDONS)
+        )
+
+    def _check_given(self, vals):
+        """Refuse records among these values that the caller may not read, with the
+        same words whether they are there or not. What a record shows of those that it
+        names is read as the system, and so are checks that name them; therefore this
+        comes first. What the record has already may stay."""
+        if self.env.su:
+            return
+        for name in filter(self._is_given_field, vals):
+            field = self._fields[name]
+            comodel = self.env[field.comodel_name]
+            ids, nested = _given(vals[name])
+            if ids and field.store and len(self) == 1:
+                ids -= set(
+                    self._origin.sudo().with_context(active_test=False)[name].ids
+                )
+            records = comodel.browse(ids)
+            there = records.exists()
+            if records and (records != there or not there.has_access("read")):
+                raise AccessError(
+                    self.env._(
+                        "%s: there is no such record in your company, or you have no"
+                        " right to see it. An administrator can give it to you.",
+                        self.env["ir.model"]._get(comodel._name).name,
+                    )
+                )
+            if hasattr(comodel, "_check_given"):
+                for values in nested:
+                    comodel._check_given(values)
+
     def copy_data(self, default=None):
         vals_list = super().copy_data(default=default)
         if self.env.su:
@@ -67,6 +177,7 @@ class KubernetesRecord(models.AbstractModel):
     _name = "kubernetes.record"
     _description = "Kubernetes Record"
     _inherit = ["kubernetes.protected"]
+
 
     def _as_system(self):
         """These records with the rights of the system, without the defaults that the
@@ -98,6 +209,11 @@ class KubernetesRecord(models.AbstractModel):
         ):
             self.check_access("write")
         return result
+
+    @api.model
+    def _is_given_field(self, name):
+        # Not only fields of ours: what a record of ours names is shown with it.
+        return name in self._fields and self._fields[name].relational
 
     @api.model
     def _may_default(self, name):

@@ -11,7 +11,8 @@ from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
 class ProductAttributeValue(models.Model):
     """An attribute value may carry variables for the apps that are sold with it."""
 
-    _inherit = "product.attribute.value"
+    _name = "product.attribute.value"
+    _inherit = ["product.attribute.value", "kubernetes.protected"]
 
     kubernetes_value_ids = fields.One2many(
         "kubernetes.attribute.value",

@@ -11,7 +11,7 @@ class ProductTemplate(models.Model):
     """A product may be a hosting: each unit sold becomes an app per environment."""
 
     _name = "product.template"
-    _inherit = ["product.template", "kubernetes.limits"]
+    _inherit = ["product.template", "kubernetes.limits", "kubernetes.protected"]
 
     kubernetes_hosting = fields.Boolean(
         help="Each unit sold becomes one app in each of the environments below.",
