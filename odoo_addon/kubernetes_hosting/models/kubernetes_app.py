@@ -529,6 +529,11 @@ class KubernetesApp(models.Model):
             if app.name not in app.hostname_ids.mapped("app_name"):
                 self._check_app_name(app.name)
 
+    @api.constrains("config_map_id", "secret_id")
+    def _check_company_of_values(self):
+        apps = self.sudo()
+        apps.config_map_id._check_company_of_apps()
+        apps.secret_id._check_company_of_apps()
 
     # -- life --------------------------------------------------------------------
 
@@ -688,7 +693,11 @@ class KubernetesApp(models.Model):
             for name in VALUE_FIELDS - set(default or {}):
                 values = app[name]
                 copy._as_system()[name] = values.copy(
-                    {"name": copy.display_name, "template_id": values.template_id.id}
+                    {
+                        "name": copy.display_name,
+                        "template_id": values.template_id.id,
+                        "company_id": copy.company_id.id,
+                    }
                 )
         return copies
 

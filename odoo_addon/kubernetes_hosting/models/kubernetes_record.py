@@ -208,7 +208,39 @@ class KubernetesRecord(models.AbstractModel):
             self._fields[name].type == "many2one" for name in vals
         ):
             self.check_access("write")
+        if "company_id" in vals:
+            self._check_company_of_users()
         return result
+
+    def _check_company_of_users(self):
+        """What is in use stays with a company that its users fit: core looks at what
+        the record itself names only."""
+        for model in self.env.values():
+            for field in model._fields.values():
+                if (
+                    field.comodel_name == self._name
+                    and field.check_company
+                    and field.store
+                    and field.type in ("many2one", "many2many")
+                    and not model._abstract
+                ):
+                    users = model.sudo().with_context(active_test=False)
+                    users = users.search([(field.name, "in", self.ids)])
+                    try:
+                        users._check_company([field.name])
+                    except UserError:
+                        # Odoo's words name the records, whosever they are.
+                        raise self._other_company_error(model) from None
+
+    def _other_company_error(self, model):
+        return ValidationError(
+            self.env._(
+                "%(record)s is in use by another company (%(model)s), so it cannot get"
+                " this company. Make a copy for the other one.",
+                record=self[:1].display_name,
+                model=self.env["ir.model"]._get(model._name).name,
+            )
+        )
 
     @api.model
     def _is_given_field(self, name):
