@@ -178,6 +178,14 @@ class KubernetesRecord(models.AbstractModel):
     _description = "Kubernetes Record"
     _inherit = ["kubernetes.protected"]
 
+    @api.model
+    def _works_for_all_companies(self):
+        """Whether whoever calls has a say in what all companies share."""
+        if self.env.su:
+            return True
+        companies = self.env["res.company"].sudo()
+        mine = self.env.user.company_ids.ids
+        return not companies.search_count([("id", "not in", mine)], limit=1)
 
     def _as_system(self):
         """These records with the rights of the system, without the defaults that the
