@@ -121,6 +121,32 @@ class KubernetesCluster(models.Model):
                     )
                 )
 
+    def _check_domain_of_others(self):
+        """Where the apps of one company answer, no other company's do: not at the same
+        domain, not above it and not below it. Who works for all companies may divide a
+        domain among them."""
+        if self._works_for_all_companies():
+            return
+        for cluster in self.sudo():
+            others = (
+                self.sudo()
+                .with_context(active_test=False)
+                .search([("company_id", "!=", cluster.company_id.id)])
+            )
+            mine = f".{cluster.domain}"
+            if any(
+                mine.endswith(f".{domain}") or f".{domain}".endswith(mine)
+                for domain in others.mapped("domain")
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "The domain %s cannot be used: it is that of another company's"
+                        " cluster, or lies above or below it. Choose another one, or"
+                        " ask an administrator who works for all companies.",
+                        cluster.domain,
+                    )
+                )
+
     @api.constrains("url_pattern")
     def _check_url_pattern(self):
         for cluster in self:
@@ -139,6 +165,7 @@ class KubernetesCluster(models.Model):
     def create(self, vals_list):
         clusters = super().create(vals_list)
         clusters._check_may_share()
+        clusters._check_domain_of_others()
         return clusters
 
     def write(self, vals):
@@ -159,6 +186,8 @@ class KubernetesCluster(models.Model):
         companies = {cluster: cluster.company_id for cluster in self.sudo()}
         result = super().write(vals)
         (shared or self)._check_may_share(shared)
+        if {"domain", "company_id"} & set(vals):
+            self._check_domain_of_others()
         for cluster, company in companies.items():
             if cluster.company_id != company and not self.env.su:
                 cluster._take_from_workers()

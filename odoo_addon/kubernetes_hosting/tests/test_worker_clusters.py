@@ -522,3 +522,36 @@ class TestWhoMovesClusters(TwoCompanies, KubernetesQueueCase):
         self.assertIn(self.shared, own.cluster_ids)
 
 
+class TestDomains(TwoCompanies, KubernetesQueueCase):
+    """Where the apps of one company answer, no other company's do."""
+
+    def test_a_domain_is_one_companys(self):
+        stranger = self.create_user(
+            "administrator",
+            login="stranger",
+            company_id=self.other.id,
+            company_ids=[self.other.id],
+        )
+        clusters = self.env["kubernetes.cluster"].with_user(stranger)
+        for domain in (
+            "apps.example.com",
+            "shop.apps.example.com",
+            "example.com",
+        ):
+            with (
+                self.assertRaisesRegex(UserError, "another c"),
+                self.env.cr.savepoint(),
+            ):
+                clusters.create({"name": "x", "domain": domain})
+        own = clusters.create({"name": "own", "domain": "more.theirs.example.com"})
+        with self.assertRaisesRegex(UserError, "another c"), self.env.cr.savepoint():
+            own.domain = "apps.example.com"
+        self.cluster.active = False
+        with self.assertRaisesRegex(UserError, "another c"), self.env.cr.savepoint():
+            own.domain = "a.apps.example.com"
+        own.domain = "myapps.example.com"
+        self.cluster.company_id = False
+        with self.assertRaisesRegex(UserError, "another c"), self.env.cr.savepoint():
+            own.domain = "apps.example.com"
+        stranger.company_ids = self.env["res.company"].search([])
+        own.domain = "other.apps.example.com"
