@@ -16,6 +16,7 @@ from odoo.tools import mute_logger
 from .kubernetes_environment import PRODUCTION
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_record import ADDONS
+from .kubernetes_worker import is_late, moment_of
 
 # What namespace, hostname and labels are made of: an app keeps it for life.
 IDENTITY_FIELDS = frozenset(
@@ -1367,8 +1368,8 @@ class KubernetesApp(models.Model):
         ``observation`` is the contract's, its ``seen_at`` a naive datetime in UTC.
         """
         self.ensure_one()
-        late = self.observed_at and observation["seen_at"] < self.observed_at
-        if late or self.state == "deleted":
+        seen_at = moment_of(observation["seen_at"])
+        if is_late(seen_at, self.observed_at) or self.state == "deleted":
             return
         ingress = observation["ingress"]
         values = {
@@ -1379,7 +1380,7 @@ class KubernetesApp(models.Model):
             "ingress_addresses": ", ".join(ingress["addresses"]) or False,
             "ingress_tls": ingress["tls"],
             "ingress_message": ingress["message"] or False,
-            "observed_at": observation["seen_at"],
+            "observed_at": seen_at,
         }
         self.write(
             {name: value for name, value in values.items() if self[name] != value}

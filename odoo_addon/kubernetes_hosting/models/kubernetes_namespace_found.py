@@ -4,6 +4,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .kubernetes_worker import is_late, moment_of
+
 
 class KubernetesNamespaceFound(models.Model):
     """A namespace in a cluster that says it is of this database, and of no app that
@@ -66,8 +68,8 @@ class KubernetesNamespaceFound(models.Model):
     def _compare(self, cluster, look):
         """Hold all namespaces that a cluster shows of this database, the contract's
         ``complete``, against the records. An older look than the last is dropped."""
-        looked_at = look["looked_at"]
-        if cluster.looked_at and looked_at < cluster.looked_at:
+        looked_at = moment_of(look["looked_at"])
+        if is_late(looked_at, cluster.looked_at):
             return
         cluster.looked_at = looked_at
         records = self.env["kubernetes.namespace"].search(

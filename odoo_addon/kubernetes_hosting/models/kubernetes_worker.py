@@ -17,6 +17,8 @@ KEY_OVERLAP = timedelta(days=7)
 MIXED_TOLD = timedelta(minutes=5)
 # Of the clusters that a worker asks for, as many are named.
 ASKED_SHOWN = 5
+# So much may a worker's clock be ahead of Odoo's.
+CLOCK_AHEAD = timedelta(minutes=3)
 WORKER_GROUP = "kubernetes_hosting.group_kubernetes_worker"
 
 
@@ -29,6 +31,16 @@ def is_news(changed, before, now):
     )
 
 
+def moment_of(said):
+    """When it was that a worker saw something. What it says lies further ahead than
+    clocks differ: then it was now, or nothing that comes after it would count."""
+    now = fields.Datetime.now()
+    return said if said <= now + CLOCK_AHEAD else now
+
+
+def is_late(moment, known):
+    """Whether something newer is ``known``; never by a time that is yet to come."""
+    return bool(known) and moment < known <= fields.Datetime.now() + CLOCK_AHEAD
 
 
 class KubernetesWorker(models.Model):

@@ -424,6 +424,15 @@ class TestMissing(NamespaceCase):
         self.look(after=60)
         self.assertEqual(self.app.namespace_id.state, "active")
 
+    def test_a_look_from_the_future_outdates_none_that_comes_after_it(self):
+        for known in (False, fields.Datetime.now() + timedelta(days=30000)):
+            self.cluster.looked_at = known
+            self.look(self.seen(self.app), after=3600 * 24 * 3000)
+            self.assertLessEqual(self.cluster.looked_at, fields.Datetime.now())
+            self.assertEqual(self.app.namespace_id.state, "active")
+        self.look()
+        self.assertEqual(self.app.namespace_id.state, "missing")
+
     def test_an_app_that_a_job_works_on_is_not_missed(self):
         self.app._enqueue("deploy")
         self.claim()
