@@ -559,6 +559,51 @@ class TestMoves(RightsCase):
         self.assertGreaterEqual(tried, 5)
 
 
+class TestAnothersJob(RightsCase):
+    """A job's result is for whoever asked: to others of the same company it is not
+    there."""
+
+    def test_a_colleagues_preview_answers_as_one_that_is_not_there(self):
+        job = self.env["kubernetes.job"].create(
+            {
+                "kind": "preview",
+                "company_id": self.company.id,
+                "options": {"title": "Theirs", "url": "https://example.com/x.yml"},
+                "requested_by": self.operator.id,
+            }
+        )
+        colleague = self.create_user("operator", login="colleague")
+        colleague.group_ids += self.env.ref("base.group_no_one")
+        theirs = job.with_user(colleague)
+        missing = theirs.browse(2**30)
+        for method, *args in (
+            ("read", ["state"]),
+            ("read",),
+            ("web_read", {"state": {}}),
+            ("write", {}),
+            ("unlink",),
+            ("copy",),
+            ("action_cancel",),
+            ("action_retry",),
+            ("get_formview_action",),
+            ("export_data", ["display_name"]),
+        ):
+            said = []
+            for record in (theirs, missing):
+                self.env.invalidate_all()
+                try:
+                    with (
+                        mute_logger("odoo.models", "odoo.addons.base.models.ir_rule"),
+                        self.env.cr.savepoint(),
+                    ):
+                        said.append(str(getattr(record, method)(*args)))
+                except UserError as error:
+                    said.append(f"{type(error).__name__} {error}")
+            said[0] = said[0].replace(str(job.id), str(2**30))
+            self.assertEqual(said[0], said[1], method)
+            self.assertNotIn("Theirs", said[0])
+
+
 class TestSiblings(RightsCase):
     """Siblings reach one another in the cluster: they are of one company and of one
     customer."""
