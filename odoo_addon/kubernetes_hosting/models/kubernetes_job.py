@@ -119,7 +119,7 @@ class KubernetesJob(models.Model):
         # A preview says whose it is when it is made.
         readonly=False,
     )
-    partner_id = fields.Many2one(related="app_id.partner_id")
+    partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
     environment_id = fields.Many2one(related="app_id.environment_id", store=True)
     state = fields.Selection(
         [
@@ -634,8 +634,9 @@ class KubernetesJob(models.Model):
         run again) when others took it since the transaction began. Of an app's due
         jobs that this worker can do only the oldest may be taken, and only when none
         of them runs. Of equal priority, customers take turns: who has the fewest jobs
-        under way comes first, however many wait behind that one. A preview has no app:
-        it goes to a worker with a cluster that serves the preview's company.
+        under way comes first, however many wait behind that one. A cluster serves the
+        jobs of its company. A preview has no app: it goes to a worker with any cluster
+        that serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
@@ -671,11 +672,11 @@ class KubernetesJob(models.Model):
                             ON cluster.id = given.cluster_id
                          WHERE given.worker_id = %(worker)s
                            AND cluster.active
-                           AND CASE WHEN job.app_id IS NULL
-                               THEN cluster.company_id IS NULL
-                                    OR cluster.company_id = job.company_id
-                               ELSE cluster.id = job.cluster_id
-                                    AND cluster.name = ANY(%(clusters)s) END)
+                           AND (cluster.company_id IS NULL
+                                OR cluster.company_id = job.company_id)
+                           AND (job.app_id IS NULL
+                                OR cluster.id = job.cluster_id
+                                   AND cluster.name = ANY(%(clusters)s)))
                    AND job.kind = ANY(%(kinds)s)
                    AND NOT EXISTS (
                         SELECT 1 FROM kubernetes_job other
