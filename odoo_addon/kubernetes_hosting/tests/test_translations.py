@@ -28,11 +28,11 @@ class TestTranslations(TransactionCase):
         exported = io.BytesIO()
         trans_export(False, [cls.module], exported, "po", cls.env)
         cls.terms = cls.places(polib.pofile(exported.getvalue().decode()))
-        cls.template = cls.read(f"{cls.module}.pot")
-        cls.german = cls.read("de.po")
+        cls.template = cls.translations_in(f"{cls.module}.pot")
+        cls.german = cls.translations_in("de.po")
 
     @classmethod
-    def read(cls, name):
+    def translations_in(cls, name):
         path = file_path(f"{cls.module}/i18n/{name}")
         with open(path, encoding="utf-8") as file:
             return polib.pofile(file.read())
