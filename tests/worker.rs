@@ -553,7 +553,9 @@ fn render_opens_what_ansible_vault_encrypted_with_the_password_files_it_is_given
     let default = file("default", "correct horse\n");
     let render = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chandlery"));
-        command.args(["render", "--vars", &one, &whole]).args(words);
+        command
+            .args(["render", "--vars", &one, "--vars", &whole])
+            .args(words);
         let done = command.arg("--").arg(&template).output().unwrap();
         (
             done.status.code(),

@@ -26,7 +26,7 @@ const WRONG: u8 = 2;
 #[derive(Debug, clap::Args)]
 pub struct Render {
     /// Variables as Ansible reads them; of two with one name the later file wins
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE")]
     vars: Vec<PathBuf>,
     /// Variables as for ansible-playbook: @FILE, name=value, or a mapping in YAML or JSON; they win over --vars
     #[arg(short = 'e', long = "extra-vars", value_name = "VARS")]
@@ -239,12 +239,16 @@ fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
     // The first one holds nothing but the vault.
     let mut layers = vec![Variables::opened_by(&vault)];
     let mut problems = Vec::new();
-    let files = render.vars.iter().map(|path| read_file(path, &vault));
+    let files = render.vars.iter();
+    let files = files.map(|path| Ok(read_file(path, &vault)?.0));
     let extra = render
         .extra_vars
         .iter()
         .map(|argument| match extra_vars::read(argument)? {
-            Given::File(path) => extra_vars::not_empty(read_file(Path::new(&path), &vault)?, &path),
+            Given::File(path) => match read_file(Path::new(&path), &vault)? {
+                (variables, true) => Ok(variables),
+                (_, false) => Err(extra_vars::nothing_in(&path)),
+            },
             Given::Variables(variables) => Ok(variables),
         });
     for read in files.chain(extra) {
@@ -259,7 +263,8 @@ fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
     }
 }
 
-fn read_file(path: &Path, vault: &Vault) -> Result<Variables, Problem> {
+/// The variables of a file, and whether it holds a mapping.
+fn read_file(path: &Path, vault: &Vault) -> Result<(Variables, bool), Problem> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problem::new("variables", format!("The file cannot be read: {error}."))
@@ -267,8 +272,8 @@ fn read_file(path: &Path, vault: &Vault) -> Result<Variables, Problem> {
             .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
     })?;
     let mut variables = Variables::opened_by(vault);
-    variables.load(&text, &name)?;
-    Ok(variables)
+    let is_mapping = variables.load_some(&text, &name)?;
+    Ok((variables, is_mapping))
 }
 
 /// The vault that password files open.
