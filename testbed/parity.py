@@ -550,9 +550,15 @@ def chosen(families):
             for case in family.cases:
                 if "refused" not in case.sections:
                     request = jinja_request(family.shared, case.sections)
-                    if not request["passwords"]:
+                    if not request["passwords"] and not asks_hosts(request):
                         found.append((family, case, request))
     return sorted(found, key=lambda one: hashlib.sha256(one[1].name.encode()).digest())
+
+
+def asks_hosts(request):
+    """Whether it asks for variables by their host: of a play's own files there are
+    none, only of the inventory and of --extra-vars."""
+    return "hostvars" in json.dumps(request)
 
 
 def can_be_played(result):

@@ -270,7 +270,7 @@ def refusal(error, folder):
     message = re.sub(r"0x[0-9a-f]+", "0x", str(error).replace(str(folder) + "/", ""))
     message = re.sub(r"parity-\w+", "parity", message)
     # Where Python gives up depends on what else runs.
-    message = re.sub(r"(recursion depth exceeded)[a-z ]*", r"\1", message)
+    message = re.sub(r"(recursion depth exceeded)[A-Za-z ]*", r"\1", message)
     lines = [line for line in message.splitlines() if line.strip()]
     return {
         "refused": {"error": type(error).__name__, "message": " ".join(lines)[:300]}

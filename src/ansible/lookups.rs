@@ -316,7 +316,8 @@ fn flat<'a>(terms: impl IntoIterator<Item = &'a Value>) -> Result<Vec<Value>> {
             other => found.push(other.clone()),
         }
     }
-    limits::items(found.len())?;
+    // It may become a list of its own.
+    limits::items(found.len() + 4)?;
     Ok(found)
 }
 
@@ -365,7 +366,7 @@ fn cartesian(call: &Call) -> Result<Vec<Value>> {
         let mut longer = Vec::new();
         for one in &found {
             for item in &items {
-                limits::items(one.len() + 1)?;
+                limits::items(one.len() + 4)?;
                 let mut one = one.clone();
                 one.push(item.clone());
                 longer.push(one);

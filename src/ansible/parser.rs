@@ -1203,8 +1203,7 @@ enum Part {
 }
 
 fn macro_of(name: Rc<str>, parameters: Vec<(Rc<str>, Option<Expr>)>, body: Body) -> Macro {
-    let used = names::undeclared(&body.statements);
-    let uses = |name: &str| used.iter().any(|(known, _)| &**known == name);
+    let uses = |name: &str| names::uses(&body.statements, name);
     Macro {
         uses_varargs: uses("varargs"),
         uses_kwargs: uses("kwargs"),

@@ -281,7 +281,7 @@ fn functions(page: &mut String, names: &Json, uses: &Uses) {
 fn lookups(page: &mut String, names: &Json, uses: &Uses) {
     writeln!(
         page,
-        "\n## Lookups\n\nBy `lookup`, `query` and `q`. `vars` and `hostvars[inventory_hostname]` give single variables by their names, too.\n\n| name | state | cases | what is refused |\n|---|---|---|---|"
+        "\n## Lookups\n\nBy `lookup`, `query` and `q`. `vars` and `hostvars[inventory_hostname]` give single variables by their names, too;\nthe latter as Ansible has what the inventory or `--extra-vars` sets.\n\n| name | state | cases | what is refused |\n|---|---|---|---|"
     )
     .unwrap();
     for name in names
