@@ -15,12 +15,25 @@ const OF_PODS: &[(&str, &str)] = &[
     ("/runtimeClassName", "\"host\""),
     ("/priority", "2000001000"),
     ("/priorityClassName", "\"system-node-critical\""),
+    ("/priorityClassName", "\"production\""),
     ("/automountServiceAccountToken", "true"),
     ("/serviceAccountName", "\"admin\""),
     ("/serviceAccount", "\"admin\""),
     ("/terminationGracePeriodSeconds", "601"),
     ("/resourceClaims/0", "{\"name\": \"a\"}"),
     ("/tolerations/0", "{\"operator\": \"Exists\"}"),
+    (
+        "/tolerations/0",
+        "{\"key\": \"dedicated\", \"operator\": \"Exists\"}",
+    ),
+    (
+        "/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/0",
+        "{\"topologyKey\": \"kubernetes.io/os\", \"namespaceSelector\": {}}",
+    ),
+    (
+        "/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm/namespaces/0",
+        "\"victim-prod\"",
+    ),
     (
         "/tolerations/0",
         "{\"key\": \"node-role.kubernetes.io/control-plane\", \"operator\": \"Exists\"}",
