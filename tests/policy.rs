@@ -275,6 +275,12 @@ refused! {
     s4_dns_endpoint_of_another_name
     /// S4
     s4_routes_of_controllers
+    /// S4
+    s4_value_at_the_cost_of_all
+    /// S4
+    s4_value_without_sense
+    /// S4
+    s4_entry_points_of_the_controller
     restricted_pod
 }
 

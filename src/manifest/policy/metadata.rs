@@ -1,7 +1,7 @@
 //! What manifests may say of an object beyond its name: no finalizers and owners, and of the labels and annotations of
 //! other programs only those that the policy lists.
 
-use super::{Part, Report, Rule, Rules};
+use super::{Part, Report, Rule, Rules, values};
 use crate::object::NO_RESTART;
 
 /// Labels that mean something to people only.
@@ -89,6 +89,8 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
             format!("The value of `{key}` becomes part of the ingress controller's configuration, and holds signs that mean something there."),
             "Write a plain value.",
         );
+    } else if word == "annotation" {
+        values::check(key, part, report);
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! In come all objects of a deploy and [`Rules`] (the [`Policy`] and whose objects they are), out comes every
 //! [`Violation`]: which rule, where, and what an administrator would have to change. Pure functions over JSON, one file
-//! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs),
-//! [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod Security Standards as the
+//! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs, with
+//! [`values`], what these annotations may say), [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod Security Standards as the
 //! API server applies them), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts),
 //! [`disruptions`] (what keeps a node in service), [`services`], [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
 //!
@@ -20,6 +20,7 @@ mod pods;
 mod quantity;
 mod services;
 mod tokens;
+mod values;
 mod volumes;
 
 use serde_json::Value;
