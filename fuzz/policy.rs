@@ -154,6 +154,7 @@ const OF_INGRESSES: &[(&str, &str)] = &[
     ("/spec/rules/0/host", "\"\""),
     ("/spec/rules/1", "{\"http\": {}}"),
     ("/spec/tls/0/hosts/0", "\"victim.apps.example.com\""),
+    ("/spec/tls/0/secretName", "\"chandlery-smtp\""),
     ("/spec/defaultBackend", "{\"service\": {\"name\": \"a\"}}"),
     ("/spec/ingressClassName", "\"internal\""),
     (
@@ -199,6 +200,11 @@ const OF_NETWORK_POLICIES: &[(&str, &str)] = &[
     (
         "/spec/egress/0",
         "{\"to\": [{\"ipBlock\": {\"cidr\": \"::ffff:169.254.169.254/128\"}}]}",
+    ),
+    ("/spec/egress/0", "{\"ports\": [{\"port\": 53}]}"),
+    (
+        "/spec/egress/0",
+        "{\"to\": [{\"ipBlock\": {\"cidr\": \"fec0::/10\"}}]}",
     ),
     (
         "/spec/egress/0",

@@ -281,6 +281,12 @@ refused! {
     s4_value_without_sense
     /// S4
     s4_entry_points_of_the_controller
+    /// S4
+    s4_certificate_in_a_secret_of_chandlery
+    /// S3
+    s3_network_policy_that_lets_out_to_what_is_not_the_internet
+    /// S3
+    s3_network_policy_that_lets_out_to_the_port_of_dns
     restricted_pod
 }
 

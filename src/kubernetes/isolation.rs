@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use super::patience::PAUSE;
 use super::{Cluster, Owner, foreign_object};
-use crate::policy::{INSIDE, Limits, POD_SECURITY_VERSION, PodSecurity, Policy};
+use crate::policy::{Limits, POD_SECURITY_VERSION, PodSecurity, Policy, inside};
 use crate::problem::Problem;
 
 /// The objects' names. Manifests may not have one of these.
@@ -263,11 +263,10 @@ fn limit_range(limits: &Limits) -> Value {
 /// Pods reach one another, the cluster's DNS and the internet; the ingress controller reaches them. Manifests' own
 /// NetworkPolicies add to that what the app needs beyond.
 fn network_policy(policy: &Policy) -> Value {
-    let of_family = |four: bool| -> Vec<&str> {
-        INSIDE
-            .into_iter()
-            .filter(|network| network.contains('.') == four)
-            .collect()
+    let of_family = |four: bool| -> Vec<String> {
+        let networks = inside().into_iter();
+        let networks = networks.filter(|network| network.addr().is_ipv4() == four);
+        networks.map(|network| network.to_string()).collect()
     };
     let dns = ["UDP", "TCP"].map(|protocol| json!({"port": 53, "protocol": protocol}));
     json!({
@@ -343,5 +342,18 @@ mod tests {
         let except = except.as_array().unwrap();
         assert!(except.contains(&json!("169.254.0.0/16")));
         assert!(except.contains(&json!("10.0.0.0/8")));
+        let except = &policy["spec"]["egress"][2]["to"][1]["ipBlock"]["except"];
+        assert_eq!(
+            except,
+            &json!([
+                "::/3",
+                "2001::/23",
+                "2001:db8::/32",
+                "2002::/16",
+                "3fff::/20",
+                "4000::/2",
+                "8000::/1"
+            ])
+        );
     }
 }

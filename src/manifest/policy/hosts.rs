@@ -18,6 +18,9 @@ const HOSTS: [&str; 9] = [
 ];
 const TRAEFIK_DOMAINS: &str = "traefik.ingress.kubernetes.io/router.tls.domains.";
 
+/// How the names of Chandlery's own Secrets begin.
+const OWN_SECRETS: &str = "chandlery-";
+
 pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
     for (key, part) in whole.get("metadata").get("annotations").members() {
         if HOSTS.contains(&key) || key.starts_with(TRAEFIK_DOMAINS) {
@@ -75,6 +78,18 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
     }
     for tls in spec.get("tls").items(Rule::Ingress, report) {
         tls.only(&["hosts", "secretName"], Rule::Ingress, report);
+        let secret = tls.get("secretName");
+        if secret.text().starts_with(OWN_SECRETS) {
+            report.refuse_with(
+                Rule::Ingress,
+                &secret.path,
+                format!(
+                    "The Secret {} is Chandlery's: a certificate would be written over it.",
+                    secret.text()
+                ),
+                "Choose another name.",
+            );
+        }
         for host in tls.get("hosts").items(Rule::Ingress, report) {
             check_name(&host.shown(), &host.path, rules, report);
         }
