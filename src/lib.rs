@@ -4,7 +4,7 @@
 //! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
 //! readiness, ingress), [`mailgun`] (domains, messages) and [`odoo`] (the three calls); the rooms know nothing of each
 //! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What must not be shown
-//! is known as [`dependence`], and hidden by [`redact`].
+//! is known as [`dependence`], and hidden by [`redact`]. Who waits gives back its [`slot`].
 
 pub mod ansible;
 pub mod body;
@@ -24,6 +24,7 @@ pub mod policy;
 pub mod problem;
 pub mod redact;
 pub mod settings;
+pub mod slot;
 pub mod telemetry;
 pub mod uid;
 pub mod worker;

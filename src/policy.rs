@@ -147,7 +147,8 @@ const KINDS: [&str; 13] = [
     "PodDisruptionBudget.policy",
 ];
 
-const ANNOTATIONS: [&str; 23] = [
+/// The annotations and labels of other programs that an app may have by default.
+pub const ANNOTATIONS: [&str; 23] = [
     "helm.sh/chart",
     "kubernetes.io/description",
     "kubectl.kubernetes.io/default-container",

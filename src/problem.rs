@@ -94,7 +94,8 @@ impl Problem {
             false => Renderer::plain(),
         };
         let mut message = self.message.clone();
-        for part in [&self.field, &self.object].into_iter().flatten() {
+        let parts = [self.other_field(), self.object.as_deref()];
+        for part in parts.into_iter().flatten() {
             message = format!("{part}: {message}");
         }
         let mut elements = self.places();
@@ -107,6 +108,13 @@ impl Problem {
         }
         let group = Level::ERROR.primary_title(message).elements(elements);
         renderer.term_width(width).render(&[group])
+    }
+
+    /// The field, unless the message begins with it.
+    fn other_field(&self) -> Option<&str> {
+        let field = self.field.as_deref()?;
+        let rest = self.message.strip_prefix(field);
+        (!rest.is_some_and(|rest| rest.starts_with(':'))).then_some(field)
     }
 
     /// Where it happened: each line with its marks, or the bare place where no line is known.
@@ -204,7 +212,7 @@ impl fmt::Display for Problem {
         if let Some(object) = &self.object {
             write!(f, "{object}: ")?;
         }
-        if let Some(field) = &self.field {
+        if let Some(field) = self.other_field() {
             write!(f, "{field}: ")?;
         }
         write!(f, "{}", self.message)?;

@@ -114,7 +114,7 @@ impl PartialEq for Key {
 pub struct Worker {
     /// The name Odoo shows; empty: the machine's host name.
     pub name: String,
-    /// How many jobs run at once.
+    /// How many jobs compute and write at once. Those that wait do not count.
     pub capacity: u32,
     /// How often each cluster is looked at outside any job.
     pub observe_seconds: u64,

@@ -73,6 +73,11 @@ FAULTS = {
     "server_error": "500",
     "html": "a page instead of JSON; `status` (200)",
     "rate_limit": "429; `seconds` (60)",
+    "bare": "the request is carried out and answered with the message alone, as the"
+    " mock in Mailgun's own Go client does",
+    "empty": "the request is carried out and answered without a body; `status` (200)",
+    "odd": "the request is carried out; numbers and truth values of its answer come as"
+    " texts, what may be absent is null, and there is more than is documented",
     "slow": "the request is carried out and answered `seconds` (5) later",
     "cut": "the connection ends without an answer; `when` is `before` (the request"
     " is lost) or `after` (it was carried out)",
@@ -97,7 +102,7 @@ DOMAIN_FIELDS = {
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN_NAME = re.compile(rf"({LABEL}\.)+{LABEL}")
-ADDRESS = re.compile(r"[^@\s<>,]+@([a-z0-9-]+\.)+[a-z0-9-]+", re.IGNORECASE)
+LOCAL_PART = re.compile(r"""[^\x00-\x20\x7f()<>,;:\\"\[\]@]+|"[^\x00-\x1f\x7f"]+\"""")
 ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")
 
 
@@ -552,6 +557,18 @@ class Mailgun:
         ]
 
 
+def odd(answer):
+    """The same answer as another release of the API might write it."""
+    if isinstance(answer, list):
+        return [odd(item) for item in answer]
+    if isinstance(answer, dict):
+        more = {"added_later": {"a": [1]}, "message": None, "id": 5}
+        return more | {name: odd(value) for name, value in answer.items()}
+    if isinstance(answer, bool | int | float):
+        return str(answer).lower()
+    return answer or None
+
+
 def too_many(seconds):
     return Refused(429, "Too many requests", **{"retry-seconds": seconds})
 
@@ -588,7 +605,7 @@ def check_message(form):
             raise Refused(400, f"{field} parameter is missing")
     for field in ("from", "to", "cc", "bcc"):
         addresses = [address for _, address in getaddresses(form.all(field))]
-        if not all(ADDRESS.fullmatch(address) for address in addresses):
+        if not all(is_address(address) for address in addresses):
             raise Refused(
                 400,
                 f"'{field}' parameter is not a valid address."
@@ -614,6 +631,22 @@ def check_message(form):
             "Send options (parameters starting with o:, h:, or v:) are limited to 16 kB"
             " total",
         )
+
+
+def is_address(text):
+    """Before the @ it may hold any script (SMTPUTF8), behind it too (IDN)."""
+    local, _at, domain = text.rpartition("@")
+    try:
+        name = domain.encode("idna").decode().lower()
+    except UnicodeError:
+        return False
+    dots = local.startswith(".") or local.endswith(".") or ".." in local
+    return bool(
+        len(local.encode()) <= 64
+        and LOCAL_PART.fullmatch(local)
+        and (local.startswith('"') or not dots)
+        and DOMAIN_NAME.fullmatch(name)
+    )
 
 
 def check_allowance(entry, form, unverified_limit):
@@ -865,6 +898,13 @@ class Request(BaseHTTPRequestHandler):
             return self.cut()
         if kind == "slow":
             time.sleep(fault.get("seconds", 5))
+        if body is not None and status == 200:
+            if kind == "bare":
+                body = {"message": body.get("message", "done")}
+            elif kind == "empty":
+                return self.write(fault.get("status", 200), "text/plain", "")
+            elif kind == "odd":
+                body = odd(body)
         if body is None:
             # What is no part of the API is not answered in JSON.
             return self.reply_html(404, "<h1>404 page not found</h1>")

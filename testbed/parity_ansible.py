@@ -25,12 +25,20 @@ import jinja2.filters
 import jinja2.tests
 import yaml
 from ansible._internal._templating._template_vars import generate_ansible_template_vars
+from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret, VaultSecretsContext
 from ansible.plugins.action.template import ActionModule
-from ansible.plugins.loader import filter_loader, init_plugin_loader, test_loader
+from ansible.plugins.loader import (
+    filter_loader,
+    init_plugin_loader,
+    lookup_loader,
+    test_loader,
+)
 from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 #: As the template action sets them when a task does not.
 OVERRIDES = {
@@ -108,6 +116,18 @@ def load(folder, request):
     return loader, loaded
 
 
+def of_play(loader, loaded):
+    """The variables, and by the names that a play gives to all of them."""
+    inventory = InventoryManager(loader, sources=["localhost,"])
+    manager = VariableManager(loader, inventory)
+    manager._extra_vars = loaded
+    names = loaded | {
+        "inventory_hostname": "localhost",
+        "hostvars": HostVars(inventory, manager, loader),
+    }
+    return names | {"vars": names.copy()}
+
+
 def template(folder, request):
     """{text: result, value: result} of a request with `template` and `value`."""
     try:
@@ -118,6 +138,7 @@ def template(folder, request):
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(text.encode())
+    loaded = of_play(loader, loaded)
     result = {}
     if "template" in request:
         text = request["template"]
@@ -156,7 +177,7 @@ def variables(folder, request):
         loader, loaded = load(folder, request)
     except Exception as error:
         return {"vars": refusal(error, folder)}
-    templar = Templar(loader=loader, variables=loaded)
+    templar = Templar(loader=loader, variables=of_play(loader, loaded))
     result = {}
     for name, value in loaded.items():
         result[str(name)] = outcome(
@@ -180,7 +201,7 @@ COLLECTIONS = ("ansible.utils", "community.general")
 
 def names(folder, request):
     """Every filter and test by its full name (Jinja's own have none), and whether its
-    short name leads to it; the functions."""
+    short name leads to it; the functions; the lookups."""
     environment = Templar(loader=DataLoader()).copy_with_new_env().environment
     return {
         "filters": plugins(
@@ -188,7 +209,20 @@ def names(folder, request):
         ),
         "tests": plugins("test", jinja2.tests.TESTS, test_loader, environment.tests),
         "functions": sorted(environment.globals),
+        "lookups": sorted(lookups()),
     }
+
+
+#: Lookups of a collection that Ansible finds by their short names, too.
+REDIRECTED = ("cartesian", "flattened")
+
+
+def lookups():
+    """Ansible's own lookups, by their short names."""
+    yield from REDIRECTED
+    for plugin in lookup_loader.all(class_only=True):
+        if plugin.ansible_name.startswith("ansible.builtin."):
+            yield plugin.ansible_name.removeprefix("ansible.builtin.")
 
 
 def plugins(kind, of_jinja, loader, known):

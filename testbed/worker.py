@@ -16,6 +16,8 @@ from .problem import Problem
 
 RUST_MINIMUM = (1, 89)
 NAME = "demo"
+#: config/admission-….yaml, in the order in which README.md applies them.
+POLICIES = ("policy", "pod-security")
 
 
 #: Debian 12 keeps a recent compiler for its browsers under these names.
@@ -145,7 +147,8 @@ def daemon(instance, settings):
 def kubeconfig(instance, kubectl, admin):
     """A kubeconfig with the rights that config/ gives, and no more."""
     rights = CHECKOUT / "config" / "rbac.yaml"
-    for file in (rights, CHECKOUT / "config" / "admission-policy.yaml"):
+    policies = [CHECKOUT / "config" / f"admission-{name}.yaml" for name in POLICIES]
+    for file in (rights, *policies):
         kubernetes.kubectl(kubectl, admin, "apply", "-f", str(file))
     objects = json.loads(
         kubernetes.kubectl(kubectl, admin, "get", "-f", str(rights), "-o", "json")

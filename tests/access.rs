@@ -156,7 +156,10 @@ async fn a_namespace_older_than_the_binding_gets_it_from_whatever_comes_first() 
     let runner = runner(common::worker_kubeconfig());
 
     let only = BTreeSet::from([app.namespace.clone()]);
-    let seen = runner.look("demo", DATABASE, Some(&only)).await.unwrap();
+    let seen = runner
+        .look("demo", DATABASE, Some(&only), &Default::default())
+        .await
+        .unwrap();
     assert_eq!(seen.apps.len(), 1, "looked at all the same");
     for kind in [
         "refresh", "diff", "stop", "start", "restart", "deploy", "delete",

@@ -169,6 +169,62 @@ fn bombs() -> Vec<Bomb> {
             "{% for i in range(10**9) %}{% endfor %}",
         ),
         (
+            "a long sequence",
+            "{{ q('sequence', start=0, end=10**12) | length }}",
+        ),
+        (
+            "a sequence of long texts",
+            "{{ q('sequence', '9999:%9999d') | length }}",
+        ),
+        (
+            "a sequence backwards",
+            "{{ q('sequence', start=10**12, end=1, stride=-1) | length }}",
+        ),
+        (
+            "sequences in a loop",
+            "{% for i in range(10**6) %}{% set _ = q('sequence', '1-999') %}{% endfor %}",
+        ),
+        (
+            "nested lists",
+            "{% set l = range(300) | list %}{{ q('nested', l, l, l) | length }}",
+        ),
+        (
+            "the product of lists",
+            "{% set l = range(300) | list %}{{ q('cartesian', l, l, l) | length }}",
+        ),
+        (
+            "the product of many short lists",
+            "{% set l = [[1, 2]] * 40 %}{{ q('cartesian', *l) | length }}",
+        ),
+        (
+            "nested many short lists",
+            "{% set l = [[1, 2]] * 40 %}{{ q('nested', *l) | length }}",
+        ),
+        (
+            "long lists together",
+            "{% set l = [range(10**4) | list] * 999 %}{{ q('together', *l) | length }}",
+        ),
+        (
+            "flattened again and again",
+            "{% set n = namespace(l=[1, 2]) %}{% for i in range(40) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ q('flattened', n.l) | length }}",
+        ),
+        (
+            "variables by name again and again",
+            "{% for i in range(10**7) %}{% set _ = lookup('vars', 'nosuch' ~ i, default=1) %}{% endfor %}",
+        ),
+        (
+            "all names again and again",
+            "{% for i in range(10**6) %}{% set _ = q('varnames', '(a|b)*c' ~ i) %}{% endfor %}",
+        ),
+        (
+            "elements of elements",
+            "{% set l = [{'k': range(3000) | list}] * 3000 %}{{ q('subelements', l, 'k') | length }}",
+        ),
+        (
+            "a filter that looks at all that follows",
+            "{% for x in range(10**5) if x > 10**5 or loop is undefined %}{% for y in range(10**5) if false %}{% endfor %}{% endfor %}",
+        ),
+        (
             "loops within loops",
             "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
         ),
@@ -672,6 +728,18 @@ fn bombs() -> Vec<Bomb> {
         (
             "a regex that looks ahead within looking ahead",
             "{{ ('a' * 5000) is search('(?=(?>(?:(?=a*\\\\Z)a)*))b') }}{{ nosuch }}",
+        ),
+        (
+            "a regex that finds groups ahead for nothing",
+            "{{ ('a' * 10**5) is search('(?=(a*))c') }}{{ nosuch }}",
+        ),
+        (
+            "a regex that finds many groups ahead for nothing",
+            "{{ ('a' * 10**5) is search('(?=(a*)(a*)(a*)(a*))c') }}{{ nosuch }}",
+        ),
+        (
+            "a regex that tries groups for themselves for nothing",
+            "{{ ('a' * 10**5) is search('(?>(a*))c') }}{{ nosuch }}",
         ),
         (
             "a regex with a back reference to much",

@@ -2,7 +2,9 @@
 //! and removes it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::pin::pin;
+use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -13,17 +15,21 @@ use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::permissions::{NEEDED, NEEDED_CLUSTER_WIDE};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
-    Access, Applied, Change, Cluster, IngressState, Keep, Owner, State, apply, apply_object,
-    delete, ingress, observe, prune, wait_until_ready,
+    Access, Applied, Change, Cluster, Former, IngressState, Keep, Owner, State, Stopped, adopt,
+    apply, apply_object, compare, delete, ingress, inventory, observe, prune, start, stop,
+    wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
 use chandlery::policy::{PodSecurity, Policy};
 use chandlery::problem::Problem;
+use chandlery::slot::Slots;
 use chandlery::uid::Uid;
 use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, ServiceAccount,
+    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota, Secret, ServiceAccount,
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -337,6 +343,30 @@ async fn a_wrong_kubeconfig_or_context_is_named() {
     };
     let problem = Cluster::connect(&context).await.map(drop).unwrap_err();
     assert!(problem.message.contains("no-such-context"), "{problem}");
+}
+
+/// Its command asks somebody who does not answer.
+#[tokio::test]
+async fn credentials_that_do_not_come_keep_no_slot() {
+    install_tls();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    let text = kubeconfig_text("http://127.0.0.1:9", "token");
+    let mut kubeconfig: Value = serde_json::from_str(&text).unwrap();
+    kubeconfig["users"][0]["user"] = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": "sleep", "args": ["20"],
+    }});
+    std::fs::write(&path, kubeconfig.to_string()).unwrap();
+    let slots = Slots::new(1);
+    let slot = slots.slot();
+    let access = Access::Kubeconfig {
+        path,
+        context: None,
+    };
+    tokio::select! {
+        _ = slot.work(Cluster::connect(&access)) => panic!("there are no credentials"),
+        () = slots.freed() => {}
+    }
 }
 
 fn kubeconfig_text(server: &str, token: &str) -> String {
@@ -657,6 +687,295 @@ async fn fields_that_a_manifest_leaves_out_later_are_removed() {
     );
 }
 
+/// Runs kubectl in the namespace, with a manifest as its input.
+fn kubectl(home: &Home, words: &[&str], input: &str) {
+    let mut child = Command::new(std::env::var_os("KUBECTL").unwrap_or("kubectl".into()))
+        .args([
+            "--kubeconfig",
+            &kubeconfig(),
+            "--namespace",
+            &home.namespace,
+        ])
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("kubectl runs; KUBECTL says where it is");
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success(), "{words:?}");
+}
+
+fn keys(map: &ConfigMap) -> Vec<&str> {
+    map.data
+        .iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect()
+}
+
+const LEGACY: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  labels: {old: label}\n  annotations: {example.com/old: x}\ndata: {a: one, legacy: x}\n";
+
+#[tokio::test]
+async fn fields_of_kubectl_apply_that_the_manifest_lacks_go_with_its_annotation() {
+    let last_applied = "kubectl.kubernetes.io/last-applied-configuration";
+    for (how, words) in [
+        ("apply", &["apply", "-f", "-"][..]),
+        (
+            "apply by another name",
+            &["apply", "--field-manager=ci", "-f", "-"],
+        ),
+        (
+            "apply on the server",
+            &["apply", "--server-side", "-f", "-"],
+        ),
+        ("create", &["create", "-f", "-"]),
+    ] {
+        let home = Home::with_namespace().await;
+        kubectl(&home, words, LEGACY);
+        let applied = home.apply(CONFIG_MAP).await.unwrap();
+        assert_eq!((applied.created, applied.changed), (0, 1), "{how}");
+        let maps: Api<ConfigMap> = home.api();
+        let map = maps.get("settings").await.unwrap();
+        assert_eq!(keys(&map), ["a", "b"], "{how}");
+        assert!(!map.labels().contains_key("old"), "{how}");
+        assert!(!map.annotations().contains_key("example.com/old"), "{how}");
+        assert!(!map.annotations().contains_key(last_applied), "{how}");
+        let again = home.apply(CONFIG_MAP).await.unwrap();
+        assert_eq!((again.changed, again.unchanged), (0, 1), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn fields_go_that_kubectl_brought_into_an_object_of_ours_also_without_its_annotation() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    let maps: Api<ConfigMap> = home.api();
+    // First with the annotation, then without.
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    let annotation = "kubectl.kubernetes.io/last-applied-configuration-";
+    kubectl(
+        &home,
+        &["annotate", "configmap", "settings", annotation],
+        "",
+    );
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    // `kubectl edit` writes the whole object back.
+    let edited = json!({"data": {"edited": "x"}});
+    let params = PatchParams {
+        field_manager: Some("kubectl-edit".to_owned()),
+        ..PatchParams::default()
+    };
+    maps.patch("settings", &params, &Patch::Merge(edited))
+        .await
+        .unwrap();
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    kubectl(&home, &["replace", "-f", "-"], LEGACY);
+    home.apply(CONFIG_MAP).await.unwrap();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+}
+
+/// Ansible's `kubernetes.core.k8s` creates, and merges what it is given later; Helm does the same by its own name.
+#[tokio::test]
+async fn fields_that_ansible_or_helm_brought_and_the_manifest_lacks_go() {
+    for manager in ["OpenAPI-Generator", "helm"] {
+        let home = Home::with_namespace().await;
+        let maps: Api<ConfigMap> = home.api();
+        let made: ConfigMap = serde_json::from_value(json!({
+            "metadata": {"name": "settings"}, "data": {"a": "one", "legacy": "x"},
+        }))
+        .unwrap();
+        let params = PostParams {
+            field_manager: Some(manager.to_owned()),
+            ..PostParams::default()
+        };
+        maps.create(&params, &made).await.unwrap();
+        let params = PatchParams {
+            field_manager: Some(manager.to_owned()),
+            ..PatchParams::default()
+        };
+        let later = json!({"data": {"later": "x"}});
+        maps.patch("settings", &params, &Patch::Merge(later))
+            .await
+            .unwrap();
+        home.apply(CONFIG_MAP).await.unwrap();
+        assert_eq!(
+            keys(&maps.get("settings").await.unwrap()),
+            ["a", "b"],
+            "{manager}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_over_goes_from_nested_maps_and_from_lists_by_their_keys() {
+    let home = Home::with_namespace().await;
+    let old = DEPLOYMENT
+        .replace(
+            "      containers:",
+            "      nodeSelector: {kubernetes.io/os: linux}\n      volumes: [{name: old, emptyDir: {}}]\n      initContainers: [{name: old, image: \"registry.example.com/old:1\"}]\n      containers:",
+        )
+        .replace(
+            "          image: registry.example.com/web:1\n",
+            "          image: registry.example.com/web:0\n          env: [{name: OLD, value: x}]\n          args: [old]\n          ports: [{containerPort: 9999}]\n          volumeMounts: [{name: old, mountPath: /old}]\n",
+        );
+    assert!(old.contains("OLD"), "{old}");
+    kubectl(&home, &["apply", "-f", "-"], &old);
+    let applied = home.apply(DEPLOYMENT).await.unwrap();
+    let deployments: Api<Deployment> = home.api();
+    let deployment = deployments.get("web").await.unwrap();
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.node_selector, None);
+    assert_eq!(pod.volumes, None);
+    assert_eq!(pod.init_containers, None);
+    let [container] = pod.containers.as_slice() else {
+        panic!("{:?}", pod.containers);
+    };
+    assert_eq!(
+        container.image.as_deref(),
+        Some("registry.example.com/web:1")
+    );
+    assert_eq!(
+        (
+            &container.env,
+            &container.args,
+            &container.ports,
+            &container.volume_mounts
+        ),
+        (&None, &None, &None, &None)
+    );
+    // Its controller writes on it until then.
+    let is_ready = wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {});
+    is_ready.await.unwrap();
+    let again = home.apply(DEPLOYMENT).await.unwrap();
+    assert_eq!(again.unchanged, 1);
+}
+
+#[tokio::test]
+async fn a_comparison_shows_what_taking_over_would_take_away_and_takes_nothing() {
+    let home = Home::with_namespace().await;
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    let with_more = DEPLOYMENT.replace(
+        "          image: registry.example.com/web:1\n",
+        "          image: registry.example.com/web:1\n          env: [{name: OLD, value: x}]\n",
+    );
+    kubectl(&home, &["apply", "-f", "-"], &with_more);
+    let objects = home.objects(&together(&[CONFIG_MAP, DEPLOYMENT])).await;
+    let (cluster, namespace, owner) = (&home.cluster, &home.namespace, &home.owner);
+    let compared = compare(cluster, namespace, &objects, &[], owner, |_| {})
+        .await
+        .unwrap();
+    let [map, deployment] = compared.differences.as_slice() else {
+        panic!("{compared:#?}");
+    };
+    let after = map.after.as_ref().unwrap();
+    assert_eq!(after["data"], json!({"a": "one", "b": "two"}));
+    assert!(after["metadata"]["labels"]["old"].is_null(), "{after}");
+    assert!(after["metadata"]["annotations"].is_null(), "{after}");
+    let container = |value: &Option<Value>| {
+        value.as_ref().unwrap()["spec"]["template"]["spec"]["containers"][0].clone()
+    };
+    assert_eq!(container(&deployment.before)["env"][0]["name"], "OLD");
+    assert!(
+        container(&deployment.after)["env"].is_null(),
+        "{deployment:#?}"
+    );
+    let maps: Api<ConfigMap> = home.api();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "legacy"]);
+
+    home.apply(&together(&[CONFIG_MAP, DEPLOYMENT]))
+        .await
+        .unwrap();
+    let compared = compare(cluster, namespace, &objects, &[], owner, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(compared.differences, []);
+}
+
+#[tokio::test]
+async fn who_looks_after_single_fields_keeps_them() {
+    let home = Home::with_namespace().await;
+    let text = DEPLOYMENT.replace("  replicas: 1\n", "");
+    let with_replicas = DEPLOYMENT.replace("replicas: 1", "replicas: 2");
+    kubectl(&home, &["apply", "-f", "-"], &with_replicas);
+    let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: web\nspec:\n  minReplicas: 2\n  maxReplicas: 5\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]\n";
+    home.apply(scaler).await.unwrap();
+    kubectl(&home, &["rollout", "restart", "deployment", "web"], "");
+    kubectl(
+        &home,
+        &["annotate", "deployment", "web", "example.com/by-hand=x"],
+        "",
+    );
+    home.apply(&text).await.unwrap();
+    let deployments: Api<Deployment> = home.api();
+    let found = deployments.get("web").await.unwrap();
+    assert_eq!(found.annotations()["example.com/by-hand"], "x");
+    assert!(
+        found
+            .annotations()
+            .contains_key("deployment.kubernetes.io/revision")
+    );
+    let spec = found.spec.unwrap();
+    assert_eq!(
+        spec.replicas,
+        Some(2),
+        "the HorizontalPodAutoscaler's matter"
+    );
+    let annotations = spec.template.metadata.unwrap().annotations.unwrap();
+    assert!(annotations.contains_key("kubectl.kubernetes.io/restartedAt"));
+    // Without one, the manifest says how many by not saying it.
+    kubectl(&home, &["delete", "hpa", "web"], "");
+    home.apply(&text).await.unwrap();
+    let found = deployments.get("web").await.unwrap();
+    assert_eq!(found.spec.unwrap().replicas, Some(1));
+    // What somebody scales by hand is not what a tool has brought.
+    kubectl(&home, &["scale", "deployment", "web", "--replicas=3"], "");
+    home.apply(&text).await.unwrap();
+    let found = deployments.get("web").await.unwrap();
+    assert_eq!(found.spec.unwrap().replicas, Some(3));
+}
+
+/// An operator gives an app a namespace that was somebody's before.
+#[tokio::test]
+async fn what_was_applied_to_an_adopted_namespace_goes_where_the_manifest_lacks_it() {
+    let home = Home::with_namespace().await;
+    home.apply(CONFIG_MAP).await.unwrap();
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    let namespace = namespaces.get(&home.namespace).await.unwrap();
+    let heir = Owner {
+        uid: uuid::Uuid::new_v4()
+            .simple()
+            .to_string()
+            .try_into()
+            .unwrap(),
+        ..home.owner.clone()
+    };
+    let former = Former {
+        object: namespace.uid().unwrap(),
+        uid: Some(home.owner.uid.to_string()),
+        app: Some(home.owner.app),
+    };
+    adopt(&home.cluster, &home.namespace, &heir, &former, &[])
+        .await
+        .unwrap();
+    let mut applied = Applied::default();
+    let objects = home.objects(CONFIG_MAP).await;
+    apply(&home.cluster, &objects, &heir, &mut applied, |_| {})
+        .await
+        .unwrap();
+    let maps: Api<ConfigMap> = home.api();
+    let map = maps.get("settings").await.unwrap();
+    assert_eq!(keys(&map), ["a", "b"]);
+    assert_eq!(map.labels()["chandlery.dev/uid"], heir.uid.as_str());
+}
+
 #[tokio::test]
 async fn a_misspelt_field_is_refused_with_its_line() {
     let home = Home::with_namespace().await;
@@ -880,6 +1199,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
                     .clone()
             ],
             kept: vec![reference("PersistentVolumeClaim", &old)],
+            ..Pruned::default()
         }
     );
     let mut names: Vec<String> = maps
@@ -1207,6 +1527,232 @@ async fn an_app_is_seen_missing_running_and_stopped() {
     assert_eq!(state().await.state, State::Stopped);
 }
 
+async fn seen(home: &Home) -> (State, String) {
+    let seen = observe(&home.cluster, &home.namespace, &home.owner)
+        .await
+        .unwrap();
+    (seen.state, seen.message)
+}
+
+async fn deploy(home: &Home, text: &str) -> Vec<ObjectRef> {
+    let inventory = home.apply(text).await.unwrap().inventory;
+    wait_until_ready(&home.cluster, &inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    inventory::write(&home.cluster, &home.namespace, &home.owner, &inventory)
+        .await
+        .unwrap();
+    inventory
+}
+
+#[tokio::test]
+async fn an_app_of_config_maps_and_services_alone_is_there_and_what_somebody_deletes_is_named() {
+    let home = Home::with_namespace().await;
+    let service = "\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n";
+    let more = CONFIG_MAP.replace("settings", "more");
+    let secret = "\napiVersion: v1\nkind: Secret\nmetadata:\n  name: key\nstringData: {a: b}\n";
+    deploy(&home, &together(&[CONFIG_MAP, service, &more, secret])).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    for (kind, name) in [("configmap", "settings"), ("secret", "key")] {
+        kubectl(&home, &["delete", kind, name], "");
+    }
+    assert_eq!(
+        seen(&home).await,
+        (
+            State::Degraded,
+            "ConfigMap settings: it is no longer in the cluster; Secret key: it is no longer in the cluster".to_owned()
+        )
+    );
+    kubectl(&home, &["delete", "configmap", "more"], "");
+    kubectl(&home, &["delete", "service", "web"], "");
+    let (state, message) = seen(&home).await;
+    assert_eq!(state, State::Missing);
+    assert!(message.starts_with("Nothing of the app is in"), "{message}");
+}
+
+#[tokio::test]
+async fn of_an_app_that_runs_what_somebody_deletes_is_named_too() {
+    let home = Home::with_namespace().await;
+    deploy(&home, &together(&[CONFIG_MAP, DEPLOYMENT])).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    kubectl(&home, &["delete", "configmap", "settings"], "");
+    let gone = "ConfigMap settings: it is no longer in the cluster".to_owned();
+    assert_eq!(seen(&home).await, (State::Degraded, gone));
+    // Nothing of it runs, whatever else is there.
+    deploy(&home, &together(&[CONFIG_MAP, DEPLOYMENT])).await;
+    kubectl(&home, &["delete", "deployment", "web"], "");
+    let (state, message) = seen(&home).await;
+    assert_eq!(state, State::Missing);
+    assert!(message.starts_with("Nothing of the app runs"), "{message}");
+}
+
+#[tokio::test]
+async fn an_app_of_a_job_alone_is_there_also_when_the_job_was_done_and_removed() {
+    let home = Home::with_namespace().await;
+    let job = "\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: once\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: once\n          image: registry.example.com/once:1\n";
+    deploy(&home, job).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    kubectl(&home, &["delete", "job", "once"], "");
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+}
+
+#[tokio::test]
+async fn a_claim_that_no_pod_uses_is_there_though_it_waits_for_its_first_pod() {
+    let home = Home::with_namespace().await;
+    let class = format!(
+        "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {{name: {}}}\nprovisioner: kubernetes.io/host-path\nvolumeBindingMode: WaitForFirstConsumer\n",
+        home.namespace
+    );
+    kubectl(&home, &["apply", "-f", "-"], &class);
+    let claim = CLAIM.replace(
+        "spec:\n",
+        &format!("spec:\n  storageClassName: {}\n", home.namespace),
+    );
+    deploy(&home, &claim).await;
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+    kubectl(&home, &["delete", "storageclass", &home.namespace], "");
+}
+
+#[tokio::test]
+async fn an_app_with_nothing_to_stop_is_stopped_and_started_all_the_same() {
+    let home = Home::with_namespace().await;
+    deploy(&home, CONFIG_MAP).await;
+    let (cluster, namespace, owner) = (&home.cluster, &home.namespace, &home.owner);
+    let stopped = stop(cluster, namespace, owner, LIMIT, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(stopped, Stopped::default());
+    assert_eq!(seen(&home).await, (State::Stopped, String::new()));
+    assert_eq!(start(cluster, namespace, owner).await.unwrap(), []);
+    assert_eq!(seen(&home).await, (State::Running, String::new()));
+}
+
+/// By the rules of kstatus.
+#[tokio::test]
+async fn an_app_of_custom_resources_alone_is_as_these_say_themselves() {
+    let home = Home::with_namespace().await;
+    let group = format!("{}.example.com", home.namespace);
+    let crd = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: things.{group}}}\nspec:\n  group: {group}\n  scope: Namespaced\n  names: {{kind: Thing, plural: things}}\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      subresources: {{status: {{}}}}\n      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}\n"
+    );
+    kubectl(&home, &["apply", "-f", "-"], &crd);
+    let name = format!("crd/things.{group}");
+    kubectl(&home, &["wait", "--for=condition=Established", &name], "");
+    let thing =
+        format!("apiVersion: {group}/v1\nkind: Thing\nmetadata: {{name: one}}\nspec: {{a: 1}}\n");
+    kubectl(&home, &["apply", "-f", "-"], &thing);
+    // What the cluster serves is known for half a minute: this one has not asked yet.
+    let cluster = Cluster::connect(&access()).await.unwrap();
+    let inventory = [ObjectRef {
+        api_version: format!("{group}/v1"),
+        kind: "Thing".to_owned(),
+        namespace: Some(home.namespace.clone()),
+        name: "one".to_owned(),
+    }];
+    inventory::write(&cluster, &home.namespace, &home.owner, &inventory)
+        .await
+        .unwrap();
+    let seen = || async {
+        let seen = observe(&cluster, &home.namespace, &home.owner)
+            .await
+            .unwrap();
+        (seen.state, seen.message)
+    };
+    assert_eq!(
+        seen().await,
+        (State::Running, String::new()),
+        "it says nothing of itself"
+    );
+    let resource = format!("things.{group}");
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "message": format!("{kind} it is")});
+    for (status, expected) in [
+        (
+            json!({"observedGeneration": 0}),
+            "Thing one: its controller has not yet seen generation 1, only 0",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Reconciling", "True")]}),
+            "Thing one: Reconciling it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "False")]}),
+            "Thing one: Ready it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "Unknown")]}),
+            "Thing one: Ready it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "True"), condition("Stalled", "True")]}),
+            "Thing one: Stalled it is",
+        ),
+        (
+            json!({"observedGeneration": 1, "conditions": [condition("Ready", "True"), condition("Stalled", "False"), condition("Reconciling", "False")]}),
+            "",
+        ),
+    ] {
+        let patch = json!({"status": {"conditions": null}}).to_string();
+        kubectl(
+            &home,
+            &[
+                "patch",
+                &resource,
+                "one",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &patch,
+            ],
+            "",
+        );
+        let patch = json!({"status": status}).to_string();
+        kubectl(
+            &home,
+            &[
+                "patch",
+                &resource,
+                "one",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &patch,
+            ],
+            "",
+        );
+        let state = if expected.is_empty() {
+            State::Running
+        } else {
+            State::Degraded
+        };
+        assert_eq!(seen().await, (state, expected.to_owned()));
+        if expected.contains("Stalled") {
+            let problem = wait_until_ready(&cluster, &inventory, LIMIT, |_| {})
+                .await
+                .unwrap_err();
+            assert!(problem.message.contains("Stalled it is"), "{problem}");
+        }
+    }
+    let held = json!({"metadata": {"finalizers": ["example.com/held"]}}).to_string();
+    kubectl(
+        &home,
+        &["patch", &resource, "one", "--type=merge", "-p", &held],
+        "",
+    );
+    kubectl(&home, &["delete", &resource, "one", "--wait=false"], "");
+    assert_eq!(
+        seen().await,
+        (State::Degraded, "Thing one: it is being deleted".to_owned())
+    );
+    let let_go = json!({"metadata": {"finalizers": null}}).to_string();
+    kubectl(
+        &home,
+        &["patch", &resource, "one", "--type=merge", "-p", &let_go],
+        "",
+    );
+    assert_eq!(seen().await.0, State::Missing);
+    kubectl(&home, &["delete", &name, "--wait=false"], "");
+}
+
 /// A cluster that answers as the test says.
 async fn double() -> (Cluster, wiremock::MockServer, tempfile::TempDir) {
     install_tls();
@@ -1272,6 +1818,49 @@ async fn the_end_of_the_log_of_a_failed_job_is_that_of_its_newest_failed_pod() {
         .await
         .unwrap_err();
     assert_eq!(reason, "no pod of it is left");
+}
+
+#[tokio::test]
+async fn the_logs_of_all_failing_containers_are_read_those_before_a_restart_too() {
+    use wiremock::matchers::{path, query_param};
+    let (cluster, server, _folder) = double().await;
+    let container = |name: &str, state: Value, last: Value| {
+        json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 2,
+            "state": state, "lastState": last,
+        })
+    };
+    let bad = json!({"terminated": {"exitCode": 1}});
+    let crashing = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let pods = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [{
+        "metadata": {"name": "web-1"},
+        "status": {
+            "initContainerStatuses": [container("migrate", bad.clone(), json!({}))],
+            "containerStatuses": [container("web", crashing, bad)],
+        },
+    }]});
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods"))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(pods))
+        .mount(&server)
+        .await;
+    let log = |text: &str| wiremock::ResponseTemplate::new(200).set_body_string(text);
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods/web-1/log"))
+        .and(query_param("container", "migrate"))
+        .respond_with(log("no database\n"))
+        .mount(&server)
+        .await;
+    wiremock::Mock::given(path("/api/v1/namespaces/shop/pods/web-1/log"))
+        .and(query_param("container", "web"))
+        .and(query_param("previous", "true"))
+        .respond_with(log("no port\n"))
+        .mount(&server)
+        .await;
+    let ends = logs::of_pods(&cluster, "shop", "app=web").await;
+    let ends: Vec<(&str, &str)> = ends
+        .iter()
+        .map(|end| (end.container.as_str(), end.text.as_str()))
+        .collect();
+    assert_eq!(ends, [("migrate", "no database\n"), ("web", "no port\n")]);
 }
 
 #[tokio::test]
@@ -1547,4 +2136,183 @@ async fn changes_are_counted_per_object() {
     let change = || apply_object(&home.cluster, &kinds, &objects[0], &home.owner);
     assert_eq!(change().await.unwrap(), Change::Created);
     assert_eq!(change().await.unwrap(), Change::Unchanged);
+}
+
+/// Waits for an app until something is said of it.
+async fn said_while_waiting(home: &Home, objects: &[ObjectRef], words: &str) {
+    let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let waiting = wait_until_ready(&home.cluster, objects, LIMIT, |message| {
+        let _ = says.send(message.to_owned());
+    });
+    let mut waiting = pin!(waiting);
+    let mut last = String::new();
+    loop {
+        tokio::select! {
+            ended = &mut waiting => panic!("{ended:?} instead of {words}; last: {last}"),
+            message = said.recv() => {
+                last = message.unwrap();
+                if last.contains(words) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn with_quota(home: &Home, hard: Value) {
+    let quota = json!({"metadata": {"name": "small"}, "spec": {"hard": hard}});
+    let quotas: Api<ResourceQuota> = home.api();
+    let quota = serde_json::from_value(quota).unwrap();
+    quotas.create(&PostParams::default(), &quota).await.unwrap();
+    let counted = watcher(quotas, watcher::Config::default()).applied_objects();
+    let counted = counted.filter_map(|quota| {
+        let status = quota.ok().and_then(|quota| quota.status);
+        std::future::ready(status.and_then(|status| status.hard))
+    });
+    let mut counted = pin!(counted);
+    tokio::time::timeout(LIMIT, counted.next()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_quota_that_is_reached_while_scaling_is_told_at_once_though_a_pod_runs() {
+    let home = Home::with_namespace().await;
+    with_quota(&home, json!({"pods": "1"})).await;
+    let applied = home.apply(DEPLOYMENT).await.unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let more = home
+        .apply(&DEPLOYMENT.replace("replicas: 1", "replicas: 3"))
+        .await
+        .unwrap();
+    said_while_waiting(&home, &more.inventory, "exceeded quota: small").await;
+}
+
+#[tokio::test]
+async fn a_stateful_set_whose_pods_are_refused_says_why() {
+    let home = Home::with_namespace().await;
+    with_quota(&home, json!({"pods": "0"})).await;
+    let text = DEPLOYMENT
+        .replace("kind: Deployment", "kind: StatefulSet")
+        .replace("spec:\n  replicas", "spec:\n  serviceName: web\n  replicas");
+    let applied = home.apply(&text).await.unwrap();
+    said_while_waiting(&home, &applied.inventory, "exceeded quota: small").await;
+}
+
+#[tokio::test]
+async fn a_paused_deployment_is_named_at_once() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply(&DEPLOYMENT.replace("  replicas: 1", "  paused: true\n  replicas: 1"))
+        .await
+        .unwrap();
+    let day = Duration::from_secs(86_400);
+    let waiting = wait_until_ready(&home.cluster, &applied.inventory, day, |_| {});
+    let problem = tokio::time::timeout(LIMIT, waiting)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(problem.message.contains("spec.paused: true"), "{problem}");
+    assert!(problem.hint.unwrap().contains("paused"));
+}
+
+#[tokio::test]
+async fn a_job_that_is_done_and_removed_by_its_own_time_to_live_is_done() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply("apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: quick\nspec:\n  ttlSecondsAfterFinished: 0\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - {name: quick, image: registry.example.com/quick}\n")
+        .await
+        .unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    let jobs: Api<k8s_openapi::api::batch::v1::Job> = home.api();
+    let gone = kube::runtime::wait::await_condition(
+        jobs,
+        "quick",
+        |job: Option<&k8s_openapi::api::batch::v1::Job>| job.is_none(),
+    );
+    tokio::time::timeout(LIMIT, gone).await.unwrap().unwrap();
+    wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_of_a_class_that_is_not_there_says_so() {
+    let home = Home::with_namespace().await;
+    let claim = CLAIM.replace("spec:", "spec:\n  storageClassName: nowhere");
+    let applied = home.apply(&claim).await.unwrap();
+    said_while_waiting(&home, &applied.inventory, "\"nowhere\" not found").await;
+}
+
+#[tokio::test]
+async fn an_autoscaler_without_its_target_says_so() {
+    let home = Home::with_namespace().await;
+    let applied = home
+        .apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: web\nspec:\n  maxReplicas: 2\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nowhere}\n  metrics:\n    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}\n")
+        .await
+        .unwrap();
+    // Its controller looks every 15 s.
+    let scalers: Api<HorizontalPodAutoscaler> = home.api();
+    let looked = kube::runtime::wait::await_condition(
+        scalers,
+        "web",
+        |scaler: Option<&HorizontalPodAutoscaler>| {
+            let status = scaler.and_then(|scaler| scaler.status.as_ref());
+            status.is_some_and(|status| status.conditions.is_some())
+        },
+    );
+    tokio::time::timeout(LIMIT, looked).await.unwrap().unwrap();
+    said_while_waiting(&home, &applied.inventory, "\"nowhere\" not found").await;
+}
+
+/// A finalizer that nobody takes away.
+async fn hold(home: &Home, name: &str, finalizers: Value) {
+    let maps: Api<ConfigMap> = home.api();
+    let held = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    maps.patch(name, &PatchParams::default(), &held)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
+    let home = Home::with_namespace().await;
+    let old = home.apply(CONFIG_MAP).await.unwrap().inventory;
+    hold(&home, "settings", json!(["example.com/mine"])).await;
+    for _ in 0..2 {
+        let pruned = prune(&home.cluster, &home.namespace, &old, &[], &home.owner)
+            .await
+            .unwrap();
+        assert_eq!(pruned.removed, []);
+        assert_eq!(
+            pruned.held[0].to_string(),
+            "ConfigMap/settings (waits for the finalizer example.com/mine)"
+        );
+    }
+    let again = home.apply(CONFIG_MAP).await.unwrap_err();
+    assert_eq!(
+        (again.code.as_str(), again.retry),
+        ("object_terminating", true)
+    );
+    assert!(again.message.contains("example.com/mine"), "{again}");
+    let deleting = delete(
+        &home.cluster,
+        &home.namespace,
+        &old,
+        &home.owner,
+        Keep::Volumes,
+        Duration::ZERO,
+        |_| {},
+    );
+    let problem = deleting.await.unwrap_err();
+    assert!(
+        problem
+            .message
+            .contains("ConfigMap/settings (waits for the finalizer example.com/mine)"),
+        "{problem}"
+    );
+    hold(&home, "settings", json!(null)).await;
+    assert_eq!(home.apply(CONFIG_MAP).await.unwrap().created, 1);
 }

@@ -5,7 +5,7 @@ mod double;
 
 use std::time::Duration;
 
-use chandlery::mailgun::domain::{find, register, release, verify};
+use chandlery::mailgun::domain::{find, register, release, take_over, verify};
 use chandlery::mailgun::{
     Access, Credentials, Domain, Mailgun, Mark, Message, Purpose, Record, RecordType, Region,
     Registered, Released, State, Validity, credentials, message,
@@ -278,6 +278,33 @@ mod registering {
             .multipart(form);
         request.send().await.unwrap().error_for_status().unwrap();
         adopted(register(&double.mailgun(), NAME, &mark()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_was_a_former_apps_is_taken_over_and_nothing_else() {
+        let double = Double::start();
+        let mailgun = double.mailgun();
+        let former = Mark::of("the former app");
+        assert!(!take_over(&mailgun, NAME, &former, &mark()).await.unwrap());
+        double.made_by_hand("hand.example.com").await;
+        let hand = take_over(&mailgun, "hand.example.com", &former, &mark()).await;
+        assert!(!hand.unwrap());
+
+        let before = created(register(&mailgun, NAME, &former).await.unwrap());
+        let other = take_over(&mailgun, NAME, &Mark::of("another"), &mark()).await;
+        assert!(!other.unwrap());
+        assert!(take_over(&mailgun, NAME, &former, &mark()).await.unwrap());
+        // A second attempt finds it done.
+        assert!(!take_over(&mailgun, NAME, &former, &mark()).await.unwrap());
+        let after = adopted(register(&mailgun, NAME, &mark()).await.unwrap());
+        assert_eq!(
+            (after.id, after.records.len()),
+            (before.id, before.records.len())
+        );
+        let dkim = format!("{}._domainkey.{NAME}", mark().selector());
+        assert!(after.records.iter().any(|record| record.name == dkim));
+        let released = release(&mailgun, NAME, &former).await.unwrap();
+        assert_eq!(released, Released::NotOurs);
     }
 
     #[tokio::test]
@@ -609,6 +636,27 @@ mod sending {
     }
 
     #[tokio::test]
+    async fn addresses_in_any_script_are_sent_to_each_its_domain_in_ascii() {
+        let (double, mailgun) = registered().await;
+        let message = Message {
+            to: vec![
+                "\"Müller\" <info@müller.example>, b@x.example".to_owned(),
+                "jörg@x.example".to_owned(),
+            ],
+            ..mail()
+        };
+        message::send(&mailgun, NAME, &message).await.unwrap();
+        for to in [
+            "info@xn--mller-kva.example",
+            "b@x.example",
+            "j%C3%B6rg@x.example",
+        ] {
+            let received = double.get(&format!("messages?to={to}")).await;
+            assert_eq!(received.as_array().unwrap().len(), 1, "{to}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_bad_address_is_told_in_mailguns_words() {
         let (double, mailgun) = registered().await;
         let message = Message {
@@ -733,6 +781,26 @@ mod disturbances {
         adopted(register(&mailgun, NAME, &mark()).await.unwrap());
     }
 
+    /// Mailgun may ask for a minute, again and again.
+    #[tokio::test]
+    async fn a_job_that_mailgun_asks_to_wait_has_no_slot_meanwhile() {
+        let double = Double::start();
+        let patient = Access {
+            patience: Duration::from_secs(3600),
+            ..double.access()
+        };
+        let mailgun = Mailgun::new(patient).unwrap();
+        let limit = json!({"rate_limit": 1, "rate_window_seconds": 600});
+        double.post("settings", limit).await;
+        let slots = chandlery::slot::Slots::new(1);
+        let slot = slots.slot();
+        let mark = mark();
+        tokio::select! {
+            _ = slot.work(register(&mailgun, NAME, &mark)) => panic!("it was to wait"),
+            () = slots.freed() => {}
+        }
+    }
+
     #[tokio::test]
     async fn a_mailgun_that_is_away_is_tried_again() {
         let mut double = Double::start();
@@ -743,5 +811,67 @@ mod disturbances {
             .unwrap_err();
         assert_problem(&problem, "mailgun_unreachable", true);
         assert!(problem.hint.unwrap().contains(&double.urls["us"]));
+    }
+}
+
+mod saying_little {
+    use super::*;
+
+    /// Registered, verified, given credentials, sent from and released, while every answer but those of a look is odd.
+    async fn lives(fault: Value) {
+        let double = Double::start();
+        let mailgun = double.mailgun();
+        for method in ["POST", "PUT", "DELETE"] {
+            let mut fault = fault.clone();
+            fault["method"] = json!(method);
+            fault["count"] = json!(100);
+            double.fault(fault).await;
+        }
+        let domain = created(register(&mailgun, NAME, &mark()).await.unwrap());
+        assert_eq!(domain.records.len(), 5);
+        double.post("dns", endpoint(&domain.records)).await;
+        let verified = verify(&mailgun, NAME).await.unwrap();
+        assert_eq!(verified.state, State::Active);
+        let login = credentials::ensure(&mailgun, NAME, "app", None)
+            .await
+            .unwrap();
+        assert!(double.takes(&login).await);
+        message::send(&mailgun, NAME, &mail()).await.unwrap();
+        assert_eq!(double.get("messages").await.as_array().unwrap().len(), 1);
+        let released = release(&mailgun, NAME, &mark()).await.unwrap();
+        assert_eq!(released, Released::Deleted);
+        assert_eq!(double.domains().await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn the_message_alone_is_enough() {
+        lives(json!({"fault": "bare"})).await;
+    }
+
+    #[tokio::test]
+    async fn no_body_at_all_is_enough() {
+        lives(json!({"fault": "empty"})).await;
+        lives(json!({"fault": "empty", "status": 204})).await;
+    }
+
+    #[tokio::test]
+    async fn members_of_other_types_are_read_in_a_look_too() {
+        let double = Double::start();
+        let mailgun = double.mailgun();
+        double.fault(json!({"fault": "odd", "count": 100})).await;
+        let domain = created(register(&mailgun, NAME, &mark()).await.unwrap());
+        assert_eq!(
+            adopted(register(&mailgun, NAME, &mark()).await.unwrap()),
+            domain
+        );
+        double.post("dns", endpoint(&domain.records)).await;
+        let verified = verify(&mailgun, NAME).await.unwrap();
+        assert_eq!(verified.state, State::Active);
+        let disabled = json!({"state": "disabled", "reason": "Too many bounces."});
+        double.post(&format!("domains/{NAME}"), disabled).await;
+        let domain = find(&mailgun, NAME).await.unwrap().unwrap();
+        assert_eq!(domain.disabled.as_deref(), Some("Too many bounces."));
+        let count = chandlery::mailgun::domain::count(&mailgun).await.unwrap();
+        assert_eq!(count, 1);
     }
 }

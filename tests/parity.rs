@@ -160,6 +160,51 @@ fn the_same_files_give_the_same_objects() {
     check_page(&compatibility::page(&shown, &families, &names));
 }
 
+/// Lines before a template, so that what is told of the first line is told of the wrong place: such as are printed, and such
+/// as leave a template that is one value.
+const BEFORE: [&str; 2] = ["a\nb\nc\n", "{# a #}\n{# b #}\n{# c #}\n"];
+
+#[test]
+fn what_is_wrong_is_told_where_it_stands() {
+    let mut wrong = Vec::new();
+    for path in files(&format!("{FOLDER}/cases/jinja")) {
+        let family = read_family("jinja", &path);
+        for case in &family.cases {
+            let both = [&family.shared, &case.sections];
+            let mut variables = Variables::opened_by(&vault(both));
+            let mut texts = both.iter().filter_map(|sections| sections.get("vars"));
+            if texts.any(|text| variables.load(text, "vars.yml").is_err()) {
+                continue;
+            }
+            let resolved = variables.resolve().unwrap();
+            let of = |name: &str| case.sections.get(name);
+            let template = match of("expression").or(of("refused")) {
+                Some(expression) => format!("{{{{ {expression} }}}}"),
+                None => match of("template").filter(|text| !text.starts_with("#jinja2:")) {
+                    Some(text) => text.clone(),
+                    None => continue,
+                },
+            };
+            for before in BEFORE {
+                let text = format!("{before}{template}");
+                let beside = |name: &str| {
+                    let name = format!("file {name}");
+                    both.iter()
+                        .rev()
+                        .find_map(|sections| sections.get(&name))
+                        .cloned()
+                };
+                if let Err(problem) = rendered_with(&text, &resolved, beside)
+                    && problem.line.is_none_or(|line| line <= 3)
+                {
+                    wrong.push(format!("{}: {problem}", case.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// The page of the documentation must be what the cases give.
 fn check_page(page: &str) {
     if std::env::var_os("PARITY_WRITE").is_some() {
@@ -309,11 +354,19 @@ fn with_files(
     resolved: &Resolved,
     beside: impl Fn(&str) -> Option<String>,
 ) -> Result<String, Failure> {
+    Ok(rendered_with(text, resolved, beside)?)
+}
+
+fn rendered_with(
+    text: &str,
+    resolved: &Resolved,
+    beside: impl Fn(&str) -> Option<String>,
+) -> Result<String, Problem> {
     let mut files = Files::default();
     loop {
         match render_with("case", "case", text, resolved, &files) {
             Ok(rendered) => return Ok(rendered.text),
-            Err(Missed::Problem(problem)) => return Err((*problem).into()),
+            Err(Missed::Problem(problem)) => return Err(*problem),
             Err(Missed::Needs(name)) => {
                 let text = beside(&format!("templates/{name}")).or_else(|| beside(&name));
                 files.insert(&name, text);

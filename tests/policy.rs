@@ -105,6 +105,12 @@ macro_rules! refused {
 }
 
 refused! {
+    /// Labels without a domain.
+    s5_labels_that_programs_pick_out
+    /// Pods that would be placed before, instead of or by those of others.
+    s7_neighbours
+    /// What would take from others what the ingress controller has, or write over what is Chandlery's.
+    s7_values_of_annotations
     /// S3
     s3_host_path
     /// S3
@@ -230,8 +236,6 @@ refused! {
     /// S3
     s3_affinity_to_pods_of_other_apps
     /// S3
-    s3_priority_class
-    /// S3
     s3_tolerations_of_reserved_nodes
     /// S3
     s3_history_of_millions_of_jobs
@@ -276,11 +280,7 @@ refused! {
     /// S4
     s4_routes_of_controllers
     /// S4
-    s4_value_at_the_cost_of_all
-    /// S4
     s4_value_without_sense
-    /// S4
-    s4_entry_points_of_the_controller
     /// S4
     s4_certificate_in_a_secret_of_chandlery
     /// S3

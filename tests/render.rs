@@ -88,6 +88,72 @@ fn extra_variables_win_over_files_and_later_ones_over_earlier_ones() {
 }
 
 #[test]
+fn each_flag_takes_one_value_so_that_the_template_may_follow() {
+    let folder = folder(&[
+        ("odoo.yml", "{{ a }}{{ b | default('') }}"),
+        ("more.yml", "+{{ a }}"),
+        ("one.yml", "a: 1"),
+        ("two.yml", "b: 2"),
+        ("password", "x"),
+    ]);
+    for (arguments, expected) in [
+        (&["--vars", "one.yml", "odoo.yml"][..], "1"),
+        (&["--vars=one.yml", "odoo.yml"], "1"),
+        (&["odoo.yml", "--vars", "one.yml"], "1"),
+        (
+            &["--vars", "one.yml", "--vars", "two.yml", "odoo.yml"],
+            "12",
+        ),
+        (&["-e", "a=1", "odoo.yml"], "1"),
+        (&["-e", "@one.yml", "-e", "@two.yml", "odoo.yml"], "12"),
+        (
+            &["--extra-vars", "a=1", "odoo.yml", "more.yml"],
+            "1\n---\n+1",
+        ),
+        (&["--vault-id", "password", "-e", "a=1", "odoo.yml"], "1"),
+        (
+            &["--vault-password-file", "password", "-e", "a=1", "odoo.yml"],
+            "1",
+        ),
+        (&["--vars", "one.yml", "--output", "text", "odoo.yml"], "1"),
+    ] {
+        let shown = render(folder.path(), arguments);
+        assert_eq!(text(&shown.stderr), "", "{arguments:?}");
+        assert_eq!(text(&shown.stdout), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_empty_mapping_of_extra_variables_is_taken_and_a_file_with_nothing_refused() {
+    let files = [
+        ("odoo.yml", "a"),
+        ("json", "{}"),
+        ("lines", "\n{\n}\n"),
+        ("yaml", "--- {}\n# none yet\n"),
+        ("merged", "<<: {}\n"),
+        ("tagged", "!!map {}\n"),
+        ("nothing", ""),
+        ("blank", "\n \n"),
+        ("comment", "# a: 1\n"),
+        ("null", "null\n"),
+        ("marker", "---\n"),
+        ("list", "[]\n"),
+    ];
+    let folder = folder(&files);
+    for (name, _) in &files[1..6] {
+        let shown = render(folder.path(), &["-e", &format!("@{name}"), "odoo.yml"]);
+        assert_eq!(text(&shown.stderr), "", "{name}");
+        assert_eq!(text(&shown.stdout), "a", "{name}");
+    }
+    for (name, _) in &files[6..] {
+        let shown = render(folder.path(), &["-e", &format!("@{name}"), "odoo.yml"]);
+        assert_eq!(shown.status.code(), Some(2), "{name}");
+    }
+    let shown = render(folder.path(), &["-e", "{}", "-e", "", "odoo.yml"]);
+    assert_eq!(text(&shown.stdout), "a");
+}
+
+#[test]
 fn an_explanation_shows_where_values_come_from_and_no_secret() {
     let folder = folder(&[
         ("odoo.yml", "{{ url }} {{ db_password }} {{ greeting }}"),

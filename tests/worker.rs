@@ -178,6 +178,7 @@ impl Worker {
         let (kept, log) = watch::channel(String::new());
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
+                eprintln!("{line}");
                 kept.send_modify(|log| log.push_str(&(line + "\n")));
             }
         });
@@ -404,6 +405,86 @@ async fn told_to_end_it_claims_no_more_and_hands_back_what_it_holds() {
     app.clean_up().await;
 }
 
+/// "One customer's broken app stops everybody's jobs": each that waited took a slot for ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_healthy_app_gets_done_while_more_broken_ones_wait_than_the_worker_has_slots() {
+    let capacity = 2;
+    let broken = futures::future::join_all((0..capacity + 5).map(|_| App::new())).await;
+    let (odoo, server) = Odoo::start(broken.iter().map(endless).collect()).await;
+    let mut worker = Worker::start_with(&server, |command| {
+        command.env("CHANDLERY_WORKER__CAPACITY", capacity.to_string());
+    });
+    for app in &broken {
+        odoo.reported("waiting", |report| {
+            report["id"] == app.id && step(report, "waiting", "running")
+        })
+        .await;
+    }
+    let healthy = App::new().await;
+    odoo.queue(healthy.job("deploy"));
+    let report = odoo
+        .reported("an outcome", |report| report["outcome"].is_object())
+        .await;
+    assert_eq!(report["id"], healthy.id, "the others wait");
+    assert_eq!(report["outcome"]["state"], "done");
+
+    // One of them becomes ready, and goes on.
+    let deployments: Api<Deployment> =
+        Api::namespaced(broken[0].client.clone(), &broken[0].namespace);
+    let mended = json!({"spec": {"template": {"spec": {"nodeSelector": null}}}});
+    deployments
+        .patch("web", &PatchParams::default(), &Patch::Merge(mended))
+        .await
+        .unwrap();
+    odoo.reported("the mended one", |report| {
+        report["id"] == broken[0].id && report["outcome"]["state"] == "done"
+    })
+    .await;
+
+    // Those that wait on are handed back as soon as the worker is told to end.
+    worker.signal("-TERM");
+    for app in &broken[1..] {
+        odoo.reported("handed back", |report| {
+            report["id"] == app.id && report["outcome"]["state"] == "released"
+        })
+        .await;
+    }
+    assert!(worker.ended().await.success());
+    for app in broken.iter().chain([&healthy]) {
+        app.clean_up().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_host_that_does_not_answer_keeps_nobody_else_waiting() {
+    let slow = App::new().await;
+    let hangs = ResponseTemplate::new(200).set_delay(PATIENCE);
+    Mock::given(path_regex("^/hangs.yml$"))
+        .respond_with(hangs)
+        .mount(&slow.server)
+        .await;
+    let mut job = slow.job("deploy");
+    job["manifests"][0]["url"] = json!(format!("{}/hangs.yml", slow.server.uri()));
+    let (odoo, server) = Odoo::start(vec![job]).await;
+    let _worker = Worker::start_with(&server, |command| {
+        command
+            .env("CHANDLERY_WORKER__CAPACITY", "1")
+            .env("CHANDLERY_MANIFESTS__TIMEOUT_SECONDS", "300");
+    });
+    odoo.reported("fetching", |report| step(report, "fetching", "running"))
+        .await;
+    let app = App::new().await;
+    odoo.queue(app.job("deploy"));
+    let report = odoo
+        .reported("an outcome", |report| report["outcome"].is_object())
+        .await;
+    assert_eq!(
+        (&report["id"], &report["outcome"]["state"]),
+        (&json!(app.id), &json!("done"))
+    );
+    app.clean_up().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
     let app = App::new().await;
@@ -553,7 +634,9 @@ fn render_opens_what_ansible_vault_encrypted_with_the_password_files_it_is_given
     let default = file("default", "correct horse\n");
     let render = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chandlery"));
-        command.args(["render", "--vars", &one, &whole]).args(words);
+        command
+            .args(["render", "--vars", &one, "--vars", &whole])
+            .args(words);
         let done = command.arg("--").arg(&template).output().unwrap();
         (
             done.status.code(),

@@ -8,11 +8,11 @@ use indexmap::IndexMap;
 use super::arguments::Given;
 use super::ast::{For, Macro};
 use super::error::{Error, Result, fail};
-use super::interpreter::Interpreter;
+use super::interpreter::{Interpreter, refuse_at_once};
 use super::object::Object;
 use super::scope::Scope;
 use super::value::{Key, Value};
-use super::{limits, release};
+use super::{globals, limits, release};
 
 /// A macro, or the body of a call block.
 pub struct MacroObject {
@@ -30,6 +30,7 @@ impl MacroObject {
                 undefined: None,
                 strict: false,
                 parent: None,
+                at_once: None,
                 ..interpreter.clone()
             },
         }
@@ -72,6 +73,8 @@ impl Object for MacroObject {
 
     fn call(&self, given: Given) -> Result<Value> {
         let definition = &self.definition;
+        refuse_at_once(&definition.body)
+            .map_err(|error| error.in_file(&self.interpreter.file, 0))?;
         let scope = Scope::inner(&self.scope, &definition.body.unset);
         let mut positional = given.positional.into_iter();
         let mut named = given.named;
@@ -150,7 +153,10 @@ impl Object for MacroObject {
 /// The `loop` of a loop's body.
 pub struct LoopObject {
     pub index: Cell<usize>,
-    items: Vec<Value>,
+    /// What the loop walks through, as far as its `if` was asked: it is asked for an item when that is needed, as what it
+    /// finds then may have been changed by the items before.
+    items: RefCell<Vec<Value>>,
+    pending: RefCell<std::vec::IntoIter<Value>>,
     depth: usize,
     changed: RefCell<Option<Vec<Value>>>,
     each: Rc<For>,
@@ -168,7 +174,8 @@ impl LoopObject {
     ) -> Self {
         Self {
             index: Cell::new(0),
-            items,
+            items: RefCell::default(),
+            pending: RefCell::new(items.into_iter()),
             depth,
             changed: RefCell::new(None),
             each,
@@ -177,14 +184,37 @@ impl LoopObject {
         }
     }
 
-    fn neighbour(&self, index: Option<usize>, which: &str) -> Value {
-        match index.and_then(|index| self.items.get(index)) {
-            Some(item) => item.clone(),
+    /// An item, if there are so many.
+    pub fn item(&self, index: usize) -> Result<Option<Value>> {
+        while self.items.borrow().len() <= index {
+            let Some(item) = self.pending.borrow_mut().next() else {
+                return Ok(None);
+            };
+            limits::step(1)?;
+            if self.interpreter.is_chosen(&self.each, &item, &self.scope)? {
+                self.items.borrow_mut().push(item);
+            }
+        }
+        Ok(self.items.borrow().get(index).cloned())
+    }
+
+    fn length(&self) -> Result<usize> {
+        self.item(usize::MAX)?;
+        Ok(self.items.borrow().len())
+    }
+
+    fn neighbour(&self, index: Option<usize>, which: &str) -> Result<Value> {
+        let item = match index {
+            Some(index) => self.item(index)?,
+            None => None,
+        };
+        Ok(match item {
+            Some(item) => item,
             None => Value::Marker(Rc::new(Error::undefined(
                 format!("loop.{which}"),
                 format!("there is no {which} item"),
             ))),
-        }
+        })
     }
 }
 
@@ -197,26 +227,27 @@ impl Object for LoopObject {
         Ok(format!(
             "<LoopContext {}/{}>",
             self.index.get() + 1,
-            self.items.len()
+            self.length()?
         ))
     }
 
     fn attribute(&self, name: &str) -> Option<Result<Value>> {
-        let (index, length) = (self.index.get(), self.items.len());
-        Some(Ok(match name {
-            "index" => Value::from(index + 1),
-            "index0" => Value::from(index),
-            "revindex" => Value::from(length - index),
-            "revindex0" => Value::from(length - index - 1),
-            "first" => Value::Bool(index == 0),
-            "last" => Value::Bool(index + 1 == length),
-            "length" => Value::from(length),
-            "depth" => Value::from(self.depth + 1),
-            "depth0" => Value::from(self.depth),
+        let index = self.index.get();
+        let found = match name {
+            "index" => Ok(Value::from(index + 1)),
+            "index0" => Ok(Value::from(index)),
+            "revindex" => self.length().map(|length| Value::from(length - index)),
+            "revindex0" => self.length().map(|length| Value::from(length - index - 1)),
+            "first" => Ok(Value::Bool(index == 0)),
+            "last" => self.item(index + 1).map(|next| Value::Bool(next.is_none())),
+            "length" => self.length().map(Value::from),
+            "depth" => Ok(Value::from(self.depth + 1)),
+            "depth0" => Ok(Value::from(self.depth)),
             "previtem" => self.neighbour(index.checked_sub(1), "previous"),
             "nextitem" => self.neighbour(Some(index + 1), "next"),
             _ => return None,
-        }))
+        };
+        Some(found)
     }
 
     fn is_callable(&self) -> bool {
@@ -247,7 +278,7 @@ impl Object for LoopObject {
     }
 
     fn len(&self) -> Option<usize> {
-        Some(self.items.len())
+        self.length().ok()
     }
 
     fn methods(&self) -> &'static [&'static str] {
@@ -486,13 +517,18 @@ impl Object for Function {
     }
 
     fn text(&self) -> Result<String> {
-        Err(Error::unsupported(
-            format!(
-                "`{}` is a function, and its text would be different each time",
-                self.name
-            ),
-            format!("Call it: `{}()`.", self.name),
-        ))
+        Err(globals::without_call(&self.name).unwrap_or_else(|| {
+            Error::unsupported(
+                format!(
+                    "`{}` is a method, and its text would be different each time",
+                    self.name
+                ),
+                format!(
+                    "Call it, with its arguments in the brackets: `{}(…)`.",
+                    self.name
+                ),
+            )
+        }))
     }
 
     fn is_callable(&self) -> bool {

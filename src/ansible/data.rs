@@ -41,7 +41,7 @@ pub fn value(data: &Data, make: &dyn Fn(Text) -> Value) -> Result<Value> {
         Data::Literal(text) => Value::text(text),
         Data::Vault(text) => make(Text::Vault(text)),
         Data::Bytes(bytes) => Value::Bytes(Rc::from(bytes.as_slice())),
-        Data::Date(date) => Value::Date(*date),
+        Data::Date(date) => Value::Date(*date, true),
         Data::Time(civil, offset) => Value::Time(DateTime {
             civil: *civil,
             offset: *offset,
@@ -92,8 +92,8 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
     }
     let identity = |pointer: *const ()| pointer as usize;
     let all = |items: &[Value]| -> Result<Vec<Item>> {
-        let items = items.iter().filter(|item| !matches!(item, Value::Omit));
         items
+            .iter()
             .map(|inner| item(inner, sort_keys, depth + 1))
             .collect()
     };
@@ -119,7 +119,7 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
                 "Make a text of it: `.strftime('%Y-%m-%d')`.",
             ));
         }
-        Value::Date(_) | Value::Time(_) => Item::Plain("timestamp", python::text(value)?),
+        Value::Date(_, _) | Value::Time(_) => Item::Plain("timestamp", python::text(value)?),
         number if number.is_number() => Item::Plain("int", python::text(number)?),
         Value::Text(text) => Item::Text(text.to_string()),
         Value::Bytes(bytes) => Item::Bytes(bytes.to_vec()),
@@ -128,7 +128,6 @@ fn item(value: &Value, sort_keys: bool, depth: usize) -> Result<Item> {
         Value::Set(set) => Item::Set(identity(Rc::as_ptr(set).cast()), all(&value.items()?)?),
         Value::Dict(dict) => {
             let mut pairs = value.pairs().unwrap_or_default();
-            pairs.retain(|(_, item)| !matches!(item, Value::Omit));
             if sort_keys {
                 let keys = pairs.iter().map(|(key, _)| key.clone()).collect();
                 if let Ok(keys) = super::filters::order::sorted(keys, |key| Ok(key.clone()), false)

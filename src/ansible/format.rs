@@ -649,7 +649,7 @@ pub fn formatted(value: &Value, spec_text: &str) -> Result<String> {
         return python::text(value);
     }
     match value {
-        Value::Time(_) | Value::Date(_) => return time::strftime(value, spec_text),
+        Value::Time(_) | Value::Date(_, _) => return time::strftime(value, spec_text),
         Value::Text(_) => {}
         other if other.is_number() => {}
         other => {

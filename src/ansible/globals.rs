@@ -1,10 +1,13 @@
 //! The functions that every template can call.
 
+use std::rc::Rc;
+
 use super::arguments::Given;
 use super::callables::{Cycler, Function, Joiner, Namespace};
 use super::error::{Error, Result, fail};
-use super::python;
+use super::scope::Context;
 use super::value::{Key, Range, Value};
+use super::{play, python};
 
 /// Their names.
 pub const NAMES: [&str; 12] = [
@@ -23,7 +26,7 @@ pub const NAMES: [&str; 12] = [
 ];
 
 /// What a name stands for that is no variable.
-pub fn get(name: &str) -> Option<Value> {
+pub fn get(name: &str, variables: &Rc<dyn Context>) -> Option<Value> {
     Some(match name {
         "omit" => Value::Omit,
         "range" => Function::value("range", range),
@@ -38,12 +41,31 @@ pub fn get(name: &str) -> Option<Value> {
                 "Write the text itself: what is applied must not change by itself.",
             ))
         }),
-        "now" | "lookup" | "query" | "q" => {
-            let name = name.to_owned();
-            Function::value(&name.clone(), move |_| Err(controller(&name)))
-        }
+        "now" => Function::value("now", |_| Err(controller("now"))),
+        "lookup" | "query" | "q" => play::lookup(name, variables),
         _ => return None,
     })
+}
+
+/// Why a function is no value where it is not called: most likely a variable of its name is meant, which is not set.
+pub fn without_call(name: &str) -> Option<Error> {
+    let call = match name {
+        "range" => Some("`range(5)`"),
+        "dict" => Some("`dict(key='value')`"),
+        "namespace" => Some("`namespace(key='value')`"),
+        "cycler" => Some("`cycler('a', 'b')`"),
+        "joiner" => Some("`joiner(', ')`"),
+        "lookup" | "query" | "q" => Some("`lookup('vars', 'name')`"),
+        "now" | "lipsum" | "undef" => None,
+        _ => return None,
+    };
+    let hint = match call {
+        Some(call) => format!(
+            "Add the key '{name}' to the app's config map or secret. The function of this name is called with arguments, such as {call}."
+        ),
+        None => format!("Add the key '{name}' to the app's config map or secret."),
+    };
+    Some(Error::unsupported(format!("`{name}` is not set"), hint))
 }
 
 /// Why a name of Ansible's own has no value here.
@@ -54,8 +76,24 @@ pub fn controller(name: &str) -> Error {
                 .to_owned(),
             "Put the time into a config map.",
         ),
+        "hostvars" | "inventory_hostname" => (
+            "comes from Ansible's inventory, which does not exist here, but for the variables of the one host".to_owned(),
+            "Write `vars['name']`, or `hostvars[inventory_hostname]['name']`.",
+        ),
+        "group_names" | "groups" | "play_hosts" => (
+            "comes from Ansible's inventory, which does not exist here".to_owned(),
+            "Put the value into a config map or secret.",
+        ),
+        name if name.starts_with("inventory_") => (
+            "comes from Ansible's inventory, which does not exist here".to_owned(),
+            "Put the value into a config map or secret.",
+        ),
+        "vars" => (
+            "as a whole also holds what Ansible knows of its run and its hosts, which does not exist here".to_owned(),
+            "Ask for a variable by its name: `vars['name']`.",
+        ),
         _ => (
-            "reads from the machine that Ansible runs on, which does not exist here".to_owned(),
+            "is what Ansible knows of its own run or finds out about a machine, neither of which exists here".to_owned(),
             "Put the value into a config map or secret.",
         ),
     };
@@ -65,8 +103,41 @@ pub fn controller(name: &str) -> Error {
 /// What Ansible calls itself in every template, unless a variable has this name.
 pub const MANAGED: (&str, &str) = ("ansible_managed", "Ansible managed");
 
-/// Names of what Ansible knows of the play, the inventory and the machine, beside all that begin with `ansible_`.
-const CONTROLLER: [&str; 18] = [
+/// Names of what Ansible knows of the play, the inventory and the machine, in every play; others begin with `ansible_`, too.
+pub const OF_ANSIBLE: [&str; 54] = [
+    "ansible_check_mode",
+    "ansible_config_file",
+    "ansible_connection",
+    "ansible_current_hosts",
+    "ansible_dependent_role_names",
+    "ansible_diff_mode",
+    "ansible_facts",
+    "ansible_failed_hosts",
+    "ansible_forks",
+    "ansible_host",
+    "ansible_inventory_sources",
+    "ansible_local",
+    "ansible_module_compression",
+    "ansible_pipelining",
+    "ansible_play_batch",
+    "ansible_play_hosts",
+    "ansible_play_hosts_all",
+    "ansible_play_name",
+    "ansible_play_role_names",
+    "ansible_playbook_python",
+    "ansible_python_interpreter",
+    "ansible_role_name",
+    "ansible_role_names",
+    "ansible_run_tags",
+    "ansible_search_path",
+    "ansible_shell_executable",
+    "ansible_shell_type",
+    "ansible_skip_tags",
+    "ansible_ssh_host",
+    "ansible_timeout",
+    "ansible_verbosity",
+    "ansible_version",
+    "environment",
     "group_names",
     "groups",
     "hostvars",
@@ -76,7 +147,10 @@ const CONTROLLER: [&str; 18] = [
     "inventory_hostname_short",
     "play_hosts",
     "playbook_dir",
+    "role_name",
+    "role_names",
     "role_path",
+    "role_uuid",
     "template_destpath",
     "template_fullpath",
     "template_host",
@@ -87,9 +161,17 @@ const CONTROLLER: [&str; 18] = [
     "vars",
 ];
 
-/// Whether Ansible gives this name a meaning that does not exist here.
+/// Those of which a part can be asked for.
+pub const IN_PART: [&str; 3] = ["hostvars", "inventory_hostname", "vars"];
+
+/// Whether Ansible gives this name a meaning of its own.
+pub fn of_ansible(name: &str) -> bool {
+    OF_ANSIBLE.contains(&name) || name.starts_with("ansible_") && name != MANAGED.0
+}
+
+/// Whether Ansible gives this name a meaning that does not exist here at all.
 pub fn is_controllers(name: &str) -> bool {
-    CONTROLLER.contains(&name) || name.starts_with("ansible_") && name != MANAGED.0
+    of_ansible(name) && !IN_PART.contains(&name)
 }
 
 fn range(given: Given) -> Result<Value> {
@@ -167,7 +249,5 @@ fn undef(given: Given) -> Result<Value> {
         Some(hint) => python::text(hint)?,
         None => "Mandatory variable has not been overridden".to_owned(),
     };
-    Ok(Value::Marker(std::rc::Rc::new(Error::undefined(
-        "", message,
-    ))))
+    Ok(Value::Marker(Rc::new(Error::undefined("", message))))
 }

@@ -8,16 +8,18 @@ use super::arguments::Given;
 use super::ast::{Block, Expr, Template};
 use super::error::{Error, Result, fail};
 use super::files::{self, Files};
-use super::interpreter::{Interpreter, caught, joined_values};
+use super::interpreter::{Interpreter, Printed, caught, joined_values};
 use super::lexer::Syntax;
 use super::object::Object;
-use super::scope::{NoVariables, Scope};
+use super::scope::{Context, NoVariables, Scope};
 use super::value::Value;
 use super::{limits, python, template};
 
 /// What a template and the files that it uses have in common.
 pub struct Shared {
     pub files: Rc<Files>,
+    /// All variables, also for files that see none of them.
+    pub variables: Rc<dyn Context>,
     /// How they are all written.
     pub syntax: Syntax,
     /// Files used without context, which run once.
@@ -45,9 +47,10 @@ pub struct File {
 }
 
 impl Shared {
-    pub fn new(files: Rc<Files>, syntax: Syntax) -> Rc<Self> {
+    pub fn new(files: Rc<Files>, variables: Rc<dyn Context>, syntax: Syntax) -> Rc<Self> {
         Rc::new(Self {
             files,
+            variables,
             syntax,
             modules: RefCell::default(),
         })
@@ -94,7 +97,7 @@ fn missing(name: &str) -> Error {
 
 impl Interpreter {
     /// Runs a template, and what it extends.
-    pub fn template(&self, file: &File, out: &mut Vec<Value>) -> Result<()> {
+    pub fn template(&self, file: &File, out: &mut Vec<Printed>) -> Result<()> {
         let parent = file.template.extends.then(Rc::default);
         let me = Self {
             file: file.name.clone(),
@@ -115,6 +118,7 @@ impl Interpreter {
             ..self.clone()
         };
         limits::deeper(|| me.template(&parent, out))
+            .map_err(|error| error.in_file(&Rc::from(""), used_at))
     }
 
     /// A template of its own, with other names around it.
@@ -126,6 +130,7 @@ impl Interpreter {
             top,
             blocks,
             imported: Rc::default(),
+            at_once: None,
             ..self.clone()
         }
     }
@@ -146,7 +151,7 @@ impl Interpreter {
         with_context: bool,
         ignore_missing: bool,
         scope: &Rc<Scope>,
-        out: &mut Vec<Value>,
+        out: &mut Vec<Printed>,
     ) -> Result<()> {
         let found = match self.eval(names, scope)?.usable()? {
             Value::Text(name) => (self.shared.load(&name)?, missing(&name)),
@@ -172,7 +177,11 @@ impl Interpreter {
                     .template(&file, out)
             }),
             (Some(file), _) => {
-                out.extend(self.module(&file, None, names.at)?.body.iter().cloned());
+                let module = self.module(&file, None, names.at)?;
+                match &self.at_once {
+                    Some(at_once) => at_once.borrow_mut().extend_from_slice(&module.body),
+                    None => out.extend_from_slice(&module.body),
+                }
                 Ok(())
             }
             (None, _) if ignore_missing => Ok(()),
@@ -250,7 +259,7 @@ impl Interpreter {
     }
 
     /// Where a block stands.
-    pub fn block(&self, block: &Block, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
+    pub fn block(&self, block: &Block, scope: &Rc<Scope>, out: &mut Vec<Printed>) -> Result<()> {
         let first = {
             let blocks = self.blocks.borrow();
             let all = blocks.get(&block.name).map_or(&[][..], Vec::as_slice);
@@ -279,11 +288,12 @@ impl Interpreter {
         }
     }
 
-    fn run_block(&self, of: &BlockOf, depth: usize, out: &mut Vec<Value>) -> Result<()> {
+    fn run_block(&self, of: &BlockOf, depth: usize, out: &mut Vec<Printed>) -> Result<()> {
         let block = &of.block;
         let me = Self {
             file: of.file.clone(),
             parent: None,
+            at_once: None,
             ..self.clone()
         };
         let scope = Scope::inner(&self.top, &block.body.unset);
@@ -330,7 +340,7 @@ pub struct Module {
     file: Rc<str>,
     names: Vec<(Rc<str>, Value)>,
     /// What it prints.
-    body: Vec<Value>,
+    body: Vec<Printed>,
 }
 
 impl Module {

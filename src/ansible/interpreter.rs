@@ -33,6 +33,45 @@ pub struct Interpreter {
     pub strict: bool,
     /// Where undefined values are gathered, so that all of a template are found at once.
     pub undefined: Option<Rc<RefCell<Vec<Error>>>>,
+    /// Within a block whose text is kept: what files print that are included without context. Jinja2 prints that at once,
+    /// before the block.
+    pub at_once: Option<Rc<RefCell<Vec<Printed>>>>,
+}
+
+/// Something that a template prints, with the expression that gave it.
+#[derive(Clone)]
+pub struct Printed {
+    pub value: Value,
+    place: Option<Place>,
+}
+
+/// Where an expression stands: position, length, the file, and where the template itself uses that.
+#[derive(Clone)]
+struct Place {
+    at: usize,
+    length: usize,
+    file: Rc<str>,
+    used_at: usize,
+}
+
+impl Printed {
+    /// Says of a failure where it happened, unless that is known more precisely.
+    pub fn placed(&self, error: Error) -> Error {
+        match &self.place {
+            Some(place) => error
+                .at(place.at)
+                .spanning_new(place.length)
+                .in_file(&place.file, place.at)
+                .in_file(&Rc::from(""), place.used_at),
+            None => error,
+        }
+    }
+}
+
+impl From<Value> for Printed {
+    fn from(value: Value) -> Self {
+        Self { value, place: None }
+    }
 }
 
 impl Interpreter {
@@ -48,6 +87,37 @@ impl Interpreter {
         caught(joined_values(out))
     }
 
+    /// What an expression prints.
+    fn printed(&self, value: Value, expr: &Expr) -> Printed {
+        Printed {
+            value: self.located(value, expr),
+            place: Some(Place {
+                at: expr.at,
+                length: expr.length,
+                file: self.file.clone(),
+                used_at: self.used_at,
+            }),
+        }
+    }
+
+    /// Runs a block whose text is kept. What is printed at once within it goes out before it.
+    fn keeping(
+        &self,
+        out: &mut Vec<Printed>,
+        run: impl FnOnce(&Self) -> Result<Value>,
+    ) -> Result<Value> {
+        if self.at_once.is_some() {
+            return run(self);
+        }
+        let at_once: Rc<RefCell<Vec<Printed>>> = Rc::default();
+        let value = run(&Self {
+            at_once: Some(at_once.clone()),
+            ..self.clone()
+        })?;
+        out.extend(at_once.take());
+        Ok(value)
+    }
+
     /// Runs what `set` or a macro keeps: it is not lost in a template that extends another one.
     fn run_kept(&self, body: &Body, scope: &Rc<Scope>) -> Result<Value> {
         let inner = Self {
@@ -58,7 +128,12 @@ impl Interpreter {
     }
 
     /// Runs statements.
-    pub fn statements(&self, body: &[Stmt], scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
+    pub fn statements(
+        &self,
+        body: &[Stmt],
+        scope: &Rc<Scope>,
+        out: &mut Vec<Printed>,
+    ) -> Result<()> {
         for statement in body {
             limits::step(1)?;
             let result = self
@@ -100,12 +175,12 @@ impl Interpreter {
         }
     }
 
-    fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Value>) -> Result<()> {
+    fn statement(&self, statement: &Stmt, scope: &Rc<Scope>, out: &mut Vec<Printed>) -> Result<()> {
         match statement {
             Stmt::Text(_) | Stmt::Output(_) if self.is_extending() => {}
             Stmt::Text(text) => {
                 limits::text(text.len())?;
-                out.push(Value::Text(text.clone()));
+                out.push(Value::Text(text.clone()).into());
             }
             Stmt::Output(expr) => {
                 let value = self.eval(expr, scope)?;
@@ -113,7 +188,7 @@ impl Interpreter {
                     check_deep(&value, 0)
                         .map_err(|error| error.at(expr.at).spanning_new(expr.length))?;
                 }
-                out.push(snapshot(&self.located(value, expr), 0));
+                out.push(self.printed(snapshot(&value, 0), expr));
             }
             Stmt::If(branches, otherwise) => {
                 for (condition, body) in branches {
@@ -133,7 +208,9 @@ impl Interpreter {
                     .map_err(|error| error.at(expr.at))?;
             }
             Stmt::SetBlock(target, filter, body) => {
-                let mut value = self.run_kept(body, &Scope::inner(scope, &body.unset))?;
+                let mut value = self.keeping(out, |inner| {
+                    inner.run_kept(body, &Scope::inner(scope, &body.unset))
+                })?;
                 if let Some(filter) = filter {
                     value = self.filtered(filter, value, scope)?;
                 }
@@ -151,8 +228,10 @@ impl Interpreter {
                 self.statements(&body.statements, &inner, out)?;
             }
             Stmt::FilterBlock(filter, body) => {
-                let value = self.run_inner(body, &Scope::inner(scope, &body.unset))?;
-                out.push(self.located(self.filtered(filter, value, scope)?, filter));
+                let value = self.keeping(out, |inner| {
+                    inner.run_inner(body, &Scope::inner(scope, &body.unset))
+                })?;
+                out.push(self.printed(self.filtered(filter, value, scope)?, filter));
             }
             Stmt::Macro(definition) => {
                 limits::items(8)?;
@@ -170,7 +249,7 @@ impl Interpreter {
                     .named
                     .push(("caller".to_owned(), Value::object(caller)));
                 let value = self.call(callee, given, call, scope)?;
-                out.push(self.located(value, call));
+                out.push(self.printed(value, call));
             }
             Stmt::Block { outermost, .. } if *outermost && self.is_extending() => {}
             Stmt::Block { block, .. } => self.block(block, scope, out)?,
@@ -223,40 +302,32 @@ impl Interpreter {
         iterable: Value,
         scope: &Rc<Scope>,
         depth: usize,
-        out: &mut Vec<Value>,
+        out: &mut Vec<Printed>,
     ) -> Result<()> {
         let at = |error: Error| {
             error
                 .at(each.iterable.at)
                 .spanning_new(each.iterable.length)
         };
-        let mut items = iterable.iterate().map_err(at)?;
-        if let Some(filter) = &each.filter {
-            let inner = Scope::inner(scope, &[]);
-            inner.set(&Rc::from("loop"), outside_of_loop());
-            let mut kept = Vec::new();
-            for item in items {
-                self.assign(&each.target, item.clone(), &inner)
-                    .map_err(at)?;
-                if self.truth(filter, &inner)? {
-                    kept.push(item);
-                }
-            }
-            items = kept;
+        if each.recursive {
+            let bodies = [&each.body, &each.otherwise];
+            bodies.iter().try_for_each(|body| refuse_at_once(body))?;
         }
-        if items.is_empty() {
-            let inner = Scope::inner(scope, &each.otherwise.unset);
-            return self.statements(&each.otherwise.statements, &inner, out);
-        }
-        let name: Rc<str> = Rc::from("loop");
+        let items = iterable.iterate().map_err(at)?;
         let state = Rc::new(LoopObject::new(
-            items.clone(),
+            items,
             depth,
             each.clone(),
             scope.clone(),
             self,
         ));
-        for (index, item) in items.into_iter().enumerate() {
+        if state.item(0).map_err(at)?.is_none() {
+            let inner = Scope::inner(scope, &each.otherwise.unset);
+            return self.statements(&each.otherwise.statements, &inner, out);
+        }
+        let name: Rc<str> = Rc::from("loop");
+        let mut index = 0;
+        while let Some(item) = state.item(index).map_err(at)? {
             limits::step(1).map_err(at)?;
             state.index.set(index);
             let inner = Scope::inner(scope, &each.body.unset);
@@ -266,8 +337,19 @@ impl Interpreter {
             self.assign(&each.target, item, &inner).map_err(at)?;
             self.statements(&each.body.statements, &inner, out)
                 .map_err(at)?;
+            index += 1;
         }
         Ok(())
+    }
+
+    /// Whether a loop's `if` lets an item through. It knows of the loops around it, not of its own.
+    pub fn is_chosen(&self, each: &For, item: &Value, scope: &Rc<Scope>) -> Result<bool> {
+        let Some(filter) = &each.filter else {
+            return Ok(true);
+        };
+        let inner = Scope::inner(scope, &[]);
+        self.assign(&each.target, item.clone(), &inner)?;
+        self.truth(filter, &inner)
     }
 
     fn assign(&self, target: &Target, value: Value, scope: &Rc<Scope>) -> Result<()> {
@@ -362,7 +444,7 @@ impl Interpreter {
             Node::Const(value) => Ok(value.clone()),
             Node::Name(name) => Ok(scope
                 .get(name)
-                .or_else(|| globals::get(name))
+                .or_else(|| globals::get(name, &self.shared.variables))
                 .unwrap_or_else(|| {
                     let error = Error::undefined(&**name, format!("'{name}' is undefined"));
                     Value::Marker(Rc::new(error.at(expr.at).spanning(expr.length)))
@@ -681,28 +763,76 @@ fn place_of(statement: &Stmt) -> usize {
 }
 
 /// What was printed, as one value: nothing is none, a single value stays what it is, several make a text.
-pub fn joined_values(out: Vec<Value>) -> Result<Value> {
-    let mut values: Vec<Value> = out
+pub fn joined_values(out: Vec<Printed>) -> Result<Value> {
+    joined(out).map(|printed| printed.value)
+}
+
+/// The same with its place, where it is a single value.
+pub fn joined(out: Vec<Printed>) -> Result<Printed> {
+    let mut values: Vec<Printed> = out
         .into_iter()
-        .map(Value::forced)
-        .filter(|value| !value.is_none())
+        .map(|printed| Printed {
+            value: printed.value.forced(),
+            ..printed
+        })
+        .filter(|printed| !printed.value.is_none())
         .collect();
     match values.len() {
-        0 => return Ok(Value::None),
+        0 => return Ok(Value::None.into()),
         1 => return Ok(values.swap_remove(0)),
         _ => {}
     }
     let mut text = String::new();
-    for value in values {
-        match &value {
-            Value::Text(part) => text.push_str(part),
-            Value::Bytes(bytes) => text.push_str(&super::methods::text::decode(bytes, "utf-8")?),
-            Value::Omit => {}
-            other => text.push_str(&python::text(&stored(other, false)?)?),
-        }
+    for printed in values {
+        let part = match &printed.value {
+            Value::Text(part) => {
+                text.push_str(part);
+                continue;
+            }
+            Value::Omit => continue,
+            Value::Bytes(bytes) => super::methods::text::decode(bytes, "utf-8"),
+            other => stored(other, false).and_then(|value| python::text(&value)),
+        };
+        text.push_str(&part.map_err(|error| printed.placed(error))?);
     }
     limits::text(text.len())?;
-    Ok(Value::from(text))
+    Ok(Value::from(text).into())
+}
+
+/// Refuses what runs as a Python function of its own (a macro, a call block, a recursive loop) and holds an `include` without
+/// context, whether that is reached or not: what is printed at once is then all that it gives, as a list.
+pub fn refuse_at_once(body: &Body) -> Result<()> {
+    match printed_at_once(&body.statements) {
+        None => Ok(()),
+        Some(file) => Err(Error::unsupported(
+            "`include … without context` is refused within a macro, a `call` and a recursive loop: Ansible prints a Python list there",
+            "Leave out `without context`, or put the `include` outside.",
+        )
+        .at(file.at)
+        .spanning(file.length)),
+    }
+}
+
+/// The first file that is included without context by the statements, and by what runs as one function with them.
+fn printed_at_once(body: &[Stmt]) -> Option<&Expr> {
+    body.iter().find_map(|statement| match statement {
+        Stmt::Include {
+            file,
+            with_context: false,
+            ..
+        } => Some(file),
+        Stmt::If(branches, otherwise) => branches
+            .iter()
+            .find_map(|(_, body)| printed_at_once(body))
+            .or_else(|| printed_at_once(otherwise)),
+        Stmt::For(each) if !each.recursive => printed_at_once(&each.body.statements)
+            .or_else(|| printed_at_once(&each.otherwise.statements)),
+        Stmt::SetBlock(_, _, body)
+        | Stmt::With(_, body)
+        | Stmt::FilterBlock(_, body)
+        | Stmt::Scope(body) => printed_at_once(&body.statements),
+        _ => None,
+    })
 }
 
 /// A value as Ansible keeps and prints it: tuples become lists, `omit` leaves out its entry, nothing undefined is left.
@@ -763,13 +893,6 @@ fn unsupported<T>(value: &Value) -> Result<T> {
         Value::Nothing => "The inline `if` is false, and has no `else`.",
         _ => "Make a text, a number, a list or a mapping of it.",
     }))
-}
-
-fn outside_of_loop() -> Value {
-    Value::Marker(Rc::new(Error::undefined(
-        "loop",
-        "'loop' is undefined: the filter of a loop cannot ask for it",
-    )))
 }
 
 /// An expression as it would be written: `a.b[0]`.

@@ -8,7 +8,8 @@
 //! settles; [`interpreter`] (with [`includes`] for other files) runs it with values as Python has them ([`value`],
 //! [`number`], [`operators`], [`methods`], [`format`]), which print as in Python ([`python`]). Some values carry a mark:
 //! what came out of a [`vault`] ([`encrypted`]), and what is safe in HTML ([`markup`]). [`filters`] and [`tests`] are
-//! Jinja2's and Ansible's, one file per family. [`limits`] keeps every template harmless, [`release`] gives free what it
+//! Jinja2's and Ansible's, one file per family, and [`lookups`] those of Ansible's that read nothing from outside; [`play`]
+//! is what Ansible calls all variables. [`limits`] keeps every template harmless, [`release`] gives free what it
 //! made. A failure is an [`error`] with its place, which [`problems`] explains to the template's author, by the habits
 //! that people bring from elsewhere ([`habits`]) and with all else that is undefined ([`needed`]).
 //! What would give another text than Ansible is either made equal or refused by name. [`standin`] makes other values in
@@ -30,6 +31,7 @@ mod includes;
 mod interpreter;
 mod lexer;
 mod limits;
+mod lookups;
 mod markup;
 mod methods;
 mod named;
@@ -39,6 +41,7 @@ mod number;
 mod object;
 mod operators;
 mod parser;
+mod play;
 mod problems;
 mod python;
 mod release;

@@ -3,10 +3,93 @@
 use std::rc::Rc;
 
 use super::ast::{Args, Expr, Macro, Node, Stmt, Target};
+use super::limits;
+use super::value::Value;
 
-/// Whether statements use a name that they do not set themselves.
+/// Whether statements ask for a name before any of them sets it, in the order in which Jinja2 looks at them.
 pub fn uses(body: &[Stmt], name: &str) -> bool {
-    undeclared(body).iter().any(|(known, _)| &**known == name)
+    met_first(body, name) == Some(Met::Asked)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Asked,
+    Set,
+}
+
+fn met_first(body: &[Stmt], name: &str) -> Option<Met> {
+    body.iter().find_map(|statement| met(statement, name))
+}
+
+fn met(statement: &Stmt, name: &str) -> Option<Met> {
+    let asked = |expr: &Expr| {
+        let mut found = None;
+        each(expr, &mut |known, _| {
+            if &**known == name {
+                found = Some(Met::Asked);
+            }
+        });
+        found
+    };
+    let within = |body: &[Stmt]| limits::with_stack(|| met_first(body, name));
+    let set = |target: &Target| sets(target, name).then_some(Met::Set);
+    match statement {
+        Stmt::Text(_) | Stmt::Block { .. } => None,
+        Stmt::Output(value) => asked(value),
+        Stmt::If(branches, otherwise) => branches
+            .iter()
+            .find_map(|(condition, body)| asked(condition).or_else(|| within(body)))
+            .or_else(|| within(otherwise)),
+        Stmt::For(each) => set(&each.target)
+            .or_else(|| asked(&each.iterable))
+            .or_else(|| within(&each.body.statements))
+            .or_else(|| within(&each.otherwise.statements))
+            .or_else(|| each.filter.as_ref().and_then(asked)),
+        Stmt::Set(target, value) => set(target).or_else(|| asked(value)),
+        Stmt::SetBlock(target, filter, body) => set(target)
+            .or_else(|| filter.as_ref().and_then(asked))
+            .or_else(|| within(&body.statements)),
+        Stmt::With(values, body) => values
+            .iter()
+            .find_map(|(target, _)| set(target))
+            .or_else(|| values.iter().find_map(|(_, value)| asked(value)))
+            .or_else(|| within(&body.statements)),
+        Stmt::FilterBlock(filter, body) => within(&body.statements).or_else(|| asked(filter)),
+        Stmt::Macro(definition) => met_in_macro(definition, name),
+        Stmt::CallBlock(definition, call) => asked(call).or_else(|| met_in_macro(definition, name)),
+        Stmt::Scope(body) => within(&body.statements),
+        Stmt::Include { file, .. }
+        | Stmt::Extends { file }
+        | Stmt::Import { file, .. }
+        | Stmt::FromImport { file, .. } => asked(file),
+    }
+}
+
+fn met_in_macro(definition: &Macro, name: &str) -> Option<Met> {
+    let mut parameters = definition.parameters.iter();
+    if parameters.any(|(known, _)| &**known == name) {
+        return Some(Met::Set);
+    }
+    let defaults = definition.parameters.iter();
+    let mut defaults = defaults.filter_map(|(_, default)| default.as_ref());
+    let asked = defaults.any(|default| {
+        let mut found = false;
+        each(default, &mut |known, _| found |= &**known == name);
+        found
+    });
+    match asked {
+        true => Some(Met::Asked),
+        false => limits::with_stack(|| met_first(&definition.body.statements, name)),
+    }
+}
+
+/// Whether a name is among those that are set.
+pub fn sets(target: &Target, name: &str) -> bool {
+    match target {
+        Target::Name(known) => &**known == name,
+        Target::Tuple(targets) => targets.iter().any(|target| sets(target, name)),
+        Target::Attribute(..) => false,
+    }
 }
 
 /// The names used, in their order, each with its first place.
@@ -167,6 +250,74 @@ impl Finder {
 
     fn expr(&mut self, expr: &Expr) {
         each(expr, &mut |name, at| self.name(name, at));
+        each_part(expr, &mut |part| {
+            for (name, at) in asked_for(part) {
+                if !self.found.iter().any(|(known, _)| *known == name) {
+                    self.found.push((name, at));
+                }
+            }
+        });
+    }
+}
+
+/// The variables that an expression asks for by names that stand in it: `vars['name']`, `lookup('vars', 'name')`.
+pub fn asked_for(expr: &Expr) -> Vec<(Rc<str>, usize)> {
+    let text = |expr: &Expr| match &expr.node {
+        Node::Const(Value::Text(text)) => Some((text.clone(), expr.at)),
+        _ => None,
+    };
+    match &expr.node {
+        Node::Item(of, key) if is_all(of) => text(key).into_iter().collect(),
+        Node::Attribute(of, name) if is_all(of) && &**name != "get" => {
+            vec![(name.clone(), expr.at)]
+        }
+        Node::Call(callee, args) => {
+            let names = match &callee.node {
+                Node::Attribute(of, method) if is_all(of) && &**method == "get" => {
+                    args.positional.get(..1)
+                }
+                _ if looks_up(expr) == Some("vars") => args.positional.get(1..),
+                _ => None,
+            };
+            names.unwrap_or_default().iter().filter_map(text).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an expression is all variables: `vars`, `hostvars[inventory_hostname]`.
+pub fn is_all(expr: &Expr) -> bool {
+    let is_name =
+        |expr: &Expr, wanted: &str| matches!(&expr.node, Node::Name(name) if &**name == wanted);
+    match &expr.node {
+        Node::Name(name) => &**name == "vars",
+        Node::Item(of, _) => is_name(of, "hostvars"),
+        Node::Call(callee, _) => {
+            matches!(&callee.node, Node::Attribute(of, _) if is_name(of, "hostvars"))
+        }
+        _ => false,
+    }
+}
+
+/// The name of the lookup that an expression calls; empty where it does not stand there.
+pub fn looks_up(expr: &Expr) -> Option<&str> {
+    let Node::Call(callee, args) = &expr.node else {
+        return None;
+    };
+    match &callee.node {
+        Node::Name(name) if matches!(&**name, "lookup" | "query" | "q") => {
+            let name = args.positional.first().map(|name| &name.node);
+            Some(match name {
+                Some(Node::Const(Value::Text(name))) => {
+                    let short = name.strip_prefix("ansible.builtin.");
+                    short
+                        .or_else(|| name.strip_prefix("ansible.legacy."))
+                        .unwrap_or(name)
+                }
+                _ => "",
+            })
+        }
+        _ => None,
     }
 }
 
@@ -222,4 +373,52 @@ fn each_argument(args: &Args, heard: &mut dyn FnMut(&Rc<str>, usize)) {
     args.named.iter().for_each(|(_, value)| each(value, heard));
     args.rest.iter().for_each(|value| each(value, heard));
     args.rest_named.iter().for_each(|value| each(value, heard));
+}
+
+/// Hears of every part of an expression, itself included.
+fn each_part(expr: &Expr, heard: &mut dyn FnMut(&Expr)) {
+    heard(expr);
+    for part in parts(expr) {
+        limits::with_stack(|| each_part(part, heard));
+    }
+}
+
+/// The expressions that an expression is made of.
+pub fn parts(expr: &Expr) -> Vec<&Expr> {
+    match &expr.node {
+        Node::Const(_) | Node::Name(_) => Vec::new(),
+        Node::List(items) | Node::Tuple(items) | Node::Concat(items) => items.iter().collect(),
+        Node::Dict(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
+        Node::Attribute(value, _) | Node::Unary(_, value) => vec![value],
+        Node::Item(one, two) | Node::Binary(_, one, two) => vec![one, two],
+        Node::Slice(value, parts) => {
+            let parts = parts.iter().flatten().map(|part| &**part);
+            std::iter::once(&**value).chain(parts).collect()
+        }
+        Node::Call(value, args) | Node::Test(value, _, args) => {
+            std::iter::once(&**value).chain(arguments(args)).collect()
+        }
+        Node::Filter(value, _, args) => {
+            let value = value.iter().map(|value| &**value);
+            value.chain(arguments(args)).collect()
+        }
+        Node::Compare(first, others) => {
+            let others = others.iter().map(|(_, other)| other);
+            std::iter::once(&**first).chain(others).collect()
+        }
+        Node::If(condition, value, otherwise) => {
+            let otherwise = otherwise.iter().map(|value| &**value);
+            [&**condition, &**value]
+                .into_iter()
+                .chain(otherwise)
+                .collect()
+        }
+    }
+}
+
+pub fn arguments(args: &Args) -> Vec<&Expr> {
+    let named = args.named.iter().map(|(_, value)| value);
+    let rest = [&args.rest, &args.rest_named].into_iter().flatten();
+    let rest = rest.map(|value| &**value);
+    args.positional.iter().chain(named).chain(rest).collect()
 }

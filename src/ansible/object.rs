@@ -1,7 +1,7 @@
 //! Values with a behaviour of their own: functions, macros, `loop`, namespaces, bound methods.
 
 use super::arguments::Given;
-use super::error::{Result, fail};
+use super::error::{Error, Result, fail};
 use super::value::Value;
 
 /// What a value with a behaviour of its own can be asked for.
@@ -62,6 +62,16 @@ pub trait Object {
 
     /// The items, if it can be walked through.
     fn iterate(&self) -> Option<Result<Vec<Value>>> {
+        None
+    }
+
+    /// Whether an item is among its items, if that can be told without walking through them.
+    fn contains(&self, _item: &Value) -> Option<Result<bool>> {
+        None
+    }
+
+    /// Why it can only be asked for its parts, if so.
+    fn not_as_a_whole(&self) -> Option<Error> {
         None
     }
 

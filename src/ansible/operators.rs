@@ -334,15 +334,15 @@ pub fn binary(operator: &str, left: &Value, right: &Value) -> Result<Value> {
                 .filter(|item| Key::new(item.clone()).is_ok_and(|key| !two.contains_key(&key)));
             return Value::set(kept.collect());
         }
-        ("+", Value::Date(date), Value::Delta(delta))
-        | ("+", Value::Delta(delta), Value::Date(date)) => {
+        ("+", Value::Date(date, given), Value::Delta(delta))
+        | ("+", Value::Delta(delta), Value::Date(date, given)) => {
             let days = python::delta_parts(*delta).0;
             return date
                 .checked_add(jiff::Span::new().days(days))
-                .map(Value::Date)
+                .map(|date| Value::Date(date, *given))
                 .map_err(|_| out_of_range());
         }
-        ("-", Value::Date(one), Value::Date(two)) => {
+        ("-", Value::Date(one, _), Value::Date(two, _)) => {
             let days = one.duration_since(*two);
             return Ok(Value::Delta(days));
         }

@@ -301,7 +301,7 @@ impl Parser<'_> {
             return Err(escapes(keyword).at(at).spanning(keyword.len()));
         }
         match keyword {
-            "for" => self.for_statement(),
+            "for" => self.for_statement(at),
             "if" => self.if_statement(),
             "set" => self.set_statement(),
             "with" => self.with_statement(),
@@ -385,7 +385,7 @@ impl Parser<'_> {
         }
     }
 
-    fn for_statement(&mut self) -> Result<Stmt> {
+    fn for_statement(&mut self, at: usize) -> Result<Stmt> {
         let target = self.target(&["in"])?;
         self.expect_name("in")?;
         let iterable = self.tuple_until(&["recursive", "if"], false)?;
@@ -402,6 +402,17 @@ impl Parser<'_> {
         } else {
             Body::default()
         };
+        if names::sets(&target, "loop")
+            || assigns_loop(&body.statements)
+            || assigns_loop(&otherwise.statements)
+        {
+            return Err(Error::failed(
+                "`loop` cannot be set in a `for`: it is what tells of the loop",
+            )
+            .hint("Take another name.")
+            .at(at)
+            .spanning("for".len()));
+        }
         let uses_loop = recursive
             || names::uses(&body.statements, "loop")
             || has_scoped_block(&body.statements);
@@ -1227,6 +1238,27 @@ fn check_caller(parameters: &[(Rc<str>, Option<Expr>)], body: &Body, at: usize) 
 }
 
 /// Whether a scoped block stands among statements, however deep.
+/// Whether statements set `loop` by `set`, wherever within them. A `for` within them has said so already.
+fn assigns_loop(body: &[Stmt]) -> bool {
+    body.iter().any(|statement| match statement {
+        Stmt::Set(target, _) => names::sets(target, "loop"),
+        Stmt::SetBlock(target, _, body) => {
+            names::sets(target, "loop") || assigns_loop(&body.statements)
+        }
+        Stmt::Block { block, .. } => assigns_loop(&block.body.statements),
+        Stmt::If(branches, otherwise) => {
+            branches.iter().any(|(_, body)| assigns_loop(body)) || assigns_loop(otherwise)
+        }
+        Stmt::With(_, body) | Stmt::FilterBlock(_, body) | Stmt::Scope(body) => {
+            assigns_loop(&body.statements)
+        }
+        Stmt::Macro(definition) | Stmt::CallBlock(definition, _) => {
+            assigns_loop(&definition.body.statements)
+        }
+        _ => false,
+    })
+}
+
 fn has_scoped_block(body: &[Stmt]) -> bool {
     body.iter().any(|statement| match statement {
         Stmt::Block { block, .. } => block.scoped || has_scoped_block(&block.body.statements),

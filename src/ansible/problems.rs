@@ -313,8 +313,9 @@ fn undefined_words(error: &Error, name: &str, variables: &Resolved) -> (String, 
         };
         return (sentence(&message), Some(hint));
     }
-    if globals::NAMES.contains(&root) {
-        return (format!("'{root}' cannot be used here as a value."), own);
+    if let Some(error) = globals::without_call(root) {
+        let hint = error.hint_text().map(str::to_owned);
+        return (sentence(error.message()), hint);
     }
     let hint = match nearest(root, variables.names()) {
         Some(near) => format!(

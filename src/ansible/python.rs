@@ -51,7 +51,7 @@ pub fn text(value: &Value) -> Result<String> {
             Ok(text.to_string())
         }
         Value::Nothing => Ok(String::new()),
-        Value::Date(date) => Ok(date.to_string()),
+        Value::Date(date, _) => Ok(date.to_string()),
         Value::Time(time) => Ok(time_text(*time, ' ')),
         Value::Delta(delta) => Ok(delta_text(*delta)),
         Value::Object(object) => object.text(),
@@ -147,7 +147,7 @@ fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<()> {
             out,
             format_args!("range({}, {}, {})", range.start, range.stop, range.step),
         ),
-        Value::Date(date) => push(
+        Value::Date(date, _) => push(
             out,
             format_args!(
                 "datetime.date({}, {}, {})",

@@ -108,17 +108,18 @@ fn make(
     variables.refuse_controller(&template.names)?;
     let mentioned = mentioned_names(&template, files);
     let shared = Rc::new(files.clone());
-    let value = template::run(
+    let printed = template::run(
         template,
         text,
         variables.context(shared.clone())?,
         shared,
         Some(undefined.clone()),
     )?;
-    let text = match stored(&value, true)? {
-        Value::None => String::new(),
-        value => python::text(&value)?,
-    };
+    let text = stored(&printed.value, true).and_then(|value| match value {
+        Value::None => Ok(String::new()),
+        value => python::text(&value),
+    });
+    let text = text.map_err(|error| printed.placed(error))?;
     Ok(Rendered {
         text,
         variables: mentioned,
@@ -163,7 +164,10 @@ fn mentioned_names(template: &Template, files: &Files) -> Vec<String> {
         .enumerate()
         .filter(|(index, (name, _))| *index < own || !assigned.contains(name))
         .map(|(_, (name, _))| name.to_string())
-        .filter(|name| !globals::NAMES.contains(&name.as_str()) && name != globals::MANAGED.0)
+        .filter(|name| {
+            let is_own = [&globals::NAMES[..], &globals::IN_PART].concat();
+            !is_own.contains(&name.as_str()) && name != globals::MANAGED.0
+        })
         .collect();
     variables.sort();
     variables.dedup();

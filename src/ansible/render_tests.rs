@@ -57,7 +57,10 @@ fn unknown_filters_and_tests_are_named_with_the_nearest() {
             .contains("'mapping'")
     );
     let lookup = problem("{{ lookup('file', '/etc/passwd') }}");
-    assert!(lookup.message.contains("`lookup`"), "{lookup}");
+    assert!(
+        lookup.message.contains("the lookup 'file' is refused"),
+        "{lookup}"
+    );
 }
 
 #[test]

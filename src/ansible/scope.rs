@@ -10,6 +10,9 @@ pub trait Context {
     /// The value of a variable, if there is one.
     fn get(&self, name: &str) -> Option<Value>;
 
+    /// The names of the variables, in their order.
+    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_>;
+
     /// Drops the values that were made.
     fn empty(&self);
 }
@@ -20,6 +23,10 @@ pub struct NoVariables;
 impl Context for NoVariables {
     fn get(&self, _name: &str) -> Option<Value> {
         None
+    }
+
+    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        Box::new(std::iter::empty())
     }
 
     fn empty(&self) {}

@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::ast::{Args, Expr, For, Macro, Node, Stmt, Target, Template};
+use super::ast::{Expr, For, Macro, Node, Stmt, Target, Template};
 use super::files::Files;
+use super::names::{self, arguments, parts};
 use super::template::{self, Place};
 use super::value::Value;
 use super::{Resolved, limits};
@@ -240,8 +241,53 @@ impl Secrecy {
         std::mem::replace(&mut self.printed, before)
     }
 
+    /// Whether what asks for a variable by its name may get a secret: any of them where the name is computed, or where what
+    /// is asked is passed on.
+    fn depends_by_name(&mut self, expr: &Expr) -> Option<bool> {
+        let any = !self.secret.is_empty() || !self.members.is_empty();
+        let args = match &expr.node {
+            Node::Name(name) => {
+                let asks = matches!(&**name, "vars" | "hostvars" | "lookup" | "query" | "q");
+                return asks.then_some(any || self.secret.contains(name));
+            }
+            Node::Item(of, _) | Node::Attribute(of, _) if names::is_all(of) => None,
+            Node::Call(callee, args) => match names::looks_up(expr) {
+                Some("vars" | "") => Some(args),
+                // All others give what they are given.
+                Some(_) => {
+                    let given = arguments(args);
+                    return Some(given.into_iter().any(|value| self.depends(value)));
+                }
+                None => match &callee.node {
+                    Node::Attribute(of, _) if names::is_all(of) => Some(args),
+                    _ => return None,
+                },
+            },
+            _ => return None,
+        };
+        let asked = names::asked_for(expr);
+        let is_told = match args {
+            Some(args) => {
+                let of_lookup = usize::from(names::looks_up(expr).is_some());
+                args.rest.is_none()
+                    && args.named.is_empty()
+                    && asked.len() + of_lookup == args.positional.len()
+            }
+            None => !asked.is_empty(),
+        };
+        let is_secret =
+            |name: &Rc<str>| self.secret.contains(name) || self.members.contains_key(name);
+        Some(match is_told {
+            true => asked.iter().any(|(name, _)| is_secret(name)),
+            false => any,
+        })
+    }
+
     /// Whether an expression depends on a secret. Parameters of macros do that are called with such.
     fn depends(&mut self, expr: &Expr) -> bool {
+        if let Some(found) = self.depends_by_name(expr) {
+            return found;
+        }
         let of_member = |value: &Expr, name: &str| match &value.node {
             Node::Name(variable) => self.members.get(variable).map(|member| *member == name),
             _ => None,
@@ -285,46 +331,6 @@ impl Secrecy {
         }
         found
     }
-}
-
-/// The expressions that an expression is made of.
-fn parts(expr: &Expr) -> Vec<&Expr> {
-    match &expr.node {
-        Node::Const(_) | Node::Name(_) => Vec::new(),
-        Node::List(items) | Node::Tuple(items) | Node::Concat(items) => items.iter().collect(),
-        Node::Dict(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
-        Node::Attribute(value, _) | Node::Unary(_, value) => vec![value],
-        Node::Item(one, two) | Node::Binary(_, one, two) => vec![one, two],
-        Node::Slice(value, parts) => {
-            let parts = parts.iter().flatten().map(|part| &**part);
-            std::iter::once(&**value).chain(parts).collect()
-        }
-        Node::Call(value, args) | Node::Test(value, _, args) => {
-            std::iter::once(&**value).chain(arguments(args)).collect()
-        }
-        Node::Filter(value, _, args) => {
-            let value = value.iter().map(|value| &**value);
-            value.chain(arguments(args)).collect()
-        }
-        Node::Compare(first, others) => {
-            let others = others.iter().map(|(_, other)| other);
-            std::iter::once(&**first).chain(others).collect()
-        }
-        Node::If(condition, value, otherwise) => {
-            let otherwise = otherwise.iter().map(|value| &**value);
-            [&**condition, &**value]
-                .into_iter()
-                .chain(otherwise)
-                .collect()
-        }
-    }
-}
-
-fn arguments(args: &Args) -> Vec<&Expr> {
-    let named = args.named.iter().map(|(_, value)| value);
-    let rest = [&args.rest, &args.rest_named].into_iter().flatten();
-    let rest = rest.map(|value| &**value);
-    args.positional.iter().chain(named).chain(rest).collect()
 }
 
 /// Whether a condition asks no more than whether something is there.
@@ -388,6 +394,21 @@ mod tests {
             "{% macro m(p) %}{% include p %}{% endmacro %}{{ m(password) }}",
             "{% macro m() %}{{ password }}{% endmacro %}{% include m() %}",
             "{% with x = password %}{% include x %}{% endwith %}",
+            "{% include vars.password %}",
+            "{% include vars['derived'] %}",
+            "{% include vars['pass' ~ 'word'] %}",
+            "{% include vars.get('password') %}",
+            "{% include vars.get('nosuch', 'a') %}",
+            "{% set v = vars %}{% include v.name %}",
+            "{% include 'password' | extract(vars) %}",
+            "{% include lookup('vars', 'password') %}",
+            "{% include q('ansible.builtin.vars', 'name', 'derived') %}",
+            "{% include lookup('vars', *q('varnames', 'p')) %}",
+            "{% include lookup('va' ~ 'rs', 'name') %}",
+            "{% set l = lookup %}{% include l('vars', 'name') %}",
+            "{% include lookup('items', [password]) %}",
+            "{% include hostvars[inventory_hostname].password %}",
+            "{% include hostvars.get(inventory_hostname)['twice'] %}",
             "{% set y = 'a' %}{% if password is match('h') %}{% set y = 'b' %}{% endif %}{% include y %}",
         ] {
             assert_eq!(
@@ -414,6 +435,10 @@ mod tests {
         for text in [
             "{% include 'a' %}{{ password }}",
             "{% include name ~ '.j2' %}",
+            "{% include vars['name'] ~ lookup('vars', 'name') %}{{ vars.password }}",
+            "{% include vars.get('name') %}{% include hostvars[inventory_hostname].name %}",
+            "{% for n in q('sequence', '3') %}{% include 'a' ~ n %}{% endfor %}",
+            "{% if vars.password is defined %}{% include 'a' %}{% endif %}",
             "{% include production.name %}",
             "{% if password %}{% include 'a' %}{% endif %}",
             "{% if password is defined and not derived | default('') %}{% include name %}{% endif %}",

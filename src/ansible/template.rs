@@ -10,7 +10,7 @@ use super::ast::Template;
 use super::error::{Error, Result, fail};
 use super::files::Files;
 use super::includes::{Blocks, File, Shared, add_blocks};
-use super::interpreter::{Interpreter, joined_values};
+use super::interpreter::{Interpreter, Printed, joined};
 use super::lexer::{self, Syntax};
 use super::parser;
 use super::scope::{Context, Scope};
@@ -188,7 +188,7 @@ pub fn run(
     variables: Rc<dyn Context>,
     files: Rc<Files>,
     undefined: Option<Rc<RefCell<Vec<Error>>>>,
-) -> Result<Value> {
+) -> Result<Printed> {
     let file = File {
         name: Rc::from(""),
         template,
@@ -196,7 +196,7 @@ pub fn run(
     let blocks = Blocks::default();
     add_blocks(&blocks, &file);
     let interpreter = Interpreter {
-        shared: Shared::new(files, file.template.syntax.clone()),
+        shared: Shared::new(files, variables.clone(), file.template.syntax.clone()),
         file: file.name.clone(),
         used_at: 0,
         top: Scope::top(variables),
@@ -205,12 +205,14 @@ pub fn run(
         imported: Rc::default(),
         strict: false,
         undefined,
+        at_once: None,
     };
     let mut out = Vec::new();
     interpreter.template(&file, &mut out)?;
-    Ok(match joined_values(out)? {
-        Value::Text(result) => with_line_ends(&result, text),
-        value => value,
+    let printed = joined(out)?;
+    Ok(match &printed.value {
+        Value::Text(result) => with_line_ends(result, text).into(),
+        _ => printed,
     })
 }
 

@@ -73,7 +73,7 @@ pub fn of_epoch(seconds: f64, format: &str, utc: bool) -> Result<String> {
 pub fn strftime(value: &Value, format: &str) -> Result<String> {
     match value {
         Value::Time(time) => write(*time, format, None),
-        Value::Date(date) => write(
+        Value::Date(date, _) => write(
             DateTime {
                 civil: date.to_datetime(jiff::civil::Time::midnight()),
                 offset: None,
@@ -380,7 +380,7 @@ impl Read {
 /// The methods of dates, times and spans.
 pub fn methods(value: &Value) -> &'static [&'static str] {
     match value {
-        Value::Date(_) => &[
+        Value::Date(_, _) => &[
             "isocalendar",
             "isoformat",
             "isoweekday",
@@ -408,7 +408,7 @@ pub fn methods(value: &Value) -> &'static [&'static str] {
 /// Their attributes.
 pub fn attribute(value: &Value, name: &str) -> Option<Value> {
     let (date, time) = match value {
-        Value::Date(date) => (*date, None),
+        Value::Date(date, _) => (*date, None),
         Value::Time(time) => (time.civil.date(), Some(time)),
         Value::Delta(delta) => {
             let (days, seconds, micros) = python::delta_parts(*delta);
@@ -437,7 +437,7 @@ pub fn attribute(value: &Value, name: &str) -> Option<Value> {
 /// Calls one of their methods.
 pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
     let date = match value {
-        Value::Date(date) => *date,
+        Value::Date(date, _) => *date,
         Value::Time(time) => time.civil.date(),
         Value::Delta(delta) => {
             given.bind(name, &[])?;
@@ -494,7 +494,7 @@ pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
             let first = Date::new(1, 1, 1).map_err(|_| Error::failed("out of range"))?;
             Value::Int(date.duration_since(first).as_hours() / 24 + 1)
         }
-        ("date", _) => Value::Date(date),
+        ("date", _) => Value::Date(date, false),
         ("timestamp", Value::Time(time)) => {
             given.bind(name, &[])?;
             // Without an offset it is the machine's own zone in Ansible; here that is UTC.
@@ -534,7 +534,7 @@ fn replaced(value: &Value, given: Given) -> Result<Value> {
     };
     let date = match value {
         Value::Time(time) => time.civil.date(),
-        Value::Date(date) => *date,
+        Value::Date(date, _) => *date,
         _ => return fail("this is no date"),
     };
     let year = part("year")?.map_or(Ok(date.year()), |year| {
@@ -546,8 +546,10 @@ fn replaced(value: &Value, given: Given) -> Result<Value> {
         small("day", date.day())?,
     )
     .map_err(|_| wrong())?;
-    let Value::Time(time) = value else {
-        return Ok(Value::Date(date));
+    let time = match value {
+        Value::Time(time) => time,
+        Value::Date(_, given) => return Ok(Value::Date(date, *given)),
+        _ => return fail("this is no date"),
     };
     let nanosecond = part("microsecond")?
         .map_or(i64::from(time.civil.subsec_nanosecond()), |micros| {

@@ -13,7 +13,7 @@ use num_traits::ToPrimitive;
 
 use super::error::{Error, Result, fail};
 use super::object::Object;
-use super::{limits, number, python, release};
+use super::{limits, number, play, python, release};
 
 /// A value of a template.
 #[derive(Clone)]
@@ -31,7 +31,8 @@ pub enum Value {
     Dict(Rc<Dict>),
     Set(Rc<Dict>),
     Range(Range),
-    Date(jiff::civil::Date),
+    /// Of a date that a method made, Ansible says that it is less than no time, and equal to none: the second is false.
+    Date(jiff::civil::Date, bool),
     Time(DateTime),
     Delta(jiff::SignedDuration),
     /// Leaves out the entry that it is the value of.
@@ -234,7 +235,7 @@ impl Value {
             Self::Dict(_) => "dict",
             Self::Set(_) => "set",
             Self::Range(_) => "range",
-            Self::Date(_) => "date",
+            Self::Date(_, _) => "date",
             Self::Time(_) => "datetime",
             Self::Delta(_) => "timedelta",
             Self::Omit => "_OmitType",
@@ -372,7 +373,7 @@ impl Value {
             Self::None | Self::Nothing => false,
             Self::Bool(value) => *value,
             Self::Int(number) => *number != 0,
-            Self::Big(_) | Self::Date(_) | Self::Time(_) | Self::Omit => true,
+            Self::Big(_) | Self::Date(_, _) | Self::Time(_) | Self::Omit => true,
             Self::Float(number) => *number != 0.0,
             Self::Text(text) => !text.is_empty(),
             Self::Bytes(bytes) => !bytes.is_empty(),
@@ -402,6 +403,7 @@ impl Value {
             Self::Object(object) => match object.len() {
                 Some(length) => length,
                 None => {
+                    play::check(self)?;
                     return fail(format!(
                         "object of type '{}' has no len()",
                         object.type_name()
@@ -532,6 +534,8 @@ impl Value {
         limits::step(1 + self.weight())?;
         self.check()?;
         other.check()?;
+        play::check(self)?;
+        play::check(other)?;
         Ok(match (self, other) {
             (Self::Lazy(one), _) => return one.value().equals(other),
             (_, Self::Lazy(two)) => return self.equals(&two.value()),
@@ -581,7 +585,9 @@ impl Value {
                     && (one.len() == 0
                         || one.start == two.start && (one.len() == 1 || one.step == two.step))
             }
-            (Self::Date(one), Self::Date(two)) => one == two,
+            (Self::Date(one, _), Self::Date(two, _)) => one == two,
+            // A date looks at no more of a time than its day. A time is equal to no date.
+            (Self::Date(one, given), Self::Time(two)) => *given && *one == two.civil.date(),
             (Self::Time(one), Self::Time(two)) => one.order(*two) == Some(Ordering::Equal),
             (Self::Delta(one), Self::Delta(two)) => one == two,
             (Self::Object(one), Self::Object(two)) => Rc::ptr_eq(one, two),
@@ -621,7 +627,8 @@ impl Value {
                     (false, false) => None,
                 })
             }
-            (Self::Date(one), Self::Date(two)) => Ok(Some(one.cmp(two))),
+            (Self::Date(one, _), Self::Date(two, _)) => Ok(Some(one.cmp(two))),
+            (Self::Date(one, true), Self::Time(two)) => Ok(Some(one.cmp(&two.civil.date()))),
             (Self::Time(one), Self::Time(two)) if one.offset.is_some() == two.offset.is_some() => {
                 Ok(one.order(*two))
             }
@@ -639,6 +646,11 @@ impl Value {
         limits::step(1 + self.weight())?;
         self.check()?;
         item.check()?;
+        if let Self::Object(object) = self
+            && let Some(found) = object.contains(item)
+        {
+            return found;
+        }
         match self {
             Self::Lazy(lazy) => lazy.value().contains(item),
             Self::Text(text) => match item {
@@ -717,6 +729,7 @@ impl Key {
     /// A key, which must be something that cannot change.
     pub fn new(value: Value) -> Result<Self> {
         let value = value.usable()?;
+        play::check(&value)?;
         match &value {
             Value::List(_) | Value::Dict(_) | Value::Set(_) => {
                 return fail(format!("unhashable type: '{}'", value.type_name()));
@@ -746,6 +759,8 @@ impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Value::Text(one), Value::Text(two)) => one == two,
+            // They are hashed differently.
+            (Value::Date(_, _), Value::Time(_)) | (Value::Time(_), Value::Date(_, _)) => false,
             (one, two) => one.equals(two).unwrap_or(false),
         }
     }
@@ -761,7 +776,7 @@ impl Hash for Key {
             Value::Tuple(items) => limits::with_stack(|| {
                 items.iter().for_each(|item| Self(item.clone()).hash(state));
             }),
-            Value::Date(date) => date.hash(state),
+            Value::Date(date, _) => date.hash(state),
             number if number.is_number() => match number::whole(number) {
                 Some(whole) => whole.hash(state),
                 None => {

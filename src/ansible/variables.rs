@@ -19,7 +19,7 @@ use super::standin::StandIns;
 use super::template::{self, Place};
 use super::value::Value;
 use super::vault::{self, Opened, Vault};
-use super::{data, encrypted, globals, limits, markup, problems, python, release};
+use super::{data, encrypted, globals, limits, markup, play, problems, python, release};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::yaml::{self, Data};
@@ -94,6 +94,11 @@ impl Variables {
     /// Reads a `vars.yml` as Ansible does, also one that is encrypted as a whole: then all that it holds is secret. Its
     /// variables win. `origin` names it for people.
     pub fn load(&mut self, text: &str, origin: &str) -> Result<(), Problem> {
+        self.load_some(text, origin).map(drop)
+    }
+
+    /// The same, and says whether a mapping stands there, be it an empty one.
+    pub fn load_some(&mut self, text: &str, origin: &str) -> Result<bool, Problem> {
         let secret = vault::is_encrypted(text);
         let opened = match secret {
             true => Some(
@@ -127,8 +132,9 @@ impl Variables {
             }
             .in_manifest(origin, origin)
         })?;
+        let is_mapping = read.is_some();
         let mut written = written(text);
-        for (name, value) in read {
+        for (name, value) in read.unwrap_or_default() {
             let variable = Variable {
                 value,
                 origin: origin.to_owned(),
@@ -139,7 +145,7 @@ impl Variables {
             };
             self.insert(&name, variable);
         }
-        Ok(())
+        Ok(is_mapping)
     }
 
     /// Sets a variable that anybody may see. Texts in its value may be templates.
@@ -491,6 +497,7 @@ fn collect_names(value: &Data, found: &mut Vec<String>) {
             if let Ok(template) = template::compiled(text, Place::Value) {
                 for (name, _) in &template.names {
                     if !globals::NAMES.contains(&&**name)
+                        && !globals::IN_PART.contains(&&**name)
                         && !found.iter().any(|known| **known == **name)
                     {
                         found.push(name.to_string());
@@ -550,7 +557,7 @@ impl Made {
             Some(this) => this,
             None => return Err(Error::fatal("the variables are gone")),
         };
-        match template::run(template, text, this, self.files.clone(), None)? {
+        match template::run(template, text, this, self.files.clone(), None)?.value {
             Value::Marker(error) => Err((*error).clone()),
             value => Ok(value),
         }
@@ -603,7 +610,7 @@ impl Made {
         let (files, gathered) = (self.files.clone(), Some(undefined.clone()));
         let _ = self.within(name, |_| {
             let template = template::compiled(text, Place::Value)?;
-            template::run(template, text, this, files, gathered)
+            template::run(template, text, this, files, gathered).map(|printed| printed.value)
         });
         let others = undefined.take().into_iter();
         let others: Vec<Error> = others
@@ -642,6 +649,10 @@ impl Made {
 }
 
 impl Context for Made {
+    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        Box::new(self.resolved.names())
+    }
+
     fn empty(&self) {
         drop(self.values.take());
     }
@@ -650,9 +661,15 @@ impl Context for Made {
         if let Some(value) = self.values.borrow().get(name) {
             return Some(value.clone());
         }
-        let Some(variable) = self.resolved.variables.get(name) else {
+        let found = self.resolved.variables.get(name);
+        // Ansible's own `vars` replaces a variable of this name.
+        let Some(variable) = found.filter(|_| name != "vars") else {
             let (managed, text) = globals::MANAGED;
-            return (self.for_template && name == managed).then(|| Value::text(text));
+            if self.for_template && name == managed {
+                return Some(Value::text(text));
+            }
+            let this: std::rc::Weak<dyn Context> = self.this.clone();
+            return play::get(name, &this);
         };
         if self.path.borrow().iter().any(|known| known == name) {
             return Some(self.ring(name));
@@ -700,7 +717,7 @@ fn to_data(value: &Value) -> Evaluated<Data> {
         Value::Float(number) => Data::Float(*number),
         Value::Text(text) => Data::Literal(text.to_string()),
         Value::Bytes(bytes) => Data::Bytes(bytes.to_vec()),
-        Value::Date(date) => Data::Date(*date),
+        Value::Date(date, _) => Data::Date(*date),
         Value::Time(time) => Data::Time(time.civil, time.offset),
         Value::Dict(_) => {
             let pairs = value.pairs().unwrap_or_default();

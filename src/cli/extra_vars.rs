@@ -33,15 +33,12 @@ pub fn read(argument: &str) -> Result<Given, Problem> {
     }
 }
 
-/// Refuses a file that holds nothing, as ansible-playbook does: most likely it is the wrong one.
-pub fn not_empty(variables: Variables, path: &str) -> Result<Variables, Problem> {
-    if variables.iter().next().is_some() {
-        return Ok(variables);
-    }
+/// Why a file that holds nothing is refused, as ansible-playbook does: most likely it is the wrong one.
+pub fn nothing_in(path: &str) -> Problem {
     let message = format!("The file of `{ORIGIN}` holds no variables.");
-    Err(Problem::new("variables", message)
+    Problem::new("variables", message)
         .in_manifest(path, path)
-        .hint("Write `name: value` lines into it, or leave it out."))
+        .hint("Write `name: value` lines into it, or `{}`, or leave it out.")
 }
 
 fn pairs(argument: &str) -> Result<Variables, Problem> {

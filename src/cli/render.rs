@@ -11,9 +11,10 @@ use crate::ansible::vault::{self, DEFAULT_ID, Vault};
 use crate::ansible::{Resolved, Variables};
 use crate::job::{self, clusters};
 use crate::kubernetes::{self, Access, Cluster, Owner, namespace};
-use crate::manifest::{self, Rules, Twice, explain, policy, preview};
+use crate::manifest::policy::{self, Whose};
+use crate::manifest::{self, Rules, Twice, explain, preview};
 use crate::odoo::contract::DiffAction;
-use crate::policy::Policy;
+use crate::policy::{PodSecurity, Policy};
 use crate::problem::Problem;
 use crate::settings::{Settings, at_home};
 use crate::uid::Uid;
@@ -26,7 +27,7 @@ const WRONG: u8 = 2;
 #[derive(Debug, clap::Args)]
 pub struct Render {
     /// Variables as Ansible reads them; of two with one name the later file wins
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE")]
     vars: Vec<PathBuf>,
     /// Variables as for ansible-playbook: @FILE, name=value, or a mapping in YAML or JSON; they win over --vars
     #[arg(short = 'e', long = "extra-vars", value_name = "VARS")]
@@ -52,6 +53,8 @@ pub struct Render {
     diff: bool,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    allowed: Allowed,
     /// Files or URLs, in order
     #[arg(value_name = "TEMPLATE", required = true)]
     templates: Vec<String>,
@@ -72,6 +75,59 @@ struct Target {
     /// A context of the kubeconfig, for --diff
     #[arg(long, requires = "diff")]
     context: Option<String>,
+}
+
+/// The cluster's policy, for `--diff`: it stands in Odoo, where the command does not look.
+#[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "The cluster's policy for --diff, as it stands in Odoo (strict unless said)"
+)]
+struct Allowed {
+    /// The Pod Security level that pods must meet
+    #[arg(long, value_name = "LEVEL", requires = "diff", default_value = "baseline", value_parser = ["privileged", "baseline", "restricted"])]
+    pod_security: String,
+    /// A kind beside the usual ones, such as `CronTab.example.com`; may be repeated
+    #[arg(long = "allow-kind", value_name = "KIND", requires = "diff")]
+    kinds: Vec<String>,
+    /// A label or annotation beside the usual ones, such as `nginx.ingress.kubernetes.io/*`; may be repeated
+    #[arg(long = "allow-annotation", value_name = "NAME", requires = "diff")]
+    annotations: Vec<String>,
+    /// Services of the type LoadBalancer
+    #[arg(long = "allow-load-balancer", requires = "diff")]
+    load_balancer: bool,
+    /// Services of the type NodePort
+    #[arg(long = "allow-node-port", requires = "diff")]
+    node_port: bool,
+}
+
+impl Allowed {
+    fn policy(&self) -> Policy {
+        let mut policy = Policy {
+            pod_security: match self.pod_security.as_str() {
+                "privileged" => PodSecurity::Privileged,
+                "restricted" => PodSecurity::Restricted,
+                _ => PodSecurity::Baseline,
+            },
+            load_balancer: self.load_balancer,
+            node_port: self.node_port,
+            ..Policy::default()
+        };
+        policy.kinds.extend_from_slice(&self.kinds);
+        policy.annotations.extend_from_slice(&self.annotations);
+        policy
+    }
+}
+
+/// Says of what the policy refuses that the command does not know the cluster's own.
+fn with_flags(problem: Problem) -> Problem {
+    if problem.code != "manifest_policy" {
+        return problem;
+    }
+    let hint = problem.hint.clone().unwrap_or_default();
+    problem.hint(format!(
+        "{hint} The command does not look into Odoo and takes the strict policy: what this cluster allows beyond it, say \
+         with --pod-security, --allow-kind, --allow-annotation, --allow-load-balancer and --allow-node-port."
+    ))
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -131,18 +187,20 @@ async fn diff(
     let values = values.secret();
     let access = access(&render.target, settings)?;
     let cluster = Cluster::connect(&access).await.map_err(one)?;
-    let namespace = render.target.namespace.as_deref().unwrap_or_default();
-    let compared = compare(&cluster, namespace, objects, values).await;
+    let compared = compare(render, &cluster, objects, values).await;
     compared.map_err(|problem| vec![values.mask_problem(problem)])
 }
 
 /// Asks the API server what applying would change. What deploys of the app left behind counts as its inventory.
 async fn compare(
+    render: &Render,
     cluster: &Cluster,
-    namespace: &str,
     objects: Vec<crate::object::Object>,
     values: &Resolved,
 ) -> Result<(String, u8), Problem> {
+    let target = &render.target;
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    let policy = render.allowed.policy();
     let kinds = cluster.kinds().await?;
     let given = |name: &str| match values.get(name) {
         Some(serde_json::Value::String(text)) => text,
@@ -152,21 +210,18 @@ async fn compare(
         Some(siblings) => serde_json::from_value(siblings).unwrap_or_default(),
         None => Vec::new(),
     };
-    // Which policy the cluster has stands in Odoo: here it is the strict one, with what Odoo would give as variables.
+    let name = target.cluster.as_deref().unwrap_or("(the cluster)");
+    let (class, hostname) = (given("ingress_class"), given("hostname"));
+    let whose = Whose {
+        namespace,
+        hostname: &hostname,
+        siblings: &siblings,
+    };
     let rules = Rules {
         kinds: &kinds,
-        policy: policy::Rules {
-            policy: &Policy::default(),
-            cluster: &given("cluster_name"),
-            ingress_class: &given("ingress_class"),
-            namespace,
-            hostname: &given("hostname"),
-            siblings: &siblings,
-            limits: None,
-            inventory: None,
-        },
+        policy: policy::Rules::new(&policy, name, &class, whose),
     };
-    let objects = manifest::check(objects, &rules)?;
+    let objects = manifest::check(objects, &rules).map_err(with_flags)?;
     let owner = match namespace::owner(cluster, namespace).await? {
         Some(owner) => owner,
         // It is not there yet: nothing is anybody's.
@@ -239,12 +294,16 @@ fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
     // The first one holds nothing but the vault.
     let mut layers = vec![Variables::opened_by(&vault)];
     let mut problems = Vec::new();
-    let files = render.vars.iter().map(|path| read_file(path, &vault));
+    let files = render.vars.iter();
+    let files = files.map(|path| Ok(read_file(path, &vault)?.0));
     let extra = render
         .extra_vars
         .iter()
         .map(|argument| match extra_vars::read(argument)? {
-            Given::File(path) => extra_vars::not_empty(read_file(Path::new(&path), &vault)?, &path),
+            Given::File(path) => match read_file(Path::new(&path), &vault)? {
+                (variables, true) => Ok(variables),
+                (_, false) => Err(extra_vars::nothing_in(&path)),
+            },
             Given::Variables(variables) => Ok(variables),
         });
     for read in files.chain(extra) {
@@ -259,7 +318,8 @@ fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
     }
 }
 
-fn read_file(path: &Path, vault: &Vault) -> Result<Variables, Problem> {
+/// The variables of a file, and whether it holds a mapping.
+fn read_file(path: &Path, vault: &Vault) -> Result<(Variables, bool), Problem> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problem::new("variables", format!("The file cannot be read: {error}."))
@@ -267,8 +327,8 @@ fn read_file(path: &Path, vault: &Vault) -> Result<Variables, Problem> {
             .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
     })?;
     let mut variables = Variables::opened_by(vault);
-    variables.load(&text, &name)?;
-    Ok(variables)
+    let is_mapping = variables.load_some(&text, &name)?;
+    Ok((variables, is_mapping))
 }
 
 /// The vault that password files open.
@@ -321,4 +381,69 @@ fn discreet(variables: Variables) -> Variables {
         discreet.insert(name, variable);
     }
     discreet
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        render: Render,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Render, clap::Error> {
+        Program::try_parse_from([&["render"], arguments, &["m.yml"]].concat())
+            .map(|program| program.render)
+    }
+
+    #[test]
+    fn a_difference_is_held_against_the_strict_policy_or_what_is_said_to_be_allowed() {
+        let diff = ["--diff", "-n", "shop"];
+        assert_eq!(parsed(&diff).unwrap().allowed.policy(), Policy::default());
+        let flags = [
+            "--pod-security=privileged",
+            "--allow-kind=CronTab.example.com",
+            "--allow-kind=ClusterRole.rbac.authorization.k8s.io",
+            "--allow-annotation=grafana_dashboard",
+            "--allow-load-balancer",
+            "--allow-node-port",
+        ];
+        let policy = parsed(&[&diff[..], &flags].concat())
+            .unwrap()
+            .allowed
+            .policy();
+        assert_eq!(policy.pod_security, PodSecurity::Privileged);
+        let strict = Policy::default();
+        assert_eq!(policy.kinds[..strict.kinds.len()], strict.kinds);
+        assert_eq!(
+            policy.kinds[strict.kinds.len()..],
+            [
+                "CronTab.example.com",
+                "ClusterRole.rbac.authorization.k8s.io"
+            ]
+        );
+        assert_eq!(policy.annotations.last().unwrap(), "grafana_dashboard");
+        assert!(policy.load_balancer && policy.node_port);
+        // Where nothing is compared, nothing is held against it.
+        assert!(parsed(&[]).is_ok());
+        for flag in flags {
+            assert!(parsed(&[flag]).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_flags_and_other_problems_do_not() {
+        let refused = Problem::new("manifest_policy", "No.").hint("Remove it.");
+        let hint = with_flags(refused).hint.unwrap();
+        assert!(
+            hint.starts_with("Remove it. ") && hint.contains("--allow-kind"),
+            "{hint}"
+        );
+        let other = Problem::new("manifest_check", "No.").hint("Remove it.");
+        assert_eq!(with_flags(other).hint.unwrap(), "Remove it.");
+    }
 }

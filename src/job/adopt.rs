@@ -1,6 +1,7 @@
-//! `adopt`: takes a namespace over that an operator has chosen from what the cluster shows, and looks at it.
+//! `adopt`: takes a namespace over that an operator has chosen from what the cluster shows, with the mail domain that
+//! belongs to it, and looks at it.
 
-use super::{Task, refresh, story};
+use super::{Task, mail_domain, refresh, story};
 use crate::kubernetes::{self, Former};
 use crate::odoo::contract::{JobResult, StepCode};
 use crate::problem::Problem;
@@ -28,5 +29,6 @@ pub async fn adopt(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
             Ok(())
         })
         .await?;
+    mail_domain::take_over(task, former.uid.as_deref()).await?;
     refresh::refresh(task, result).await
 }

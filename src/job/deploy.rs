@@ -7,7 +7,7 @@ use super::rendering::{self, Wanted};
 use super::story::{StepHandle, count};
 use super::{Task, ready};
 use crate::kubernetes::generated::Generated;
-use crate::kubernetes::{self, Applied, generated, namespace};
+use crate::kubernetes::{self, Applied, generated, inventory, namespace};
 use crate::object::Object;
 use crate::odoo::contract::{JobResult, Manifest, ObjectCounts, StepCode};
 use crate::problem::Problem;
@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// The recipe.
 pub async fn deploy(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
     let wanted = prepare(task, &task.job.manifests, None, result).await?;
-    bring(task, &wanted, result).await
+    bring(task, wanted, result).await
 }
 
 /// Fetches and renders. Nothing in the cluster is touched. `production` holds the secrets of the production app, where
@@ -40,20 +40,22 @@ pub async fn prepare(
 }
 
 /// Brings to the cluster what is wanted there, takes away what is not, and waits until the app can be reached.
-pub async fn bring(task: &Task, wanted: &Wanted, result: &mut JobResult) -> Result<(), Problem> {
+pub async fn bring(task: &Task, wanted: Wanted, result: &mut JobResult) -> Result<(), Problem> {
     let story = &task.story;
     story
         .step(StepCode::Namespace, async |step| {
-            make_namespace(task, wanted, step).await
+            make_namespace(task, &wanted, step).await
         })
         .await?;
     let mut applied = Applied::default();
     let ended = story
         .step(StepCode::Applying, async |step| {
-            apply(task, wanted, &mut applied, step).await
+            apply(task, &wanted, &mut applied, step).await
         })
         .await;
-    tell_applied(task, wanted, &applied, ended.is_err(), result);
+    tell_applied(task, &wanted, &applied, ended.is_err(), result);
+    // A thousand may wait from here on.
+    drop(wanted);
     ended?;
     story
         .step(StepCode::Pruning, async |step| {
@@ -179,11 +181,22 @@ async fn prune(
             names(&pruned.kept)
         );
     }
-    step.say(message);
+    if pruned.held.is_empty() {
+        step.say(message);
+    } else {
+        let held: Vec<String> = pruned.held.iter().map(ToString::to_string).collect();
+        step.warn(format!(
+            "{message}; being deleted, but still there: {}. The program that the finalizer belongs to must run and let go",
+            held.join(", ")
+        ));
+    }
     let mut inventory = applied.inventory.clone();
     inventory.extend(pruned.kept);
+    inventory.extend(pruned.held.into_iter().map(|held| held.object));
+    let written = inventory::write(&task.cluster, &task.app.namespace, &task.owner, &inventory);
+    let written = written.await;
     result.inventory = Some(inventory);
-    Ok(())
+    written
 }
 
 /// What applying did, in a sentence.

@@ -22,7 +22,7 @@ pub async fn invitation(task: &Task, result: &mut JobResult) -> Result<(), Probl
         .story
         .step(StepCode::Invitation, async |step| send(task, step).await)
         .await?;
-    result.message_id = Some(sent);
+    result.message_id = Some(sent).filter(|id| !id.is_empty());
     Ok(())
 }
 

@@ -108,6 +108,32 @@ pub async fn release(task: &Task, result: &mut JobResult) -> Result<(), Problem>
     Ok(())
 }
 
+/// Makes the domain of an app that was taken over the present app's, where it is at Mailgun with the mark of the former
+/// one: its uid, or the database where that had none. Without a Mailgun account it stays as it is, and so it does when
+/// only a person can put right what is in the way: a registration says then how to go on.
+pub async fn take_over(task: &Task, former: Option<&str>) -> Result<(), Problem> {
+    let Ok(mailgun) = task.mailgun() else {
+        return Ok(());
+    };
+    let name = &task.app.hostname;
+    let former = Mark::of(former.unwrap_or(&task.owner.instance));
+    task.story
+        .step(StepCode::MailDomain, async |step| {
+            match domain::take_over(mailgun, name, &former, &mark(task)).await {
+                Ok(true) => step.say(format!(
+                    "{name} at Mailgun is this app's now; its DKIM record has a new name"
+                )),
+                Ok(false) => step.say(format!(
+                    "There is no mail domain {name} of the former app at Mailgun"
+                )),
+                Err(problem) if problem.retry => return Err(problem),
+                Err(problem) => step.warn(format!("{name} is not taken over: {problem}")),
+            }
+            Ok(())
+        })
+        .await
+}
+
 fn mark(task: &Task) -> Mark {
     Mark::of(match task.app.mail_mark {
         MailMark::App => task.owner.uid.as_str(),

@@ -36,7 +36,7 @@ use tracing::warn;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
 use crate::mailgun;
-use crate::manifest::Fetcher;
+use crate::manifest::{Fetcher, policy};
 use crate::odoo::contract::{
     self, App, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
 };
@@ -48,6 +48,16 @@ pub use clusters::Clusters;
 pub use diff::summary;
 pub use readable::readable;
 pub use story::{Stop, Story};
+
+/// What a part of the app is held against on its cluster.
+fn policy_rules<'a>(site: &'a contract::Cluster, app: &'a App) -> policy::Rules<'a> {
+    let whose = policy::Whose {
+        namespace: &app.namespace,
+        hostname: &app.hostname,
+        siblings: &app.siblings,
+    };
+    policy::Rules::new(&site.policy, &site.name, &site.ingress_class, whose)
+}
 
 /// How many apps of a cluster are looked at at once.
 const LOOKS_AT_ONCE: usize = 4;
@@ -92,6 +102,8 @@ pub struct Look {
     pub apps: Vec<AppSeen>,
     /// Where everything was looked at.
     pub complete: Option<CompleteLook>,
+    /// The namespaces of the apps that were left out because they are busy.
+    pub busy: BTreeSet<String>,
 }
 
 /// What all jobs share.
@@ -271,12 +283,13 @@ impl Runner {
             .boxed()
     }
 
-    /// What a cluster shows of a database's apps, of all or of those in some namespaces.
+    /// What a cluster shows of a database's apps, of all or of those in some namespaces; but not of `busy` ones.
     pub async fn look(
         &self,
         cluster: &str,
         database: &str,
         only: Option<&BTreeSet<String>>,
+        busy: &BTreeSet<Uid>,
     ) -> Result<Look, Problem> {
         let looked_at = seen::now();
         let cluster = self.clusters.get(cluster).await?;
@@ -286,11 +299,14 @@ impl Runner {
             namespaces: namespaces.iter().cloned().map(seen::namespace).collect(),
         });
         namespaces.retain(|ours| only.is_none_or(|only| only.contains(&ours.namespace)));
-        let looks = stream::iter(namespaces).map(|ours| {
+        // Without a uid it is not known whose it is.
+        let apps = namespaces
+            .into_iter()
+            .filter_map(|mut ours| Some((Uid::try_from(ours.uid.take()?).ok()?, ours)));
+        let (busy, apps): (Vec<_>, Vec<_>) = apps.partition(|(uid, _)| busy.contains(uid));
+        let looks = stream::iter(apps).map(|(uid, ours)| {
             let cluster = &cluster;
             async move {
-                // Without a uid it is not known whose it is.
-                let uid = Uid::try_from(ours.uid?).ok()?;
                 let app = ours.app.unwrap_or_default();
                 let owner = seen::owner(database, &uid, app, "", "");
                 match kubernetes::observe(cluster, &ours.namespace, &owner).await {
@@ -312,6 +328,7 @@ impl Runner {
         Ok(Look {
             apps: seen.filter_map(|seen| async move { seen }).collect().await,
             complete,
+            busy: busy.into_iter().map(|(_, ours)| ours.namespace).collect(),
         })
     }
 }

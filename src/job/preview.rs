@@ -3,14 +3,14 @@
 //!
 //! What is wrong with the manifest is what was asked for, not a failure of the job.
 
-use super::Shared;
 use super::rendering::files_seen;
 use super::story::{Story, count};
 use super::variables::{rules, variables};
+use super::{Shared, policy_rules};
 use crate::ansible::Variables;
 use crate::ansible::vault::Vault;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Inspection, Source, pin, policy, with_files};
+use crate::manifest::{self, Inspection, Source, pin, with_files};
 use crate::odoo::contract::{
     App, Cluster, Job, JobResult, Limits, MailMark, Manifest, Policy, Preview, PreviewObject,
     Production, StepCode, Uid, WantedState,
@@ -102,17 +102,7 @@ async fn look(
     };
     let pinned = manifest.pin.clone();
     let inspect = move |source: &Source| {
-        let rules = policy::Rules {
-            policy: &site.policy,
-            cluster: &site.name,
-            ingress_class: &site.ingress_class,
-            namespace: &app.namespace,
-            hostname: &app.hostname,
-            siblings: &app.siblings,
-            limits: None,
-            inventory: None,
-        };
-        manifest::inspect(source, &variables, &rules)
+        manifest::inspect(source, &variables, &policy_rules(&site, &app))
             .map_err(|failure| pin::only_pinned(failure, source, pinned.as_deref()))
     };
     let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::story::StepHandle;
 use super::{Task, seen};
-use crate::kubernetes::{self, ingress};
+use crate::kubernetes::patience::Patience;
+use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
 use crate::odoo::contract::{IngressState, JobResult, StepCode};
 use crate::problem::Problem;
-
-/// How often the ingress is looked at while it has no address.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+use crate::slot;
 
 /// Waits until the objects are ready and the ingress has an address, and puts down what is seen then.
 pub async fn until_reachable(
@@ -47,15 +44,40 @@ pub async fn look(task: &Task, result: &mut JobResult) {
 
 async fn wait(task: &Task, objects: &[ObjectRef], step: &StepHandle<'_>) -> Result<(), Problem> {
     let limit = Duration::from_secs(task.shared.patience.ready_seconds);
-    kubernetes::wait_until_ready(&task.cluster, objects, limit, |waiting| step.say(waiting))
-        .await?;
-    step.say("Everything is ready");
-    Ok(())
+    let waited =
+        kubernetes::wait_until_ready(&task.cluster, objects, limit, |waiting| step.say(waiting))
+            .await;
+    match waited {
+        Ok(()) => {
+            step.say("Everything is ready");
+            Ok(())
+        }
+        Err(problem) => Err(with_logs(task, objects, problem).await),
+    }
+}
+
+/// Adds the ends of the logs of the containers that fail.
+async fn with_logs(task: &Task, objects: &[ObjectRef], problem: Problem) -> Problem {
+    let named = |object: &&ObjectRef| problem.object.as_deref() == Some(&object.to_string());
+    let Some(object) = objects.iter().find(named) else {
+        return problem;
+    };
+    let redactor = task.story.redactor();
+    let mut message = problem.message.clone();
+    for end in logs::of_failing(&task.cluster, object).await {
+        message += &format!(
+            "\nThe end of the log of pod {}, container {}:\n{}",
+            end.pod,
+            end.container,
+            logs::last_bytes(&redactor.text(&end.text))
+        );
+    }
+    Problem { message, ..problem }
 }
 
 /// No address is not a failure: some controllers never write one, and observing tells it when it comes.
 async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
-    let deadline = Instant::now() + Duration::from_secs(task.shared.patience.ingress_seconds);
+    let patience = Patience::new(Duration::from_secs(task.shared.patience.ingress_seconds));
     loop {
         let seen = ingress::read(&task.cluster, &task.app.namespace, &task.owner).await?;
         let seen = seen::ingress(seen);
@@ -64,11 +86,11 @@ async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Prob
             step.say(sentence);
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        if patience.is_over() {
             step.warn(sentence);
             return Ok(());
         }
         step.say(sentence);
-        sleep(LOOK_AGAIN).await;
+        slot::waiting(patience.pause()).await;
     }
 }

@@ -1,8 +1,8 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
-use super::Task;
 use super::story::{StepHandle, count};
 use super::variables::{rules, variables};
+use super::{Task, policy_rules};
 use crate::ansible::Files;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Rules, Source, Twice, pin, policy, with_files};
@@ -149,14 +149,9 @@ pub async fn render(
     let rules = Rules {
         kinds: &kinds,
         policy: policy::Rules {
-            policy: &task.site.policy,
-            cluster: &task.site.name,
-            ingress_class: &task.site.ingress_class,
-            namespace: &app.namespace,
-            hostname: &app.hostname,
-            siblings: &app.siblings,
             limits: Some(&app.limits),
             inventory: Some(&app.inventory),
+            ..policy_rules(&task.site, app)
         },
     };
     let objects = manifest::check(objects, &rules).map_err(|problem| redactor.problem(problem))?;

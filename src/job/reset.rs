@@ -48,7 +48,7 @@ async fn empty(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
             delete_all(task, step, result).await
         })
         .await?;
-    deploy::bring(task, &wanted, result).await
+    deploy::bring(task, wanted, result).await
 }
 
 async fn delete_all(

@@ -96,16 +96,28 @@ impl Story {
             story: self,
             index: self.begin(code),
         };
-        let ended = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(self.stopped()),
-            ended = work(&handle) => ended,
-        };
+        let ended = self.unless_stopped(work(&handle)).await.flatten();
         match &ended {
             Ok(_) => handle.end(StepState::Done, None),
             Err(problem) => handle.end(StepState::Failed, Some(problem.message.clone())),
         }
         ended
+    }
+
+    /// Waits for something unless the job is to stop: that wish drops it.
+    pub fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Problem>> {
+        // On the heap: a future that it is moved into would hold it twice.
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => Err(self.stopped()),
+                done = work => Ok(done),
+            }
+        }
     }
 
     /// Asks the job to end. The first reason counts.

@@ -1,11 +1,13 @@
 //! Server-side apply of an app's objects, one after the other in the manifests' order.
 
-use kube::api::{DynamicObject, Patch, PatchParams};
+use futures::FutureExt;
+use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use serde_json::Value;
 
 use super::owner::FIELD_MANAGER;
-use super::refusal::apply_problem;
-use super::{Cluster, Owner};
+use super::refusal::CallError;
+use super::refused::{self, Attempt};
+use super::{Cluster, Owner, takeover};
 use crate::dependence::Dependent;
 use crate::object::{Kinds, Object, ObjectRef};
 use crate::problem::Problem;
@@ -117,10 +119,13 @@ pub(super) async fn try_apply(
         ));
     };
     let api = cluster.api(kind, object.namespace());
-    let before = cluster
-        .call(api.get_opt(object.name()))
-        .await
-        .map_err(|error| apply_problem(&error, cluster.url(), object))?;
+    let before = match cluster.call(api.get_opt(object.name())).await {
+        Ok(before) => before,
+        Err(error) => {
+            let doing = format!("read {}", object.reference());
+            return Err(object.locate(cluster.problem(&error, &doing)));
+        }
+    };
     if let Some(before) = &before
         && !kind.namespaced
         && !owner.owns(&before.metadata)
@@ -130,20 +135,95 @@ pub(super) async fn try_apply(
                 .hint("Objects outside the app's namespace are never taken over. Give yours a name of its own, for example with the namespace in it."),
         ));
     }
-    let mut value = object.value.clone();
-    owner.label(&mut value);
-    note_secret_fields(&mut value, object.dependent());
+    if let Some(found) = &before {
+        lasting(found, object)?;
+        if !dry_run {
+            takeover::take_over(cluster, &api, object, found.clone()).await?;
+        }
+    }
+    let whole = |value: &Value| {
+        let mut value = value.clone();
+        owner.label(&mut value);
+        note_secret_fields(&mut value, object.dependent());
+        value
+    };
     let params = PatchParams {
         dry_run,
         ..PatchParams::apply(FIELD_MANAGER)
             .force()
             .validation_strict()
     };
-    let after = cluster
-        .call(api.patch(object.name(), &params, &Patch::Apply(&value)))
+    let patch = Patch::Apply(whole(&object.value));
+    let error = match cluster
+        .call(api.patch(object.name(), &params, &patch))
         .await
-        .map_err(|error| apply_problem(&error, cluster.url(), object))?;
-    Ok((before, after))
+    {
+        Ok(after) => {
+            let after = match &before {
+                Some(found) if dry_run => {
+                    takeover::preview(cluster, &api, object, found, after).await?
+                }
+                _ => after,
+            };
+            return Ok((before, after));
+        }
+        Err(error) => error,
+    };
+    let try_out = PatchParams {
+        dry_run: true,
+        ..params
+    };
+    let (api, try_out) = (&api, &try_out);
+    let ask = |value: Value| {
+        let patch = Patch::Apply(whole(&value));
+        let asked = async move {
+            match cluster
+                .call(api.patch(object.name(), try_out, &patch))
+                .await
+            {
+                Err(CallError::Refused(status)) => Some(*status),
+                _ => None,
+            }
+        };
+        asked.boxed()
+    };
+    let attempt = Attempt {
+        object,
+        before: before.as_ref(),
+        url: cluster.url(),
+    };
+    Err(refused::problem(&error, &attempt, &ask).await)
+}
+
+/// What is applied to an object that is being deleted goes with it.
+fn lasting(before: &DynamicObject, object: &Object) -> Result<(), Problem> {
+    if before.metadata.deletion_timestamp.is_none() {
+        return Ok(());
+    }
+    let waits = match waits_for(&before.metadata) {
+        Some(waits) => format!(" and {waits}"),
+        None => String::new(),
+    };
+    Err(object.locate(
+        Problem::transient("object_terminating", format!("{} is being deleted{waits}: what is applied to it now would go with it.", object.reference()))
+            .hint("It is applied when the old one is gone. A finalizer that stays belongs to a program that no longer runs: bring that back, or take the finalizer away with `kubectl edit`."),
+    ))
+}
+
+/// What keeps an object that is being deleted: `waits for the finalizer example.com/x`.
+pub(super) fn waits_for(metadata: &ObjectMeta) -> Option<String> {
+    // Kubernetes' own, by which an object goes after those that it owns.
+    let own = ["foregroundDeletion", "orphan"];
+    let finalizers = metadata.finalizers.iter().flatten();
+    let others: Vec<&str> = finalizers
+        .map(String::as_str)
+        .filter(|name| !own.contains(name))
+        .collect();
+    match others.as_slice() {
+        [] => None,
+        [one] => Some(format!("waits for the finalizer {one}")),
+        several => Some(format!("waits for the finalizers {}", several.join(", "))),
+    }
 }
 
 /// Notes on an object which of its fields depend on a secret: when a later manifest says something else there, nobody else

@@ -7,24 +7,40 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http_body_util::Limited;
 use jiff::Timestamp;
-use kube::api::{Api, DynamicObject};
+use kube::api::{Api, DynamicObject, ListParams, ObjectList, PartialObjectMeta};
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersion};
 use kube::{Client, Config};
 use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
+use tower_http::map_response_body::MapResponseBodyLayer;
 
 use super::fence::Fence;
 use super::refusal::{self, CallError};
 use crate::object::{Kind, Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call to the API server may take, unless told otherwise.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest answer, in bytes: whoever answers must not fill the worker's memory. Objects are no longer than 3 MiB.
+pub(super) const MOST_OF_AN_ANSWER: usize = 64 << 20;
+/// How many objects of a list are asked for at once, …
+const PAGE: u32 = 250;
+/// … and how many there may be.
+pub(super) const MOST_OBJECTS: usize = 20_000;
+/// How many calls may be under way at once: many jobs may wait for one cluster, which is not to be asked more the slower it
+/// answers. API servers take 600 by default, from everybody.
+const CALLS_AT_ONCE: usize = 64;
 
 /// How to reach a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +60,7 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
     call_timeout: Duration,
+    calls: Arc<Semaphore>,
     fence: Option<Fence>,
     url: String,
     token_ends: Option<Timestamp>,
@@ -83,7 +100,20 @@ impl Cluster {
         let url = config.cluster_url.to_string();
         let token = config.auth_info.token.as_ref();
         let token_ends = token.and_then(|token| end_of(token.expose_secret()));
-        let client = Client::try_from(config).map_err(|error| {
+        // A kubeconfig may name a command that asks for credentials: it is waited for on a thread of its own.
+        let client = tokio::task::spawn_blocking(move || client(config));
+        let client = slot::unless_soon(tokio::time::timeout(CALL_TIMEOUT, client)).await;
+        let Ok(Ok(client)) = client else {
+            return Err(Problem::transient(
+                "cluster_unreachable",
+                format!(
+                    "The credentials for {url} were not there within {} s.",
+                    CALL_TIMEOUT.as_secs()
+                ),
+            )
+            .hint("See whether the command that the kubeconfig names for them (`exec`) comes to its end."));
+        };
+        let client = client.map_err(|error| {
             Problem::new(
                 "cluster_settings",
                 format!(
@@ -97,6 +127,7 @@ impl Cluster {
             client,
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url,
             token_ends,
@@ -139,23 +170,84 @@ impl Cluster {
     ///
     /// What remains is a request that the API server has read already: it ends the work on it when the connection is gone,
     /// unless the object is on its way into etcd by then. That takes far less than the rest of the lease behind the fence.
-    pub(super) async fn call<T>(
+    ///
+    /// A job whose call hangs has no slot until it is answered.
+    pub(super) fn call<T>(
         &self,
         call: impl Future<Output = kube::Result<T>>,
-    ) -> Result<T, CallError> {
+    ) -> impl Future<Output = Result<T, CallError>> {
+        // On the heap: each future that it is moved into would hold it twice.
+        let call = Box::pin(call);
         let passed = async {
             match &self.fence {
                 Some(fence) => fence.passed().await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            () = passed => Err(CallError::Fenced),
-            answer = tokio::time::timeout(self.call_timeout, call) => match answer {
-                Ok(answer) => answer.map_err(CallError::from),
-                Err(_) => Err(CallError::Timeout(self.call_timeout)),
-            },
+        let answer = async {
+            // It is never closed.
+            let _under_way = self.calls.acquire().await.ok();
+            tokio::time::timeout(self.call_timeout, call).await
+        };
+        slot::unless_soon(async {
+            tokio::select! {
+                biased;
+                () = passed => Err(CallError::Fenced),
+                answer = answer => match answer {
+                    Ok(answer) => answer.map_err(CallError::from),
+                    Err(_) => Err(CallError::Timeout(self.call_timeout)),
+                },
+            }
+        })
+    }
+
+    /// All objects that are selected, page by page.
+    pub(super) async fn list<K>(
+        &self,
+        api: &Api<K>,
+        selected: &ListParams,
+    ) -> Result<Vec<K>, CallError>
+    where
+        K: Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        self.pages(selected, |page| {
+            async move { api.list(&page).await }.boxed()
+        })
+        .await
+    }
+
+    /// The same without what is in the objects.
+    pub(super) async fn list_metadata<K>(
+        &self,
+        api: &Api<K>,
+        selected: &ListParams,
+    ) -> Result<Vec<PartialObjectMeta<K>>, CallError>
+    where
+        K: Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        self.pages(selected, |page| {
+            async move { api.list_metadata(&page).await }.boxed()
+        })
+        .await
+    }
+
+    async fn pages<'a, T: Clone>(
+        &self,
+        selected: &ListParams,
+        ask: impl Fn(ListParams) -> BoxFuture<'a, kube::Result<ObjectList<T>>>,
+    ) -> Result<Vec<T>, CallError> {
+        let mut page = selected.clone().limit(PAGE);
+        let mut all = Vec::new();
+        loop {
+            let list = self.call(ask(page.clone())).await?;
+            all.extend(list.items);
+            if all.len() > MOST_OBJECTS {
+                return Err(CallError::TooMany);
+            }
+            match list.metadata.continue_.filter(|more| !more.is_empty()) {
+                Some(more) => page.continue_token = Some(more),
+                None => return Ok(all),
+            }
         }
     }
 
@@ -194,6 +286,13 @@ impl Cluster {
     }
 }
 
+/// A client that reads no more of an answer than there may be.
+fn client(config: Config) -> kube::Result<Client> {
+    let bounded = MapResponseBodyLayer::new(|body| Limited::new(body, MOST_OF_AN_ANSWER));
+    let builder = ClientBuilder::try_from(config)?;
+    Ok(builder.with_layer(&bounded).build())
+}
+
 fn resource(kind: &Kind) -> ApiResource {
     // Discovery gave the version, so it can be read.
     let version: GroupVersion = kind
@@ -219,6 +318,8 @@ fn end_of(token: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
     use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::sync::watch;
     use tokio::time::{Instant, sleep};
@@ -232,6 +333,118 @@ mod tests {
         }
     }
 
+    /// A cluster whose API server is at this address.
+    async fn at(url: &str) -> Cluster {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        let kubeconfig = format!(
+            "{{apiVersion: v1, kind: Config, current-context: c, clusters: [{{name: c, cluster: {{server: '{url}'}}}}], \
+             users: [{{name: c, user: {{token: t}}}}], contexts: [{{name: c, context: {{cluster: c, user: c}}}}]}}"
+        );
+        std::fs::write(&path, kubeconfig).unwrap();
+        let context = None;
+        let access = Access::Kubeconfig { path, context };
+        Cluster::connect(&access).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_ends_at_the_limit_and_says_of_what() {
+        let url = crate::body::tests::endless_server().await;
+        let cluster = at(&url).await;
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), "shop");
+        let listed = cluster.list(&pods, &ListParams::default()).await;
+        let error = listed.unwrap_err();
+        let problem = cluster.problem(&error, "list pods in shop");
+        assert_eq!(
+            (problem.code.as_str(), problem.retry),
+            ("cluster_answer", false)
+        );
+        assert_eq!(
+            problem.message,
+            format!(
+                "The worker could not list pods in shop: the cluster at {url}/ answers with more than 64 MiB, which is not read."
+            )
+        );
+        assert!(problem.hint.unwrap().contains("kubectl"));
+        // Of one object, too, and of what is no list.
+        let one = cluster.call(pods.get("shop-1")).await.unwrap_err();
+        assert!(matches!(one, CallError::TooLong), "{one}");
+        assert_eq!(cluster.version().await.unwrap_err().code, "cluster_answer");
+        assert_eq!(cluster.kinds().await.unwrap_err().code, "cluster_answer");
+    }
+
+    fn page(names: impl Iterator<Item = u32>, more: &str) -> wiremock::ResponseTemplate {
+        let items: Vec<_> = names
+            .map(|name| json!({"metadata": {"name": name.to_string()}}))
+            .collect();
+        let body = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {"continue": more}, "items": items});
+        wiremock::ResponseTemplate::new(200).set_body_json(body)
+    }
+
+    #[tokio::test]
+    async fn lists_are_read_page_by_page_to_their_end() {
+        use wiremock::matchers::{query_param, query_param_is_missing};
+        let server = wiremock::MockServer::start().await;
+        let first = wiremock::Mock::given(query_param("limit", "250"))
+            .and(query_param("labelSelector", "a=b"));
+        first
+            .and(query_param_is_missing("continue"))
+            .respond_with(page(0..250, "more"))
+            .mount(&server)
+            .await;
+        wiremock::Mock::given(query_param("continue", "more"))
+            .and(query_param("labelSelector", "a=b"))
+            .respond_with(page(250..260, ""))
+            .mount(&server)
+            .await;
+        let cluster = at(&server.uri()).await;
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), "shop");
+        let selected = ListParams::default().labels("a=b");
+        let listed = cluster.list(&pods, &selected).await.unwrap();
+        assert_eq!(listed.len(), 260);
+        let listed = cluster.list_metadata(&pods, &selected).await.unwrap();
+        assert_eq!(listed.len(), 260);
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_is_given_up() {
+        let server = wiremock::MockServer::start().await;
+        wiremock::Mock::given(wiremock::matchers::any())
+            .respond_with(page(0..2500, "more"))
+            .mount(&server)
+            .await;
+        let cluster = at(&server.uri()).await;
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), "shop");
+        let listed = cluster.list_metadata(&pods, &ListParams::default()).await;
+        let problem = cluster.problem(&listed.unwrap_err(), "list pods in shop");
+        assert_eq!(problem.code, "cluster_answer");
+        assert!(problem.message.contains("more than 20000"), "{problem}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_whose_call_hangs_has_no_slot_and_the_cluster_is_not_asked_ever_more() {
+        let (_moves, cluster) = fenced();
+        let slots = crate::slot::Slots::new(8);
+        let began = Instant::now();
+        let jobs = (0..CALLS_AT_ONCE + 10).map(|_| {
+            let (slot, cluster) = (slots.slot(), cluster.clone());
+            tokio::spawn(async move {
+                slot.take().await;
+                let call = cluster.call(std::future::pending::<kube::Result<()>>());
+                slot.work(call).await
+            })
+        });
+        let jobs: Vec<_> = jobs.collect();
+        sleep(CALL_TIMEOUT / 2).await;
+        assert_eq!(cluster.calls.available_permits(), 0);
+        assert_eq!(slots.free(), 8);
+        for job in jobs {
+            assert!(matches!(job.await.unwrap(), Err(CallError::Timeout(_))));
+        }
+        assert!(began.elapsed() < CALL_TIMEOUT * 4, "{:?}", began.elapsed());
+    }
+
     fn fenced() -> (watch::Sender<Option<Instant>>, Cluster) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::new("http://127.0.0.1:1".parse().unwrap());
@@ -241,6 +454,7 @@ mod tests {
             client: Client::try_from(config).unwrap(),
             discovered: Arc::default(),
             call_timeout: CALL_TIMEOUT,
+            calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url: String::new(),
             token_ends: None,

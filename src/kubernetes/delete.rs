@@ -5,14 +5,16 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
-use tokio::time::Instant;
 
+use super::apply::waits_for;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
+use super::patience::Patience;
 use super::prune::{NEVER_PRUNED, delete_ours};
-use super::{Cluster, Owner, labelled, namespace, patience};
+use super::{Cluster, Owner, labelled, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 
 /// What a delete leaves in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub async fn delete(
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Deleted, Problem> {
-    let deadline = Instant::now() + limit;
+    let patience = Patience::new(limit);
     let kinds = cluster.kinds().await?;
     let mut deleted = Deleted::default();
     let (present, going) = match namespace::find(cluster, namespace, owner).await {
@@ -57,6 +59,7 @@ pub async fn delete(
         Err(problem) => return Err(problem),
     };
     // What stands outside the namespace does not go with it.
+    let mut outside = Vec::new();
     for reference in inventory
         .iter()
         .rev()
@@ -74,13 +77,12 @@ pub async fn delete(
         .await?
         {
             deleted.objects += 1;
+            outside.push(reference.clone());
         }
     }
     if !present {
         deleted.namespace_deleted = true;
-        return Ok(deleted);
-    }
-    if keep != Keep::Nothing && !going {
+    } else if keep != Keep::Nothing && !going {
         let inside = inventory
             .iter()
             .rev()
@@ -107,7 +109,7 @@ pub async fn delete(
             namespace,
             &doomed,
             owner,
-            deadline,
+            patience,
             &mut progress,
         )
         .await?;
@@ -116,7 +118,7 @@ pub async fn delete(
             deleted.kept.extend(volumes);
         } else {
             deleted.objects +=
-                delete_volumes(cluster, &kinds, namespace, volumes, deadline, &mut progress)
+                delete_volumes(cluster, &kinds, namespace, volumes, patience, &mut progress)
                     .await?;
         }
     } else {
@@ -127,10 +129,20 @@ pub async fn delete(
                 .count(),
         )
         .unwrap_or(u32::MAX);
-        delete_namespace(cluster, namespace, owner, deadline, &mut progress).await?;
+        let gone = delete_namespace(cluster, namespace, owner, patience, &mut progress);
+        slot::waiting(gone).await?;
         deleted.namespace_deleted = true;
     }
-    Ok(deleted)
+    let gone = async {
+        loop {
+            let left = still_there(cluster, &kinds, &outside, owner).await?;
+            if left.is_empty() {
+                return Ok(deleted);
+            }
+            wait(patience, &left, &mut progress).await?;
+        }
+    };
+    slot::waiting(gone).await
 }
 
 /// What to delete and in which order: the inventory's objects, then what else was found. Volumes come later, if at all.
@@ -166,7 +178,7 @@ async fn delete_volumes(
     kinds: &Kinds,
     namespace: &str,
     claims: Vec<ObjectRef>,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<u32, Problem> {
     let mut left = claims;
@@ -184,12 +196,15 @@ async fn delete_volumes(
             Err(error) => return Err(cluster.problem(&error, &format!("delete {claim}"))),
         }
     }
-    while !left.is_empty() {
-        let names: Vec<String> = left.iter().map(ToString::to_string).collect();
-        wait(deadline, &names, progress).await?;
-        left = volumes(cluster, kinds, namespace).await?;
-    }
-    Ok(deleted)
+    let gone = async {
+        while !left.is_empty() {
+            let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+            wait(patience, &names, progress).await?;
+            left = volumes(cluster, kinds, namespace).await?;
+        }
+        Ok(deleted)
+    };
+    slot::waiting(gone).await
 }
 
 async fn wait_until_gone(
@@ -198,29 +213,27 @@ async fn wait_until_gone(
     namespace: &str,
     doomed: &[ObjectRef],
     owner: &Owner,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    loop {
-        let mut left = Vec::new();
-        for reference in doomed {
-            if exists_as_ours(cluster, kinds, reference, owner).await? {
-                left.push(reference.to_string());
+    let gone = async {
+        loop {
+            let mut left = still_there(cluster, kinds, doomed, owner).await?;
+            left.extend(ending_pods(cluster, namespace).await?);
+            if left.is_empty() {
+                return Ok(());
             }
+            wait(patience, &left, progress).await?;
         }
-        left.extend(ending_pods(cluster, namespace).await?);
-        if left.is_empty() {
-            return Ok(());
-        }
-        wait(deadline, &left, progress).await?;
-    }
+    };
+    slot::waiting(gone).await
 }
 
 async fn delete_namespace(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,
-    deadline: Instant,
+    patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
@@ -255,31 +268,42 @@ async fn delete_namespace(
             true => format!("Namespace/{namespace}"),
             false => format!("Namespace/{namespace}: {}", stuck.join("; ")),
         };
-        wait(deadline, &[what], progress).await?;
+        wait(patience, &[what], progress).await?;
     }
 }
 
-async fn exists_as_ours(
+/// Which of the objects are in the cluster and ours, with what they wait for.
+async fn still_there(
     cluster: &Cluster,
     kinds: &Kinds,
-    reference: &ObjectRef,
+    objects: &[ObjectRef],
     owner: &Owner,
-) -> Result<bool, Problem> {
-    let Some(api) = cluster.api_of(kinds, reference) else {
-        return Ok(false);
-    };
-    let found = cluster
-        .call(api.get_metadata_opt(&reference.name))
-        .await
-        .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
-    Ok(found.is_some_and(|found| owner.owns(&found.metadata)))
+) -> Result<Vec<String>, Problem> {
+    let mut left = Vec::new();
+    for reference in objects {
+        let Some(api) = cluster.api_of(kinds, reference) else {
+            continue;
+        };
+        let found = cluster
+            .call(api.get_metadata_opt(&reference.name))
+            .await
+            .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
+        let Some(found) = found.filter(|found| owner.owns(&found.metadata)) else {
+            continue;
+        };
+        left.push(match waits_for(&found.metadata) {
+            Some(waits) => format!("{reference} ({waits})"),
+            None => reference.to_string(),
+        });
+    }
+    Ok(left)
 }
 
 /// Pods that are still ending hold their volumes.
 async fn ending_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<String>, Problem> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = cluster
-        .call(api.list_metadata(&ListParams::default()))
+        .list_metadata(&api, &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
     Ok(pods
@@ -298,11 +322,7 @@ async fn volumes(
         return Ok(Vec::new());
     };
     let claims = cluster
-        .call(
-            cluster
-                .api(kind, Some(namespace))
-                .list_metadata(&ListParams::default()),
-        )
+        .list_metadata(&cluster.api(kind, Some(namespace)), &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list volumes in {namespace}")))?;
     Ok(claims
@@ -317,13 +337,13 @@ async fn volumes(
 }
 
 async fn wait(
-    deadline: Instant,
+    patience: Patience,
     left: &[String],
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    patience::wait(deadline, left, "is gone", progress, |what| {
+    let late = |what: &str| {
         Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
             .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here.")
-    })
-    .await
+    };
+    patience.wait(left, "is gone", progress, late).await
 }

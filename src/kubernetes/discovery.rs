@@ -21,6 +21,13 @@ pub(super) struct Discovered {
 impl Cluster {
     /// All kinds that the cluster serves, not older than half a minute.
     pub async fn kinds(&self) -> Result<Arc<Kinds>, Problem> {
+        // Who waits for somebody else's look does not begin one of the same length after it.
+        self.call(self.look_for_kinds())
+            .await
+            .map_err(|error| self.problem(&error, "list the kinds it serves"))
+    }
+
+    async fn look_for_kinds(&self) -> kube::Result<Arc<Kinds>> {
         let mut discovered = self.discovered.lock().await;
         if let Some(found) = discovered
             .as_ref()
@@ -28,10 +35,7 @@ impl Cluster {
         {
             return Ok(found.kinds.clone());
         }
-        let discovery = self
-            .call(Discovery::new(self.client.clone()).run_aggregated())
-            .await
-            .map_err(|error| self.problem(&error, "list the kinds it serves"))?;
+        let discovery = Discovery::new(self.client.clone()).run_aggregated().await?;
         let mut kinds = Vec::new();
         for group in discovery.groups() {
             for version in group.versions() {

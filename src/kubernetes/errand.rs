@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use kube::api::DeleteParams;
 use serde_json::Value;
-use tokio::time::Instant;
 
+use super::patience::Patience;
 use super::prune::{NEVER_PRUNED, delete_ours};
 use super::{Cluster, Owner, status};
 use crate::object::{Object, ObjectRef};
 use crate::problem::Problem;
+use crate::slot;
 use crate::uid::Uid;
 
 /// On an object: the job that applied it as part of an errand.
 pub const ERRAND: &str = "chandlery.dev/reset-by-job";
 
-/// How often the cluster is asked while waiting.
-const PAUSE: Duration = Duration::from_millis(500);
 /// How long a Job of an earlier errand may take to go.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -38,7 +37,7 @@ pub async fn make_room(
     job: &Uid,
 ) -> Result<(), Problem> {
     let kinds = cluster.kinds().await?;
-    let deadline = Instant::now() + LIMIT;
+    let patience = Patience::new(LIMIT);
     for object in objects.iter().filter(|object| is_job(&object.reference())) {
         let reference = object.reference();
         let Some(api) = cluster.api_of(&kinds, &reference) else {
@@ -63,14 +62,14 @@ pub async fn make_room(
                     break;
                 }
             }
-            if Instant::now() >= deadline {
+            if patience.is_over() {
                 return Err(Problem {
                     object: Some(reference.to_string()),
                     ..Problem::transient("not_deleted", format!("{reference} of an earlier reset does not go."))
                         .hint("Its pod does not end, or something holds it with a finalizer. The next attempt goes on from here.")
                 });
             }
-            tokio::time::sleep(PAUSE).await;
+            slot::waiting(patience.pause()).await;
         }
     }
     Ok(())

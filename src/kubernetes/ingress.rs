@@ -43,10 +43,10 @@ impl Ingress {
 pub async fn read(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Ingress, Problem> {
     let api: Api<KubernetesIngress> = Api::namespaced(cluster.client.clone(), namespace);
     let found = cluster
-        .call(api.list(&ListParams::default().labels(&owner.selector())))
+        .list(&api, &ListParams::default().labels(&owner.selector()))
         .await
         .map_err(|error| cluster.problem(&error, &format!("list the ingresses of {namespace}")))?;
-    Ok(summarise(&found.items))
+    Ok(summarise(&found))
 }
 
 /// The same of objects that were read already; those of other kinds are left out.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
-use super::patience::PAUSE;
+use super::patience::Patience;
 use super::{Cluster, Owner, foreign_object};
 use crate::policy::{Limits, POD_SECURITY_VERSION, PodSecurity, Policy, inside};
 use crate::problem::Problem;
+use crate::slot;
 
 /// The objects' names. Manifests may not have one of these.
 pub const QUOTA: &str = "chandlery-quota";
@@ -65,7 +65,7 @@ pub async fn isolate(
 /// the quota is about.
 async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem> {
     let api: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), namespace);
-    let deadline = Instant::now() + COUNTING_LIMIT;
+    let patience = Patience::new(COUNTING_LIMIT);
     loop {
         let found = cluster.call(api.get(QUOTA)).await.map_err(|error| {
             cluster.problem(
@@ -78,7 +78,7 @@ async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem
         if counted == wanted {
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        if patience.is_over() {
             return Err(Problem {
                 object: Some(format!("ResourceQuota/{QUOTA}")),
                 ..Problem::transient(
@@ -88,7 +88,7 @@ async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem
                 .hint("That is the work of kube-controller-manager: see whether it runs.")
             });
         }
-        sleep(PAUSE).await;
+        slot::waiting(patience.pause()).await;
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn objects(
             continue;
         };
         let found = cluster
-            .call(cluster.api(kind, Some(namespace)).list(&selected))
+            .list(&cluster.api(kind, Some(namespace)), &selected)
             .await
             .map_err(|error| {
                 cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
@@ -138,7 +138,7 @@ async fn list(
     selected: &ListParams,
 ) -> Result<Vec<Found>, Problem> {
     let listed = match cluster
-        .call(cluster.api(kind, Some(namespace)).list_metadata(selected))
+        .list_metadata(&cluster.api(kind, Some(namespace)), selected)
         .await
     {
         Ok(listed) => listed,

@@ -1,10 +1,11 @@
-//! The end of the log of a Job that has failed.
+//! The ends of the logs of containers that have failed: those of a Job, or those that keep an app from being ready.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, LogParams};
 
-use super::Cluster;
+use super::{Cluster, workload};
+use crate::object::ObjectRef;
 
 /// How many lines are read, …
 const LINES: i64 = 20;
@@ -12,6 +13,8 @@ const LINES: i64 = 20;
 const MOST: i64 = 1 << 20;
 /// … of which so many are kept, the last ones.
 const BYTES: usize = 4096;
+/// Logs of more containers than this are not shown.
+const MOST_SHOWN: usize = 3;
 
 /// The last lines of a log, and whose they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +30,9 @@ pub async fn end_of_log(cluster: &Cluster, namespace: &str, job: &str) -> Result
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let selected = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={job}"));
     let mut pods = cluster
-        .call(api.list(&selected))
+        .list(&api, &selected)
         .await
-        .map_err(|error| error.to_string())?
-        .items;
+        .map_err(|error| error.to_string())?;
     pods.sort_by_key(|pod| (has_failed(pod), pod.metadata.creation_timestamp.clone()));
     let pod = pods.pop().ok_or("no pod of it is left")?;
     let (container, previous) =
@@ -55,6 +57,77 @@ pub async fn end_of_log(cluster: &Cluster, namespace: &str, job: &str) -> Result
         container,
         text,
     })
+}
+
+/// The ends of the logs of the containers that keep a workload from being ready, init containers too, the newest pod's
+/// first; of each container name one. What cannot be read is left out: these are words for people only.
+pub async fn of_failing(cluster: &Cluster, workload: &ObjectRef) -> Vec<LogEnd> {
+    let found = async {
+        let kinds = cluster.kinds().await.ok()?;
+        let api = cluster.api_of(&kinds, workload)?;
+        let object = cluster.call(api.get_opt(&workload.name)).await.ok()??;
+        let selector = workload::selector(&serde_json::to_value(object).ok()?)?;
+        Some((workload.namespace.as_deref()?, selector))
+    };
+    match found.await {
+        Some((namespace, selector)) => of_pods(cluster, namespace, &selector).await,
+        None => Vec::new(),
+    }
+}
+
+/// The same for the pods with these labels.
+pub async fn of_pods(cluster: &Cluster, namespace: &str, selector: &str) -> Vec<LogEnd> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    let selected = ListParams::default().labels(selector);
+    let Ok(mut pods) = cluster.list(&api, &selected).await else {
+        return Vec::new();
+    };
+    pods.sort_by_key(|pod| std::cmp::Reverse(pod.metadata.creation_timestamp.clone()));
+    let mut ends: Vec<LogEnd> = Vec::new();
+    for pod in &pods {
+        for (container, previous) in failing_containers(pod) {
+            if ends.len() == MOST_SHOWN || ends.iter().any(|end| end.container == container) {
+                continue;
+            }
+            let params = LogParams {
+                container: Some(container.clone()),
+                previous,
+                tail_lines: Some(LINES),
+                limit_bytes: Some(MOST),
+                ..LogParams::default()
+            };
+            let name = pod.name_any();
+            let text = cluster.call(api.logs(&name, &params)).await;
+            if let Ok(text) = text
+                && !text.trim().is_empty()
+            {
+                ends.push(LogEnd {
+                    pod: name,
+                    container,
+                    text,
+                });
+            }
+        }
+    }
+    ends
+}
+
+/// The containers that ended badly, and whether it is the log from before they were started again that says why.
+fn failing_containers(pod: &Pod) -> Vec<(String, bool)> {
+    let status = pod.status.iter();
+    let containers = status.flat_map(|status| {
+        let of_init = status.init_container_statuses.iter().flatten();
+        of_init.chain(status.container_statuses.iter().flatten())
+    });
+    containers
+        .filter_map(|container| {
+            if ended_badly(container.state.as_ref()) {
+                return Some((container.name.clone(), false));
+            }
+            let again = !container.ready && ended_badly(container.last_state.as_ref());
+            again.then(|| (container.name.clone(), true))
+        })
+        .collect()
 }
 
 /// The last bytes of a text, from the beginning of a line where one begins there.
@@ -139,6 +212,33 @@ mod tests {
         let at_work = pod(json!({"containerStatuses": [container("main", &running, None)]}));
         assert_eq!(failed_container(&at_work), Some(("main".to_owned(), false)));
         assert_eq!(failed_container(&pod(json!({"phase": "Pending"}))), None);
+    }
+
+    #[test]
+    fn every_container_that_fails_is_asked_for_its_log_init_containers_too() {
+        let container = |name: &str,
+                         state: serde_json::Value,
+                         last: serde_json::Value,
+                         ready: bool| json!({"name": name, "image": "", "imageID": "", "ready": ready, "restartCount": 0, "state": state, "lastState": last});
+        let bad = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let running = json!({"running": {}});
+        let found = failing_containers(&pod(json!({
+            "initContainerStatuses": [
+                container("done", json!({"terminated": {"exitCode": 0}}), json!({}), true),
+                container("migrate", waiting, bad.clone(), false),
+            ],
+            "containerStatuses": [
+                container("web", bad.clone(), json!({}), false),
+                container("again", running.clone(), bad.clone(), false),
+                container("well", running, bad, true),
+            ],
+        })));
+        let expected = [("migrate", true), ("web", false), ("again", true)];
+        assert_eq!(
+            found,
+            expected.map(|(name, previous)| (name.to_owned(), previous))
+        );
     }
 
     #[test]

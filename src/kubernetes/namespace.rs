@@ -172,7 +172,7 @@ async fn existing(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<N
 
 /// The namespace, if it exists and is this app's. All that works in a namespace comes by here, so the worker gets its
 /// rights there where it lacks them: the namespace may be older than the binding.
-async fn read(
+pub(super) async fn read(
     cluster: &Cluster,
     namespace: &str,
     owner: &Owner,
@@ -234,7 +234,7 @@ pub async fn list(cluster: &Cluster, instance: &str) -> Result<Vec<OurNamespace>
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let selector = format!("{MANAGED_BY}={FIELD_MANAGER},{INSTANCE}={instance}");
     let found = cluster
-        .call(api.list_metadata(&ListParams::default().labels(&selector)))
+        .list_metadata(&api, &ListParams::default().labels(&selector))
         .await
         .map_err(|error| cluster.problem(&error, "list namespaces"))?;
     Ok(found

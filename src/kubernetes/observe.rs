@@ -6,17 +6,18 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ingress::{self, Ingress};
-use super::{Cluster, Owner, labelled, namespace, readiness, scale};
+use super::{Cluster, Owner, inventory, labelled, namespace, readiness, scale};
+use crate::object::ObjectRef;
 use crate::problem::Problem;
 
 /// How an app is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// All its workloads are ready.
+    /// All of it is there, and ready.
     Running,
-    /// Something is not ready; the message says what.
+    /// Something is not ready, or gone; the message says what.
     Degraded,
-    /// All its workloads are scaled to 0 or were otherwise stopped.
+    /// All its workloads are scaled to 0 or were otherwise stopped; one without workloads was told to stop.
     Stopped,
     /// Nothing of the app is in the cluster.
     Missing,
@@ -33,7 +34,7 @@ pub struct Observation {
     pub seen_at: Timestamp,
 }
 
-/// The kinds that tell how an app is.
+/// The kinds that are looked for by the app's labels, whatever its inventory says.
 const LOOKED_AT: [(&str, &str); 9] = [
     ("networking.k8s.io/v1", "Ingress"),
     ("apps/v1", "Deployment"),
@@ -45,6 +46,15 @@ const LOOKED_AT: [(&str, &str); 9] = [
     ("v1", "PersistentVolumeClaim"),
     ("v1", "Service"),
 ];
+/// The kinds that make pods.
+const WORKLOADS: [&str; 6] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "CronJob",
+    "Job",
+    "Pod",
+];
 /// At most this many objects are named in a message.
 const NAMED: usize = 3;
 
@@ -55,9 +65,9 @@ pub async fn observe(
     owner: &Owner,
 ) -> Result<Observation, Problem> {
     let seen_at = Timestamp::now();
-    match namespace::find(cluster, namespace, owner).await {
-        Ok(namespace::Found::Ours) => {}
-        Ok(namespace::Found::Absent) => {
+    let annotations = match namespace::read(cluster, namespace, owner).await {
+        Ok(Some(found)) => found.metadata.annotations.unwrap_or_default(),
+        Ok(None) => {
             return Ok(Observation {
                 state: State::Missing,
                 message: format!("The namespace {namespace} is not in the cluster"),
@@ -74,31 +84,50 @@ pub async fn observe(
             });
         }
         Err(problem) => return Err(problem),
-    }
-    let objects = labelled::objects(cluster, namespace, owner, &LOOKED_AT).await?;
+    };
+    let mut objects = labelled::objects(cluster, namespace, owner, &LOOKED_AT).await?;
+    let mut inventory = inventory::of(&annotations);
+    let runs = inventory.is_empty() || inventory.iter().any(runs);
+    inventory.retain(|known| {
+        let mut listed = objects.iter().map(labelled::reference);
+        !listed.any(|listed| listed.is_same_object(known))
+    });
+    let (others, mut gone) = inventory::look(cluster, &inventory).await?;
+    objects.extend(others);
+    // One that is over may be removed by Kubernetes itself.
+    gone.retain(|gone| gone.kind != "Job");
     let ingress = ingress::of(&objects);
     let workloads: Vec<&Value> = objects
         .iter()
-        .filter(|object| {
-            !matches!(
-                object["kind"].as_str(),
-                Some("Ingress" | "PersistentVolumeClaim" | "Service")
-            )
-        })
+        .filter(|object| WORKLOADS.contains(&object["kind"].as_str().unwrap_or_default()))
         .collect();
-    if workloads.is_empty() && ingress.state == ingress::IngressState::None {
+    let nothing = match runs {
+        true => workloads.is_empty() && ingress.state == ingress::IngressState::None,
+        false => objects.is_empty() && !gone.is_empty(),
+    };
+    if nothing {
         return Ok(Observation {
             state: State::Missing,
-            message: format!("Nothing of the app runs in the namespace {namespace}"),
+            message: match runs {
+                true => format!("Nothing of the app runs in the namespace {namespace}"),
+                false => format!("Nothing of the app is in the namespace {namespace}"),
+            },
             ingress,
             seen_at,
         });
     }
-    let stopped = is_stopped(&workloads);
+    let stopped = match workloads.is_empty() {
+        true => annotations.contains_key(scale::STOPPED),
+        false => is_stopped(&workloads),
+    };
+    // A stop deletes pods that nothing can stop.
+    gone.retain(|gone| !(stopped && gone.kind == "Pod"));
     let mut missing = match stopped {
         true => Vec::new(),
         false => nothing_behind(&objects),
     };
+    let is_gone = |gone: &ObjectRef| format!("{} {}: {}", gone.kind, gone.name, readiness::GONE);
+    missing.extend(gone.iter().map(is_gone));
     for object in &objects {
         // Volumes that wait for their first pod do so for good while the app is stopped.
         if stopped && object["kind"] == "PersistentVolumeClaim" {
@@ -126,6 +155,11 @@ pub async fn observe(
         ingress,
         seen_at,
     })
+}
+
+/// Whether the app is not there without this object, or another one of these kinds.
+fn runs(object: &ObjectRef) -> bool {
+    object.kind != "Job" && WORKLOADS.contains(&object.kind.as_str()) || object.kind == "Ingress"
 }
 
 /// Whether something of the app would run, and nothing does.

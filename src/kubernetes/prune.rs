@@ -1,8 +1,11 @@
 //! Taking away what an app's manifests no longer contain: the old inventory minus the new, and what an attempt has
 //! applied that never came to say so.
 
+use std::fmt;
+
 use kube::api::{DeleteParams, Preconditions};
 
+use super::apply::waits_for;
 use super::owner::OWN_NAMES;
 use super::{Cluster, Owner, labelled};
 use crate::object::{Kinds, ObjectRef};
@@ -18,6 +21,31 @@ pub struct Pruned {
     pub removed: Vec<ObjectRef>,
     /// No longer in the manifests, but kept: volumes. They stay in the inventory, so that they are not forgotten.
     pub kept: Vec<ObjectRef>,
+    /// Asked to go, and still there. They stay in the inventory, too.
+    pub held: Vec<Held>,
+}
+
+/// An object that is being deleted and stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub object: ObjectRef,
+    /// What it waits for: `waits for the finalizer example.com/x`.
+    pub waits: String,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.object, self.waits)
+    }
+}
+
+/// What asking for an object's deletion did.
+pub(super) enum Removal {
+    /// It was not there, or is not ours.
+    Nothing,
+    Removed,
+    /// It stays until what it waits for has happened.
+    Held(String),
 }
 
 /// Removes what the new inventory lacks, the last applied first: objects of the old one, and others in the namespace
@@ -34,16 +62,16 @@ pub async fn prune(
     for reference in left_over(cluster, &kinds, namespace, old, new, owner).await? {
         if NEVER_PRUNED.contains(&reference.kind.as_str()) {
             pruned.kept.push(reference);
-        } else if delete_ours(
-            cluster,
-            &kinds,
-            &reference,
-            owner,
-            &DeleteParams::background(),
-        )
-        .await?
-        {
-            pruned.removed.push(reference);
+            continue;
+        }
+        let params = DeleteParams::background();
+        match remove_ours(cluster, &kinds, &reference, owner, &params).await? {
+            Removal::Nothing => {}
+            Removal::Removed => pruned.removed.push(reference),
+            Removal::Held(waits) => pruned.held.push(Held {
+                object: reference,
+                waits,
+            }),
         }
     }
     Ok(pruned)
@@ -89,8 +117,20 @@ pub(super) async fn delete_ours(
     owner: &Owner,
     params: &DeleteParams,
 ) -> Result<bool, Problem> {
+    let removal = remove_ours(cluster, kinds, reference, owner, params).await?;
+    Ok(!matches!(removal, Removal::Nothing))
+}
+
+/// Deletes an object if it is there and ours; says what became of it.
+async fn remove_ours(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    reference: &ObjectRef,
+    owner: &Owner,
+    params: &DeleteParams,
+) -> Result<Removal, Problem> {
     let Some(api) = cluster.api_of(kinds, reference) else {
-        return Ok(false);
+        return Ok(Removal::Nothing);
     };
     let problem = |error| Problem {
         object: Some(reference.to_string()),
@@ -101,10 +141,10 @@ pub(super) async fn delete_ours(
         .await
         .map_err(problem)?
     else {
-        return Ok(false);
+        return Ok(Removal::Nothing);
     };
     if !owner.owns(&found.metadata) {
-        return Ok(false);
+        return Ok(Removal::Nothing);
     }
     // Only the very object that was looked at: one of the same name made meanwhile may be somebody else's.
     let params = params.clone().preconditions(Preconditions {
@@ -112,8 +152,14 @@ pub(super) async fn delete_ours(
         ..Preconditions::default()
     });
     match cluster.call(api.delete(&reference.name, &params)).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() || error.is_conflict() => Ok(false),
+        // The object as it is then, where something keeps it.
+        Ok(answer) => Ok(
+            match answer.left().and_then(|left| waits_for(&left.metadata)) {
+                Some(waits) => Removal::Held(waits),
+                None => Removal::Removed,
+            },
+        ),
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(Removal::Nothing),
         Err(error) => Err(problem(error)),
     }
 }

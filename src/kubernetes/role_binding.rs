@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::Cluster;
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use crate::problem::Problem;
+use crate::slot;
 
 /// The ClusterRole that says what the worker may do in an app's namespace.
 pub const ROLE: &str = "chandlery-app";
@@ -70,7 +71,7 @@ pub(super) async fn ensure(cluster: &Cluster, namespace: &str) -> Result<(), Pro
         if Instant::now() >= deadline {
             return Err(without_rights(namespace, &late));
         }
-        sleep(PAUSE).await;
+        slot::waiting(sleep(PAUSE)).await;
     }
     Ok(())
 }

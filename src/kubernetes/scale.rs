@@ -14,21 +14,22 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::{Selector, SelectorExt};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::labelled::{self, reference};
 use super::namespace::{self, Found};
 use super::owner::FIELD_MANAGER;
-use super::patience::{self, PAUSE};
+use super::patience::Patience;
 use super::prune::delete_ours;
 use super::status::Status;
 use super::{Cluster, Owner, status};
 use crate::object::ObjectRef;
 use crate::problem::Problem;
+use crate::slot;
 
 /// On a stopped Deployment or StatefulSet: how many replicas it had.
 pub const REPLICAS: &str = "chandlery.dev/replicas";
-/// On what was suspended by a stop, and the label that a stopped DaemonSet asks of nodes.
+/// On what was suspended by a stop, and the label that a stopped DaemonSet asks of nodes. On the namespace of an app that has
+/// nothing to stop, and was told to.
 pub const STOPPED: &str = "chandlery.dev/stopped";
 
 /// What makes pods, in the order in which it is stopped: first what makes others of these.
@@ -61,7 +62,7 @@ pub async fn stop(
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Stopped, Problem> {
-    let deadline = Instant::now() + limit;
+    let patience = Patience::new(limit);
     let mut stopped = Stopped::default();
     if !is_there(cluster, namespace, owner).await? {
         return Ok(stopped);
@@ -80,21 +81,25 @@ pub async fn stop(
             stopped.changed.push(reference(workload));
         }
     }
-    loop {
-        match left(cluster, namespace, owner, &workloads).await {
-            Ok((ours, others)) if ours.is_empty() => {
-                stopped.others = others;
-                return Ok(stopped);
+    let ended = async {
+        loop {
+            match left(cluster, namespace, owner, &workloads).await {
+                Ok((ours, others)) if ours.is_empty() => return Ok(others),
+                Ok((ours, _)) => wait(patience, &ours, &mut progress).await?,
+                // A short absence of the API server must not fail a stop that goes on without it.
+                Err(problem) if problem.retry && !patience.is_over() => {
+                    progress(&problem.message);
+                    patience.pause().await;
+                }
+                Err(problem) => return Err(problem),
             }
-            Ok((ours, _)) => wait(deadline, &ours, &mut progress).await?,
-            // A short absence of the API server must not fail a stop that goes on without it.
-            Err(problem) if problem.retry && Instant::now() < deadline => {
-                progress(&problem.message);
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(problem) => return Err(problem),
         }
+    };
+    stopped.others = slot::waiting(ended).await?;
+    if workloads.is_empty() && stopped.others.is_empty() {
+        namespace::mark(cluster, namespace, owner, STOPPED, "true").await?;
     }
+    Ok(stopped)
 }
 
 /// Brings back what a stop has stopped; returns what that was. What was not stopped stays as it is.
@@ -106,6 +111,7 @@ pub async fn start(
     if !is_there(cluster, namespace, owner).await? {
         return Ok(Vec::new());
     }
+    namespace::unmark(cluster, namespace, owner, STOPPED, "true").await?;
     let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
     workloads.extend(jobs_of_cron_jobs(cluster, namespace, &workloads).await?);
     let mut started = Vec::new();
@@ -222,7 +228,7 @@ async fn jobs_of_cron_jobs(
     }
     let api: Api<Job> = Api::namespaced(cluster.client.clone(), namespace);
     let jobs = cluster
-        .call(api.list(&ListParams::default()))
+        .list(&api, &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list jobs in {namespace}")))?;
     let known = uids(workloads, &["Job"]);
@@ -268,7 +274,7 @@ async fn running(
 ) -> Result<(Vec<String>, Vec<String>), Problem> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = cluster
-        .call(api.list(&ListParams::default()))
+        .list(&api, &ListParams::default())
         .await
         .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
     let jobs = uids(workloads, &["Job"]);
@@ -299,15 +305,15 @@ async fn running(
 }
 
 async fn wait(
-    deadline: Instant,
+    patience: Patience,
     left: &[String],
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
-    patience::wait(deadline, left, "has ended", progress, |what| {
+    let late = |what: &str| {
         Problem::transient("not_stopped", format!("Still running: {what}."))
             .hint("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more.")
-    })
-    .await
+    };
+    patience.wait(left, "has ended", progress, late).await
 }
 
 fn is_lone_pod(workload: &Value) -> bool {

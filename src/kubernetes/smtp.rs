@@ -214,7 +214,7 @@ async fn users(
             continue;
         };
         let api = cluster.api(kind, Some(namespace));
-        let workloads = cluster.call(api.list(&selected)).await.map_err(|error| {
+        let workloads = cluster.list(&api, &selected).await.map_err(|error| {
             cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
         })?;
         users.extend(

@@ -34,6 +34,7 @@ pub fn status(object: &Value) -> Status {
         ("", "Pod") => pod(object),
         ("", "PersistentVolumeClaim") => persistent_volume_claim(object),
         ("", "Service") => service(object),
+        ("autoscaling", "HorizontalPodAutoscaler") => horizontal_pod_autoscaler(object),
         ("policy", "PodDisruptionBudget") => pod_disruption_budget(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => custom_resource_definition(object),
         // kstatus knows of these, and of every kind without rules, that being there is enough: an Ingress without an
@@ -98,6 +99,11 @@ fn deployment(object: &Value) -> Status {
             "availableReplicas",
         ],
     );
+    if updated < wanted && spec["paused"] == true {
+        return Status::Failed(
+            "it is paused (`spec.paused: true`), so its pods are not replaced".to_owned(),
+        );
+    }
     if updated < wanted {
         return waiting("pods updated", updated, wanted);
     }
@@ -300,7 +306,21 @@ fn pod_disruption_budget(object: &Value) -> Status {
     {
         return Status::InProgress("its controller has not seen it yet".to_owned());
     }
+    if let Some(unknown) = condition(object, "DisruptionAllowed")
+        && unknown["reason"] == "SyncFailed"
+    {
+        return Status::InProgress(reason(unknown));
+    }
     Status::Current
+}
+
+/// kstatus takes one that is there for current. One whose target is not there does nothing at all; one without metrics
+/// keeps the pods that there are.
+fn horizontal_pod_autoscaler(object: &Value) -> Status {
+    match condition(object, "AbleToScale") {
+        Some(able) if able["reason"] == "FailedGetScale" => Status::InProgress(reason(able)),
+        _ => Status::Current,
+    }
 }
 
 fn custom_resource_definition(object: &Value) -> Status {

@@ -186,3 +186,33 @@ fn other_kinds_go_by_their_conditions() {
     let ingress = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {}, "status": {"loadBalancer": {}}});
     assert_eq!(status(&ingress), Status::Current);
 }
+
+#[test]
+fn a_paused_rollout_fails_and_an_autoscaler_without_target_is_on_its_way() {
+    let paused = |updated: i64| {
+        status(
+            &json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 2},
+            "spec": {"replicas": 1, "paused": true},
+            "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": updated, "readyReplicas": 1, "availableReplicas": 1,
+                "conditions": [{"type": "Available", "status": "True"}]}}),
+        )
+    };
+    assert!(matches!(paused(0), Status::Failed(why) if why.contains("paused")));
+    assert_eq!(paused(1), Status::Current);
+    let scaler = |reason: &str| {
+        status(
+            &json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "status": {"conditions": [{"type": "AbleToScale", "status": "False", "reason": reason, "message": "no target"}]}}),
+        )
+    };
+    assert_eq!(
+        scaler("FailedGetScale"),
+        Status::InProgress("no target".to_owned())
+    );
+    assert_eq!(scaler("BackoffBoth"), Status::Current);
+    let budget = status(
+        &json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "status": {"conditions": [{"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": "no controllers"}]}}),
+    );
+    assert_eq!(budget, Status::InProgress("no controllers".to_owned()));
+}

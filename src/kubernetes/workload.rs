@@ -8,6 +8,7 @@ use kube::api::{Api, ListParams};
 
 use super::Cluster;
 use super::refusal::CallError;
+use crate::object::ObjectRef;
 
 /// Why it is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,8 @@ async fn explain(
     let kind = object["kind"].as_str().unwrap_or_default();
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     if kind == "PersistentVolumeClaim" {
-        let event = newest_warning(cluster, namespace, kind, name).await?;
+        // That no class provides it is told by an event that is no warning.
+        let event = newest_event(cluster, namespace, kind, name, "").await?;
         return Ok(event.map(|text| Reason {
             text,
             permanent: false,
@@ -61,9 +63,8 @@ async fn explain(
             return Ok(None);
         };
         cluster
-            .call(pods.list(&ListParams::default().labels(&selector)))
+            .list(&pods, &ListParams::default().labels(&selector))
             .await?
-            .items
     };
     let mut pods: Vec<Pod> = pods
         .into_iter()
@@ -71,10 +72,25 @@ async fn explain(
         .collect();
     // The newest pods are those of the rollout that is waited for.
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.metadata.creation_timestamp.clone()));
-    for pod in &pods {
-        if let Some(reason) = pod_reason(pod) {
-            return Ok(Some(reason));
-        }
+    let cannot_make = match (pods.len() as i64) < wanted(object) {
+        true => not_made(cluster, object).await?,
+        false => None,
+    };
+    let of_pods = pods.iter().find_map(pod_reason);
+    if let Some(text) = cannot_make {
+        return Ok(Some(match of_pods {
+            Some(reason) => Reason {
+                text: format!("{}; {text}", reason.text),
+                ..reason
+            },
+            None => Reason {
+                text,
+                permanent: false,
+            },
+        }));
+    }
+    if of_pods.is_some() {
+        return Ok(of_pods);
     }
     for pod in &pods {
         if !is_ready(pod)
@@ -87,15 +103,6 @@ async fn explain(
         }
     }
     if pods.is_empty() {
-        // A quota, a missing service account: the controller says so of the ReplicaSet or of itself.
-        if let Some(failure) = super::status::condition(object, "ReplicaFailure")
-            .filter(|condition| condition["status"] == "True")
-        {
-            return Ok(Some(Reason {
-                text: super::status::reason(failure),
-                permanent: false,
-            }));
-        }
         let event = newest_warning(cluster, namespace, kind, name).await?;
         return Ok(event.map(|text| Reason {
             text,
@@ -103,6 +110,54 @@ async fn explain(
         }));
     }
     Ok(None)
+}
+
+/// How many pods it is to have.
+fn wanted(object: &Value) -> i64 {
+    let spec = &object["spec"];
+    match object["kind"].as_str() {
+        Some("Deployment" | "StatefulSet" | "ReplicaSet") => spec["replicas"].as_i64().unwrap_or(1),
+        Some("DaemonSet") => object["status"]["desiredNumberScheduled"]
+            .as_i64()
+            .unwrap_or(1),
+        Some("Job") => 1,
+        _ => 0,
+    }
+}
+
+/// Why a controller cannot make pods (a quota, a policy, a missing service account): a Deployment's says so in a
+/// condition, the others in an event.
+async fn not_made(cluster: &Cluster, object: &Value) -> Result<Option<String>, CallError> {
+    let condition = super::status::condition(object, "ReplicaFailure");
+    if let Some(failure) = condition.filter(|condition| condition["status"] == "True") {
+        return Ok(Some(super::status::reason(failure)));
+    }
+    let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+    let (kind, metadata) = (text(&object["kind"]), &object["metadata"]);
+    let (namespace, name) = (text(&metadata["namespace"]), text(&metadata["name"]));
+    let event = newest_event(cluster, &namespace, &kind, &name, "type=Warning").await?;
+    Ok(event.filter(|event| event.starts_with("FailedCreate")))
+}
+
+/// How a Job ended that is no longer there.
+pub(super) enum JobEnd {
+    Done,
+    Failed(String),
+}
+
+/// What the events say of a Job that is gone, for example since its `ttlSecondsAfterFinished` are over. `None`: nothing.
+pub(super) async fn end_of_job(cluster: &Cluster, job: &ObjectRef) -> Option<JobEnd> {
+    let namespace = job.namespace.as_deref()?;
+    let of_end = "reason!=SuccessfulCreate,reason!=SuccessfulDelete";
+    let event = newest_event(cluster, namespace, "Job", &job.name, of_end).await;
+    let event = event.ok().flatten()?;
+    match event.split(": ").next()? {
+        "Completed" => Some(JobEnd::Done),
+        "BackoffLimitExceeded" | "DeadlineExceeded" | "PodFailurePolicy" => Some(JobEnd::Failed(
+            format!("it has failed and is no longer in the cluster: {event}"),
+        )),
+        _ => None,
+    }
 }
 
 /// What a pod says of itself.
@@ -203,6 +258,20 @@ fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
         };
         return Some((text, PERMANENT.contains(&reason)));
     }
+    // Between two crashes it runs for a while.
+    if state.running.is_some()
+        && !container.ready
+        && let Some(exit) = last_exit.filter(|exit| exit.exit_code != 0)
+    {
+        let reason = exit.reason.as_deref().unwrap_or("Error");
+        return Some((
+            format!(
+                "container {} ended with exit code {} ({reason}) and was started again, {} times so far",
+                container.name, exit.exit_code, container.restart_count
+            ),
+            false,
+        ));
+    }
     if let Some(terminated) = state
         .terminated
         .as_ref()
@@ -227,6 +296,43 @@ fn is_ready(pod: &Pod) -> bool {
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
+/// Whether a claim gets its volume with the first pod that uses it, and no pod does.
+pub(super) async fn waits_for_a_pod(cluster: &Cluster, claim: &Value) -> bool {
+    let metadata = &claim["metadata"];
+    let (Some(namespace), Some(name)) = (metadata["namespace"].as_str(), metadata["name"].as_str())
+    else {
+        return false;
+    };
+    let waits = async {
+        let events: Api<Event> = Api::namespaced(cluster.client.clone(), namespace);
+        let fields = format!(
+            "involvedObject.kind=PersistentVolumeClaim,involvedObject.name={name},reason=WaitForFirstConsumer"
+        );
+        let waits = ListParams::default().fields(&fields);
+        if cluster
+            .call(events.list_metadata(&waits))
+            .await?
+            .items
+            .is_empty()
+        {
+            return Ok(false);
+        }
+        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+        let pods = cluster.list(&pods, &ListParams::default()).await?;
+        let mut volumes = pods.iter().flat_map(|pod| {
+            pod.spec
+                .iter()
+                .flat_map(|spec| spec.volumes.iter().flatten())
+        });
+        Ok::<_, CallError>(!volumes.any(|volume| {
+            let claim = volume.persistent_volume_claim.as_ref();
+            claim.is_some_and(|claim| claim.claim_name == name)
+        }))
+    };
+    // Not being allowed to read events is no failure.
+    waits.await.unwrap_or(false)
+}
+
 /// The newest warning about one object.
 async fn newest_warning(
     cluster: &Cluster,
@@ -234,10 +340,22 @@ async fn newest_warning(
     kind: &str,
     name: &str,
 ) -> Result<Option<String>, CallError> {
+    newest_event(cluster, namespace, kind, name, "type=Warning").await
+}
+
+/// The newest event about one object, of those that a selector of fields leaves.
+async fn newest_event(
+    cluster: &Cluster,
+    namespace: &str,
+    kind: &str,
+    name: &str,
+    only: &str,
+) -> Result<Option<String>, CallError> {
     let events: Api<Event> = Api::namespaced(cluster.client.clone(), namespace);
-    let fields = format!("involvedObject.kind={kind},involvedObject.name={name},type=Warning");
+    let fields = format!("involvedObject.kind={kind},involvedObject.name={name},{only}");
+    let fields = fields.trim_end_matches(',');
     let events = cluster
-        .call(events.list(&ListParams::default().fields(&fields)))
+        .list(&events, &ListParams::default().fields(fields))
         .await?;
     let newest = events.into_iter().max_by_key(|event| {
         let times = [
@@ -264,7 +382,7 @@ async fn newest_warning(
 }
 
 /// The label selector of a workload's pods.
-fn selector(object: &Value) -> Option<String> {
+pub(super) fn selector(object: &Value) -> Option<String> {
     let labels = object["spec"]["selector"]["matchLabels"].as_object()?;
     let pairs: Vec<String> = labels
         .iter()

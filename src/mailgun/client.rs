@@ -5,7 +5,6 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, Response, StatusCode, multipart, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -14,6 +13,7 @@ use super::error::Error;
 use crate::body::{self, BodyError};
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
+use crate::slot;
 
 /// What Mailgun documents as the wait after a 429, for the case that an answer leaves it out.
 const USUAL_WAIT: Duration = Duration::from_secs(60);
@@ -152,11 +152,12 @@ impl Mailgun {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Asks Mailgun, and asks again as long as it says 429 and patience lasts.
-    pub(super) async fn call<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, Error> {
+    /// Asks Mailgun, and asks again as long as it says 429 and patience lasts. Answers with the JSON of a success, null
+    /// where it has no body: what an answer must hold to be of use is said by who asked.
+    pub(super) async fn call(&self, request: Request<'_>) -> Result<Value, Error> {
         let mut waited = Duration::ZERO;
         loop {
-            let wait = match self.ask(&request).await {
+            let wait = match slot::unless_soon(self.ask(&request)).await {
                 Err(Error::Busy { wait }) => wait,
                 answer => return answer,
             };
@@ -165,12 +166,12 @@ impl Mailgun {
                 return Err(Error::Busy { wait });
             }
             tracing::info!(seconds = wait.as_secs_f64(), "Mailgun asks to wait");
-            tokio::time::sleep(wait).await;
+            slot::waiting(tokio::time::sleep(wait)).await;
             waited += wait;
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, Error> {
+    async fn ask(&self, request: &Request<'_>) -> Result<Value, Error> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .expect("an http address has a path")
@@ -203,6 +204,9 @@ impl Mailgun {
                 BodyError::Lost(error) => unanswered(error),
             })?;
         if status.is_success() {
+            if body.trim_ascii().is_empty() {
+                return Ok(Value::Null);
+            }
             return match serde_json::from_slice(&body) {
                 Ok(answer) => Ok(answer),
                 // What serde says may quote the answer, which may hold a password.
@@ -220,8 +224,8 @@ impl Mailgun {
         let body: Option<Value> = serde_json::from_slice(body).ok();
         let said = body
             .as_ref()
-            .and_then(|body| body["message"].as_str())
-            .map(|message| self.without_secrets(message, request));
+            .filter(|body| body.is_object())
+            .map(|body| self.without_secrets(said(body), request));
         match (status, said) {
             (StatusCode::UNAUTHORIZED, _) => Error::Key,
             (StatusCode::TOO_MANY_REQUESTS, _) => Error::Busy {
@@ -284,6 +288,14 @@ fn is_json(response: &Response) -> bool {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/json"))
+}
+
+/// What an error says, which should be its `message`.
+fn said(body: &Value) -> &str {
+    ["message", "Message", "error", "Error"]
+        .iter()
+        .find_map(|member| body[*member].as_str())
+        .unwrap_or("no reason given")
 }
 
 /// `retry-seconds`, a number or its text.

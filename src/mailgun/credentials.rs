@@ -3,7 +3,6 @@
 use rand::distr::{Alphanumeric, SampleString};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
 use super::client::{Mailgun, Request};
 use super::error::Error;
@@ -52,14 +51,14 @@ pub async fn ensure(
         ["v3", "domains", domain, "credentials", &login],
     )
     .field("password", password.expose_secret());
-    match mailgun.call::<Value>(change).await {
+    match mailgun.call(change).await {
         Ok(_) => {}
         // Either the login or the domain is missing; the next answer tells.
         Err(Error::NotFound { .. }) => {
             let create = Request::new(Method::POST, ["v3", "domains", domain, "credentials"])
                 .field("login", &login)
                 .field("password", password.expose_secret());
-            mailgun.call::<Value>(create).await.map_err(problem)?;
+            mailgun.call(create).await.map_err(problem)?;
         }
         Err(error) => return Err(problem(error)),
     }

@@ -1,12 +1,12 @@
 //! A domain's life: registered or adopted, verified, released.
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::client::{Mailgun, Request};
 use super::error::{self, Error};
-use super::record::{self, Record};
+use super::record::{self, Record, is_true, text};
 use crate::problem::Problem;
 
 /// A domain as Mailgun shows it.
@@ -22,14 +22,12 @@ pub struct Domain {
 }
 
 /// What a domain may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Active,
     /// Mailgun took its right to send; [`Domain::disabled`] says why.
     Disabled,
     /// Its records have not been seen: it may send 300 mails a day.
-    #[serde(other)]
     Unverified,
 }
 
@@ -96,7 +94,10 @@ pub async fn find(mailgun: &Mailgun, name: &str) -> Result<Option<Domain>, Probl
         .call(Request::new(Method::GET, ["v4", "domains", name]))
         .await
     {
-        Ok(details) => domain(details, name, mailgun, &doing).map(Some),
+        Ok(answer) => match domain(&answer, name, mailgun, &doing)? {
+            Some(domain) => Ok(Some(domain)),
+            None => Err(lacking("the domain").problem(mailgun, &doing)),
+        },
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.problem(mailgun, &doing)),
     }
@@ -105,15 +106,17 @@ pub async fn find(mailgun: &Mailgun, name: &str) -> Result<Option<Domain>, Probl
 /// How many domains the account has in its region: a call that changes nothing and that only a key of the whole account
 /// opens.
 pub async fn count(mailgun: &Mailgun) -> Result<u64, Problem> {
-    #[derive(Deserialize)]
-    struct Page {
-        total_count: u64,
-    }
     let request = Request::new(Method::GET, ["v4", "domains"]).query("limit", "1");
-    match mailgun.call::<Page>(request).await {
-        Ok(page) => Ok(page.total_count),
-        Err(error) => Err(error.problem(mailgun, "list the account's domains")),
-    }
+    let answer = mailgun.call(request).await.and_then(|page| {
+        let total = &page["total_count"];
+        let counted = match text(total) {
+            Some(text) => text.parse().ok(),
+            None => total.as_u64(),
+        };
+        let shown = || page["items"].as_array().map(|items| items.len() as u64);
+        counted.or_else(shown).ok_or(lacking("its domains"))
+    });
+    answer.map_err(|error| error.problem(mailgun, "list the account's domains"))
 }
 
 /// Makes sure that the account has the domain and that it bears the mark.
@@ -126,21 +129,28 @@ pub async fn register(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Regi
     if let Some(found) = find(mailgun, name).await? {
         return adopt(found, mark);
     }
-    let message = match create(mailgun, name, mark).await {
-        Err(Error::Refused { message, .. }) if says_it_exists(&message) => message,
-        Err(error) => return Err(error.problem(mailgun, &registering(name))),
-        Ok(details) => {
-            let created = domain(details, name, mailgun, &registering(name))?;
-            if !mark.is_on(&created) {
-                tracing::warn!(domain = name, "Mailgun did not take the DKIM selector");
-            }
-            return Ok(Registered::Created(created));
+    let answer = match create(mailgun, name, mark).await {
+        Ok(answer) => answer,
+        Err(Error::Refused { message, .. }) if says_it_exists(&message) => {
+            return match find(mailgun, name).await? {
+                Some(found) => adopt(found, mark),
+                None => Err(unseen(mailgun, name, &message)),
+            };
         }
+        Err(error) => return Err(error.problem(mailgun, &registering(name))),
     };
-    match find(mailgun, name).await? {
-        Some(found) => adopt(found, mark),
-        None => Err(unseen(mailgun, name, &message)),
+    // That it is made, is said by the success alone; what it needs may have to be asked for.
+    let told = domain(&answer, name, mailgun, &registering(name))?;
+    let created = match told {
+        Some(whole) if !whole.records.is_empty() => whole,
+        part => (find(mailgun, name).await?)
+            .or(part)
+            .ok_or_else(|| unseen(mailgun, name, "it was just made"))?,
+    };
+    if !mark.is_on(&created) {
+        tracing::warn!(domain = name, "Mailgun did not take the DKIM selector");
     }
+    Ok(Registered::Created(created))
 }
 
 /// Has Mailgun look at the DNS now. The caller repeats it, with growing pauses, until the state is active.
@@ -149,11 +159,37 @@ pub async fn register(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Regi
 /// `mail_domain_missing` (passes): register it again.
 pub async fn verify(mailgun: &Mailgun, name: &str) -> Result<Domain, Problem> {
     let doing = format!("verify the mail domain {name}");
-    let details = mailgun
+    let answer = mailgun
         .call(Request::new(Method::PUT, ["v4", "domains", name, "verify"]))
         .await
         .map_err(|error| error.problem(mailgun, &doing))?;
-    domain(details, name, mailgun, &doing)
+    match domain(&answer, name, mailgun, &doing)? {
+        Some(whole) if !whole.records.is_empty() => Ok(whole),
+        part => (find(mailgun, name).await?).or(part).ok_or_else(|| {
+            let message = "Domain not found".to_owned();
+            Error::NotFound { message }.problem(mailgun, &doing)
+        }),
+    }
+}
+
+/// Puts the app's mark in the place of the former one, where the account has the domain and it bears that. Returns whether
+/// it did. The name of the DKIM record changes with it: the new one is to be published.
+pub async fn take_over(
+    mailgun: &Mailgun,
+    name: &str,
+    former: &Mark,
+    mark: &Mark,
+) -> Result<bool, Problem> {
+    match find(mailgun, name).await? {
+        Some(found) if former.is_on(&found) && !mark.is_on(&found) => {}
+        _ => return Ok(false),
+    }
+    let request = Request::new(Method::PUT, ["v3", "domains", name, "dkim_selector"])
+        .field("dkim_selector", mark.selector());
+    match mailgun.call(request).await {
+        Ok(_) => Ok(true),
+        Err(error) => Err(error.problem(mailgun, &format!("take over the mail domain {name}"))),
+    }
 }
 
 /// Deletes the domain, with its credentials, if it is ours.
@@ -164,36 +200,14 @@ pub async fn release(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Relea
         Some(_) => {}
     }
     let request = Request::new(Method::DELETE, ["v3", "domains", name]);
-    match mailgun.call::<serde_json::Value>(request).await {
+    match mailgun.call(request).await {
         Ok(_) => Ok(Released::Deleted),
         Err(Error::NotFound { .. }) => Ok(Released::AlreadyGone),
         Err(error) => Err(error.problem(mailgun, &format!("release the mail domain {name}"))),
     }
 }
 
-/// A domain as Mailgun answers it.
-#[derive(Deserialize)]
-struct Details {
-    domain: Answered,
-    sending_dns_records: Option<Vec<record::Answered>>,
-    receiving_dns_records: Option<Vec<record::Answered>>,
-}
-
-#[derive(Deserialize)]
-struct Answered {
-    #[serde(default)]
-    id: String,
-    name: String,
-    state: State,
-    disabled: Option<Disabled>,
-}
-
-#[derive(Deserialize)]
-struct Disabled {
-    reason: Option<String>,
-}
-
-async fn create(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Details, Error> {
+async fn create(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Value, Error> {
     let request = Request::new(Method::POST, ["v4", "domains"])
         .field("name", name)
         .field("spam_action", "disabled")
@@ -206,29 +220,58 @@ async fn create(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Details, E
     mailgun.call(request).await
 }
 
-fn domain(details: Details, name: &str, mailgun: &Mailgun, doing: &str) -> Result<Domain, Problem> {
-    let answered = details.domain;
-    if !answered.name.eq_ignore_ascii_case(name) {
+/// The domain of an answer, or `None` where it shows none: only for who looks it up is that the end.
+fn domain(
+    answer: &Value,
+    name: &str,
+    mailgun: &Mailgun,
+    doing: &str,
+) -> Result<Option<Domain>, Problem> {
+    let answered = &answer["domain"];
+    if !answered.is_object() {
+        return Ok(None);
+    }
+    if let Some(other) = text(&answered["name"])
+        && !other.trim_end_matches('.').eq_ignore_ascii_case(name)
+    {
         return Err(Problem::new(
             "mailgun_answer",
-            format!(
-                "Could not {doing}: Mailgun answered for {} instead.",
-                answered.name
-            ),
+            format!("Could not {doing}: Mailgun answered for {other} instead."),
         )
         .hint(format!("The worker asked {}.", mailgun.address())));
     }
-    Ok(Domain {
-        id: answered.id,
+    let disabled = &answered["disabled"];
+    let reason = ["reason", "note", "code"]
+        .iter()
+        .find_map(|member| text(&disabled[*member]))
+        .or(text(disabled));
+    let state = text(&answered["state"]).map(str::to_ascii_lowercase);
+    let state = match state.as_deref() {
+        Some("active") => State::Active,
+        Some("disabled") => State::Disabled,
+        // A word of a later time.
+        Some(_) => State::Unverified,
+        None if is_true(&answered["is_disabled"]) => State::Disabled,
+        None => State::Unverified,
+    };
+    Ok(Some(Domain {
         records: record::records(
             name,
-            details.sending_dns_records,
-            details.receiving_dns_records,
+            &answer["sending_dns_records"],
+            &answer["receiving_dns_records"],
         ),
+        id: match &answered["id"] {
+            Value::Number(number) => number.to_string(),
+            other => text(other).unwrap_or_default().to_owned(),
+        },
         name: name.to_owned(),
-        state: answered.state,
-        disabled: answered.disabled.and_then(|disabled| disabled.reason),
-    })
+        state,
+        disabled: reason.map(str::to_owned),
+    }))
+}
+
+fn lacking(what: &'static str) -> Error {
+    Error::Lacking { what }
 }
 
 fn adopt(found: Domain, mark: &Mark) -> Result<Registered, Problem> {

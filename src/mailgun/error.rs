@@ -40,9 +40,12 @@ pub enum Error {
     /// An answer that would take too much memory. What was asked may have been carried out.
     #[error("answered with more than {}, which the worker does not read", crate::body::size(*limit))]
     TooLong { limit: usize },
-    /// JSON that is not what the API documents.
+    /// No JSON, though it is said to be.
     #[error("gave an answer that cannot be read (line {line}, column {column})")]
     Unreadable { line: usize, column: usize },
+    /// JSON without what was asked for.
+    #[error("gave an answer without {what}")]
+    Lacking { what: &'static str },
 }
 
 impl Error {
@@ -80,7 +83,7 @@ impl Error {
             Self::TooLong { .. } => Problem::new("mailgun_answer", message).hint(format!(
                 "The worker asked {address}. Is that Mailgun's address, and does no proxy answer in its place?"
             )),
-            Self::Unreadable { .. } => Problem::new("mailgun_answer", message).hint(format!(
+            Self::Unreadable { .. } | Self::Lacking { .. } => Problem::new("mailgun_answer", message).hint(format!(
                 "The worker asked {address}. If that is Mailgun, its API has changed: update the worker."
             )),
         }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
+use url::Host;
 
 use super::client::{Mailgun, Request};
 use super::error::Error;
+use super::record::text;
 use crate::problem::Problem;
 
 /// A mail. Its bodies may hold a password, so that `Debug` does not show them.
@@ -38,12 +39,7 @@ impl fmt::Debug for Message {
     }
 }
 
-#[derive(Deserialize)]
-struct Queued {
-    id: String,
-}
-
-/// Hands the mail to Mailgun and returns its message id.
+/// Hands the mail to Mailgun and returns its message id, empty where Mailgun says none.
 ///
 /// Links are not rewritten and opening is not tracked: an invitation's links are nobody else's.
 ///
@@ -57,8 +53,9 @@ pub async fn send(mailgun: &Mailgun, domain: &str, message: &Message) -> Result<
         fields: fields(message),
         ..Request::new(Method::POST, ["v3", domain, "messages"])
     };
-    match mailgun.call::<Queued>(request).await {
-        Ok(queued) => Ok(queued.id),
+    match mailgun.call(request).await {
+        // Mailgun has taken it, whatever else the answer holds.
+        Ok(queued) => Ok(text(&queued["id"]).unwrap_or_default().to_owned()),
         Err(error) if is_unconfirmed(&error) => Err(Problem::new(
             "mail_unconfirmed",
             format!("Mailgun did not confirm the mail to {recipients}, which may have been sent: it {error}."),
@@ -79,8 +76,8 @@ fn is_unconfirmed(error: &Error) -> bool {
 
 fn fields(message: &Message) -> Vec<(String, String)> {
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let mut fields = vec![field("from", &message.from)];
-    fields.extend(message.to.iter().map(|to| field("to", to)));
+    let mut fields = vec![field("from", &ascii_domains(&message.from))];
+    fields.extend(message.to.iter().map(|to| field("to", &ascii_domains(to))));
     fields.push(field("subject", &message.subject));
     fields.extend(message.text.iter().map(|text| field("text", text)));
     fields.extend(message.html.iter().map(|html| field("html", html)));
@@ -88,11 +85,43 @@ fn fields(message: &Message) -> Vec<(String, String)> {
         message
             .headers
             .iter()
-            .map(|(name, value)| field(&format!("h:{name}"), value)),
+            .map(|(name, value)| match name.as_str() {
+                "Reply-To" => field("h:Reply-To", &ascii_domains(value)),
+                _ => field(&format!("h:{name}"), value),
+            }),
     );
     fields.extend(message.tags.iter().map(|tag| field("o:tag", tag)));
     fields.push(field("o:tracking", "no"));
     fields
+}
+
+/// Addresses with their domains as mail servers take them, in ASCII (IDNA). What is not ASCII before the `@` stays:
+/// Mailgun sends to such addresses by SMTPUTF8.
+fn ascii_domains(addresses: &str) -> String {
+    let (mut ascii, mut rest, mut quoted) = (String::new(), addresses, false);
+    while let Some(at) = rest.find(['"', '\\', '@']) {
+        let (before, found) = rest.split_at(at);
+        ascii += before;
+        // Of a backslash the next character belongs to it.
+        let length = match found.starts_with('\\') {
+            true => found.chars().take(2).map(char::len_utf8).sum(),
+            false => 1,
+        };
+        let (sign, after) = found.split_at(length);
+        ascii += sign;
+        rest = after;
+        quoted ^= sign == "\"";
+        if sign == "@" && !quoted {
+            let end = |c: char| c.is_whitespace() || ",;<>()\"".contains(c);
+            let (domain, after) = rest.split_at(rest.find(end).unwrap_or(rest.len()));
+            match Host::parse(domain) {
+                Ok(Host::Domain(name)) if !domain.is_ascii() => ascii += &name,
+                _ => ascii += domain,
+            }
+            rest = after;
+        }
+    }
+    ascii + rest
 }
 
 fn check(message: &Message) -> Result<(), Problem> {
@@ -118,4 +147,28 @@ fn check(message: &Message) -> Result<(), Problem> {
         Problem::new("mail_invalid", format!("The mail cannot be sent: {wrong}."))
             .hint("Correct the mail template or the customer's address, then send it again."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_in_any_script_become_ascii_and_nothing_else_changes() {
+        for (given, ascii) in [
+            ("info@müller.example", "info@xn--mller-kva.example"),
+            ("jörg@MÜLLER.example", "jörg@xn--mller-kva.example"),
+            (
+                "\"Müller @ Söhne \\\" ü\" <a@straße.example>, b@x.example; c@пример.рф",
+                "\"Müller @ Söhne \\\" ü\" <a@xn--strae-oqa.example>, b@x.example; c@xn--e1afmkfd.xn--p1ai",
+            ),
+            ("a@X.example", "a@X.example"),
+            ("a@😀 .example", "a@xn--e28h .example"),
+            ("ends in a \\", "ends in a \\"),
+            ("@", "@"),
+            ("", ""),
+        ] {
+            assert_eq!(ascii_domains(given), ascii);
+        }
+    }
 }

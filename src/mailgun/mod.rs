@@ -13,6 +13,8 @@
 //! 5. [`message::send`].
 //! 6. [`domain::release`] when the app is deleted. It is idempotent, too.
 //!
+//! [`domain::take_over`] comes before all of them where the app takes over what another app left in the cluster.
+//!
 //! No call repeats itself but after a 429, when Mailgun says how long to wait; whether to come back later is said by
 //! [`Problem::retry`](crate::problem::Problem::retry).
 //!

@@ -349,7 +349,7 @@ async fn what_mailgun_echoes_is_stripped_of_secrets_and_short() {
 
 #[tokio::test]
 async fn json_that_cannot_be_read_is_said_without_quoting_it() {
-    let body = json!({"domain": {"name": NAME, "state": 5, "smtp_password": "hunter2"}});
+    let body = json!({"domain": "hunter2", "smtp_password": "hunter2"});
     for template in [
         ResponseTemplate::new(200).set_body_json(body),
         ResponseTemplate::new(200).set_body_raw("{\"hunter2", "application/json"),
@@ -421,7 +421,7 @@ async fn another_400_at_creation_is_no_question_of_whose_it_is() {
 #[tokio::test]
 async fn a_mail_without_a_clear_answer_is_not_sent_again_by_itself() {
     for template in [
-        ResponseTemplate::new(200).set_body_json(json!({"message": "Queued. Thank you."})),
+        ResponseTemplate::new(200).set_body_raw("{\"id\": \"<1@", "application/json"),
         page(504),
         ResponseTemplate::new(200)
             .set_body_json(json!({"id": "<1@x>"}))
@@ -622,4 +622,234 @@ async fn l8_an_answer_that_never_ends_is_given_up_with_a_way_out() {
     // A mail may have been taken all the same.
     let problem = message::send(&mailgun, NAME, &mail()).await.unwrap_err();
     assert_eq!(problem.code, "mail_unconfirmed");
+}
+
+/// Answers a GET with the domain and everything else as the template says.
+async fn making(template: ResponseTemplate, known_before: bool) -> MockServer {
+    let server = MockServer::start().await;
+    if !known_before {
+        Mock::given(method("GET"))
+            .respond_with(said(404, "Domain not found"))
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+    }
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(details()))
+        .mount(&server)
+        .await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(template)
+        .mount(&server)
+        .await;
+    server
+}
+
+/// Successes that say little.
+fn scanty() -> Vec<ResponseTemplate> {
+    vec![
+        said(200, "Domain has been created"),
+        said(201, "created"),
+        ResponseTemplate::new(200),
+        ResponseTemplate::new(204),
+        ResponseTemplate::new(200).set_body_raw(" \n", "application/json"),
+        ResponseTemplate::new(200).set_body_json(json!(null)),
+        ResponseTemplate::new(200).set_body_json(json!({"domain": null})),
+        ResponseTemplate::new(200).set_body_json(json!({"domain": {"name": NAME}})),
+        ResponseTemplate::new(200).set_body_json(json!({
+            "domain": {"name": NAME, "state": "unverified"},
+            "sending_dns_records": null, "receiving_dns_records": [],
+        })),
+    ]
+}
+
+#[tokio::test]
+async fn a_success_that_says_little_is_read_on_from() {
+    for template in scanty() {
+        let server = making(template.clone(), false).await;
+        let registered = register(&mailgun(&server), NAME, &mark()).await.unwrap();
+        let Registered::Created(domain) = registered else {
+            panic!("adopted");
+        };
+        assert_eq!(domain.records.len(), 5);
+
+        let server = making(template.clone(), true).await;
+        let mailgun = mailgun(&server);
+        assert_eq!(verify(&mailgun, NAME).await.unwrap(), domain);
+        assert_eq!(
+            release(&mailgun, NAME, &mark()).await.unwrap(),
+            super::Released::Deleted
+        );
+        credentials::ensure(&mailgun, NAME, "app", None)
+            .await
+            .unwrap();
+        assert_eq!(message::send(&mailgun, NAME, &mail()).await.unwrap(), "");
+    }
+}
+
+#[tokio::test]
+async fn what_was_just_made_and_is_not_shown_yet_passes() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(said(200, "Domain has been created"))
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .respond_with(said(404, "Domain not found"))
+        .mount(&server)
+        .await;
+    let problem = register(&mailgun(&server), NAME, &mark())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.retry),
+        ("mail_domain_missing", true)
+    );
+}
+
+#[tokio::test]
+async fn only_a_look_that_shows_no_domain_is_fatal() {
+    for body in [json!({"message": "ok"}), json!([]), json!({"domain": []})] {
+        let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
+        let problem = find(&mailgun(&server), NAME).await.unwrap_err();
+        assert_eq!(
+            (problem.code.as_str(), problem.retry),
+            ("mailgun_answer", false)
+        );
+        assert!(problem.message.contains("without the domain"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn members_that_are_missing_or_of_another_type_are_read_as_far_as_they_go() {
+    let disabled = |domain: Value| async move {
+        let body = json!({"domain": domain, "sending_dns_records": {}});
+        let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
+        let domain = find(&mailgun(&server), NAME).await.unwrap().unwrap();
+        (domain.state, domain.disabled)
+    };
+    for (domain, state, reason) in [
+        (json!({}), State::Unverified, None),
+        (
+            json!({"name": null, "state": null, "id": 5, "more": [1]}),
+            State::Unverified,
+            None,
+        ),
+        (
+            json!({"name": format!("{NAME}."), "state": 5}),
+            State::Unverified,
+            None,
+        ),
+        (
+            json!({"state": "Active", "disabled": false}),
+            State::Active,
+            None,
+        ),
+        (
+            json!({"is_disabled": "true", "disabled": {"reason": null, "note": "Bounces."}}),
+            State::Disabled,
+            Some("Bounces."),
+        ),
+        (
+            json!({"state": "disabled", "disabled": "Bounces."}),
+            State::Disabled,
+            Some("Bounces."),
+        ),
+        (
+            json!({"state": "disabled", "disabled": {"code": "x", "permanently": "no"}}),
+            State::Disabled,
+            Some("x"),
+        ),
+    ] {
+        let shown = disabled(domain.clone()).await;
+        assert_eq!(shown, (state, reason.map(str::to_owned)), "{domain}");
+    }
+
+    let body = json!({
+        "domain": {},
+        "sending_dns_records": [
+            null, "TXT", {}, {"record_type": "TXT"}, {"value": "x"},
+            {"record_type": "txt", "value": "x", "name": 5, "valid": true, "cached": null},
+            {"record_type": "TXT", "value": "y", "valid": "VALID", "is_active": "no"},
+            {"record_type": "TXT", "value": "z", "valid": "false"},
+        ],
+        "receiving_dns_records": [
+            {"record_type": "MX", "value": "a", "priority": " 10 "},
+            {"record_type": "MX", "value": "b", "priority": null},
+            {"record_type": "MX", "value": "c", "priority": "low"},
+        ],
+    });
+    let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
+    let domain = find(&mailgun(&server), NAME).await.unwrap().unwrap();
+    let shown: Vec<_> = domain
+        .records
+        .iter()
+        .map(|record| (record.value.as_str(), record.priority, record.validity))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("x", None, Validity::Valid),
+            ("y", None, Validity::Valid),
+            ("z", None, Validity::Unknown),
+            ("a", Some(10), Validity::Unknown),
+            ("b", None, Validity::Unknown),
+            ("c", None, Validity::Unknown),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_error_without_its_message_is_still_the_error() {
+    for body in [
+        json!({}),
+        json!({"message": null}),
+        json!({"error": "Domain not found"}),
+    ] {
+        let server = answering(ResponseTemplate::new(404).set_body_json(body)).await;
+        let mailgun = mailgun(&server);
+        assert_eq!(find(&mailgun, NAME).await.unwrap(), None);
+        assert_eq!(
+            release(&mailgun, NAME, &mark()).await.unwrap(),
+            super::Released::AlreadyGone
+        );
+    }
+    let template = ResponseTemplate::new(400).set_body_json(json!({"Error": "bad name"}));
+    let server = answering(template).await;
+    let problem = find(&mailgun(&server), NAME).await.unwrap_err();
+    assert!(problem.message.contains("bad name"), "{problem}");
+}
+
+#[tokio::test]
+async fn domains_are_counted_by_what_the_list_shows() {
+    for (body, count) in [
+        (json!({"total_count": 3, "items": []}), 3),
+        (json!({"total_count": "3"}), 3),
+        (json!({"total_count": null, "items": [{}]}), 1),
+    ] {
+        let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
+        let counted = super::domain::count(&mailgun(&server)).await.unwrap();
+        assert_eq!(counted, count);
+    }
+    let server = answering(said(200, "ok")).await;
+    let problem = super::domain::count(&mailgun(&server)).await.unwrap_err();
+    assert!(problem.message.contains("without its domains"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_mail_goes_to_domains_in_any_script() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(body_string_contains("info@xn--mller-kva.example"))
+        .and(body_string_contains("ops@xn--mller-kva.example"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": "<1@x>"})))
+        .mount(&server)
+        .await;
+    let mail = Message {
+        to: vec!["Müller <info@müller.example>".to_owned()],
+        headers: vec![("Reply-To".to_owned(), "ops@müller.example".to_owned())],
+        ..mail()
+    };
+    let id = message::send(&mailgun(&server), NAME, &mail).await.unwrap();
+    assert_eq!(id, "<1@x>");
 }

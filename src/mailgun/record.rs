@@ -46,6 +46,16 @@ pub enum RecordType {
 }
 
 impl RecordType {
+    fn named(name: &str) -> Self {
+        match name.to_ascii_uppercase().as_str() {
+            "A" => Self::A,
+            "CNAME" => Self::Cname,
+            "MX" => Self::Mx,
+            "TXT" => Self::Txt,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
     /// As it is written: `TXT`, …
     pub fn as_str(&self) -> &str {
         match self {
@@ -70,56 +80,61 @@ pub enum Validity {
     Unknown,
 }
 
-/// A record as Mailgun writes it.
-#[derive(Deserialize)]
-pub(super) struct Answered {
-    record_type: RecordType,
-    /// Absent on MX in Mailgun's older answers.
-    name: Option<String>,
-    value: Option<String>,
-    /// A number in a text.
-    #[serde(default)]
-    priority: Value,
-    valid: Option<Validity>,
+impl Validity {
+    fn named(value: &Value) -> Self {
+        match text(value).map(str::to_ascii_lowercase).as_deref() {
+            Some("valid") => Self::Valid,
+            Some("invalid") => Self::Invalid,
+            _ if is_true(value) => Self::Valid,
+            _ => Self::Unknown,
+        }
+    }
 }
 
-/// The records of a domain in their order. One without a value cannot be published and is left out.
-pub(super) fn records(
-    domain: &str,
-    sending: Option<Vec<Answered>>,
-    receiving: Option<Vec<Answered>>,
-) -> Vec<Record> {
-    let of = |purpose, answered: Option<Vec<Answered>>| {
-        answered
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(move |record| record.typed(purpose, domain))
+/// The records of a domain in their order. One without type or value cannot be published and is left out.
+pub(super) fn records(domain: &str, sending: &Value, receiving: &Value) -> Vec<Record> {
+    let of = |purpose, answered: &Value| -> Vec<Record> {
+        let records = answered.as_array().map(Vec::as_slice).unwrap_or_default();
+        records
+            .iter()
+            .filter_map(|record| typed(record, purpose, domain))
+            .collect()
     };
-    let mut records: Vec<Record> = of(Purpose::Sending, sending)
-        .chain(of(Purpose::Receiving, receiving))
-        .collect();
+    let mut records = of(Purpose::Sending, sending);
+    records.extend(of(Purpose::Receiving, receiving));
     records.sort();
     records
 }
 
-impl Answered {
-    fn typed(self, purpose: Purpose, domain: &str) -> Option<Record> {
-        let priority = match &self.priority {
-            Value::String(text) => text.parse().ok(),
-            other => other.as_u64().and_then(|number| number.try_into().ok()),
-        };
-        Some(Record {
-            purpose,
-            record_type: self.record_type,
-            name: self
-                .name
-                .filter(|name| !name.is_empty())
-                .map_or(domain.to_owned(), |name| {
-                    name.trim_end_matches('.').to_owned()
-                }),
-            value: self.value.filter(|value| !value.is_empty())?,
-            priority,
-            validity: self.valid.unwrap_or(Validity::Unknown),
+/// A record as Mailgun writes it: `name` is absent on MX in its older answers, `priority` is a number in a text.
+fn typed(answered: &Value, purpose: Purpose, domain: &str) -> Option<Record> {
+    let name = text(&answered["name"]).map_or(domain, |name| name.trim_end_matches('.'));
+    let priority = &answered["priority"];
+    Some(Record {
+        purpose,
+        record_type: RecordType::named(text(&answered["record_type"])?),
+        name: name.to_owned(),
+        value: text(&answered["value"])?.to_owned(),
+        priority: match text(priority) {
+            Some(text) => text.parse().ok(),
+            None => priority.as_u64().and_then(|number| number.try_into().ok()),
+        },
+        validity: Validity::named(&answered["valid"]),
+    })
+}
+
+/// A text that says something.
+pub(super) fn text(value: &Value) -> Option<&str> {
+    value
+        .as_str()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+/// `true`, also as a text.
+pub(super) fn is_true(value: &Value) -> bool {
+    value.as_bool().unwrap_or_default()
+        || text(value).is_some_and(|text| {
+            text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("yes")
         })
-    }
 }

@@ -210,7 +210,12 @@ fn unknown_kind(object: &Object, kinds: &Kinds) -> Problem {
 
 /// Refuses what stands elsewhere than in the app's namespace, and fills in the namespace where none is given.
 fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
-    let namespace = object.value["metadata"]["namespace"].clone();
+    let mut namespace = object.value["metadata"]["namespace"].clone();
+    // The API server takes an empty one for none.
+    if namespace == "" {
+        namespace = serde_json::Value::Null;
+        object.value["metadata"]["namespace"] = serde_json::Value::Null;
+    }
     if !kind.namespaced {
         if !namespace.is_null() {
             return Err(object.locate_field(

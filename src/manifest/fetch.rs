@@ -14,6 +14,7 @@ use super::reach::{Inside, LookUp, Reach, Resolver, system};
 use super::remembered::Remembered;
 use crate::ansible::Files;
 use crate::problem::Problem;
+use crate::slot;
 
 /// How far fetching may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +158,8 @@ impl Fetcher {
     }
 
     async fn text(&self, url: &Url) -> Result<Answer, Problem> {
-        let answer = match tokio::time::timeout(self.limits.time, self.ask(url)).await {
+        let asked = tokio::time::timeout(self.limits.time, self.ask(url));
+        let answer = match slot::unless_soon(asked).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::transient(
                 "manifest_fetch",

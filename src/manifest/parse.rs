@@ -44,7 +44,8 @@ impl Documents {
         let lines = Arc::new(self.lines);
         let mut objects = Vec::new();
         for document in self.all {
-            unwrap(rendered, document, &lines, &mut objects);
+            let whole = (document.value, document.line, String::new());
+            unwrap(rendered, document.number, whole, &lines, &mut objects);
         }
         Parsed {
             objects,
@@ -87,21 +88,21 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
                 document.number,
                 place.unwrap_or((document.line, 1)),
                 None,
-                problem.hint("kubectl refuses such a document, too."),
+                problem,
             )
         };
-        shape(&document.value, "").map_err(|(message, path)| wrong(message, &path))?;
-        if is_list(&document.value) {
-            warnings.push(wrong(
-                "kubectl takes the items out of this list, Ansible reads it as one object."
-                    .to_owned(),
-                "kind",
-            ));
-            for index in 0..document.value["items"].as_array().map_or(0, Vec::len) {
-                let item = inherited(&document.value, index);
-                shape(&item, &format!("items[{index}]"))
-                    .map_err(|(message, path)| wrong(message, &path))?;
-            }
+        let refused =
+            |(message, path): (String, String)| wrong(message, &path).hint(way_out(&path));
+        let mut lists = Vec::new();
+        shapes(&document.value, "", &mut lists).map_err(refused)?;
+        for path in lists {
+            let message = match path.as_str() {
+                "" => "kubectl takes the items out of this list, Ansible reads it as one object.",
+                _ => {
+                    "The items of this list within a list are taken out, too; kubectl refuses such a list."
+                }
+            };
+            warnings.push(wrong(message.to_owned(), &member(&path, "kind")));
         }
     }
     Ok(Documents {
@@ -111,15 +112,40 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
     })
 }
 
-/// What kubectl asks of a document before it looks further: a kind, and texts where only texts can stand.
-fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
-    let at = |field: &str| {
-        if path.is_empty() {
-            field.to_owned()
-        } else {
-            format!("{path}.{field}")
+/// The path of a field of what stands at a path.
+fn member(path: &str, field: &str) -> String {
+    match path {
+        "" => field.to_owned(),
+        path => format!("{path}.{field}"),
+    }
+}
+
+/// Looks at the shape of an object, or of a list and its items, and finds the lists.
+fn shapes(value: &Value, path: &str, lists: &mut Vec<String>) -> Result<(), (String, String)> {
+    shape(value, path)?;
+    if !is_list(value, path) {
+        return Ok(());
+    }
+    lists.push(path.to_owned());
+    let items = match &value["items"] {
+        Value::Array(items) => items.len(),
+        Value::Null => 0,
+        _ => {
+            let message =
+                "The field `items` must be a list: what has it is a list of objects to kubectl.";
+            return Err((message.to_owned(), member(path, "items")));
         }
     };
+    for index in 0..items {
+        let path = member(path, &format!("items[{index}]"));
+        shapes(&inherited(value, index), &path, lists)?;
+    }
+    Ok(())
+}
+
+/// What kubectl asks of a document before it looks further: a kind, and texts where only texts can stand.
+fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
+    let at = |field: &str| member(path, field);
     let Some(object) = value.as_object() else {
         return Err((
             "This document is not a mapping with `apiVersion` and `kind`.".to_owned(),
@@ -182,25 +208,38 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
                 at(&format!("metadata.{name}")),
             ));
         };
-        if let Some((key, _)) = values
+        let wrong: Vec<&String> = values
             .iter()
-            .find(|(_, value)| !value.is_string() && !value.is_null())
-        {
-            return Err((
-                format!("The value of `{key}` in `metadata.{name}` must be a text; quote it."),
-                at(&format!("metadata.{name}.{key}")),
-            ));
+            .filter(|(_, value)| !value.is_string() && !value.is_null())
+            .map(|(key, _)| key)
+            .collect();
+        if let Some(first) = wrong.first() {
+            let message = match wrong.as_slice() {
+                [one] => {
+                    format!("The value of `{one}` in `metadata.{name}` must be a text; quote it.")
+                }
+                several => {
+                    let keys: Vec<String> = several.iter().map(|key| format!("`{key}`")).collect();
+                    format!(
+                        "The values of {} in `metadata.{name}` must be texts; quote them.",
+                        keys.join(", ")
+                    )
+                }
+            };
+            return Err((message, at(&format!("metadata.{name}.{first}"))));
         }
     }
     Ok(())
 }
 
-/// Whether kubectl takes the items out of it.
-pub(super) fn is_list(value: &Value) -> bool {
-    value["kind"]
-        .as_str()
-        .is_some_and(|kind| kind.ends_with("List"))
-        && value["items"].is_array()
+/// Whether the items are taken out of what stands at a path: of every document that has such a field, as kubectl does,
+/// and of lists within it.
+fn is_list(value: &Value, path: &str) -> bool {
+    let is_called_so = || {
+        let kind = value["kind"].as_str();
+        kind.is_some_and(|kind| kind.ends_with("List"))
+    };
+    value.get("items").is_some() && (path.is_empty() || is_called_so())
 }
 
 /// An item of a list, with the kind that a `ConfigMapList` gives to items that have none.
@@ -223,27 +262,45 @@ fn inherited(list: &Value, index: usize) -> Value {
     item
 }
 
-/// Takes the items out of a `List`, as kubectl does.
-fn unwrap(rendered: &Rendered, document: Document, lines: &Arc<Lines>, objects: &mut Vec<Object>) {
-    let object = |value: Value, line: u32, path: String| Object {
-        manifest: rendered.title.clone(),
-        url: rendered.url.clone(),
-        document: document.number,
-        line,
-        value,
-        path,
-        lines: lines.clone(),
-    };
-    if !is_list(&document.value) {
-        objects.push(object(document.value, document.line, String::new()));
+/// Takes the items out of a list. `line` is where it stands.
+fn unwrap(
+    rendered: &Rendered,
+    number: u32,
+    (value, line, path): (Value, u32, String),
+    lines: &Arc<Lines>,
+    objects: &mut Vec<Object>,
+) {
+    if !is_list(&value, &path) {
+        objects.push(Object {
+            manifest: rendered.title.clone(),
+            url: rendered.url.clone(),
+            document: number,
+            line,
+            value,
+            path,
+            lines: lines.clone(),
+        });
         return;
     }
-    for index in 0..document.value["items"].as_array().map_or(0, Vec::len) {
-        let path = format!("items[{index}]");
-        let line = lines
-            .place(document.number, &path)
-            .map_or(document.line, |(line, _)| line);
-        objects.push(object(inherited(&document.value, index), line, path));
+    for index in 0..value["items"].as_array().map_or(0, Vec::len) {
+        let path = member(&path, &format!("items[{index}]"));
+        let line = lines.place(number, &path).map_or(line, |(line, _)| line);
+        let item = (inherited(&value, index), line, path);
+        unwrap(rendered, number, item, lines, objects);
+    }
+}
+
+/// What to do about a document that is no object, or about one of its fields.
+fn way_out(path: &str) -> &'static str {
+    let field = path.rsplit_once("metadata.").map_or("", |(_, field)| field);
+    if path.ends_with("kind") || path.ends_with("apiVersion") {
+        "Every document needs texts in `apiVersion` and `kind`, such as `apps/v1` and `Deployment`."
+    } else if field.contains('.') || matches!(field, "name" | "namespace" | "generateName") {
+        "Write quotes around it, for example `\"{{ value }}\"`: without them, digits become a number and `yes` a boolean."
+    } else if path.ends_with("metadata") || !field.is_empty() {
+        "Write a mapping: a line `name: value` for each, indented below."
+    } else {
+        "Every document needs `apiVersion`, `kind` and `metadata`. A text such as `---` in the wrong place cuts a document in two."
     }
 }
 

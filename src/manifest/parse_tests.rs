@@ -52,6 +52,63 @@ fn a_list_is_unwrapped() {
 }
 
 #[test]
+fn a_list_without_items_holds_no_object() {
+    for items in ["items:", "items: []", "items: null", "items: ~"] {
+        for kind in ["List", "ConfigMapList", "Thing"] {
+            let text = format!("apiVersion: v1\nkind: {kind}\n{items}\n");
+            assert_eq!(parsed(&text).unwrap().objects, [], "{text}");
+        }
+    }
+}
+
+#[test]
+fn lists_within_lists_are_unwrapped_in_their_order() {
+    let parsed = parsed(
+        "apiVersion: v1\nkind: List\nitems:\n- kind: A\n- kind: List\n  items:\n  - kind: B\n  - kind: List\n    items:\n    - kind: C\n      metadata:\n        name: c\n  - apiVersion: v1\n    kind: List\n    items:\n- kind: DList\n  apiVersion: v1\n  items:\n  - metadata: {name: d}\n- kind: E\n",
+    )
+    .unwrap();
+    let places: Vec<_> = parsed
+        .objects
+        .iter()
+        .map(|object| (object.kind(), object.line))
+        .collect();
+    let expected = [("A", 4), ("B", 7), ("C", 10), ("D", 19), ("E", 20)];
+    assert_eq!(places, expected);
+    assert_eq!(
+        place(&parsed.objects[2], "metadata.name"),
+        (Some(12), Some(9))
+    );
+    assert_eq!(parsed.objects[3].value["apiVersion"], "v1");
+    let within = parsed.warnings.iter();
+    let within = within.filter(|warning| warning.message.contains("within a list"));
+    assert_eq!(within.count(), 4);
+}
+
+#[test]
+fn items_that_are_no_list_of_objects_are_refused_where_they_stand() {
+    for (text, line, reason) in [
+        ("kind: List\nitems: {}\n", 2, "must be a list"),
+        ("kind: List\nitems: x\n", 2, "must be a list"),
+        ("kind: List\nitems:\n- a\n", 3, "not a mapping"),
+        ("kind: List\nitems:\n- null\n", 3, "not a mapping"),
+        (
+            "kind: List\nitems:\n- kind: List\n  items: x\n",
+            4,
+            "must be a list",
+        ),
+        (
+            "kind: List\nitems:\n- kind: List\n  items:\n  - metadata: {}\n",
+            5,
+            "`kind` is missing",
+        ),
+    ] {
+        let problem = parsed(text).unwrap_err();
+        assert_eq!(problem.line, Some(line), "{text}: {problem}");
+        assert!(problem.message.contains(reason), "{text}: {problem}");
+    }
+}
+
+#[test]
 fn a_key_that_stands_twice_is_warned_of() {
     let parsed = parsed("kind: A\ndata:\n  x: 1\n  x: 2\n").unwrap();
     assert_eq!(parsed.objects[0].value["data"]["x"], 2);

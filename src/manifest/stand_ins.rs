@@ -7,10 +7,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::parse::{self, Documents};
 use super::{Parsed, Rendered, Source, render};
 use crate::ansible::{self, Failure, Resolved, Variables};
 use crate::dependence::{Dependent, secret_texts};
+use crate::object::Object;
 use crate::problem::Problem;
 
 /// Says that a secret decides what it must not decide.
@@ -128,6 +131,16 @@ pub fn with_secrets(source: &Source, before: Made, values: &Twice) -> Result<Par
         secrets,
         ..documents.objects(&rendered)
     };
+    let places = |objects: &[Object]| -> Vec<(u32, String)> {
+        let places = objects.iter();
+        places
+            .map(|object| (object.document, object.path.clone()))
+            .collect()
+    };
+    if places(&parsed.objects) != places(&others.objects) {
+        let what = "Which objects a list holds depends on a secret.";
+        return Err(of(source, what));
+    }
     for (object, other) in parsed.objects.iter().zip(&others.objects) {
         for field in [
             "apiVersion",
@@ -176,8 +189,10 @@ fn dependent(
                 path => format!("Which keys `{path}` has depends on a secret."),
             })
         })?;
-        let of_list = parse::is_list(&document.value) || parse::is_list(&other.value);
-        if of_list && (part == Dependent::All || *part.member("items") == Dependent::All) {
+        let is_list = |value: &Value| value.get("items").is_some();
+        if (is_list(&document.value) || is_list(&other.value))
+            && (part == Dependent::All || *part.member("items") == Dependent::All)
+        {
             return Err(wrong(
                 "Which objects this list holds depends on a secret.".to_owned(),
             ));

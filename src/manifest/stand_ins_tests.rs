@@ -264,3 +264,37 @@ fn an_inspection_tells_nothing_of_a_secret_and_refuses_what_a_deploy_would() {
         (vec![], 0, 1)
     );
 }
+
+#[test]
+fn a_secret_that_is_asked_for_by_its_name_is_known_as_one() {
+    for text in [
+        "kind: A\ndata:\n  x: {{ vars.admin_password | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ vars['admin_' ~ 'password'] | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ vars.get('derived') | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ lookup('vars', 'login') | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ q('vars', *q('varnames', '^admin')) | join | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ hostvars[inventory_hostname].vaulted | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ 'admin_password' | extract(vars) | to_json }}\n",
+        "kind: A\ndata:\n  x: {{ q('dict', vars.production.secrets)[0].value | to_json }}\n",
+    ] {
+        let values = Twice::new(&variables()).unwrap();
+        let made = with_stand_ins(&source(text), &values).unwrap_or_else(|_| panic!("{text}"));
+        assert!(
+            !tells(&made.rendered.text),
+            "{text}: {}",
+            made.rendered.text
+        );
+        let objects = with_secrets(&source(text), made, &values).unwrap();
+        assert!(!objects.secrets.is_empty(), "{text}");
+    }
+    let name = "kind: A\nmetadata:\n  name: {{ vars['admin_' ~ 'password'] | lower }}\n";
+    let problem = parsed(name).unwrap_err();
+    assert_eq!(problem.code, CODE, "{problem}");
+}
+
+#[test]
+fn a_secret_does_not_decide_what_a_list_within_a_list_holds() {
+    let text = "kind: List\nitems:\n- kind: List\n  items: [{% if admin_password[0] == 'h' %}{kind: A}{% endif %}]\n";
+    let problem = parsed(text).unwrap_err();
+    assert_eq!(problem.code, CODE, "{problem}");
+}

@@ -1,6 +1,6 @@
 //! The jobs this worker holds: their leases, what of their stories Odoo has not been told, and how they ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +10,14 @@ use tokio::time::Instant;
 use crate::job::story::Told;
 use crate::job::{Stop, Story};
 use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse, Token, Uid};
+use crate::slot::Slot;
 
 /// Reports are coalesced to about one in this time.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Somebody may want a silent job to stop: it is asked about as often as this.
+/// Somebody may want a silent job to stop: it is asked about as often as this, …
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// … or more seldom where so many are held that Odoo would be asked about more than one in this time.
+const ASK_OF_EACH: Duration = Duration::from_millis(20);
 
 /// The jobs this worker holds, by their id.
 #[derive(Default)]
@@ -33,6 +36,7 @@ struct Held {
     app: Option<Uid>,
     kind: JobKind,
     story: Arc<Story>,
+    slot: Arc<Slot>,
     outcome: Option<Outcome>,
     lease: Lease,
 }
@@ -53,8 +57,10 @@ impl Lease {
     }
 
     /// When to report at the latest: early enough for two more tries, and for a wish to stop to be heard soon.
-    fn renew_at(self) -> Instant {
-        self.from + ASK_EVERY.min(self.length / 3)
+    fn renew_at(self, held: usize) -> Instant {
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        let every = ASK_EVERY.max(ASK_OF_EACH.saturating_mul(held));
+        self.from + every.min(self.length / 3)
     }
 
     /// When to stop working, and when the last call to the cluster is dropped: a sixth before the end, for what the API
@@ -78,6 +84,12 @@ pub struct Sent {
     told: Told,
 }
 
+impl Held {
+    fn has_news(&self) -> bool {
+        self.outcome.is_some() || self.story.has_news()
+    }
+}
+
 impl Board {
     /// Puts a job on the board and opens its story. `None` when it is there already in the very same attempt. An
     /// earlier attempt at it is no longer ours and ends.
@@ -88,6 +100,7 @@ impl Board {
         app: Option<Uid>,
         kind: JobKind,
         lease: Lease,
+        slot: &Arc<Slot>,
     ) -> Option<Arc<Story>> {
         let mut held = self.held();
         if held.get(&id).is_some_and(|held| held.token == *token) {
@@ -102,6 +115,7 @@ impl Board {
                 app,
                 kind,
                 story: story.clone(),
+                slot: slot.clone(),
                 outcome: None,
                 lease,
             },
@@ -136,20 +150,24 @@ impl Board {
 
     /// When the next report is due, given when the last one was sent.
     pub fn report_due(&self, last: Option<Instant>) -> Option<Instant> {
-        self.held()
+        let board = self.held();
+        board
             .values()
             .map(|held| match last {
-                _ if held.outcome.is_none() && !held.story.has_news() => held.lease.renew_at(),
+                _ if !held.has_news() => held.lease.renew_at(board.len()),
                 Some(last) => last + REPORT_EVERY,
                 None => held.lease.from,
             })
             .min()
     }
 
-    /// One line for every job held: also for those without news, since a report renews the lease.
+    /// One line for every job with news, and for those whose lease is to be renewed about now: a report does that.
     pub fn reports(&self) -> Vec<Sent> {
-        self.held()
+        let soon = Instant::now() + REPORT_EVERY;
+        let board = self.held();
+        board
             .iter()
+            .filter(|(_, held)| held.has_news() || held.lease.renew_at(board.len()) <= soon)
             .map(|(&id, held)| {
                 let (steps, told) = held.story.untold();
                 let report = JobReport {
@@ -258,16 +276,28 @@ impl Board {
         }
     }
 
+    /// Asks the jobs to end that only wait.
+    pub fn stop_waiting(&self, reason: Stop) {
+        for held in self.held().values().filter(|held| held.slot.is_idle()) {
+            held.story.stop(reason);
+        }
+    }
+
+    /// How many jobs are over, and Odoo has not been told.
+    pub fn ended(&self) -> usize {
+        let board = self.held();
+        board.values().filter(|held| held.outcome.is_some()).count()
+    }
+
     /// How many jobs are held.
     pub fn len(&self) -> usize {
         self.held().len()
     }
 
-    /// Whether an app has a job here.
-    pub fn has_app(&self, app: &Uid) -> bool {
-        self.held()
-            .values()
-            .any(|held| held.app.as_ref() == Some(app))
+    /// The apps that have a job here.
+    pub fn apps(&self) -> BTreeSet<Uid> {
+        let board = self.held();
+        board.values().filter_map(|held| held.app.clone()).collect()
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<i64, Held>> {
@@ -279,6 +309,7 @@ impl Board {
 mod tests {
     use super::*;
     use crate::odoo::contract::JobAnswer;
+    use crate::slot::Slots;
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_also_ends_while_the_machine_sleeps() {
@@ -286,7 +317,14 @@ mod tests {
         let token = Token("a".to_owned());
         let lease = Lease::new(Instant::now(), 60.0);
         let story = board
-            .take(1, &token, Some(Uid::nobody()), JobKind::Deploy, lease)
+            .take(
+                1,
+                &token,
+                Some(Uid::nobody()),
+                JobKind::Deploy,
+                lease,
+                &Slots::new(1).slot(),
+            )
             .unwrap();
         board.slept(Duration::from_secs(30));
         assert!(board.expire().is_empty());
@@ -304,7 +342,14 @@ mod tests {
         let began = Instant::now();
         let lease = Lease::new(began, 60.0);
         let story = board
-            .take(1, &token, Some(Uid::nobody()), JobKind::Deploy, lease)
+            .take(
+                1,
+                &token,
+                Some(Uid::nobody()),
+                JobKind::Deploy,
+                lease,
+                &Slots::new(1).slot(),
+            )
             .unwrap();
         story.fence().passed().await;
         assert_eq!(began.elapsed().as_secs(), 50);
@@ -318,10 +363,11 @@ mod tests {
         board.answered(board.reports(), renewed, &answered(Answer::GoOn));
         story.fence().passed().await;
         assert_eq!(renewed.elapsed().as_secs(), 50);
-        let renewed = Instant::now();
-        board.answered(board.reports(), renewed, &answered(Answer::GoOn));
-        board.answered(board.reports(), renewed, &answered(Answer::Stale));
+        board.answered(board.reports(), Instant::now(), &answered(Answer::GoOn));
+        tokio::time::sleep(ASK_EVERY).await;
+        let asked = Instant::now();
+        board.answered(board.reports(), asked, &answered(Answer::Stale));
         story.fence().passed().await;
-        assert_eq!(renewed.elapsed().as_secs(), 0);
+        assert_eq!(asked.elapsed().as_secs(), 0);
     }
 }

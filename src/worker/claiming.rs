@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::board::Lease;
-use super::{Odoo, Recipes, Worker};
-use crate::job::Abilities;
+use super::{MOST_WAITING, Odoo, Recipes, Worker};
+use crate::job::{Abilities, outcome};
 use crate::odoo::CallError;
 use crate::odoo::contract::{
     ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState, Unreadable,
 };
 use crate::problem::Problem;
+use crate::slot;
 
 /// A full worker still says that it is there, without asking for jobs.
 const ASK_WHEN_FULL: Duration = Duration::from_secs(30);
@@ -30,10 +31,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     /// Claims until `closing`, then returns; the jobs claimed go on.
     pub(super) async fn claim_until(self: &Arc<Self>, closing: &CancellationToken) {
         let mut pauses = pauses();
+        let mut crowded = false;
         while !closing.is_cancelled() {
             let asked = Instant::now();
-            let free = self.capacity.saturating_sub(self.board.len());
-            let Some(answer) = self.claim(free, closing).await else {
+            let Some(answer) = self.claim(self.room(), closing).await else {
                 return;
             };
             let wait = match answer {
@@ -47,16 +48,49 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                     pauses.next().unwrap_or(ASK_WHEN_FULL)
                 }
             };
-            let full = self.board.len() >= self.capacity;
+            if self.is_crowded() != crowded {
+                crowded = !crowded;
+                if crowded {
+                    warn!(
+                        "{MOST_WAITING} jobs wait, more than this worker holds: none is claimed until one goes on"
+                    );
+                }
+            }
+            let full = self.room() == 0;
+            let pause = sleep(if full { ASK_WHEN_FULL } else { wait });
             tokio::select! {
                 () = closing.cancelled() => return,
-                () = self.board.freed.notified() => {}
+                () = self.until_room(full) => {}
                 () = self.bell.notified(), if !full => {}
-                () = sleep(if full { ASK_WHEN_FULL } else { wait }) => {}
+                () = pause => {}
             }
             tokio::select! {
                 () = closing.cancelled() => return,
                 () = sleep_until(asked + ASK_AT_MOST) => {}
+            }
+        }
+    }
+
+    /// How many jobs to ask for: as many as there are free slots, but for those whose jobs' outcomes Odoo has yet to take.
+    fn room(&self) -> usize {
+        let free = self.slots.free().saturating_sub(self.board.ended());
+        free.min((self.capacity + MOST_WAITING).saturating_sub(self.board.len()))
+    }
+
+    /// Whether there is no room though slots are free.
+    fn is_crowded(&self) -> bool {
+        self.board.len() >= self.capacity + MOST_WAITING
+    }
+
+    /// Waits until a job is over, or there is room again after there was none.
+    async fn until_room(&self, full: bool) {
+        loop {
+            tokio::select! {
+                () = self.board.freed.notified() => {}
+                () = self.slots.freed(), if full => {}
+            }
+            if !full || self.room() > 0 {
+                return;
             }
         }
     }
@@ -124,9 +158,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
 
     fn start(self: &Arc<Self>, job: Job, lease: Lease, database: String) {
         let app = job.app.as_ref().map(|app| app.uid.clone());
+        let slot = self.slots.slot();
         let Some(story) = self
             .board
-            .take(job.id, &job.token, app.clone(), job.kind, lease)
+            .take(job.id, &job.token, app.clone(), job.kind, lease, &slot)
         else {
             return;
         };
@@ -144,12 +179,22 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         let run = async move {
             info!("claimed");
             let (id, token) = (job.id, job.token.clone());
-            let _alone = match app {
-                Some(app) => Some(worker.board.alone_with(app).await),
-                None => None,
+            let begun = async {
+                let alone = match app {
+                    Some(app) => Some(slot::waiting(worker.board.alone_with(app)).await),
+                    None => None,
+                };
+                slot.take().await;
+                alone
             };
-            let recipe = worker.recipes.run(job, database, story.clone());
-            let outcome = AssertUnwindSafe(recipe)
+            let recipe = async {
+                let _alone = match story.unless_stopped(begun).await {
+                    Ok(alone) => alone,
+                    Err(stopped) => return outcome(Err(stopped), JobResult::default(), &story),
+                };
+                worker.recipes.run(job, database, story.clone()).await
+            };
+            let outcome = AssertUnwindSafe(slot.work(recipe))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| defect());
@@ -166,7 +211,9 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     fn give_back_unreadable(&self, unreadable: Unreadable, lease: Lease) {
         error!(job = unreadable.id, "{}", unreadable.problem);
         if let (Some(id), Some(token)) = (unreadable.id, unreadable.token) {
-            self.board.take(id, &token, None, JobKind::Refresh, lease);
+            let slot = self.slots.slot();
+            self.board
+                .take(id, &token, None, JobKind::Refresh, lease, &slot);
             self.board.finish(id, &token, failed(unreadable.problem));
         }
     }

@@ -1,7 +1,7 @@
 //! The frame around the recipes: claim → dispatch → lease → report.
 //!
-//! [`claiming`](Worker::run) asks Odoo for jobs and starts each on a task of its own; the [`board`] holds them with
-//! their leases and stories; one loop reports, one ends what is no longer ours, one per cluster observes. Nothing is
+//! [`claiming`](Worker::run) asks Odoo for as many jobs as there are free slots and starts each on a task of its own; one
+//! that waits gives its [`slot`](crate::slot) back. The [`board`] holds them all with their leases and stories; one loop reports, one ends what is no longer ours, one per cluster observes. Nothing is
 //! kept elsewhere: a worker that is killed leaves no trace but jobs whose lease ends.
 
 mod board;
@@ -30,10 +30,11 @@ use crate::job::{Abilities, Look, Stop, Story};
 use crate::kubernetes::Heard;
 use crate::odoo::contract::{
     ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse, Outcome,
-    ReportRequest, ReportResponse, Wake, WorkerIdentity,
+    ReportRequest, ReportResponse, Uid, Wake, WorkerIdentity,
 };
 use crate::odoo::{CallError, Client};
 use crate::problem::Problem;
+use crate::slot::Slots;
 use crate::telemetry::{Health, Metrics};
 use board::Board;
 use contact::Contact;
@@ -42,6 +43,8 @@ use contact::Contact;
 const FINISH: Duration = Duration::from_secs(15);
 /// … which may take so long. Together with the last claim's 5 s: within 30 s.
 const HAND_BACK: Duration = Duration::from_secs(8);
+/// How many jobs may wait beside those that have a slot. Each keeps what its manifests became in memory.
+const MOST_WAITING: usize = 1000;
 
 /// The three calls, as the worker makes them.
 pub trait Odoo: Send + Sync + 'static {
@@ -87,12 +90,13 @@ pub trait Recipes: Send + Sync + 'static {
     fn clusters(&self) -> Vec<ClusterState>;
     /// Finds out how a cluster is now.
     fn check<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, ClusterState>;
-    /// What a cluster shows of this Odoo database's apps, of all or of those in some namespaces.
+    /// What a cluster shows of this Odoo database's apps, of all or of those in some namespaces; but not of `busy` ones.
     fn look<'a>(
         &'a self,
         cluster: &'a str,
         database: &'a str,
         only: Option<&'a BTreeSet<String>>,
+        busy: &'a BTreeSet<Uid>,
     ) -> BoxFuture<'a, Result<Look, Problem>>;
     /// What changes of this Odoo database's apps in a cluster, as it happens.
     fn changes(&self, cluster: &str, database: &str) -> BoxStream<'static, Result<Heard, Problem>>;
@@ -106,6 +110,7 @@ pub struct Worker<O, R> {
     recipes: R,
     identity: WorkerIdentity,
     capacity: usize,
+    slots: Arc<Slots>,
     observe_every: Duration,
     board: Board,
     contact: Contact,
@@ -141,6 +146,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             capacity: settings.capacity as usize,
+            slots: Slots::new(settings.capacity as usize),
             observe_every: Duration::from_secs(settings.observe_seconds),
             board: Board::default(),
             contact: Contact::new(health, metrics.clone()),
@@ -188,6 +194,8 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
 
         self.claim_until(&closing).await;
         self.contact.stopping();
+        // They leave nothing half done, and may go on waiting elsewhere.
+        self.board.stop_waiting(Stop::Released);
         match self.board.len() {
             0 => {}
             held => info!(

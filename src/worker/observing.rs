@@ -161,7 +161,14 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         only: Option<&BTreeSet<String>>,
         told: &mut Told,
     ) -> BTreeSet<String> {
-        let Look { apps, mut complete } = match self.recipes.look(cluster, database, only).await {
+        // A job tells of its app itself, and a look in the middle of one would only confuse.
+        let apps_at_work = self.board.apps();
+        let look = self.recipes.look(cluster, database, only, &apps_at_work);
+        let Look {
+            apps,
+            mut complete,
+            mut busy,
+        } = match look.await {
             Ok(seen) => seen,
             Err(problem) => {
                 self.metrics.api_error(cluster, &problem.code);
@@ -169,17 +176,18 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                 return BTreeSet::new();
             }
         };
-        // A job tells of its app itself, and a look in the middle of one would only confuse.
-        let (busy, seen): (Vec<_>, Vec<_>) = apps
+        // Some may have got a job since.
+        let apps_at_work = self.board.apps();
+        let (begun, seen): (Vec<_>, Vec<_>) = apps
             .into_iter()
-            .partition(|app| self.board.has_app(&app.uid));
-        for app in &busy {
-            told.forget(&app.namespace);
+            .partition(|app| apps_at_work.contains(&app.uid));
+        busy.extend(begun.into_iter().map(|app| app.namespace));
+        for namespace in &busy {
+            told.forget(namespace);
         }
         if only.is_none() {
             told.keep_only(&seen);
         }
-        let busy = busy.into_iter().map(|app| app.namespace).collect();
         let news: Vec<AppSeen> = seen.into_iter().filter(|app| told.is_news(app)).collect();
         let mut chunks: Vec<&[AppSeen]> = news.chunks(APPS_PER_CALL).collect();
         // That nothing has changed of what is there does not say that everything is there.

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use super::Recipes;
 use crate::job::{Abilities, Look, Runner, Story};
 use crate::kubernetes::Heard;
-use crate::odoo::contract::{ClusterState, Job, Outcome};
+use crate::odoo::contract::{ClusterState, Job, Outcome, Uid};
 use crate::problem::Problem;
 
 impl Recipes for Runner {
@@ -30,8 +30,9 @@ impl Recipes for Runner {
         cluster: &'a str,
         database: &'a str,
         only: Option<&'a BTreeSet<String>>,
+        busy: &'a BTreeSet<Uid>,
     ) -> BoxFuture<'a, Result<Look, Problem>> {
-        Box::pin(self.look(cluster, database, only))
+        Box::pin(self.look(cluster, database, only, busy))
     }
 
     fn changes(&self, cluster: &str, database: &str) -> BoxStream<'static, Result<Heard, Problem>> {

@@ -18,6 +18,8 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many bytes of manifests and differences go into one report, at most; Odoo refuses what is much larger.
 const REPORT_BYTES: usize = 8 * 1024 * 1024;
+/// How many jobs go into one report, at most: Odoo takes one after the other.
+const REPORT_JOBS: usize = 100;
 /// With nothing held there is nothing due; news ends this wait.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
@@ -65,7 +67,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         }
     }
 
-    /// Reports everything held. Where Odoo refuses it, each job is told alone, so that one cannot hold up the others.
+    /// Reports what there is to report. Where Odoo refuses it, each job is told alone, so that one cannot hold up the others.
     async fn report_all(&self) -> bool {
         let mut good = true;
         for sent in portions(self.board.reports()) {
@@ -130,7 +132,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     }
 }
 
-/// Divides what there is to report by its size.
+/// Divides what there is to report by its size and number.
 fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
     let mut portions: Vec<Vec<Sent>> = Vec::new();
     let mut bytes = 0;
@@ -142,7 +144,7 @@ fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
             .map(|outcome| size(&outcome.result))
             .sum();
         match portions.last_mut() {
-            Some(portion) if bytes + size <= REPORT_BYTES => {
+            Some(portion) if bytes + size <= REPORT_BYTES && portion.len() < REPORT_JOBS => {
                 portion.push(sent);
                 bytes += size;
             }

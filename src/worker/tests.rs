@@ -16,6 +16,10 @@ use crate::odoo::contract::{
     Answer, AppSeen, CompleteLook, Ingress, IngressState, JobAnswer, JobKind, JobResult,
     NamespaceSeen, Observation, ObservedState, OutcomeState, StepCode, StepState, Uid,
 };
+use crate::slot;
+
+/// How many jobs may compute at once in these tests.
+const CAPACITY: u32 = 2;
 
 /// What Odoo is asked.
 #[derive(Clone, Debug)]
@@ -119,6 +123,7 @@ type Recipe = dyn Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sy
 struct Kitchen {
     recipe: Box<Recipe>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
+    looked_at: Arc<Mutex<BTreeSet<Uid>>>,
     changes: Mutex<Option<BoxStream<'static, Result<Heard, Problem>>>>,
 }
 
@@ -148,6 +153,7 @@ impl Recipes for Kitchen {
         _: &'a str,
         database: &'a str,
         only: Option<&'a BTreeSet<String>>,
+        busy: &'a BTreeSet<Uid>,
     ) -> BoxFuture<'a, Result<Look, Problem>> {
         assert_eq!(database, "5f0c1a52");
         let mut seen = self.seen.lock().unwrap().clone();
@@ -157,10 +163,15 @@ impl Recipes for Kitchen {
             looked_at: jiff::Timestamp::now(),
             namespaces,
         });
+        let (left_out, seen): (Vec<_>, Vec<_>) =
+            seen.into_iter().partition(|app| busy.contains(&app.uid));
+        let uids = seen.iter().map(|app| app.uid.clone());
+        self.looked_at.lock().unwrap().extend(uids);
         Box::pin(async {
             Ok(Look {
                 apps: seen,
                 complete,
+                busy: left_out.into_iter().map(|app| app.namespace).collect(),
             })
         })
     }
@@ -187,6 +198,7 @@ struct Bench {
     health: Arc<Health>,
     bell: Arc<Notify>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
+    looked_at: Arc<Mutex<BTreeSet<Uid>>>,
     /// What the cluster says has changed.
     changes: mpsc::UnboundedSender<Result<Heard, Problem>>,
     run: tokio::task::JoinHandle<()>,
@@ -207,16 +219,18 @@ impl Bench {
             calls: sender,
         }));
         let seen = Arc::<Mutex<Vec<AppSeen>>>::default();
+        let looked_at = Arc::<Mutex<BTreeSet<Uid>>>::default();
         let (changes, mut heard) = mpsc::unbounded_channel();
         let heard = stream::poll_fn(move |context| heard.poll_recv(context));
         let kitchen = Kitchen {
             recipe: Box::new(recipe),
             seen: seen.clone(),
+            looked_at: looked_at.clone(),
             changes: Mutex::new(Some(heard.boxed())),
         };
         let settings = crate::settings::Worker {
             name: "worker-1".to_owned(),
-            capacity: 2,
+            capacity: CAPACITY,
             observe_seconds: 30,
         };
         let (health, metrics) = (Arc::<Health>::default(), Arc::<Metrics>::default());
@@ -235,6 +249,7 @@ impl Bench {
             health,
             bell: worker.bell(),
             seen,
+            looked_at,
             changes,
             run: tokio::spawn(Arc::new(worker).run(closing.clone())),
             closing,
@@ -1078,5 +1093,195 @@ async fn an_app_with_a_job_is_not_observed_until_the_job_is_over() {
     assert!(
         after <= Duration::from_secs(106),
         "soon after it, though nothing changes any more: {after:?}"
+    );
+}
+
+/// A recipe that waits for good, but for the jobs from `healthy` on.
+fn broken_before(
+    healthy: i64,
+) -> impl Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static {
+    one_step(move |id| async move {
+        sleep(Duration::from_millis(500)).await;
+        if id < healthy {
+            slot::waiting(std::future::pending::<()>()).await;
+        }
+        Ok(())
+    })
+}
+
+/// "One customer's broken app stops everybody's jobs."
+#[tokio::test(start_paused = true)]
+async fn a_healthy_app_gets_done_at_once_while_more_broken_ones_wait_than_there_are_slots() {
+    let broken = i64::from(CAPACITY) + 5;
+    let mut bench = Bench::start((1..=broken).map(job), broken_before(100));
+    bench.during(60).await;
+    assert_eq!(
+        bench
+            .metrics
+            .text()
+            .lines()
+            .find(|line| line.starts_with("chandlery_jobs_held ")),
+        Some("chandlery_jobs_held 7")
+    );
+    bench.odoo.queue(job(100));
+    bench.bell.notify_one();
+    let queued = Instant::now();
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (100, OutcomeState::Done));
+    assert!(
+        queued.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        queued.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_waiting_jobs_are_held_with_their_leases_and_the_next_ones_are_not_claimed() {
+    let mut bench = Bench::start((1..=1010).map(job), broken_before(2000));
+    // Longer than a lease.
+    let calls = bench.during(300).await;
+    assert!(bench.counted("chandlery_leases_lost_total 0"));
+    assert!(bench.counted("chandlery_jobs_held 1002"));
+    assert_eq!(bench.odoo.0.jobs.lock().unwrap().len(), 8);
+    let mut asked = Vec::new();
+    for (at, call) in calls {
+        if let Call::Report(report) = call {
+            assert!(report.jobs.len() <= 100, "{}", report.jobs.len());
+            asked.extend(report.jobs.iter().map(|job| (job.id, at)));
+        }
+    }
+    let begin = asked[0].1 + Duration::from_secs(240);
+    let late = asked.iter().filter(|(_, at)| *at > begin).count();
+    assert!(late <= 4 * 1002, "each is renewed about every 20 s: {late}");
+
+    // What somebody cancels makes room, and cancelling is heard within the time between two reports.
+    bench.odoo.answer(7, Answer::Stop);
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (7, OutcomeState::Cancelled));
+    bench.during(1).await;
+    assert_eq!(bench.odoo.0.jobs.lock().unwrap().len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_handed_back_at_once_when_the_worker_ends_and_what_is_at_work_may_finish() {
+    let mut bench = Bench::start((1..=9).map(job), |job, story| {
+        Box::pin(async move {
+            let waits = job.id < 9;
+            let ended = story
+                .step(StepCode::Waiting, async |_| {
+                    if waits {
+                        slot::waiting(std::future::pending::<()>()).await;
+                    }
+                    sleep(Duration::from_secs(20)).await;
+                    Ok(())
+                })
+                .await;
+            outcome(ended, JobResult::default(), &story)
+        })
+    });
+    bench.during(10).await;
+    bench.closing.cancel();
+    let closed = Instant::now();
+    for _ in 0..8 {
+        assert_eq!(bench.next_outcome().await.1.state, OutcomeState::Released);
+    }
+    assert!(
+        closed.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        closed.elapsed()
+    );
+    assert_eq!(bench.next_outcome().await.1.state, OutcomeState::Done);
+    (&mut bench.run).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_come_back_from_jobs_that_panic_are_cancelled_or_lost() {
+    let mut bench = Bench::start(
+        (1..=6).map(job),
+        one_step(|id| async move {
+            assert!(id > 2, "a defect");
+            if id == 6 {
+                slot::waiting(sleep(Duration::from_secs(1))).await;
+            } else if id < 100 {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }),
+    );
+    bench.during(10).await;
+    bench.odoo.answer(3, Answer::Stop);
+    bench.odoo.answer(4, Answer::Stale);
+    bench.during(30).await;
+    bench.odoo.answer(5, Answer::Stop);
+    bench.during(30).await;
+    assert!(
+        bench.counted("chandlery_jobs_held 0"),
+        "{}",
+        bench.metrics.text()
+    );
+    let two = [job(101), job(102)];
+    two.into_iter().for_each(|job| bench.odoo.queue(job));
+    bench.outcomes.clear();
+    let (_, claim) = bench.next_claim().await;
+    assert_eq!(claim.capacity, CAPACITY);
+    for _ in 0..2 {
+        assert_eq!(bench.next_outcome().await.1.state, OutcomeState::Done);
+    }
+}
+
+/// A lost attempt that cannot let go keeps the app to itself, and no slot from the others.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_waits_for_its_app_has_no_slot_and_can_be_cancelled() {
+    let again = |token: &str| {
+        let mut again = job(1);
+        again["token"] = json!(token);
+        again
+    };
+    let mut bench = Bench::start([job(1)], |job, story| {
+        Box::pin(async move {
+            // It does not hear the wish to stop.
+            if job.id == 1 {
+                slot::waiting(std::future::pending::<()>()).await;
+            }
+            outcome(Ok(()), JobResult::default(), &story)
+        })
+    });
+    bench.next_report().await;
+    for token in ["second", "third", "fourth"] {
+        bench.odoo.queue(again(token));
+        bench.during(6).await;
+    }
+    bench.odoo.queue(job(2));
+    assert_eq!(bench.next_outcome().await.0, 2);
+    bench.odoo.answer(1, Answer::Stop);
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (1, OutcomeState::Cancelled));
+}
+
+/// What Odoo has not been told of fills up no memory.
+#[tokio::test(start_paused = true)]
+async fn jobs_whose_outcome_odoo_does_not_take_are_not_followed_by_ever_more() {
+    let mut bench = Bench::start((1..=50).map(job), one_step(|_| async { Ok(()) }));
+    *bench.odoo.0.refused.lock().unwrap() = Some(1);
+    let calls = bench.during(20).await;
+    let most = calls.iter().filter_map(|(_, call)| match call {
+        Call::Report(report) => Some(report.jobs.len()),
+        _ => None,
+    });
+    assert!(most.max().unwrap() <= CAPACITY as usize);
+}
+
+/// Each look at an app takes ten calls to the API server.
+#[tokio::test(start_paused = true)]
+async fn apps_whose_jobs_wait_are_not_looked_at() {
+    let mut bench = Bench::start([job(7)], broken_before(100));
+    *bench.seen.lock().unwrap() = vec![app_seen(7, ""), app_seen(8, "")];
+    bench.next_observe().await;
+    bench.looked_at.lock().unwrap().clear();
+    bench.during(120).await;
+    let looked_at = bench.looked_at.lock().unwrap().clone();
+    assert!(
+        looked_at.contains(&uid(8)) && !looked_at.contains(&uid(7)),
+        "{looked_at:?}"
     );
 }

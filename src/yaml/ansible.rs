@@ -130,18 +130,18 @@ pub(super) fn first_difference(ours: &Value, theirs: &Data) -> Option<String> {
     (!compare(ours, theirs, &mut path)).then(|| path.concat())
 }
 
-/// Reads a file of variables: one document, a mapping. An empty file holds none. Keys become texts as Python writes them.
-pub fn variables(text: &str) -> Result<Vec<(String, Data)>, YamlError> {
+/// Reads a file of variables: one document, a mapping; none where nothing stands. Keys become texts as Python writes them.
+pub fn variables(text: &str) -> Result<Option<Vec<(String, Data)>>, YamlError> {
     let (place, data) = match whole_json(text) {
         Some(node) => (node.place, json_data(&node)?),
         None => match single(text)? {
             Some(node) => (node.place, Reader { tags: true }.data(&node)?),
-            None => return Ok(Vec::new()),
+            None => return Ok(None),
         },
     };
     let pairs = match data {
         Data::Map(pairs) => pairs,
-        Data::Null => return Ok(Vec::new()),
+        Data::Null => return Ok(None),
         Data::Unreadable(problem) => return Err(problem),
         _ => {
             return Err(YamlError::at(
@@ -160,7 +160,7 @@ pub fn variables(text: &str) -> Result<Vec<(String, Data)>, YamlError> {
         }
         variables.insert(name(&key), value);
     }
-    Ok(variables.into_iter().collect())
+    Ok(Some(variables.into_iter().collect()))
 }
 
 /// A key that is no text, as Python writes it.
@@ -464,15 +464,7 @@ fn resolve(node: &Node, scalar: &Scalar, tags: bool) -> Result<Data, YamlError> 
         None if !scalar.plain => return Ok(Data::from(text)),
         // Ansible looks at what is marked as if it were plain, even where it is quoted.
         None | Some("!") => return plain(node, text),
-        Some("!unsafe") if tags => {
-            return match text.strip_suffix('\n').map(|line| plain(node, line)) {
-                None | Some(Ok(Data::Text(_))) => plain(node, text),
-                Some(_) => Err(YamlError::unsupported(
-                    node.place,
-                    "`!unsafe` is not read before a block that holds no text; write it in one line",
-                )),
-            };
-        }
+        Some("!unsafe") if tags => return plain(node, text),
         // It is opened where it is used.
         Some(tag @ ("!vault" | "!vault-encrypted")) if tags => {
             return match plain(node, text)? {
@@ -561,7 +553,34 @@ pub fn means_something_else(text: &str) -> bool {
     matches!(text, "=" | "<<") || !matches!(plain(&node, text), Ok(Data::Text(_)))
 }
 
+/// What a scalar without a tag is. Only a marked one can end in a line end: that is no part of what PyYAML looks at, but of
+/// what it then reads.
 fn plain(node: &Node, text: &str) -> Result<Data, YamlError> {
+    let Some(line) = text.strip_suffix('\n').filter(|line| !line.is_empty()) else {
+        return plain_line(node, text);
+    };
+    match plain_line(node, line)? {
+        Data::Text(_) => Ok(Data::from(text)),
+        data @ Data::Bool(_) => Err(with_line_end(node, line, &data)),
+        data @ Data::Float(number) if !number.is_finite() => Err(with_line_end(node, line, &data)),
+        data => Ok(data),
+    }
+}
+
+fn with_line_end(node: &Node, line: &str, data: &Data) -> YamlError {
+    let what = match data {
+        Data::Bool(_) => "true or false",
+        _ => "a number",
+    };
+    YamlError::at(
+        node.place,
+        format!(
+            "Ansible cannot read `{line}` with a line end behind it as {what}; leave the line end out"
+        ),
+    )
+}
+
+fn plain_line(node: &Node, text: &str) -> Result<Data, YamlError> {
     static INT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$")
             .expect("a valid expression")

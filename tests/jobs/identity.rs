@@ -62,7 +62,10 @@ async fn forget_uids(app: &App) {
 
 /// The job by which an operator takes the namespace over that `look` has shown.
 async fn adopt(app: &App, runner: &Runner) -> Value {
-    let look = runner.look("demo", DATABASE, None).await.unwrap();
+    let look = runner
+        .look("demo", DATABASE, None, &Default::default())
+        .await
+        .unwrap();
     let namespaces = look.complete.unwrap().namespaces;
     let seen = namespaces
         .into_iter()
@@ -87,7 +90,10 @@ async fn what_was_made_before_uids_is_taken_over_once_and_the_next_apply_changes
         let error = refused.error.unwrap();
         assert_eq!(error.code, "namespace_foreign");
         assert!(error.hint.unwrap().contains("Namespaces Found"));
-        let look = runner.look("demo", DATABASE, None).await.unwrap();
+        let look = runner
+            .look("demo", DATABASE, None, &Default::default())
+            .await
+            .unwrap();
         assert!(look.apps.iter().all(|seen| seen.namespace != app.namespace));
 
         let job = adopt(&app, &runner).await;

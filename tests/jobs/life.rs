@@ -374,3 +374,50 @@ async fn patch(app: &App, name: &str, patch: Value) {
         .await
         .unwrap();
 }
+
+/// "Nothing of this app is in the cluster", of an app of which all is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_without_workloads_is_deployed_stopped_and_started_and_says_what_is_gone_of_it() {
+    with_app(|app| async move {
+        let runner = runner();
+        let of_settings_alone = |kind: &str| {
+            let mut job = app.job(kind);
+            job["manifests"].as_array_mut().unwrap().pop();
+            job
+        };
+        let (deployed, steps) = run(&runner, of_settings_alone("deploy")).await;
+        assert_done(&deployed);
+        assert_eq!(message(&steps, StepCode::Waiting), "Everything is ready");
+        let state = |outcome: &Outcome| outcome.result.observation.as_ref().unwrap().state;
+        assert_eq!(state(&deployed), ObservedState::Running);
+        let all = runner
+            .look("demo", DATABASE, None, &Default::default())
+            .await
+            .unwrap();
+        let ours = all.apps.iter().find(|seen| seen.id == app.id).unwrap();
+        assert_eq!(ours.observation.state, ObservedState::Running);
+
+        let (stopped, steps) = run(&runner, after(of_settings_alone("stop"), &deployed)).await;
+        assert_done(&stopped);
+        assert_eq!(message(&steps, StepCode::Stopping), "Nothing was running");
+        assert_eq!(state(&stopped), ObservedState::Stopped);
+        let (started, _) = run(&runner, after(of_settings_alone("start"), &deployed)).await;
+        assert_done(&started);
+        assert_eq!(state(&started), ObservedState::Running);
+
+        let config_maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), &app.namespace);
+        config_maps
+            .delete("settings", &Default::default())
+            .await
+            .unwrap();
+        let mut more = of_settings_alone("refresh");
+        more["app"]["inventory"] = json!(deployed.result.inventory);
+        let (seen, _) = run(&runner, more).await;
+        assert_done(&seen);
+        assert_eq!(state(&seen), ObservedState::Missing);
+        let (again, _) = run(&runner, after(of_settings_alone("deploy"), &deployed)).await;
+        assert_done(&again);
+        assert_eq!(state(&again), ObservedState::Running);
+    })
+    .await;
+}

@@ -402,7 +402,10 @@ async fn a_refresh_tells_what_is_there_and_changes_nothing() {
             (ObservedState::Running, IngressState::Ready)
         );
 
-        let all = runner.look("demo", DATABASE, None).await.unwrap();
+        let all = runner
+            .look("demo", DATABASE, None, &Default::default())
+            .await
+            .unwrap();
         let ours = all.apps.iter().find(|seen| seen.id == app.id).unwrap();
         assert_eq!(
             (ours.namespace.as_str(), ours.observation.state),

@@ -95,6 +95,7 @@ of `TZ` or `/etc/localtime`.
         format!("{{{{ 1 is {name} }}}}")
     });
     functions(&mut page, &names["functions"], &uses);
+    lookups(&mut page, &names["lookups"], &uses);
     statements(&mut page, &uses);
     rules(&mut page, cases, families);
     page
@@ -108,6 +109,7 @@ struct Uses<'a> {
     tests: Users<'a>,
     statements: Users<'a>,
     functions: Users<'a>,
+    lookups: Users<'a>,
 }
 
 impl<'a> Uses<'a> {
@@ -125,6 +127,9 @@ impl<'a> Uses<'a> {
             LazyLock::new(|| Regex::new(r"\{%[-+]?\s*([a-z]+)").unwrap());
         static FUNCTION: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"\b([a-z_]+)\(|\b(omit)\b").unwrap());
+        static LOOKUP: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"\b(?:lookup|query|q)\('(?:ansible\.builtin\.)?([\w.]+)'").unwrap()
+        });
         let found = |expression: &Regex| {
             let mut users = Users::new();
             for case in cases
@@ -147,6 +152,7 @@ impl<'a> Uses<'a> {
             tests: found(&TEST),
             statements: found(&STATEMENT),
             functions: found(&FUNCTION),
+            lookups: found(&LOOKUP),
         }
     }
 }
@@ -260,11 +266,34 @@ fn functions(page: &mut String, names: &Json, uses: &Uses) {
     {
         let cases = of(&uses.functions, &[name]);
         let controller = cases.iter().find(|case| {
-            case.family == "jinja/controller" && case.source.contains(&format!("{name}("))
+            case.family == "jinja/controller"
+                && case.source.contains(&format!("{name}("))
+                && !matches!(name, "lookup" | "q" | "query")
         });
         let (state, why) = match controller {
             Some(case) => ("refused", cell(&case.reason)),
             None => (state(&cases), reasons(&cases)),
+        };
+        writeln!(page, "| `{name}` | {state} | {} | {why} |", cases.len()).unwrap();
+    }
+}
+
+fn lookups(page: &mut String, names: &Json, uses: &Uses) {
+    writeln!(
+        page,
+        "\n## Lookups\n\nBy `lookup`, `query` and `q`. `vars` and `hostvars[inventory_hostname]` give single variables by their names, too.\n\n| name | state | cases | what is refused |\n|---|---|---|---|"
+    )
+    .unwrap();
+    for name in names
+        .as_array()
+        .expect("names")
+        .iter()
+        .filter_map(Json::as_str)
+    {
+        let cases = uses.lookups.get(name).map_or(&[][..], Vec::as_slice);
+        let (state, why) = match why_not(&format!("{{{{ lookup('{name}') }}}}")) {
+            Some(why) => ("refused", why),
+            None => (state(cases), reasons(cases)),
         };
         writeln!(page, "| `{name}` | {state} | {} | {why} |", cases.len()).unwrap();
     }

@@ -707,6 +707,22 @@ class TestFaults(DoubleTest):
                 self.call("POST", "/v4/domains", {"name": NAME})
             self.assertEqual(len(self.steer("GET", "domains")), made, when)
 
+    def test_answers_can_say_little_or_nothing_or_be_written_otherwise(self):
+        path = f"/v4/domains/{NAME}"
+        self.create()
+        whole = self.call("GET", path).json
+        for fault, more, status in [("bare", {}, 200), ("empty", {"status": 204}, 204)]:
+            self.fault(fault, **more)
+            answer = self.call("GET", path)
+            self.assertEqual(answer.status, status)
+            self.assertEqual(answer.text, '{"message": "done"}' if not more else "")
+        self.fault("odd")
+        answer = self.call("GET", path).json
+        self.assertEqual(answer["domain"]["name"], NAME)
+        self.assertEqual(answer["domain"]["is_disabled"], "false")
+        self.assertIn("added_later", answer["domain"])
+        self.assertEqual(self.call("GET", path).json, whole)
+
     def test_faults_strike_only_where_told_and_can_be_taken_back(self):
         self.fault("server_error", method="POST", path="/messages")
         self.create()

@@ -9,12 +9,14 @@ from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
+from odoo.fields import Domain
 from odoo.models import MAGIC_COLUMNS
 from odoo.tools import mute_logger
 
 from .kubernetes_environment import PRODUCTION
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_record import ADDONS
+from .kubernetes_worker import is_late, moment_of
 
 # What namespace, hostname and labels are made of: an app keeps it for life.
 IDENTITY_FIELDS = frozenset(
@@ -149,7 +151,10 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     namespace_state = fields.Selection(
-        related="namespace_id.state", string="Namespace's State", groups=USER
+        related="namespace_id.state",
+        related_sudo=False,
+        string="Namespace's State",
+        groups=USER,
     )
 
     namespace_foreign = fields.Boolean(
@@ -186,7 +191,9 @@ class KubernetesApp(models.Model):
         copy=True,
         groups=USER,
     )
-    reset_allowed = fields.Boolean(related="environment_id.reset_allowed")
+    reset_allowed = fields.Boolean(
+        related="environment_id.reset_allowed", related_sudo=False
+    )
     reset_mode = fields.Selection(
         [("empty", "Deploy again with empty data"), ("manifests", "Run manifests")],
         string="Reset",
@@ -209,10 +216,16 @@ class KubernetesApp(models.Model):
     )
 
     config_map_line_ids = fields.One2many(
-        related="config_map_id.line_ids", string="Values", groups=USER
+        related="config_map_id.line_ids",
+        related_sudo=False,
+        string="Values",
+        groups=USER,
     )
     secret_line_ids = fields.One2many(
-        related="secret_id.line_ids", string="Secret Values", groups=USER
+        related="secret_id.line_ids",
+        related_sudo=False,
+        string="Secret Values",
+        groups=USER,
     )
 
     wanted_state = fields.Selection(
@@ -426,15 +439,29 @@ class KubernetesApp(models.Model):
             )
 
     def _sibling_domain(self):
-        self.ensure_one()
+        """Other apps of the same purchase. Never another company's or another
+        customer's: siblings reach one another in the cluster, and whoever resets this
+        app reads what is in the one in production."""
         return [
-            ("id", "!=", self.id),
             ("name", "=", self.name),
             ("cluster_id", "=", self.cluster_id.id),
             ("partner_id", "=", self.partner_id.id),
+            *self._owner_domain(),
         ]
 
-    @api.depends("name", "cluster_id", "partner_id")
+    def _owner_domain(self):
+        """Other apps of the same company and the same customer."""
+        self.ensure_one()
+        customer = self.partner_id.commercial_partner_id
+        return [
+            ("id", "!=", self.id),
+            ("company_id", "=", self.company_id.id),
+            ("partner_id.commercial_partner_id", "=", customer.id)
+            if customer
+            else ("partner_id", "=", False),
+        ]
+
+    @api.depends("name", "cluster_id", "partner_id", "company_id")
     def _compute_sibling_count(self):
         for app in self:
             app.sibling_count = self.search_count(app._sibling_domain())
@@ -502,6 +529,12 @@ class KubernetesApp(models.Model):
             # one: what a customer has paid for is made.
             if app.name not in app.hostname_ids.mapped("app_name"):
                 self._check_app_name(app.name)
+
+    @api.constrains("config_map_id", "secret_id")
+    def _check_company_of_values(self):
+        apps = self.sudo()
+        apps.config_map_id._check_company_of_apps()
+        apps.secret_id._check_company_of_apps()
 
     # -- life --------------------------------------------------------------------
 
@@ -661,7 +694,11 @@ class KubernetesApp(models.Model):
             for name in VALUE_FIELDS - set(default or {}):
                 values = app[name]
                 copy._as_system()[name] = values.copy(
-                    {"name": copy.display_name, "template_id": values.template_id.id}
+                    {
+                        "name": copy.display_name,
+                        "template_id": values.template_id.id,
+                        "company_id": copy.company_id.id,
+                    }
                 )
         return copies
 
@@ -696,21 +733,15 @@ class KubernetesApp(models.Model):
 
     def _production(self):
         """The app of the same purchase that is in production; empty for itself and
-        where there is none. Never another company's or another customer's: whoever
-        resets this app reads what is in that one."""
+        where there is none."""
         self.ensure_one()
         if self.environment_id.code == PRODUCTION:
             return self.browse()
-        customer = self.partner_id.commercial_partner_id
         return self.search(
             [
                 *self._sibling_domain(),
                 ("environment_id.code", "=", PRODUCTION),
                 ("wanted_state", "!=", "deleted"),
-                ("company_id", "=", self.company_id.id),
-                ("partner_id.commercial_partner_id", "=", customer.id)
-                if customer
-                else ("partner_id", "=", False),
             ],
             limit=1,
         )
@@ -913,7 +944,8 @@ class KubernetesApp(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "kubernetes_hosting.kubernetes_app_action"
         )
-        action["domain"] = ["|", ("id", "=", self.id), *self._sibling_domain()]
+        shown = Domain("id", "=", self.id) | Domain(self._sibling_domain())
+        action["domain"] = list(shown)
         action["context"] = {"search_default_group_environment": True}
         action["views"] = [(False, "kanban"), (False, "list"), (False, "form")]
         return action
@@ -1336,8 +1368,8 @@ class KubernetesApp(models.Model):
         ``observation`` is the contract's, its ``seen_at`` a naive datetime in UTC.
         """
         self.ensure_one()
-        late = self.observed_at and observation["seen_at"] < self.observed_at
-        if late or self.state == "deleted":
+        seen_at = moment_of(observation["seen_at"])
+        if is_late(seen_at, self.observed_at) or self.state == "deleted":
             return
         ingress = observation["ingress"]
         values = {
@@ -1348,7 +1380,7 @@ class KubernetesApp(models.Model):
             "ingress_addresses": ", ".join(ingress["addresses"]) or False,
             "ingress_tls": ingress["tls"],
             "ingress_message": ingress["message"] or False,
-            "observed_at": observation["seen_at"],
+            "observed_at": seen_at,
         }
         self.write(
             {name: value for name, value in values.items() if self[name] != value}
@@ -1368,6 +1400,7 @@ class KubernetesApp(models.Model):
                 "ingress_state": "unknown",
                 "ingress_hosts": False,
                 "ingress_addresses": False,
+                "ingress_tls": False,
                 "ingress_message": False,
             }
         )

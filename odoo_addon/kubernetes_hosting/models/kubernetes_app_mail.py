@@ -3,14 +3,14 @@
 
 import secrets
 from datetime import timedelta
-from email.utils import formataddr, parseaddr
+from email.utils import parseaddr
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools.mail import email_normalize
 
 from .kubernetes_app import USER
+from .mail_address import formatted_address, is_public_address, mail_addresses
 from .plain_text import plain_text
 
 # After its registration a domain has this long to become verified; then the invitation
@@ -134,6 +134,11 @@ class KubernetesApp(models.Model):
     )
     invitation_problem = fields.Text(readonly=True, copy=False, groups=USER)
     invitation_lacks_address = fields.Boolean(readonly=True, copy=False, groups=USER)
+    invitation_warning = fields.Text(
+        compute="_compute_invitation_warning",
+        groups=USER,
+        help="What will be in the way of an invitation that is still to be sent.",
+    )
     invitation_due = fields.Datetime(
         readonly=True,
         copy=False,
@@ -202,6 +207,18 @@ class KubernetesApp(models.Model):
         for app in self:
             app.mail_next_check = app._live_job("mail_domain").run_at
 
+    @api.depends("invitation_state", "partner_id.email", "partner_id.display_name")
+    @api.depends_context("lang")
+    def _compute_invitation_warning(self):
+        for app in self:
+            app.invitation_warning = False
+            if app.partner_id and app.invitation_state in ("none", "waiting"):
+                addresses, refused = mail_addresses(self.env, app.partner_id.email)
+                if not addresses:
+                    app.invitation_warning = app._lacks_address_text(refused)
+                elif refused:
+                    app.invitation_warning = app._left_out_text(refused)
+
     @api.depends("secret_id.login")
     @api.depends_context("kubernetes_password", "kubernetes_password_url")
     def _compute_invitation_values(self):
@@ -259,7 +276,7 @@ class KubernetesApp(models.Model):
             and self.environment_id.mail_domain
             and self._mailgun_workers()
         ):
-            self.mail_state = "waiting"
+            self._set_mail_state("waiting")
             self._enqueue("mail_domain")
         if self.invitation_state == "none" and self.partner_id:
             self.invitation_state = "waiting"
@@ -280,8 +297,6 @@ class KubernetesApp(models.Model):
                         app.cluster_id.name,
                     )
                 )
-            if app.mail_state in ("none", "failed", "released"):
-                app.mail_state = "waiting"
             app._enqueue("mail_domain")
             app._log(self.env._("Mail domain check requested"))
 
@@ -297,17 +312,41 @@ class KubernetesApp(models.Model):
         app._release_mail_domain()
         app._log(self.env._("Mail domain marked as removed"))
 
-    def _release_mail_domain(self):
-        self.dns_record_ids.unlink()
+    def _ask(self, kind, options=None, delay=0):
+        """Whoever asks for the mail domain now, by whatever button, waits for what
+        comes of it; why it failed before is told no more."""
+        result = super()._ask(kind, options, delay)
+        app = self._as_system()
+        if (
+            kind == "mail_domain"
+            and not delay
+            and app.mail_state in ("none", "failed", "released")
+        ):
+            app._set_mail_state("waiting")
+        return result
+
+    def _set_mail_state(self, state, message=False, hint=False, **values):
+        """A message and its way out belong to the state that they were told with: the
+        next one has its own, or none."""
         self.write(
             {
-                "mail_state": "released",
-                "mail_domain": False,
-                "mail_mark": "app",
-                "mail_message": False,
-                "mail_error_hint": False,
-                "mail_published": False,
+                "mail_state": state,
+                "mail_message": message,
+                "mail_error_hint": hint,
+                **values,
             }
+        )
+
+    def _release_mail_domain(self):
+        self.dns_record_ids.unlink()
+        self._set_mail_state(
+            "released",
+            mail_domain=False,
+            mail_mark="app",
+            mail_published=False,
+            mail_registered_at=False,
+            mail_checked_at=False,
+            mail_check_count=0,
         )
 
     def _after_mail_domain(self, job, result):
@@ -318,17 +357,14 @@ class KubernetesApp(models.Model):
         now = fields.Datetime.now()
         active = found["state"] == "active"
         self._keep_dns_records(found["records"])
-        self.write(
-            {
-                "mail_domain": found["name"],
-                "mail_state": found["state"],
-                "mail_message": found["message"] or False,
-                "mail_error_hint": False,
-                "mail_published": found["published"],
-                "mail_registered_at": self.mail_registered_at or now,
-                "mail_checked_at": now,
-                "mail_check_count": 0 if active else self.mail_check_count + 1,
-            }
+        self._set_mail_state(
+            found["state"],
+            found["message"] or False,
+            mail_domain=found["name"],
+            mail_published=found["published"],
+            mail_registered_at=self.mail_registered_at or now,
+            mail_checked_at=now,
+            mail_check_count=0 if active else self.mail_check_count + 1,
         )
         if not active:
             self._check_mail_domain_later()
@@ -353,6 +389,14 @@ class KubernetesApp(models.Model):
         pause = min(max(timedelta(minutes=minutes), at_least), LONGEST_PAUSE)
         self._enqueue("mail_domain", delay=pause.total_seconds())
 
+    def _after_adopt(self, job, result):
+        """The mail domain was taken over with the namespace: what failed because it was
+        somebody else's may be done now."""
+        outcome = super()._after_adopt(job, result)
+        if self.mail_state == "failed" and self.wanted_state != "deleted":
+            self._enqueue("mail_domain")
+        return outcome
+
     def _after_failed(self, job):
         """A job failed for good; of its mail part an app only says so."""
         if job.kind == "mail_domain":
@@ -362,14 +406,12 @@ class KubernetesApp(models.Model):
 
     def _mail_domain_failed(self, job):
         places = filter(None, [job.error_message, job._error_place()])
-        self.write(
-            {
-                "mail_state": "failed",
-                "mail_message": "\n".join(places),
-                "mail_error_hint": job.error_hint,
-                "mail_checked_at": fields.Datetime.now(),
-                "mail_check_count": self.mail_check_count + 1,
-            }
+        self._set_mail_state(
+            "failed",
+            "\n".join(places),
+            job.error_hint,
+            mail_checked_at=fields.Datetime.now(),
+            mail_check_count=self.mail_check_count + 1,
         )
         self._check_mail_domain_later(at_least=SHORTEST_PAUSE_AFTER_FAILURE)
         self._invite_when_due()
@@ -383,18 +425,16 @@ class KubernetesApp(models.Model):
         if not found or found["state"] == "released":
             self._release_mail_domain()
             return
-        self.write(
-            {
-                "mail_state": "failed",
-                "mail_domain": found["name"],
-                "mail_message": found["message"]
-                or self.env._("The domain is still registered at Mailgun."),
-                "mail_error_hint": self.env._(
-                    "Remove the domain %s at Mailgun by hand, then press “Domain Is"
-                    " Removed”.",
-                    found["name"],
-                ),
-            }
+        self._set_mail_state(
+            "failed",
+            found["message"]
+            or self.env._("The domain is still registered at Mailgun."),
+            self.env._(
+                "Remove the domain %s at Mailgun by hand, then press “Domain Is"
+                " Removed”.",
+                found["name"],
+            ),
+            mail_domain=found["name"],
         )
 
     # -- the invitation ----------------------------------------------------------
@@ -442,8 +482,9 @@ class KubernetesApp(models.Model):
             with self.env.cr.savepoint():
                 self._send_invitation()
         except UserError as error:
-            self._invitation_failed(error.args[0])
-            self.invitation_lacks_address = isinstance(error, NoAddressError)
+            self._invitation_failed(
+                error.args[0], lacks_address=isinstance(error, NoAddressError)
+            )
 
     def _send_invitation(self):
         """Begin to send the invitation: by the worker from the app's own mail domain,
@@ -456,14 +497,9 @@ class KubernetesApp(models.Model):
                     " Invitation”."
                 )
             )
-        if not self._customer_has_address():
-            raise NoAddressError(
-                self.env._(
-                    "The customer %s has no valid e-mail address. As soon as the"
-                    " contact has one, the invitation is sent.",
-                    self.partner_id.display_name,
-                )
-            )
+        addresses, refused = mail_addresses(self.env, self.partner_id.email)
+        if not addresses:
+            raise NoAddressError(self._lacks_address_text(refused))
         line = self._first_password()
         if line and not line.generate and not line.is_set:
             raise UserError(
@@ -473,11 +509,16 @@ class KubernetesApp(models.Model):
                     line.key,
                 )
             )
-        if self._sends_from_mail_domain():
-            message = self._invitation_message(line)
+        recipients = [
+            formatted_address(self.partner_id.name, address)
+            for _name, address in addresses
+        ]
+        public = all(is_public_address(address) for _name, address in addresses)
+        if public and self._sends_from_mail_domain():
+            message = self._invitation_message(line, recipients)
             self._enqueue("invitation", {"message": message})
         else:
-            self.invitation_mail_id = self._invitation_mail(line)
+            self.invitation_mail_id = self._invitation_mail(line, recipients)
             queue = self.env.ref("mail.ir_cron_mail_scheduler_action")
             queue._trigger()
         self.write(
@@ -485,8 +526,25 @@ class KubernetesApp(models.Model):
                 "invitation_state": "sending",
                 "invitation_problem": False,
                 "invitation_lacks_address": False,
-                "invitation_recipient": self.partner_id.email_formatted,
+                "invitation_recipient": ", ".join(recipients),
             }
+        )
+        if refused:
+            self._log(self._left_out_text(refused))
+
+    def _left_out_text(self, refused):
+        return self.env._("Not sent to all addresses: %s", " ".join(refused))
+
+    def _lacks_address_text(self, refused):
+        return " ".join(
+            [
+                self.env._(
+                    "The customer %s has no e-mail address that can be mailed.",
+                    self.partner_id.display_name,
+                ),
+                *refused,
+                self.env._("As soon as the contact has one, the invitation is sent."),
+            ]
         )
 
     def _sends_from_mail_domain(self):
@@ -501,24 +559,28 @@ class KubernetesApp(models.Model):
             and self._mailgun_workers()
         )
 
-    def _invitation_message(self, line):
+    def _invitation_message(self, line, recipients):
         """The mail for the worker, the contract's ``message``: the password is a
         placeholder, new with every job."""
         placeholder = line and f"chandlery-password-{secrets.token_hex(16)}"
         mail = self._render_invitation(kubernetes_password=placeholder or False)
         sender, _address = parseaddr(mail["email_from"])
         sender = sender or self.company_id.name
+        reply_to, _refused = mail_addresses(
+            self.env, mail["reply_to"] or mail["email_from"]
+        )
         return {
-            "from": formataddr((sender, f"noreply@{self.mail_domain}")),
-            "to": [self.partner_id.email_formatted],
-            "reply_to": mail["reply_to"] or mail["email_from"] or None,
+            "from": formatted_address(sender, f"noreply@{self.mail_domain}"),
+            "to": recipients,
+            "reply_to": ", ".join(formatted_address(*pair) for pair in reply_to)
+            or None,
             "subject": mail["subject"],
             "html": mail["body_html"],
             "text": plain_text(mail["body_html"]),
             "password": {"placeholder": placeholder, "key": line.key} if line else None,
         }
 
-    def _invitation_mail(self, line):
+    def _invitation_mail(self, line, recipients):
         """The mail for Odoo's own queue, with a one-time link to the password. It
         stands in no chatter, so that nobody else reads the link."""
         url = line and self.env["kubernetes.password.link"]._create_url(self)
@@ -529,7 +591,7 @@ class KubernetesApp(models.Model):
                 "body_html": mail["body_html"],
                 "email_from": mail["email_from"] or self.company_id.email_formatted,
                 "reply_to": mail["reply_to"] or False,
-                "email_to": self.partner_id.email_formatted,
+                "email_to": ", ".join(recipients),
                 "auto_delete": True,
             }
         )
@@ -605,8 +667,14 @@ class KubernetesApp(models.Model):
             )
         )
 
-    def _invitation_failed(self, problem):
-        self.write({"invitation_state": "failed", "invitation_problem": problem})
+    def _invitation_failed(self, problem, lacks_address=False):
+        self.write(
+            {
+                "invitation_state": "failed",
+                "invitation_problem": problem,
+                "invitation_lacks_address": lacks_address,
+            }
+        )
         self._log(self.env._("Invitation failed: %s", problem))
 
     def action_open_invitation_template(self):
@@ -655,7 +723,8 @@ class KubernetesApp(models.Model):
             self._invite()
 
     def _customer_has_address(self):
-        return bool(email_normalize(self.partner_id.email or ""))
+        addresses, _refused = mail_addresses(self.env, self.partner_id.email)
+        return bool(addresses)
 
     def _watch_invitation(self):
         """No worker takes the invitation: send it as Odoo's own mail. Its job was

@@ -21,7 +21,7 @@ class KubernetesAppManifest(models.Model):
         "kubernetes.app", required=True, index=True, ondelete="cascade"
     )
     sequence = fields.Integer(default=10)
-    company_id = fields.Many2one(related="app_id.company_id")
+    company_id = fields.Many2one(related="app_id.company_id", related_sudo=False)
     manifest_id = fields.Many2one(
         "kubernetes.manifest",
         required=True,

@@ -234,10 +234,12 @@ class KubernetesAttention(models.Model):
                     WHERE app.active AND job.state = 'failed' AND job.kind <> ALL(%s)
                       AND NOT EXISTS (
                         SELECT 1 FROM kubernetes_job later
-                         WHERE later.app_id = job.app_id AND later.kind = job.kind
-                           AND later.id > job.id AND later.state <> 'cancelled')""",
+                         WHERE later.app_id = job.app_id AND later.id > job.id
+                           AND (later.kind = job.kind AND later.state <> 'cancelled'
+                             OR later.kind = ANY(%s) AND later.state = 'done'))""",
                     self._app_tables(),
                     [*CHANGING_KINDS, *AWAITED_KINDS, "mail_domain", "invitation"],
+                    list(CHANGING_KINDS),
                 ),
             ),
             4: (

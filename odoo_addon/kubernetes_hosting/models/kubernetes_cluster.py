@@ -5,7 +5,8 @@ import re
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
 
 from .kubernetes_worker import SEEN_STEP, is_news
 
@@ -120,6 +121,32 @@ class KubernetesCluster(models.Model):
                     )
                 )
 
+    def _check_domain_of_others(self):
+        """Where the apps of one company answer, no other company's do: not at the same
+        domain, not above it and not below it. Who works for all companies may divide a
+        domain among them."""
+        if self._works_for_all_companies():
+            return
+        for cluster in self.sudo():
+            others = (
+                self.sudo()
+                .with_context(active_test=False)
+                .search([("company_id", "!=", cluster.company_id.id)])
+            )
+            mine = f".{cluster.domain}"
+            if any(
+                mine.endswith(f".{domain}") or f".{domain}".endswith(mine)
+                for domain in others.mapped("domain")
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "The domain %s cannot be used: it is that of another company's"
+                        " cluster, or lies above or below it. Choose another one, or"
+                        " ask an administrator who works for all companies.",
+                        cluster.domain,
+                    )
+                )
+
     @api.constrains("url_pattern")
     def _check_url_pattern(self):
         for cluster in self:
@@ -133,6 +160,13 @@ class KubernetesCluster(models.Model):
                         cluster.url_pattern,
                     )
                 )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        clusters = super().create(vals_list)
+        clusters._check_may_share()
+        clusters._check_domain_of_others()
+        return clusters
 
     def write(self, vals):
         self.check_access("write")
@@ -148,7 +182,55 @@ class KubernetesCluster(models.Model):
                         cluster.name,
                     )
                 )
-        return super().write(vals)
+        shared = self.filtered(lambda cluster: not cluster.company_id)
+        companies = {cluster: cluster.company_id for cluster in self.sudo()}
+        result = super().write(vals)
+        (shared or self)._check_may_share(shared)
+        if {"domain", "company_id"} & set(vals):
+            self._check_domain_of_others()
+        for cluster, company in companies.items():
+            if cluster.company_id != company and not self.env.su:
+                cluster._take_from_workers()
+        return result
+
+    def unlink(self):
+        self.check_access("unlink")
+        self._check_may_share()
+        return super().unlink()
+
+    def _check_may_share(self, before=None):
+        """What a shared cluster allows, it allows to the apps of all companies: only
+        who works for all of them makes, changes or deletes one, or one that was shared
+        ``before``."""
+        if self._works_for_all_companies():
+            return
+        if before or not all(cluster.company_id for cluster in self):
+            raise AccessError(
+                self.env._(
+                    "A cluster without a company serves all companies: only an"
+                    " administrator who works for all of them may make, change or"
+                    " delete one, or give one a company. Give your cluster the company"
+                    " that it is for."
+                )
+            )
+
+    def _take_from_workers(self):
+        """With another company a cluster opens other secrets: its workers were given
+        it for what it was, and keys to it were made for that."""
+        self.ensure_one()
+        cluster = self._as_system().with_context(active_test=False)
+        workers = cluster.worker_ids
+        if workers:
+            workers.write({"cluster_ids": [Command.unlink(cluster.id)]})
+            cluster._message_log(
+                body=self.env._(
+                    "With its company the cluster has changed what a worker gets with"
+                    " it, and was taken from: %s. Give it to the workers that are to"
+                    " serve it now.",
+                    ", ".join(workers.mapped("name")),
+                ),
+                author_id=self.env.user.partner_id.id,
+            )
 
     def _online_workers(self):
         """The workers that serve this cluster, announce it and have been seen

@@ -119,7 +119,7 @@ class KubernetesJob(models.Model):
         # A preview says whose it is when it is made.
         readonly=False,
     )
-    partner_id = fields.Many2one(related="app_id.partner_id")
+    partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
     environment_id = fields.Many2one(related="app_id.environment_id", store=True)
     state = fields.Selection(
         [
@@ -633,18 +633,36 @@ class KubernetesJob(models.Model):
         others are taking at this moment, and fails with a serialization error (to be
         run again) when others took it since the transaction began. Of an app's due
         jobs that this worker can do only the oldest may be taken, and only when none
-        of them runs. A preview has no app: it goes to a worker with a cluster that
-        serves the preview's company.
+        of them runs. Of equal priority, customers take turns: who has the fewest jobs
+        under way comes first, however many wait behind that one. A cluster serves the
+        jobs of its company. A preview has no app: it goes to a worker with any cluster
+        that serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
         self.env["kubernetes.worker"].flush_model(["cluster_ids"])
         self.env["kubernetes.cluster"].flush_model(["active", "company_id", "name"])
+        self.env["kubernetes.app"].flush_model(["partner_id"])
+        self.env["res.partner"].flush_model(["commercial_partner_id"])
         self.env.cr.execute(
             """
-            WITH next AS (
-                SELECT job.id
+            WITH running AS (
+                SELECT partner.commercial_partner_id AS customer, COUNT(*) AS jobs
                   FROM kubernetes_job job
+                  JOIN kubernetes_app app ON app.id = job.app_id
+                  JOIN res_partner partner ON partner.id = app.partner_id
+                 WHERE job.state = 'running'
+              GROUP BY partner.commercial_partner_id),
+            due AS (
+                SELECT job.id,
+                       COALESCE(running.jobs, 0) + ROW_NUMBER() OVER (
+                           PARTITION BY job.priority, job.app_id IS NULL,
+                                        partner.commercial_partner_id
+                               ORDER BY job.run_at, job.id) AS turn
+                  FROM kubernetes_job job
+             LEFT JOIN kubernetes_app app ON app.id = job.app_id
+             LEFT JOIN res_partner partner ON partner.id = app.partner_id
+             LEFT JOIN running ON running.customer = partner.commercial_partner_id
                  WHERE job.state = 'pending'
                    AND job.run_at <= %(now)s
                    AND EXISTS (
@@ -654,11 +672,11 @@ class KubernetesJob(models.Model):
                             ON cluster.id = given.cluster_id
                          WHERE given.worker_id = %(worker)s
                            AND cluster.active
-                           AND CASE WHEN job.app_id IS NULL
-                               THEN cluster.company_id IS NULL
-                                    OR cluster.company_id = job.company_id
-                               ELSE cluster.id = job.cluster_id
-                                    AND cluster.name = ANY(%(clusters)s) END)
+                           AND (cluster.company_id IS NULL
+                                OR cluster.company_id = job.company_id)
+                           AND (job.app_id IS NULL
+                                OR cluster.id = job.cluster_id
+                                   AND cluster.name = ANY(%(clusters)s)))
                    AND job.kind = ANY(%(kinds)s)
                    AND NOT EXISTS (
                         SELECT 1 FROM kubernetes_job other
@@ -667,8 +685,12 @@ class KubernetesJob(models.Model):
                                 OR other.state = 'pending'
                                    AND other.id < job.id
                                    AND other.run_at <= %(now)s
-                                   AND other.kind = ANY(%(kinds)s)))
-              ORDER BY job.priority, job.run_at, job.id
+                                   AND other.kind = ANY(%(kinds)s)))),
+            next AS (
+                SELECT job.id
+                  FROM kubernetes_job job
+                  JOIN due ON due.id = job.id
+              ORDER BY job.priority, due.turn, job.run_at, job.id
                  LIMIT %(limit)s
                    FOR NO KEY UPDATE OF job SKIP LOCKED)
             UPDATE kubernetes_job job
@@ -697,6 +719,8 @@ class KubernetesJob(models.Model):
         self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
         jobs._changed_with_app()
+        # What stopped the attempt before is told by its steps.
+        jobs.filtered("error_code").write(self._error_values(None))
         for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
             # From now on the worker may have made it.
             if job.app_id.namespace_id.state in ("new", "missing"):
@@ -789,8 +813,9 @@ class KubernetesJob(models.Model):
         manifests = app._manifests() | app._reset_manifests()
         known = {manifest.id: manifest for manifest in manifests}
         for seen in result["manifests"]:
-            if seen["id"] in known:
-                known[seen["id"]]._remember(
+            manifest = known.get(seen["id"])
+            if manifest and manifest._is_told_by(self.worker_id):
+                manifest._remember(
                     seen["digest"], seen["content"], seen["variables"], seen["files"]
                 )
         if result["inventory"] is not None and result["inventory"] != app.inventory:

@@ -294,6 +294,12 @@ class KubernetesManifest(models.Model):
         if not self.digest:
             raise UserError(
                 self.env._("No worker has fetched the manifest yet. Preview it first.")
+                if self.company_id
+                else self.env._(
+                    "No worker has fetched the manifest yet. Preview it first; what"
+                    " several companies share is told only by a worker that serves a"
+                    " cluster of all companies."
+                )
             )
         if self.env.context.get("seen_digest") != self.digest:
             raise UserError(
@@ -504,6 +510,8 @@ class KubernetesManifest(models.Model):
         preview = (result or {}).get("preview")
         if not preview or job.options["url"] != self.url:
             return
+        if not self._is_told_by(job.worker_id):
+            return
         if preview["digest"]:
             self._remember(
                 preview["digest"],
@@ -526,6 +534,18 @@ class KubernetesManifest(models.Model):
         )
         self._changed()
 
+    def _is_told_by(self, worker):
+        """Whether what this worker fetched is kept here for all to see. What all
+        companies share is told by workers of all companies only: by those that were
+        given a shared cluster."""
+        self.ensure_one()
+        clusters = worker.with_context(active_test=False).cluster_ids
+        return bool(
+            self.company_id
+            or not all(cluster.company_id for cluster in clusters)
+            or self.env["res.company"].sudo().search_count([], limit=2) == 1
+        )
+
     def _remember(self, digest, content, variables, files=()):
         """Keep what a worker fetched, where it differs from what is known."""
         self.ensure_one()
@@ -538,6 +558,10 @@ class KubernetesManifest(models.Model):
                     "files": list(files),
                     "variables": variables,
                     "fetched_at": fields.Datetime.now(),
+                    # It was of the content before.
+                    "preview": False,
+                    "previewed_at": False,
+                    "problem_count": 0,
                 }
             )
             self._changed()

@@ -4,6 +4,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .kubernetes_worker import is_late, moment_of
+
 
 class KubernetesNamespaceFound(models.Model):
     """A namespace in a cluster that says it is of this database, and of no app that
@@ -66,8 +68,8 @@ class KubernetesNamespaceFound(models.Model):
     def _compare(self, cluster, look):
         """Hold all namespaces that a cluster shows of this database, the contract's
         ``complete``, against the records. An older look than the last is dropped."""
-        looked_at = look["looked_at"]
-        if cluster.looked_at and looked_at < cluster.looked_at:
+        looked_at = moment_of(look["looked_at"])
+        if is_late(looked_at, cluster.looked_at):
             return
         cluster.looked_at = looked_at
         records = self.env["kubernetes.namespace"].search(
@@ -168,6 +170,13 @@ class KubernetesNamespaceFound(models.Model):
     def _check_may_adopt(self, app):
         self.ensure_one()
         names = {"namespace": self.name, "app": app.display_name}
+
+        def name_of(other):
+            """Where another company's app is in the way, that much is said."""
+            if other.sudo(False).has_access("read"):
+                return other.display_name
+            return self.env._("of another company")
+
         if app.cluster_id != self.cluster_id or (
             self.company_id and self.company_id != app.company_id
         ):
@@ -190,7 +199,7 @@ class KubernetesNamespaceFound(models.Model):
                 self.env._(
                     "The namespace %(namespace)s is of the app %(owner)s, not of"
                     " %(app)s: take it over for that one, or leave it.",
-                    owner=owner.display_name,
+                    owner=name_of(owner),
                     **names,
                 )
             )
@@ -206,7 +215,7 @@ class KubernetesNamespaceFound(models.Model):
                 self.env._(
                     "The name %(namespace)s is reserved for the app %(holder)s. Press"
                     " “New Namespace” on that app first.",
-                    holder=holder.app_ids.display_name,
+                    holder=name_of(holder.app_ids),
                     **names,
                 )
             )

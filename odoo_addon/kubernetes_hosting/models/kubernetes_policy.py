@@ -88,7 +88,9 @@ class KubernetesCluster(models.Model):
         default=ANNOTATIONS,
         tracking=True,
         help="The annotations and labels of other programs that manifests may set, one"
-        " per line: whole names, or beginnings with a * at the end. Those of ingress"
+        " per line: whole names, or beginnings with a * at the end. Of labels without a"
+        " domain only those need a line by which Grafana and the like load what is in"
+        " ConfigMaps and Secrets, such as grafana_dashboard. Those of ingress"
         " controllers are the dangerous ones: snippets, auth-url, server-alias,"
         " canary and priorities change what other apps answer.",
     )
@@ -148,13 +150,15 @@ class KubernetesCluster(models.Model):
     def _check_allowed_annotations(self):
         for cluster in self:
             for name in lines(cluster.allowed_annotations):
-                if not re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9._-]*\*?", name):
+                if not re.fullmatch(
+                    r"[a-z0-9.-]+/[A-Za-z0-9._-]*\*?|[A-Za-z][A-Za-z0-9_]*", name
+                ):
                     raise ValidationError(
                         self.env._(
-                            "“%s” is not the name of an annotation: write one per line,"
-                            " with its domain, for example"
-                            " cert-manager.io/cluster-issuer or"
-                            " nginx.ingress.kubernetes.io/proxy-*.",
+                            "“%s” is not the name of an annotation or label: write one"
+                            " per line, for example cert-manager.io/cluster-issuer,"
+                            " nginx.ingress.kubernetes.io/proxy-* or"
+                            " grafana_dashboard.",
                             name,
                         )
                     )

@@ -2,11 +2,51 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, models
-from odoo.exceptions import AccessError, MissingError
+from odoo.exceptions import (
+    AccessError,
+    MissingError,
+    UserError,
+    ValidationError,
+)
+from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 from odoo.tools import clean_context
 
 ADDONS = "kubernetes_hosting"
+
+
+def _given(value):
+    """The ids that a value of a relational field names, and the values in it for other
+    records: what a many2one or the commands of a one2many or many2many may hold, by
+    RPC, in a form that is not saved, or in Python."""
+    ids, nested = set(), []
+    if isinstance(value, models.BaseModel):
+        ids.update(value.ids)
+    elif isinstance(value, int) and value:
+        ids.add(int(value))
+    elif isinstance(value, dict):
+        ids.update(_given(value.get("id"))[0])
+        nested.append(value)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            if not isinstance(item, list | tuple):
+                more = _given(item)
+                ids |= more[0]
+                nested += more[1]
+                continue
+            command, number, more = (*item, 0, 0)[:3]
+            if command in (
+                Command.UPDATE,
+                Command.DELETE,
+                Command.UNLINK,
+                Command.LINK,
+            ):
+                ids |= _given(number)[0]
+            if command == Command.SET:
+                ids |= _given(more)[0]
+            if isinstance(more, dict):
+                nested.append(more)
+    return ids, nested
 
 
 class KubernetesProtected(models.AbstractModel):
@@ -48,6 +88,76 @@ class KubernetesProtected(models.AbstractModel):
             )
         return super()._check_field_access(field, operation)
 
+    # -- records that the caller names -------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_given(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if not self.env.su and any(map(self._is_given_field, vals)):
+            self.check_access("write")
+            self._check_given(vals)
+        return super().write(vals)
+
+    @api.model
+    def default_get(self, fields):
+        context = self.env.context
+        self._check_given(
+            {
+                name: context[f"default_{name}"]
+                for name in fields
+                if f"default_{name}" in context
+            }
+        )
+        return super().default_get(fields)
+
+    def onchange(self, values, field_names, fields_spec):
+        self.check_access("write" if self else "create")
+        self._check_given(values)
+        return super().onchange(values, field_names, fields_spec)
+
+    @api.model
+    def _is_given_field(self, name):
+        """Whether a value of this field names records, and the field is ours."""
+        field = self._fields.get(name)
+        return bool(
+            field
+            and field.relational
+            and (field.base_field._module or "").startswith(ADDONS)
+        )
+
+    def _check_given(self, vals):
+        """Refuse records among these values that the caller may not read, with the
+        same words whether they are there or not. What a record shows of those that it
+        names is read as the system, and so are checks that name them; therefore this
+        comes first. What the record has already may stay."""
+        if self.env.su:
+            return
+        for name in filter(self._is_given_field, vals):
+            field = self._fields[name]
+            comodel = self.env[field.comodel_name]
+            ids, nested = _given(vals[name])
+            if ids and field.store and len(self) == 1:
+                ids -= set(
+                    self._origin.sudo().with_context(active_test=False)[name].ids
+                )
+            records = comodel.browse(ids)
+            there = records.exists()
+            if records and (records != there or not there.has_access("read")):
+                raise AccessError(
+                    self.env._(
+                        "%s: there is no such record in your company, or you have no"
+                        " right to see it. An administrator can give it to you.",
+                        self.env["ir.model"]._get(comodel._name).name,
+                    )
+                )
+            if hasattr(comodel, "_check_given"):
+                for values in nested:
+                    comodel._check_given(values)
+
     def copy_data(self, default=None):
         vals_list = super().copy_data(default=default)
         if self.env.su:
@@ -67,6 +177,15 @@ class KubernetesRecord(models.AbstractModel):
     _name = "kubernetes.record"
     _description = "Kubernetes Record"
     _inherit = ["kubernetes.protected"]
+
+    @api.model
+    def _works_for_all_companies(self):
+        """Whether whoever calls has a say in what all companies share."""
+        if self.env.su:
+            return True
+        companies = self.env["res.company"].sudo()
+        mine = self.env.user.company_ids.ids
+        return not companies.search_count([("id", "not in", mine)], limit=1)
 
     def _as_system(self):
         """These records with the rights of the system, without the defaults that the
@@ -97,7 +216,44 @@ class KubernetesRecord(models.AbstractModel):
             self._fields[name].type == "many2one" for name in vals
         ):
             self.check_access("write")
+        if "company_id" in vals:
+            self._check_company_of_users()
         return result
+
+    def _check_company_of_users(self):
+        """What is in use stays with a company that its users fit: core looks at what
+        the record itself names only."""
+        for model in self.env.values():
+            for field in model._fields.values():
+                if (
+                    field.comodel_name == self._name
+                    and field.check_company
+                    and field.store
+                    and field.type in ("many2one", "many2many")
+                    and not model._abstract
+                ):
+                    users = model.sudo().with_context(active_test=False)
+                    users = users.search([(field.name, "in", self.ids)])
+                    try:
+                        users._check_company([field.name])
+                    except UserError:
+                        # Odoo's words name the records, whosever they are.
+                        raise self._other_company_error(model) from None
+
+    def _other_company_error(self, model):
+        return ValidationError(
+            self.env._(
+                "%(record)s is in use by another company (%(model)s), so it cannot get"
+                " this company. Make a copy for the other one.",
+                record=self[:1].display_name,
+                model=self.env["ir.model"]._get(model._name).name,
+            )
+        )
+
+    @api.model
+    def _is_given_field(self, name):
+        # Not only fields of ours: what a record of ours names is shown with it.
+        return name in self._fields and self._fields[name].relational
 
     @api.model
     def _may_default(self, name):

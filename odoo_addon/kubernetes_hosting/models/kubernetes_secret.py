@@ -2,7 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from . import ansible_vars
 
@@ -33,6 +33,16 @@ class KubernetesSecret(models.Model):
         made with the rights of whoever asks, and the values are carried over then."""
         copies = super().copy(default)
         for secret, copy in zip(self, copies, strict=True):
+            if secret.company_id and copy.company_id != secret.company_id:
+                raise UserError(
+                    self.env._(
+                        "The copy of the secret “%(secret)s” has its values, and stays"
+                        " with its company, %(company)s. Switch to that company, or"
+                        " create a new secret.",
+                        secret=secret.name,
+                        company=secret.company_id.name,
+                    )
+                )
             copy._carry_over(secret)
         return copies
 

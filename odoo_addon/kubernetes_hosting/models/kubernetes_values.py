@@ -4,7 +4,7 @@
 import re
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 # Given by the worker to every manifest; they win over a line of the same key.
 GIVEN_VARIABLES = frozenset(
@@ -49,6 +49,13 @@ class KubernetesValues(models.AbstractModel):
         help="Empty: every company may use it, and administrators alone change it.",
     )
     active = fields.Boolean(default=True)
+
+    @api.constrains("company_id")
+    def _check_company_of_apps(self):
+        """The values of an app are its company's: shared ones, everybody could read."""
+        for values in self.sudo().with_context(active_test=False):
+            if values.app_ids and values.company_id != values.app_ids.company_id:
+                raise values._other_company_error(values.app_ids)
 
     def _is_shared(self):
         """Whether an app that is given these values gets a copy of its own."""
@@ -193,7 +200,19 @@ class KubernetesValuesLine(models.AbstractModel):
     def write(self, vals):
         self.check_access("write")
         self[self._values_field]._remember_values()
-        return super().write(vals)
+        companies = {line: line[self._values_field].company_id for line in self.sudo()}
+        result = super().write(vals)
+        for line, company in companies.items():
+            # Whoever works for both could not read a secret before, but let others.
+            if line[self._values_field].company_id != company:
+                raise UserError(
+                    self.env._(
+                        "The line “%s” belongs to a company and cannot go to another"
+                        " one's values. Create a new line there.",
+                        line.key,
+                    )
+                )
+        return result
 
     def unlink(self):
         self.check_access("unlink")

@@ -3,7 +3,7 @@
 
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tools import clean_context
@@ -17,6 +17,8 @@ KEY_OVERLAP = timedelta(days=7)
 MIXED_TOLD = timedelta(minutes=5)
 # Of the clusters that a worker asks for, as many are named.
 ASKED_SHOWN = 5
+# So much may a worker's clock be ahead of Odoo's.
+CLOCK_AHEAD = timedelta(minutes=3)
 WORKER_GROUP = "kubernetes_hosting.group_kubernetes_worker"
 
 
@@ -27,6 +29,18 @@ def is_news(changed, before, now):
     return (
         bool(changed) or not before or before.replace(**minute) != now.replace(**minute)
     )
+
+
+def moment_of(said):
+    """When it was that a worker saw something. What it says lies further ahead than
+    clocks differ: then it was now, or nothing that comes after it would count."""
+    now = fields.Datetime.now()
+    return said if said <= now + CLOCK_AHEAD else now
+
+
+def is_late(moment, known):
+    """Whether something newer is ``known``; never by a time that is yet to come."""
+    return bool(known) and moment < known <= fields.Datetime.now() + CLOCK_AHEAD
 
 
 class KubernetesWorker(models.Model):
@@ -181,17 +195,24 @@ class KubernetesWorker(models.Model):
         return workers
 
     def write(self, vals):
+        before = self._given_clusters() if "cluster_ids" in vals else {}
+        shared = self._with_shared_clusters()
         result = super().write(vals)
         # Nobody gives what is another company's: see the rules.
         self.check_access("write")
+        (shared | self)._check_shared_clusters(shared)
+        for worker, clusters in before.items():
+            worker._check_key_makers(worker._given_clusters()[worker] - clusters)
         if "cluster_ids" in vals:
-            self._check_shared_clusters()
+            # What it still asks for it says with its next call.
+            self.sudo().filtered("asked_clusters").asked_clusters = False
         if "active" in vals:
             self.sudo().with_context(active_test=False).user_id.active = vals["active"]
         return result
 
     def unlink(self):
         self.check_access("unlink")
+        self._check_shared_clusters()
         users = self.sudo().user_id
         self.sudo().key_ids._revoke()
         result = super().unlink()
@@ -207,23 +228,57 @@ class KubernetesWorker(models.Model):
             return self.browse()
         return self.search([("user_id", "=", uid)])
 
-    def _check_shared_clusters(self):
+    def _given_clusters(self):
+        """Each worker with its clusters, archived ones, too."""
+        return {
+            worker: worker.with_context(active_test=False).cluster_ids
+            for worker in self.sudo()
+        }
+
+    def _with_shared_clusters(self):
+        """Those of them that have a cluster of all companies."""
+        return self.browse(
+            worker.id
+            for worker, clusters in self._given_clusters().items()
+            if any(not cluster.company_id for cluster in clusters)
+        )
+
+    def _check_shared_clusters(self, before=None):
         """A shared cluster opens what all companies have: only who works for all of
-        them gives it, or hands out a key to it."""
-        companies = self.env["res.company"].sudo()
-        if self.env.su or not companies.search_count(
-            [("id", "not in", self.env.user.company_ids.ids)], limit=1
+        them gives or takes it, changes a worker that has it or had it ``before``, or
+        hands out a key to it."""
+        if (before or self._with_shared_clusters()) and (
+            not self._works_for_all_companies()
         ):
-            return
-        for cluster in self.with_context(active_test=False).cluster_ids:
-            if not cluster.company_id:
+            raise AccessError(
+                self.env._(
+                    "A cluster without a company serves all companies, and a worker"
+                    " gets the secrets of all of them with it: only an administrator"
+                    " who works for all companies may give it to a worker, or change"
+                    " or make a key of a worker that has it."
+                )
+            )
+
+    def _check_key_makers(self, clusters):
+        """Clusters that are given to a worker are opened by the keys that it has, and
+        so to those who made them: they must have had the right to it, too."""
+        self.ensure_one()
+        keys = self.sudo().key_ids.filtered(lambda key: not key.is_expired)
+        for maker in keys.create_uid:
+            may = maker.id == SUPERUSER_ID or all(
+                cluster.company_id <= maker.company_ids
+                if cluster.company_id
+                else cluster.with_user(maker)._works_for_all_companies()
+                for cluster in clusters
+            )
+            if not may:
                 raise AccessError(
                     self.env._(
-                        "The cluster %s serves all companies, and a worker gets the"
-                        " secrets of all of them with it: only an administrator who"
-                        " works for all companies may give it to a worker, or make a"
-                        " key of one that has it.",
-                        cluster.name,
+                        "A key of the worker %(worker)s was made by %(user)s, who has"
+                        " no right to all of the clusters that it is given. Revoke the"
+                        " keys first, and create a new one after it.",
+                        worker=self.name,
+                        user=maker.name,
                     )
                 )
 
@@ -268,6 +323,7 @@ class KubernetesWorker(models.Model):
     def action_revoke_keys(self):
         """Take all keys back now."""
         self.check_access("write")
+        self._check_shared_clusters()
         self.sudo().key_ids._revoke()
 
     def _note(self, text):
@@ -296,16 +352,15 @@ class KubernetesWorker(models.Model):
             )
 
     def _serves(self, job):
-        """Whether the worker may know of this job: its app's cluster is the worker's,
-        or the preview belongs to a company that one of the worker's clusters serves."""
+        """Whether the worker may know of this job: one of its clusters serves the
+        job's company, and is the app's where the job has an app."""
         self.ensure_one()
-        clusters = self.with_context(active_test=False).cluster_ids
-        if job.app_id:
-            return job.cluster_id in clusters
-        return any(
-            not cluster.company_id or cluster.company_id == job.company_id
-            for cluster in clusters
+        clusters = self.with_context(active_test=False).cluster_ids.filtered(
+            lambda cluster: (
+                not cluster.company_id or cluster.company_id == job.company_id
+            )
         )
+        return job.cluster_id in clusters if job.app_id else bool(clusters)
 
     def _seen(self, now, said, clusters, mailgun=None, asked=()):
         """Note what the worker says of itself: the contract's ``worker`` and
@@ -344,10 +399,10 @@ class KubernetesWorker(models.Model):
         """Say of workers and clusters unheard of that they are."""
         before = fields.Datetime.now() - UNSEEN_AFTER
         workers = self.search([("state", "=", "online"), ("last_seen", "<", before)])
-        workers.write({"state": "offline"})
+        workers.write({"state": "offline", "asked_clusters": False})
         workers._changed()
         clusters = self.env["kubernetes.cluster"].search(
             [("state", "!=", "unknown"), ("last_seen", "<", before)]
         )
-        clusters.write({"state": "unknown"})
+        clusters.write({"state": "unknown", "message": False})
         clusters._changed()

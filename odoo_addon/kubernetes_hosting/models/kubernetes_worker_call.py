@@ -157,37 +157,75 @@ class KubernetesWorkerCall(models.AbstractModel):
     # -- report ------------------------------------------------------------------
 
     def _report(self, params):
+        reports = params["jobs"]
+        silent = [
+            number
+            for number, report in enumerate(reports)
+            if not report["steps"] and not report["outcome"]
+        ]
+        # A worker may hold a thousand that wait: these cost one transaction together.
+        answers = dict(
+            zip(
+                silent,
+                self._transaction("_renew_jobs", [reports[n] for n in silent])
+                if silent
+                else [],
+                strict=True,
+            )
+        )
         return {
             "jobs": [
                 {
-                    "id": job["id"],
-                    "answer": self._transaction("_report_job", job),
+                    "id": report["id"],
+                    "answer": answers.get(number)
+                    or self._transaction("_report_job", report),
                 }
-                for job in params["jobs"]
+                for number, report in enumerate(reports)
             ],
             "lease_seconds": LEASE_SECONDS,
         }
 
-    def _report_job(self, report):
-        """Take over the news of one job. Returns the answer for the worker: a job
-        that it does not hold, or whose cluster it no longer serves, is stale like one
-        that does not exist, whatever the token."""
+    def _held_jobs(self, reports):
+        """Lock and return the reported jobs as the worker holds them, an empty record
+        for each that it does not: one whose cluster it no longer serves, or of another
+        token, is like one that does not exist."""
         worker = self._worker()
         self.env.cr.execute(
-            "SELECT id FROM kubernetes_job WHERE id = %s AND worker_id = %s"
-            " FOR NO KEY UPDATE",
-            [report["id"], worker.id],
+            "SELECT id FROM kubernetes_job WHERE id = ANY(%s) AND worker_id = %s"
+            " ORDER BY id FOR NO KEY UPDATE",
+            [[report["id"] for report in reports], worker.id],
             log_exceptions=False,
         )
-        job = self.env["kubernetes.job"].browse(
-            row[0] for row in self.env.cr.fetchall()
-        )
-        if (
-            not job
-            or job.state != "running"
-            or not consteq(job.token or "", report["token"])
-            or not worker._serves(job)
-        ):
+        no_job = self.env["kubernetes.job"]
+        jobs = {
+            job.id: job
+            for job in no_job.browse(row[0] for row in self.env.cr.fetchall())
+        }
+
+        def held(report):
+            job = jobs.get(report["id"], no_job)
+            is_held = (
+                job.state == "running"
+                and consteq(job.token or "", report["token"])
+                and worker._serves(job)
+            )
+            return job if is_held else no_job
+
+        return [held(report) for report in reports]
+
+    def _renew_jobs(self, reports):
+        """Extend the leases of jobs without news. Returns the worker's answers."""
+        jobs = self._held_jobs(reports)
+        self.env["kubernetes.job"].union(*jobs)._extend_lease()
+        return [
+            "stale" if not job else "stop" if job.cancel_requested else "go_on"
+            for job in jobs
+        ]
+
+    def _report_job(self, report):
+        """Take over the news of one job. Returns the answer for the worker."""
+        (job,) = self._held_jobs([report])
+        if not job:
             return "stale"
         job._record_steps(report["steps"])
         if report["outcome"]:

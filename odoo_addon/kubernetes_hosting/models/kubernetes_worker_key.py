@@ -80,6 +80,7 @@ class KubernetesWorkerKey(models.Model):
     def action_revoke(self):
         """Take the keys back now: the worker gets no more answers with them."""
         self.worker_id.check_access("write")
+        self.worker_id._check_shared_clusters()
         self._revoke()
 
     def _revoke(self):

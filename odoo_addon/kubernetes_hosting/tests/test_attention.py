@@ -83,6 +83,14 @@ class TestAttention(KubernetesTransactionCase):
         later._cancel()
         self.assertEqual(self.reasons(), ["job_failed"])
 
+    def test_a_failed_look_at_the_cluster_until_a_later_job_has_been_there(self):
+        self.app.state = "running"
+        self.fail("refresh")
+        self.assertEqual(self.reasons(), ["job_failed"])
+        later = self.app._enqueue("deploy")
+        later._finish("done")
+        self.assertNotIn("job_failed", self.reasons())
+
     def test_a_failed_preview_or_comparison_is_no_attention(self):
         self.app.state = "running"
         self.fail("diff")

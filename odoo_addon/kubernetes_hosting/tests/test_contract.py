@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from lxml import html
 
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -493,6 +494,48 @@ class TestContract(KubernetesCase, HttpCase):
             self.job(claimed).step_ids.mapped(lambda s: (s.number, s.state)),
             [(1, "done"), (2, "done")],
         )
+
+    def test_leases_of_jobs_without_news_cost_one_transaction_together(self):
+        """A thousand may wait on one worker; each is still answered for itself."""
+        for n in range(5):
+            self.create_app(f"app-{n}")._enqueue("deploy")
+        claimed = self.claim()["jobs"]
+        jobs = self.env["kubernetes.job"].browse(job["id"] for job in claimed)
+        jobs.write({"lease_until": "2026-01-01"})
+        jobs[1].cancel_requested = True
+        jobs[3].state = "cancelled"
+        steps = golden("report_request")["jobs"][0]["steps"]
+        reports = [
+            {
+                "id": job["id"],
+                "token": "0" * 32 if n == 2 else job["token"],
+                "steps": steps if n == 4 else [],
+                "outcome": None,
+            }
+            for n, job in enumerate(claimed)
+        ]
+        call = type(self.env["kubernetes.worker.call"])
+        with patch.object(
+            call, "_transaction", autospec=True, side_effect=call._transaction
+        ) as transaction:
+            answer = self.call(
+                "report",
+                {"worker": golden("report_request")["worker"], "jobs": reports},
+            )
+        methods = [arguments.args[1] for arguments in transaction.call_args_list]
+        self.assertEqual(methods, ["_renew_jobs", "_report_job"])
+        self.assertEqual(
+            answer["jobs"],
+            [
+                {"id": report["id"], "answer": said}
+                for report, said in zip(
+                    reports, ["go_on", "stop", "stale", "stale", "go_on"], strict=True
+                )
+            ],
+        )
+        self.env.invalidate_all()
+        renewed = [job.lease_until > fields.Datetime.now() for job in jobs]
+        self.assertEqual(renewed, [True, True, False, False, True])
 
     def test_cancel_answers_stop(self):
         app = self.create_app()

@@ -9,6 +9,7 @@ from psycopg2.errors import UniqueViolation
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tools import file_open, mute_logger
 
 from .common import KubernetesQueueCase
@@ -241,6 +242,18 @@ class TestRestore(NamespaceCase):
         self.assertEqual(bob.namespace_id.state, "active")
         self.assertFalse(self.rows())
 
+    def test_a_mail_domain_that_was_somebody_elses_is_asked_for_again(self):
+        self.look(self.his)
+        bob = self.create_app("bravo")
+        bob._set_mail_state("failed", "Chandlery did not register it for this app.")
+        self.wizard(self.found.search([]), bob).action_adopt()
+        job = self.claim()
+        self.assertEqual(job.kind, "adopt")
+        job._conclude(self.outcome("done", observation=self.observation("running")))
+        self.assertEqual(bob.mail_state, "waiting")
+        self.assertFalse(bob.mail_message)
+        self.assertIn("mail_domain", bob.job_ids.mapped("kind"))
+
     def test_a_namespace_in_use_is_not_left_for_another(self):
         shop = self.deployed("shop")
         self.look(self.his, self.seen(shop))
@@ -264,6 +277,32 @@ class TestRestore(NamespaceCase):
         self.look(self.seen(shop, namespace="shop-old"))
         with self.assertRaisesRegex(UserError, r"is of the app shop \(prod\)"):
             self.wizard(self.found.search([]), thief).action_adopt()
+
+    def test_another_companys_app_that_is_in_the_way_is_not_named(self):
+        shop = self.deployed("shop")
+        other = self.env["res.company"].create({"name": "Other"})
+        stranger = self.create_user(
+            "administrator",
+            login="stranger",
+            company_id=other.id,
+            company_ids=[Command.set(other.ids)],
+        )
+        self.look(self.seen(shop, namespace="shop-old"), {**self.his, "uid": ""})
+        old, bravo = self.found.search([], order="name desc")
+        carol = self.create_app("bravo")
+        carol.namespace_id.name = "bravo-prod"
+        values = dict.fromkeys(
+            ["config_map_id", "secret_id", "manifest_line_ids"], False
+        )
+        own = self.create_app("own", company_id=other.id, **values)
+        own = own.with_user(stranger)
+        for found, reason in ((old, "is of the app"), (bravo, "reserved for the app")):
+            found.company_id = False
+            wizard = self.wizard(found, own, user=stranger)
+            with self.assertRaisesRegex(UserError, reason) as raised:
+                wizard.action_adopt()
+            self.assertIn("of another company", str(raised.exception))
+            self.assertNotIn("(prod)", str(raised.exception).replace("own (prod)", ""))
 
     def test_who_may_take_over(self):
         self.look(self.his)
@@ -396,6 +435,15 @@ class TestMissing(NamespaceCase):
         self.look(self.seen(self.app), after=120)
         self.look(after=60)
         self.assertEqual(self.app.namespace_id.state, "active")
+
+    def test_a_look_from_the_future_outdates_none_that_comes_after_it(self):
+        for known in (False, fields.Datetime.now() + timedelta(days=30000)):
+            self.cluster.looked_at = known
+            self.look(self.seen(self.app), after=3600 * 24 * 3000)
+            self.assertLessEqual(self.cluster.looked_at, fields.Datetime.now())
+            self.assertEqual(self.app.namespace_id.state, "active")
+        self.look()
+        self.assertEqual(self.app.namespace_id.state, "missing")
 
     def test_an_app_that_a_job_works_on_is_not_missed(self):
         self.app._enqueue("deploy")

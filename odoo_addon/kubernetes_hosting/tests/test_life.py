@@ -143,6 +143,20 @@ class TestStopStartRestart(LifeCase):
             )
             self.assertEqual(app.state, state)
 
+    def test_what_was_seen_in_the_future_outdates_nothing_that_comes_after_it(self):
+        app = self.deployed()
+        for known in (False, "2099-01-01"):
+            app.observed_at = known
+            future = fields.Datetime.to_datetime("2098-01-01")
+            app._apply_observation(self.observation("stopped", future))
+            self.assertEqual(app.state, "stopped")
+            self.assertLessEqual(app.observed_at, fields.Datetime.now())
+            app._apply_observation(self.observation("degraded"))
+            self.assertEqual(app.state, "degraded")
+            app.action_apply()
+            self.done("running")
+            self.assertEqual(app.state, "running")
+
     def test_what_runs_though_it_is_to_be_stopped_needs_attention(self):
         app = self.stopped()
         app._apply_observation(self.observation("running", self.now()))

@@ -12,6 +12,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.mail.tests.common import MockEmail
 
+from ..models.mail_address import mail_addresses
 from .common import KubernetesTransactionCase
 
 OBSERVATION = {
@@ -264,6 +265,65 @@ class TestMailDomain(MailCase, KubernetesTransactionCase):
         self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
         self.assertEqual(self.app.mail_state, "active")
         self.assertFalse(self.app.mail_hint)
+
+    def failed_for_the_key(self):
+        self.become_reachable()
+        self.failed(self.claim("mail_domain"), "mailgun_key", "401.", "Give a key.")
+        self.assertEqual(self.app.mail_state, "failed")
+        self.assertEqual(self.app.mail_message, "401.")
+        self.assertEqual(self.app.mail_hint, "Give a key.")
+
+    def assert_waits_and_says_nothing_old(self):
+        self.assertEqual(self.app.mail_state, "waiting")
+        self.assertFalse(self.app.mail_message)
+        self.assertFalse(self.app.mail_hint)
+        attention = self.env["kubernetes.attention"].search(
+            [("app_id", "=", self.app.id), ("reason", "=", "mail_failed")]
+        )
+        self.assertFalse(attention)
+
+    def test_what_failed_before_is_told_no_more_when_it_is_asked_for_again(self):
+        self.failed_for_the_key()
+        self.app.action_check_mail_domain()
+        self.assert_waits_and_says_nothing_old()
+
+    def test_nor_when_the_failed_job_itself_is_retried(self):
+        self.failed_for_the_key()
+        failed = self.app.job_ids.filtered(lambda job: job.state == "failed")
+        failed.action_retry()
+        self.assert_waits_and_says_nothing_old()
+
+    def test_the_automatic_retry_leaves_what_is_still_true(self):
+        self.failed_for_the_key()
+        self.assertTrue(self.live("mail_domain"))
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertEqual(self.app.mail_state, "failed")
+        self.assertEqual(self.app.mail_message, "401.")
+
+    def test_a_released_domain_leaves_nothing_to_one_that_is_registered_anew(self):
+        self.become_reachable()
+        self.done(
+            self.claim("mail_domain"), mail_domain=self.domain(message="TXT missing")
+        )
+        self.app.mail_registered_at -= timedelta(days=1)
+        self.app._release_mail_domain()
+        self.app.action_check_mail_domain()
+        self.assert_waits_and_says_nothing_old()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain())
+        self.assertEqual(self.app.mail_state, "unverified")
+        self.assertFalse(self.app.mail_message)
+        self.assertGreater(
+            self.app.mail_registered_at, fields.Datetime.now() - timedelta(minutes=1)
+        )
+        self.assertEqual(self.app.mail_check_count, 1)
+
+    def test_an_invitation_that_fails_otherwise_waits_for_no_address(self):
+        self.customer.email = False
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertTrue(self.app.invitation_lacks_address)
+        self.app._invitation_failed("Something else.")
+        self.assertFalse(self.app.invitation_lacks_address)
 
     def test_15_a_worker_lost_in_the_middle_is_followed_by_the_next(self):
         self.become_reachable()
@@ -617,7 +677,7 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.become_reachable()
         self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
         self.assertEqual(self.app.invitation_state, "failed")
-        self.assertIn("no valid e-mail address", self.app.invitation_problem)
+        self.assertIn("no e-mail address", self.app.invitation_problem)
         self.assertEqual(self.app.state, "running")
         self.env["kubernetes.app"]._cron_mail()
         self.assertFalse(self.live("invitation"))
@@ -625,6 +685,133 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.env["kubernetes.app"]._cron_mail()
         message = self.live("invitation").options["message"]
         self.assertEqual(message["to"], ['"Customer" <late@demo.example>'])
+
+    def sent_to(self, email, name="Customer"):
+        """To whom the worker is to send."""
+        self.customer.write({"name": name, "email": email})
+        return self.invited()._contract_values()["message"]["to"]
+
+    def test_a_domain_in_any_script_is_mailed_in_ascii(self):
+        self.assertEqual(
+            self.sent_to("Info@Müller.example"),
+            ['"Customer" <info@xn--mller-kva.example>'],
+        )
+
+    def test_several_addresses_of_one_contact_are_mailed_each(self):
+        to = self.sent_to('a@x.example, "B, C" <B@x.example>; d@x.example, A@x.example')
+        self.assertEqual(
+            to,
+            [f'"Customer" <{name}@x.example>' for name in ("a", "b", "d")],
+        )
+        self.assertEqual(self.app.invitation_recipient, ", ".join(to))
+
+    def test_what_odoo_mails_is_read_as_odoo_reads_it(self):
+        env = self.env
+        for text, addresses in [
+            (" a@x.example ", ["a@x.example"]),
+            ("a@x.example b@x.example", ["a@x.example", "b@x.example"]),
+            ("a@x.example\nb@x.example", ["a@x.example", "b@x.example"]),
+            ("Zoë z@x.example", ["z@x.example"]),
+            ("mailto:a@x.example", ["a@x.example"]),
+            ("a@x.example.", ["a@x.example"]),
+            ("a@müller.example.", ["a@xn--mller-kva.example"]),
+            ("a@xn--mller-kva.example", ["a@xn--mller-kva.example"]),
+            ("группа@пример.рф", ["группа@xn--e1afmkfd.xn--p1ai"]),
+            ("Jörg@X.example", ["Jörg@x.example"]),
+            ("o'brien+shop@x.example", ["o'brien+shop@x.example"]),
+            ("a@x_y.example", ["a@x_y.example"]),
+            ("root@localhost", ["root@localhost"]),
+            ("a@[192.0.2.1]", ["a@[192.0.2.1]"]),
+            ("a" * 64 + "@x.example", ["a" * 64 + "@x.example"]),
+        ]:
+            found, refused = mail_addresses(env, text)
+            self.assertEqual([address for _name, address in found], addresses, text)
+            self.assertEqual(refused, [], text)
+        self.assertEqual(mail_addresses(env, False), ([], []))
+        self.assertEqual(mail_addresses(env, "nobody"), ([], []))
+
+    def test_what_cannot_be_mailed_is_told_with_the_reason(self):
+        for text, reason in [
+            ("info@x.example\u200b", "U+200B ZERO WIDTH SPACE"),
+            ("\ufeffinfo@x.example", "U+FEFF ZERO WIDTH NO-BREAK SPACE"),
+            ("in\xa0fo@x.example", "U+00A0 NO-BREAK SPACE"),
+            ("a\x00b@x.example", "U+0000"),
+            ("a" * 65 + "@x.example", "too long"),
+            ("ü" * 33 + "@x.example", "too long"),
+            ("a@" + ".".join(["b" * 60] * 5), "too long"),
+            ("a@" + "b" * 64 + ".example", "is no domain"),
+            ("a@x..example", "is no domain"),
+            ("a@-x.example", "is no domain"),
+            ("a@😀.example", "is no domain"),
+            ("a..b@x.example", "single dots"),
+            ('"john doe"@x.example', "no quotes"),
+            ('"john.doe"@x.example', "no quotes"),
+            ("@x.example", "before the @"),
+        ]:
+            found, refused = mail_addresses(self.env, text)
+            self.assertEqual(found, [], text)
+            self.assertEqual(len(refused), 1, text)
+            self.assertIn(reason, refused[0])
+
+    def test_it_is_told_early_and_none_of_it_is_left_to_the_worker(self):
+        self.customer.email = "info@x.example\u200b"
+        self.assertIn("U+200B", self.app.invitation_warning)
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertFalse(self.live("invitation"))
+        self.assertEqual(self.app.invitation_state, "failed")
+        self.assertIn("U+200B", self.app.invitation_problem)
+        self.assertFalse(self.app.invitation_warning)
+        self.customer.email = "info@x.example"
+        self.env["kubernetes.app"]._cron_mail()
+        self.assertTrue(self.live("invitation"))
+
+    def test_the_good_addresses_are_mailed_and_the_others_told(self):
+        self.assertEqual(
+            self.sent_to("a@x.example, b..c@x.example"), ['"Customer" <a@x.example>']
+        )
+        self.assertIn("b..c@x.example", self.notes())
+
+    def test_an_address_of_the_companys_own_network_is_mailed_by_odoo(self):
+        self.customer.email = "root@localhost"
+        self.become_reachable()
+        self.done(self.claim("mail_domain"), mail_domain=self.domain("active"))
+        self.assertFalse(self.live("invitation"))
+        self.assertEqual(self.own_mail().email_to, '"Customer" <root@localhost>')
+
+    def test_odoos_own_mail_goes_to_each_in_ascii(self):
+        self.has_worker(self.worker, False)
+        self.customer.email = "info@müller.example, b@x.example"
+        self.become_reachable()
+        mail = self.own_mail()
+        with self.mock_mail_gateway(mail_unlink_sent=True):
+            mail.send()
+        self.assertEqual(
+            self._mails[0]["email_to"],
+            [
+                '"Customer" <info@xn--mller-kva.example>',
+                '"Customer" <b@x.example>',
+            ],
+        )
+        self.assertEqual(self.app.invitation_state, "sent")
+
+    def test_a_name_of_several_lines_and_signs_is_one_quoted_line(self):
+        self.assertEqual(
+            self.sent_to("a@x.example", 'Müller "M"\r\nBcc: b@x.example,\tSöhne'),
+            ['"Müller \\"M\\" Bcc: b@x.example, Söhne" <a@x.example>'],
+        )
+
+    def test_replies_go_to_addresses_that_can_be_mailed(self):
+        self.env.company.email = "hallo@müller.example, x@y.example"
+        message = self.invited()._contract_values()["message"]
+        self.assertEqual(
+            [
+                part.split("<")[-1].strip(">")
+                for part in message["reply_to"].split(", ")
+            ],
+            ["hallo@xn--mller-kva.example", "x@y.example"],
+        )
+        self.assertTrue(message["from"].endswith("<noreply@shop.apps.example.com>"))
 
     def test_16_an_app_without_customer_invites_nobody(self):
         app = self.create_app("intern", partner_id=False)

@@ -138,6 +138,16 @@ class TestManifest(KubernetesTransactionCase):
         self.assertEqual(self.manifest.content, "kind: Service")
         self.assertEqual(self.manifest.problem_count, 1)
 
+    def test_problems_of_a_content_end_with_it(self):
+        self.request(self.manifest.url, manifest_id=self.manifest.id)
+        self.report(self.claim())
+        self.assertEqual(self.manifest.problem_count, 1)
+        self.manifest._remember("sha256:2", "kind: Service", [])
+        self.assertFalse(self.manifest.problem_count)
+        stored = self.manifest.stored_preview(self.manifest.url)
+        self.assertEqual(stored["preview"]["problems"], [])
+        self.assertEqual(stored["preview"]["content"], "kind: Service")
+
     def test_what_a_deploy_saw_is_shown_without_a_preview(self):
         self.manifest._remember("sha256:1", "kind: {{ kind }}", ["kind"])
         stored = self.manifest.stored_preview(self.manifest.url)

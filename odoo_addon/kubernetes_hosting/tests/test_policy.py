@@ -73,6 +73,16 @@ class TestPolicy(KubernetesTransactionCase):
             with self.assertRaises(ValidationError):
                 self.cluster.allowed_annotations = name
 
+    def test_labels_without_a_domain_are_whole_names(self):
+        self.cluster.allowed_annotations = "grafana_dashboard\nprometheus"
+        self.assertEqual(
+            self.cluster._policy_contract_values()["annotations"],
+            ["grafana_dashboard", "prometheus"],
+        )
+        for name in ("grafana_*", "grafana.", "_x"):
+            with self.assertRaises(ValidationError):
+                self.cluster.allowed_annotations = name
+
     def test_namespaces_are_names_separated_by_commas_or_blanks(self):
         self.cluster.ingress_namespaces = "ingress-nginx, traefik  x,"
         self.assertEqual(

@@ -45,6 +45,30 @@ class TestQueue(KubernetesQueueCase):
         first.priority = 1
         self.assertEqual(self.claim().ids, [first.id, early.id, old.id])
 
+    def test_customers_take_turns_however_many_jobs_one_of_them_has(self):
+        partners = self.env["res.partner"]
+        many, few = partners.create([{"name": "Many"}, {"name": "Few"}])
+        person = partners.create({"name": "Person", "parent_id": many.id})
+        jobs = {}
+        for n in range(6):
+            app = self.create_app(f"many-{n}", partner_id=(many, person)[n % 2].id)
+            jobs[f"many-{n}"] = app._enqueue("deploy")
+        for n in range(2):
+            app = self.create_app(f"few-{n}", partner_id=few.id)
+            jobs[f"few-{n}"] = app._enqueue("deploy")
+        names = {job: name for name, job in jobs.items()}
+
+        def next_ones(limit):
+            return sorted(names[job] for job in self.claim(limit=limit))
+
+        self.assertEqual(next_ones(2), ["few-0", "many-0"])
+        # Those under way count: one that waits for an hour makes nobody else wait.
+        self.assertEqual(next_ones(1), ["many-1"])
+        self.assertEqual(next_ones(1), ["few-1"])
+        jobs["many-5"].priority = 1
+        self.assertEqual(next_ones(1), ["many-5"])
+        self.assertEqual(len(next_ones(10)), 3, "nothing is held back for others")
+
     def test_claim_only_of_clusters_and_kinds_the_worker_serves(self):
         self.create_app()._enqueue("deploy")
         self.assertFalse(self.claim(clusters=["elsewhere"]))
@@ -217,6 +241,27 @@ class TestQueue(KubernetesQueueCase):
         self.assertEqual(self.worker.state, "offline")
         self.assertEqual(self.cluster.state, "unknown")
 
+    def test_what_was_said_of_a_cluster_or_asked_for_ends_with_its_state(self):
+        self.worker.sudo().write(
+            {
+                "state": "online",
+                "last_seen": fields.Datetime.now(),
+                "asked_clusters": "edge",
+            }
+        )
+        self.cluster._seen(
+            fields.Datetime.now(),
+            {"reachable": False, "version": None, "message": "connection refused"},
+        )
+        self.assertEqual(self.cluster.message, "connection refused")
+        with self.later(300):
+            cron = self.env.ref("kubernetes_hosting.cron_watch")
+            cron.ir_actions_server_id.run()
+        self.assertEqual(self.cluster.state, "unknown")
+        self.assertFalse(self.cluster.message)
+        self.assertEqual(self.worker.state, "offline")
+        self.assertFalse(self.worker.asked_clusters)
+
     # -- outcome -----------------------------------------------------------------
 
     def test_done(self):
@@ -304,6 +349,21 @@ class TestQueue(KubernetesQueueCase):
         self.claim()._conclude(self.outcome("retry", "cluster_unreachable"))
         self.assertEqual(app.state, "deploying")
         self.assertEqual(app.state_message, "It broke\nMend it")
+
+    def test_an_attempt_that_runs_says_nothing_of_the_one_before(self):
+        app = self.create_app()
+        job = app._enqueue("deploy")
+        self.claim()._conclude(self.outcome("retry", "cluster_unreachable"))
+        with self.later(100):
+            self.assertEqual(self.claim(), job)
+            self.assertEqual((job.state, job.attempt), ("running", 2))
+            self.assertFalse(job._error_text())
+            self.assertFalse(job.error_code)
+            self.assertFalse(app.state_message)
+            # Its own error takes the place, and none is left when it goes well.
+            job._conclude(self.outcome("retry", "manifest_fetch"))
+            self.assertEqual(job.error_code, "manifest_fetch")
+            self.assertEqual(app.state_message, "It broke\nMend it")
 
     def test_released_is_free_at_once_and_does_not_count(self):
         job = self.create_app()._enqueue("deploy")

@@ -3,6 +3,8 @@
 
 from contextlib import suppress
 
+from psycopg2 import Error as DatabaseError
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -447,6 +449,198 @@ class TestCompanies(RightsCase):
         manifests = manifests.with_context(allowed_company_ids=self.other_company.ids)
         with self.assertRaises(AccessError):
             manifests.request_preview("https://example.com/x.yml", "x")
+
+
+class TestMoves(RightsCase):
+    """What is in use stays with the company of its users, and a secret with its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.both = cls.create_user(
+            "administrator",
+            login="both",
+            company_ids=[Command.set((cls.company + cls.other_company).ids)],
+        )
+
+    def test_the_values_of_an_app_stay_with_its_company(self):
+        for values in (self.app.config_map_id, self.app.secret_id):
+            values = values.with_user(self.both)
+            for company in (self.other_company.id, False):
+                with (
+                    self.assertRaisesRegex(UserError, "in use by another company"),
+                    self.env.cr.savepoint(),
+                ):
+                    values.company_id = company
+                with (
+                    self.assertRaisesRegex(UserError, "in use by another company"),
+                    self.env.cr.savepoint(),
+                ):
+                    values.sudo().company_id = company
+        loose = self.env["kubernetes.secret"].create(
+            {"name": "Loose", "company_id": False}
+        )
+        with (
+            self.assertRaisesRegex(UserError, "in use by another company"),
+            self.env.cr.savepoint(),
+        ):
+            self.app.secret_id = loose
+        loose.company_id = self.company
+        self.app.secret_id = loose
+
+    def test_a_line_stays_with_its_company(self):
+        for name, values in (("config.map", self.config_map), ("secret", self.secret)):
+            theirs = self.env[f"kubernetes.{name}"].create(
+                {"name": "Theirs", "company_id": self.other_company.id}
+            )
+            line = values.line_ids[0].with_user(self.both)
+            with (
+                self.assertRaisesRegex(UserError, "cannot go to another"),
+                self.env.cr.savepoint(),
+            ):
+                line.write({line._values_field: theirs.id})
+            own = values.copy({"line_ids": False})
+            line.write({line._values_field: own.id})
+
+    def test_the_copy_of_a_secret_stays_with_its_company(self):
+        secret = self.secret.with_user(self.both)
+        companies = self.other_company + self.company
+        for copied in (
+            lambda: secret.copy({"company_id": self.other_company.id}),
+            lambda: secret.with_context(allowed_company_ids=companies.ids).copy(),
+            lambda: secret.copy({"company_id": False}),
+        ):
+            with (
+                self.assertRaisesRegex(UserError, "stays with its company"),
+                self.env.cr.savepoint(),
+            ):
+                copied()
+        self.assertEqual(secret.copy().company_id, self.company)
+        app = self.app.with_user(self.both)
+        app = app.with_context(allowed_company_ids=companies.ids).copy()
+        self.assertEqual(app.secret_id.company_id, self.company)
+
+    def test_a_manifest_in_use_stays_with_the_company_of_its_apps(self):
+        manifest = self.manifests[0].with_user(self.both)
+        with self.assertRaises(UserError) as raised, self.env.cr.savepoint():
+            manifest.company_id = self.other_company
+        self.assertIn("in use by another company", str(raised.exception))
+        self.assertNotIn(self.app.name, str(raised.exception))
+        manifest.company_id = False
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.models", "odoo.sql_db")
+    def test_nothing_goes_to_a_company_that_its_user_does_not_work_for(self):
+        """All models with a company that somebody writes."""
+        tried = 0
+        stranger = self.create_user(
+            "administrator",
+            login="stranger",
+            company_id=self.other_company.id,
+            company_ids=[Command.set(self.other_company.ids)],
+        )
+        for name, model in self.env.items():
+            field = model._fields.get("company_id")
+            if (
+                not name.startswith("kubernetes.")
+                or model._abstract
+                or not field
+                or not field.store
+                or not model.with_user(stranger).has_access("write")
+            ):
+                continue
+            tried += 1
+            records = model.with_user(stranger)
+            for number in (self.company.id, 2**30):
+                with self.assertRaises(AccessError, msg=name), self.env.cr.savepoint():
+                    records.write({"company_id": number})
+            with suppress(UserError, DatabaseError), self.env.cr.savepoint():
+                made = records.create({"company_id": self.company.id})
+                self.fail(f"{name}: {made}")
+        self.assertGreaterEqual(tried, 5)
+
+
+class TestAnothersJob(RightsCase):
+    """A job's result is for whoever asked: to others of the same company it is not
+    there."""
+
+    def test_a_colleagues_preview_answers_as_one_that_is_not_there(self):
+        job = self.env["kubernetes.job"].create(
+            {
+                "kind": "preview",
+                "company_id": self.company.id,
+                "options": {"title": "Theirs", "url": "https://example.com/x.yml"},
+                "requested_by": self.operator.id,
+            }
+        )
+        colleague = self.create_user("operator", login="colleague")
+        colleague.group_ids += self.env.ref("base.group_no_one")
+        theirs = job.with_user(colleague)
+        missing = theirs.browse(2**30)
+        for method, *args in (
+            ("read", ["state"]),
+            ("read",),
+            ("web_read", {"state": {}}),
+            ("write", {}),
+            ("unlink",),
+            ("copy",),
+            ("action_cancel",),
+            ("action_retry",),
+            ("get_formview_action",),
+            ("export_data", ["display_name"]),
+        ):
+            said = []
+            for record in (theirs, missing):
+                self.env.invalidate_all()
+                try:
+                    with (
+                        mute_logger("odoo.models", "odoo.addons.base.models.ir_rule"),
+                        self.env.cr.savepoint(),
+                    ):
+                        said.append(str(getattr(record, method)(*args)))
+                except UserError as error:
+                    said.append(f"{type(error).__name__} {error}")
+            said[0] = said[0].replace(str(job.id), str(2**30))
+            self.assertEqual(said[0], said[1], method)
+            self.assertNotIn("Theirs", said[0])
+
+
+class TestSiblings(RightsCase):
+    """Siblings reach one another in the cluster: they are of one company and of one
+    customer."""
+
+    def siblings(self, app):
+        return app.sudo()._sibling_namespaces()
+
+    def test_an_app_of_the_same_name_in_another_company_is_no_sibling(self):
+        for partner in (False, self.customer.id):
+            name = f"same-{bool(partner)}".lower()
+            mine = self.create_app(name, partner_id=partner)
+            test = self.env["kubernetes.environment"].search([("code", "=", "test")])
+            theirs = (
+                self.env["kubernetes.app"]
+                .with_user(self.other_operator)
+                .create(
+                    {
+                        "name": name,
+                        "environment_id": test.id,
+                        "cluster_id": self.cluster.id,
+                        "partner_id": partner,
+                    }
+                )
+            )
+            self.assertEqual(self.siblings(mine), [])
+            self.assertEqual(self.siblings(theirs), [])
+            self.assertFalse(mine.sibling_count or theirs.sudo().sibling_count)
+            own = self.create_app(name, self.int, partner_id=partner)
+            self.assertEqual(self.siblings(mine), [own.namespace_id.name])
+            mine.invalidate_recordset(["sibling_count"])
+            self.assertEqual(mine.sibling_count, 1)
+
+    def test_an_app_of_another_customer_is_no_sibling(self):
+        mine = self.create_app("mine", partner_id=False)
+        theirs = self.create_app("mine", self.int)
+        self.assertEqual(self.siblings(mine), [])
+        self.assertEqual(self.siblings(theirs), [])
 
 
 class TestCustomers(RightsCase):

@@ -233,6 +233,48 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         (claimed,) = self.claim()["jobs"]
         self.assertEqual(claimed["secret"], [])
 
+    def test_a_companys_worker_does_not_tell_the_others_what_a_shared_manifest_is(self):
+        manifest = self.env["kubernetes.manifest"].create(
+            {
+                "name": "Shared",
+                "url": "https://example.com/shared.yml",
+                "company_id": False,
+            }
+        )
+        own = self.their_manifest.copy({"company_id": self.env.company.id})
+        app = self.create_app(
+            "shop",
+            manifest_line_ids=[
+                Command.create({"manifest_id": one.id}) for one in manifest | own
+            ],
+        )
+        seen = {"content": "kind: Evil", "variables": [], "files": []}
+        result = {
+            "manifests": [
+                {**seen, "id": one.id, "digest": "sha256:" + "0" * 64}
+                for one in manifest | own
+            ],
+            "objects": {},
+            "inventory": None,
+            "observation": None,
+            "diff": None,
+            "preview": {**seen, "digest": "sha256:" + "1" * 64, "problems": []},
+            "password": None,
+        }
+        job = app._enqueue("deploy")
+        preview = self.jobs._enqueue_preview("Shared", manifest.url, manifest)
+        self.claim("unit")
+        self.assertEqual(job.worker_id, self.mine)
+        job._take_over(result)
+        self.assertFalse(manifest.digest)
+        self.assertEqual(own.content, "kind: Evil")
+        manifest._after_preview(preview, result)
+        self.assertFalse(manifest.content or manifest.preview)
+        # A worker that was given what all companies share speaks for all of them.
+        self.cluster.company_id = False
+        job._take_over(result)
+        self.assertEqual(manifest.content, "kind: Evil")
+
     def test_the_worker_shows_which_clusters_it_asks_for(self):
         self.claim("unit", "edge")
         self.assertEqual(self.mine.cluster_ids, self.cluster)
@@ -246,6 +288,11 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
         self.assertLess(len(self.mine.asked_clusters), 400)
         self.assertFalse(self.mine.announced_cluster_ids)
         self.claim("unit")
+        self.assertFalse(self.mine.asked_clusters)
+        # Nor is it told any longer when an administrator has answered.
+        self.claim("unit", "edge")
+        self.assertEqual(self.mine.asked_clusters, "edge")
+        self.mine.cluster_ids = self.cluster
         self.assertFalse(self.mine.asked_clusters)
 
 
@@ -401,3 +448,157 @@ class TestWhoGivesClusters(TwoCompanies, KubernetesQueueCase):
             "only the clusters that an administrator", self.mine.message_ids[:1].body
         )
         self.assertIn("unit", self.mine.message_ids[:1].body)
+
+
+class TestWhoMovesClusters(TwoCompanies, KubernetesQueueCase):
+    """A change of a cluster's company gives away what its workers get: whoever may not
+    give that, does not change it, on no way."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stranger = cls.create_user(
+            "administrator",
+            login="stranger",
+            company_id=cls.other.id,
+            company_ids=[cls.other.id],
+        )
+        cls.shared = cls.env["kubernetes.cluster"].create(
+            {"name": "shared", "domain": "shared.example", "company_id": False}
+        )
+        cls.shared_worker = cls.create_worker("shared-worker", cls.shared)
+        cls.shared_worker._create_key()
+
+    def refused(self, act, *args):
+        with (
+            self.assertRaises(UserError),
+            mute_logger("odoo.addons.base.models.ir_rule", "odoo.models"),
+            self.env.cr.savepoint(),
+        ):
+            act(*args)
+        self.env.invalidate_all()
+
+    def test_an_own_cluster_is_not_made_everybodys(self):
+        own = self.theirs.with_user(self.stranger)
+        self.refused(own.write, {"company_id": False})
+        self.refused(own.write, {"company_id": self.env.company.id})
+        self.refused(
+            own.create, {"name": "x", "domain": "x.example", "company_id": False}
+        )
+        job = self.jobs._enqueue_preview(
+            "Odoo", "https://example.com/odoo.yml", secret=self.secret
+        )
+        self.assertFalse(self.claim(clusters=("theirs",), worker=self.their_worker))
+        self.assertEqual(job.state, "pending")
+
+    def test_a_shared_cluster_is_not_taken_lent_or_changed_by_one_company(self):
+        shared = self.shared.with_user(self.stranger)
+        self.assertEqual(shared.name, "shared")
+        for values in (
+            {"company_id": self.other.id},
+            {"pod_security": "privileged"},
+            {"active": False},
+            {"domain": "evil.example"},
+        ):
+            self.refused(shared.write, values)
+        self.refused(self.shared_worker.with_user(self.stranger).unlink)
+        self.shared_worker.unlink()
+        self.refused(shared.unlink)
+
+    def test_a_worker_with_a_shared_cluster_is_not_one_companys_to_change(self):
+        worker = self.shared_worker.with_user(self.stranger)
+        keys = self.shared_worker.key_ids.with_user(self.stranger)
+        for act, *args in (
+            (worker.write, {"name": "x"}),
+            (worker.write, {"active": False}),
+            (worker.write, {"cluster_ids": [Command.clear()]}),
+            (worker.write, {"cluster_ids": [Command.link(self.theirs.id)]}),
+            (worker.action_revoke_keys,),
+            (keys.action_revoke,),
+            (worker.unlink,),
+        ):
+            self.refused(act, *args)
+        self.assertTrue(self.shared_worker.key_ids)
+
+    def test_a_cluster_with_apps_of_another_company_changes_its_company_for_nobody(
+        self,
+    ):
+        app = self.create_app(cluster_id=self.shared.id)
+        with self.assertRaises(UserError) as raised, self.env.cr.savepoint():
+            self.shared.company_id = self.other
+        self.assertNotIn(app.name, str(raised.exception))
+        self.shared.company_id = self.env.company
+
+    def test_a_cluster_with_another_company_is_given_anew(self):
+        self.stranger.company_ids = self.env["res.company"].search([])
+        shared = self.shared.with_user(self.stranger)
+        shared.write({"name": "renamed"})
+        self.assertTrue(shared.worker_ids)
+        shared.write({"company_id": self.other.id})
+        self.assertFalse(self.shared_worker.cluster_ids)
+        self.assertIn("shared-worker", self.shared.message_ids[:1].body)
+        shared.write({"company_id": False})
+        self.shared_worker.with_user(self.stranger).cluster_ids = self.shared
+
+    def test_a_cluster_serves_the_jobs_of_its_company_whatever_was_given(self):
+        app = self.create_app()
+        job = app._enqueue("deploy")
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE kubernetes_cluster SET company_id = %s WHERE id = %s",
+            [self.other.id, self.cluster.id],
+        )
+        self.env.invalidate_all()
+        self.assertFalse(self.claim(worker=self.mine))
+        self.assertFalse(self.mine._serves(job))
+
+    def test_a_cluster_is_not_opened_by_keys_of_who_could_not_have_given_it(self):
+        workers = self.env["kubernetes.worker"].with_user(self.stranger)
+        own = workers.create({"name": "own", "cluster_ids": False})
+        own._create_key()
+        all_companies = self.create_user(
+            "administrator", login="all", company_ids=self.env["res.company"].search([])
+        )
+        given = own.with_user(all_companies)
+        for cluster in (self.shared, self.cluster):
+            self.refused(given.write, {"cluster_ids": [Command.link(cluster.id)]})
+        given.write({"cluster_ids": [Command.link(self.theirs.id)]})
+        given.action_revoke_keys()
+        given._create_key()
+        given.write({"cluster_ids": [Command.link(self.shared.id)]})
+        self.assertIn(self.shared, own.cluster_ids)
+
+
+class TestDomains(TwoCompanies, KubernetesQueueCase):
+    """Where the apps of one company answer, no other company's do."""
+
+    def test_a_domain_is_one_companys(self):
+        stranger = self.create_user(
+            "administrator",
+            login="stranger",
+            company_id=self.other.id,
+            company_ids=[self.other.id],
+        )
+        clusters = self.env["kubernetes.cluster"].with_user(stranger)
+        for domain in (
+            "apps.example.com",
+            "shop.apps.example.com",
+            "example.com",
+        ):
+            with (
+                self.assertRaisesRegex(UserError, "another c"),
+                self.env.cr.savepoint(),
+            ):
+                clusters.create({"name": "x", "domain": domain})
+        own = clusters.create({"name": "own", "domain": "more.theirs.example.com"})
+        with self.assertRaisesRegex(UserError, "another c"), self.env.cr.savepoint():
+            own.domain = "apps.example.com"
+        self.cluster.active = False
+        with self.assertRaisesRegex(UserError, "another c"), self.env.cr.savepoint():
+            own.domain = "a.apps.example.com"
+        own.domain = "myapps.example.com"
+        self.cluster.company_id = False
+        with self.assertRaisesRegex(UserError, "another c"), self.env.cr.savepoint():
+            own.domain = "apps.example.com"
+        stranger.company_ids = self.env["res.company"].search([])
+        own.domain = "other.apps.example.com"

@@ -20,7 +20,7 @@ class KubernetesAppApply(models.TransientModel):
     job_state = fields.Selection(related="job_id.state", related_sudo=False)
     is_at_work = fields.Boolean(compute="_compute_is_at_work")
     is_worker_missing = fields.Boolean(compute="_compute_is_at_work")
-    cluster_name = fields.Char(related="app_id.cluster_id.name")
+    cluster_name = fields.Char(related="app_id.cluster_id.name", related_sudo=False)
     change_count = fields.Integer(
         related="job_id.diff_change_count", related_sudo=False
     )

@@ -13,9 +13,11 @@ class KubernetesAppDelete(models.TransientModel):
     _inherit = ["kubernetes.record"]
 
     app_id = fields.Many2one("kubernetes.app", required=True, ondelete="cascade")
-    app_name = fields.Char(related="app_id.name")
-    namespace_state = fields.Selection(related="app_id.namespace_state")
-    hostname = fields.Char(related="app_id.hostname")
+    app_name = fields.Char(related="app_id.name", related_sudo=False)
+    namespace_state = fields.Selection(
+        related="app_id.namespace_state", related_sudo=False
+    )
+    hostname = fields.Char(related="app_id.hostname", related_sudo=False)
     confirmed_name = fields.Char(
         string="Name of the App", help="Type the app's name to confirm."
     )

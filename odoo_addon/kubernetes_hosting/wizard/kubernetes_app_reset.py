@@ -12,9 +12,11 @@ class KubernetesAppReset(models.TransientModel):
     _inherit = ["kubernetes.record"]
 
     app_id = fields.Many2one("kubernetes.app", required=True, ondelete="cascade")
-    app_name = fields.Char(string="App Name", related="app_id.display_name")
-    hostname = fields.Char(related="app_id.hostname")
-    reset_mode = fields.Selection(related="app_id.reset_mode")
+    app_name = fields.Char(
+        string="App Name", related="app_id.display_name", related_sudo=False
+    )
+    hostname = fields.Char(related="app_id.hostname", related_sudo=False)
+    reset_mode = fields.Selection(related="app_id.reset_mode", related_sudo=False)
     manifest_names = fields.Char(string="Manifests", compute="_compute_manifest_names")
     production_id = fields.Many2one(
         "kubernetes.app", string="Production", compute="_compute_production_id"

@@ -15,13 +15,15 @@ class KubernetesNamespaceAdopt(models.TransientModel):
     found_id = fields.Many2one(
         "kubernetes.namespace.found", required=True, ondelete="cascade"
     )
-    cluster_id = fields.Many2one(related="found_id.cluster_id")
-    name = fields.Char(related="found_id.name", string="Name")
-    app_name = fields.Char(related="found_id.app_name")
-    environment_code = fields.Char(related="found_id.environment_code")
-    app_number = fields.Integer(related="found_id.app_number")
-    app_uid = fields.Char(related="found_id.app_uid")
-    created_at = fields.Datetime(related="found_id.created_at")
+    cluster_id = fields.Many2one(related="found_id.cluster_id", related_sudo=False)
+    name = fields.Char(related="found_id.name", related_sudo=False, string="Name")
+    app_name = fields.Char(related="found_id.app_name", related_sudo=False)
+    environment_code = fields.Char(
+        related="found_id.environment_code", related_sudo=False
+    )
+    app_number = fields.Integer(related="found_id.app_number", related_sudo=False)
+    app_uid = fields.Char(related="found_id.app_uid", related_sudo=False)
+    created_at = fields.Datetime(related="found_id.created_at", related_sudo=False)
     app_id = fields.Many2one(
         "kubernetes.app",
         string="Take It Over for",

@@ -5,6 +5,7 @@ from . import (
     kubernetes_app_reservation,
     kubernetes_attention,
     kubernetes_attribute_value,
+    kubernetes_given,
     kubernetes_hostname,
     kubernetes_name_check,
     kubernetes_product_manifest,

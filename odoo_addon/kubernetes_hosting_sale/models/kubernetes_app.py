@@ -92,9 +92,9 @@ class KubernetesApp(models.Model):
         if not self.sale_order_line_id:
             return super()._sibling_domain()
         return [
-            ("id", "!=", self.id),
             ("sale_order_line_id", "=", self.sale_order_line_id.id),
             ("unit_no", "=", self.unit_no),
+            *self._owner_domain(),
         ]
 
     def _set_variables(self, variables):

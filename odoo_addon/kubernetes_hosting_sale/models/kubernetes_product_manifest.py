@@ -19,7 +19,9 @@ class KubernetesProductManifest(models.Model):
         "product.template", required=True, index=True, ondelete="cascade"
     )
     sequence = fields.Integer(default=10)
-    company_id = fields.Many2one(related="product_tmpl_id.company_id")
+    company_id = fields.Many2one(
+        related="product_tmpl_id.company_id", related_sudo=False
+    )
     manifest_id = fields.Many2one(
         "kubernetes.manifest",
         required=True,
@@ -27,7 +29,7 @@ class KubernetesProductManifest(models.Model):
         ondelete="restrict",
         check_company=True,
     )
-    url = fields.Char(related="manifest_id.url")
+    url = fields.Char(related="manifest_id.url", related_sudo=False)
     purpose = fields.Selection(
         [("deploy", "Deploy"), ("reset", "Reset")], required=True, default="deploy"
     )

@@ -2,7 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
 from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
@@ -11,7 +11,8 @@ from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
 class ProductAttributeValue(models.Model):
     """An attribute value may carry variables for the apps that are sold with it."""
 
-    _inherit = "product.attribute.value"
+    _name = "product.attribute.value"
+    _inherit = ["product.attribute.value", "kubernetes.protected"]
 
     kubernetes_value_ids = fields.One2many(
         "kubernetes.attribute.value",
@@ -46,6 +47,32 @@ class ProductAttributeValue(models.Model):
     limit_memory = fields.Float(string="Memory (GiB)", digits=(8, 3), groups=USER)
     limit_storage = fields.Integer(string="Storage (GiB)", groups=USER)
     limit_pods = fields.Integer(string="Pods", groups=USER)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if any(vals.get(name) for name in LIMITS):
+                self._kubernetes_check_may_limit()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self.check_access("write")
+        for value in self.sudo():
+            if any(vals[name] != value[name] for name in LIMITS if name in vals):
+                self._kubernetes_check_may_limit()
+        return super().write(vals)
+
+    def _kubernetes_check_may_limit(self):
+        """Attribute values are all companies': what they all sell, the administrators
+        alone change."""
+        administrator = "kubernetes_hosting.group_kubernetes_administrator"
+        if not self.env.su and not self.env.user.has_group(administrator):
+            raise AccessError(
+                self.env._(
+                    "All companies sell with an attribute value: what an app gets with"
+                    " it is set by Kubernetes administrators only."
+                )
+            )
 
     @api.constrains(*LIMITS)
     def _check_kubernetes_limits(self):

@@ -6,13 +6,14 @@ from odoo.exceptions import AccessError, ValidationError
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
 from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
+from odoo.addons.kubernetes_hosting.models.kubernetes_record import ADDONS
 
 
 class ProductTemplate(models.Model):
     """A product may be a hosting: each unit sold becomes an app per environment."""
 
     _name = "product.template"
-    _inherit = ["product.template", "kubernetes.limits"]
+    _inherit = ["product.template", "kubernetes.limits", "kubernetes.protected"]
 
     kubernetes_hosting = fields.Boolean(
         help="Each unit sold becomes one app in each of the environments below.",
@@ -139,9 +140,20 @@ class ProductTemplate(models.Model):
 
     def write(self, vals):
         self.check_access("write")
-        if any(name.startswith("kubernetes_") for name in vals):
-            self._kubernetes_check_may_share()
-        return super().write(vals)
+        asked = self.browse()
+        if any(
+            (self._fields[name]._module or "").startswith(ADDONS)
+            for name in vals
+            if name in self._fields
+        ):
+            asked = self
+        elif "company_id" in vals:
+            # Nobody takes it from the others, nor gives them what they have made.
+            asked = self.filtered("kubernetes_hosting")
+        asked._kubernetes_check_may_share()
+        result = super().write(vals)
+        asked._kubernetes_check_may_share()
+        return result
 
     def _kubernetes_check_may_share(self):
         """What all companies sell is the administrators' alone to make or change."""

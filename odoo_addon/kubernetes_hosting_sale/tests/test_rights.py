@@ -1,6 +1,8 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from contextlib import contextmanager
+
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
@@ -93,6 +95,25 @@ class TestProduction(HostingSaleCase):
         )
         self.assertEqual(app._production(), self.production)
 
+    def test_siblings_are_of_the_same_company_and_customer(self):
+        namespaces = [self.production.namespace_id.name]
+        self.assertEqual(self.integration._sibling_namespaces(), namespaces)
+        line = {"sale_order_line_id": self.order.order_line.id, "unit_no": 1}
+        theirs = self.app_of(self.other_operator, partner_id=self.customer.id).sudo()
+        theirs.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE kubernetes_app SET sale_order_line_id = %s, unit_no = 1"
+            " WHERE id = %s",
+            [self.order.order_line.id, theirs.id],
+        )
+        theirs.invalidate_recordset()
+        self.assertEqual(theirs._sibling_namespaces(), [])
+        self.assertEqual(self.integration._sibling_namespaces(), namespaces)
+        theirs.sale_order_line_id = False
+        somebody = self.env["res.partner"].create({"name": "Somebody else"})
+        self.app_of(self.operator).sudo().write({**line, "partner_id": somebody.id})
+        self.assertEqual(self.integration._sibling_namespaces(), namespaces)
+
 
 @tagged("post_install", "-at_install")
 class TestSaleCompanies(HostingSaleCase):
@@ -159,6 +180,75 @@ class TestSaleCompanies(HostingSaleCase):
         with self.assertRaises(AccessError):
             product.kubernetes_manifest_ids[0].with_user(self.seller).sequence = 7
         product.with_user(self.seller).list_price = 21
+
+    @contextmanager
+    def refused_to_operators(self):
+        with (
+            self.assertRaisesRegex(AccessError, "administrators only"),
+            self.env.cr.savepoint(),
+        ):
+            yield
+
+    def test_shared_settings_are_changed_by_no_operator_whatever_they_are_called(self):
+        product = self.hosting.product_tmpl_id
+        product.kubernetes_manifest_ids.manifest_id.company_id = False
+        self.config_map.company_id = self.secret.company_id = False
+        product.company_id = False
+        ours = [
+            field
+            for field in product._fields.values()
+            if (field._module or "").startswith("kubernetes_hosting")
+            and not field.compute
+        ]
+        self.assertIn("limit_pods", [field.name for field in ours])
+        for records in (product, product.product_variant_id):
+            theirs = records.with_user(self.seller)
+            for field in ours:
+                value = field.convert_to_write(product[field.name], product)
+                if field.type in ("integer", "float"):
+                    value += 1
+                with self.refused_to_operators():
+                    theirs.write({field.name: value})
+        theirs = product.with_user(self.seller)
+        with self.refused_to_operators():
+            theirs.company_id = self.other_company
+        with self.refused_to_operators():
+            theirs.product_variant_id.write({"company_id": self.other_company.id})
+        theirs.write({"list_price": 22})
+        manifest = (
+            self.env["kubernetes.manifest"]
+            .with_user(self.seller)
+            .create({"name": "Mine", "url": "https://example.com/mine.yml"})
+        )
+        own = theirs.create(
+            self.product_values(
+                kubernetes_manifest_ids=[Command.create({"manifest_id": manifest.id})]
+            )
+        )
+        own.limit_pods = 7
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            own.company_id = False
+
+    def test_what_all_companies_sell_with_a_value_is_the_administrators(self):
+        attribute = self.env["product.attribute"].create({"name": "Size"})
+        values = self.env["product.attribute.value"].with_user(self.seller)
+        value = values.create(
+            {"name": "L", "attribute_id": attribute.id, "limit_pods": 0}
+        )
+        value.write({"name": "Large", "limit_pods": 0})
+        for name in ("limit_cpu", "limit_memory", "limit_storage", "limit_pods"):
+            with self.refused_to_operators():
+                value.write({name: 9})
+            with self.refused_to_operators():
+                values.create({"name": name, "attribute_id": attribute.id, name: 9})
+            with self.refused_to_operators():
+                attribute.with_user(self.seller).write(
+                    {"value_ids": [Command.update(value.id, {name: 9})]}
+                )
+        self.seller.group_ids += self.env.ref(
+            "kubernetes_hosting.group_kubernetes_administrator"
+        )
+        value.limit_pods = 9
 
     def test_s13_a_sale_copies_no_secret_of_another_company(self):
         order = self._order()

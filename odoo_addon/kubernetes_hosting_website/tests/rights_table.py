@@ -240,6 +240,7 @@ EXTENSIONS = {
         },
         calls={STAFF: "action_view_kubernetes_apps"},
     ),
+    "product.product": Extension(),
     "res.company": Extension(
         reads={
             f"public A B employee {STAFF}": "kubernetes_announce_days"

@@ -21,7 +21,16 @@ from .rights_table import COLUMNS, EXTENSIONS, MODELS, ROUTES, Model
 ADDONS = "odoo.addons.kubernetes_hosting"
 PLACE = "kubernetes_hosting_website/tests/rights_table.py"
 # The cells of a model stand for these.
-ORM_METHODS = {"create", "write", "unlink", "copy", "copy_data", "fetch", "default_get"}
+ORM_METHODS = {
+    "create",
+    "write",
+    "unlink",
+    "copy",
+    "copy_data",
+    "fetch",
+    "default_get",
+    "onchange",
+}
 # What methods are called with that need something.
 ARGUMENTS = {
     "request_preview": ("https://example.com/x.yml", "Title"),
@@ -461,6 +470,121 @@ class TestRightsTable(RightsTableCase, HttpCase):
                     ]
                     if answers[0] and answers[0] != answers[1]:
                         problems.append(f"{name}.{method}, {column}: {answers}")
+        self.report(problems)
+
+    # -- records that are named --------------------------------------------------
+
+    def stranger(self):
+        """Somebody of the second company with all rights there."""
+        company = self.users["other"].company_id
+        groups = (
+            "kubernetes_hosting.group_kubernetes_administrator",
+            "product.group_product_manager",
+            "sales_team.group_sale_manager",
+        )
+        return new_test_user(
+            self.env,
+            "stranger",
+            groups=",".join(groups),
+            company_id=company.id,
+            company_ids=[Command.set(company.ids)],
+        )
+
+    def unreadable(self, comodel, user):
+        """A record of this model that the user may not read, if there is one."""
+        if comodel == "res.partner" and not self.foreign_partner:
+            self.foreign_partner = self.env["res.partner"].create(
+                {"name": "Foreign", "company_id": self.env.company.id}
+            )
+        records = self.env[comodel].with_context(active_test=False).search([])
+        readable = records.with_user(user)._filtered_access("read")
+        return (records - readable.sudo())[:1]
+
+    foreign_partner = None
+
+    def named(self, field, number):
+        """The values by which a field names a record."""
+        if field.type == "many2one":
+            return [number, {"id": number}]
+        values = {"sequence": 1}
+        return [[Command.link(number)], [Command.set([number])]] + (
+            [[Command.update(number, values)]] if field.type == "one2many" else []
+        )
+
+    def test_whoever_names_a_record_learns_neither_its_name_nor_that_it_is_there(self):
+        problems, tried, user = [], 0, self.stranger()
+        for name, model in self.models():
+            model = model.with_user(user)
+            for field in model._fields.values():
+                ours = (field.base_field._module or "").startswith("kubernetes_hosting")
+                if not field.relational or not (
+                    ours or name.startswith("kubernetes.") and field.name != "id"
+                ):
+                    continue
+                record = self.unreadable(field.comodel_name, user)
+                if not record:
+                    continue
+                tried += 1
+                spec = {field.name: {"fields": {"display_name": {}}}}
+                for there, missing in zip(
+                    self.named(field, record.id),
+                    self.named(field, 2**30),
+                    strict=True,
+                ):
+                    for way, call in {
+                        "create": lambda v, f=field.name, m=model: m.create({f: v}),
+                        "write": lambda v, f=field.name, m=model: m.write({f: v}),
+                        "web_save": lambda v, f=field.name, m=model, s=spec: m.web_save(
+                            {f: v}, s
+                        ),
+                        "onchange": lambda v, f=field.name, m=model, s=spec: m.onchange(
+                            {f: v}, [f], s
+                        ),
+                        "default": lambda v, f=field.name, m=model, s=spec: (
+                            m.with_context(**{f"default_{f}": v}).onchange({}, [], s)
+                        ),
+                    }.items():
+                        answers = [self.said(call, value) for value in (there, missing)]
+                        if answers[0] != answers[1]:
+                            problems.append(
+                                f"{name}.{field.name}, {way} {there}: {answers}"
+                            )
+        self.report(problems)
+        self.assertGreater(tried, 50)
+
+    def said(self, call, value):
+        """What is answered or refused, whichever."""
+        self.env.invalidate_all()
+        try:
+            with mute_logger(*QUIET), self.env.cr.savepoint(flush=False):
+                answer = str(call(value))
+                raise _Undo
+        except _Undo:
+            return answer
+        except psycopg2.Error as error:
+            return type(error).__name__  # the text has ids of its own
+        except Exception as error:  # pylint: disable=broad-except
+            return f"{type(error).__name__}: {error}"
+        finally:
+            self.env.invalidate_all(flush=False)
+
+    def test_what_a_record_shows_of_others_is_read_with_ones_own_rights(self):
+        rules = self.env["ir.rule"].search([("global", "=", True)])
+        guarded = set(rules.mapped("model_id.model"))
+        problems = []
+        for name, model in self.models():
+            if not name.startswith("kubernetes."):
+                continue
+            for field in model._fields.values():
+                # What is stored is written by the system, and its source, too.
+                if not field.related or field.store or not field.compute_sudo:
+                    continue
+                comodel = model
+                for step in field.related.split(".")[:-1]:
+                    comodel = comodel[step]
+                    if comodel._name in guarded:
+                        problems.append(f"{name}.{field.name}: add related_sudo=False.")
+                        break
         self.report(problems)
 
     # -- routes ------------------------------------------------------------------

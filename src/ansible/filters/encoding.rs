@@ -133,7 +133,6 @@ fn json(value: &Value, arguments: &Arguments, indent: Option<&str>, sort: bool) 
         sort_keys: arguments.flag_or("sort_keys", sort)?,
         ascii: arguments.flag_or("ensure_ascii", true)?,
         extended: arguments.callee() != "tojson",
-        skip_keys: arguments.flag("skipkeys")?,
         allow_nan: arguments.flag_or("allow_nan", true)?,
     };
     style.text(value).map(Value::from)
@@ -173,7 +172,6 @@ struct JsonStyle {
     ascii: bool,
     /// Ansible's own profile knows more than Python: dates are texts, ranges are lists.
     extended: bool,
-    skip_keys: bool,
     allow_nan: bool,
 }
 
@@ -199,22 +197,18 @@ impl JsonStyle {
             Value::Float(float) => out.push_str(&self.float(*float)?),
             number if number.is_number() => out.push_str(&python::text(number)?),
             Value::Text(text) => self.write_text(out, text),
-            Value::Date(_) if self.extended => self.write_text(out, &python::text(value)?),
+            Value::Date(_, _) if self.extended => self.write_text(out, &python::text(value)?),
             Value::Time(time) if self.extended => {
                 self.write_text(out, &python::time_text(*time, 'T'))
             }
             Value::List(_) | Value::Tuple(_) => {
                 let items = value.items()?;
-                let items: Vec<&Value> = items
-                    .iter()
-                    .filter(|item| !matches!(item, Value::Omit))
-                    .collect();
                 if items.is_empty() {
                     out.push_str("[]");
                     return Ok(());
                 }
                 out.push('[');
-                for (index, item) in items.into_iter().enumerate() {
+                for (index, item) in items.iter().enumerate() {
                     self.separate(out, index, level + 1)?;
                     self.write(out, item, level + 1)?;
                 }
@@ -222,61 +216,15 @@ impl JsonStyle {
                 out.push(']');
             }
             Value::Dict(_) => {
-                let mut pairs = Vec::new();
-                for (key, item) in value.pairs().unwrap_or_default() {
-                    item.check()?;
-                    if matches!(item, Value::Omit) {
-                        continue;
-                    }
-                    pairs.push((key, item));
-                }
-                if self.sort_keys {
-                    let keys = pairs.iter().map(|(key, _)| key.clone()).collect();
-                    let keys = super::order::sorted(keys, |key| Ok(key.clone()), false)?;
-                    let mut by_key: indexmap::IndexMap<Key, Value> = pairs
-                        .into_iter()
-                        .map(|(key, item)| Ok((Key::new(key)?, item)))
-                        .collect::<Result<_>>()?;
-                    pairs = keys
-                        .into_iter()
-                        .map(|key| {
-                            let item = by_key
-                                .swap_remove(&Key::new(key.clone())?)
-                                .unwrap_or(Value::None);
-                            Ok((key, item))
-                        })
-                        .collect::<Result<_>>()?;
-                }
-                let mut written = 0;
+                let pairs = self.members(value)?;
                 out.push('{');
-                for (key, item) in pairs {
-                    let key = match &key {
-                        Value::Text(text) => text.to_string(),
-                        Value::None => "null".to_owned(),
-                        Value::Bool(value) => value.to_string(),
-                        Value::Float(float) => self.float(*float)?,
-                        number if number.is_number() => python::text(number)?,
-                        _ if self.skip_keys => continue,
-                        Value::Date(_) | Value::Time(_) => {
-                            return fail(format!(
-                                "keys must be str, int, float, bool or None, not {}",
-                                key.type_name()
-                            ));
-                        }
-                        other => {
-                            return fail(format!(
-                                "keys must be str, int, float, bool or None, not {}",
-                                other.type_name()
-                            ));
-                        }
-                    };
-                    self.separate(out, written, level + 1)?;
-                    self.write_text(out, &key);
+                for (index, (key, item)) in pairs.iter().enumerate() {
+                    self.separate(out, index, level + 1)?;
+                    self.write_text(out, key);
                     out.push_str(&self.separators.1);
-                    self.write(out, &item, level + 1)?;
-                    written += 1;
+                    self.write(out, item, level + 1)?;
                 }
-                if written > 0 {
+                if !pairs.is_empty() {
                     self.end(out, level)?;
                 }
                 out.push('}');
@@ -298,6 +246,47 @@ impl JsonStyle {
             }
         }
         Ok(())
+    }
+
+    /// The members of a mapping, their keys as texts. Ansible makes texts of the keys first, so that of two that are one
+    /// text the later value stays, and sorts those; Python sorts the keys themselves.
+    fn members(&self, value: &Value) -> Result<Vec<(String, Value)>> {
+        value.check_values()?;
+        let mut pairs = value.pairs().unwrap_or_default();
+        if self.sort_keys && !self.extended {
+            let pair = |(key, item)| Value::tuple(vec![key, item]);
+            let key = |pair: &Value| Ok(pair.iterate()?.swap_remove(0));
+            let sorted = super::order::sorted(pairs.into_iter().map(pair).collect(), key, false)?;
+            pairs = Vec::with_capacity(sorted.len());
+            for pair in sorted {
+                let mut pair = pair.iterate()?;
+                pairs.extend(pair.pop().zip(pair.pop()).map(|(item, key)| (key, item)));
+            }
+        }
+        let mut members = indexmap::IndexMap::with_capacity(pairs.len());
+        for (key, item) in pairs {
+            members.insert(self.key(&key)?, item);
+        }
+        if self.sort_keys && self.extended {
+            members.sort_keys();
+        }
+        Ok(members.into_iter().collect())
+    }
+
+    fn key(&self, key: &Value) -> Result<String> {
+        Ok(match key {
+            Value::Text(text) => text.to_string(),
+            Value::None => "null".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Float(float) => self.float(*float)?,
+            number if number.is_number() => python::text(number)?,
+            other => {
+                return fail(format!(
+                    "keys must be str, int, float, bool or None, not {}",
+                    other.type_name()
+                ));
+            }
+        })
     }
 
     fn float(&self, float: f64) -> Result<String> {
@@ -344,7 +333,7 @@ impl JsonStyle {
                 '\t' => out.push_str("\\t"),
                 '\u{8}' => out.push_str("\\b"),
                 '\u{c}' => out.push_str("\\f"),
-                character if character < ' ' || self.ascii && !character.is_ascii() => {
+                character if character < ' ' || self.ascii && character > '~' => {
                     let mut units = [0; 2];
                     for unit in character.encode_utf16(&mut units) {
                         let _ = write!(out, "\\u{unit:04x}");

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Filter, apply, attribute_of};
+use super::{Filter, apply, attribute_of, attribute_or};
 use crate::ansible::arguments::{Arguments, Given};
 use crate::ansible::error::{Error, Result, fail};
 use crate::ansible::value::Value;
@@ -272,15 +272,13 @@ fn map(value: &Value, arguments: &Arguments) -> Result<Value> {
         if let Some((name, _)) = named.first() {
             return fail(format!("Unexpected keyword argument '{name}'"));
         }
-        let mut result = Vec::new();
-        for item in value.iterate()? {
-            let found = attribute_of(&item, &path)?;
-            result.push(match &default {
-                Some(default) if found.is_marker() => default.clone(),
-                _ => found,
-            });
-        }
-        return Ok(Value::list(result));
+        // None as a default is no default.
+        let default = default.filter(|default| !default.is_none());
+        let items = value.iterate()?;
+        let found = items
+            .iter()
+            .map(|item| attribute_or(item, &path, default.as_ref()));
+        return found.collect::<Result<Vec<_>>>().map(Value::list);
     }
     let Some(name) = positional.next() else {
         return fail("map requires a filter argument");

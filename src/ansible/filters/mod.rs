@@ -31,7 +31,7 @@ use super::error::{Error, Result, fail};
 use super::interpreter::caught;
 use super::markup::{self, Mark};
 use super::value::Value;
-use super::{limits, operators, problems};
+use super::{limits, operators, play, problems};
 
 /// A filter's name, the names of its parameters behind the value, and what it does.
 pub type Filter = (
@@ -192,6 +192,15 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
     );
     let value = value.forced().own()?;
     let given = given.own()?;
+    if !takes_markers && !matches!(*name, "extract" | "map") {
+        let named = given.named.iter().map(|(_, value)| value);
+        let all = std::iter::once(&value)
+            .chain(&given.positional)
+            .chain(named);
+        for value in all {
+            play::check(value)?;
+        }
+    }
     if !takes_markers {
         if value.is_marker() {
             return Ok(value);
@@ -231,6 +240,15 @@ fn apply(name: &str, value: Value, given: Given) -> Result<Value> {
 
 /// What Jinja2's `attribute=` finds in an item: a path with points, numbers as indices.
 fn attribute_of(item: &Value, path: &Value) -> Result<Value> {
+    attribute_or(item, path, None)
+}
+
+/// The same with a default, which is what is looked into further wherever a part of the path is missing.
+fn attribute_or(item: &Value, path: &Value, default: Option<&Value>) -> Result<Value> {
+    let or_default = |found: Value| match default {
+        Some(default) if found.is_marker() => default.clone(),
+        _ => found,
+    };
     match path {
         Value::Text(path) => {
             let mut value = item.clone();
@@ -241,11 +259,12 @@ fn attribute_of(item: &Value, path: &Value) -> Result<Value> {
                     }
                     _ => Value::text(part),
                 };
-                value = operators::item(&value, &index, || path.to_string())?;
+                value = or_default(operators::item(&value, &index, || path.to_string())?);
             }
             Ok(value)
         }
-        index => operators::item(item, index, || "an item".to_owned()),
+        Value::None => Ok(item.clone()),
+        index => operators::item(item, index, || "an item".to_owned()).map(or_default),
     }
 }
 

@@ -155,6 +155,9 @@ fn max(value: &Value, arguments: &Arguments) -> Result<Value> {
 fn unique(value: &Value, arguments: &Arguments) -> Result<Value> {
     let fold = !arguments.flag("case_sensitive")?;
     let path = arguments.some("attribute");
+    // Only the filter that Ansible falls back to knows lists and mappings, and neither of the two arguments.
+    let falls_back =
+        path.is_none() && !matches!(arguments.get("case_sensitive"), Some(Value::Bool(false)));
     let mut seen: Vec<Value> = Vec::new();
     let mut hashed = indexmap::IndexSet::new();
     let mut result = Vec::new();
@@ -170,6 +173,7 @@ fn unique(value: &Value, arguments: &Arguments) -> Result<Value> {
                     result.push(item);
                 }
             }
+            Err(error) if !falls_back => return Err(error),
             Err(_) => {
                 limits::step(seen.len())?;
                 let mut known = false;

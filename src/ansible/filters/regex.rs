@@ -87,6 +87,10 @@ struct Extent {
     states: usize,
     /// The bytes that it can match, unless there is no end to them.
     reach: Option<usize>,
+    /// Its groups, and those of them in what is tried for itself, such as a look ahead: where these begin and end is
+    /// found each time, also when nothing comes of it.
+    groups: usize,
+    tried: usize,
 }
 
 impl Extent {
@@ -94,11 +98,12 @@ impl Extent {
         let one = Self {
             states: 1,
             reach: Some(4),
+            ..Self::default()
         };
         match expression {
             Expr::Literal { val, .. } => Self {
-                states: 1,
                 reach: Some(val.len() * 4),
+                ..one
             },
             Expr::Repeat { child, lo, hi, .. } => {
                 let child = Self::of(child);
@@ -109,23 +114,47 @@ impl Extent {
                         .reach
                         .filter(|_| *hi < usize::MAX)
                         .map(|reach| reach.saturating_mul(times)),
+                    ..child
                 }
             }
-            Expr::Backref { .. } | Expr::BackrefWithRelativeRecursionLevel { .. } => Self {
-                states: 1,
-                reach: None,
-            },
+            Expr::Backref { .. } | Expr::BackrefWithRelativeRecursionLevel { .. } => {
+                Self { reach: None, ..one }
+            }
             inner if inner.is_leaf_node() => one,
-            _ => expression
-                .children_iter()
-                .map(Self::of)
-                .fold(one, |all, child| Self {
-                    states: all.states.saturating_add(child.states),
-                    reach: all
-                        .reach
-                        .zip(child.reach)
-                        .map(|(one, two)| one.saturating_add(two)),
-                }),
+            _ => {
+                let mut all = expression
+                    .children_iter()
+                    .map(Self::of)
+                    .fold(one, Self::and);
+                match expression {
+                    Expr::Group(_) => all.groups += 1,
+                    Expr::LookAround(..) | Expr::AtomicGroup(_) | Expr::Conditional { .. } => {
+                        all.tried = all.groups;
+                    }
+                    _ => {}
+                }
+                all
+            }
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            states: self.states.saturating_add(other.states),
+            reach: self
+                .reach
+                .zip(other.reach)
+                .map(|(one, two)| one.saturating_add(two)),
+            groups: self.groups + other.groups,
+            tried: self.tried + other.tried,
+        }
+    }
+
+    /// The steps that one look at so many bytes is worth.
+    fn steps_of_look(self, bytes: usize) -> usize {
+        match self.tried {
+            0 => self.steps(bytes),
+            groups => bytes.saturating_mul(self.states + groups) / STATES_OF_STEP,
         }
     }
 
@@ -297,7 +326,7 @@ impl Pattern {
             Some(_) => limits::room(whole)?,
         }
         text.look
-            .set(4 + LOOKS_OF_STEP * self.extent.steps(reach) / 8);
+            .set(4 + LOOKS_OF_STEP * self.extent.steps_of_look(reach) / 8);
         let found = catch_unwind(AssertUnwindSafe(|| regex.captures_input(input)));
         let found = match found {
             Ok(found) => found.map_err(|error| {

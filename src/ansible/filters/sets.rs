@@ -1,5 +1,7 @@
 //! Ansible's filters that treat lists as sets.
 
+use std::collections::HashSet;
+
 use super::{Filter, sequence};
 use crate::ansible::arguments::Arguments;
 use crate::ansible::error::{Error, Result, fail};
@@ -38,34 +40,63 @@ fn items(value: &Value, arguments: &Arguments) -> Result<Vec<Value>> {
     }
 }
 
-fn holds(items: &[Value], wanted: &Value) -> Result<bool> {
-    for item in items {
-        if item.equals(wanted)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// What was seen of a list: by hash where all can be hashed, as Python's sets have it, else one by one.
+enum Seen {
+    Hashed(HashSet<Key>),
+    Listed(Vec<Value>),
 }
 
-fn unique(items: impl IntoIterator<Item = Value>) -> Result<Vec<Value>> {
-    let mut result: Vec<Value> = Vec::new();
-    for item in items {
-        if !holds(&result, &item)? {
-            result.push(item);
-        }
+impl Both {
+    fn seen(&self, items: &[Value]) -> Result<Seen> {
+        Ok(match self.hashable {
+            true => Seen::Hashed(items.iter().cloned().map(Key::new).collect::<Result<_>>()?),
+            false => Seen::Listed(items.to_vec()),
+        })
     }
-    Ok(result)
+
+    /// The items, each once.
+    fn unique(&self, items: impl IntoIterator<Item = Value>) -> Result<Vec<Value>> {
+        let mut seen = self.seen(&[])?;
+        let mut result = Vec::new();
+        for item in items {
+            if !seen.holds(&item)? {
+                match &mut seen {
+                    Seen::Hashed(known) => drop(known.insert(Key::new(item.clone())?)),
+                    Seen::Listed(known) => known.push(item.clone()),
+                }
+                result.push(item);
+            }
+        }
+        Ok(result)
+    }
+
+    /// What stands in one of two lists, or in both.
+    fn filtered(&self, items: &[Value], others: &[Value], wanted: bool) -> Result<Vec<Value>> {
+        let seen = self.seen(others)?;
+        let mut kept = Vec::new();
+        for item in items {
+            if seen.holds(item)? == wanted {
+                kept.push(item.clone());
+            }
+        }
+        self.unique(kept)
+    }
 }
 
-/// What stands in one of two lists, or in both.
-fn filtered(items: &[Value], others: &[Value], wanted: bool) -> Result<Vec<Value>> {
-    let mut kept = Vec::new();
-    for item in items {
-        if holds(others, item)? == wanted {
-            kept.push(item.clone());
+impl Seen {
+    fn holds(&self, wanted: &Value) -> Result<bool> {
+        match self {
+            Self::Hashed(known) => Ok(known.contains(&Key::new(wanted.clone())?)),
+            Self::Listed(known) => {
+                for item in known {
+                    if item.equals(wanted)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
         }
     }
-    unique(kept)
 }
 
 /// Python's sets have an order of their own. Of small whole numbers it is known: by their place in a table of the
@@ -99,18 +130,18 @@ fn as_set(items: Vec<Value>, both: &Both, filter: &str) -> Result<Value> {
 
 fn union(value: &Value, arguments: &Arguments) -> Result<Value> {
     let both = both(value, arguments)?;
-    let items = unique(both.a.iter().chain(&both.b).cloned())?;
+    let items = both.unique(both.a.iter().chain(&both.b).cloned())?;
     as_set(items, &both, "union")
 }
 
 fn intersect(value: &Value, arguments: &Arguments) -> Result<Value> {
     let both = both(value, arguments)?;
-    as_set(filtered(&both.a, &both.b, true)?, &both, "intersect")
+    as_set(both.filtered(&both.a, &both.b, true)?, &both, "intersect")
 }
 
 fn difference(value: &Value, arguments: &Arguments) -> Result<Value> {
     let both = both(value, arguments)?;
-    as_set(filtered(&both.a, &both.b, false)?, &both, "difference")
+    as_set(both.filtered(&both.a, &both.b, false)?, &both, "difference")
 }
 
 fn symmetric_difference(value: &Value, arguments: &Arguments) -> Result<Value> {
@@ -118,7 +149,7 @@ fn symmetric_difference(value: &Value, arguments: &Arguments) -> Result<Value> {
     if both.a.is_empty() && both.b.is_empty() && value.is_none() {
         return fail("`symmetric_difference` needs lists");
     }
-    let mut items = filtered(&both.a, &both.b, false)?;
-    items.extend(filtered(&both.b, &both.a, false)?);
+    let mut items = both.filtered(&both.a, &both.b, false)?;
+    items.extend(both.filtered(&both.b, &both.a, false)?);
     as_set(items, &both, "symmetric_difference")
 }

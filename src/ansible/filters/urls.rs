@@ -1,5 +1,9 @@
 //! Filters on URLs.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::Filter;
 use super::text::escaped;
 use crate::ansible::arguments::Arguments;
@@ -242,58 +246,87 @@ fn urlize(value: &Value, arguments: &Arguments) -> Result<Value> {
     for piece in text.split_inclusive(char::is_whitespace) {
         let word = piece.trim_end();
         let blank = &piece[word.len()..];
-        let mut middle = word;
-        let mut head = String::new();
-        while let Some(open) = ["(", "&lt;"].iter().find(|open| middle.starts_with(**open)) {
-            head.push_str(open);
-            middle = &middle[open.len()..];
-        }
-        let mut tail = String::new();
-        while let Some(close) = [")", ".", ",", "&gt;"]
-            .iter()
-            .find(|close| middle.ends_with(**close))
-        {
-            let balanced =
-                *close == ")" && middle.matches('(').count() >= middle.matches(')').count();
-            if balanced {
-                break;
-            }
-            middle = &middle[..middle.len() - close.len()];
-            tail.insert_str(0, close);
-        }
-        let lower = middle.to_lowercase();
-        let domain = |name: &str| {
-            [".com", ".net", ".org"]
-                .iter()
-                .any(|end| name.split('/').next().unwrap_or("").ends_with(end))
+        let (head, middle, tail) = unbracketed(word);
+        let is_link = |expression: &LazyLock<Option<Regex>>, text: &str| {
+            expression
+                .as_ref()
+                .is_some_and(|expression| expression.is_match(text))
         };
-        let link = if lower.starts_with("https://") || lower.starts_with("http://") {
-            (middle.len() > 8)
-                .then(|| format!("<a href=\"{middle}\"{rel}{target}>{}</a>", trim(middle)))
-        } else if (lower.starts_with("www.") || domain(&lower) && !lower.contains('@'))
-            && lower.len() > 5
-        {
+        let link = if is_link(&LINK, middle) {
+            let begins = ["https://", "http://"];
+            let scheme = match begins.iter().any(|scheme| middle.starts_with(scheme)) {
+                true => "",
+                false => "https://",
+            };
+            let shown = trim(middle);
             Some(format!(
-                "<a href=\"https://{middle}\"{rel}{target}>{}</a>",
-                trim(middle)
+                "<a href=\"{scheme}{middle}\"{rel}{target}>{shown}</a>"
             ))
-        } else if let Some(address) = lower.strip_prefix("mailto:") {
-            address
-                .contains('@')
-                .then(|| format!("<a href=\"{middle}\">{}</a>", &middle[7..]))
-        } else if lower.contains('@') && !lower.starts_with("www.") && !lower.contains(':') {
-            let (_, host) = lower.split_once('@').unwrap_or_default();
-            (host.contains('.') && !host.starts_with('.'))
-                .then(|| format!("<a href=\"mailto:{middle}\">{middle}</a>"))
         } else {
-            None
+            let address = middle.strip_prefix("mailto:");
+            match address.filter(|address| is_link(&ADDRESS, address)) {
+                Some(address) => Some(format!("<a href=\"{middle}\">{address}</a>")),
+                None if !middle.starts_with("www.")
+                    && !middle.starts_with('@')
+                    && !middle.contains(':')
+                    && is_link(&ADDRESS, middle) =>
+                {
+                    Some(format!("<a href=\"mailto:{middle}\">{middle}</a>"))
+                }
+                None => None,
+            }
         };
         limits::text(piece.len() + link.as_ref().map_or(0, String::len))?;
-        result.push_str(&head);
-        result.push_str(&link.unwrap_or_else(|| middle.to_owned()));
-        result.push_str(&tail);
+        result.push_str(head);
+        result.push_str(link.as_deref().unwrap_or(middle));
+        result.push_str(tail);
         result.push_str(blank);
     }
     limits::text(result.len())?;
     Ok(Value::from(result))
+}
+
+/// What `urlize` takes for an address of a page, and for one of a mailbox.
+static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)^(?:
+            (?:https?://|www\.)(?:(?:[\w%-]+\.)+)?(?:[a-z]{2,63}|xn--[\w%]{2,59})
+            |(?:[\w%-]{2,63}\.)+(?:com|net|int|edu|gov|org|info|mil)
+            |https?://(?:\d{1,3}(?:\.\d{1,3}){3}|\[(?:[\da-f]{0,4}:){2}(?:[\da-f]{0,4}:?){1,6}\])
+        )(?::\d{1,5})?(?:[/?\#]\S*)?$",
+    )
+    .ok()
+});
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\S+@\w[\w.-]*\.\w+$").ok());
+
+/// A word without the brackets before it, and without the brackets and signs behind it. What closes a bracket that is
+/// open in the word belongs to it.
+fn unbracketed(word: &str) -> (&str, &str, &str) {
+    const OPENING: [&str; 2] = ["(", "&lt;"];
+    const CLOSING: [&str; 4] = [")", ".", ",", "&gt;"];
+    let mut begin = 0;
+    while let Some(open) = OPENING
+        .iter()
+        .find(|open| word[begin..].starts_with(**open))
+    {
+        begin += open.len();
+    }
+    let mut end = word.len();
+    while let Some(close) = CLOSING
+        .iter()
+        .find(|close| word[begin..end].ends_with(**close))
+    {
+        end -= close.len();
+    }
+    for (open, close) in [("(", ")"), ("&lt;", "&gt;")] {
+        let opened = word[begin..end].matches(open).count();
+        if opened <= word[begin..end].matches(close).count() {
+            continue;
+        }
+        for _ in 0..opened.min(word[end..].matches(close).count()) {
+            end += word[end..].find(close).map_or(0, |at| at + close.len());
+        }
+    }
+    (&word[..begin], &word[begin..end], &word[end..])
 }

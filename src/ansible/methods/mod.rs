@@ -24,7 +24,9 @@ pub fn exists(value: &Value, name: &str) -> bool {
         Value::Range(_) => collections::OF_TUPLES.contains(&name),
         Value::Bool(_) | Value::Int(_) | Value::Big(_) => numbers::OF_WHOLE.contains(&name),
         Value::Float(_) => numbers::OF_FLOATS.contains(&name),
-        Value::Date(_) | Value::Time(_) | Value::Delta(_) => time::methods(value).contains(&name),
+        Value::Date(_, _) | Value::Time(_) | Value::Delta(_) => {
+            time::methods(value).contains(&name)
+        }
         Value::Object(object) => object.methods().contains(&name),
         _ => false,
     }
@@ -36,7 +38,7 @@ pub fn call(value: &Value, name: &str, given: Given) -> Result<Value> {
     let made = match value {
         Value::Text(text) => text::call(text, name, given),
         Value::Bytes(bytes) => text::call_of_bytes(bytes, name, given),
-        Value::Date(_) | Value::Time(_) | Value::Delta(_) => time::call(value, name, given),
+        Value::Date(_, _) | Value::Time(_) | Value::Delta(_) => time::call(value, name, given),
         Value::Object(object) => object.call_method(name, given),
         number if number.is_number() => numbers::call(value, name, given),
         _ => collections::call(value, name, given),
@@ -57,7 +59,9 @@ pub fn attribute(value: &Value, name: &str) -> Option<Result<Value>> {
     }
     let found = match value {
         Value::Object(object) => object.attribute(name),
-        Value::Date(_) | Value::Time(_) | Value::Delta(_) => time::attribute(value, name).map(Ok),
+        Value::Date(_, _) | Value::Time(_) | Value::Delta(_) => {
+            time::attribute(value, name).map(Ok)
+        }
         number if number.is_number() => numbers::attribute(value, name).map(Ok),
         Value::Range(range) => match name {
             "start" => Some(Ok(Value::Int(range.start))),

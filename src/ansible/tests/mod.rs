@@ -16,7 +16,7 @@ use super::arguments::{Arguments, Given};
 use super::error::{Error, Result};
 use super::interpreter::caught;
 use super::value::Value;
-use super::{encrypted, limits, methods, problems, python, vault};
+use super::{encrypted, limits, methods, play, problems, python, vault};
 
 /// A test's name, the names of its parameters behind the value, and what it says.
 type Test = (
@@ -158,6 +158,9 @@ pub fn call(name: &str, value: Value, given: Given) -> Result<Value> {
         return Ok(Value::Bool(vault::is_encrypted(&text)));
     }
     if !matches!(*plain, "defined" | "undefined") {
+        if !matches!(*plain, "in") {
+            play::check(&value)?;
+        }
         if value.is_marker() {
             return Ok(value);
         }

@@ -16,10 +16,9 @@ const HOSTS: [&str; 9] = [
     "projectcontour.io/aliases",
     "traefik.ingress.kubernetes.io/router.tls.domains.0.main",
 ];
+/// Secrets of this name are Chandlery's own.
+const OWN_NAMES: &str = "chandlery-";
 const TRAEFIK_DOMAINS: &str = "traefik.ingress.kubernetes.io/router.tls.domains.";
-
-/// How the names of Chandlery's own Secrets begin.
-const OWN_SECRETS: &str = "chandlery-";
 
 pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
     for (key, part) in whole.get("metadata").get("annotations").members() {
@@ -79,15 +78,12 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
     for tls in spec.get("tls").items(Rule::Ingress, report) {
         tls.only(&["hosts", "secretName"], Rule::Ingress, report);
         let secret = tls.get("secretName");
-        if secret.text().starts_with(OWN_SECRETS) {
+        if secret.text().starts_with(OWN_NAMES) {
             report.refuse_with(
                 Rule::Ingress,
                 &secret.path,
-                format!(
-                    "The Secret {} is Chandlery's: a certificate would be written over it.",
-                    secret.text()
-                ),
-                "Choose another name.",
+                "The Secret is Chandlery's: a certificate would be written over what is in it.",
+                "Name another Secret.",
             );
         }
         for host in tls.get("hosts").items(Rule::Ingress, report) {

@@ -1,15 +1,43 @@
 //! What manifests may say of an object beyond its name: no finalizers and owners, and of the labels and annotations of
 //! other programs only those that the policy lists.
 
-use super::{Part, Report, Rule, Rules, values};
+use super::{Part, Report, Rule, Rules, annotation_values};
 use crate::object::NO_RESTART;
 
 /// Labels that mean something to people only.
 const RECOMMENDED: &str = "app.kubernetes.io/";
 /// The old way to say an Ingress' class; its value is looked at with the Ingress.
 pub(super) const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
+/// Labels without a domain by which programs that are usual in clusters pick ConfigMaps and Secrets out of all namespaces,
+/// to load dashboards, data sources, alerts, rules and settings from them.
+const PICKED_OUT: [(&str, &str); 12] = [
+    ("grafana_dashboard", "Grafana"),
+    ("grafana_datasource", "Grafana"),
+    ("grafana_datasources", "Grafana"),
+    ("grafana_alert", "Grafana"),
+    ("grafana_notifier", "Grafana"),
+    ("grafana_plugin", "Grafana"),
+    ("loki_rule", "Loki"),
+    ("mimir_rule", "Mimir"),
+    ("prometheus", "Prometheus"),
+    ("prometheus_rule", "Prometheus"),
+    ("thanos_rule", "Thanos"),
+    ("alertmanagerConfig", "Alertmanager"),
+];
 /// Chandlery's own.
 const OWN: &str = "chandlery.dev";
+/// Fields of metadata that are no manifest's.
+const WRITTEN_BY_SERVER: [&str; 9] = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "managedFields",
+    "generateName",
+];
 /// Such an annotation becomes part of the controller's configuration file, …
 const WRITTEN_INTO_FILES: [&str; 2] = ["nginx.ingress.kubernetes.io", "nginx.org"];
 /// … where these signs begin something new.
@@ -42,11 +70,17 @@ pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
             "ownerReferences",
         ];
         if part.is_set() && !known.contains(&name) {
-            report.refuse(
-                Rule::Metadata,
-                &part.path,
-                format!("`{name}` is written by the API server only."),
-            );
+            let (message, hint) = match WRITTEN_BY_SERVER.contains(&name) {
+                true => (
+                    format!("`{name}` is written by the API server only."),
+                    "Remove it: `kubectl get -o yaml` shows it, but it belongs to the object in a cluster, not in a manifest.",
+                ),
+                false => (
+                    format!("There is no field `{name}` in the metadata of an object."),
+                    "Check its spelling and indentation.",
+                ),
+            };
+            report.refuse_with(Rule::Metadata, &part.path, message, hint);
         }
     }
     for (of, word) in [("labels", "label"), ("annotations", "annotation")] {
@@ -58,6 +92,18 @@ pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
 
 fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Report) {
     let Some((domain, _)) = key.split_once('/').filter(|(domain, _)| is_domain(domain)) else {
+        let picked_out = PICKED_OUT.iter().find(|(label, _)| *label == key);
+        if let Some((_, program)) = picked_out
+            && word == "label"
+            && matches!(report.object.kind(), "ConfigMap" | "Secret")
+            && !allowed(key, &rules.policy.annotations)
+        {
+            report.refuse(
+                Rule::Annotation,
+                &part.path,
+                format!("By the label `{key}` {program} takes objects out of every namespace for its own."),
+            );
+        }
         return;
     };
     if word == "annotation" && key == NO_RESTART {
@@ -82,6 +128,19 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
         );
         return;
     }
+    if word == "annotation"
+        && let Some(problem) = annotation_values::problem(key, part.text())
+    {
+        report.refuse_with(
+            Rule::Ingress,
+            &part.path,
+            format!(
+                "The value of `{key}` {problem}: the ingress controller is shared with others."
+            ),
+            "Write such a value, or leave the annotation out.",
+        );
+        return;
+    }
     if WRITTEN_INTO_FILES.contains(&domain) && part.text().contains(BREAK_OUT) {
         report.refuse_with(
             Rule::Ingress,
@@ -89,8 +148,6 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
             format!("The value of `{key}` becomes part of the ingress controller's configuration, and holds signs that mean something there."),
             "Write a plain value.",
         );
-    } else if word == "annotation" {
-        values::check(key, part, report);
     }
 }
 

@@ -3,13 +3,15 @@
 //! In come all objects of a deploy and [`Rules`] (the [`Policy`] and whose objects they are), out comes every
 //! [`Violation`]: which rule, where, and what an administrator would have to change. Pure functions over JSON, one file
 //! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs, with
-//! [`values`], what these annotations may say), [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod Security Standards as the
-//! API server applies them), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts),
-//! [`disruptions`] (what keeps a node in service), [`services`], [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
+//! [`annotation_values`]), [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod
+//! Security Standards as the API server applies them), [`disruptions`] (what keeps a node from being taken out of
+//! service), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts), [`services`],
+//! [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
 //!
 //! Where harm is possible, a field passes because it is known to be harmless, never because nobody thought of it: fields
 //! that a story does not know are refused. An absent value and `null` are the same, as for the API server.
 
+mod annotation_values;
 mod disruptions;
 mod hosts;
 mod kinds;
@@ -20,7 +22,6 @@ mod pods;
 mod quantity;
 mod services;
 mod tokens;
-mod values;
 mod volumes;
 
 use serde_json::Value;
@@ -55,20 +56,46 @@ pub struct Rules<'a> {
     pub inventory: Option<&'a [ObjectRef]>,
 }
 
-#[cfg(test)]
+/// Whose objects are held against a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Whose<'a> {
+    /// The app's own namespace.
+    pub namespace: &'a str,
+    /// The only name under which the app may answer.
+    pub hostname: &'a str,
+    /// The namespaces of the same app in other environments.
+    pub siblings: &'a [String],
+}
+
 impl<'a> Rules<'a> {
-    /// For one manifest of an app called `example`, like a preview.
-    pub fn of_tests(policy: &'a Policy) -> Self {
+    /// For a part of an app. Who has all of its objects adds what they are to fit into.
+    pub fn new(
+        policy: &'a Policy,
+        cluster: &'a str,
+        ingress_class: &'a str,
+        whose: Whose<'a>,
+    ) -> Self {
         Self {
             policy,
-            cluster: "demo",
-            ingress_class: "nginx",
-            namespace: "example-prod",
-            hostname: "example.apps.example.com",
-            siblings: &[],
+            cluster,
+            ingress_class,
+            namespace: whose.namespace,
+            hostname: whose.hostname,
+            siblings: whose.siblings,
             limits: None,
             inventory: None,
         }
+    }
+
+    /// For one manifest of an app called `example`, like a preview.
+    #[cfg(test)]
+    pub fn of_tests(policy: &'a Policy) -> Self {
+        let whose = Whose {
+            namespace: "example-prod",
+            hostname: "example.apps.example.com",
+            siblings: &[],
+        };
+        Self::new(policy, "demo", "nginx", whose)
     }
 }
 

@@ -1,0 +1,444 @@
+//! The way out of what the API server refuses, one for each kind of refusal.
+
+use serde_json::Value;
+
+use crate::object::Object;
+
+/// What is wrong.
+pub(super) enum Kind<'a> {
+    /// A field that does not exist.
+    Unknown,
+    /// A value of another type; the words say what it must be.
+    Type(&'a str),
+    Quantity(&'a Value),
+    Base64,
+    /// A fraction where only whole numbers are.
+    Whole,
+    /// A number out of range.
+    Large,
+    /// In the server's own words.
+    Other(&'a str),
+}
+
+pub(super) const WEBHOOK_DOWN: &str = "A program that must agree to every such object does not answer. The cluster's administrator finds it with `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` and brings it back, or removes its configuration; the job is tried again.";
+pub(super) const SHRUNK: &str = "Put the old size back. Less space needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.";
+/// Mappings whose keys are anybody's.
+const FREE: [&str; 5] = [
+    "data",
+    "stringData",
+    "binaryData",
+    "metadata.labels",
+    "metadata.annotations",
+];
+const LABEL: &str = "Use lower-case letters, digits and `-` only, with a letter or digit at both ends, for example by `{{ name | lower | regex_replace('[^a-z0-9]+', '-') }}`.";
+const LABEL_VALUE: &str = "Use letters, digits, `-`, `_` and `.` only, at most 63 of them, with a letter or digit at both ends. Other text belongs under metadata.annotations.";
+
+/// What to do about one finding.
+pub(super) fn of(kind: &Kind, object: &Object, path: &str) -> String {
+    match kind {
+        Kind::Unknown => format!(
+            "Check the spelling of `{}` and its indentation. {} lists the fields that there are.",
+            last(path),
+            explain(object, parent(path))
+        ),
+        Kind::Type(words) => of_type(words, object, path),
+        Kind::Quantity(value) => of_quantity(value),
+        Kind::Base64 if object.kind() == "Secret" => {
+            "Values under `data` are base64: write `{{ value | b64encode }}`, or put the plain text under `stringData`.".to_owned()
+        }
+        Kind::Base64 => {
+            "This value is base64: write `{{ value | b64encode }}`; plain text belongs under `data`.".to_owned()
+        }
+        Kind::Whole => "Write a whole number, for example by `{{ value | int }}`.".to_owned(),
+        Kind::Large => format!("Write a smaller number. {} says what it means.", explain(object, path)),
+        Kind::Other(words) => of_words(words, object, path),
+    }
+}
+
+fn of_type(words: &str, object: &Object, path: &str) -> String {
+    let advice = if words.starts_with("must be a text, but a mapping")
+        || words.starts_with("must be a text, but a list")
+    {
+        "Write it as one text: `|` behind the name and the lines indented below, or `{{ value | to_json | to_json }}`."
+    } else if words.starts_with("must be a text") {
+        "Quote what stands there, for example `\"{{ value }}\"` or `{{ value | string | to_json }}`: without quotes, digits become a number and `yes` a boolean."
+    } else if words.starts_with("must be a number") {
+        "Write the number without quotes and without a unit."
+    } else if words.starts_with("must be true or false") {
+        "Write `true` or `false` without quotes, for example by `{{ value | bool | to_json }}`."
+    } else if words.starts_with("must be a list") {
+        "Write a list: a line that begins with `- ` for each item."
+    } else if words.starts_with("must be a mapping") {
+        "Write a mapping: a line `name: value` for each field, indented below."
+    } else if words.starts_with("must have a") {
+        "Add it to this item of the list."
+    } else if words.starts_with("stands in the list twice") {
+        "Remove one of the two, or name it otherwise."
+    } else {
+        return format!("{} says what belongs there.", explain(object, path));
+    };
+    advice.to_owned()
+}
+
+fn of_quantity(value: &Value) -> String {
+    let given = value.as_str().unwrap_or_default();
+    let number: String = given
+        .chars()
+        .take_while(|one| one.is_ascii_digit() || *one == '.')
+        .collect();
+    let unit = given[number.len()..].trim().to_lowercase();
+    let example = match unit.as_str() {
+        "kb" | "kib" => "Ki",
+        "mb" | "mib" => "Mi",
+        "gb" | "gib" => "Gi",
+        "tb" | "tib" => "Ti",
+        _ => "",
+    };
+    let example = match (number.as_str(), example) {
+        ("", _) | (_, "") => String::new(),
+        (number, unit) => format!(": `{number}{unit}` instead of `{given}`"),
+    };
+    format!(
+        "Write a number, directly followed by a unit where one is needed (Ki, Mi, Gi, Ti; k, M, G, T; m for thousandths){example}."
+    )
+}
+
+fn of_words(words: &str, object: &Object, path: &str) -> String {
+    let field = last(path);
+    let has = |text: &str| words.contains(text);
+    if let Some(values) = words
+        .split_once("supported values: ")
+        .map(|(_, values)| values)
+    {
+        return format!("Write one of these: {}.", values.replace('"', "`"));
+    }
+    if has("must be either") || has("must be '") {
+        return format!(
+            "Write one of the values that it names. {} says what they mean.",
+            explain(object, path)
+        );
+    }
+    if path.ends_with("schedule") {
+        return match has("TZ") {
+            true => "Take the time zone out of the schedule, and write it as `timeZone: Europe/Berlin` beside it.".to_owned(),
+            false => "A schedule has five parts: minute (0-59), hour (0-23), day of the month (1-31), month (1-12), day of the week (0-6, Sunday is 0). Every night at three is `0 3 * * *`.".to_owned(),
+        };
+    }
+    if has("time zone") {
+        return "Write a name of the time zone database, such as `Europe/Berlin` or `Etc/UTC`."
+            .to_owned();
+    }
+    if words.starts_with("Required value") {
+        return of_required(words, object, path);
+    }
+    if words.starts_with("Not found: ") && path.contains("volumeMounts") {
+        return "Add a volume of this name under `volumes` of the pod, or correct the name."
+            .to_owned();
+    }
+    if words.starts_with("Not found: ") {
+        return "Correct the name, or add to the manifest what is meant by it.".to_owned();
+    }
+    if words.starts_with("Duplicate value") || has("duplicate") {
+        return "Remove one of the two, or name it otherwise.".to_owned();
+    }
+    if has("must be no more than") || words.starts_with("Too long") {
+        return of_length(words, object, path);
+    }
+    if words.starts_with("Too many") {
+        return "Remove some items of the list, or divide them among several objects.".to_owned();
+    }
+    if has("DNS-1035 label") {
+        return "Use lower-case letters, digits and `-` only, with a letter at the beginning and a letter or digit at the end.".to_owned();
+    }
+    if has("RFC 1123 label") || has("RFC 1123 subdomain") {
+        return LABEL.to_owned();
+    }
+    if path.contains("labels") && has("must consist of") || has("valid label") {
+        return LABEL_VALUE.to_owned();
+    }
+    if has("environment variable name") {
+        return "Use letters, digits and `_` in the names of environment variables.".to_owned();
+    }
+    if has("valid config key") || path.starts_with("data.") && has("must consist of") {
+        return "Use letters, digits, `-`, `_` and `.` in the names of keys.".to_owned();
+    }
+    if has("must consist of") || has("must contain only") || has("must contain at least") {
+        return format!("Write `{field}` with the characters that it names.");
+    }
+    if has("valid percent string") || has("%") {
+        return "Write a number of pods, or a percentage from 0% to 100% without a blank."
+            .to_owned();
+    }
+    if has("(octal)") {
+        return "Write the mode in octal with a zero in front, such as `0644`.".to_owned();
+    }
+    if has("absolute path") {
+        return "Begin the path with `/`.".to_owned();
+    }
+    if has("limit of") {
+        return "Raise the limit of this resource to at least its request, or lower the request."
+            .to_owned();
+    }
+    if has("does not match template") {
+        return "Write the same labels under `spec.selector.matchLabels` and `spec.template.metadata.labels`.".to_owned();
+    }
+    if has("not auto-generated") {
+        return "Remove `spec.selector`: the cluster writes it for every Job.".to_owned();
+    }
+    if has("more than 1 volume type") || has("more than 1 handler type") {
+        return "Keep one of the two and remove the other; each volume and each probe is of one type.".to_owned();
+    }
+    if has("cannot be both")
+        || has("cannot set both")
+        || has("may not be specified when")
+        || has("may not be set when")
+    {
+        return format!(
+            "Keep one of the two. {} says what each means.",
+            explain(object, parent(path))
+        );
+    }
+    if has("either `defaultBackend` or `rules`") {
+        return "Add `rules` with `host: {{ hostname }}` and a path to a Service.".to_owned();
+    }
+    if has("API group") {
+        return "Write the whole apiVersion, such as `apps/v1`.".to_owned();
+    }
+    if has("valid IP address") || has("not in the valid range") {
+        return "Remove the address: the cluster gives the Service one, and its name leads there."
+            .to_owned();
+    }
+    if let Some(range) = between(words, "must be between ", ", inclusive") {
+        return format!("Write a number between {range}.");
+    }
+    if let Some((_, least)) = words.split_once("must be greater than or equal to ") {
+        return format!("Write {} or more.", least.trim_end_matches('.'));
+    }
+    if has("must be greater than") {
+        return "Write a larger number.".to_owned();
+    }
+    if has("must be less than") {
+        return "Write a smaller number.".to_owned();
+    }
+    if let Some((_, pattern)) = words.split_once("should match '") {
+        return format!(
+            "Write a value that matches the pattern `{}`.",
+            pattern.trim_end_matches('\'')
+        );
+    }
+    if words.starts_with("Forbidden") {
+        return format!("Remove `{field}`, or change what excludes it.");
+    }
+    match path {
+        "" => format!(
+            "Change the object so that it holds. {} describes it.",
+            explain(object, path)
+        ),
+        _ => format!(
+            "Change what stands there so that it holds. {} describes the field.",
+            explain(object, path)
+        ),
+    }
+}
+
+fn of_required(words: &str, object: &Object, path: &str) -> String {
+    if path.ends_with("restartPolicy") {
+        return "Write `restartPolicy: Never` or `restartPolicy: OnFailure` in the pod's template: a Job ends.".to_owned();
+    }
+    if words.contains("handler type") {
+        return "Add `httpGet`, `tcpSocket`, `exec` or `grpc` to the probe.".to_owned();
+    }
+    if path.ends_with("pathType") {
+        return "Add `pathType: Prefix` (or `Exact`).".to_owned();
+    }
+    if path.starts_with("spec.ports") && path.ends_with("name") {
+        return "Give each port of the Service a `name`: with more than one they need it."
+            .to_owned();
+    }
+    if path.ends_with("backend") {
+        return "Add `port.number` or `port.name` of the Service.".to_owned();
+    }
+    if path.ends_with("accessModes") {
+        return "Add `accessModes: [ReadWriteOnce]`.".to_owned();
+    }
+    format!(
+        "Add `{}`. {} describes it.",
+        last(path),
+        explain(object, path)
+    )
+}
+
+fn of_length(words: &str, object: &Object, path: &str) -> String {
+    if words.contains("bytes") && path.starts_with("metadata.annotations") {
+        return "All annotations of an object together may have 256 KiB. Put long text into a ConfigMap instead.".to_owned();
+    }
+    let most = words
+        .split(|one: char| !one.is_ascii_digit())
+        .rfind(|part| !part.is_empty());
+    match (most, object.kind()) {
+        (Some("52"), "CronJob") => "Shorten the name to at most 52 characters: the cluster adds 11 to the names of its Jobs.".to_owned(),
+        (Some(most), _) => format!("Shorten it to at most {most} characters, for example by `{{{{ value[:{most}] }}}}`."),
+        (None, _) => "Shorten it.".to_owned(),
+    }
+}
+
+/// An object that has too many bytes.
+pub(super) fn too_large(object: &Object) -> String {
+    match object.kind() {
+        kind @ ("ConfigMap" | "Secret") => format!(
+            "A {kind} may have 1 MiB. Divide it among several of other names, or have the pod fetch the data: from its image, from a volume, or by an init container."
+        ),
+        kind => format!(
+            "An object may have about 1.5 MiB. Move what makes this {kind} so large into ConfigMaps of less than 1 MiB each, or out of the cluster."
+        ),
+    }
+}
+
+/// An object in the cluster that its kind's schema has left behind.
+pub(super) fn outgrown(object: &Object) -> String {
+    format!(
+        "The definition of the kind was changed since it was applied. Delete it with `{}` and deploy again.",
+        delete(object)
+    )
+}
+
+/// Fields that are in the cluster and exclude what the manifest says.
+pub(super) fn left_over(left: &[String], object: &Object) -> String {
+    let nulls: Vec<String> = left
+        .iter()
+        .map(|path| format!("`{}: null`", last(path)))
+        .collect();
+    let below = parent(&left[0]);
+    format!(
+        "Write {} under `{below}` of the {}: that removes it from the cluster.",
+        nulls.join(" and "),
+        object.kind()
+    )
+}
+
+/// What cannot be changed on an object that exists.
+pub(super) fn immutable(object: &Object, path: &str) -> String {
+    let kind = object.kind();
+    let delete = delete(object);
+    let way = match kind {
+        "Job" => format!("A Job cannot be changed once it is there. Give it a name that changes with what it does, such as `{}-{{{{ version }}}}`: the deploy then removes the old one. Or delete it with `{delete}` and deploy again.", object.name()),
+        "StatefulSet" => format!("Put the old value back. Or delete the StatefulSet alone with `{delete} --cascade=orphan`, which leaves its pods and volumes as they are, and deploy again: it is made anew around them. Volumes that exist keep their size."),
+        "PersistentVolumeClaim" => "Put the old value back. A volume that is otherwise needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.".to_owned(),
+        "ConfigMap" | "Secret" if path != "type" => format!("It is marked `immutable: true`. Give the {kind} another name, and use that in the pods: the deploy then removes the old one. Or delete it with `{delete}` and deploy again."),
+        "Service" => format!("Put the old value back, or delete the Service with `{delete}` and deploy again: it gets another address under the same name."),
+        "Deployment" | "DaemonSet" => format!("Put the old value back. Or give the {kind} another name: the deploy then removes the old one with its pods. Or delete it with `{delete}` and deploy again; it does not run meanwhile."),
+        _ => format!("Put the old value back. Or give the object another name: the deploy then removes the old one. Or delete it with `{delete}` and deploy again."),
+    };
+    match kind {
+        "Job" => way,
+        _ => format!("This cannot be changed on an object that exists. {way}"),
+    }
+}
+
+/// What to do about the words of admission, and the field that they mean, where they mean one.
+pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
+    let has = |text: &str| words.contains(text);
+    let whole = |advice: String| (String::new(), advice);
+    if has("exceeded quota: chandlery-quota") {
+        return whole("Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for.".to_owned());
+    }
+    if let Some(name) = between(words, "exceeded quota: ", ",") {
+        return whole(format!(
+            "The ResourceQuota {name} is not Chandlery's: whoever made it raises it, or the manifest asks for less."
+        ));
+    }
+    if let Some(missing) = between(words, "must specify ", " for") {
+        return whole(format!(
+            "The namespace's quota counts {missing}: write it under `resources` of each container."
+        ));
+    }
+    if has("maximum") && has(" usage per ")
+        || has("minimum") && has(" usage per ")
+        || has("ratio per")
+    {
+        return whole("Ask for an amount within these limits. They are the namespace's LimitRange's: what the app gets is raised on its page Limits.".to_owned());
+    }
+    if has("violates PodSecurity") {
+        return whole("Remove from the pod what is named. An administrator may allow it in the cluster's policy: Pod Security.".to_owned());
+    }
+    if has("denied the request") {
+        return whole("A program of the cluster's administrator refuses it: do what it says, or have its rule changed (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`).".to_owned());
+    }
+    if has("ValidatingAdmissionPolicy") {
+        return whole("A rule of the cluster's administrator refuses it: do what it says, or have the policy changed (`kubectl get validatingadmissionpolicies`).".to_owned());
+    }
+    if has("can be resized") {
+        return (
+            "spec.resources.requests.storage".to_owned(),
+            "Put the old size back, or have the administrator set `allowVolumeExpansion: true` on the StorageClass, if its driver can. A larger volume by another name begins empty.".to_owned(),
+        );
+    }
+    if has("service account") {
+        return (
+            "spec.serviceAccountName".to_owned(),
+            "Add the ServiceAccount to the manifest, before what uses it, or correct its name."
+                .to_owned(),
+        );
+    }
+    if has("PriorityClass") {
+        return (
+            "spec.priorityClassName".to_owned(),
+            "Remove it, or write a class that `kubectl get priorityclasses` lists.".to_owned(),
+        );
+    }
+    if has("could not find the requested resource") {
+        return (
+            "apiVersion".to_owned(),
+            "The cluster no longer serves this kind: install what provides it, or correct apiVersion and kind.".to_owned(),
+        );
+    }
+    whole(format!(
+        "The cluster refuses the object as a whole, in these words. {} describes its fields; `kubectl apply --server-side --dry-run=server` tries it without a deploy.",
+        explain(object, "")
+    ))
+}
+
+/// `kubectl explain deployment.spec.template.spec`.
+fn explain(object: &Object, path: &str) -> String {
+    let free = FREE.iter().find(|of| path.starts_with(**of));
+    let parts = free.map_or(path, |of| of).split_inclusive(']');
+    let words: String = parts.filter_map(|part| part.split('[').next()).collect();
+    let kind = object.kind().to_lowercase();
+    match words.trim_matches('.') {
+        "" => format!("`kubectl explain {kind}`"),
+        path => format!("`kubectl explain {kind}.{path}`"),
+    }
+}
+
+fn delete(object: &Object) -> String {
+    let namespace = object
+        .namespace()
+        .map(|name| format!(" -n {name}"))
+        .unwrap_or_default();
+    format!(
+        "kubectl delete {} {}{namespace}",
+        object.kind().to_lowercase(),
+        object.name()
+    )
+}
+
+fn parent(path: &str) -> &str {
+    path.rfind(['.', '[']).map_or("", |end| &path[..end])
+}
+
+/// The last name of a path; those of a mapping's free keys may have dots.
+fn last(path: &str) -> &str {
+    match FREE
+        .iter()
+        .find_map(|of| path.strip_prefix(of)?.strip_prefix('.'))
+    {
+        Some(key) => key,
+        None => path.rsplit('.').next().unwrap_or(path),
+    }
+}
+
+/// What stands between two marks.
+pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(inner, _)| inner)
+}
