@@ -27,6 +27,23 @@ const SHARE: u32 = 8;
 /// … and asks for so little that it finds a place.
 const REQUESTS: (&str, &str) = ("10m", "32Mi");
 
+/// How many objects of a kind an app may have, far more than one needs: the API server keeps all of them in memory.
+const COUNTS: [(&str, u32); 13] = [
+    ("configmaps", 200),
+    ("secrets", 200),
+    ("services", 100),
+    ("serviceaccounts", 100),
+    ("persistentvolumeclaims", 100),
+    ("deployments.apps", 100),
+    ("statefulsets.apps", 100),
+    ("jobs.batch", 500),
+    ("cronjobs.batch", 50),
+    ("ingresses.networking.k8s.io", 50),
+    ("networkpolicies.networking.k8s.io", 100),
+    ("horizontalpodautoscalers.autoscaling", 100),
+    ("poddisruptionbudgets.policy", 100),
+];
+
 /// How long the cluster may take to count what a namespace uses.
 const COUNTING_LIMIT: Duration = Duration::from_secs(60);
 
@@ -228,6 +245,9 @@ fn quota(policy: &Policy, limits: &Limits) -> Value {
         "requests.storage": format!("{}Gi", limits.storage_gib),
         "pods": limits.pods.to_string(),
     });
+    for (kind, most) in COUNTS {
+        hard[format!("count/{kind}")] = most.to_string().into();
+    }
     // The check of the manifests refuses them first; this holds for whoever else writes there.
     if !policy.load_balancer {
         hard["services.loadbalancers"] = "0".into();
@@ -314,9 +334,25 @@ mod tests {
         let quota = quota(&Policy::default(), &LIMITS);
         assert_eq!(quota["spec"]["hard"]["limits.memory"], "12288Mi");
         assert_eq!(quota["spec"]["hard"]["services.nodeports"], "0");
+        assert_eq!(quota["spec"]["hard"]["count/secrets"], "200");
         let range = limit_range(&LIMITS);
         assert_eq!(range["spec"]["limits"][0]["default"]["memory"], "1536Mi");
         assert_eq!(range["spec"]["limits"][0]["default"]["cpu"], "1000m");
+    }
+
+    #[test]
+    fn every_kind_of_the_strict_policy_is_counted() {
+        let counted = COUNTS.map(|(kind, _)| kind);
+        for kind in Policy::default().kinds {
+            let lower = kind.to_lowercase();
+            let (kind, group) = lower.split_once('.').unwrap_or((&lower, ""));
+            let found = counted.iter().any(|counted| {
+                let (plural, counted_group) = counted.split_once('.').unwrap_or((counted, ""));
+                // policies, ingresses
+                plural.starts_with(kind.trim_end_matches('y')) && group == counted_group
+            });
+            assert!(found, "{kind}");
+        }
     }
 
     #[test]
