@@ -15,12 +15,25 @@ const OF_PODS: &[(&str, &str)] = &[
     ("/runtimeClassName", "\"host\""),
     ("/priority", "2000001000"),
     ("/priorityClassName", "\"system-node-critical\""),
+    ("/priorityClassName", "\"production\""),
     ("/automountServiceAccountToken", "true"),
     ("/serviceAccountName", "\"admin\""),
     ("/serviceAccount", "\"admin\""),
     ("/terminationGracePeriodSeconds", "601"),
     ("/resourceClaims/0", "{\"name\": \"a\"}"),
     ("/tolerations/0", "{\"operator\": \"Exists\"}"),
+    (
+        "/tolerations/0",
+        "{\"key\": \"dedicated\", \"operator\": \"Exists\"}",
+    ),
+    (
+        "/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/0",
+        "{\"topologyKey\": \"kubernetes.io/os\", \"namespaceSelector\": {}}",
+    ),
+    (
+        "/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm/namespaces/0",
+        "\"victim-prod\"",
+    ),
     (
         "/tolerations/0",
         "{\"key\": \"node-role.kubernetes.io/control-plane\", \"operator\": \"Exists\"}",
@@ -141,6 +154,7 @@ const OF_INGRESSES: &[(&str, &str)] = &[
     ("/spec/rules/0/host", "\"\""),
     ("/spec/rules/1", "{\"http\": {}}"),
     ("/spec/tls/0/hosts/0", "\"victim.apps.example.com\""),
+    ("/spec/tls/0/secretName", "\"chandlery-smtp\""),
     ("/spec/defaultBackend", "{\"service\": {\"name\": \"a\"}}"),
     ("/spec/ingressClassName", "\"internal\""),
     (
@@ -186,6 +200,11 @@ const OF_NETWORK_POLICIES: &[(&str, &str)] = &[
     (
         "/spec/egress/0",
         "{\"to\": [{\"ipBlock\": {\"cidr\": \"::ffff:169.254.169.254/128\"}}]}",
+    ),
+    ("/spec/egress/0", "{\"ports\": [{\"port\": 53}]}"),
+    (
+        "/spec/egress/0",
+        "{\"to\": [{\"ipBlock\": {\"cidr\": \"fec0::/10\"}}]}",
     ),
     (
         "/spec/egress/0",

@@ -1,6 +1,9 @@
 //! What a cluster's administrator lets apps do there, as Odoo tells it: the words that the rooms [`crate::manifest`],
 //! [`crate::kubernetes`] and [`crate::odoo`] share. The rules themselves are [`crate::manifest::policy`]'s.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 /// One cluster's policy. Its default is the strict one that every new cluster has in Odoo.
@@ -61,30 +64,72 @@ pub struct Limits {
 /// The version of the Pod Security Standards that is checked, and that namespaces are labelled with.
 pub const POD_SECURITY_VERSION: &str = "v1.35";
 
-/// What is not the internet: private and shared networks, link-local addresses (a cloud's credentials), the machine
-/// itself, multicast, and what leads to them by a translation or a tunnel.
-pub const INSIDE: [&str; 19] = [
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.88.99.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "224.0.0.0/3",
-    // Also IPv4 in IPv6's clothes.
-    "::/64",
-    "64:ff9b::/96",
-    "64:ff9b:1::/48",
-    "2001::/23",
-    "2002::/16",
-    "fc00::/7",
-    "fe80::/9",
-    "ff00::/8",
+/// The networks that are not on the internet, and what they are; the narrower one comes first. Manifests are not fetched
+/// from there, and pods are not let out to there.
+pub const INSIDE: [(IpNet, &str); 30] = [
+    (v4([0, 0, 0, 0], 8), "unspecified"),
+    (v4([10, 0, 0, 0], 8), "private"),
+    (v4([100, 64, 0, 0], 10), "shared behind a provider's NAT"),
+    (v4([127, 0, 0, 0], 8), "the worker's own machine"),
+    (v4([169, 254, 0, 0], 16), "link-local"),
+    (v4([172, 16, 0, 0], 12), "private"),
+    (v4([192, 0, 0, 0], 24), "reserved"),
+    (v4([192, 0, 2, 0], 24), "for documentation"),
+    (v4([192, 88, 99, 0], 24), "a relay for 6to4"),
+    (v4([192, 168, 0, 0], 16), "private"),
+    (v4([198, 18, 0, 0], 15), "for benchmarks"),
+    (v4([198, 51, 100, 0], 24), "for documentation"),
+    (v4([203, 0, 113, 0], 24), "for documentation"),
+    (v4([224, 0, 0, 0], 4), "multicast"),
+    (v4([255, 255, 255, 255], 32), "broadcast"),
+    (v4([240, 0, 0, 0], 4), "reserved"),
+    (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), "unspecified"),
+    (
+        v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
+        "the worker's own machine",
+    ),
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), "private"),
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), "link-local"),
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), "private"),
+    (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), "multicast"),
+    (
+        v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
+        "translated by a local NAT64",
+    ),
+    // Teredo, benchmarks and ORCHID are in there.
+    (
+        v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
+        "reserved or tunnelled by Teredo",
+    ),
+    (
+        v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+        "for documentation",
+    ),
+    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), "tunnelled by 6to4"),
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), "for documentation"),
+    // All but 2000::/3, which is what the internet uses.
+    (v6([0, 0, 0, 0, 0, 0, 0, 0], 3), "not on the internet"),
+    (v6([0x4000, 0, 0, 0, 0, 0, 0, 0], 2), "not on the internet"),
+    (v6([0x8000, 0, 0, 0, 0, 0, 0, 0], 1), "not on the internet"),
 ];
+
+/// The same, without those that are within others.
+pub fn inside() -> Vec<IpNet> {
+    IpNet::aggregate(&INSIDE.iter().map(|(network, _)| *network).collect())
+}
+
+const fn v4(bytes: [u8; 4], bits: u8) -> IpNet {
+    let [a, b, c, d] = bytes;
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits))
+}
+
+const fn v6(words: [u16; 8], bits: u8) -> IpNet {
+    let [a, b, c, d, e, f, g, h] = words;
+    IpNet::V6(Ipv6Net::new_assert(
+        Ipv6Addr::new(a, b, c, d, e, f, g, h),
+        bits,
+    ))
+}
 
 const KINDS: [&str; 13] = [
     "ConfigMap",

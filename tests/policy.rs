@@ -233,6 +233,18 @@ refused! {
     s3_bare_pod
     /// S3
     s3_job_of_another_program
+    /// S3
+    s3_affinity_to_pods_of_other_apps
+    /// S3
+    s3_tolerations_of_reserved_nodes
+    /// S3
+    s3_history_of_millions_of_jobs
+    /// S3
+    s3_budget_that_lets_no_pod_move
+    /// S3
+    s3_budget_that_is_rounded_up_to_all_pods
+    /// S3
+    s3_two_budgets_for_the_same_pods
     /// S4
     s4_host_of_another_app
     /// S4
@@ -267,6 +279,14 @@ refused! {
     s4_dns_endpoint_of_another_name
     /// S4
     s4_routes_of_controllers
+    /// S4
+    s4_value_without_sense
+    /// S4
+    s4_certificate_in_a_secret_of_chandlery
+    /// S3
+    s3_network_policy_that_lets_out_to_what_is_not_the_internet
+    /// S3
+    s3_network_policy_that_lets_out_to_the_port_of_dns
     restricted_pod
 }
 
@@ -280,7 +300,7 @@ fn an_ordinary_app_passes() {
 fn what_is_allowed_on_the_cluster_passes() {
     let privileged = policy(
         r#"{"pod_security": "privileged", "load_balancer": true, "node_port": true, "network_policy": false,
-            "kinds": ["Pod", "Service", "NetworkPolicy.networking.k8s.io", "Deployment.apps"]}"#,
+            "kinds": ["Pod", "Service", "NetworkPolicy.networking.k8s.io", "Deployment.apps", "Job.batch", "CronJob.batch"]}"#,
     );
     for name in [
         "s3_host_path",
@@ -292,6 +312,10 @@ fn what_is_allowed_on_the_cluster_passes() {
         "s3_network_policy_that_lets_everybody_in",
         "s3_network_policy_that_lets_out_everywhere",
         "s3_system_priority_and_every_node",
+        "s3_affinity_to_pods_of_other_apps",
+        "s3_tolerations_of_reserved_nodes",
+        "s3_history_of_millions_of_jobs",
+        "s3_job_of_another_program",
         "s3_bare_pod",
     ] {
         let text = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();

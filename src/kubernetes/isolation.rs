@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use super::patience::Patience;
 use super::{Cluster, Owner, foreign_object};
-use crate::policy::{INSIDE, Limits, POD_SECURITY_VERSION, PodSecurity, Policy};
+use crate::policy::{Limits, POD_SECURITY_VERSION, PodSecurity, Policy, inside};
 use crate::problem::Problem;
 use crate::slot;
 
@@ -26,6 +26,23 @@ const ACCOUNT: &str = "default";
 const SHARE: u32 = 8;
 /// … and asks for so little that it finds a place.
 const REQUESTS: (&str, &str) = ("10m", "32Mi");
+
+/// How many objects of a kind an app may have, far more than one needs: the API server keeps all of them in memory.
+const COUNTS: [(&str, u32); 13] = [
+    ("configmaps", 200),
+    ("secrets", 200),
+    ("services", 100),
+    ("serviceaccounts", 100),
+    ("persistentvolumeclaims", 100),
+    ("deployments.apps", 100),
+    ("statefulsets.apps", 100),
+    ("jobs.batch", 500),
+    ("cronjobs.batch", 50),
+    ("ingresses.networking.k8s.io", 50),
+    ("networkpolicies.networking.k8s.io", 100),
+    ("horizontalpodautoscalers.autoscaling", 100),
+    ("poddisruptionbudgets.policy", 100),
+];
 
 /// How long the cluster may take to count what a namespace uses.
 const COUNTING_LIMIT: Duration = Duration::from_secs(60);
@@ -228,6 +245,9 @@ fn quota(policy: &Policy, limits: &Limits) -> Value {
         "requests.storage": format!("{}Gi", limits.storage_gib),
         "pods": limits.pods.to_string(),
     });
+    for (kind, most) in COUNTS {
+        hard[format!("count/{kind}")] = most.to_string().into();
+    }
     // The check of the manifests refuses them first; this holds for whoever else writes there.
     if !policy.load_balancer {
         hard["services.loadbalancers"] = "0".into();
@@ -263,11 +283,10 @@ fn limit_range(limits: &Limits) -> Value {
 /// Pods reach one another, the cluster's DNS and the internet; the ingress controller reaches them. Manifests' own
 /// NetworkPolicies add to that what the app needs beyond.
 fn network_policy(policy: &Policy) -> Value {
-    let of_family = |four: bool| -> Vec<&str> {
-        INSIDE
-            .into_iter()
-            .filter(|network| network.contains('.') == four)
-            .collect()
+    let of_family = |four: bool| -> Vec<String> {
+        let networks = inside().into_iter();
+        let networks = networks.filter(|network| network.addr().is_ipv4() == four);
+        networks.map(|network| network.to_string()).collect()
     };
     let dns = ["UDP", "TCP"].map(|protocol| json!({"port": 53, "protocol": protocol}));
     json!({
@@ -315,9 +334,25 @@ mod tests {
         let quota = quota(&Policy::default(), &LIMITS);
         assert_eq!(quota["spec"]["hard"]["limits.memory"], "12288Mi");
         assert_eq!(quota["spec"]["hard"]["services.nodeports"], "0");
+        assert_eq!(quota["spec"]["hard"]["count/secrets"], "200");
         let range = limit_range(&LIMITS);
         assert_eq!(range["spec"]["limits"][0]["default"]["memory"], "1536Mi");
         assert_eq!(range["spec"]["limits"][0]["default"]["cpu"], "1000m");
+    }
+
+    #[test]
+    fn every_kind_of_the_strict_policy_is_counted() {
+        let counted = COUNTS.map(|(kind, _)| kind);
+        for kind in Policy::default().kinds {
+            let lower = kind.to_lowercase();
+            let (kind, group) = lower.split_once('.').unwrap_or((&lower, ""));
+            let found = counted.iter().any(|counted| {
+                let (plural, counted_group) = counted.split_once('.').unwrap_or((counted, ""));
+                // policies, ingresses
+                plural.starts_with(kind.trim_end_matches('y')) && group == counted_group
+            });
+            assert!(found, "{kind}");
+        }
     }
 
     #[test]
@@ -343,5 +378,18 @@ mod tests {
         let except = except.as_array().unwrap();
         assert!(except.contains(&json!("169.254.0.0/16")));
         assert!(except.contains(&json!("10.0.0.0/8")));
+        let except = &policy["spec"]["egress"][2]["to"][1]["ipBlock"]["except"];
+        assert_eq!(
+            except,
+            &json!([
+                "::/3",
+                "2001::/23",
+                "2001:db8::/32",
+                "2002::/16",
+                "3fff::/20",
+                "4000::/2",
+                "8000::/1"
+            ])
+        );
     }
 }

@@ -12,77 +12,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::loopback::is_loopback;
+use crate::policy::INSIDE;
 use crate::problem::Problem;
 
-/// The networks of IPv4 that are not on the internet, and what they are.
-const INSIDE_V4: [(Ipv4Net, &str); 16] = [
-    (v4([0, 0, 0, 0], 8), "unspecified"),
-    (v4([10, 0, 0, 0], 8), "private"),
-    (v4([100, 64, 0, 0], 10), "shared behind a provider's NAT"),
-    (v4([127, 0, 0, 0], 8), "the worker's own machine"),
-    (v4([169, 254, 0, 0], 16), "link-local"),
-    (v4([172, 16, 0, 0], 12), "private"),
-    (v4([192, 0, 0, 0], 24), "reserved"),
-    (v4([192, 0, 2, 0], 24), "for documentation"),
-    (v4([192, 88, 99, 0], 24), "a relay for 6to4"),
-    (v4([192, 168, 0, 0], 16), "private"),
-    (v4([198, 18, 0, 0], 15), "for benchmarks"),
-    (v4([198, 51, 100, 0], 24), "for documentation"),
-    (v4([203, 0, 113, 0], 24), "for documentation"),
-    (v4([224, 0, 0, 0], 4), "multicast"),
-    (v4([255, 255, 255, 255], 32), "broadcast"),
-    (v4([240, 0, 0, 0], 4), "reserved"),
-];
-
-/// The same of IPv6; the narrower network comes first.
-const INSIDE_V6: [(Ipv6Net, &str); 11] = [
-    (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), "unspecified"),
-    (
-        v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
-        "the worker's own machine",
-    ),
-    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), "private"),
-    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), "link-local"),
-    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), "private"),
-    (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), "multicast"),
-    // Teredo, benchmarks and ORCHID are in there.
-    (
-        v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-        "reserved or tunnelled by Teredo",
-    ),
-    (
-        v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-        "for documentation",
-    ),
-    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), "tunnelled by 6to4"),
-    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), "for documentation"),
-    (
-        v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
-        "translated by a local NAT64",
-    ),
-];
-
-/// What the internet uses of IPv6.
-const INTERNET_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 /// IPv4 by NAT64: the last four bytes are the address.
-const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
-
-const fn v4(bytes: [u8; 4], bits: u8) -> Ipv4Net {
-    let [a, b, c, d] = bytes;
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits)
-}
-
-const fn v6(words: [u16; 8], bits: u8) -> Ipv6Net {
-    let [a, b, c, d, e, f, g, h] = words;
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), bits)
-}
+const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 /// The address of IPv4 that one of IPv6 stands for, where it does.
 fn plain(address: IpAddr) -> IpAddr {
@@ -97,21 +38,11 @@ fn plain(address: IpAddr) -> IpAddr {
 
 /// What an address that is not on the internet is; none for those that are.
 fn inside(address: IpAddr) -> Option<&'static str> {
-    match plain(address) {
-        IpAddr::V4(address) => {
-            let mut known = INSIDE_V4.iter();
-            known
-                .find(|(net, _)| net.contains(&address))
-                .map(|(_, what)| *what)
-        }
-        IpAddr::V6(address) => {
-            let mut known = INSIDE_V6.iter();
-            let known = known
-                .find(|(net, _)| net.contains(&address))
-                .map(|(_, what)| *what);
-            known.or((!INTERNET_V6.contains(&address)).then_some("not on the internet"))
-        }
-    }
+    let address = plain(address);
+    let mut known = INSIDE.iter();
+    known
+        .find(|(net, _)| net.contains(&address))
+        .map(|(_, what)| *what)
 }
 
 /// A host as the settings name it: `git.example.com`, or `git.example.com:8443`.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use super::{Allowed, INSIDE_V4, INSIDE_V6, IpNet, NAT64, Network, Place, Reach, inside};
+use super::{Allowed, Network, Place, Reach, inside};
 
 /// Every special range of IANA's registries (RFC 6890), each at its first and last address and beside them.
 #[test]
@@ -268,25 +268,5 @@ fn settings_are_read_as_they_are_written() {
         "10.0.0.0/33",
     ] {
         assert!(text.parse::<Allowed>().is_err(), "{text}");
-    }
-}
-
-#[test]
-fn what_manifests_are_not_fetched_from_pods_are_not_let_out_to_either() {
-    let inside: Vec<IpNet> = crate::policy::INSIDE
-        .iter()
-        .map(|network| network.parse().unwrap())
-        .collect();
-    // Nobody is in those for documentation.
-    let used = |why: &str| why != "for documentation";
-    let v4 = INSIDE_V4.iter().filter(|(_, why)| used(why));
-    let v4 = v4.map(|(network, _)| IpNet::V4(*network));
-    let v6 = INSIDE_V6.iter().filter(|(_, why)| used(why));
-    let v6 = v6.map(|(network, _)| IpNet::V6(*network));
-    for network in v4.chain(v6).chain([IpNet::V6(NAT64)]) {
-        assert!(
-            inside.iter().any(|known| known.contains(&network)),
-            "{network}"
-        );
     }
 }

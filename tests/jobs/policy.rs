@@ -6,6 +6,7 @@ use chandlery::manifest::policy::pod_security::findings;
 use chandlery::policy::{POD_SECURITY_VERSION, PodSecurity};
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::DeleteParams;
 
 use super::*;
@@ -100,6 +101,29 @@ async fn a_deploy_keeps_the_app_to_itself_and_the_next_one_brings_that_up_to_dat
         );
         let account = api::<ServiceAccount>(&app).get("default").await.unwrap();
         assert_eq!(account.automount_service_account_token, None);
+    })
+    .await;
+}
+
+/// S3
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_has_no_more_objects_of_a_kind_than_the_quota_says() {
+    with_app(|app| async move {
+        let (first, _) = run(&runner(), app.job("deploy")).await;
+        assert_done(&first);
+        let budgets: Api<PodDisruptionBudget> = api(&app);
+        let mut refused = None;
+        for number in 0..200 {
+            let budget = json!({"metadata": {"name": format!("budget-{number}")}, "spec": {"maxUnavailable": 1}});
+            let budget = serde_json::from_value(budget).unwrap();
+            if let Err(error) = budgets.create(&PostParams::default(), &budget).await {
+                refused = Some((number, error.to_string()));
+                break;
+            }
+        }
+        let (number, message) = refused.unwrap();
+        assert!(number <= 100, "{number}");
+        assert!(message.contains("count/poddisruptionbudgets.policy"), "{message}");
     })
     .await;
 }

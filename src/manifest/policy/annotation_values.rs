@@ -1,8 +1,12 @@
 //! What the usual annotations of an Ingress may say. The controller is everybody's: a buffer of gigabytes for each request,
 //! or an entry point of its own, would be taken from the others, and what it cannot read may keep it from loading what
-//! the others have said.
+//! the others have said. The same goes for cert-manager.
 
 use ipnet::IpNet;
+
+/// More networks than these make the controller slow for all.
+const MOST_NETWORKS: usize = 100;
+const LONGEST_NAME: usize = 253;
 
 /// What a value may be.
 enum Shape {
@@ -14,8 +18,12 @@ enum Shape {
     Truth,
     /// `on` or `off`.
     Switch,
-    /// Networks and addresses, separated by commas.
+    /// Networks and addresses, separated by commas, not many.
     Networks,
+    /// The name of an object.
+    Name,
+    /// One of these.
+    One(&'static [&'static str]),
     /// Some of these, separated by commas.
     Of(&'static [&'static str]),
 }
@@ -29,10 +37,19 @@ pub(super) fn problem(key: &str, value: &str) -> Option<String> {
         // Who writes `on` gets no redirect, and harms nobody.
         Shape::Truth => ["true", "false", "on", "off"].contains(&value),
         Shape::Switch => ["on", "off"].contains(&value),
-        Shape::Networks => value.split(',').all(|one| {
-            let one = one.trim();
-            one.parse::<IpNet>().is_ok() || one.parse::<std::net::IpAddr>().is_ok()
-        }),
+        Shape::Networks => {
+            let is_network =
+                |one: &str| one.parse::<IpNet>().is_ok() || one.parse::<std::net::IpAddr>().is_ok();
+            value.split(',').count() <= MOST_NETWORKS
+                && value.split(',').all(|one| is_network(one.trim()))
+        }
+        Shape::Name => {
+            let is_plain = |sign: u8| {
+                sign.is_ascii_lowercase() || sign.is_ascii_digit() || b".-".contains(&sign)
+            };
+            (1..=LONGEST_NAME).contains(&value.len()) && value.bytes().all(is_plain)
+        }
+        Shape::One(known) => known.contains(&value),
         Shape::Of(known) => value.split(',').all(|one| known.contains(&one.trim())),
     };
     (!fits).then(|| match shape {
@@ -40,7 +57,11 @@ pub(super) fn problem(key: &str, value: &str) -> Option<String> {
         Shape::Number(most) => format!("must be a whole number from 0 to {most}"),
         Shape::Truth => "must be true or false".to_owned(),
         Shape::Switch => "must be on or off".to_owned(),
-        Shape::Networks => "must be networks such as 192.0.2.0/24, separated by commas".to_owned(),
+        Shape::Networks => format!(
+            "must be networks such as 192.0.2.0/24, separated by commas, {MOST_NETWORKS} at most"
+        ),
+        Shape::Name => "must be the name of an issuer".to_owned(),
+        Shape::One(known) => format!("must be one of {}", known.join(", ")),
         Shape::Of(known) => format!("must be of {}", known.join(", ")),
     })
 }
@@ -50,7 +71,7 @@ fn shape(key: &str) -> Option<Shape> {
     Some(match (domain, name) {
         ("nginx.ingress.kubernetes.io", name) => match name {
             "backend-protocol" => {
-                Shape::Of(&["HTTP", "HTTPS", "GRPC", "GRPCS", "FCGI", "AUTO_HTTP"])
+                Shape::One(&["HTTP", "HTTPS", "GRPC", "GRPCS", "FCGI", "AUTO_HTTP"])
             }
             "proxy-body-size" => Shape::Size(64 << 10),
             "client-body-buffer-size" => Shape::Size(16),
@@ -66,6 +87,7 @@ fn shape(key: &str) -> Option<Shape> {
         },
         ("traefik.ingress.kubernetes.io", "router.entrypoints") => Shape::Of(&["web", "websecure"]),
         ("traefik.ingress.kubernetes.io", "router.tls") => Shape::Truth,
+        ("cert-manager.io", "cluster-issuer" | "issuer") => Shape::Name,
         _ => return None,
     })
 }
@@ -97,6 +119,7 @@ mod tests {
     fn every_usual_annotation_of_a_controller_has_a_shape() {
         for key in crate::policy::ANNOTATIONS {
             let controllers = [
+                "cert-manager.io/",
                 "nginx.ingress.kubernetes.io/",
                 "traefik.ingress.kubernetes.io/",
             ];
@@ -133,6 +156,8 @@ mod tests {
             ("proxy-read-timeout", "10y"),
             ("whitelist-source-range", "all"),
             ("ssl-redirect", "yes"),
+            ("backend-protocol", "HTTP,HTTPS"),
+            ("whitelist-source-range", &["192.0.2.1"; 101].join(",")),
         ] {
             assert!(nginx(name, value).is_some(), "{name}: {value}");
         }

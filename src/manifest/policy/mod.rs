@@ -3,15 +3,16 @@
 //! In come all objects of a deploy and [`Rules`] (the [`Policy`] and whose objects they are), out comes every
 //! [`Violation`]: which rule, where, and what an administrator would have to change. Pure functions over JSON, one file
 //! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs, with
-//! [`annotation_values`]),
-//! [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod Security Standards as the
-//! API server applies them), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts),
-//! [`services`], [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
+//! [`annotation_values`]), [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod
+//! Security Standards as the API server applies them), [`disruptions`] (what keeps a node from being taken out of
+//! service), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts), [`services`],
+//! [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
 //!
 //! Where harm is possible, a field passes because it is known to be harmless, never because nobody thought of it: fields
 //! that a story does not know are refused. An absent value and `null` are the same, as for the API server.
 
 mod annotation_values;
+mod disruptions;
 mod hosts;
 mod kinds;
 mod metadata;
@@ -107,6 +108,8 @@ pub enum Rule {
     PodSecurity(&'static str, PodSecurity),
     /// What a pod does beyond those: where it runs, how long it stays, whose token it has.
     Pod,
+    /// What would keep a pod on its node for good.
+    Disruption,
     /// What a pod mounts.
     PodVolume,
     /// Storage that is not the app's own.
@@ -151,6 +154,7 @@ impl Rule {
             Self::Network => Some("Network Policy"),
             Self::Storage => Some("Quota"),
             Self::Claim
+            | Self::Disruption
             | Self::Metadata
             | Self::OwnLabel
             | Self::Token
@@ -167,6 +171,7 @@ impl Rule {
             Self::PodSecurity(check, level) => format!("Pod Security {}, {check}", level.as_str()),
             Self::Kind => "allowed kinds".to_owned(),
             Self::Pod => "pods".to_owned(),
+            Self::Disruption => "disruption budgets".to_owned(),
             Self::PodVolume => "volumes of pods".to_owned(),
             Self::Claim => "volume claims".to_owned(),
             Self::Storage => "storage of the app".to_owned(),
@@ -244,6 +249,7 @@ pub fn violations<'a>(objects: &'a [Object], rules: &Rules) -> Vec<Violation<'a>
         metadata::check(&whole.get("metadata"), rules, &mut report);
         pods::check(&whole, objects, rules, &mut report);
         volumes::check_claims(&whole, rules, &mut report);
+        disruptions::check(&whole, objects, rules, &mut report);
         tokens::check(&whole, rules, &mut report);
         services::check(&whole, rules, &mut report);
         hosts::check(&whole, rules, &mut report);

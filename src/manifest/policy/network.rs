@@ -9,7 +9,7 @@ use std::str::FromStr;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{Part, Report, Rule, Rules};
-use crate::policy::INSIDE;
+use crate::policy::inside;
 
 const NAME: &str = "kubernetes.io/metadata.name";
 pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
@@ -50,21 +50,28 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
     }
     for rule in spec.get("egress").items(Rule::Network, report) {
         rule.only(&["ports", "to"], Rule::Network, report);
-        if only_dns(&rule.get("ports"), report) {
-            continue;
-        }
+        let is_dns = only_dns(&rule.get("ports"), report);
         let to = rule.get("to");
         if !to.is_filled() {
             report.refuse_with(
                 Rule::Network,
                 &to.path,
                 "The rule lets the pods out to everywhere, also into the cluster's own networks.",
-                "Say where to.",
+                match is_dns {
+                    true => {
+                        "Write `to: [{namespaceSelector: {}}]`: the cluster's DNS runs in pods."
+                    }
+                    false => "Say where to.",
+                },
             );
         }
         for peer in to.items(Rule::Network, report) {
             check_peer(&peer, report);
             check_block(&peer.get("ipBlock"), report);
+            // What listens there in a namespace is the cluster's DNS, or closed by that namespace's own NetworkPolicy.
+            if is_dns {
+                continue;
+            }
             for name in names(&peer.get("namespaceSelector"), report) {
                 let own =
                     name == rules.namespace || rules.siblings.iter().any(|sibling| sibling == name);
@@ -143,7 +150,7 @@ fn check_block(block: &Part, report: &mut Report) {
             Rule::Network,
             &cidr.path,
             format!("`{}` is no network.", cidr.shown()),
-            "Write it like 203.0.113.0/24.",
+            "Write it like 1.1.1.0/24.",
         );
         return;
     };
@@ -152,17 +159,18 @@ fn check_block(block: &Part, report: &mut Report) {
         .iter()
         .filter_map(|except| self::network(except.text()))
         .collect();
-    let open: Vec<&str> = INSIDE
+    let excepted = IpNet::aggregate(&excepted);
+    let open: Vec<String> = inside()
         .into_iter()
         .filter(|inside| {
-            let inside: IpNet = inside.parse().expect("a network");
-            let common = match (inside.contains(&network), network.contains(&inside)) {
+            let common = match (inside.contains(&network), network.contains(inside)) {
                 (true, _) => network,
-                (_, true) => inside,
+                (_, true) => *inside,
                 _ => return false,
             };
             !excepted.iter().any(|except| except.contains(&common))
         })
+        .map(|inside| inside.to_string())
         .collect();
     if !open.is_empty() {
         report.refuse_with(

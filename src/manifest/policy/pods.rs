@@ -1,9 +1,9 @@
 //! What a pod may do, wherever its description stands: in a Pod, or in the template of what makes pods.
 //!
 //! At the level `privileged` an administrator trusts the manifests with the nodes, so that nothing of a pod is refused.
-//! At the others come, beyond the Pod Security Standards: no place that is kept for something else, none chosen by the pods
-//! of others, no rank before theirs, no token of the cluster, no ServiceAccount but the app's own, no stay that a delete would have to wait for,
-//! and no field that is not known here.
+//! At the others come, beyond the Pod Security Standards: no place on the control plane or on nodes reserved for others,
+//! none that depends on other apps' pods, no rank before others, no token of the cluster, no ServiceAccount but the app's
+//! own, no stay that a delete would have to wait for, and no field that is not known here.
 
 use serde_json::Value;
 
@@ -14,9 +14,11 @@ use crate::policy::PodSecurity;
 
 /// A pod that takes longer to end keeps deletes and stops from ending.
 const LONGEST_END: f64 = 600.0;
+/// More ended Jobs than these are nobody's to read.
+const MOST_HISTORY: f64 = 10.0;
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/";
-/// What Kubernetes itself has every pod tolerate, for a while.
-const TOLERATED: [&str; 2] = [
+/// What the API server has every pod tolerate for a while, so that it moves when its node is gone.
+const NODE_TROUBLES: [&str; 2] = [
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/unreachable",
 ];
@@ -144,7 +146,9 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
         check_account(&spec, objects, rules, report);
         volumes::check_pod(&spec, rules, report);
     }
-    if matches!(whole.get("kind").text(), "Job" | "CronJob") {
+    if matches!(whole.get("kind").text(), "Job" | "CronJob")
+        && rules.policy.pod_security != PodSecurity::Privileged
+    {
         let job = match whole.get("kind").text() {
             "Job" => whole.get("spec"),
             _ => whole.get("spec").get("jobTemplate").get("spec"),
@@ -156,6 +160,17 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
                 &manager.path,
                 "Another program would run the Job.",
             );
+        }
+        for name in ["failedJobsHistoryLimit", "successfulJobsHistoryLimit"] {
+            let limit = whole.get("spec").get(name);
+            if limit.is_set() && limit.value.as_f64().is_none_or(|most| most > MOST_HISTORY) {
+                report.refuse_with(
+                    Rule::Pod,
+                    &limit.path,
+                    format!("A CronJob may keep {MOST_HISTORY} ended Jobs at most."),
+                    "Write a smaller number.",
+                );
+            }
         }
     }
 }
@@ -230,27 +245,6 @@ fn check_fields(spec: &Part, report: &mut Report) {
     }
 }
 
-/// Near to, or far from, the app's own pods only: a pod that must not be beside those of others keeps them from starting.
-fn check_neighbours(affinity: &Part, report: &mut Report) {
-    for (_, rules) in affinity.members() {
-        for rule in rules.items(Rule::Pod, report) {
-            let terms = [rule.clone(), rule.get("podAffinityTerm")];
-            for term in terms {
-                for name in ["namespaces", "namespaceSelector"] {
-                    let part = term.get(name);
-                    if part.is_set() {
-                        report.refuse(
-                            Rule::Pod,
-                            &part.path,
-                            "The pod would choose its place by the pods of others, and keep them from theirs.",
-                        );
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// No devices and no huge pages, which no quota of an app counts.
 fn check_resources(resources: &Part, report: &mut Report) {
     resources.only(&["limits", "requests"], Rule::Pod, report);
@@ -283,21 +277,11 @@ fn check_place(spec: &Part, report: &mut Report) {
         report.refuse(
             Rule::Pod,
             &priority.path,
-            "The pod would be placed before those of others, and displace them.",
+            "The pod would come before others, and displace other apps' pods or the cluster's own.",
         );
     }
     for toleration in spec.get("tolerations").items(Rule::Pod, report) {
-        let key = toleration.get("key");
-        let message = if !key.is_filled() {
-            "The pod would run on every node, whatever it is reserved for."
-        } else if key.text().starts_with(CONTROL_PLANE) {
-            "The pod would run on the cluster's control plane."
-        } else if TOLERATED.contains(&key.text()) {
-            continue;
-        } else {
-            "The pod would run on nodes that are kept for something else."
-        };
-        report.refuse(Rule::Pod, &key.path, message);
+        check_toleration(&toleration, report);
     }
     let control_plane = |key: &str| key.starts_with(CONTROL_PLANE);
     for (key, part) in spec.get("nodeSelector").members() {
@@ -309,11 +293,16 @@ fn check_place(spec: &Part, report: &mut Report) {
             );
         }
     }
+    let affinity = spec.get("affinity");
+    affinity.only(
+        &["nodeAffinity", "podAffinity", "podAntiAffinity"],
+        Rule::Pod,
+        report,
+    );
     for name in ["podAffinity", "podAntiAffinity"] {
-        check_neighbours(&spec.get("affinity").get(name), report);
+        check_pod_affinity(&affinity.get(name), report);
     }
-    let affinity = spec.get("affinity").get("nodeAffinity");
-    for (_, part) in affinity.members() {
+    for (_, part) in affinity.get("nodeAffinity").members() {
         expressions(&part, &mut |expression| {
             // `DoesNotExist` keeps away from it.
             if control_plane(expression.get("key").text())
@@ -326,6 +315,89 @@ fn check_place(spec: &Part, report: &mut Report) {
                 );
             }
         });
+    }
+}
+
+/// Only those that Kubernetes gives every pod itself: what a node is reserved for is not the app's to say.
+fn check_toleration(toleration: &Part, report: &mut Report) {
+    let key = toleration.get("key");
+    let is_given_to_all = NODE_TROUBLES.contains(&key.text())
+        && toleration.get("effect").text() == "NoExecute"
+        && toleration.get("tolerationSeconds").value.is_number();
+    if is_given_to_all {
+        return;
+    }
+    let (at, message) = if !key.is_filled() {
+        (
+            key.path,
+            "The pod would run on every node, whatever it is reserved for.",
+        )
+    } else if key.text().starts_with(CONTROL_PLANE) {
+        (
+            key.path,
+            "The pod would run on the cluster's control plane.",
+        )
+    } else if NODE_TROUBLES.contains(&key.text()) {
+        (
+            toleration.path.clone(),
+            "The pod would stay on a node that is not there: write `effect: NoExecute` and `tolerationSeconds`.",
+        )
+    } else {
+        (
+            key.path,
+            "The pod would run on nodes that are reserved or taken out of service.",
+        )
+    };
+    report.refuse(Rule::Pod, &at, message);
+}
+
+/// Near which pods it runs, and far from which: the app's own alone. What keeps away from other apps' pods keeps them
+/// from starting.
+fn check_pod_affinity(affinity: &Part, report: &mut Report) {
+    affinity.only(
+        &[
+            "preferredDuringSchedulingIgnoredDuringExecution",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+        ],
+        Rule::Pod,
+        report,
+    );
+    let mut terms = affinity
+        .get("requiredDuringSchedulingIgnoredDuringExecution")
+        .items(Rule::Pod, report);
+    for weighted in affinity
+        .get("preferredDuringSchedulingIgnoredDuringExecution")
+        .items(Rule::Pod, report)
+    {
+        weighted.only(&["podAffinityTerm", "weight"], Rule::Pod, report);
+        terms.push(weighted.get("podAffinityTerm"));
+    }
+    for term in terms {
+        // An empty selector selects every namespace, an empty list none but the pod's own.
+        for (name, part) in term.members() {
+            if part.is_filled() && name == "namespaces"
+                || part.is_set() && name == "namespaceSelector"
+            {
+                report.refuse_with(
+                    Rule::Pod,
+                    &part.path,
+                    "The pod would be placed by pods of other namespaces, and could keep them from starting.",
+                    "Remove it: without it the app's own pods are meant.",
+                );
+            }
+        }
+        term.only(
+            &[
+                "labelSelector",
+                "matchLabelKeys",
+                "mismatchLabelKeys",
+                "namespaceSelector",
+                "namespaces",
+                "topologyKey",
+            ],
+            Rule::Pod,
+            report,
+        );
     }
 }
 
