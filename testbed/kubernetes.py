@@ -249,6 +249,11 @@ class Kubernetes:
         self.run("wait", "--for=condition=Ready", *nodes, "--timeout=60s")
         if self.real:
             for address, pod in self.stand_ins().items():
+                # A new namespace takes no pod before it has its ServiceAccount.
+                where = f"--namespace={pod['metadata']['namespace']}"
+                account = ("serviceaccount/default", "--for=create", "--timeout=60s")
+                self.run("wait", where, *account)
+                self.apply(pod)
                 self.give_address(pod["metadata"], address)
 
     def stand_ins(self):
@@ -299,7 +304,6 @@ class Kubernetes:
             *pods.policy(),
             endpoint,
             INGRESS_NAMESPACE,
-            *self.stand_ins().values(),
         ]
 
     def apply(self, *objects):
