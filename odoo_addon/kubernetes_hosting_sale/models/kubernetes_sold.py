@@ -75,11 +75,17 @@ class KubernetesSold(models.AbstractModel):
         for record in self:
             products = record._kubernetes_products().filtered(which or (lambda _p: 1))
             if products:
+                # Shared ones are in use by companies whose products the user does not
+                # see.
+                seen = products.with_env(self.env)._filtered_access("read")
+                names = seen.mapped("display_name")
+                if len(seen) < len(products):
+                    names.append(self.env._("products of other companies"))
                 raise UserError(
                     self.env._(
                         "%(record)s: %(problem)s",
                         record=record.sudo().display_name,
-                        problem=sentence(", ".join(products.mapped("display_name"))),
+                        problem=sentence(", ".join(names)),
                     )
                 )
 

@@ -250,6 +250,25 @@ class TestSaleCompanies(HostingSaleCase):
         )
         value.limit_pods = 9
 
+    def test_what_another_company_sells_with_a_shared_record_is_not_named(self):
+        administrator = new_test_user(
+            self.env,
+            "administrator-of-the-other",
+            groups="kubernetes_hosting.group_kubernetes_administrator",
+            company_id=self.other_company.id,
+            company_ids=[Command.set(self.other_company.ids)],
+        )
+        template = self.hosting.product_tmpl_id
+        template.company_id = self.env.company
+        self.config_map.company_id = False
+        shared = self.config_map.with_user(administrator)
+        for change in (lambda: shared.write({"active": False}), shared.unlink):
+            with self.assertRaisesRegex(UserError, "of other companies") as refused:
+                change()
+            self.assertNotIn(template.name, refused.exception.args[0])
+        with self.assertRaisesRegex(UserError, template.name):
+            self.config_map.active = False
+
     def test_s13_a_sale_copies_no_secret_of_another_company(self):
         order = self._order()
         self.env.cr.execute(
