@@ -135,7 +135,7 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
             Rule::Ingress,
             &part.path,
             format!(
-                "The value of `{key}` {problem}: the ingress controller is shared with others."
+                "The value of `{key}` {problem}: the program that reads it is shared with others."
             ),
             "Write such a value, or leave the annotation out.",
         );
