@@ -11,7 +11,7 @@ use chandlery::manifest::{Rendered, parse};
 
 const FOLDER: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/tests/parity/templates/web-app"
+    "/crates/ansible-jinja/tests/parity/templates/web-app"
 );
 /// How long each thing is measured.
 const TIME: Duration = Duration::from_secs(2);

@@ -171,6 +171,8 @@ const OF_CLAIMS: &[(&str, &str)] = &[
     ("/volumeName", "\"v\""),
     ("/selector", "{\"matchLabels\": {\"a\": \"b\"}}"),
     ("/storageClassName", "\"\""),
+    ("/storageClassName", "\"disks\""),
+    ("/storageClassName", "\"unheard-of\""),
     (
         "/dataSourceRef",
         "{\"kind\": \"PersistentVolumeClaim\", \"name\": \"a\", \"namespace\": \"victim\"}",

@@ -1,6 +1,7 @@
 //! `chandlery check`: one line per thing the worker needs: ok, or what is wrong and how to put it right; and what works, but
 //! should be otherwise.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,13 +10,14 @@ use std::process::ExitCode;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli;
-use crate::job::{Abilities, clusters};
+use crate::code::Code;
+use crate::job::{Capabilities, clusters};
 use crate::kubernetes::Cluster;
 use crate::kubernetes::permissions::{
-    NEEDED, NEEDED_CLUSTER_WIDE, NEEDED_FOR_MAIL, NEEDED_TO_WATCH, Permission, grouped,
+    Kept, NEEDED, NEEDED_CLUSTER_WIDE, NEEDED_FOR_MAIL, NEEDED_TO_WATCH, Permission, grouped,
 };
 use crate::mailgun::{self, Mailgun};
-use crate::odoo::contract::{ClaimRequest, ClusterState, WorkerIdentity};
+use crate::odoo::contract::{ClaimRequest, ClusterState, NEWEST, WorkerIdentity};
 use crate::problem::Problem;
 use crate::settings::Settings;
 
@@ -111,7 +113,7 @@ async fn check(settings: &Settings) -> Vec<Line> {
         match unknown.get(name) {
             Some(true) => lines.push(Line::new(
                 format!("cluster {name}"),
-                Err(Problem::new("cluster_unknown", format!("Odoo has no cluster named '{name}' for this worker."))
+                Err(Problem::new(Code::ClusterUnknown, format!("Odoo has no cluster named '{name}' for this worker."))
                     .hint("Let the worker serve it in Odoo (Kubernetes > Configuration > Workers), after creating it there under Clusters; or correct its name in the worker's settings.")),
             )),
             Some(false) => lines.push(Line::new(format!("cluster {name}"), Ok("known to Odoo".to_owned()))),
@@ -131,7 +133,7 @@ async fn check_odoo(
         .iter()
         .map(|cluster| cluster.name.clone())
         .collect();
-    let Abilities { kinds, mailgun } = Abilities::of(settings);
+    let Capabilities { kinds, mailgun } = Capabilities::of(settings);
     // A claim of no job changes nothing but when the worker was last seen.
     let request = ClaimRequest {
         worker: WorkerIdentity {
@@ -144,15 +146,14 @@ async fn check_odoo(
         mailgun,
         capacity: 0,
     };
-    let answer = match cli::client(settings) {
-        Ok(client) => client
-            .claim(&request)
-            .await
-            .map_err(|error| error.problem()),
-        Err(problem) => Err(problem),
+    let answer = async {
+        let client = cli::client(settings)?;
+        let answer = client.claim(&request).await;
+        let answer = answer.map_err(|error| error.problem())?;
+        Ok::<_, Problem>((answer, client.spoken().unwrap_or_default()))
     };
-    match answer {
-        Ok(answer) => {
+    match answer.await {
+        Ok((answer, spoken)) => {
             let unknown = names
                 .into_iter()
                 .map(|name| {
@@ -165,6 +166,7 @@ async fn check_odoo(
                     "Odoo",
                     Ok(format!("{} answers and accepts the key", settings.odoo.url)),
                 ),
+                versions(spoken),
                 Line::new(
                     "database",
                     Ok(match settings.odoo.database.as_str() {
@@ -179,7 +181,28 @@ async fn check_odoo(
     }
 }
 
-/// Whether the key opens the account.
+/// Which versions of the contract Odoo and the worker speak, where both work with either.
+fn versions(odoo: u32) -> Line {
+    let older = match odoo.cmp(&NEWEST) {
+        Ordering::Equal => {
+            return Line::new("contract", Ok(format!("both sides speak version {NEWEST}")));
+        }
+        Ordering::Less => "the addons in Odoo",
+        Ordering::Greater => "the worker",
+    };
+    Line::warning(
+        "contract",
+        Problem::new(
+            Code::Contract,
+            format!("Odoo speaks version {odoo}, this worker version {NEWEST}."),
+        )
+        .hint(format!(
+            "They work together, but for what is new. Update {older}."
+        )),
+    )
+}
+
+/// Whether the key opens the account, and the operator's own domain may send.
 async fn check_mailgun(settings: &Settings) -> Result<String, Problem> {
     let Some(access) = settings.mailgun.access() else {
         return Ok("no key is set; Odoo sends invitations by its own outgoing mail".to_owned());
@@ -187,10 +210,27 @@ async fn check_mailgun(settings: &Settings) -> Result<String, Problem> {
     let region = access.region.as_str();
     let mailgun = Mailgun::new(access)?;
     let domains = mailgun::domain::count(&mailgun).await?;
-    Ok(format!(
+    let mut said = format!(
         "{} answers and accepts the key; domains in the region {region}: {domains}",
         mailgun.address()
-    ))
+    );
+    let name = &settings.mailgun.sending_domain;
+    if !name.is_empty() {
+        let state = match mailgun::domain::find(&mailgun, name).await? {
+            Some(domain) if domain.state == mailgun::State::Active => {
+                said += &format!("; invitations may come from {name}");
+                return Ok(said);
+            }
+            Some(_) => "is not verified there",
+            None => "is not there",
+        };
+        return Err(Problem::new(
+            Code::MailgunSendingDomain,
+            format!("Invitations cannot come from {name}: the domain {state} (region {region})."),
+        )
+        .hint("Register and verify it at Mailgun, or correct mailgun.sending_domain; without one, Odoo sends the invitations that cannot wait."));
+    }
+    Ok(said)
 }
 
 async fn check_cluster(
@@ -251,7 +291,7 @@ fn readable_by_all(settings: &Settings) -> Vec<Line> {
         Line::warning(
             format!("file {file}"),
             Problem::new(
-                "file_mode",
+                Code::FileMode,
                 format!("Every user of this machine may read this {what}."),
             )
             .hint(format!(
@@ -278,7 +318,7 @@ fn token_ends(thing: &str, cluster: &Cluster) -> Option<Line> {
         };
         Line::warning(
             format!("{thing}, token"),
-            Problem::new("cluster_token", format!("The kubeconfig's token ends in {left}, at {ends:.0}."))
+            Problem::new(Code::ClusterToken, format!("The kubeconfig's token ends in {left}, at {ends:.0}."))
                 .hint("The worker is refused from then on. config/rbac.yaml says in its first lines how to make one that stays valid."),
         )
     })
@@ -288,7 +328,7 @@ fn token_ends(thing: &str, cluster: &Cluster) -> Option<Line> {
 async fn permissions(thing: &str, cluster: &Cluster, settings: &Settings) -> Vec<Line> {
     let all = match missing(cluster, settings).await {
         Ok(missing) if missing.is_empty() => Ok("the worker may do all it needs".to_owned()),
-        Ok(missing) => Err(Problem::new("permissions", may_not(&missing))
+        Ok(missing) => Err(Problem::new(Code::Permissions, may_not(&missing))
             .hint("Grant them; config/rbac.yaml holds all that the worker needs.")),
         Err(problem) => Err(problem),
     };
@@ -297,6 +337,7 @@ async fn permissions(thing: &str, cluster: &Cluster, settings: &Settings) -> Vec
     lines.extend(too_much(thing, cluster).await);
     if complete {
         lines.push(own_namespaces(thing, cluster).await);
+        lines.push(own_pods(thing, cluster).await);
         lines.extend(watching(thing, cluster, settings).await);
     }
     lines
@@ -325,7 +366,7 @@ async fn too_much(thing: &str, cluster: &Cluster) -> Option<Line> {
         Ok(needless) if needless.is_empty() => None,
         Ok(needless) => Some(Line::warning(
             thing,
-            Problem::new("permissions", format!("The worker may do what it never needs:\n{}", needless.join("\n")))
+            Problem::new(Code::Permissions, format!("The worker may do what it never needs:\n{}", needless.join("\n")))
                 .hint("Whoever gets hold of its credentials may, too. Give it the account of config/rbac.yaml, which says how to make its kubeconfig."),
         )),
         Err(problem) => Some(Line::warning(thing, problem)),
@@ -333,13 +374,41 @@ async fn too_much(thing: &str, cluster: &Cluster) -> Option<Line> {
 }
 
 async fn own_namespaces(thing: &str, cluster: &Cluster) -> Line {
-    let thing = format!("{thing}, admission policy");
-    match cluster.keeps_to_its_namespaces().await {
-        Ok(true) => Line::new(thing, Ok("the worker is kept to its own namespaces".to_owned())),
-        Ok(false) => Line::warning(
+    let found = cluster.keeps_to_its_namespaces().await;
+    kept(
+        format!("{thing}, admission policy"),
+        found,
+        "the worker is kept to its own namespaces",
+        "Nothing keeps the worker to its own namespaces: it may change and delete others.",
+        "Apply config/admission-policy.yaml (Kubernetes 1.30 or newer), and give the worker the account that it names. A new policy counts after some seconds.",
+    )
+}
+
+async fn own_pods(thing: &str, cluster: &Cluster) -> Line {
+    let found = cluster.keeps_pods_from_nodes().await;
+    kept(
+        format!("{thing}, Pod Security"),
+        found,
+        "the worker makes no pods that reach their nodes",
+        "Nothing keeps the worker's account from pods that take over their nodes.",
+        "Once every app was applied by this version, apply config/admission-pod-security.yaml (Kubernetes 1.30 or newer), and give the worker the account that it names. Only where the cluster's policy in Odoo says Pod Security: Privileged, do without it.",
+    )
+}
+
+/// Whether an admission policy is in force.
+fn kept(thing: String, found: Result<Kept, Problem>, good: &str, bad: &str, hint: &str) -> Line {
+    match found {
+        Ok(Kept::Wholly) => Line::new(thing, Ok(good.to_owned())),
+        Ok(Kept::Nowhere) => {
+            Line::warning(thing, Problem::new(Code::AdmissionPolicy, bad).hint(hint))
+        }
+        Ok(Kept::Outdated) => Line::warning(
             thing,
-            Problem::new("admission_policy", "Nothing keeps the worker to its own namespaces: it may change and delete others.")
-                .hint("Apply config/admission-policy.yaml (Kubernetes 1.30 or newer), and give the worker the account that it names. A new policy counts after some seconds."),
+            Problem::new(
+                Code::AdmissionPolicy,
+                "The cluster's policy for the worker's account is one of an earlier version, which lets more pass.",
+            )
+            .hint(hint),
         ),
         Err(problem) => Line::warning(thing, problem),
     }
@@ -349,10 +418,11 @@ async fn watching(thing: &str, cluster: &Cluster, settings: &Settings) -> Option
     let thing = format!("{thing}, watching");
     match cluster.missing_permissions(NEEDED_TO_WATCH).await {
         Ok(missing) if missing.is_empty() => None,
-        Ok(_) => Some(Line::new(
+        Ok(missing) => Some(Line::new(
             thing,
             Ok(format!(
-                "not allowed; Odoo shows changes after {} s (worker.observe_seconds); apply config/rbac-watch.yaml to see them at once",
+                "not allowed ({}): each app is looked at every {} s (worker.observe_seconds); apply config/rbac-watch.yaml to see at once what changes, and to ask for nothing else",
+                grouped(&missing).join("; "),
                 settings.worker.observe_seconds
             )),
         )),

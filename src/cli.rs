@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::code::Code;
 use crate::job::Runner;
 use crate::odoo::{Client, wake};
 use crate::problem::Problem;
@@ -68,15 +69,16 @@ async fn work(settings: Settings) -> ExitCode {
                 Err(error) => {
                     return refuse(
                         &[Problem::new(
-                            "internal",
+                            Code::Internal,
                             format!("Signals cannot be received: {error}."),
                         )],
                         1,
                     );
                 }
             };
-            let (bell, channel) = (worker.bell(), worker.wake());
-            tokio::spawn(async move { wake::listen(client, channel, &bell).await });
+            let (wake_up, listening, channel) =
+                (worker.wake_up(), worker.listening(), worker.wake());
+            tokio::spawn(async move { wake::listen(client, channel, &wake_up, &listening).await });
             tokio::spawn(systemd::watchdog());
             info!(
                 odoo = settings.odoo.url,

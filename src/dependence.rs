@@ -1,12 +1,25 @@
-//! Which fields depend on a secret: those that differ where stand-ins take the place of all secrets.
-//!
-//! Whoever writes manifests to try out a secret letter by letter learns from what is hidden, and what is not, whether a
-//! guess was right. They could as well apply a manifest whose pod sends the secret anywhere. A preview, which needs no right to
-//! apply, has no secret at all.
+//! Which fields depend on a secret: those that differ between two sets of stand-ins for all secrets. So it does not depend
+//! on the secrets themselves which fields are hidden.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+
+use crate::code::Code;
+use crate::problem::Problem;
+
+/// What is said where the secrets decide more than the values of fields that are known to depend on them: always the same,
+/// since any place, object or reason would tell of them.
+pub fn untold() -> Problem {
+    Problem {
+        is_free_of_secrets: true,
+        ..Problem::new(
+            Code::SecretDependent,
+            "The manifests depend on a secret in a way that Chandlery does not tell: with its real content they fail or are refused, or become something else than with other contents of the same shape. Where and why is not told, since it would tell of the secret.",
+        )
+    }
+    .hint("See whether all secrets have the right values. Use a secret only as a value, with `| to_json` around it, and neither in conditions, loops, indexes and sums nor in names: what a secret's content decides belongs into the config map.")
+}
 
 /// The part of a value that depends on a secret.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,6 +80,30 @@ impl Dependent {
             Self::All => &Self::All,
             Self::Members(members) => members.get(key).unwrap_or(&Self::Nothing),
             _ => &Self::Nothing,
+        }
+    }
+
+    /// Whether all of another part is in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Nothing) | (Self::All, _) => true,
+            (Self::Lines(lines), Self::Lines(others)) => {
+                others.by_number.iter().all(|(number, kept)| {
+                    let own = lines.by_number.get(number);
+                    own.is_some_and(|own| own <= kept)
+                })
+            }
+            (Self::Members(members), Self::Members(others)) => others.iter().all(|(key, part)| {
+                let own = members.get(key);
+                own.is_some_and(|own| own.covers(part))
+            }),
+            (Self::Items(items), Self::Items(others)) => {
+                others.by_index.iter().all(|(index, part)| {
+                    let own = items.by_index.get(index);
+                    own.is_some_and(|own| own.covers(part))
+                })
+            }
+            _ => false,
         }
     }
 
@@ -172,7 +209,10 @@ impl Dependent {
             }
             (Self::Lines(lines), Self::Lines(others)) => {
                 let mut merged = lines.clone();
-                merged.by_number.extend(&others.by_number);
+                for (number, kept) in &others.by_number {
+                    let both = merged.by_number.entry(*number).or_insert(*kept);
+                    *both = (*both).min(*kept);
+                }
                 merged.names.extend(others.names.iter().cloned());
                 Self::Lines(merged)
             }
@@ -292,7 +332,7 @@ fn bracketed<'a>(path: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// How many bytes at the beginning of a line only say what it sets: `name = ` or `name: `, the same in another line.
-fn beginning(line: &str, other: &str) -> usize {
+pub fn beginning(line: &str, other: &str) -> usize {
     let same = &line[..common(line.chars(), other.chars())];
     let name = same.find(['=', ':']).map_or(0, |sign| sign + 1);
     same.len() - same[name..].trim_start().len()

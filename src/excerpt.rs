@@ -9,6 +9,7 @@ const BEFORE: usize = 80;
 
 /// Which text a line is from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TextOf {
     /// The manifest as it was fetched.
@@ -22,6 +23,7 @@ pub enum TextOf {
 
 /// One line with a mark. Never holds a secret. All columns count characters from 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Excerpt {
     pub of: TextOf,
@@ -48,6 +50,11 @@ impl Excerpt {
         // A file that ends with a line end has an empty line behind it.
         let whole = text.split('\n').nth(index)?;
         let whole = whole.strip_suffix('\r').unwrap_or(whole);
+        Some(Self::of_line(of, whole, line, column, length))
+    }
+
+    /// The line itself; of a very long one the part around what is meant.
+    pub fn of_line(of: TextOf, whole: &str, line: u32, column: u32, length: u32) -> Self {
         let characters: Vec<char> = whole.chars().collect();
         let start = (column.max(1) as usize - 1).min(characters.len());
         let length = (length as usize).min((characters.len() - start).max(1));
@@ -58,7 +65,7 @@ impl Excerpt {
             false => 0,
         };
         let kept = &characters[from..characters.len().min(from + KEPT)];
-        Some(Self {
+        Self {
             of,
             line,
             column: number(start + 1),
@@ -66,17 +73,7 @@ impl Excerpt {
             text: kept.iter().collect(),
             from: number(from + 1),
             ..Self::default()
-        })
-    }
-
-    /// The same by a position in the text: `offset` and `length` count bytes.
-    pub fn at(of: TextOf, text: &str, offset: usize, length: usize) -> Self {
-        let offset = floor(text, offset);
-        let (line, column) = place(text, offset);
-        let meant = &text[offset..floor(text, offset.saturating_add(length))];
-        let meant = meant.split('\n').next().unwrap_or_default();
-        let length = number(meant.chars().count().max(1));
-        Self::line(of, text, line, column, length).unwrap_or_default()
+        }
     }
 
     /// Says whose text it is.
@@ -129,23 +126,6 @@ impl Excerpt {
     }
 }
 
-/// Line and column of a position in bytes, from 1.
-pub fn place(text: &str, offset: usize) -> (u32, u32) {
-    let before = &text[..floor(text, offset)];
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    (number(line), number(before[start..].chars().count() + 1))
-}
-
-/// The position itself, or the nearest one before it that stands between two characters of the text.
-pub fn floor(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
-}
-
 fn number(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -155,23 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_in_bytes_becomes_a_line_with_columns_in_characters() {
-        let text = "a: 1\nß: {{ größe }}\r\nc: 3\n";
-        let offset = text.find("größe").unwrap();
-        let found = Excerpt::at(TextOf::Template, text, offset, "größe".len());
-        assert_eq!((found.line, found.column, found.length), (2, 7, 5));
-        assert_eq!(found.text, "ß: {{ größe }}");
-        assert_eq!(&found.text[found.marked()], "größe");
-    }
-
-    #[test]
     fn of_a_very_long_line_the_part_around_the_mark_is_kept() {
         let text = format!(
             "{}{{{{ nosuch }}}}{}",
             "é".repeat(50_000),
             "y".repeat(50_000)
         );
-        let found = Excerpt::at(TextOf::Template, &text, text.find("nosuch").unwrap(), 6);
+        let found = Excerpt::line(TextOf::Template, &text, 1, 50_004, 6).unwrap();
         assert_eq!(found.column, 50_004);
         assert_eq!(found.text.chars().count(), KEPT);
         assert_eq!(&found.text[found.marked()], "nosuch");
@@ -191,9 +161,10 @@ mod tests {
 
     #[test]
     fn what_is_meant_ends_with_its_line_and_may_stand_behind_the_last_character() {
-        let found = Excerpt::at(TextOf::Template, "{% if\nx", 3, 4);
+        let line = |text, column| Excerpt::line(TextOf::Template, text, 1, column, 4);
+        let found = line("{% if\nx", 4).unwrap();
         assert_eq!((found.length, found.text.as_str()), (2, "{% if"));
-        let end = Excerpt::at(TextOf::Template, "a: 1", 4, 1);
+        let end = line("a: 1", 5).unwrap();
         assert_eq!((end.column, end.length, end.marked()), (5, 1, 4..4));
         assert_eq!(Excerpt::line(TextOf::Template, "a", 2, 1, 1), None);
     }

@@ -1,6 +1,6 @@
 //! Chandlery's worker: it takes jobs from Odoo, deploys applications onto Kubernetes and reports back.
 //!
-//! Data flows one way. [`worker`] claims jobs and hands each to its recipe in [`job`]; a recipe calls the rooms
+//! Data flows one way. [`worker`] claims jobs and hands each to its handler in [`job`]; a handler calls the rooms
 //! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
 //! readiness, ingress), [`mailgun`] (domains, messages) and [`odoo`] (the three calls); the rooms know nothing of each
 //! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What must not be shown
@@ -8,8 +8,10 @@
 
 pub mod ansible;
 pub mod body;
+pub mod cause;
 pub mod check;
 pub mod cli;
+pub mod code;
 pub mod dependence;
 pub mod excerpt;
 pub mod job;
@@ -28,4 +30,3 @@ pub mod slot;
 pub mod telemetry;
 pub mod uid;
 pub mod worker;
-pub mod yaml;

@@ -6,20 +6,20 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
+use yaml_dialects::Limits;
+use yaml_dialects::kubectl::{self, Places};
 
-use crate::ansible::Resolved;
 use crate::dependence::Dependent;
 use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
-use crate::redact::HIDDEN;
-use crate::yaml::kubectl::{self, Places};
+use crate::redact::{HIDDEN, Redactor};
 
 /// The two texts. Shows no secret: neither the values of secret variables nor what a line makes of them.
 #[derive(Clone, Default)]
 pub struct Lines {
     template: String,
     rendered: String,
-    variables: Resolved,
+    redactor: Redactor,
     /// What differs between the two, found when it is first asked for.
     changes: OnceLock<Vec<DiffOp>>,
     /// Where the fields of each document stand, found when it is first asked for.
@@ -31,12 +31,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// `rendered` was made of `template` with the variables.
-    pub fn new(template: &str, rendered: &str, variables: &Resolved) -> Self {
+    /// `rendered` was made of `template`. The redactor knows the secrets that it was made of.
+    pub fn new(template: &str, rendered: &str, redactor: &Redactor) -> Self {
         Self {
             template: template.to_owned(),
             rendered: rendered.to_owned(),
-            variables: variables.clone(),
+            redactor: redactor.clone(),
             changes: OnceLock::new(),
             places: OnceLock::new(),
             with_stand_ins: None,
@@ -64,7 +64,9 @@ impl Lines {
 
     /// Line and column, in the rendered text, of a field of a document, or of its nearest parent that stands there.
     pub fn place(&self, document: u32, field: &str) -> Option<(u32, u32)> {
-        let places = self.places.get_or_init(|| kubectl::places(&self.rendered));
+        let places = self
+            .places
+            .get_or_init(|| kubectl::places(&self.rendered, &Limits::default()));
         let places = places.get(&document)?;
         let mut path = field;
         loop {
@@ -114,7 +116,7 @@ impl Lines {
         let is_secret = self.differs(line as usize) || self.tainted(origin.made_of);
         let rendered = rendered.map(|found| match is_secret {
             true => between(template, found),
-            false => found.masked(|text| self.variables.mask(text)),
+            false => found.masked(|text| self.redactor.text(text)),
         });
         let start = template
             .chars()
@@ -194,7 +196,7 @@ impl Lines {
     /// Whether any of the template's lines uses a secret variable, or what is made of one.
     fn tainted(&self, lines: Range<usize>) -> bool {
         let mut secret: HashSet<&str> = words(&self.template)
-            .filter(|word| self.uses_secret(word, 0))
+            .filter(|word| self.redactor.hides_variable(word))
             .collect();
         if secret.is_empty() {
             return false;
@@ -215,16 +217,6 @@ impl Lines {
         }
         let mut of_lines = self.template.lines().skip(lines.start).take(lines.len());
         of_lines.any(|line| words(line).any(|word| secret.contains(word)))
-    }
-
-    fn uses_secret(&self, name: &str, depth: usize) -> bool {
-        self.variables.is_secret(name)
-            || depth < 8
-                && self
-                    .variables
-                    .needs(name)
-                    .iter()
-                    .any(|needed| self.uses_secret(needed, depth + 1))
     }
 }
 
@@ -284,13 +276,14 @@ impl fmt::Debug for Lines {
 mod tests {
     use super::*;
     use crate::ansible::Variables;
+    use crate::code::Code;
 
     fn problem(template: &str, rendered: &str, line: u32) -> Problem {
         let mut variables = Variables::new();
         variables.set_secret("password", "hunter2", "secret", false);
         variables.set("login", "odoo:{{ password }}", "config map");
-        let lines = Lines::new(template, rendered, &variables.resolve().unwrap());
-        lines.locate(Problem::new("x", "x"), line, 4, None)
+        let lines = Lines::new(template, rendered, variables.resolve().unwrap().redactor());
+        lines.locate(Problem::new(Code::Internal, "x"), line, 4, None)
     }
 
     fn texts(problem: &Problem) -> Vec<(TextOf, u32, &str)> {

@@ -18,6 +18,7 @@ pub const NO_RESTART: &str = "chandlery.dev/no-restart";
 
 /// Names one object in a cluster. An app's inventory is a list of these.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ObjectRef {
     /// `v1`, `apps/v1`, …
     pub api_version: String,
@@ -33,6 +34,11 @@ impl ObjectRef {
     /// The API group: `apps` of `apps/v1`, empty for the core group.
     pub fn group(&self) -> &str {
         group_of(&self.api_version)
+    }
+
+    /// Whether it is a Job, in whichever version.
+    pub fn is_job(&self) -> bool {
+        self.group() == "batch" && self.kind == "Job"
     }
 
     /// Whether both name the same object, be it in different versions of one API group.
@@ -67,6 +73,8 @@ pub struct Object {
     pub path: String,
     /// The text that these lines are of, beside its template.
     pub lines: Arc<Lines>,
+    /// The object with stand-ins for all secrets, where there may be any: what is said of it is said of this.
+    pub stand_in: Option<Value>,
 }
 
 impl Object {
@@ -97,6 +105,20 @@ impl Object {
             kind: self.kind().to_owned(),
             namespace: self.namespace().map(str::to_owned),
             name: self.name().to_owned(),
+        }
+    }
+
+    /// The same with stand-ins for all secrets.
+    pub fn with_stand_ins(&self) -> Self {
+        let mut value = self.stand_in.as_ref().unwrap_or(&self.value).clone();
+        // Where it is to be placed was found out meanwhile.
+        if let Some(namespace) = self.namespace().filter(|_| value.is_object()) {
+            value["metadata"]["namespace"] = namespace.into();
+        }
+        Self {
+            value,
+            stand_in: None,
+            ..self.clone()
         }
     }
 
@@ -228,7 +250,8 @@ pub fn group_of(api_version: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ansible::Resolved;
+    use crate::code::Code;
+    use crate::redact::Redactor;
     use serde_json::json;
 
     #[test]
@@ -241,17 +264,21 @@ mod tests {
             line: 4,
             value: json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "odoo"}}),
             path: String::new(),
-            lines: Arc::new(Lines::new("", text, &Resolved::default())),
+            lines: Arc::new(Lines::new("", text, &Redactor::default())),
+            stand_in: None,
         };
         let place = |field| {
-            let problem = object.locate_field(field, Problem::new("x", "x"));
+            let problem = object.locate_field(field, Problem::new(Code::Internal, "x"));
             (problem.line, problem.column)
         };
         assert_eq!(place("spec.containers[0].image"), (Some(9), Some(7)));
         assert_eq!(place("spec.replicas"), (Some(7), Some(1)));
         assert_eq!(place("data"), (Some(4), None));
         assert_eq!(
-            object.locate(Problem::new("x", "x")).object.as_deref(),
+            object
+                .locate(Problem::new(Code::Internal, "x"))
+                .object
+                .as_deref(),
             Some("Deployment/odoo")
         );
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// One cluster's policy. Its default is the strict one that every new cluster has in Odoo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Policy {
     /// The Pod Security Standard that pods must meet.
     pub pod_security: PodSecurity,
@@ -15,6 +16,11 @@ pub struct Policy {
     pub kinds: Vec<String>,
     /// The labels and annotations of other programs that manifests may set: whole names, or beginnings with a `*`.
     pub annotations: Vec<String>,
+    /// The storage classes that make no volumes and from which claims may nevertheless take one that stands ready.
+    /// Since version 2 of the contract.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub static_storage_classes: Vec<String>,
     /// Whether Services may be of the type `LoadBalancer`.
     pub load_balancer: bool,
     /// Whether Services may be of the type `NodePort`.
@@ -31,6 +37,7 @@ pub struct Policy {
 
 /// A level of the Pod Security Standards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PodSecurity {
     Privileged,
@@ -51,6 +58,7 @@ impl PodSecurity {
 
 /// How much an app gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limits {
     /// Of all its containers together, in thousandths of a core.
     pub cpu_millicores: u32,
@@ -59,6 +67,17 @@ pub struct Limits {
     /// Of all its volumes together.
     pub storage_gib: u32,
     pub pods: u32,
+}
+
+/// The storage classes of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StorageClasses {
+    /// The names of those that have volumes made as they are claimed.
+    pub provisioned: Vec<String>,
+    /// The names of those whose volumes somebody makes beforehand.
+    pub r#static: Vec<String>,
+    /// The one that claims without any get.
+    pub default: Option<String>,
 }
 
 /// The version of the Pod Security Standards that is checked, and that namespaces are labelled with.
@@ -180,6 +199,7 @@ impl Default for Policy {
             pod_security: PodSecurity::Baseline,
             kinds: KINDS.map(str::to_owned).to_vec(),
             annotations: ANNOTATIONS.map(str::to_owned).to_vec(),
+            static_storage_classes: Vec::new(),
             load_balancer: false,
             node_port: false,
             quota: true,

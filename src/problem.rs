@@ -10,6 +10,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Rend
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::{Code, Retry};
 use crate::excerpt::{Excerpt, TextOf};
 
 /// More lines than this are not shown.
@@ -17,10 +18,11 @@ const MOST_EXCERPTS: usize = 50;
 
 /// A failure as an operator reads it. Members that do not apply are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
     /// A stable word for programs, in snake case: `manifest_fetch`, `template_render`, `apply_refused`, …
-    pub code: String,
+    pub code: Code,
     /// What is wrong, in one or two sentences. Never holds a secret.
     pub message: String,
     /// The way out: what to do about it.
@@ -43,20 +45,26 @@ pub struct Problem {
     pub retry: bool,
     /// The lines it speaks of, the most important one first.
     pub excerpts: Vec<Excerpt>,
+    /// Whether it was made without any secret. Then it is told as it is: what is hidden in a text that anybody could have
+    /// written tells that it is a secret.
+    #[serde(skip)]
+    pub is_free_of_secrets: bool,
 }
 
 impl Problem {
-    /// A problem that stays until somebody changes something.
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
+    /// A problem of this code. Where the code leaves open whether it may pass by itself, it stays until somebody changes
+    /// something.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
-            code: code.to_owned(),
+            code,
             message: message.into(),
+            retry: code.retry() == Retry::Yes,
             ..Self::default()
         }
     }
 
-    /// A problem that may pass by itself: a network, a server that is restarting.
-    pub fn transient(code: &str, message: impl Into<String>) -> Self {
+    /// A problem that may pass by itself, of a code that leaves that open.
+    pub fn transient(code: Code, message: impl Into<String>) -> Self {
         Self {
             retry: true,
             ..Self::new(code, message)
@@ -67,6 +75,14 @@ impl Problem {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Says that it was made without any secret.
+    pub fn free_of_secrets(self) -> Self {
+        Self {
+            is_free_of_secrets: true,
+            ..self
+        }
     }
 
     /// Shows the lines it speaks of, each place once.
@@ -235,7 +251,7 @@ mod tests {
             line: Some(1),
             column: Some(column),
             excerpts: vec![excerpt],
-            ..Problem::new("template_render", "'größe' is undefined.")
+            ..Problem::new(Code::TemplateRender, "'größe' is undefined.")
                 .in_manifest("Odoo", "https://example.com/odoo.yml")
                 .hint("Did you mean 'groesse'?")
         }
@@ -269,7 +285,7 @@ mod tests {
         let problem = Problem {
             line: Some(12),
             column: Some(17),
-            ..Problem::new("template_render", "'odoo_imagee' is undefined")
+            ..Problem::new(Code::TemplateRender, "'odoo_imagee' is undefined")
                 .in_manifest("Odoo", "https://example.com/odoo.yml")
                 .hint("Did you mean 'odoo_image'?")
         };

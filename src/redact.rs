@@ -4,14 +4,15 @@
 //! It finds what a secret is, or is written as. What is made of a secret in another way is known as
 //! [`Dependent`](crate::dependence::Dependent) on it: such texts are given to the redactor as further secrets.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use ansible_jinja::{escaped, url_encoded};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use crate::ansible;
 use crate::excerpt::Excerpt;
 use crate::problem::Problem;
 
@@ -24,6 +25,8 @@ const SHORT: usize = 4;
 #[derive(Clone, Default)]
 pub struct Redactor {
     secrets: Arc<Vec<String>>,
+    /// The variables that hold them, or what is made of them.
+    names: Arc<HashSet<String>>,
     /// Made when the first text is looked at: most jobs have none to tell that could hold one.
     finder: Arc<OnceLock<Option<Finder>>>,
 }
@@ -66,7 +69,7 @@ impl Redactor {
                 all.push(secret);
                 all
             })
-            .filter(|secret| !ansible::is_no_secret(secret))
+            .filter(|secret| !says_nothing(secret))
             .collect();
         secrets.extend(self.secrets.iter().cloned());
         secrets.sort();
@@ -76,8 +79,22 @@ impl Redactor {
         }
         Self {
             secrets: Arc::new(secrets),
+            names: self.names.clone(),
             finder: Arc::default(),
         }
+    }
+
+    /// The same, which knows what the variables are called that hold secrets, or what is made of them.
+    pub fn knowing(self, names: HashSet<String>) -> Self {
+        Self {
+            names: Arc::new(names),
+            ..self
+        }
+    }
+
+    /// Whether a variable of this name holds a secret, or what is made of one.
+    pub fn hides_variable(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     /// One that hides what another one hides, too.
@@ -102,6 +119,9 @@ impl Redactor {
 
     /// A problem in which no secret can be read. Manifest and URL are Odoo's, and made of no values.
     pub fn problem(&self, problem: Problem) -> Problem {
+        if problem.is_free_of_secrets {
+            return problem;
+        }
         let some = |text: Option<String>| text.map(|text| self.text(&text));
         Problem {
             message: self.text(&problem.message),
@@ -202,13 +222,15 @@ fn forms(secret: &str) -> Vec<Form> {
         add(written, how);
     }
     add(secret.replace('\'', "''"), how);
-    add(ansible::escaped(secret), how);
-    for kept in ["", "/"] {
-        add(percent(secret, kept), how);
-        add(percent(secret, kept).replace("%20", "+"), how);
+    add(escaped(secret), how);
+    for keep_slash in [false, true] {
+        let encoded = url_encoded(secret, keep_slash);
+        let query = encoded.replace("%20", "+");
+        add(encoded, how);
+        add(query, how);
     }
     if is_short {
-        add(ansible::encode_base64(secret.as_bytes()), how);
+        add(STANDARD.encode(secret.as_bytes()), how);
         return forms;
     }
     add(secret.to_uppercase(), how);
@@ -234,6 +256,15 @@ fn forms(secret: &str) -> Vec<Form> {
     forms
 }
 
+/// Whether a text says no more than yes, no or nothing.
+fn says_nothing(text: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "", "0", "1", "~", "y", "n", "yes", "no", "on", "off", "true", "false", "null", "none",
+    ];
+    let text = text.trim();
+    text.len() <= 5 && WORDS.contains(&text.to_lowercase().as_str())
+}
+
 /// As in JSON, in Go and in a YAML text with double quotes, without the quotes.
 fn quoted(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
@@ -256,24 +287,10 @@ fn ascii(text: &str) -> String {
         .collect()
 }
 
-/// As in URLs.
-fn percent(text: &str, kept: &str) -> String {
-    text.bytes()
-        .map(|byte| match char::from(byte) {
-            sign if sign.is_ascii_alphanumeric()
-                || "-._~".contains(sign)
-                || kept.contains(sign) =>
-            {
-                sign.to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
     use crate::excerpt::TextOf;
 
     fn hidden(secret: &str, text: &str) -> String {
@@ -283,8 +300,7 @@ mod tests {
     #[test]
     fn a_secret_is_hidden_in_whatever_form_it_is_written() {
         let secret = "Gröm/p\"a's+s & 7";
-        let base64 =
-            |prefix: &str| ansible::encode_base64(format!("{prefix}{secret}:x").as_bytes());
+        let base64 = |prefix: &str| STANDARD.encode(format!("{prefix}{secret}:x").as_bytes());
         for text in [
             secret.to_owned(),
             secret.to_uppercase(),
@@ -297,8 +313,8 @@ mod tests {
             base64("u"),
             base64("us"),
             base64("use").replace('+', "-").replace('/', "_"),
-            ansible::encode_base64(secret.as_bytes()),
-            ansible::escaped(secret),
+            STANDARD.encode(secret.as_bytes()),
+            escaped(secret),
             secret.replace('\'', "''"),
             secret.bytes().map(|byte| format!("{byte:02X}")).collect(),
         ] {
@@ -342,7 +358,7 @@ mod tests {
                     .named("x-hunter2")
                     .label("hunter2!"),
             ],
-            ..Problem::new("x", "hunter2 is wrong").hint("not hunter2")
+            ..Problem::new(Code::Internal, "hunter2 is wrong").hint("not hunter2")
         };
         let redactor = Redactor::new([secret.to_owned()]);
         let shown = format!("{:?} {redactor:?}", redactor.problem(problem));

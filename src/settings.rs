@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use crate::ansible::vault;
+use crate::code::Code;
 use crate::loopback::is_loopback;
 use crate::mailgun::{self, Region};
 use crate::manifest::reach::{Allowed, Network, Place};
@@ -294,6 +295,9 @@ pub struct Mailgun {
     pub key_file: PathBuf,
     /// The API's address; empty: the region's own.
     pub url: String,
+    /// The operator's own domain in the account, from which invitations are sent while an app's is not verified; empty:
+    /// there is none.
+    pub sending_domain: String,
     /// How long one call may take.
     pub timeout_seconds: u64,
     #[serde(skip)]
@@ -306,6 +310,7 @@ impl Default for Mailgun {
             region: Region::Us,
             key_file: PathBuf::new(),
             url: String::new(),
+            sending_domain: String::new(),
             timeout_seconds: 30,
             key: Key::default(),
         }
@@ -596,11 +601,16 @@ impl Given {
             "" => format!("{source}: {reason}"),
             key => format!("{source}: {key}: {reason}"),
         };
-        self.problems.push(Problem::new("settings", message));
+        self.problems.push(Problem::new(Code::Settings, message));
     }
 }
 
 const NO_WORKER_KEY: &str = "the worker has no key: create one in Odoo (Kubernetes > Configuration > Workers), write it into a file that only the worker may read and name it here, or set CHANDLERY_ODOO__KEY";
+
+/// Whether it is written as DNS compares it.
+fn is_domain(text: &str) -> bool {
+    matches!(url::Host::parse(text), Ok(url::Host::Domain(name)) if name == text && name.contains('.'))
+}
 
 fn is_secret(path: &[String]) -> bool {
     SECRETS.iter().any(|secret| path == *secret)
@@ -654,6 +664,10 @@ impl Settings {
             _ if self.odoo.url.is_empty() => say(
                 &["odoo", "url"],
                 "is not set; it is Odoo's address, such as https://odoo.example.com".to_owned(),
+            ),
+            Err(url::ParseError::RelativeUrlWithoutBase) => say(
+                &["odoo", "url"],
+                "must begin with http:// or https://".to_owned(),
             ),
             Err(error) => say(&["odoo", "url"], format!("is not an address: {error}")),
             Ok(url) if !matches!(url.scheme(), "http" | "https") => say(
@@ -728,6 +742,13 @@ impl Settings {
             && let Err(reason) = mailgun::check_address(&self.mailgun.url, self.mailgun.region)
         {
             say(&["mailgun", "url"], reason);
+        }
+        let domain = &self.mailgun.sending_domain;
+        if !domain.is_empty() && !is_domain(domain) {
+            say(
+                &["mailgun", "sending_domain"],
+                format!("'{domain}' is not the name of a domain such as mail.example.com"),
+            );
         }
         if !self.telemetry.listen.is_empty()
             && let Err(error) = self.telemetry.listen.parse::<SocketAddr>()
@@ -1043,6 +1064,14 @@ mod tests {
                 "FILE: mailgun.timeout_seconds: 0 is not between 1 and 300",
             ),
             (
+                "[mailgun]\nsending_domain = 'hello@mail.example.com'",
+                "FILE: mailgun.sending_domain: 'hello@mail.example.com' is not the name of a domain",
+            ),
+            (
+                "[mailgun]\nsending_domain = 'mail'",
+                "FILE: mailgun.sending_domain: 'mail' is not the name of a domain",
+            ),
+            (
                 "[mailgun]\nkey_file = '/nowhere/key'",
                 "FILE: mailgun.key_file: /nowhere/key cannot be read: No such file",
             ),
@@ -1091,7 +1120,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_odoo_is_called_over_http_only_on_this_machine_or_where_the_settings_say_so() {
+    fn odoo_is_called_over_http_only_on_this_machine_or_where_the_settings_say_so() {
         for (url, good) in [
             ("https://odoo.example.com", true),
             ("http://127.0.0.1:8069", true),
@@ -1121,6 +1150,21 @@ mod tests {
             "worker.name",
         ] {
             assert!(error.contains(&format!("FILE: {key}: ")), "{key}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_beginning_is_told_how_to_begin() {
+        for address in [
+            "127.0.0.1:14069",
+            "odoo.example.com",
+            "localhost:8069",
+            "ftp://odoo",
+        ] {
+            let text = format!("[odoo]\nurl = '{address}'\n");
+            let error = read(&text, &[KEY]).unwrap_err();
+            let told = "FILE: odoo.url: must begin with http:// or https://";
+            assert!(error.contains(told), "{address}: {error}");
         }
     }
 

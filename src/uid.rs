@@ -10,6 +10,8 @@ const DIGITS: usize = 32;
 /// An app's random token. Odoo makes it once, with the app's record. Ids repeat after a database was restored; this
 /// does not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("pattern" = "^[0-9a-f]{32}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Uid(String);
 

@@ -99,7 +99,6 @@ fn the_catalog_needs_no_variable_that_its_readme_does_not_explain() {
     );
 }
 
-/// S3, S4, L4
 #[test]
 fn the_catalog_keeps_to_the_strict_policy_and_to_restricted_pods() {
     let restricted = Policy {
@@ -125,6 +124,7 @@ fn the_catalog_keeps_to_the_strict_policy_and_to_restricted_pods() {
                     storage_gib: 50,
                     pods: 20,
                 }),
+                storage_classes: None,
                 inventory: Some(&[]),
             };
             let found = violations(&objects, &rules);
@@ -152,6 +152,7 @@ fn a_preview_of_the_catalog_without_values_is_not_refused_for_the_made_up_ones()
             hostname: "shop-int.apps.example.com",
             siblings: &siblings,
             limits: None,
+            storage_classes: None,
             inventory: None,
         };
         let found = inspect(&source, &given, &rules).unwrap();

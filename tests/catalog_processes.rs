@@ -10,7 +10,7 @@ use chandlery::ansible::Variables;
 use chandlery::manifest::{Source, parse, render};
 
 /// Long enough for a busy machine; what does not handle the signal never ends.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The script of a ConfigMap of the catalog.
 fn script(template: &str, config_map: &str, key: &str, case: &str) -> String {
@@ -273,6 +273,27 @@ fn a_server_of_postgresql_that_was_killed_with_its_node_starts_again() {
     container.program("psql", "cat > /dev/null");
     let (status, said) = container.start(&["sh", "postgres-setup.sh"]).ended();
     assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
+fn data_of_postgresql_that_cannot_be_read_is_told_from_what_is_no_database() {
+    let container = Container::new();
+    let data = container.path("data/pgdata");
+    std::fs::create_dir(&data).unwrap();
+    // What root may do besides is taken from it: a container has none of it.
+    let words = [
+        "setpriv",
+        "--bounding-set=-dac_override,-dac_read_search",
+        "sh",
+        "postgres-setup.sh",
+    ];
+    for (mode, means) in [(0o000, "Permission denied"), (0o700, "no database")] {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (status, said) = container.start(&words).ended();
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains(means), "{said}");
+    }
+    assert_eq!(container.called(), "");
 }
 
 #[test]

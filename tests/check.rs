@@ -63,7 +63,14 @@ impl Scene {
             .and(query_param("dryRun", "All"))
             .respond_with(|request: &Request| {
                 let namespace: Value = request.body_json().unwrap();
-                match namespace["metadata"]["labels"].is_object() {
+                let (metadata, labels) = (&namespace["metadata"], &namespace["metadata"]["labels"]);
+                let level = &labels["pod-security.kubernetes.io/enforce"];
+                let version = &labels["pod-security.kubernetes.io/enforce-version"];
+                let lets_pass = labels.is_object()
+                    && metadata["finalizers"].is_null()
+                    && level != "privileged"
+                    && version.is_null();
+                match lets_pass {
                     true => ResponseTemplate::new(201).set_body_json(namespace),
                     false => refused(),
                 }
@@ -88,10 +95,15 @@ impl Scene {
     }
 
     async fn odoo_knows(&self, unknown_clusters: Value) {
-        let answer = json!({"jsonrpc": "2.0", "id": "claim", "result": {
+        self.odoo_answers(json!({"result": {
+            "contract": 2,
             "database": "5f0c1a52-c5f0-11f0-8de9-0242ac120002", "lease_seconds": 60, "poll_seconds": 5, "wake": null,
             "unknown_clusters": unknown_clusters, "jobs": [],
-        }});
+        }}))
+        .await;
+    }
+
+    async fn odoo_answers(&self, answer: Value) {
         Mock::given(method("POST"))
             .and(path("/kubernetes_hosting/worker/claim"))
             .and(header("Authorization", format!("Bearer {KEY}").as_str()))
@@ -134,7 +146,10 @@ impl Scene {
 fn enough(asked: &Value) -> bool {
     let words = [&asked["verb"], &asked["resource"], &asked["name"]];
     match words.map(|word| word.as_str().unwrap_or_default()) {
-        [_, "namespaces", _] | ["create", "rolebindings", _] => true,
+        [_, "namespaces", _]
+        | ["create", "rolebindings", _]
+        | ["list", "storageclasses", _]
+        | ["get", "ingressclasses", _] => true,
         ["bind", "clusterroles", name] => name == "chandlery-app",
         _ => false,
     }
@@ -180,17 +195,53 @@ async fn when_all_is_well_every_line_says_ok() {
     let expected = format!(
         "ok     settings: read\n\
          ok     Odoo: {} answers and accepts the key\n\
+         ok     contract: both sides speak version 2\n\
          ok     database: 5f0c1a52-c5f0-11f0-8de9-0242ac120002\n\
          ok     Mailgun: no key is set; Odoo sends invitations by its own outgoing mail\n\
          ok     cluster demo: {}/ answers, Kubernetes v1.35.4\n\
          ok     cluster demo, permissions: the worker may do all it needs\n\
          ok     cluster demo, admission policy: the worker is kept to its own namespaces\n\
-         ok     cluster demo, watching: not allowed; Odoo shows changes after 30 s (worker.observe_seconds); apply config/rbac-watch.yaml to see them at once\n\
+         ok     cluster demo, Pod Security: the worker makes no pods that reach their nodes\n\
+         ok     cluster demo, watching: not allowed (list, watch pods; list, watch services; list, watch persistentvolumeclaims; list, watch deployments.apps; list, watch statefulsets.apps; list, watch daemonsets.apps; list, watch jobs.batch; list, watch cronjobs.batch; list, watch ingresses.networking.k8s.io): each app is looked at every 30 s (worker.observe_seconds); apply config/rbac-watch.yaml to see at once what changes, and to ask for nothing else\n\
          ok     cluster demo: known to Odoo\n",
         scene.odoo.uri(),
         scene.cluster.uri()
     );
     assert_eq!((status, text.as_str()), (0, expected.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odoo_of_another_version_is_warned_of_and_one_that_does_not_fit_is_wrong() {
+    let version = |name: &str| -> Value {
+        let file = format!("{}/tests/contract/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let older = version("v1/claim_response");
+    let mut newer = version("claim_response");
+    newer["contract"] = json!(7);
+    for (answer, status, expected) in [
+        (
+            json!({"result": older}),
+            0,
+            "warn   contract: Odoo speaks version 1, this worker version 2.\n         They work together, but for what is new. Update the addons in Odoo.\n",
+        ),
+        (
+            json!({"result": newer}),
+            0,
+            "warn   contract: Odoo speaks version 7, this worker version 2.\n         They work together, but for what is new. Update the worker.\n",
+        ),
+        (
+            json!({"error": version("version_error")}),
+            1,
+            "wrong  Odoo: Update the worker: it speaks version 1 of the contract with Odoo, and these addons need version 2 or newer.\n         Odoo's addons and the worker are released together: install those of one release.\n",
+        ),
+    ] {
+        let scene = Scene::with(enough).await;
+        scene.odoo_answers(answer).await;
+        let (found, text) = scene.check(&scene.settings()).await;
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(found, status, "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +259,7 @@ async fn wrong_settings_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s10_odoo_over_http_is_named_with_the_way_out() {
+async fn odoo_over_http_is_named_with_the_way_out() {
     let scene = Scene::good().await;
     let settings = scene
         .settings()
@@ -378,7 +429,7 @@ async fn a_cluster_without_the_role_for_apps_is_told_in_one_sentence() {
     );
 }
 
-/// S7: check called the administrator's kubeconfig fine.
+/// `check` called the administrator's kubeconfig fine.
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_reach_further_than_needed_are_warned_of() {
     let scene = Scene::with(|_| true).await;
@@ -401,10 +452,40 @@ async fn rights_that_reach_further_than_needed_are_warned_of() {
         "Give it the account of config/rbac.yaml",
         "warn   cluster demo, admission policy: Nothing keeps the worker to its own namespaces",
         "Apply config/admission-policy.yaml",
+        "warn   cluster demo, Pod Security: Nothing keeps the worker's account from pods that take over their nodes.",
+        "apply config/admission-pod-security.yaml",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!text.contains("watching"), "{text}");
+}
+
+/// Policies that say nothing of finalizers, and nothing of the version of the Pod Security Standards.
+#[tokio::test(flavor = "multi_thread")]
+async fn admission_policies_of_an_earlier_version_are_warned_of() {
+    let scene = Scene::good().await;
+    Mock::given(method("POST"))
+        .and(path("/api/v1/namespaces"))
+        .respond_with(|request: &Request| {
+            let namespace: Value = request.body_json().unwrap();
+            let labels = &namespace["metadata"]["labels"];
+            let level = &labels["pod-security.kubernetes.io/enforce"];
+            match labels.is_object() && level != "privileged" {
+                true => ResponseTemplate::new(201).set_body_json(namespace),
+                false => refused(),
+            }
+        })
+        .with_priority(1)
+        .mount(&scene.cluster)
+        .await;
+    let (status, text) = scene.check(&scene.settings()).await;
+    assert_eq!(status, 0, "it works: {text}");
+    for thing in ["admission policy", "Pod Security"] {
+        let line = format!(
+            "warn   cluster demo, {thing}: The cluster's policy for the worker's account is one of an earlier version"
+        );
+        assert!(text.contains(&line), "{line}: {text}");
+    }
 }
 
 /// Newcomers made it by `kubectl create token`, which ends after an hour.
@@ -426,7 +507,7 @@ async fn a_token_that_ends_before_long_is_warned_of() {
     }
 }
 
-/// L8, S10: nobody remarked on a key that all may read.
+/// Nobody remarked on a key that all may read.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_every_user_of_the_machine_may_read_is_warned_of() {
     let scene = Scene::good().await;
@@ -518,6 +599,51 @@ async fn a_mailgun_key_that_does_not_work_is_named_with_the_way_out() {
         text.contains("ok     cluster demo: known to Odoo"),
         "{text}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sending_domain_that_cannot_send_is_named_with_the_way_out() {
+    let scene = Scene::good().await;
+    let answer = ResponseTemplate::new(200).set_body_json(json!({"total_count": 1, "items": []}));
+    let (server, settings) = mailgun(&scene, answer).await;
+    let settings = settings.replace(
+        "[mailgun]",
+        "[mailgun]\nsending_domain = 'mail.harbour.example'",
+    );
+    let domain = |state: &str| {
+        let domain = json!({"name": "mail.harbour.example", "state": state});
+        ResponseTemplate::new(200).set_body_json(json!({"domain": domain}))
+    };
+    let none = json!({"message": "Domain not found"});
+    let none = ResponseTemplate::new(404).set_body_json(none);
+    for (answer, said) in [
+        (domain("active"), None),
+        (domain("unverified"), Some("is not verified there")),
+        (none, Some("is not there")),
+    ] {
+        let _shown = Mock::given(method("GET"))
+            .and(path("/v4/domains/mail.harbour.example"))
+            .respond_with(answer)
+            .mount_as_scoped(&server)
+            .await;
+        let (status, text) = scene.check(&settings).await;
+        match said {
+            None => {
+                assert_eq!(status, 0, "{text}");
+                assert!(
+                    text.contains("; invitations may come from mail.harbour.example\n"),
+                    "{text}"
+                );
+            }
+            Some(said) => {
+                assert_eq!(status, 1, "{text}");
+                let line = format!(
+                    "Invitations cannot come from mail.harbour.example: the domain {said} (region eu)."
+                );
+                assert!(text.contains(&line), "{text}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What config/ ships: rights, systemd unit, example (L8). Needs a cluster (KUBECONFIG) for what a cluster has to accept.
+//! What config/ ships: rights, systemd unit, example. Needs a cluster (KUBECONFIG) for what a cluster has to accept.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use chandlery::kubernetes::permissions::{
     NEEDED, NEEDED_CLUSTER_WIDE, NEEDED_FOR_MAIL, NEEDED_TO_WATCH, Rights,
 };
+use chandlery::policy::POD_SECURITY_VERSION;
 use chandlery::settings::Settings;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
@@ -47,7 +48,7 @@ fn assert_grants(role: &Value, rights: &Rights) {
 }
 
 #[test]
-fn the_cluster_roles_grant_all_that_the_worker_needs_and_cluster_wide_namespaces_alone() {
+fn the_cluster_roles_grant_all_that_the_worker_needs_and_cluster_wide_little_but_namespaces() {
     let objects = objects("rbac.yaml");
     let everywhere = named(&objects, "ClusterRole", "chandlery");
     let in_apps = named(&objects, "ClusterRole", "chandlery-app");
@@ -63,6 +64,8 @@ fn the_cluster_roles_grant_all_that_the_worker_needs_and_cluster_wide_namespaces
         let verbs = &rule["verbs"];
         assert!(
             what == (&"namespaces".into(), 1)
+                || what == (&"storageclasses".into(), 1) && *verbs == serde_json::json!(["list"])
+                || what == (&"ingressclasses".into(), 1) && *verbs == serde_json::json!(["get"])
                 || what == (&"rolebindings".into(), 1) && *verbs == serde_json::json!(["create"])
                 || what == (&"clusterroles".into(), 1) && named,
             "{rule}"
@@ -82,6 +85,19 @@ fn the_cluster_roles_grant_all_that_the_worker_needs_and_cluster_wide_namespaces
         ["chandlery"],
         "chandlery-app in apps' namespaces only"
     );
+}
+
+/// The worker itself must be able to set its own version.
+#[test]
+fn the_policy_lets_no_namespace_begin_with_an_older_pod_security_than_the_workers() {
+    let objects = objects("admission-pod-security.yaml");
+    let variables = objects[0]["spec"]["variables"].as_array().unwrap();
+    let oldest = variables
+        .iter()
+        .find(|variable| variable["name"] == "oldest");
+    let expression = oldest.unwrap()["expression"].as_str().unwrap();
+    let least = POD_SECURITY_VERSION.strip_prefix("v1.").unwrap();
+    assert!(expression.ends_with(&format!(": {least}")), "{expression}");
 }
 
 #[test]
@@ -184,7 +200,7 @@ fn the_example_runs_without_root_on_a_read_only_system_with_valid_settings() {
     assert!(settings.mailgun.access().is_none(), "only with its Secret");
 }
 
-/// L8: /metrics answered on 0.0.0.0 to whoever asked.
+/// /metrics answered on 0.0.0.0 to whoever asked.
 #[test]
 fn the_example_is_reached_by_the_monitoring_alone() {
     let objects = objects("example/worker.yaml");

@@ -15,9 +15,9 @@ use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::permissions::{NEEDED, NEEDED_CLUSTER_WIDE};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
-    Access, Applied, Change, Cluster, Former, IngressState, Keep, Owner, State, Stopped, adopt,
-    apply, apply_object, compare, delete, ingress, inventory, observe, prune, start, stop,
-    wait_until_ready,
+    Access, App, Applied, Change, Cluster, Former, IngressState, Keep, Observation, Owner, State,
+    Stopped, WatchEvent, adopt, apply, apply_object, changes, compare, delete, ingress, inventory,
+    observe, prune, recall, start, stop, wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
@@ -79,6 +79,14 @@ struct Home {
 }
 
 impl Home {
+    fn app(&self) -> App {
+        App {
+            cluster: self.cluster.clone(),
+            namespace: self.namespace.clone(),
+            owner: self.owner.clone(),
+        }
+    }
+
     async fn new() -> Self {
         install_tls();
         let unique = uuid::Uuid::new_v4().simple().to_string();
@@ -99,12 +107,32 @@ impl Home {
 
     async fn with_namespace() -> Self {
         let home = Self::new().await;
-        assert!(
-            namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-                .await
-                .unwrap()
-        );
+        assert!(namespace::ensure(&home.app()).await.unwrap());
         home
+    }
+
+    /// The same, whose cluster is watched from now on.
+    async fn watched() -> Self {
+        let home = Self::with_namespace().await;
+        let mut changes = changes(&home.cluster, &home.owner.instance);
+        while changes.next().await.unwrap().unwrap() != WatchEvent::Resync {}
+        tokio::spawn(async move { while changes.next().await.is_some() {} });
+        home
+    }
+
+    /// Waits until the watches have told that the app is like this.
+    async fn recalled(&self, is: impl Fn(&Observation) -> bool) -> Observation {
+        let app = self.app();
+        let found = async {
+            loop {
+                let seen = recall(&app).await.unwrap();
+                if is(&seen) {
+                    return seen;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, found).await.unwrap()
     }
 
     /// Reads and checks a manifest for this namespace.
@@ -138,6 +166,7 @@ impl Home {
                     hostname: &format!("{}.apps.localhost", self.namespace),
                     siblings: &[],
                     limits: None,
+                    storage_classes: None,
                     inventory: Some(&[]),
                 },
             },
@@ -159,10 +188,8 @@ impl Home {
         keep_volumes: bool,
     ) -> Result<chandlery::kubernetes::Deleted, Problem> {
         delete(
-            &self.cluster,
-            &self.namespace,
+            &self.app(),
             inventory,
-            &self.owner,
             match keep_volumes {
                 true => Keep::Volumes,
                 false => Keep::Nothing,
@@ -321,7 +348,7 @@ async fn a_cluster_that_cannot_be_reached_says_so_and_may_come_back() {
         .unwrap()
         .call_timeout(patience);
         let problem = cluster.version().await.unwrap_err();
-        assert_eq!(problem.code, "cluster_unreachable");
+        assert_eq!(problem.code.as_str(), "cluster_unreachable");
         assert!(problem.retry);
         assert!(problem.message.contains(words), "{problem}");
     }
@@ -335,7 +362,7 @@ async fn a_wrong_kubeconfig_or_context_is_named() {
         context: None,
     };
     let problem = Cluster::connect(&missing).await.map(drop).unwrap_err();
-    assert_eq!(problem.code, "cluster_settings");
+    assert_eq!(problem.code.as_str(), "cluster_settings");
     assert!(problem.message.contains("/nowhere/kubeconfig"), "{problem}");
     let context = Access::Kubeconfig {
         path: kubeconfig().into(),
@@ -425,17 +452,19 @@ async fn what_the_worker_may_not_do_is_named() {
         "{missing:?}"
     );
 
-    let problem = namespace::ensure(&nobody, &home.namespace, &home.owner)
-        .await
-        .unwrap_err();
-    assert_eq!(problem.code, "cluster_forbidden");
+    let stranger = App {
+        cluster: nobody.clone(),
+        ..home.app()
+    };
+    let problem = namespace::ensure(&stranger).await.unwrap_err();
+    assert_eq!(problem.code.as_str(), "cluster_forbidden");
     assert!(!problem.retry);
     let objects = home.objects(CONFIG_MAP).await;
     let kinds = home.cluster.kinds().await.unwrap();
     let problem = apply_object(&nobody, &kinds, &objects[0], &home.owner)
         .await
         .unwrap_err();
-    assert_eq!(problem.code, "cluster_forbidden");
+    assert_eq!(problem.code.as_str(), "cluster_forbidden");
     assert_eq!(problem.object.as_deref(), Some("ConfigMap/settings"));
     assert!(problem.hint.unwrap().contains("chandlery check"));
 
@@ -457,11 +486,7 @@ async fn what_the_worker_may_not_do_is_named() {
 #[tokio::test]
 async fn a_namespace_is_made_once_and_labelled_as_ours() {
     let home = Home::with_namespace().await;
-    assert!(
-        !namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap()
-    );
+    assert!(!namespace::ensure(&home.app()).await.unwrap());
     let namespaces: Api<Namespace> = Api::all(home.client.clone());
     let made = namespaces.get(&home.namespace).await.unwrap();
     let labels = made.labels();
@@ -495,19 +520,10 @@ async fn a_namespace_of_somebody_else_is_never_taken_over() {
         .await
         .unwrap();
     for problem in [
-        namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .map(drop)
-            .unwrap_err(),
-        observe(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .map(drop)
-            .unwrap_err(),
+        namespace::ensure(&home.app()).await.map(drop).unwrap_err(),
+        observe(&home.app()).await.map(drop).unwrap_err(),
         home.delete(&[], false).await.map(drop).unwrap_err(),
-        generated::read(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .map(drop)
-            .unwrap_err(),
+        generated::read(&home.app()).await.map(drop).unwrap_err(),
     ] {
         assert_eq!(
             (problem.code.as_str(), problem.retry),
@@ -530,49 +546,41 @@ async fn an_app_of_the_same_name_and_id_but_another_uid_is_refused_and_gets_no_p
         alphabet: Alphabet::Hex,
     }];
     let passwords = generated::fill(generated::Generated::new(), &rules);
-    generated::store(&bob.cluster, &bob.namespace, &bob.owner, &passwords)
-        .await
-        .unwrap();
+    generated::store(&bob.app(), &passwords).await.unwrap();
     let carol = Owner {
         uid: Uid::nobody(),
         ..bob.owner.clone()
     };
+    let hers = App {
+        owner: carol.clone(),
+        ..bob.app()
+    };
     for problem in [
-        namespace::ensure(&bob.cluster, &bob.namespace, &carol)
-            .await
-            .map(drop)
-            .unwrap_err(),
-        generated::read(&bob.cluster, &bob.namespace, &carol)
-            .await
-            .map(drop)
-            .unwrap_err(),
-        observe(&bob.cluster, &bob.namespace, &carol)
-            .await
-            .map(drop)
-            .unwrap_err(),
+        namespace::ensure(&hers).await.map(drop).unwrap_err(),
+        generated::read(&hers).await.map(drop).unwrap_err(),
+        observe(&hers).await.map(drop).unwrap_err(),
     ] {
-        assert_eq!(problem.code, "namespace_foreign");
+        assert_eq!(problem.code.as_str(), "namespace_foreign");
         assert!(problem.message.contains("another app"), "{problem}");
         assert!(problem.hint.unwrap().contains("New Namespace"));
     }
 
     // Nor where only the namespace has become hers, and not what is in it.
     let namespaces: Api<Namespace> = Api::all(bob.client.clone());
-    let hers = json!({"metadata": {"labels": carol.namespace_labels()}});
+    let labels = json!({"metadata": {"labels": carol.namespace_labels()}});
     namespaces
-        .patch(&bob.namespace, &PatchParams::default(), &Patch::Merge(hers))
+        .patch(
+            &bob.namespace,
+            &PatchParams::default(),
+            &Patch::Merge(labels),
+        )
         .await
         .unwrap();
     for problem in [
-        generated::read(&bob.cluster, &bob.namespace, &carol)
-            .await
-            .map(drop)
-            .unwrap_err(),
-        generated::store(&bob.cluster, &bob.namespace, &carol, &passwords)
-            .await
-            .unwrap_err(),
+        generated::read(&hers).await.map(drop).unwrap_err(),
+        generated::store(&hers, &passwords).await.unwrap_err(),
     ] {
-        assert_eq!(problem.code, "object_foreign");
+        assert_eq!(problem.code.as_str(), "object_foreign");
         assert_eq!(
             problem.object.as_deref(),
             Some("Secret/chandlery-generated")
@@ -610,10 +618,8 @@ async fn a_foreign_namespace_is_refused_with_whose_it_is_and_the_way_out() {
             )
             .await
             .unwrap();
-        let problem = namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap_err();
-        assert_eq!(problem.code, "namespace_foreign");
+        let problem = namespace::ensure(&home.app()).await.unwrap_err();
+        assert_eq!(problem.code.as_str(), "namespace_foreign");
         assert!(problem.message.contains(said), "{problem}");
         assert!(
             problem.hint.as_ref().unwrap().contains(way_out),
@@ -867,10 +873,8 @@ async fn a_comparison_shows_what_taking_over_would_take_away_and_takes_nothing()
     );
     kubectl(&home, &["apply", "-f", "-"], &with_more);
     let objects = home.objects(&together(&[CONFIG_MAP, DEPLOYMENT])).await;
-    let (cluster, namespace, owner) = (&home.cluster, &home.namespace, &home.owner);
-    let compared = compare(cluster, namespace, &objects, &[], owner, |_| {})
-        .await
-        .unwrap();
+    let app = &home.app();
+    let compared = compare(app, &objects, &[], |_| {}).await.unwrap();
     let [map, deployment] = compared.differences.as_slice() else {
         panic!("{compared:#?}");
     };
@@ -892,9 +896,7 @@ async fn a_comparison_shows_what_taking_over_would_take_away_and_takes_nothing()
     home.apply(&together(&[CONFIG_MAP, DEPLOYMENT]))
         .await
         .unwrap();
-    let compared = compare(cluster, namespace, &objects, &[], owner, |_| {})
-        .await
-        .unwrap();
+    let compared = compare(app, &objects, &[], |_| {}).await.unwrap();
     assert_eq!(compared.differences, []);
 }
 
@@ -962,9 +964,11 @@ async fn what_was_applied_to_an_adopted_namespace_goes_where_the_manifest_lacks_
         uid: Some(home.owner.uid.to_string()),
         app: Some(home.owner.app),
     };
-    adopt(&home.cluster, &home.namespace, &heir, &former, &[])
-        .await
-        .unwrap();
+    let by_heir = App {
+        owner: heir.clone(),
+        ..home.app()
+    };
+    adopt(&by_heir, &former, &[]).await.unwrap();
     let mut applied = Applied::default();
     let objects = home.objects(CONFIG_MAP).await;
     apply(&home.cluster, &objects, &heir, &mut applied, |_| {})
@@ -985,7 +989,7 @@ async fn a_misspelt_field_is_refused_with_its_line() {
     let problem = apply(&home.cluster, &objects, &home.owner, &mut applied, |_| {})
         .await
         .unwrap_err();
-    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(problem.code.as_str(), "apply_refused");
     assert_eq!(problem.manifest.as_deref(), Some("Test"));
     assert_eq!(problem.document, Some(2));
     assert_eq!(problem.object.as_deref(), Some("Deployment/web"));
@@ -1014,7 +1018,7 @@ async fn a_wrong_value_is_refused_with_the_servers_own_words() {
     let home = Home::with_namespace().await;
     let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 99999\n  selector: {app: web}\n";
     let problem = home.apply(service).await.unwrap_err();
-    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(problem.code.as_str(), "apply_refused");
     assert_eq!(problem.field.as_deref(), Some("spec.ports[0].port"));
     assert_eq!(problem.line, Some(7));
     assert!(
@@ -1025,7 +1029,7 @@ async fn a_wrong_value_is_refused_with_the_servers_own_words() {
     let number =
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: numbers\ndata:\n  password: 12345\n";
     let problem = home.apply(number).await.unwrap_err();
-    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(problem.code.as_str(), "apply_refused");
     assert_eq!(
         (problem.field.as_deref(), problem.line),
         (Some("data.password"), Some(6)),
@@ -1046,7 +1050,7 @@ async fn a_field_that_cannot_be_changed_is_explained() {
         .apply(&DEPLOYMENT.replace("app: web", "app: other"))
         .await
         .unwrap_err();
-    assert_eq!(problem.code, "apply_refused");
+    assert_eq!(problem.code.as_str(), "apply_refused");
     assert!(
         problem
             .field
@@ -1074,7 +1078,7 @@ async fn an_object_outside_the_namespace_that_is_not_ours_is_never_taken_over() 
         home.namespace
     );
     let problem = home.apply(&text).await.unwrap_err();
-    assert_eq!(problem.code, "object_foreign");
+    assert_eq!(problem.code.as_str(), "object_foreign");
     assert!(
         roles
             .get(&home.namespace)
@@ -1094,26 +1098,13 @@ async fn generated_values_stay_in_the_cluster_and_the_same() {
         length: 32,
         alphabet: Alphabet::Alphanumeric,
     }];
-    assert!(
-        generated::read(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(generated::read(&home.app()).await.unwrap().is_empty());
     let values = generated::fill(generated::Generated::new(), &rules);
-    namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-        .await
-        .unwrap();
-    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
-        .await
-        .unwrap();
-    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
-        .await
-        .unwrap();
+    namespace::ensure(&home.app()).await.unwrap();
+    generated::store(&home.app(), &values).await.unwrap();
+    generated::store(&home.app(), &values).await.unwrap();
 
-    let read = generated::read(&home.cluster, &home.namespace, &home.owner)
-        .await
-        .unwrap();
+    let read = generated::read(&home.app()).await.unwrap();
     assert_eq!(
         read["postgres_password"].expose_secret(),
         values["postgres_password"].expose_secret()
@@ -1129,9 +1120,7 @@ async fn generated_values_stay_in_the_cluster_and_the_same() {
         },
     ];
     let filled = generated::fill(read, &more);
-    generated::store(&home.cluster, &home.namespace, &home.owner, &filled)
-        .await
-        .unwrap();
+    generated::store(&home.app(), &filled).await.unwrap();
     let secrets: Api<Secret> = home.api();
     let secret = secrets.get("chandlery-generated").await.unwrap();
     let data = secret.data.clone().unwrap();
@@ -1146,9 +1135,7 @@ async fn generated_values_stay_in_the_cluster_and_the_same() {
 
     // Made by somebody else at the same moment: the next attempt uses those.
     let other = generated::fill(generated::Generated::new(), &rules);
-    let problem = generated::store(&home.cluster, &home.namespace, &home.owner, &other)
-        .await
-        .unwrap_err();
+    let problem = generated::store(&home.app(), &other).await.unwrap_err();
     assert_eq!(
         (problem.code.as_str(), problem.retry),
         ("generated_secret", true)
@@ -1186,9 +1173,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
             .clone(),
     ];
 
-    let pruned = prune(&home.cluster, &home.namespace, &old, &new, &home.owner)
-        .await
-        .unwrap();
+    let pruned = prune(&home.app(), &old, &new).await.unwrap();
     assert_eq!(
         pruned,
         Pruned {
@@ -1211,13 +1196,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
         .collect();
     names.retain(|name| name != "kube-root-ca.crt");
     assert_eq!(names, ["stays", "theirs"]);
-    assert_eq!(
-        prune(&home.cluster, &home.namespace, &old, &new, &home.owner)
-            .await
-            .unwrap()
-            .removed,
-        []
-    );
+    assert_eq!(prune(&home.app(), &old, &new).await.unwrap().removed, []);
 }
 
 #[tokio::test]
@@ -1247,15 +1226,9 @@ async fn what_a_killed_attempt_has_applied_is_pruned_though_no_inventory_names_i
         .find(|reference| reference.name == "stays")
         .unwrap();
 
-    let pruned = prune(
-        &home.cluster,
-        &home.namespace,
-        &[],
-        std::slice::from_ref(stays),
-        &home.owner,
-    )
-    .await
-    .unwrap();
+    let pruned = prune(&home.app(), &[], std::slice::from_ref(stays))
+        .await
+        .unwrap();
     let removed: Vec<&str> = pruned.removed.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(removed, ["settings"]);
     let left = maps.list(&ListParams::default()).await.unwrap();
@@ -1346,9 +1319,7 @@ async fn a_pod_that_fits_on_no_node_is_named_after_the_wait() {
     );
     assert!(told.last().unwrap().contains("Unschedulable"), "{told:?}");
 
-    let seen = observe(&home.cluster, &home.namespace, &home.owner)
-        .await
-        .unwrap();
+    let seen = observe(&home.app()).await.unwrap();
     assert_eq!(seen.state, State::Degraded);
     assert!(seen.message.contains("Unschedulable"), "{}", seen.message);
 }
@@ -1461,7 +1432,8 @@ async fn an_image_name_that_is_none_fails_at_once() {
 async fn the_ingress_is_read_with_hosts_addresses_and_tls() {
     let home = Home::with_namespace().await;
     home.apply(CONFIG_MAP).await.unwrap();
-    let read = || ingress::read(&home.cluster, &home.namespace, &home.owner);
+    let app = home.app();
+    let read = || ingress::read(&app);
     assert_eq!(read().await.unwrap().state, IngressState::None);
 
     let host = format!("{}.apps.localhost", home.namespace);
@@ -1498,15 +1470,9 @@ async fn the_ingress_is_read_with_hosts_addresses_and_tls() {
 #[tokio::test]
 async fn an_app_is_seen_missing_running_and_stopped() {
     let home = Home::new().await;
-    let state = || async {
-        observe(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap()
-    };
+    let state = || async { observe(&home.app()).await.unwrap() };
     assert_eq!(state().await.state, State::Missing);
-    namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-        .await
-        .unwrap();
+    namespace::ensure(&home.app()).await.unwrap();
     assert_eq!(state().await.state, State::Missing);
     let applied = home.apply(&together(&[CLAIM, DEPLOYMENT])).await.unwrap();
     wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |_| {})
@@ -1527,10 +1493,67 @@ async fn an_app_is_seen_missing_running_and_stopped() {
     assert_eq!(state().await.state, State::Stopped);
 }
 
-async fn seen(home: &Home) -> (State, String) {
-    let seen = observe(&home.cluster, &home.namespace, &home.owner)
+/// Nothing is asked twice of the API server that a watch tells, and nothing is believed that is older than what was
+/// applied.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_watched_cluster_is_known_what_was_applied_and_what_came_of_it() {
+    let home = Home::watched().await;
+    let ingress = format!(
+        "\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\nspec:\n  ingressClassName: nobody\n  rules:\n    - host: {}.apps.localhost\n      http:\n        paths:\n          - path: /\n            pathType: Prefix\n            backend:\n              service: {{name: web, port: {{number: 80}}}}\n",
+        home.namespace
+    );
+    let text = together(&[CLAIM, CONFIG_MAP, DEPLOYMENT, &ingress]);
+    deploy(&home, &text).await;
+    let running = home.recalled(|seen| seen.state == State::Running).await;
+    let looked_at = Observation {
+        seen_at: running.seen_at,
+        ..observe(&home.app()).await.unwrap()
+    };
+    assert_eq!(running, looked_at);
+    assert_eq!(running.ingress.state, IngressState::NoAddress);
+
+    // A new version is under way from the moment on in which it was applied, whatever the watch has told by then.
+    for tag in 2..7 {
+        let newer = home
+            .apply(&DEPLOYMENT.replace("web:1", &format!("web:{tag}")))
+            .await
+            .unwrap();
+        wait_until_ready(&home.cluster, &newer.inventory, LIMIT, |_| {})
+            .await
+            .unwrap();
+        let deployments: Api<Deployment> = home.api();
+        let found = deployments.get("web").await.unwrap();
+        let status = found.status.unwrap();
+        assert_eq!(
+            (status.observed_generation, status.updated_replicas),
+            (found.metadata.generation, Some(1)),
+            "it has not waited for the new one"
+        );
+    }
+
+    kubectl(&home, &["scale", "deployment", "web", "--replicas=0"], "");
+    home.recalled(|seen| seen.state == State::Stopped).await;
+    let status = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
+    let ingresses: Api<k8s_openapi::api::networking::v1::Ingress> = home.api();
+    ingresses
+        .patch_status("web", &PatchParams::default(), &Patch::Merge(status))
         .await
         .unwrap();
+    let ready = |seen: &Observation| seen.ingress.state == IngressState::Ready;
+    home.recalled(ready).await;
+    assert_eq!(
+        ingress::read(&home.app()).await.unwrap().addresses,
+        ["192.0.2.1"]
+    );
+    kubectl(&home, &["delete", "deployment", "web"], "");
+    let gone = |seen: &Observation| seen.message.contains("it is no longer in the cluster");
+    home.recalled(gone).await;
+    kubectl(&home, &["delete", "namespace", &home.namespace], "");
+    home.recalled(|seen| seen.state == State::Missing).await;
+}
+
+async fn seen(home: &Home) -> (State, String) {
+    let seen = observe(&home.app()).await.unwrap();
     (seen.state, seen.message)
 }
 
@@ -1539,9 +1562,7 @@ async fn deploy(home: &Home, text: &str) -> Vec<ObjectRef> {
     wait_until_ready(&home.cluster, &inventory, LIMIT, |_| {})
         .await
         .unwrap();
-    inventory::write(&home.cluster, &home.namespace, &home.owner, &inventory)
-        .await
-        .unwrap();
+    inventory::write(&home.app(), &inventory).await.unwrap();
     inventory
 }
 
@@ -1617,13 +1638,11 @@ async fn a_claim_that_no_pod_uses_is_there_though_it_waits_for_its_first_pod() {
 async fn an_app_with_nothing_to_stop_is_stopped_and_started_all_the_same() {
     let home = Home::with_namespace().await;
     deploy(&home, CONFIG_MAP).await;
-    let (cluster, namespace, owner) = (&home.cluster, &home.namespace, &home.owner);
-    let stopped = stop(cluster, namespace, owner, LIMIT, |_| {})
-        .await
-        .unwrap();
+    let app = &home.app();
+    let stopped = stop(app, LIMIT, |_| {}).await.unwrap();
     assert_eq!(stopped, Stopped::default());
     assert_eq!(seen(&home).await, (State::Stopped, String::new()));
-    assert_eq!(start(cluster, namespace, owner).await.unwrap(), []);
+    assert_eq!(start(app).await.unwrap(), []);
     assert_eq!(seen(&home).await, (State::Running, String::new()));
 }
 
@@ -1642,20 +1661,19 @@ async fn an_app_of_custom_resources_alone_is_as_these_say_themselves() {
         format!("apiVersion: {group}/v1\nkind: Thing\nmetadata: {{name: one}}\nspec: {{a: 1}}\n");
     kubectl(&home, &["apply", "-f", "-"], &thing);
     // What the cluster serves is known for half a minute: this one has not asked yet.
-    let cluster = Cluster::connect(&access()).await.unwrap();
+    let app = App {
+        cluster: Cluster::connect(&access()).await.unwrap(),
+        ..home.app()
+    };
     let inventory = [ObjectRef {
         api_version: format!("{group}/v1"),
         kind: "Thing".to_owned(),
         namespace: Some(home.namespace.clone()),
         name: "one".to_owned(),
     }];
-    inventory::write(&cluster, &home.namespace, &home.owner, &inventory)
-        .await
-        .unwrap();
+    inventory::write(&app, &inventory).await.unwrap();
     let seen = || async {
-        let seen = observe(&cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap();
+        let seen = observe(&app).await.unwrap();
         (seen.state, seen.message)
     };
     assert_eq!(
@@ -1726,7 +1744,7 @@ async fn an_app_of_custom_resources_alone_is_as_these_say_themselves() {
         };
         assert_eq!(seen().await, (state, expected.to_owned()));
         if expected.contains("Stalled") {
-            let problem = wait_until_ready(&cluster, &inventory, LIMIT, |_| {})
+            let problem = wait_until_ready(&app.cluster, &inventory, LIMIT, |_| {})
                 .await
                 .unwrap_err();
             assert!(problem.message.contains("Stalled it is"), "{problem}");
@@ -1874,9 +1892,7 @@ async fn a_delete_that_keeps_volumes_keeps_the_passwords_too_and_nothing_else() 
             alphabet: Alphabet::Hex,
         }],
     );
-    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
-        .await
-        .unwrap();
+    generated::store(&home.app(), &values).await.unwrap();
     let applied = home
         .apply(&together(&[CONFIG_MAP, CLAIM, DEPLOYMENT]))
         .await
@@ -1911,13 +1927,7 @@ async fn a_delete_that_keeps_volumes_keeps_the_passwords_too_and_nothing_else() 
     );
     let maps: Api<ConfigMap> = home.api();
     assert!(maps.get_opt("settings").await.unwrap().is_none());
-    assert_eq!(
-        observe(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap()
-            .state,
-        State::Missing
-    );
+    assert_eq!(observe(&home.app()).await.unwrap().state, State::Missing);
 
     // Once more: nothing left to do.
     assert_eq!(home.delete(&inventory, true).await.unwrap().objects, 0);
@@ -1932,9 +1942,7 @@ async fn an_app_that_begins_anew_loses_its_volumes_and_keeps_its_passwords() {
         alphabet: Alphabet::Hex,
     }];
     let values = generated::fill(Default::default(), &rules);
-    generated::store(&home.cluster, &home.namespace, &home.owner, &values)
-        .await
-        .unwrap();
+    generated::store(&home.app(), &values).await.unwrap();
     let inventory = home
         .apply(&together(&[CLAIM, DEPLOYMENT, CONFIG_MAP]))
         .await
@@ -1954,17 +1962,9 @@ async fn an_app_that_begins_anew_loses_its_volumes_and_keeps_its_passwords() {
         .unwrap();
 
     for objects in [4, 0] {
-        let deleted = delete(
-            &home.cluster,
-            &home.namespace,
-            &inventory,
-            &home.owner,
-            Keep::Passwords,
-            LIMIT,
-            |_| {},
-        )
-        .await
-        .unwrap();
+        let deleted = delete(&home.app(), &inventory, Keep::Passwords, LIMIT, |_| {})
+            .await
+            .unwrap();
         assert_eq!(deleted.kept, []);
         assert!(!deleted.namespace_deleted);
         assert_eq!(deleted.objects, objects);
@@ -1977,9 +1977,7 @@ async fn an_app_that_begins_anew_loses_its_volumes_and_keeps_its_passwords() {
                 .len(),
             0
         );
-        let kept = generated::read(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap();
+        let kept = generated::read(&home.app()).await.unwrap();
         assert_eq!(
             kept["postgres_password"].expose_secret(),
             values["postgres_password"].expose_secret()
@@ -2000,10 +1998,8 @@ async fn a_delete_without_keeping_volumes_removes_the_namespace() {
         .unwrap();
     let mut told = Vec::new();
     let deleted = delete(
-        &home.cluster,
-        &home.namespace,
+        &home.app(),
         &applied.inventory,
-        &home.owner,
         Keep::Nothing,
         LIMIT,
         |message| told.push(message.to_owned()),
@@ -2035,10 +2031,8 @@ async fn what_cannot_be_deleted_in_time_is_named() {
         .await
         .unwrap();
     let problem = delete(
-        &home.cluster,
-        &home.namespace,
+        &home.app(),
         &applied.inventory,
-        &home.owner,
         Keep::Volumes,
         Duration::from_secs(1),
         |_| {},
@@ -2071,9 +2065,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for_by_trying_again() {
         .await
         .unwrap();
 
-    let problem = namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-        .await
-        .unwrap_err();
+    let problem = namespace::ensure(&home.app()).await.unwrap_err();
     assert_eq!(
         (problem.code.as_str(), problem.retry),
         ("namespace_terminating", true)
@@ -2282,9 +2274,7 @@ async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
     let old = home.apply(CONFIG_MAP).await.unwrap().inventory;
     hold(&home, "settings", json!(["example.com/mine"])).await;
     for _ in 0..2 {
-        let pruned = prune(&home.cluster, &home.namespace, &old, &[], &home.owner)
-            .await
-            .unwrap();
+        let pruned = prune(&home.app(), &old, &[]).await.unwrap();
         assert_eq!(pruned.removed, []);
         assert_eq!(
             pruned.held[0].to_string(),
@@ -2297,15 +2287,8 @@ async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
         ("object_terminating", true)
     );
     assert!(again.message.contains("example.com/mine"), "{again}");
-    let deleting = delete(
-        &home.cluster,
-        &home.namespace,
-        &old,
-        &home.owner,
-        Keep::Volumes,
-        Duration::ZERO,
-        |_| {},
-    );
+    let app = home.app();
+    let deleting = delete(&app, &old, Keep::Volumes, Duration::ZERO, |_| {});
     let problem = deleting.await.unwrap_err();
     assert!(
         problem

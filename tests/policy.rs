@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use chandlery::ansible::Resolved;
 use chandlery::manifest::policy::{Rules, Violation, violations};
 use chandlery::manifest::{Rendered, parse};
-use chandlery::policy::{Limits, Policy};
+use chandlery::policy::{Limits, Policy, StorageClasses};
 use serde_json::Value;
 
 const POLICY: &str = "==> policy\n";
@@ -47,6 +47,23 @@ fn drawn(manifest: &str, policy: &Policy) -> Vec<String> {
 }
 
 fn drawn_by(manifest: &str, policy: &Policy, draw: impl Fn(&Violation) -> String) -> Vec<String> {
+    drawn_on(manifest, policy, &storage_classes(), draw)
+}
+
+fn storage_classes() -> StorageClasses {
+    StorageClasses {
+        provisioned: vec!["fast".to_owned()],
+        r#static: vec!["disks".to_owned()],
+        default: Some("fast".to_owned()),
+    }
+}
+
+fn drawn_on(
+    manifest: &str,
+    policy: &Policy,
+    storage_classes: &StorageClasses,
+    draw: impl Fn(&Violation) -> String,
+) -> Vec<String> {
     let rendered = Rendered {
         title: "thief.yml".to_owned(),
         url: "thief.yml".to_owned(),
@@ -64,6 +81,7 @@ fn drawn_by(manifest: &str, policy: &Policy, draw: impl Fn(&Violation) -> String
         hostname: "shop.apps.example.com",
         siblings: &siblings,
         limits: Some(&LIMITS),
+        storage_classes: Some(storage_classes),
         inventory: Some(&[]),
     };
     violations(&objects, &rules).iter().map(draw).collect()
@@ -192,6 +210,8 @@ refused! {
     /// S3
     s3_volume_without_a_class
     /// S3
+    s3_volume_of_a_class_without_a_provisioner
+    /// S3
     s3_data_of_another_namespace
     /// S3
     s3_data_of_another_kind
@@ -241,6 +261,7 @@ refused! {
     s3_history_of_millions_of_jobs
     /// S3
     s3_budget_that_lets_no_pod_move
+    s3_budget_that_is_no_amount
     /// S3
     s3_budget_that_is_rounded_up_to_all_pods
     /// S3
@@ -322,6 +343,45 @@ fn what_is_allowed_on_the_cluster_passes() {
         let manifest = text.split("==>").next().unwrap();
         assert_eq!(drawn(manifest, &privileged), Vec::<String>::new(), "{name}");
     }
+}
+
+#[test]
+fn a_class_without_a_provisioner_passes_where_the_policy_names_it() {
+    let text = fs::read_to_string(folder().join("s3_volume_of_a_class_without_a_provisioner.txt"));
+    let manifest = text.unwrap();
+    let manifest = manifest.split("==>").next().unwrap();
+    let fields = |names: &str| {
+        let policy = policy(&format!("{{\"static_storage_classes\": {names}}}"));
+        drawn_by(manifest, &policy, |violation| violation.field.clone())
+    };
+    assert_eq!(fields("[]").len(), 5);
+    let annotation = "metadata.annotations.volume.beta.kubernetes.io/storage-class";
+    assert_eq!(
+        fields(r#"["disks"]"#),
+        ["spec.storageClassName", annotation]
+    );
+    assert_eq!(fields(r#"["disks", "manual"]"#), [annotation]);
+}
+
+#[test]
+fn a_claim_without_a_class_passes_where_the_clusters_default_has_a_provisioner() {
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {accessModes: [ReadWriteOnce]}\n";
+    let messages = |default: Option<&str>| {
+        let classes = StorageClasses {
+            default: default.map(str::to_owned),
+            ..storage_classes()
+        };
+        let draw = |violation: &Violation| violation.message.clone();
+        drawn_on(claim, &Policy::default(), &classes, draw).join("\n")
+    };
+    assert_eq!(messages(Some("fast")), "");
+    let refused = messages(Some("disks"));
+    assert!(refused.contains("`disks` has no provisioner"), "{refused}");
+    let refused = messages(None);
+    assert!(
+        refused.contains("the cluster has no default one"),
+        "{refused}"
+    );
 }
 
 /// A short run of the fuzz target `policy`, the same every time.

@@ -1,12 +1,15 @@
 //! The program itself between a double of Odoo and a real API server (KUBECONFIG): killed, told to end, told twice.
 
 mod common;
+#[path = "common/cluster.rs"]
+mod double;
 
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{App, DATABASE};
+use double::ClusterDouble;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -29,6 +32,8 @@ struct Odoo(
     watch::Sender<Vec<Value>>,
     /// Apps as they were observed.
     watch::Sender<Vec<Value>>,
+    /// How many times it was told of all namespaces.
+    watch::Sender<u32>,
 );
 
 #[derive(Default)]
@@ -47,6 +52,7 @@ impl Odoo {
             Arc::new(Mutex::new(queue)),
             watch::channel(Vec::new()).0,
             watch::channel(Vec::new()).0,
+            watch::channel(0).0,
         );
         let server = MockServer::start().await;
         Mock::given(path_regex("^/kubernetes_hosting/worker/"))
@@ -127,6 +133,8 @@ impl Respond for Odoo {
             _ => {
                 let apps = params["apps"].as_array().unwrap();
                 self.2.send_modify(|seen| seen.extend(apps.iter().cloned()));
+                let complete = params["complete"].is_object();
+                self.3.send_modify(|rounds| *rounds += u32::from(complete));
                 json!({"unknown": []})
             }
         };
@@ -319,7 +327,52 @@ async fn a_worker_that_may_watch_tells_at_once_what_changes_and_not_only_at_the_
     app.clean_up().await;
 }
 
-/// S7: without rights in the whole cluster.
+/// What a worker asks a cluster with so many apps in three rounds of observing, when it has found all of them.
+async fn asked_at_rest(apps: usize, may_watch: bool) -> Vec<String> {
+    let cluster = ClusterDouble::start(apps, DATABASE, may_watch).await;
+    let kubeconfig = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(kubeconfig.path(), cluster.kubeconfig().to_string()).unwrap();
+    let (odoo, server) = Odoo::start(Vec::new()).await;
+    let _worker = Worker::start_with(&server, |command| {
+        command
+            .env("CHANDLERY_WORKER__OBSERVE_SECONDS", "5")
+            .env("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", kubeconfig.path());
+    });
+    let rounds = async |more: u32| {
+        let mut rounds = odoo.3.subscribe();
+        let until = *rounds.borrow() + more;
+        let found = rounds.wait_for(|rounds| *rounds >= until);
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        assert!(found.is_ok(), "asked: {:?}", cluster.asked());
+    };
+    rounds(2).await;
+    let running = |seen: &&Value| seen["observation"]["state"] == "running";
+    assert_eq!(odoo.2.borrow().iter().filter(running).count(), apps);
+    cluster.asked();
+    rounds(3).await;
+    cluster.asked()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_changes_a_cluster_is_only_asked_for_its_version_however_many_apps_there_are()
+{
+    let (few, many) = tokio::join!(asked_at_rest(10, true), asked_at_rest(500, true));
+    assert_eq!(few, ["GET /version"; 3]);
+    assert_eq!(many, few);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_may_not_watch_asks_for_each_app_in_each_round() {
+    let (few, more) = tokio::join!(asked_at_rest(10, false), asked_at_rest(20, false));
+    assert!(
+        more.len() > few.len() * 3 / 2,
+        "{} {}",
+        few.len(),
+        more.len()
+    );
+}
+
+/// Without rights in the whole cluster.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_may_not_watch_looks_every_now_and_then_and_says_so_once_without_an_error() {
     let app = App::new().await;

@@ -8,7 +8,7 @@ mod made;
 use chandlery::ansible::Resolved;
 use chandlery::manifest::policy::{Rules, violations};
 use chandlery::manifest::{Rendered, parse};
-use chandlery::policy::{Limits, Policy};
+use chandlery::policy::{Limits, Policy, StorageClasses};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -45,6 +45,11 @@ fn refused(text: &str) -> bool {
             memory_mib: 12288,
             storage_gib: 50,
             pods: 20,
+        }),
+        storage_classes: Some(&StorageClasses {
+            provisioned: vec!["fast".to_owned()],
+            r#static: vec!["disks".to_owned()],
+            default: Some("fast".to_owned()),
         }),
         inventory: Some(&[]),
     };

@@ -1,6 +1,7 @@
 //! `--extra-vars` as `ansible-playbook` reads it: `@FILE`, a mapping in YAML or JSON, or `key=value` pairs.
 
 use crate::ansible::Variables;
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// Where these variables come from, for people.
@@ -16,7 +17,8 @@ pub enum Given {
 
 /// Reads one argument. Values of `key=value` are texts, whatever they look like; `key={{ other }}` is a template.
 pub fn read(argument: &str) -> Result<Given, Problem> {
-    let wrong = |message: String, hint: &str| Err(Problem::new("variables", message).hint(hint));
+    let wrong =
+        |message: String, hint: &str| Err(Problem::new(Code::Variables, message).hint(hint));
     match argument.chars().next() {
         None => Ok(Given::Variables(Variables::new())),
         Some('@') => Ok(Given::File(argument[1..].to_owned())),
@@ -36,7 +38,7 @@ pub fn read(argument: &str) -> Result<Given, Problem> {
 /// Why a file that holds nothing is refused, as ansible-playbook does: most likely it is the wrong one.
 pub fn nothing_in(path: &str) -> Problem {
     let message = format!("The file of `{ORIGIN}` holds no variables.");
-    Problem::new("variables", message)
+    Problem::new(Code::Variables, message)
         .in_manifest(path, path)
         .hint("Write `name: value` lines into it, or `{}`, or leave it out.")
 }
@@ -47,7 +49,7 @@ fn pairs(argument: &str) -> Result<Variables, Problem> {
         let word = unescaped(&word);
         let Some(at) = equals(&word) else {
             return Err(Problem::new(
-                "variables",
+                Code::Variables,
                 format!("`{}` in `{ORIGIN}` is not `name=value`.", word.trim()),
             )
             .hint("Put a value that holds blanks into quotes: `-e 'title=\"My shop\"'`."));
@@ -131,7 +133,7 @@ fn words(argument: &str) -> Result<Vec<String>, Problem> {
     }
     if quote.is_some() || depths.iter().any(|depth| *depth > 0) {
         return Err(Problem::new(
-            "variables",
+            Code::Variables,
             format!("`{ORIGIN}` has a quote or a tag that is not closed."),
         )
         .hint(

@@ -9,10 +9,11 @@ use super::extra_vars::{self, Given};
 use super::refuse;
 use crate::ansible::vault::{self, DEFAULT_ID, Vault};
 use crate::ansible::{Resolved, Variables};
+use crate::code::Code;
 use crate::job::{self, clusters};
-use crate::kubernetes::{self, Access, Cluster, Owner, namespace};
+use crate::kubernetes::{self, Access, Cluster, Owner, namespace, storage};
 use crate::manifest::policy::{self, Whose};
-use crate::manifest::{self, Rules, Twice, explain, preview};
+use crate::manifest::{self, Rules, Values, explain, preview};
 use crate::odoo::contract::DiffAction;
 use crate::policy::{PodSecurity, Policy};
 use crate::problem::Problem;
@@ -92,6 +93,13 @@ struct Allowed {
     /// A label or annotation beside the usual ones, such as `nginx.ingress.kubernetes.io/*`; may be repeated
     #[arg(long = "allow-annotation", value_name = "NAME", requires = "diff")]
     annotations: Vec<String>,
+    /// A storage class without a provisioner that claims may name; may be repeated
+    #[arg(
+        long = "allow-static-storage-class",
+        value_name = "NAME",
+        requires = "diff"
+    )]
+    static_storage_classes: Vec<String>,
     /// Services of the type LoadBalancer
     #[arg(long = "allow-load-balancer", requires = "diff")]
     load_balancer: bool,
@@ -108,6 +116,7 @@ impl Allowed {
                 "restricted" => PodSecurity::Restricted,
                 _ => PodSecurity::Baseline,
             },
+            static_storage_classes: self.static_storage_classes.clone(),
             load_balancer: self.load_balancer,
             node_port: self.node_port,
             ..Policy::default()
@@ -120,13 +129,14 @@ impl Allowed {
 
 /// Says of what the policy refuses that the command does not know the cluster's own.
 fn with_flags(problem: Problem) -> Problem {
-    if problem.code != "manifest_policy" {
+    if problem.code != Code::ManifestPolicy {
         return problem;
     }
     let hint = problem.hint.clone().unwrap_or_default();
     problem.hint(format!(
         "{hint} The command does not look into Odoo and takes the strict policy: what this cluster allows beyond it, say \
-         with --pod-security, --allow-kind, --allow-annotation, --allow-load-balancer and --allow-node-port."
+         with --pod-security, --allow-kind, --allow-annotation, --allow-static-storage-class, --allow-load-balancer and \
+         --allow-node-port."
     ))
 }
 
@@ -182,7 +192,7 @@ async fn diff(
     settings: impl FnOnce() -> Result<Settings, Vec<Problem>>,
 ) -> Shown {
     let one = |problem: Problem| vec![problem];
-    let values = Twice::new(&discreet(merged(layers))).map_err(one)?;
+    let values = Values::new(&discreet(merged(layers))).map_err(one)?;
     let objects = preview::secret_objects(&values, &render.templates).await?;
     let values = values.secret();
     let access = access(&render.target, settings)?;
@@ -217,9 +227,21 @@ async fn compare(
         hostname: &hostname,
         siblings: &siblings,
     };
+    let storage_classes = match policy::are_claimed(&objects) {
+        true => match storage::classes(cluster).await {
+            Ok(classes) => Some(classes),
+            // Developers may seldom read them; the deploy does.
+            Err(problem) if problem.code == Code::ClusterForbidden => None,
+            Err(problem) => return Err(problem),
+        },
+        false => None,
+    };
     let rules = Rules {
         kinds: &kinds,
-        policy: policy::Rules::new(&policy, name, &class, whose),
+        policy: policy::Rules {
+            storage_classes: storage_classes.as_ref(),
+            ..policy::Rules::new(&policy, name, &class, whose)
+        },
     };
     let objects = manifest::check(objects, &rules).map_err(with_flags)?;
     let owner = match namespace::owner(cluster, namespace).await? {
@@ -233,7 +255,12 @@ async fn compare(
             environment: String::new(),
         },
     };
-    let comparison = kubernetes::compare(cluster, namespace, &objects, &[], &owner, |_| {}).await?;
+    let app = kubernetes::App {
+        cluster: cluster.clone(),
+        namespace: namespace.to_owned(),
+        owner,
+    };
+    let comparison = kubernetes::compare(&app, &objects, &[], |_| {}).await?;
     let diff = job::readable(&comparison, values.redactor());
     let mut text = String::new();
     for object in &diff.objects {
@@ -267,7 +294,7 @@ fn access(
             let names: Vec<&str> = settings.clusters.keys().map(String::as_str).collect();
             vec![
                 Problem::new(
-                    "cluster_unknown",
+                    Code::ClusterUnknown,
                     format!("The settings have no cluster '{name}'."),
                 )
                 .hint(format!("They have: {}.", names.join(", "))),
@@ -322,9 +349,12 @@ fn variables(render: &Render) -> Result<Vec<Variables>, Vec<Problem>> {
 fn read_file(path: &Path, vault: &Vault) -> Result<(Variables, bool), Problem> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Problem::new("variables", format!("The file cannot be read: {error}."))
-            .in_manifest(&name, &name)
-            .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
+        Problem::new(
+            Code::Variables,
+            format!("The file cannot be read: {error}."),
+        )
+        .in_manifest(&name, &name)
+        .hint("Name a file of variables, as for `ansible-playbook -e @FILE`.")
     })?;
     let mut variables = Variables::opened_by(vault);
     let is_mapping = variables.load_some(&text, &name)?;
@@ -353,7 +383,7 @@ fn passwords(ids: &[String], files: &[PathBuf]) -> Result<Vault, Vec<Problem>> {
             Ok(password) => passwords.push((id.to_owned(), password)),
             Err(reason) => {
                 problems.push(Problem::new(
-                    "settings",
+                    Code::Settings,
                     format!("{option} {id}: {reason}."),
                 ));
             }
@@ -409,6 +439,7 @@ mod tests {
             "--allow-kind=CronTab.example.com",
             "--allow-kind=ClusterRole.rbac.authorization.k8s.io",
             "--allow-annotation=grafana_dashboard",
+            "--allow-static-storage-class=disks",
             "--allow-load-balancer",
             "--allow-node-port",
         ];
@@ -427,6 +458,7 @@ mod tests {
             ]
         );
         assert_eq!(policy.annotations.last().unwrap(), "grafana_dashboard");
+        assert_eq!(policy.static_storage_classes, ["disks"]);
         assert!(policy.load_balancer && policy.node_port);
         // Where nothing is compared, nothing is held against it.
         assert!(parsed(&[]).is_ok());
@@ -437,13 +469,13 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_flags_and_other_problems_do_not() {
-        let refused = Problem::new("manifest_policy", "No.").hint("Remove it.");
+        let refused = Problem::new(Code::ManifestPolicy, "No.").hint("Remove it.");
         let hint = with_flags(refused).hint.unwrap();
         assert!(
             hint.starts_with("Remove it. ") && hint.contains("--allow-kind"),
             "{hint}"
         );
-        let other = Problem::new("manifest_check", "No.").hint("Remove it.");
+        let other = Problem::new(Code::ManifestCheck, "No.").hint("Remove it.");
         assert_eq!(with_flags(other).hint.unwrap(), "Remove it.");
     }
 }

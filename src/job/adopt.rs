@@ -1,34 +1,35 @@
 //! `adopt`: takes a namespace over that an operator has chosen from what the cluster shows, with the mail domain that
 //! belongs to it, and looks at it.
 
-use super::{Task, mail_domain, refresh, story};
+use super::{JobContext, mail_domain, refresh, step_log};
 use crate::kubernetes::{self, Former};
-use crate::odoo::contract::{JobResult, StepCode};
+use crate::odoo::contract::{FoundNamespace, JobResult, StepCode};
 use crate::problem::Problem;
 
-/// The recipe.
-pub async fn adopt(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let Some(found) = &task.job.options.found else {
-        return Err(task.misfit("the namespace that was found"));
-    };
+/// The handler of such a job.
+pub async fn adopt(
+    context: &JobContext,
+    found: &FoundNamespace,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
     let former = Former {
         object: found.object.clone(),
         uid: found.uid.clone(),
         app: found.app,
     };
-    let app = &task.app;
-    task.story
+    let app = &context.app;
+    context
+        .step_log
         .step(StepCode::Adopting, async |step| {
-            let (cluster, namespace) = (&task.cluster, &app.namespace);
-            let relabelled =
-                kubernetes::adopt(cluster, namespace, &task.owner, &former, &app.inventory).await?;
+            let namespace = &app.namespace;
+            let relabelled = kubernetes::adopt(&context.target, &former, &app.inventory).await?;
             step.say(format!(
                 "The namespace {namespace} is this app's; {} got its labels",
-                story::count(relabelled, "object")
+                step_log::count(relabelled, "object")
             ));
             Ok(())
         })
         .await?;
-    mail_domain::take_over(task, former.uid.as_deref()).await?;
-    refresh::refresh(task, result).await
+    mail_domain::take_over(context, former.uid.as_deref()).await?;
+    refresh::refresh(context, result).await
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::code::Code;
 use crate::kubernetes::{Access, Cluster};
 use crate::odoo::contract::ClusterState;
 use crate::problem::Problem;
@@ -35,8 +36,8 @@ impl Clusters {
     pub fn new(settings: &BTreeMap<String, settings::Cluster>) -> Self {
         let served = settings.iter().map(|(name, cluster)| {
             let found = Found {
-                problem: Some(Problem::transient(
-                    "cluster_unreachable",
+                problem: Some(Problem::new(
+                    Code::ClusterUnreachable,
                     "It was not looked at yet.",
                 )),
                 ..Found::default()
@@ -64,8 +65,8 @@ impl Clusters {
     /// When it is not served here, or its credentials cannot be used.
     pub async fn get(&self, name: &str) -> Result<Cluster, Problem> {
         let served = self.0.get(name).ok_or_else(|| {
-            Problem::transient(
-                "cluster_unknown",
+            Problem::new(
+                Code::ClusterUnknown,
                 format!("This worker does not serve the cluster '{name}'."),
             )
             .hint("Add it to the worker's settings, or correct the name of the cluster in Odoo.")
@@ -85,8 +86,8 @@ impl Clusters {
         };
         let look = async { served.connect().await?.version().await };
         let found = timeout(CHECK_TIMEOUT, look).await.unwrap_or_else(|_| {
-            Err(Problem::transient(
-                "cluster_unreachable",
+            Err(Problem::new(
+                Code::ClusterUnreachable,
                 "It did not answer in time.",
             ))
         });

@@ -2,34 +2,33 @@
 
 use std::time::Duration;
 
-use super::{Task, mail_domain};
+use super::{JobContext, mail_domain};
 use crate::kubernetes::{self, Keep};
-use crate::odoo::contract::{JobResult, StepCode};
+use crate::odoo::contract::{DeleteOptions, JobResult, StepCode};
 use crate::problem::Problem;
 
 /// How long Kubernetes may take to let go of everything.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Deletes, and tells what is left.
-pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let app = &task.app;
-    let keep = match task.job.options.keep_volumes.unwrap_or(true) {
+pub async fn delete(
+    context: &JobContext,
+    options: &DeleteOptions,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let app = &context.app;
+    let keep = match options.keep_volumes {
         true => Keep::Volumes,
         false => Keep::Nothing,
     };
-    let deleted = task
-        .story
+    let deleted = context
+        .step_log
         .step(StepCode::Deleting, async |step| {
-            let deleted = kubernetes::delete(
-                &task.cluster,
-                &app.namespace,
-                &app.inventory,
-                &task.owner,
-                keep,
-                LIMIT,
-                |waiting| step.say(waiting),
-            )
-            .await?;
+            let deleted =
+                kubernetes::delete(&context.target, &app.inventory, keep, LIMIT, |waiting| {
+                    step.say(waiting)
+                })
+                .await?;
             step.say(
                 match (
                     deleted.objects,
@@ -53,5 +52,5 @@ pub async fn delete(task: &Task, result: &mut JobResult) -> Result<(), Problem> 
     result.objects.pruned = deleted.objects;
     result.namespace_deleted = deleted.namespace_deleted;
     result.inventory = Some(deleted.kept);
-    mail_domain::release(task, result).await
+    mail_domain::release(context, result).await
 }

@@ -4,84 +4,97 @@
 //! Running it twice changes nothing the second time.
 
 use super::rendering::{self, Wanted};
-use super::story::{StepHandle, count};
-use super::{Task, ready};
+use super::step_log::{StepHandle, count};
+use super::{JobContext, ready};
 use crate::kubernetes::generated::Generated;
 use crate::kubernetes::{self, Applied, generated, inventory, namespace};
 use crate::object::Object;
-use crate::odoo::contract::{JobResult, Manifest, ObjectCounts, StepCode};
+use crate::odoo::contract::{
+    JobResult, Manifest, ManifestValues, Manifests, ObjectCounts, StepCode,
+};
 use crate::problem::Problem;
 
-/// The recipe.
-pub async fn deploy(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let wanted = prepare(task, &task.job.manifests, None, result).await?;
-    bring(task, wanted, result).await
+/// The handler of such a job.
+pub async fn deploy(
+    context: &JobContext,
+    job: &Manifests,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let wanted = prepare(context, &job.manifests, &job.values, None, result).await?;
+    bring(context, wanted, result).await
 }
 
 /// Fetches and renders. Nothing in the cluster is touched. `production` holds the secrets of the production app, where
 /// the manifests may use them.
 pub async fn prepare(
-    task: &Task,
+    context: &JobContext,
     manifests: &[Manifest],
+    values: &ManifestValues,
     production: Option<&Generated>,
     result: &mut JobResult,
 ) -> Result<Wanted, Problem> {
-    let sources = task
-        .story
+    let sources = context
+        .step_log
         .step(StepCode::Fetching, async |step| {
-            rendering::fetch(task, manifests, step, result).await
+            rendering::fetch(context, manifests, step, result).await
         })
         .await?;
-    task.story
+    context
+        .step_log
         .step(StepCode::Rendering, async |step| {
-            rendering::render(task, manifests, sources, production, step, result).await
+            let fetched = (manifests, sources);
+            rendering::render(context, fetched, values, production, step, result).await
         })
         .await
 }
 
 /// Brings to the cluster what is wanted there, takes away what is not, and waits until the app can be reached.
-pub async fn bring(task: &Task, wanted: Wanted, result: &mut JobResult) -> Result<(), Problem> {
-    let story = &task.story;
-    story
+pub async fn bring(
+    context: &JobContext,
+    wanted: Wanted,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let step_log = &context.step_log;
+    step_log
         .step(StepCode::Namespace, async |step| {
-            make_namespace(task, &wanted, step).await
+            make_namespace(context, &wanted, step).await
         })
         .await?;
     let mut applied = Applied::default();
-    let ended = story
+    let ended = step_log
         .step(StepCode::Applying, async |step| {
-            apply(task, &wanted, &mut applied, step).await
+            apply(context, &wanted, &mut applied, step).await
         })
         .await;
-    tell_applied(task, &wanted, &applied, ended.is_err(), result);
+    tell_applied(context, &wanted, &applied, ended.is_err(), result);
+    let redactor = wanted.redactor.clone();
     // A thousand may wait from here on.
     drop(wanted);
     ended?;
-    story
+    step_log
         .step(StepCode::Pruning, async |step| {
-            prune(task, &applied, step, result).await
+            prune(context, &applied, step, result).await
         })
         .await?;
-    ready::until_reachable(task, &applied.inventory, result).await
+    step_log.hide(&redactor);
+    ready::until_reachable(context, &applied.inventory, applied.jobs, result).await
 }
 
 async fn make_namespace(
-    task: &Task,
+    context: &JobContext,
     wanted: &Wanted,
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
-    let name = &task.app.namespace;
-    let created = namespace::ensure(&task.cluster, name, &task.owner).await?;
+    let name = &context.app.namespace;
+    let created = namespace::ensure(&context.target).await?;
     kubernetes::isolate(
-        &task.cluster,
-        name,
-        &task.owner,
-        &task.site.policy,
-        &task.app.limits,
+        &context.target,
+        &context.cluster_record.policy,
+        &context.app.limits,
     )
     .await?;
-    generated::store(&task.cluster, name, &task.owner, &wanted.generated).await?;
-    step.say(match created {
+    generated::store(&context.target, &wanted.generated).await?;
+    step.say_as_is(match created {
         true => format!("{name} created"),
         false => format!("{name} is there"),
     });
@@ -89,31 +102,31 @@ async fn make_namespace(
 }
 
 async fn apply(
-    task: &Task,
+    context: &JobContext,
     wanted: &Wanted,
     applied: &mut Applied,
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
     let all = wanted.objects.len();
     let progress = |applied: &Applied| {
-        step.say(format!(
+        step.say_as_is(format!(
             "{} of {}",
             applied.inventory.len(),
             count(all, "object")
         ))
     };
     kubernetes::apply(
-        &task.cluster,
+        &context.target.cluster,
         &wanted.objects,
-        &task.owner,
+        &context.target.owner,
         applied,
         progress,
     )
     .await
-    .map_err(|problem| wanted.redactor.problem(problem))?;
+    .map_err(|problem| wanted.known.problem(problem))?;
     // A stop has scaled down what the manifests may say nothing about.
-    let started = kubernetes::start(&task.cluster, &task.app.namespace, &task.owner).await?;
-    step.say(match started.len() {
+    let started = kubernetes::start(&context.target).await?;
+    step.say_as_is(match started.len() {
         0 => changes(applied),
         started => format!(
             "{}; {} started again",
@@ -126,14 +139,14 @@ async fn apply(
 
 /// Puts down what is in the cluster now, also when applying did not come to its end.
 fn tell_applied(
-    task: &Task,
+    context: &JobContext,
     wanted: &Wanted,
     applied: &Applied,
     cut_short: bool,
     result: &mut JobResult,
 ) {
-    let mut inventory = applied.together_with(&task.app.inventory);
-    if cut_short && task.story.stop_reason().is_some() {
+    let mut inventory = applied.together_with(&context.app.inventory);
+    if cut_short && context.step_log.stop_reason().is_some() {
         // The one under way when the job was stopped may have arrived: better named than forgotten.
         let under_way = wanted
             .objects
@@ -152,20 +165,13 @@ fn tell_applied(
 }
 
 async fn prune(
-    task: &Task,
+    context: &JobContext,
     applied: &Applied,
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let old = &task.app.inventory;
-    let pruned = kubernetes::prune(
-        &task.cluster,
-        &task.app.namespace,
-        old,
-        &applied.inventory,
-        &task.owner,
-    )
-    .await?;
+    let old = &context.app.inventory;
+    let pruned = kubernetes::prune(&context.target, old, &applied.inventory).await?;
     result.objects.pruned = u32::try_from(pruned.removed.len()).unwrap_or(u32::MAX);
     let names = |objects: &[_]| -> String {
         let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
@@ -182,7 +188,7 @@ async fn prune(
         );
     }
     if pruned.held.is_empty() {
-        step.say(message);
+        step.say_as_is(message);
     } else {
         let held: Vec<String> = pruned.held.iter().map(ToString::to_string).collect();
         step.warn(format!(
@@ -193,7 +199,7 @@ async fn prune(
     let mut inventory = applied.inventory.clone();
     inventory.extend(pruned.kept);
     inventory.extend(pruned.held.into_iter().map(|held| held.object));
-    let written = inventory::write(&task.cluster, &task.app.namespace, &task.owner, &inventory);
+    let written = inventory::write(&context.target, &inventory);
     let written = written.await;
     result.inventory = Some(inventory);
     written
@@ -234,8 +240,8 @@ mod tests {
         let mut applied = Applied {
             created: 2,
             changed: 1,
-            unchanged: 0,
             inventory: vec![reference.clone(); 3],
+            ..Applied::default()
         };
         assert_eq!(changes(&applied), "3 objects: 2 created, 1 changed");
         applied = Applied {

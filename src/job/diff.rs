@@ -1,40 +1,47 @@
 //! `diff`: says what a deploy would change, from a dry run by the API server, and changes nothing.
 
-use super::readable::readable;
+use super::diff_text::readable;
 use super::rendering::Wanted;
-use super::story::{StepHandle, count};
-use super::{Task, deploy};
+use super::step_log::{StepHandle, count};
+use super::{JobContext, deploy};
 use crate::kubernetes::{self, Comparison};
-use crate::odoo::contract::{Diff, DiffAction, JobResult, StepCode};
+use crate::odoo::contract::{Diff, DiffAction, JobResult, Manifests, StepCode};
 use crate::problem::Problem;
 
 /// Fetches and renders as a deploy does, then compares.
-pub async fn diff(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let wanted = deploy::prepare(task, &task.job.manifests, None, result).await?;
+pub async fn diff(
+    context: &JobContext,
+    job: &Manifests,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let wanted = deploy::prepare(context, &job.manifests, &job.values, None, result).await?;
     result.diff = Some(
-        task.story
+        context
+            .step_log
             .step(StepCode::Comparing, async |step| {
-                compare(task, &wanted, step).await
+                compare(context, &wanted, step).await
             })
             .await?,
     );
     Ok(())
 }
 
-async fn compare(task: &Task, wanted: &Wanted, step: &StepHandle<'_>) -> Result<Diff, Problem> {
+async fn compare(
+    context: &JobContext,
+    wanted: &Wanted,
+    step: &StepHandle<'_>,
+) -> Result<Diff, Problem> {
     let all = wanted.objects.len();
     let comparison = kubernetes::compare(
-        &task.cluster,
-        &task.app.namespace,
+        &context.target,
         &wanted.objects,
-        &task.app.inventory,
-        &task.owner,
-        |done| step.say(format!("{done} of {}", count(all, "object"))),
+        &context.app.inventory,
+        |done| step.say_as_is(format!("{done} of {}", count(all, "object"))),
     )
     .await
-    .map_err(|problem| wanted.redactor.problem(problem))?;
-    let diff = readable(&comparison, &wanted.redactor);
-    step.say(summary(&comparison, &diff, &task.app.namespace));
+    .map_err(|problem| wanted.known.problem(problem))?;
+    let diff = readable(&comparison, &wanted.known);
+    step.say_as_is(summary(&comparison, &diff, &context.app.namespace));
     Ok(diff)
 }
 

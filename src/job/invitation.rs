@@ -5,51 +5,60 @@
 use secrecy::ExposeSecret;
 use tracing::warn;
 
-use super::Task;
-use super::story::StepHandle;
+use super::JobContext;
+use super::step_log::StepHandle;
+use crate::code::Code;
 use crate::kubernetes::namespace::{self, Marked};
 use crate::mailgun::{self, message};
-use crate::odoo::contract::{JobResult, Message, StepCode};
+use crate::odoo::contract::{JobResult, Message, SecretLine, StepCode};
 use crate::problem::Problem;
 
 /// On the app's namespace: the job that last began to send an invitation. Whoever finds its own job there cannot know
 /// whether the mail went out before it was cut off.
 const ANNOTATION: &str = "chandlery.dev/invitation";
 
-/// The recipe.
-pub async fn invitation(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let sent = task
-        .story
-        .step(StepCode::Invitation, async |step| send(task, step).await)
+/// The handler of such a job.
+pub async fn invitation(
+    context: &JobContext,
+    written: &Message,
+    secret: &[SecretLine],
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let sent = context
+        .step_log
+        .step(StepCode::Invitation, async |step| {
+            send(context, written, secret, step).await
+        })
         .await?;
     result.message_id = Some(sent).filter(|id| !id.is_empty());
     Ok(())
 }
 
-async fn send(task: &Task, step: &StepHandle<'_>) -> Result<String, Problem> {
-    let (cluster, namespace, owner) = (&task.cluster, &task.app.namespace, &task.owner);
-    let mailgun = task.mailgun()?;
-    let Some(written) = &task.job.message else {
-        return Err(task.misfit("a message"));
-    };
-    let mail = mail(task, written).await?;
+async fn send(
+    context: &JobContext,
+    written: &Message,
+    secret: &[SecretLine],
+    step: &StepHandle<'_>,
+) -> Result<String, Problem> {
+    let app = &context.target;
+    let mailgun = context.mailgun()?;
+    let domain = domain(context, &written.from)?;
+    let mail = mail(context, written, secret).await?;
     let recipients = addresses(&written.to);
 
-    let job = task.job.uid.as_str();
-    if namespace::mark(cluster, namespace, owner, ANNOTATION, job).await? == Marked::Before {
+    let job = context.job.as_str();
+    if namespace::mark(app, ANNOTATION, job).await? == Marked::Before {
         return Err(uncertain(&recipients));
     }
-    let domain = task.app.mail_domain.as_ref().unwrap_or(&task.app.hostname);
-    match message::send(mailgun, domain, &mail).await {
+    match message::send(mailgun, &domain, &mail).await {
         Ok(id) => {
             step.say(format!("Sent to {recipients}"));
             Ok(id)
         }
         Err(problem) => {
             // Whatever else went wrong: the mail did not leave, and the next attempt may send it.
-            if problem.code != "mail_unconfirmed"
-                && let Err(problem) =
-                    namespace::unmark(cluster, namespace, owner, ANNOTATION, job).await
+            if problem.code != Code::MailUnconfirmed
+                && let Err(problem) = namespace::unmark(app, ANNOTATION, job).await
             {
                 warn!("the next attempt will not send the invitation: {problem}");
             }
@@ -58,20 +67,45 @@ async fn send(task: &Task, step: &StepHandle<'_>) -> Result<String, Problem> {
     }
 }
 
+/// The domain that the mail is sent from: the app's own, or the operator's. The account may hold others, which are no
+/// app's to send from.
+fn domain(context: &JobContext, from: &str) -> Result<String, Problem> {
+    let of_app = context
+        .app
+        .mail_domain
+        .as_ref()
+        .unwrap_or(&context.app.hostname);
+    let wanted = address(from)
+        .rsplit('@')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    if wanted == *of_app || wanted == context.shared.sending_domain {
+        return Ok(wanted);
+    }
+    // Another worker may be the one that said it.
+    Err(Problem::transient(
+        Code::MailSender,
+        format!("This worker does not send from '{wanted}', which is neither the app's mail domain nor its sending domain."),
+    )
+    .hint("Set mailgun.sending_domain to the same domain in the settings of all workers that have a Mailgun key."))
+}
+
 /// The mail with the password in its place.
-async fn mail(task: &Task, written: &Message) -> Result<mailgun::Message, Problem> {
+async fn mail(
+    context: &JobContext,
+    written: &Message,
+    secret: &[SecretLine],
+) -> Result<mailgun::Message, Problem> {
     let (mut text, mut html) = (written.text.clone(), written.html.clone());
     if let Some(place) = &written.password {
         let placeholder = place.placeholder.as_str();
-        if placeholder.is_empty() {
-            return Err(task.misfit("a placeholder for the password"));
-        }
         // Whoever edits the mail template may leave the password out.
         if text.contains(placeholder) || html.contains(placeholder) {
-            let password = task.first_password(&place.key).await?;
+            let password = context.first_password(&place.key, secret).await?;
             let password = password.expose_secret();
             text = text.replace(placeholder, password);
-            html = html.replace(placeholder, &crate::ansible::escaped(password));
+            html = html.replace(placeholder, &ansible_jinja::escaped(password));
         }
     }
     let some = |body: String| Some(body).filter(|body| !body.trim().is_empty());
@@ -92,16 +126,20 @@ async fn mail(task: &Task, written: &Message) -> Result<mailgun::Message, Proble
 
 /// `customer@demo.example` of `Customer <customer@demo.example>`.
 fn addresses(to: &[String]) -> String {
-    let address = |to: &String| match (to.rfind('<'), to.trim_end().strip_suffix('>')) {
-        (Some(begin), Some(inner)) => inner[begin + 1..].to_owned(),
-        _ => to.trim().to_owned(),
-    };
-    to.iter().map(address).collect::<Vec<_>>().join(", ")
+    let addresses: Vec<&str> = to.iter().map(|to| address(to)).collect();
+    addresses.join(", ")
+}
+
+fn address(text: &str) -> &str {
+    match (text.rfind('<'), text.trim_end().strip_suffix('>')) {
+        (Some(begin), Some(inner)) => &inner[begin + 1..],
+        _ => text.trim(),
+    }
 }
 
 fn uncertain(recipients: &str) -> Problem {
     Problem::new(
-        "invitation_uncertain",
+        Code::InvitationUncertain,
         format!("The invitation to {recipients} may have been sent: an earlier attempt was cut off while it sent it."),
     )
     .hint("Ask the customer, or look into Mailgun's log of the domain. If it is not there, press Send Invitation Again.")

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 
 use tracing::warn;
 
-use super::story::StepHandle;
-use super::{Task, seen};
+use super::step_log::StepHandle;
+use super::{JobContext, to_contract};
+use crate::code::Code;
 use crate::kubernetes::dns::Endpoint;
 use crate::kubernetes::smtp::Login;
 use crate::kubernetes::{Change, dns, ingress, namespace, smtp};
@@ -33,23 +34,23 @@ const PUBLISHED_TYPES: [&str; 11] = [
 /// As long as one string of a TXT record may be (RFC 1035, 3.3), in bytes.
 const TXT_STRING: usize = 255;
 
-/// The recipe.
-pub async fn mail_domain(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let story = &task.story;
-    let mailgun = task.mailgun()?;
-    let registered = story
+/// The handler of such a job.
+pub async fn mail_domain(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    let step_log = &context.step_log;
+    let mailgun = context.mailgun()?;
+    let registered = step_log
         .step(StepCode::MailDomain, async |step| {
-            register(task, mailgun, step).await
+            register(context, mailgun, step).await
         })
         .await?;
     let found = result.mail_domain.insert(told(&registered, false));
-    found.published = story
+    found.published = step_log
         .step(StepCode::DnsRecords, async |step| {
-            publish(task, &registered, step).await
+            publish(context, &registered, step).await
         })
         .await?;
     let published = found.published;
-    let verified = story
+    let verified = step_log
         .step(StepCode::Verification, async |step| {
             verify(mailgun, registered, step).await
         })
@@ -58,24 +59,24 @@ pub async fn mail_domain(task: &Task, result: &mut JobResult) -> Result<(), Prob
     if verified.state == State::Disabled {
         return Err(disabled(&verified));
     }
-    story
+    step_log
         .step(StepCode::SmtpCredentials, async |step| {
-            give_credentials(task, mailgun, step).await
+            give_credentials(context, mailgun, step).await
         })
         .await
 }
 
 /// Gives up the domain of an app that is gone. What waiting heals is a problem; what only a person can put right is told
 /// as a warning, for the app itself is deleted.
-pub async fn release(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let Some(name) = &task.app.mail_domain else {
+pub async fn release(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    let Some(name) = &context.app.mail_domain else {
         return Ok(());
     };
-    let (state, message) = task
-        .story
+    let (state, message) = context
+        .step_log
         .step(StepCode::MailDomain, async |step| {
-            let released = match task.mailgun() {
-                Ok(mailgun) => domain::release(mailgun, name, &mark(task)).await,
+            let released = match context.mailgun() {
+                Ok(mailgun) => domain::release(mailgun, name, &mark(context)).await,
                 // Any worker may do a delete. This one cannot, and waiting gives it no account.
                 Err(problem) => Err(Problem {
                     retry: false,
@@ -111,15 +112,16 @@ pub async fn release(task: &Task, result: &mut JobResult) -> Result<(), Problem>
 /// Makes the domain of an app that was taken over the present app's, where it is at Mailgun with the mark of the former
 /// one: its uid, or the database where that had none. Without a Mailgun account it stays as it is, and so it does when
 /// only a person can put right what is in the way: a registration says then how to go on.
-pub async fn take_over(task: &Task, former: Option<&str>) -> Result<(), Problem> {
-    let Ok(mailgun) = task.mailgun() else {
+pub async fn take_over(context: &JobContext, former: Option<&str>) -> Result<(), Problem> {
+    let Ok(mailgun) = context.mailgun() else {
         return Ok(());
     };
-    let name = &task.app.hostname;
-    let former = Mark::of(former.unwrap_or(&task.owner.instance));
-    task.story
+    let name = &context.app.hostname;
+    let former = Mark::of(former.unwrap_or(&context.target.owner.instance));
+    context
+        .step_log
         .step(StepCode::MailDomain, async |step| {
-            match domain::take_over(mailgun, name, &former, &mark(task)).await {
+            match domain::take_over(mailgun, name, &former, &mark(context)).await {
                 Ok(true) => step.say(format!(
                     "{name} at Mailgun is this app's now; its DKIM record has a new name"
                 )),
@@ -134,44 +136,49 @@ pub async fn take_over(task: &Task, former: Option<&str>) -> Result<(), Problem>
         .await
 }
 
-fn mark(task: &Task) -> Mark {
-    Mark::of(match task.app.mail_mark {
-        MailMark::App => task.owner.uid.as_str(),
-        MailMark::Database => &task.owner.instance,
+fn mark(context: &JobContext) -> Mark {
+    Mark::of(match context.app.mail_mark {
+        MailMark::App => context.target.owner.uid.as_str(),
+        MailMark::Database => &context.target.owner.instance,
     })
 }
 
 async fn register(
-    task: &Task,
+    context: &JobContext,
     mailgun: &Mailgun,
     step: &StepHandle<'_>,
 ) -> Result<Domain, Problem> {
     // An app that is not there gets no domain that nobody would release.
-    namespace::require(&task.cluster, &task.app.namespace, &task.owner).await?;
-    let name = &task.app.hostname;
+    namespace::require(&context.target).await?;
+    let name = &context.app.hostname;
     let region = mailgun.region().as_str();
-    Ok(match domain::register(mailgun, name, &mark(task)).await? {
-        Registered::Created(domain) => {
-            step.say(format!("{name} is registered at Mailgun ({region})"));
-            domain
-        }
-        Registered::Adopted(domain) => {
-            step.say(format!(
-                "{name} was registered at Mailgun ({region}) before"
-            ));
-            domain
-        }
-    })
+    Ok(
+        match domain::register(mailgun, name, &mark(context)).await? {
+            Registered::Created(domain) => {
+                step.say(format!("{name} is registered at Mailgun ({region})"));
+                domain
+            }
+            Registered::Adopted(domain) => {
+                step.say(format!(
+                    "{name} was registered at Mailgun ({region}) before"
+                ));
+                domain
+            }
+        },
+    )
 }
 
 /// Whether all records stand in the cluster for external-dns. That they do not is never a failure: people can set them.
-async fn publish(task: &Task, domain: &Domain, step: &StepHandle<'_>) -> Result<bool, Problem> {
-    let (cluster, namespace) = (&task.cluster, &task.app.namespace);
-    let ingress = ingress::read(cluster, namespace, &task.owner).await?;
-    let addresses = seen::ingress(ingress).addresses;
-    let (endpoints, left_out) = endpoints(&domain.records, &task.app.hostname, &addresses);
+async fn publish(
+    context: &JobContext,
+    domain: &Domain,
+    step: &StepHandle<'_>,
+) -> Result<bool, Problem> {
+    let ingress = ingress::read(&context.target).await?;
+    let addresses = to_contract::ingress(ingress).addresses;
+    let (endpoints, left_out) = endpoints(&domain.records, &context.app.hostname, &addresses);
     let by_hand = "Set the DNS records by hand";
-    match dns::publish(cluster, namespace, &task.owner, &endpoints).await {
+    match dns::publish(&context.target, &endpoints).await {
         Ok(false) => {
             step.warn(format!(
                 "The cluster has no external-dns with its kind DNSEndpoint. {by_hand}"
@@ -217,29 +224,29 @@ async fn verify(
 }
 
 async fn give_credentials(
-    task: &Task,
+    context: &JobContext,
     mailgun: &Mailgun,
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
-    let (cluster, namespace, owner) = (&task.cluster, &task.app.namespace, &task.owner);
-    let known = smtp::password(cluster, namespace, owner).await?;
+    let app = &context.target;
+    let known = smtp::password(app).await?;
     // The Secret comes second: were it not stored, the next attempt would set another password.
-    let made = credentials::ensure(mailgun, &task.app.hostname, USER, known).await?;
+    let made = credentials::ensure(mailgun, &context.app.hostname, USER, known).await?;
     let login = Login {
         host: made.host.to_owned(),
         port: made.port,
         from: made.login.clone(),
         username: made.login,
-        password: task.hidden(made.password),
+        password: context.hidden(made.password),
     };
-    let change = match smtp::store(cluster, namespace, owner, &login).await? {
+    let change = match smtp::store(app, &login).await? {
         Change::Created => "created",
         Change::Changed => "changed",
         Change::Unchanged => "unchanged",
     };
     let mut message = format!("Secret {} {change}", smtp::SECRET_NAME);
     step.say(&message);
-    let restarted = smtp::restart_users(cluster, namespace, owner).await?;
+    let restarted = smtp::restart_users(app).await?;
     if !restarted.is_empty() {
         let names: Vec<String> = restarted.iter().map(ToString::to_string).collect();
         message += &format!("; {} restarted to use it", names.join(", "));
@@ -279,7 +286,7 @@ fn disabled(domain: &Domain) -> Problem {
         None => String::new(),
     };
     Problem::new(
-        "mail_domain_disabled",
+        Code::MailDomainDisabled,
         format!(
             "Mailgun has disabled the mail domain {}{reason}.",
             domain.name

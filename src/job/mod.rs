@@ -1,7 +1,7 @@
-//! One file per kind of job: a short recipe that reads like the workflow it implements.
+//! One file per kind of job: a short function that reads like the workflow it implements.
 //!
-//! A [`Runner`] makes a [`Task`] of a job (the cluster it is for, whose it is, its story) and gives it to its recipe:
-//! [`deploy`], [`refresh`], [`stop`], …. A recipe calls the rooms, writes its steps into the [`Story`], and fills the
+//! A [`Runner`] makes a [`JobContext`] of a job (the cluster it is for, whose it is, its step log) and gives it to its handler:
+//! [`deploy`], [`refresh`], [`stop`], …. A handler calls the rooms, writes its steps into the [`StepLog`], and fills the
 //! result as it goes, so that a job that fails or is stopped still tells what it left behind.
 
 mod adopt;
@@ -9,20 +9,20 @@ pub mod clusters;
 mod delete;
 mod deploy;
 mod diff;
+mod diff_text;
 mod invitation;
 mod mail_domain;
 mod password;
 mod preview;
-mod readable;
 mod ready;
 mod refresh;
 mod rendering;
 mod reset;
 mod restart;
-mod seen;
 mod start;
+pub mod step_log;
 mod stop;
-pub mod story;
+mod to_contract;
 pub mod variables;
 
 use std::collections::BTreeSet;
@@ -31,14 +31,17 @@ use std::sync::Arc;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use secrecy::{ExposeSecret, SecretString};
+use strum::VariantArray;
 use tracing::warn;
 
 use crate::ansible::vault::Vault;
-use crate::kubernetes::{self, Cluster, Heard, Owner, generated, namespace};
+use crate::code::Code;
+use crate::kubernetes::{self, WatchEvent, generated, namespace};
 use crate::mailgun;
 use crate::manifest::{Fetcher, policy};
 use crate::odoo::contract::{
-    self, App, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Outcome, OutcomeState, Uid,
+    self, Action, App, AppJob, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Outcome,
+    OutcomeState, ResetMode, SecretLine, Uid, Work,
 };
 use crate::problem::Problem;
 use crate::redact::Redactor;
@@ -46,8 +49,8 @@ use crate::settings::{self, Settings};
 
 pub use clusters::Clusters;
 pub use diff::summary;
-pub use readable::readable;
-pub use story::{Stop, Story};
+pub use diff_text::readable;
+pub use step_log::{CancelReason, StepLog};
 
 /// What a part of the app is held against on its cluster.
 fn policy_rules<'a>(site: &'a contract::Cluster, app: &'a App) -> policy::Rules<'a> {
@@ -64,22 +67,25 @@ const LOOKS_AT_ONCE: usize = 4;
 
 /// What a worker can do, as its settings allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Abilities {
+pub struct Capabilities {
     /// The kinds of job it asks for.
     pub kinds: Vec<JobKind>,
     /// The Mailgun account it works with.
     pub mailgun: Option<Mailgun>,
 }
 
-impl Abilities {
+impl Capabilities {
     /// Those of a worker with these settings.
     pub fn of(settings: &Settings) -> Self {
         let mailgun = settings.mailgun.access().map(|access| Mailgun {
             region: access.region.as_str().to_owned(),
+            sending_domain: Some(settings.mailgun.sending_domain.clone())
+                .filter(|domain| !domain.is_empty()),
         });
         let by_mailgun = |kind: &JobKind| matches!(kind, JobKind::MailDomain | JobKind::Invitation);
-        let kinds = JobKind::ALL
-            .into_iter()
+        let kinds = JobKind::VARIANTS
+            .iter()
+            .copied()
             .filter(|kind| mailgun.is_some() || !by_mailgun(kind));
         Self {
             kinds: kinds.collect(),
@@ -91,16 +97,40 @@ impl Abilities {
 /// Does jobs, with what they share.
 #[derive(Clone)]
 pub struct Runner {
-    abilities: Abilities,
+    capabilities: Capabilities,
     clusters: Arc<Clusters>,
     shared: Arc<Shared>,
+}
+
+/// Which of its namespaces a cluster is looked at in.
+#[derive(Clone, Copy, Debug)]
+pub enum Namespaces<'a> {
+    /// Only these.
+    Only(&'a BTreeSet<String>),
+    /// All but these, of which it is known how their apps are.
+    AllBut(&'a BTreeSet<String>),
+}
+
+impl Namespaces<'_> {
+    /// Whether this one is among them.
+    pub fn include(self, namespace: &str) -> bool {
+        match self {
+            Self::Only(namespaces) => namespaces.contains(namespace),
+            Self::AllBut(namespaces) => !namespaces.contains(namespace),
+        }
+    }
+
+    /// Whether all others are known.
+    pub fn complete(self) -> bool {
+        matches!(self, Self::AllBut(_))
+    }
 }
 
 /// What a cluster shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Look {
     pub apps: Vec<AppSeen>,
-    /// Where everything was looked at.
+    /// Where it is known of all namespaces.
     pub complete: Option<CompleteLook>,
     /// The namespaces of the apps that were left out because they are busy.
     pub busy: BTreeSet<String>,
@@ -114,27 +144,29 @@ struct Shared {
     vault: Vault,
     /// `None` where the settings name no account.
     mailgun: Option<mailgun::Mailgun>,
+    /// The operator's own domain there; empty: there is none.
+    sending_domain: String,
 }
 
-/// One job on an app, with all that its recipe needs.
-pub struct Task {
-    pub job: Job,
+/// One job on an app, with all that its handler needs.
+pub struct JobContext {
+    /// The job's own uid.
+    pub job: Uid,
     pub app: App,
     /// The app's cluster as Odoo describes it, …
-    pub site: contract::Cluster,
-    pub owner: Owner,
-    /// … and the door to it.
-    pub cluster: Cluster,
-    pub story: Arc<Story>,
+    pub cluster_record: contract::Cluster,
+    /// … and where the app is there.
+    pub target: kubernetes::App,
+    pub step_log: Arc<StepLog>,
     shared: Arc<Shared>,
 }
 
-impl Task {
+impl JobContext {
     /// The Mailgun account.
     fn mailgun(&self) -> Result<&mailgun::Mailgun, Problem> {
         self.shared.mailgun.as_ref().ok_or_else(|| {
-            Problem::transient(
-                "mailgun_unset",
+            Problem::new(
+                Code::MailgunUnset,
                 "This worker has no Mailgun account in its settings.",
             )
             .hint(
@@ -143,21 +175,24 @@ impl Task {
         })
     }
 
-    /// The app's first password: the set value where the job carries one, otherwise what was generated for the app.
-    async fn first_password(&self, key: &str) -> Result<SecretString, Problem> {
-        let mut lines = self.job.secret.iter();
+    /// The app's first password: the set value where the job's secret has one, otherwise what was generated for the app.
+    async fn first_password(
+        &self,
+        key: &str,
+        secret: &[SecretLine],
+    ) -> Result<SecretString, Problem> {
+        let mut lines = secret.iter();
         if let Some(line) = lines.find(|line| line.key == key && line.value.is_some()) {
             let text = variables::set_text(line, &self.shared.vault)?;
             return Ok(self.hidden(text));
         }
-        let namespace = &self.app.namespace;
-        namespace::require(&self.cluster, namespace, &self.owner).await?;
-        let mut made = generated::read(&self.cluster, namespace, &self.owner).await?;
+        namespace::require(&self.target).await?;
+        let mut made = generated::read(&self.target).await?;
         let made = made.remove(key).map(|text| self.hidden(text));
         made.ok_or_else(|| Problem {
             object: Some(format!("Secret/{}", generated::SECRET_NAME)),
             ..Problem::new(
-                "password_missing",
+                Code::PasswordMissing,
                 format!("The app has no password under the key `{key}`."),
             )
             .hint("See that the app's secret has a line of this key with a value or a rule to generate one, press Apply, then try again.")
@@ -167,29 +202,16 @@ impl Task {
     /// A secret that nothing tells from now on.
     fn hidden(&self, secret: SecretString) -> SecretString {
         let redactor = Redactor::new([secret.expose_secret().to_owned()]);
-        self.story.hide(&redactor);
+        self.step_log.hide(&redactor);
         secret
     }
-
-    /// A job that lacks what its kind needs.
-    fn misfit(&self, what: &str) -> Problem {
-        misfit(self.job.kind, what)
-    }
-}
-
-fn misfit(kind: JobKind, what: &str) -> Problem {
-    Problem::new(
-        "contract",
-        format!("A job of the kind '{}' needs {what}.", kind.as_str()),
-    )
-    .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one.")
 }
 
 impl Runner {
     /// A runner with nothing under way.
     pub fn new(settings: &Settings) -> Result<Self, Problem> {
         Ok(Self {
-            abilities: Abilities::of(settings),
+            capabilities: Capabilities::of(settings),
             clusters: Arc::new(Clusters::new(&settings.clusters)),
             shared: Arc::new(Shared {
                 mailgun: settings
@@ -197,6 +219,7 @@ impl Runner {
                     .access()
                     .map(mailgun::Mailgun::new)
                     .transpose()?,
+                sending_domain: settings.mailgun.sending_domain.clone(),
                 patience: settings.deploy.clone(),
                 vault: settings.vault.opener().clone(),
                 fetcher: Fetcher::new(settings.manifests.limits(), settings.manifests.reach())?,
@@ -205,8 +228,8 @@ impl Runner {
     }
 
     /// What it can do.
-    pub fn abilities(&self) -> &Abilities {
-        &self.abilities
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// The clusters it works on.
@@ -215,58 +238,77 @@ impl Runner {
     }
 
     /// Does a job. `database` is the UUID of the Odoo database it came from.
-    pub async fn run(&self, job: Job, database: &str, story: Arc<Story>) -> Outcome {
+    pub async fn run(&self, job: Job, database: &str, step_log: Arc<StepLog>) -> Outcome {
         let mut result = JobResult::default();
-        story.hide(&variables::secrets(&job));
-        let ended = self.recipe(job, database, story.clone(), &mut result).await;
-        outcome(ended, result, &story)
+        step_log.hide(&variables::secrets(job.secret()));
+        let ended = self
+            .dispatch(job, database, step_log.clone(), &mut result)
+            .await;
+        outcome(ended, result, &step_log)
     }
 
-    async fn recipe(
+    async fn dispatch(
         &self,
         job: Job,
         database: &str,
-        story: Arc<Story>,
+        step_log: Arc<StepLog>,
         result: &mut JobResult,
     ) -> Result<(), Problem> {
-        // What concerns no app needs no cluster.
-        if job.kind == JobKind::Preview && job.app.is_none() {
-            return preview::preview(&self.shared, &job, &story, result).await;
-        }
-        let task = self.task(job, database, story).await?;
-        match task.job.kind {
-            JobKind::Deploy => deploy::deploy(&task, result).await,
-            JobKind::Refresh => refresh::refresh(&task, result).await,
-            JobKind::Delete => delete::delete(&task, result).await,
-            JobKind::Diff => diff::diff(&task, result).await,
-            JobKind::Reset => reset::reset(&task, result).await,
-            JobKind::Stop => stop::stop(&task, result).await,
-            JobKind::Start => start::start(&task, result).await,
-            JobKind::Restart => restart::restart(&task, result).await,
-            JobKind::MailDomain => mail_domain::mail_domain(&task, result).await,
-            JobKind::Invitation => invitation::invitation(&task, result).await,
-            JobKind::Password => password::password(&task, result).await,
-            JobKind::Adopt => adopt::adopt(&task, result).await,
-            JobKind::Preview => {
-                preview::preview(&task.shared, &task.job, &task.story, result).await
+        let work = match job.work {
+            // What concerns no app needs no cluster.
+            Work::Preview(work) => {
+                return preview::preview(&self.shared, &work, &step_log, result).await;
             }
-        }
-    }
-
-    /// A job on an app, with the door to its cluster.
-    async fn task(&self, job: Job, database: &str, story: Arc<Story>) -> Result<Task, Problem> {
-        let (Some(app), Some(site)) = (job.app.clone(), job.cluster.clone()) else {
-            return Err(misfit(job.kind, "an app and its cluster"));
+            Work::App(work) => *work,
         };
-        Ok(Task {
-            owner: seen::owner(database, &app.uid, app.id, &app.name, &app.environment),
-            cluster: self.clusters.get(&site.name).await?.fenced(story.fence()),
-            job,
+        let AppJob {
             app,
-            site,
-            story,
+            cluster: site,
+            action,
+        } = work;
+        let context = &JobContext {
+            job: job.uid,
+            target: kubernetes::App {
+                cluster: self
+                    .clusters
+                    .get(&site.name)
+                    .await?
+                    .fenced(step_log.fence()),
+                namespace: app.namespace.clone(),
+                owner: to_contract::owner(database, &app.uid, app.id, &app.name, &app.environment),
+            },
+            app,
+            cluster_record: site,
+            step_log,
             shared: self.shared.clone(),
-        })
+        };
+        match &action {
+            Action::Deploy(manifests) => deploy::deploy(context, manifests, result).await,
+            Action::Refresh => refresh::refresh(context, result).await,
+            Action::Delete { options } => delete::delete(context, options, result).await,
+            Action::Diff(manifests) => diff::diff(context, manifests, result).await,
+            Action::Reset {
+                options,
+                reset_manifests,
+                manifests,
+            } => match options.reset {
+                ResetMode::Empty => reset::empty(context, manifests, result).await,
+                ResetMode::Manifests => {
+                    reset::by_manifests(context, reset_manifests, &manifests.values, result).await
+                }
+            },
+            Action::Stop => stop::stop(context, result).await,
+            Action::Start => start::start(context, result).await,
+            Action::Restart => restart::restart(context, result).await,
+            Action::MailDomain => mail_domain::mail_domain(context, result).await,
+            Action::Invitation { message, secret } => {
+                invitation::invitation(context, message, secret, result).await
+            }
+            Action::Password { options, secret } => {
+                password::password(context, options, secret, result).await
+            }
+            Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
+        }
     }
 
     /// What changes of a database's apps in a cluster, as it happens. Ends when the cluster cannot be used.
@@ -274,7 +316,7 @@ impl Runner {
         &self,
         cluster: &str,
         database: &str,
-    ) -> BoxStream<'static, Result<Heard, Problem>> {
+    ) -> BoxStream<'static, Result<WatchEvent, Problem>> {
         let clusters = self.clusters.clone();
         let (cluster, database) = (cluster.to_owned(), database.to_owned());
         stream::once(async move { clusters.get(&cluster).await })
@@ -283,42 +325,49 @@ impl Runner {
             .boxed()
     }
 
-    /// What a cluster shows of a database's apps, of all or of those in some namespaces; but not of `busy` ones.
+    /// What a cluster shows of a database's apps in some namespaces; but not of `busy` ones.
     pub async fn look(
         &self,
         cluster: &str,
         database: &str,
-        only: Option<&BTreeSet<String>>,
+        of: Namespaces<'_>,
         busy: &BTreeSet<Uid>,
     ) -> Result<Look, Problem> {
-        let looked_at = seen::now();
+        let looked_at = to_contract::now();
         let cluster = self.clusters.get(cluster).await?;
         let mut namespaces = namespace::list(&cluster, database).await?;
-        let complete = only.is_none().then(|| CompleteLook {
+        let complete = of.complete().then(|| CompleteLook {
             looked_at,
-            namespaces: namespaces.iter().cloned().map(seen::namespace).collect(),
+            namespaces: namespaces
+                .iter()
+                .cloned()
+                .map(to_contract::namespace)
+                .collect(),
         });
-        namespaces.retain(|ours| only.is_none_or(|only| only.contains(&ours.namespace)));
+        namespaces.retain(|ours| of.include(&ours.namespace));
         // Without a uid it is not known whose it is.
         let apps = namespaces
             .into_iter()
             .filter_map(|mut ours| Some((Uid::try_from(ours.uid.take()?).ok()?, ours)));
         let (busy, apps): (Vec<_>, Vec<_>) = apps.partition(|(uid, _)| busy.contains(uid));
         let looks = stream::iter(apps).map(|(uid, ours)| {
-            let cluster = &cluster;
+            let id = ours.app.unwrap_or_default();
+            let app = kubernetes::App {
+                cluster: cluster.clone(),
+                namespace: ours.namespace,
+                owner: to_contract::owner(database, &uid, id, "", ""),
+            };
             async move {
-                let app = ours.app.unwrap_or_default();
-                let owner = seen::owner(database, &uid, app, "", "");
-                match kubernetes::observe(cluster, &ours.namespace, &owner).await {
+                match kubernetes::recall(&app).await {
                     Ok(seen) => Some(AppSeen {
-                        id: app,
+                        id,
                         uid,
-                        namespace: ours.namespace,
-                        observation: seen::observation(seen),
+                        namespace: app.namespace,
+                        observation: to_contract::observation(seen),
                     }),
                     // One app that cannot be looked at must not hide the others.
                     Err(problem) => {
-                        warn!(app, namespace = ours.namespace, "{problem}");
+                        warn!(app = id, namespace = app.namespace, "{problem}");
                         None
                     }
                 }
@@ -333,16 +382,16 @@ impl Runner {
     }
 }
 
-/// What Odoo is told of a recipe's end.
-pub fn outcome(ended: Result<(), Problem>, result: JobResult, story: &Story) -> Outcome {
-    let state = match (&ended, story.stop_reason()) {
+/// What Odoo is told of a handler's end.
+pub fn outcome(ended: Result<(), Problem>, result: JobResult, step_log: &StepLog) -> Outcome {
+    let state = match (&ended, step_log.stop_reason()) {
         (Ok(()), _) => OutcomeState::Done,
-        (Err(_), Some(Stop::Cancelled)) => OutcomeState::Cancelled,
-        (Err(_), Some(Stop::Released | Stop::Lost)) => OutcomeState::Released,
+        (Err(_), Some(CancelReason::Cancelled)) => OutcomeState::Cancelled,
+        (Err(_), Some(CancelReason::Released | CancelReason::Lost)) => OutcomeState::Released,
         (Err(problem), None) if problem.retry => OutcomeState::Retry,
         (Err(_), None) => OutcomeState::Failed,
     };
-    let redactor = story.redactor();
+    let redactor = step_log.redactor();
     Outcome {
         state,
         error: ended.err().map(|problem| redactor.problem(problem)),
@@ -350,7 +399,8 @@ pub fn outcome(ended: Result<(), Problem>, result: JobResult, story: &Story) -> 
     }
 }
 
-/// A result whose sentences tell no secret. The names in it are made of none.
+/// A result whose sentences tell no secret. The names in it are made of none, and in what a comparison shows they are
+/// hidden already.
 fn redacted(mut result: JobResult, redactor: &Redactor) -> JobResult {
     let hide = |text: &mut String| *text = redactor.text(text);
     if let Some(observation) = &mut result.observation {
@@ -359,10 +409,6 @@ fn redacted(mut result: JobResult, redactor: &Redactor) -> JobResult {
     }
     if let Some(domain) = &mut result.mail_domain {
         hide(&mut domain.message);
-    }
-    for object in result.diff.iter_mut().flat_map(|diff| &mut diff.objects) {
-        hide(&mut object.object);
-        hide(&mut object.text);
     }
     result
 }
@@ -373,11 +419,11 @@ mod tests {
 
     #[test]
     fn without_a_mailgun_account_no_mail_jobs_are_asked_for() {
-        let abilities = Abilities::of(&Settings::default());
-        assert_eq!(abilities.mailgun, None);
-        assert!(abilities.kinds.contains(&JobKind::Deploy));
+        let capabilities = Capabilities::of(&Settings::default());
+        assert_eq!(capabilities.mailgun, None);
+        assert!(capabilities.kinds.contains(&JobKind::Deploy));
         for kind in [JobKind::MailDomain, JobKind::Invitation] {
-            assert!(!abilities.kinds.contains(&kind), "{kind:?}");
+            assert!(!capabilities.kinds.contains(&kind), "{kind:?}");
         }
     }
 }

@@ -13,24 +13,26 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Task;
-use crate::odoo::contract::{JobResult, Password, StepCode};
+use super::JobContext;
+use crate::code::Code;
+use crate::odoo::contract::{JobResult, Password, PasswordOptions, SecretLine, StepCode};
 use crate::problem::Problem;
 
 /// Says to HKDF what the key is for.
 const INFO: &[u8] = b"chandlery password v1";
 
-/// The recipe.
-pub async fn password(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let sealed = task
-        .story
+/// The handler of such a job.
+pub async fn password(
+    context: &JobContext,
+    options: &PasswordOptions,
+    secret: &[SecretLine],
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    let sealed = context
+        .step_log
         .step(StepCode::Password, async |_| {
-            let options = &task.job.options;
-            let (Some(key), Some(public_key)) = (&options.key, &options.public_key) else {
-                return Err(task.misfit("the options `key` and `public_key`"));
-            };
-            let browser = point(public_key)?;
-            let password = task.first_password(key).await?;
+            let browser = point(&options.public_key)?;
+            let password = context.first_password(&options.key, secret).await?;
             seal(&browser, &password)
         })
         .await?;
@@ -78,16 +80,20 @@ fn encrypt(
         )?;
         Ok::<_, Unspecified>(text)
     };
-    encrypted().map_err(|_| Problem::new("internal", "The worker could not encrypt the password."))
+    encrypted()
+        .map_err(|_| Problem::new(Code::Internal, "The worker could not encrypt the password."))
 }
 
 fn no_random(_: Unspecified) -> Problem {
-    Problem::transient("internal", "The worker's machine gives no random numbers.")
+    Problem::transient(
+        Code::Internal,
+        "The worker's machine gives no random numbers.",
+    )
 }
 
 fn bad_key(reason: &str) -> Problem {
     Problem::new(
-        "password_public_key",
+        Code::PasswordPublicKey,
         format!("The browser's public key cannot be used: {reason}."),
     )
     .hint("Open the link again in an up-to-date browser.")

@@ -4,42 +4,38 @@
 //! What is wrong with the manifest is what was asked for, not a failure of the job.
 
 use super::rendering::files_seen;
-use super::story::{Story, count};
+use super::step_log::{StepLog, count};
 use super::variables::{rules, variables};
 use super::{Shared, policy_rules};
-use crate::ansible::Variables;
 use crate::ansible::vault::Vault;
+use crate::ansible::{Set, Variables};
+use crate::code::Code;
 use crate::kubernetes::generated::{self, Generated};
 use crate::manifest::{self, Inspection, Source, pin, with_files};
 use crate::odoo::contract::{
-    App, Cluster, Job, JobResult, Limits, MailMark, Manifest, Policy, Preview, PreviewObject,
-    Production, StepCode, Uid, WantedState,
+    App, Cluster, JobResult, Limits, MailMark, Manifest, ManifestValues, Policy, Preview,
+    PreviewJob, PreviewObject, Production, StepCode, Uid, WantedState,
 };
 use crate::problem::Problem;
 
 /// Fetches the manifest and looks at it.
 pub async fn preview(
     shared: &Shared,
-    job: &Job,
-    story: &Story,
+    job: &PreviewJob,
+    step_log: &StepLog,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let Some(manifest) = job.manifests.first() else {
-        return Err(Problem::new(
-            "contract",
-            "The job names no manifest to preview.",
-        ));
-    };
-    let fetched = story
+    let [manifest] = &job.manifests;
+    let fetched = step_log
         .step(StepCode::Fetching, async |step| {
             Ok(
                 match shared.fetcher.fetch(&manifest.title, &manifest.url).await {
                     Ok(source) => {
-                        step.say(format!("{:.1} KiB", source.text.len() as f64 / 1024.0));
+                        step.say_as_is(format!("{:.1} KiB", source.text.len() as f64 / 1024.0));
                         Ok(source)
                     }
                     Err(problem) => {
-                        step.warn(&problem.message);
+                        step.warn_as_is(&problem.message);
                         Err(problem)
                     }
                 },
@@ -48,12 +44,12 @@ pub async fn preview(
         .await?;
     result.preview = Some(match fetched {
         Ok(source) => {
-            story
+            step_log
                 .step(StepCode::Rendering, async |step| {
                     let preview = look(shared, job, manifest, source).await?;
                     match preview.problems.len() {
-                        0 => step.say(count(preview.objects.len(), "object")),
-                        problems => step.warn(count(problems, "problem")),
+                        0 => step.say_as_is(count(preview.objects.len(), "object")),
+                        problems => step.warn_as_is(count(problems, "problem")),
                     }
                     Ok(preview)
                 })
@@ -69,7 +65,7 @@ pub async fn preview(
 
 async fn look(
     shared: &Shared,
-    job: &Job,
+    job: &PreviewJob,
     manifest: &Manifest,
     source: Source,
 ) -> Result<Preview, Problem> {
@@ -88,8 +84,8 @@ async fn look(
     preview.files = files_seen(&source.files);
     let (app, site) = example(job);
     // What a preview tells may be made of the values in any way: it never has the secrets themselves.
-    let variables = match given(job, &app, &site, &shared.vault) {
-        Ok(variables) => variables.with_stand_ins(),
+    let variables = match given(&job.values, &app, &site, &shared.vault) {
+        Ok(variables) => variables.with_stand_ins(Set::One),
         Err(problem) => {
             // Its line counts in the value, not in the manifest.
             preview.problems.push(Problem {
@@ -107,7 +103,7 @@ async fn look(
     };
     let found = match with_files(&shared.fetcher, &manifest.url, source, inspect).await {
         Ok((_, found)) => found,
-        Err(problem) if problem.code == "internal" => return Err(problem),
+        Err(problem) if problem.code == Code::Internal => return Err(problem),
         Err(problem) => {
             preview.problems.push(problem);
             return Ok(preview);
@@ -124,7 +120,7 @@ async fn look(
     preview.variables = variables;
     preview.missing = missing;
     // Where no values were chosen it is no fault that they are missing.
-    if !(job.config_map.is_empty() && job.secret.is_empty()) {
+    if !(job.values.config_map.is_empty() && job.values.secret.is_empty()) {
         preview.problems = undefined;
     }
     preview.problems.extend(problems);
@@ -141,12 +137,13 @@ async fn look(
 }
 
 /// An app called `example`, on the cluster that the job names or on one with the strict policy.
-fn example(job: &Job) -> (App, Cluster) {
+fn example(job: &PreviewJob) -> (App, Cluster) {
     let app = App {
         id: 0,
         uid: Uid::nobody(),
         name: "example".to_owned(),
         environment: "prod".to_owned(),
+        is_production: Some(true),
         hostname: "example.apps.example.com".to_owned(),
         url: "https://example.apps.example.com".to_owned(),
         namespace: "example-prod".to_owned(),
@@ -172,19 +169,25 @@ fn example(job: &Job) -> (App, Cluster) {
 }
 
 /// The variables as the app would have them.
-fn given(job: &Job, app: &App, site: &Cluster, vault: &Vault) -> Result<Variables, Problem> {
-    let generated = generated::fill(Generated::new(), &rules(job)?);
+fn given(
+    values: &ManifestValues,
+    app: &App,
+    site: &Cluster,
+    vault: &Vault,
+) -> Result<Variables, Problem> {
+    let generated = generated::fill(Generated::new(), &rules(&values.secret)?);
     let beside = Production {
         app: 0,
         uid: Uid::nobody(),
         name: app.name.clone(),
+        environment: app.environment.clone(),
         namespace: app.namespace.clone(),
         hostname: app.hostname.clone(),
         url: app.url.clone(),
     };
-    let job = Job {
+    let values = ManifestValues {
         production: Some(beside),
-        ..job.clone()
+        ..values.clone()
     };
-    variables(&job, app, site, &generated, Some(&generated), vault)
+    variables(&values, app, site, &generated, Some(&generated), vault)
 }

@@ -1,70 +1,137 @@
-//! The end of every recipe that makes an app run: waiting until it is ready, then looking for its address.
+//! The end of every job that makes an app run: waiting until it is ready, telling what its Jobs have said, then looking
+//! for its address.
 
 use std::time::Duration;
 
-use super::story::StepHandle;
-use super::{Task, seen};
-use crate::kubernetes::patience::Patience;
+use super::step_log::StepHandle;
+use super::{JobContext, to_contract};
+use crate::kubernetes::poll::Patience;
 use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
 use crate::odoo::contract::{IngressState, JobResult, StepCode};
 use crate::problem::Problem;
 use crate::slot;
 
-/// Waits until the objects are ready and the ingress has an address, and puts down what is seen then.
+/// How many characters of the last line of a Job's log are told.
+const LINE: usize = 300;
+
+/// Waits until the objects are ready and the ingress has an address, and puts down what is seen then. Of `jobs`, which
+/// were begun just now, and of those that an earlier attempt began, is told what they said last.
 pub async fn until_reachable(
-    task: &Task,
+    context: &JobContext,
     objects: &[ObjectRef],
+    mut jobs: Vec<ObjectRef>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let story = &task.story;
-    let ended = story
+    let step_log = &context.step_log;
+    let unfinished = unfinished_jobs(context, objects).await;
+    jobs.extend(
+        unfinished
+            .into_iter()
+            .filter(|job| !jobs.contains(job))
+            .collect::<Vec<_>>(),
+    );
+    let ended = step_log
         .step(StepCode::Waiting, async |step| {
-            wait(task, objects, step).await
+            wait(context, objects, step).await
         })
         .await;
     if ended.is_ok() {
-        story
+        for job in &jobs {
+            let tell = async |step: &StepHandle<'_>| tell_job(context, job, step).await;
+            step_log.step(StepCode::Waiting, tell).await?;
+        }
+        step_log
             .step(StepCode::Ingress, async |step| {
-                wait_for_ingress(task, step).await
+                wait_for_ingress(context, step).await
             })
             .await?;
     }
-    look(task, result).await;
+    recall(context, result).await;
     ended
 }
 
-/// Puts down what the cluster shows of the app now, unless the job is to stop.
-pub async fn look(task: &Task, result: &mut JobResult) {
-    if task.story.stop_reason().is_none() {
-        let seen = kubernetes::observe(&task.cluster, &task.app.namespace, &task.owner).await;
-        result.observation = seen.ok().map(seen::observation);
+/// The same from what is known already. What is no good news is looked at: an object may have gone a moment ago.
+async fn recall(context: &JobContext, result: &mut JobResult) {
+    match kubernetes::recall(&context.target).await {
+        Ok(seen) if seen.state == kubernetes::State::Running => {
+            result.observation = Some(to_contract::observation(seen));
+        }
+        _ => look(context, result).await,
     }
 }
 
-async fn wait(task: &Task, objects: &[ObjectRef], step: &StepHandle<'_>) -> Result<(), Problem> {
-    let limit = Duration::from_secs(task.shared.patience.ready_seconds);
-    let waited =
-        kubernetes::wait_until_ready(&task.cluster, objects, limit, |waiting| step.say(waiting))
-            .await;
+/// Puts down what the cluster shows of the app now, unless the job is to stop.
+pub async fn look(context: &JobContext, result: &mut JobResult) {
+    if context.step_log.stop_reason().is_none() {
+        let seen = kubernetes::observe(&context.target).await;
+        result.observation = seen.ok().map(to_contract::observation);
+    }
+}
+
+async fn wait(
+    context: &JobContext,
+    objects: &[ObjectRef],
+    step: &StepHandle<'_>,
+) -> Result<(), Problem> {
+    let limit = Duration::from_secs(context.shared.patience.ready_seconds);
+    let waited = kubernetes::wait_until_ready(&context.target.cluster, objects, limit, |waiting| {
+        step.say(waiting)
+    })
+    .await;
     match waited {
         Ok(()) => {
             step.say("Everything is ready");
             Ok(())
         }
-        Err(problem) => Err(with_logs(task, objects, problem).await),
+        Err(problem) => Err(with_logs(context, objects, problem).await),
     }
 }
 
+/// The Jobs that are still to be waited for. What cannot be read is told when it is waited for.
+async fn unfinished_jobs(context: &JobContext, objects: &[ObjectRef]) -> Vec<ObjectRef> {
+    let jobs = objects.iter().filter(|object| object.is_job());
+    let jobs: Vec<ObjectRef> = jobs.cloned().collect();
+    let looked = context
+        .step_log
+        .unless_stopped(kubernetes::wait::not_ready(&context.target.cluster, &jobs));
+    let unfinished = looked.await.flatten().unwrap_or_default();
+    unfinished.into_iter().map(|job| job.object).collect()
+}
+
+/// Tells the last line of the log of a Job that has come to its end: a check says there what it found.
+async fn tell_job(
+    context: &JobContext,
+    job: &ObjectRef,
+    step: &StepHandle<'_>,
+) -> Result<(), Problem> {
+    let name = &job.name;
+    let end = logs::end_of_log(&context.target.cluster, &context.app.namespace, name).await;
+    let text = end.map(|end| context.step_log.redactor().text(&end.text));
+    let line = text.as_deref().ok().and_then(last_line).unwrap_or("done");
+    step.say(format!("Job {name}: {line}"));
+    Ok(())
+}
+
+/// The last line with something in it, cut where nobody would read on.
+fn last_line(text: &str) -> Option<&str> {
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    let end = line
+        .char_indices()
+        .nth(LINE)
+        .map_or(line.len(), |(at, _)| at);
+    Some(&line[..end])
+}
+
 /// Adds the ends of the logs of the containers that fail.
-async fn with_logs(task: &Task, objects: &[ObjectRef], problem: Problem) -> Problem {
+async fn with_logs(context: &JobContext, objects: &[ObjectRef], problem: Problem) -> Problem {
     let named = |object: &&ObjectRef| problem.object.as_deref() == Some(&object.to_string());
     let Some(object) = objects.iter().find(named) else {
         return problem;
     };
-    let redactor = task.story.redactor();
+    let redactor = context.step_log.redactor();
     let mut message = problem.message.clone();
-    for end in logs::of_failing(&task.cluster, object).await {
+    for end in logs::of_failing(&context.target.cluster, object).await {
         message += &format!(
             "\nThe end of the log of pod {}, container {}:\n{}",
             end.pod,
@@ -76,15 +143,25 @@ async fn with_logs(task: &Task, objects: &[ObjectRef], problem: Problem) -> Prob
 }
 
 /// No address is not a failure: some controllers never write one, and observing tells it when it comes.
-async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Problem> {
-    let patience = Patience::new(Duration::from_secs(task.shared.patience.ingress_seconds));
+async fn wait_for_ingress(context: &JobContext, step: &StepHandle<'_>) -> Result<(), Problem> {
+    let patience = Patience::new(Duration::from_secs(context.shared.patience.ingress_seconds));
+    let mut unknown = None;
     loop {
-        let seen = ingress::read(&task.cluster, &task.app.namespace, &task.owner).await?;
-        let seen = seen::ingress(seen);
-        let sentence = seen::ingress_sentence(&seen);
+        let seen = ingress::read(&context.target).await?;
+        let seen = to_contract::ingress(seen);
+        let mut sentence = to_contract::ingress_sentence(&seen);
         if seen.state != IngressState::NoAddress {
             step.say(sentence);
             return Ok(());
+        }
+        if unknown.is_none() {
+            unknown = Some(ingress::unknown_classes(&context.target).await?);
+        }
+        if let Some(names) = unknown.as_deref().filter(|names| !names.is_empty()) {
+            sentence += &format!(
+                "; the cluster has no ingress class {}, so that perhaps no controller looks at it: `kubectl get ingressclasses` lists those that there are",
+                names.join(", ")
+            );
         }
         if patience.is_over() {
             step.warn(sentence);
@@ -92,5 +169,21 @@ async fn wait_for_ingress(task: &Task, step: &StepHandle<'_>) -> Result<(), Prob
         }
         step.say(sentence);
         slot::waiting(patience.pause()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_a_log_is_the_last_one_that_says_something() {
+        assert_eq!(
+            last_line("waiting\n  all is well \n\n"),
+            Some("all is well")
+        );
+        assert_eq!(last_line(" \n\n"), None);
+        let long = "ö".repeat(1000);
+        assert_eq!(last_line(&long).unwrap().chars().count(), LINE);
     }
 }

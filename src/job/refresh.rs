@@ -1,18 +1,17 @@
 //! `refresh`: looks at the app in the cluster and changes nothing.
 
-use super::{Task, seen};
+use super::{JobContext, to_contract};
 use crate::kubernetes;
 use crate::odoo::contract::{IngressState, JobResult, ObservedState, StepCode};
 use crate::problem::Problem;
 
 /// Looks at the workloads, then tells of the ingress.
-pub async fn refresh(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let seen = task
-        .story
+pub async fn refresh(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    let seen = context
+        .step_log
         .step(StepCode::Waiting, async |step| {
-            let app = &task.app;
-            let seen = kubernetes::observe(&task.cluster, &app.namespace, &task.owner).await?;
-            let seen = seen::observation(seen);
+            let seen = kubernetes::observe(&context.target).await?;
+            let seen = to_contract::observation(seen);
             match seen.state {
                 ObservedState::Running => step.say("Everything is ready"),
                 ObservedState::Stopped => step.say("Stopped"),
@@ -21,9 +20,10 @@ pub async fn refresh(task: &Task, result: &mut JobResult) -> Result<(), Problem>
             Ok(seen)
         })
         .await?;
-    task.story
+    context
+        .step_log
         .step(StepCode::Ingress, async |step| {
-            let sentence = seen::ingress_sentence(&seen.ingress);
+            let sentence = to_contract::ingress_sentence(&seen.ingress);
             match seen.ingress.state {
                 IngressState::NoAddress => step.warn(sentence),
                 IngressState::None | IngressState::Ready => step.say(sentence),

@@ -1,13 +1,16 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
-use super::story::{StepHandle, count};
+use super::step_log::{StepHandle, count};
 use super::variables::{rules, variables};
-use super::{Task, policy_rules};
+use super::{JobContext, policy_rules};
 use crate::ansible::Files;
+use crate::code::Code;
+use crate::dependence;
 use crate::kubernetes::generated::{self, Generated};
-use crate::manifest::{self, Rules, Source, Twice, pin, policy, with_files};
+use crate::kubernetes::storage;
+use crate::manifest::{self, Made, Rules, Source, Values, pin, policy, with_files};
 use crate::object::Object;
-use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen};
+use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen, ManifestValues};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 
@@ -17,27 +20,39 @@ pub struct Wanted {
     pub objects: Vec<Object>,
     /// All passwords made for the app, also those that are not in the cluster yet.
     pub generated: Generated,
-    /// Hides the secrets, and what the objects make of them.
+    /// Hides the secrets.
+    pub known: Redactor,
+    /// Hides what the objects make of them, too, in what pods and programs beside the cluster say: any letter may be that.
     pub redactor: Redactor,
 }
 
 /// Fetches manifests and the files that they name, puts their contents into the result, and refuses those that are pinned to
-/// another content.
+/// another content. No secret has a part in it.
 pub async fn fetch(
-    task: &Task,
+    context: &JobContext,
+    manifests: &[Manifest],
+    step: &StepHandle<'_>,
+    result: &mut JobResult,
+) -> Result<Vec<Source>, Problem> {
+    let fetched = fetch_all(context, manifests, step, result).await;
+    fetched.map_err(Problem::free_of_secrets)
+}
+
+async fn fetch_all(
+    context: &JobContext,
     manifests: &[Manifest],
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<Vec<Source>, Problem> {
     let mut sources = Vec::new();
     for manifest in manifests {
-        step.say(format!("{} ({})", manifest.title, manifest.url));
-        let source = task
+        step.say_as_is(format!("{} ({})", manifest.title, manifest.url));
+        let source = context
             .shared
             .fetcher
             .fetch(&manifest.title, &manifest.url)
             .await?;
-        let source = pin::gather(&task.shared.fetcher, &manifest.url, source).await?;
+        let source = pin::gather(&context.shared.fetcher, &manifest.url, source).await?;
         result.manifests.push(ManifestSeen {
             id: manifest.id,
             digest: source.digest.clone(),
@@ -52,7 +67,7 @@ pub async fn fetch(
         pin::check(source, manifest.pin.as_deref())?;
     }
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
-    step.say(format!(
+    step.say_as_is(format!(
         "{}, {:.1} KiB",
         count(sources.len(), "manifest"),
         bytes as f64 / 1024.0
@@ -66,7 +81,7 @@ async fn computed<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(compute).await.map_err(|_| {
         Problem::new(
-            "internal",
+            Code::Internal,
             "The worker met a defect of its own while rendering.",
         )
     })
@@ -86,31 +101,93 @@ pub fn files_seen(files: &Files) -> Vec<FileSeen> {
 /// Renders what was fetched (and the files that it uses), reads it as kubectl does, and checks that it may go to the cluster. `production` holds the
 /// secrets of the production app, where the manifests may use them.
 pub async fn render(
-    task: &Task,
-    manifests: &[Manifest],
-    sources: Vec<Source>,
+    context: &JobContext,
+    (manifests, sources): (&[Manifest], Vec<Source>),
+    given: &ManifestValues,
     production: Option<&Generated>,
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<Wanted, Problem> {
-    let app = &task.app;
-    let rules = rules(&task.job)?;
+    let app = &context.app;
+    let rules = rules(&given.secret)?;
     let made = match rules.is_empty() {
         true => Generated::new(),
-        false => match generated::read(&task.cluster, &app.namespace, &task.owner).await {
+        false => match generated::read(&context.target).await {
             // The next step meets the same and is the one to say so.
-            Err(problem) if problem.code.starts_with("namespace_") => Generated::new(),
+            Err(problem) if problem.code.is_of_namespace() => Generated::new(),
             read => read?,
         },
     };
     let generated = generated::fill(made, &rules);
-    let vault = &task.shared.vault;
-    let variables = variables(&task.job, app, &task.site, &generated, production, vault)?;
+    let vault = &context.shared.vault;
+    let variables = variables(
+        given,
+        app,
+        &context.cluster_record,
+        &generated,
+        production,
+        vault,
+    )
+    .map_err(Problem::free_of_secrets)?;
 
     // Vaults compute: not on a thread that other jobs need for waiting.
-    let values = computed(move || Twice::new(&variables)).await??;
-    task.story.hide(values.secret().redactor());
-    // All files are fetched before any secret is rendered: which ones, and when, tells the manifests' host nothing.
+    let values = computed(move || Values::new(&variables)).await??;
+    context.step_log.hide(values.secret().redactor());
+    // All that is told, and all that is fetched, comes from stand-ins: before any secret is rendered.
+    let (all_made, drafts) = with_stand_ins(context, manifests, sources, &values, step, result)
+        .await
+        .map_err(Problem::free_of_secrets)?;
+    let kinds = context.target.cluster.kinds().await?;
+    let storage_classes = match policy::are_claimed(&drafts.objects) {
+        true => Some(storage::classes(&context.target.cluster).await?),
+        false => None,
+    };
+    let rules = Rules {
+        kinds: &kinds,
+        policy: policy::Rules {
+            limits: Some(&app.limits),
+            storage_classes: storage_classes.as_ref(),
+            inventory: Some(&app.inventory),
+            ..policy_rules(&context.cluster_record, app)
+        },
+    };
+    check_drafts(drafts, &rules, step).map_err(Problem::free_of_secrets)?;
+    let (mut objects, mut secrets) = (Vec::new(), Vec::new());
+    for (source, made) in all_made {
+        let values = values.clone();
+        let parsed = computed(move || manifest::with_secrets(&source, made, &values)).await??;
+        objects.extend(parsed.objects);
+        secrets.extend(parsed.secrets);
+    }
+    let objects = manifest::check(objects, &rules).map_err(|problem| match values.differ() {
+        true => dependence::untold(),
+        false => problem.free_of_secrets(),
+    })?;
+    let known = values.secret().redactor().clone();
+    let redactor = known.and(secrets);
+    Ok(Wanted {
+        objects,
+        generated,
+        known,
+        redactor,
+    })
+}
+
+/// What all manifests make with stand-ins for the secrets.
+struct Drafts {
+    objects: Vec<Object>,
+    warnings: Vec<Problem>,
+}
+
+/// Renders all manifests with stand-ins for the secrets.
+async fn with_stand_ins(
+    context: &JobContext,
+    manifests: &[Manifest],
+    sources: Vec<Source>,
+    values: &Values,
+    step: &StepHandle<'_>,
+    result: &mut JobResult,
+) -> Result<(Vec<(Source, Made)>, Drafts), Problem> {
     let mut all_made = Vec::new();
     for (manifest, source) in manifests.iter().zip(sources) {
         let (values, pinned) = (values.clone(), manifest.pin.clone());
@@ -118,55 +195,36 @@ pub async fn render(
             manifest::with_stand_ins(source, &values)
                 .map_err(|failure| pin::only_pinned(failure, source, pinned.as_deref()))
         };
-        all_made.push(with_files(&task.shared.fetcher, &manifest.url, source, make).await?);
+        all_made.push(with_files(&context.shared.fetcher, &manifest.url, source, make).await?);
     }
-    let (mut objects, mut warnings, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
-    for ((manifest, (source, made)), seen) in
-        manifests.iter().zip(all_made).zip(&mut result.manifests)
-    {
-        seen.variables = made.rendered.variables.clone();
-        let values = values.clone();
-        let (source, parsed) = computed(move || {
-            let parsed = manifest::with_secrets(&source, made, &values);
-            (source, parsed)
-        })
-        .await?;
-        let parsed = parsed?;
+    let (mut objects, mut warnings) = (Vec::new(), Vec::new());
+    for ((source, made), seen) in all_made.iter().zip(&mut result.manifests) {
+        seen.variables.clone_from(&made.rendered.variables);
         if !source.files.is_empty() {
-            step.say(format!(
+            step.say_as_is(format!(
                 "{} uses {}",
-                manifest.title,
+                source.title,
                 count(source.files.len(), "file")
             ));
         }
+        let parsed = made.objects();
         objects.extend(parsed.objects);
         warnings.extend(parsed.warnings);
-        secrets.extend(parsed.secrets);
     }
-    let redactor = values.secret().redactor().and(secrets);
-    task.story.hide(&redactor);
-    let kinds = task.cluster.kinds().await?;
-    let rules = Rules {
-        kinds: &kinds,
-        policy: policy::Rules {
-            limits: Some(&app.limits),
-            inventory: Some(&app.inventory),
-            ..policy_rules(&task.site, app)
-        },
-    };
-    let objects = manifest::check(objects, &rules).map_err(|problem| redactor.problem(problem))?;
+    Ok((all_made, Drafts { objects, warnings }))
+}
+
+/// Checks what stand-ins make, and says what is to be said of it.
+fn check_drafts(drafts: Drafts, rules: &Rules<'_>, step: &StepHandle<'_>) -> Result<(), Problem> {
+    let objects = manifest::check(drafts.objects, rules)?;
     if objects.is_empty() {
-        return Err(Problem::new("manifest_check", "The manifests hold no objects.").hint(
+        return Err(Problem::new(Code::ManifestCheck, "The manifests hold no objects.").hint(
             "Add manifests to the app, or delete the app: a deploy of nothing would remove all that runs.",
         ));
     }
-    match warnings.first() {
-        Some(warning) => step.warn(warning.to_string().replace('\n', " ")),
-        None => step.say(count(objects.len(), "object")),
+    match drafts.warnings.first() {
+        Some(warning) => step.warn_as_is(warning.to_string().replace('\n', " ")),
+        None => step.say_as_is(count(objects.len(), "object")),
     }
-    Ok(Wanted {
-        objects,
-        generated,
-        redactor,
-    })
+    Ok(())
 }

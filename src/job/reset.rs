@@ -8,13 +8,14 @@
 use std::time::Duration;
 
 use super::rendering::Wanted;
-use super::story::{StepHandle, Stop, count};
-use super::{Task, deploy, ready, restart, seen};
+use super::step_log::{CancelReason, StepHandle, count};
+use super::{JobContext, deploy, ready, restart, to_contract};
+use crate::code::Code;
 use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::restart::Reason;
-use crate::kubernetes::{self, Applied, Keep, errand, logs, namespace};
+use crate::kubernetes::{self, Applied, Keep, hook_job, logs, namespace};
 use crate::object::{Object, ObjectRef};
-use crate::odoo::contract::{JobResult, Manifest, ResetMode, StepCode};
+use crate::odoo::contract::{JobResult, Manifest, ManifestValues, Manifests, Production, StepCode};
 use crate::problem::Problem;
 
 /// On the namespace: the job whose fresh data is there.
@@ -24,49 +25,37 @@ const DELETE_LIMIT: Duration = Duration::from_secs(600);
 /// How long the Jobs of one reset manifest may take. A Job's own `activeDeadlineSeconds` usually ends it earlier.
 const JOBS_LIMIT: Duration = Duration::from_secs(6 * 3600);
 
-/// The recipe.
-pub async fn reset(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    if task.app.environment == "prod" {
-        return Err(Problem::new("reset_refused", "Production is never reset.")
-            .hint("Reset the integration app instead."));
-    }
-    match task.job.options.reset {
-        Some(ResetMode::Empty) => empty(task, result).await,
-        Some(ResetMode::Manifests) => by_manifests(task, result).await,
-        None => Err(Problem::new(
-            "contract",
-            "The job does not say how to reset the app.",
-        )),
-    }
-}
-
 /// From scratch. Nothing is deleted before it is known what is to come instead.
-async fn empty(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let wanted = deploy::prepare(task, &task.job.manifests, None, result).await?;
-    task.story
+pub async fn empty(
+    context: &JobContext,
+    job: &Manifests,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    only_beside_production(context)?;
+    let wanted = deploy::prepare(context, &job.manifests, &job.values, None, result).await?;
+    context
+        .step_log
         .step(StepCode::Deleting, async |step| {
-            delete_all(task, step, result).await
+            delete_all(context, step, result).await
         })
         .await?;
-    deploy::bring(task, wanted, result).await
+    deploy::bring(context, wanted, result).await
 }
 
 async fn delete_all(
-    task: &Task,
+    context: &JobContext,
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let (cluster, app) = (&task.cluster, &task.app);
-    if namespace::ensure(cluster, &app.namespace, &task.owner).await? {
+    let app = &context.app;
+    if namespace::ensure(&context.target).await? {
         step.say("There was nothing to delete");
-    } else if is_done(task).await? {
+    } else if is_done(context).await? {
         step.say("Deleted by an earlier attempt");
     } else {
         let deleted = kubernetes::delete(
-            cluster,
-            &app.namespace,
+            &context.target,
             &app.inventory,
-            &task.owner,
             Keep::Passwords,
             DELETE_LIMIT,
             |waiting| step.say(waiting),
@@ -78,79 +67,101 @@ async fn delete_all(
             count(deleted.objects as usize, "object")
         ));
     }
-    done(task).await
+    done(context).await
+}
+
+fn only_beside_production(context: &JobContext) -> Result<(), Problem> {
+    match context.app.is_production() {
+        true => Err(
+            Problem::new(Code::ResetRefused, "Production is never reset.")
+                .hint("Reset the app of another environment instead."),
+        ),
+        false => Ok(()),
+    }
 }
 
 /// By the product's reset manifests.
-async fn by_manifests(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let story = &task.story;
-    if task.job.reset_manifests.is_empty() {
+pub async fn by_manifests(
+    context: &JobContext,
+    manifests: &[Manifest],
+    values: &ManifestValues,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
+    only_beside_production(context)?;
+    let step_log = &context.step_log;
+    if manifests.is_empty() {
         return Err(
-            Problem::new("manifest_check", "The app has no reset manifests.")
+            Problem::new(Code::ManifestCheck, "The app has no reset manifests.")
                 .hint("Add them to the app, or choose to reset it by starting from scratch."),
         );
     }
-    let production = production(task).await?;
-    let manifests: &[Manifest] = &task.job.reset_manifests;
-    let mut wanted = deploy::prepare(task, manifests, production.as_ref(), result).await?;
+    let production = production(context, values.production.as_ref()).await?;
+    let mut wanted =
+        deploy::prepare(context, manifests, values, production.as_ref(), result).await?;
     for object in &mut wanted.objects {
-        errand::mark(object, &task.job.uid);
+        hook_job::mark(object, &context.job);
     }
+    step_log.hide(&wanted.redactor);
     let mut applied = Applied::default();
-    let ended = run_all(task, &wanted, &mut applied).await;
-    let left = tidy(task, &wanted, &ended).await;
+    let ended = run_all(context, &wanted, &mut applied).await;
+    let left = clean_up(context, &wanted, &ended).await;
     if ended.is_err() || left.is_err() {
-        result.inventory = Some(applied.together_with(&task.app.inventory));
+        result.inventory = Some(applied.together_with(&context.app.inventory));
     }
     ended?;
     left?;
-    story
+    step_log
         .step(StepCode::Restarting, async |step| {
-            restart::roll_out(task, Reason::Reset, step).await
+            restart::roll_out(context, Reason::Reset, step).await
         })
         .await?;
-    ready::until_reachable(task, &task.app.inventory, result).await
+    ready::until_reachable(context, &context.app.inventory, Vec::new(), result).await
 }
 
 /// Runs the reset manifests in their order, each in a step of its own.
-async fn run_all(task: &Task, wanted: &Wanted, applied: &mut Applied) -> Result<(), Problem> {
+async fn run_all(
+    context: &JobContext,
+    wanted: &Wanted,
+    applied: &mut Applied,
+) -> Result<(), Problem> {
     let from_one =
         |one: &Object, other: &Object| (&one.manifest, &one.url) == (&other.manifest, &other.url);
     for objects in wanted.objects.chunk_by(from_one) {
-        task.story
+        context
+            .step_log
             .step(StepCode::Resetting, async |step| {
-                run(task, wanted, objects, applied, step).await
+                run(context, wanted, objects, applied, step).await
             })
             .await?;
     }
-    done(task).await
+    done(context).await
 }
 
 /// Applies one reset manifest and waits until its Jobs have come to their end.
 async fn run(
-    task: &Task,
+    context: &JobContext,
     wanted: &Wanted,
     objects: &[Object],
     applied: &mut Applied,
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
-    let (cluster, owner) = (&task.cluster, &task.owner);
+    let (cluster, owner) = (&context.target.cluster, &context.target.owner);
     let title = objects.first().map_or("", |object| &object.manifest);
-    if namespace::find(cluster, &task.app.namespace, owner).await? == namespace::Found::Absent {
-        return Err(Problem::new("not_there", "The app is not in the cluster.")
-            .hint("Press Apply to deploy it; then it can be reset."));
+    if namespace::find(&context.target).await? == namespace::Found::Absent {
+        return Err(
+            Problem::new(Code::NotThere, "The app is not in the cluster.")
+                .hint("Press Apply to deploy it; then it can be reset."),
+        );
     }
-    if is_done(task).await? {
+    if is_done(context).await? {
         step.say(format!("{title}: done by an earlier attempt"));
         return Ok(());
     }
     step.say(title);
     // The Jobs may need what a stop has stopped.
-    kubernetes::start(cluster, &task.app.namespace, owner).await?;
-    errand::make_room(cluster, objects, owner, &task.job.uid).await?;
-    kubernetes::apply(cluster, objects, owner, applied, |_| {})
-        .await
-        .map_err(|problem| wanted.redactor.problem(problem))?;
+    kubernetes::start(&context.target).await?;
+    hook_job::delete_previous(cluster, objects, owner, &context.job).await?;
+    kubernetes::apply(cluster, objects, owner, applied, |_| {}).await?;
     let references: Vec<ObjectRef> = objects.iter().map(Object::reference).collect();
     let waited = kubernetes::wait_until_ready(cluster, &references, JOBS_LIMIT, |waiting| {
         step.say(format!("{title}: {waiting}"))
@@ -161,21 +172,22 @@ async fn run(
             step.say(format!("{title}: done"));
             Ok(())
         }
-        Err(problem) => Err(with_log(task, wanted, problem).await),
+        Err(problem) => Err(with_log(context, wanted, problem).await),
     }
 }
 
 /// Adds the end of the log to the problem of a Job that has failed.
-async fn with_log(task: &Task, wanted: &Wanted, problem: Problem) -> Problem {
+async fn with_log(context: &JobContext, wanted: &Wanted, problem: Problem) -> Problem {
     let Some(job) = problem
         .object
         .as_deref()
         .and_then(|object| object.strip_prefix("Job/"))
-        .filter(|_| problem.code == "not_ready")
+        .filter(|_| problem.code == Code::NotReady)
     else {
         return wanted.redactor.problem(problem);
     };
-    let message = match logs::end_of_log(&task.cluster, &task.app.namespace, job).await {
+    let message = match logs::end_of_log(&context.target.cluster, &context.app.namespace, job).await
+    {
         Ok(end) => {
             let text = wanted.redactor.text(&end.text);
             format!(
@@ -200,10 +212,14 @@ async fn with_log(task: &Task, wanted: &Wanted, problem: Problem) -> Problem {
 
 /// Removes what only the reset needed: its objects may hold production's secrets. After a failure the Jobs stay for their
 /// logs; a job that is not ours any more touches nothing.
-async fn tidy(task: &Task, wanted: &Wanted, ended: &Result<(), Problem>) -> Result<(), Problem> {
-    let keep_jobs = match (ended, task.story.stop_reason()) {
-        (_, Some(Stop::Released | Stop::Lost)) => return Ok(()),
-        (Ok(()), _) | (Err(_), Some(Stop::Cancelled)) => false,
+async fn clean_up(
+    context: &JobContext,
+    wanted: &Wanted,
+    ended: &Result<(), Problem>,
+) -> Result<(), Problem> {
+    let keep_jobs = match (ended, context.step_log.stop_reason()) {
+        (_, Some(CancelReason::Released | CancelReason::Lost)) => return Ok(()),
+        (Ok(()), _) | (Err(_), Some(CancelReason::Cancelled)) => false,
         // The next attempt goes on with them.
         (Err(problem), None) if problem.retry => return Ok(()),
         (Err(_), None) => true,
@@ -211,40 +227,51 @@ async fn tidy(task: &Task, wanted: &Wanted, ended: &Result<(), Problem>) -> Resu
     let objects = wanted.objects.iter().map(Object::reference);
     let only_for_the_reset: Vec<ObjectRef> = objects
         .filter(|object| {
-            let inventory = &task.app.inventory;
+            let inventory = &context.app.inventory;
             !inventory.iter().any(|known| known.is_same_object(object))
         })
         .collect();
-    errand::tidy(&task.cluster, &only_for_the_reset, &task.owner, keep_jobs).await
+    hook_job::clean_up(
+        &context.target.cluster,
+        &only_for_the_reset,
+        &context.target.owner,
+        keep_jobs,
+    )
+    .await
 }
 
 /// The generated secrets of the production app beside this one.
-async fn production(task: &Task) -> Result<Option<Generated>, Problem> {
-    let Some(beside) = &task.job.production else {
+async fn production(
+    context: &JobContext,
+    beside: Option<&Production>,
+) -> Result<Option<Generated>, Problem> {
+    let Some(beside) = beside else {
         return Ok(None);
     };
-    let owner = seen::owner(
-        &task.owner.instance,
-        &beside.uid,
-        beside.app,
-        &beside.name,
-        "prod",
-    );
-    let secrets = generated::read(&task.cluster, &beside.namespace, &owner).await;
+    let production = kubernetes::App {
+        cluster: context.target.cluster.clone(),
+        namespace: beside.namespace.clone(),
+        owner: to_contract::owner(
+            &context.target.owner.instance,
+            &beside.uid,
+            beside.app,
+            &beside.name,
+            &beside.environment,
+        ),
+    };
+    let secrets = generated::read(&production).await;
     secrets.map(Some).map_err(|problem| Problem {
         message: format!("Production cannot be read: {}", problem.message),
         ..problem
     })
 }
 
-async fn is_done(task: &Task) -> Result<bool, Problem> {
-    let job = task.job.uid.as_str();
-    namespace::is_marked(&task.cluster, &task.app.namespace, &task.owner, RESET, job).await
+async fn is_done(context: &JobContext) -> Result<bool, Problem> {
+    let job = context.job.as_str();
+    namespace::is_marked(&context.target, RESET, job).await
 }
 
-async fn done(task: &Task) -> Result<(), Problem> {
-    let job = task.job.uid.as_str();
-    namespace::mark(&task.cluster, &task.app.namespace, &task.owner, RESET, job)
-        .await
-        .map(drop)
+async fn done(context: &JobContext) -> Result<(), Problem> {
+    let job = context.job.as_str();
+    namespace::mark(&context.target, RESET, job).await.map(drop)
 }

@@ -1,24 +1,26 @@
 //! `start`: brings a stopped app back to what it was.
 
-use super::story::count;
-use super::{Task, ready};
-use crate::kubernetes::{self, readiness};
+use super::step_log::count;
+use super::{JobContext, ready};
+use crate::code::Code;
+use crate::kubernetes::{self, wait};
 use crate::odoo::contract::{JobResult, StepCode};
 use crate::problem::Problem;
 
 /// Starts what was stopped and waits until the app is ready.
-pub async fn start(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    let app = &task.app;
-    task.story
+pub async fn start(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    let app = &context.app;
+    context
+        .step_log
         .step(StepCode::Starting, async |step| {
-            let started = kubernetes::start(&task.cluster, &app.namespace, &task.owner).await?;
-            let missing = readiness::missing(&task.cluster, &app.inventory).await?;
+            let started = kubernetes::start(&context.target).await?;
+            let missing = wait::missing(&context.target.cluster, &app.inventory).await?;
             if let Some(first) = missing.first() {
                 return Err(not_there(&first.to_string(), missing.len()));
             }
             if app.inventory.is_empty() && started.is_empty() {
                 return Err(
-                    Problem::new("not_there", "Nothing of the app is in the cluster.")
+                    Problem::new(Code::NotThere, "Nothing of the app is in the cluster.")
                         .hint("Press Apply to deploy it."),
                 );
             }
@@ -29,7 +31,7 @@ pub async fn start(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
             Ok(())
         })
         .await?;
-    ready::until_reachable(task, &app.inventory, result).await
+    ready::until_reachable(context, &app.inventory, Vec::new(), result).await
 }
 
 fn not_there(first: &str, missing: usize) -> Problem {
@@ -42,7 +44,7 @@ fn not_there(first: &str, missing: usize) -> Problem {
     };
     Problem {
         object: Some(first.to_owned()),
-        ..Problem::new("not_there", message)
+        ..Problem::new(Code::NotThere, message)
             .hint("Press Apply: it makes what is missing. Start only brings back what was stopped.")
     }
 }

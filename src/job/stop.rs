@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::story::count;
-use super::{Task, ready};
+use super::step_log::count;
+use super::{JobContext, ready};
 use crate::kubernetes::{self, Stopped};
 use crate::odoo::contract::{JobResult, StepCode};
 use crate::problem::Problem;
@@ -12,15 +12,12 @@ use crate::problem::Problem;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Stops all that runs and waits until its pods are gone.
-pub async fn stop(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
-    task.story
+pub async fn stop(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    context
+        .step_log
         .step(StepCode::Stopping, async |step| {
-            let namespace = &task.app.namespace;
             let stopped =
-                kubernetes::stop(&task.cluster, namespace, &task.owner, LIMIT, |waiting| {
-                    step.say(waiting)
-                })
-                .await?;
+                kubernetes::stop(&context.target, LIMIT, |waiting| step.say(waiting)).await?;
             let message = words(&stopped);
             match stopped.deleted.is_empty() && stopped.others.is_empty() {
                 true => step.say(message),
@@ -29,7 +26,7 @@ pub async fn stop(task: &Task, result: &mut JobResult) -> Result<(), Problem> {
             Ok(())
         })
         .await?;
-    ready::look(task, result).await;
+    ready::look(context, result).await;
     Ok(())
 }
 

@@ -2,14 +2,16 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
+use yaml_dialects::Data;
+use yaml_dialects::pyyaml::float_text;
 
 use crate::ansible::vault::Vault;
 use crate::ansible::{self, Variable, Variables};
+use crate::code::Code;
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
-use crate::odoo::contract::{App, Cluster, Job, Production, SecretLine, ValueType};
+use crate::odoo::contract::{App, Cluster, ManifestValues, Production, SecretLine, ValueType};
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::yaml::Data;
 
 const CONFIG_MAP: &str = "config map";
 const SECRET: &str = "secret";
@@ -20,23 +22,23 @@ const PRODUCTION_SECRETS: &str = "secrets";
 /// Gathers them; of two with one name the later wins, and Chandlery's own always do. `production` holds the secrets of
 /// the production app, where the manifests may use them; `vault` opens what is encrypted, when it is used.
 pub fn variables(
-    job: &Job,
+    values: &ManifestValues,
     app: &App,
     site: &Cluster,
     generated: &Generated,
     production: Option<&Generated>,
     vault: &Vault,
 ) -> Result<Variables, Problem> {
-    check_names(app, job.production.as_ref())?;
+    check_names(app, values.production.as_ref())?;
     let mut variables = Variables::opened_by(vault);
-    for line in &job.config_map {
+    for line in &values.config_map {
         let value = match line.r#type {
             ValueType::String => Data::from(line.value.as_str()),
             ValueType::Yaml => ansible::read_value(&line.key, &line.value, CONFIG_MAP)?,
         };
         variables.set(&line.key, value, CONFIG_MAP);
     }
-    for line in &job.secret {
+    for line in &values.secret {
         if let Some(value) = secret_value(line)? {
             variables.set_secret(&line.key, value, SECRET, false);
         } else if let Some(value) = generated.get(&line.key) {
@@ -57,7 +59,7 @@ pub fn variables(
     }
     let siblings: Vec<Value> = app.siblings.iter().cloned().map(Value::from).collect();
     variables.set("sibling_namespaces", Value::Array(siblings), OURS);
-    if let Some(beside) = &job.production {
+    if let Some(beside) = &values.production {
         set_production(&mut variables, beside, production);
     }
     Ok(variables)
@@ -81,7 +83,7 @@ fn check_names(app: &App, production: Option<&Production>) -> Result<(), Problem
     });
     let wrong = |what: &str, value: &str, is: &str| {
         Problem::new(
-            "contract",
+            Code::Contract,
             format!("The app's {what} {value:?} is no {is}, so that a manifest could say something else with it."),
         )
         .hint("Odoo's addons make no such app: whoever changed its record has to put it right there.")
@@ -152,9 +154,9 @@ fn secret_value(line: &SecretLine) -> Result<Option<Data>, Problem> {
 }
 
 /// Hides the values that a job carries, as they are written.
-pub fn secrets(job: &Job) -> Redactor {
+pub fn secrets(lines: &[SecretLine]) -> Redactor {
     let mut secrets = Vec::new();
-    for line in &job.secret {
+    for line in lines {
         if let Ok(Some(value)) = secret_value(line) {
             ansible::texts(&value, &mut secrets);
         }
@@ -171,7 +173,7 @@ pub fn secrets(job: &Job) -> Redactor {
 pub fn set_text(line: &SecretLine, vault: &Vault) -> Result<SecretString, Problem> {
     let wrong = |what: &str| {
         Problem::new(
-            "password_missing",
+            Code::PasswordMissing,
             format!(
                 "The value of `{}` (secret) is {what}, so that it cannot be told to the customer.",
                 line.key
@@ -184,25 +186,25 @@ pub fn set_text(line: &SecretLine, vault: &Vault) -> Result<SecretString, Proble
             Err(wrong("a template"))
         }
         Some(Data::Text(text) | Data::Literal(text)) => Ok(SecretString::from(text)),
-        Some(Data::Vault(text)) => vault
-            .open(&text)
-            .map_err(|closed| closed.problem(&format!("The value of `{}` ({SECRET})", line.key))),
+        Some(Data::Vault(text)) => vault.open(&text).map_err(|closed| {
+            ansible::of_closed(&format!("The value of `{}` ({SECRET})", line.key), &closed)
+        }),
         Some(Data::Int(number)) => Ok(SecretString::from(number.to_string())),
         Some(Data::Big(number)) => Ok(SecretString::from(number.to_string())),
-        Some(Data::Float(number)) => Ok(SecretString::from(ansible::float_text(number))),
+        Some(Data::Float(number)) => Ok(SecretString::from(float_text(number))),
         _ => Err(wrong("no text")),
     }
 }
 
 /// The rules of the lines whose value is generated.
-pub fn rules(job: &Job) -> Result<Vec<Rule>, Problem> {
-    let lines = job.secret.iter().filter(|line| line.value.is_none());
+pub fn rules(secret: &[SecretLine]) -> Result<Vec<Rule>, Problem> {
+    let lines = secret.iter().filter(|line| line.value.is_none());
     let rules = lines.filter_map(|line| line.generate.as_ref().map(|generate| (line, generate)));
     rules
         .map(|(line, generate)| {
             let wrong = |reason: String| {
                 Problem::new(
-                    "variables",
+                    Code::Variables,
                     format!(
                         "The rule for `{}` (secret) cannot be followed: {reason}.",
                         line.key
@@ -234,8 +236,16 @@ pub fn rules(job: &Job) -> Result<Vec<Rule>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::odoo::contract::{Action, AppJob, Job, Work};
 
-    fn job(change: impl FnOnce(&mut Value)) -> Job {
+    /// The golden deploy, changed.
+    struct Deploy {
+        app: App,
+        site: Cluster,
+        values: ManifestValues,
+    }
+
+    fn job(change: impl FnOnce(&mut Value)) -> Deploy {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/contract/claim_response.json"
@@ -243,12 +253,33 @@ mod tests {
         let claim: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let mut job = claim["jobs"][0].clone();
         change(&mut job);
-        Job::read(job).unwrap()
+        let Work::App(job) = Job::read(&job).unwrap().work else {
+            panic!("it is of an app");
+        };
+        let AppJob {
+            app,
+            cluster: site,
+            action: Action::Deploy(manifests),
+        } = *job
+        else {
+            panic!("it is a deploy");
+        };
+        Deploy {
+            app,
+            site,
+            values: manifests.values,
+        }
     }
 
-    fn gathered(job: &Job, generated: &Generated) -> Result<Variables, Problem> {
-        let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
-        variables(job, app, site, generated, None, &Vault::default())
+    fn gathered(job: &Deploy, generated: &Generated) -> Result<Variables, Problem> {
+        variables(
+            &job.values,
+            &job.app,
+            &job.site,
+            generated,
+            None,
+            &Vault::default(),
+        )
     }
 
     #[test]
@@ -299,7 +330,6 @@ mod tests {
     #[test]
     fn production_is_given_and_its_secrets_only_where_they_may_be_used() {
         let job = job(|_| {});
-        let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
         let plain = gathered(&job, &Generated::new())
             .unwrap()
             .resolve()
@@ -311,9 +341,9 @@ mod tests {
         let secrets =
             Generated::from([("database".to_owned(), SecretString::from("{{ hunter2 }}"))]);
         let with = variables(
-            &job,
-            app,
-            site,
+            &job.values,
+            &job.app,
+            &job.site,
             &Generated::new(),
             Some(&secrets),
             &Vault::default(),
@@ -347,14 +377,15 @@ mod tests {
                 job["secret"] =
                     json!([{"key": "k", "type": r#type, "value": value, "generate": null}]);
             });
-            set_text(&job.secret[0], &Vault::default()).map(|text| text.expose_secret().to_owned())
+            set_text(&job.values.secret[0], &Vault::default())
+                .map(|text| text.expose_secret().to_owned())
         };
         assert_eq!(text("string", "0123 #x").unwrap(), "0123 #x");
         assert_eq!(text("yaml", "123").unwrap(), "123");
         assert_eq!(text("yaml", "'0123'").unwrap(), "0123");
         for (r#type, value) in [("string", "{{ hunter2 }}"), ("yaml", "[hunter2]")] {
             let problem = text(r#type, value).unwrap_err();
-            assert_eq!(problem.code, "password_missing");
+            assert_eq!(problem.code.as_str(), "password_missing");
             assert!(!problem.to_string().contains("hunter2"), "{problem}");
         }
     }
@@ -368,17 +399,24 @@ mod tests {
         });
         let password = b"correct horse".to_vec().into();
         let vault = Vault::new([("old".to_owned(), password)]);
-        let text = set_text(&job.secret[0], &vault).unwrap();
+        let text = set_text(&job.values.secret[0], &vault).unwrap();
         assert_eq!(text.expose_secret(), "hunter2");
-        let closed = set_text(&job.secret[0], &Vault::default()).unwrap_err();
+        let closed = set_text(&job.values.secret[0], &Vault::default()).unwrap_err();
         assert!(
             closed.message.contains("The value of `s` (secret)"),
             "{closed}"
         );
         assert!(closed.message.contains("(id `prod`)"), "{closed}");
 
-        let (app, site) = (job.app.as_ref().unwrap(), job.cluster.as_ref().unwrap());
-        let with = variables(&job, app, site, &Generated::new(), None, &vault).unwrap();
+        let with = variables(
+            &job.values,
+            &job.app,
+            &job.site,
+            &Generated::new(),
+            None,
+            &vault,
+        )
+        .unwrap();
         let with = with.resolve().unwrap();
         assert_eq!(with.get("c"), Some(json!("hunter2")));
         assert_eq!(with.mask("it is hunter2"), "it is ***");
@@ -391,7 +429,7 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_strange_ones_refused() {
-        let read = rules(&job(|_| {})).unwrap();
+        let read = rules(&job(|_| {}).values.secret).unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(
             (read[0].key.as_str(), read[0].length),
@@ -405,7 +443,7 @@ mod tests {
             (json!({"length": 0, "alphabet": "hex"}), "0 is not between"),
         ] {
             let job = job(|job| job["secret"][1]["generate"] = rule);
-            let problem = rules(&job).unwrap_err();
+            let problem = rules(&job.values.secret).unwrap_err();
             assert!(problem.message.contains(reason), "{problem}");
         }
     }

@@ -6,7 +6,8 @@ use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::owner::{APP, FIELD_MANAGER, INSTANCE, MANAGED_BY, OWN_NAMES, UID};
-use super::{Cluster, Owner, dns, isolation, labelled, namespace, role_binding};
+use super::{App, dns, isolation, namespace, owned, role_binding};
+use crate::code::Code;
 use crate::object::ObjectRef;
 use crate::problem::Problem;
 
@@ -48,13 +49,12 @@ impl Former {
 ///
 /// # Errors
 /// `namespace_missing`, `namespace_other`: it is gone, or another one than was seen.
-pub async fn adopt(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    former: &Former,
-    inventory: &[ObjectRef],
-) -> Result<usize, Problem> {
+pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Result<usize, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let doing = format!("take over the namespace {namespace}");
     let found = cluster
@@ -63,7 +63,7 @@ pub async fn adopt(
         .map_err(|error| cluster.problem(&error, &doing))?;
     let Some(found) = found else {
         return Err(other(
-            "namespace_missing",
+            Code::NamespaceMissing,
             namespace,
             format!("There is no namespace {namespace} in the cluster any more."),
         ));
@@ -73,7 +73,7 @@ pub async fn adopt(
     let same = found.uid().as_deref() == Some(former.object.as_str());
     if !same || !(ours || managed && former.owned(&owner.instance, &found.metadata)) {
         return Err(other(
-            "namespace_other",
+            Code::NamespaceOther,
             namespace,
             format!(
                 "The namespace {namespace} is not the one that was chosen any more: it was made anew or given to another app since."
@@ -84,7 +84,7 @@ pub async fn adopt(
         return Err(namespace::terminating(namespace));
     }
     role_binding::ensure(cluster, namespace).await?;
-    let relabelled = relabel(cluster, namespace, owner, former, inventory).await?;
+    let relabelled = relabel(app, former, inventory).await?;
     if !ours {
         let patch = json!({"metadata": {
             "resourceVersion": found.metadata.resource_version,
@@ -100,17 +100,15 @@ pub async fn adopt(
     Ok(relabelled)
 }
 
-async fn relabel(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    former: &Former,
-    inventory: &[ObjectRef],
-) -> Result<usize, Problem> {
+async fn relabel(app: &App, former: &Former, inventory: &[ObjectRef]) -> Result<usize, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let kinds = cluster.kinds().await?;
     let selector = former.selector(&owner.instance);
-    let mut objects =
-        labelled::relabelled(cluster, &kinds, namespace, &selector, inventory).await?;
+    let mut objects = owned::relabelled(cluster, &kinds, namespace, &selector, inventory).await?;
     // Secrets cannot be listed, and what stands outside the namespace is known by the inventory alone.
     let own = OWN_NAMES.map(|name| {
         let (api_version, kind) = match name {
@@ -171,7 +169,7 @@ fn params() -> PatchParams {
     }
 }
 
-fn other(code: &str, namespace: &str, message: String) -> Problem {
+fn other(code: Code, namespace: &str, message: String) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
         ..Problem::new(code, message).hint(

@@ -1,5 +1,7 @@
 //! The way out of what the API server refuses, one for each kind of refusal.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::object::Object;
@@ -8,8 +10,8 @@ use crate::object::Object;
 pub(super) enum Kind<'a> {
     /// A field that does not exist.
     Unknown,
-    /// A value of another type; the words say what it must be.
-    Type(&'a str),
+    /// A value that is not of the field's type.
+    Type(&'a Mismatch<'a>),
     Quantity(&'a Value),
     Base64,
     /// A fraction where only whole numbers are.
@@ -18,6 +20,75 @@ pub(super) enum Kind<'a> {
     Large,
     /// In the server's own words.
     Other(&'a str),
+}
+
+/// In what a value is not of its field's type.
+pub(super) enum Mismatch<'a> {
+    /// What it must be, and what stands there.
+    Type(Wanted<'a>, &'a Value),
+    /// An item without this field, by which those of its list are told apart.
+    Lacks(&'a str),
+    /// An item with the same fields as another one.
+    Twice(String),
+    /// In the server's own words.
+    Other(String),
+}
+
+/// What a value must be.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    Text,
+    Number,
+    Flag,
+    List,
+    Mapping,
+    /// In the server's own word.
+    Other(&'a str),
+}
+
+impl fmt::Display for Mismatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type(wanted, value) => {
+                write!(
+                    f,
+                    "must be {wanted}, but {} stands there",
+                    what_stands(value)
+                )
+            }
+            Self::Lacks(name) => write!(
+                f,
+                "must have a `{name}`: by it the items of this list are told apart"
+            ),
+            Self::Twice(fields) => write!(f, "stands in the list twice: {fields}"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "a text",
+            Self::Number => "a number",
+            Self::Flag => "true or false",
+            Self::List => "a list",
+            Self::Mapping => "a mapping",
+            Self::Other(word) => word,
+        })
+    }
+}
+
+pub(super) fn what_stands(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(true) => "`true`",
+        Value::Bool(false) => "`false`",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
 }
 
 pub(super) const WEBHOOK_DOWN: &str = "A program that must agree to every such object does not answer. The cluster's administrator finds it with `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` and brings it back, or removes its configuration; the job is tried again.";
@@ -41,7 +112,7 @@ pub(super) fn of(kind: &Kind, object: &Object, path: &str) -> String {
             last(path),
             explain(object, parent(path))
         ),
-        Kind::Type(words) => of_type(words, object, path),
+        Kind::Type(mismatch) => of_type(mismatch, object, path),
         Kind::Quantity(value) => of_quantity(value),
         Kind::Base64 if object.kind() == "Secret" => {
             "Values under `data` are base64: write `{{ value | b64encode }}`, or put the plain text under `stringData`.".to_owned()
@@ -55,27 +126,29 @@ pub(super) fn of(kind: &Kind, object: &Object, path: &str) -> String {
     }
 }
 
-fn of_type(words: &str, object: &Object, path: &str) -> String {
-    let advice = if words.starts_with("must be a text, but a mapping")
-        || words.starts_with("must be a text, but a list")
-    {
-        "Write it as one text: `|` behind the name and the lines indented below, or `{{ value | to_json | to_json }}`."
-    } else if words.starts_with("must be a text") {
-        "Quote what stands there, for example `\"{{ value }}\"` or `{{ value | string | to_json }}`: without quotes, digits become a number and `yes` a boolean."
-    } else if words.starts_with("must be a number") {
-        "Write the number without quotes and without a unit."
-    } else if words.starts_with("must be true or false") {
-        "Write `true` or `false` without quotes, for example by `{{ value | bool | to_json }}`."
-    } else if words.starts_with("must be a list") {
-        "Write a list: a line that begins with `- ` for each item."
-    } else if words.starts_with("must be a mapping") {
-        "Write a mapping: a line `name: value` for each field, indented below."
-    } else if words.starts_with("must have a") {
-        "Add it to this item of the list."
-    } else if words.starts_with("stands in the list twice") {
-        "Remove one of the two, or name it otherwise."
-    } else {
-        return format!("{} says what belongs there.", explain(object, path));
+fn of_type(mismatch: &Mismatch, object: &Object, path: &str) -> String {
+    let advice = match mismatch {
+        Mismatch::Type(Wanted::Text, Value::Object(_) | Value::Array(_)) => {
+            "Write it as one text: `|` behind the name and the lines indented below, or `{{ value | to_json | to_json }}`."
+        }
+        Mismatch::Type(Wanted::Text, _) => {
+            "Quote what stands there, for example `\"{{ value }}\"` or `{{ value | string | to_json }}`: without quotes, digits become a number and `yes` a boolean."
+        }
+        Mismatch::Type(Wanted::Number, _) => "Write the number without quotes and without a unit.",
+        Mismatch::Type(Wanted::Flag, _) => {
+            "Write `true` or `false` without quotes, for example by `{{ value | bool | to_json }}`."
+        }
+        Mismatch::Type(Wanted::List, _) => {
+            "Write a list: a line that begins with `- ` for each item."
+        }
+        Mismatch::Type(Wanted::Mapping, _) => {
+            "Write a mapping: a line `name: value` for each field, indented below."
+        }
+        Mismatch::Lacks(_) => "Add it to this item of the list.",
+        Mismatch::Twice(_) => "Remove one of the two, or name it otherwise.",
+        Mismatch::Type(Wanted::Other(_), _) | Mismatch::Other(_) => {
+            return format!("{} says what belongs there.", explain(object, path));
+        }
     };
     advice.to_owned()
 }
@@ -339,8 +412,8 @@ pub(super) fn immutable(object: &Object, path: &str) -> String {
 pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
     let has = |text: &str| words.contains(text);
     let whole = |advice: String| (String::new(), advice);
-    if has("exceeded quota: chandlery-quota") {
-        return whole("Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for.".to_owned());
+    if let Some(advice) = of_own_quota(words) {
+        return whole(advice);
     }
     if let Some(name) = between(words, "exceeded quota: ", ",") {
         return whole(format!(
@@ -398,6 +471,29 @@ pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
     ))
 }
 
+/// The way out where the app's own quota refuses something.
+pub(super) fn of_own_quota(words: &str) -> Option<String> {
+    let (_, words) = words.split_once("exceeded quota: chandlery-quota")?;
+    let asked = words
+        .split_once(", used:")
+        .map_or(words, |(asked, _)| asked);
+    let of = |beginning: &str| {
+        let (_, found) = asked.split_once(beginning)?;
+        found.split('=').next()
+    };
+    Some(if let Some(plural) = of("count/") {
+        format!(
+            "The app has as many of these objects as any app may have, whatever its limits are. Have the manifests hold fewer, or delete those that nobody needs: `kubectl get {plural}` in its namespace lists them."
+        )
+    } else if of("services.").is_some() {
+        "An administrator may allow such Services in the cluster's policy.".to_owned()
+    } else if asked.contains("ephemeral-storage") {
+        "What an app may write to the disks of its nodes grows with its Pods: raise these on its page Limits and press Apply, or write a smaller `ephemeral-storage` under `resources.limits`.".to_owned()
+    } else {
+        "Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for.".to_owned()
+    })
+}
+
 /// `kubectl explain deployment.spec.template.spec`.
 fn explain(object: &Object, path: &str) -> String {
     let free = FREE.iter().find(|of| path.starts_with(**of));
@@ -441,4 +537,29 @@ fn last(path: &str) -> &str {
 pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once(after).map(|(inner, _)| inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_own_quota;
+
+    #[test]
+    fn the_way_out_of_the_apps_own_quota_is_one_that_helps() {
+        let advice = |asked: &str| {
+            let words = format!(
+                "pods \"a\" is forbidden: exceeded quota: chandlery-quota, requested: {asked}, used: limits.memory=1Gi, limited: limits.memory=1Gi"
+            );
+            of_own_quota(&words).unwrap()
+        };
+        let counted = advice("count/deployments.apps=1");
+        assert!(
+            counted.contains("`kubectl get deployments.apps`"),
+            "{counted}"
+        );
+        assert!(!counted.contains("page Limits"), "{counted}");
+        assert!(advice("services.nodeports=1").contains("policy"));
+        assert!(advice("limits.ephemeral-storage=9Gi").contains("Pods"));
+        assert!(advice("limits.memory=2Gi").starts_with("Raise what the app gets"));
+        assert_eq!(of_own_quota("exceeded quota: small, requested: x=1"), None);
+    }
 }

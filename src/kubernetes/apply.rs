@@ -4,11 +4,12 @@ use futures::FutureExt;
 use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use serde_json::Value;
 
+use super::error::CallError;
 use super::owner::FIELD_MANAGER;
-use super::refusal::CallError;
 use super::refused::{self, Attempt};
 use super::{Cluster, Owner, takeover};
-use crate::dependence::Dependent;
+use crate::code::Code;
+use crate::dependence::{self, Dependent};
 use crate::object::{Kinds, Object, ObjectRef};
 use crate::problem::Problem;
 
@@ -31,12 +32,19 @@ pub struct Applied {
     pub unchanged: u32,
     /// The objects, in the order applied.
     pub inventory: Vec<ObjectRef>,
+    /// The Jobs among those created.
+    pub jobs: Vec<ObjectRef>,
 }
 
 impl Applied {
     fn add(&mut self, object: &Object, change: Change) {
         match change {
-            Change::Created => self.created += 1,
+            Change::Created => {
+                self.created += 1;
+                if object.reference().is_job() {
+                    self.jobs.push(object.reference());
+                }
+            }
             Change::Changed => self.changed += 1,
             Change::Unchanged => self.unchanged += 1,
         }
@@ -89,12 +97,46 @@ pub async fn apply_object(
     object: &Object,
     owner: &Owner,
 ) -> Result<Change, Problem> {
-    let (before, after) = try_apply(cluster, kinds, object, owner, false).await?;
+    let (before, after) = match try_apply(cluster, kinds, object, owner, false).await {
+        Err(problem) if !problem.retry && object.stand_in.is_some() => {
+            return Err(refusal(cluster, kinds, std::slice::from_ref(object), owner).await);
+        }
+        applied => applied?,
+    };
     Ok(match before {
         None => Change::Created,
         Some(before) if same(&before, &after) => Change::Unchanged,
         Some(_) => Change::Changed,
     })
+}
+
+/// What is said of objects of which the API server refuses one: what it has against the first of them that it refuses with
+/// stand-ins for all secrets, in a dry run. If it takes them all, it is a secret that it has something against.
+pub(super) async fn refusal(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    objects: &[Object],
+    owner: &Owner,
+) -> Problem {
+    for object in objects {
+        let told = object.with_stand_ins();
+        if let Err(problem) = try_apply(cluster, kinds, &told, owner, true).await {
+            // What is in the cluster already may be quoted.
+            return match is_new(cluster, kinds, object).await {
+                true => problem.free_of_secrets(),
+                false => problem,
+            };
+        }
+    }
+    dependence::untold()
+}
+
+async fn is_new(cluster: &Cluster, kinds: &Kinds, object: &Object) -> bool {
+    let Some(kind) = kinds.get(object.api_version(), object.kind()) else {
+        return true;
+    };
+    let api = cluster.api(kind, object.namespace());
+    matches!(cluster.call(api.get_opt(object.name())).await, Ok(None))
 }
 
 /// Applies one object, or only tries to with `dry_run`; returns how it was, if it was there, and how it is then.
@@ -108,7 +150,7 @@ pub(super) async fn try_apply(
     let Some(kind) = kinds.get(object.api_version(), object.kind()) else {
         return Err(object.locate(
             Problem::new(
-                "apply_refused",
+                Code::ApplyRefused,
                 format!(
                     "The cluster does not know {} of {}.",
                     object.kind(),
@@ -131,7 +173,7 @@ pub(super) async fn try_apply(
         && !owner.owns(&before.metadata)
     {
         return Err(object.locate(
-            Problem::new("object_foreign", format!("{} exists in the cluster and does not belong to this app.", object.reference()))
+            Problem::new(Code::ObjectForeign, format!("{} exists in the cluster and does not belong to this app.", object.reference()))
                 .hint("Objects outside the app's namespace are never taken over. Give yours a name of its own, for example with the namespace in it."),
         ));
     }
@@ -159,6 +201,9 @@ pub(super) async fn try_apply(
         .await
     {
         Ok(after) => {
+            if !dry_run {
+                cluster.memory.wrote(&after);
+            }
             let after = match &before {
                 Some(found) if dry_run => {
                     takeover::preview(cluster, &api, object, found, after).await?
@@ -205,7 +250,7 @@ fn lasting(before: &DynamicObject, object: &Object) -> Result<(), Problem> {
         None => String::new(),
     };
     Err(object.locate(
-        Problem::transient("object_terminating", format!("{} is being deleted{waits}: what is applied to it now would go with it.", object.reference()))
+        Problem::new(Code::ObjectTerminating, format!("{} is being deleted{waits}: what is applied to it now would go with it.", object.reference()))
             .hint("It is applied when the old one is gone. A finalizer that stays belongs to a program that no longer runs: bring that back, or take the finalizer away with `kubectl edit`."),
     ))
 }

@@ -22,8 +22,11 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
 use tower_http::map_response_body::MapResponseBodyLayer;
 
+use super::error::{self, CallError};
 use super::fence::Fence;
-use super::refusal::{self, CallError};
+use super::memory::Memory;
+use crate::cause::chain;
+use crate::code::Code;
 use crate::object::{Kind, Kinds, ObjectRef};
 use crate::problem::Problem;
 use crate::slot;
@@ -54,11 +57,13 @@ pub enum Access {
     InCluster,
 }
 
-/// A cluster that can be called. Cheap to clone: clones share connections and what discovery found.
+/// A cluster that can be called. Cheap to clone: clones share connections, what discovery found and
+/// what watches tell.
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
+    pub(super) memory: Arc<Memory>,
     call_timeout: Duration,
     calls: Arc<Semaphore>,
     fence: Option<Fence>,
@@ -74,22 +79,22 @@ impl Cluster {
         let mut config = match access {
             Access::Kubeconfig { path, context } => {
                 let wrong = |error: &dyn std::fmt::Display| {
-                    Problem::new("cluster_settings", format!("The kubeconfig {} cannot be used: {error}.", path.display()))
+                    Problem::new(Code::ClusterSettings, format!("The kubeconfig {} cannot be used: {error}.", path.display()))
                         .hint("Check the cluster's `kubeconfig` and `context` in the worker's settings.")
                 };
-                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(&refusal::chain(&error)))?;
+                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(&chain(&error)))?;
                 let options = KubeConfigOptions {
                     context: context.clone(),
                     ..KubeConfigOptions::default()
                 };
                 Config::from_custom_kubeconfig(kubeconfig, &options)
                     .await
-                    .map_err(|error| wrong(&refusal::chain(&error)))?
+                    .map_err(|error| wrong(&chain(&error)))?
             }
             Access::InCluster => Config::incluster().map_err(|error| {
                 Problem::new(
-                    "cluster_settings",
-                    format!("The worker does not run inside a cluster: {}.", refusal::chain(&error)),
+                    Code::ClusterSettings,
+                    format!("The worker does not run inside a cluster: {}.", chain(&error)),
                 )
                 .hint("Set `in_cluster` only for a worker that runs as a pod with a service account; otherwise name a kubeconfig.")
             })?,
@@ -104,8 +109,8 @@ impl Cluster {
         let client = tokio::task::spawn_blocking(move || client(config));
         let client = slot::unless_soon(tokio::time::timeout(CALL_TIMEOUT, client)).await;
         let Ok(Ok(client)) = client else {
-            return Err(Problem::transient(
-                "cluster_unreachable",
+            return Err(Problem::new(
+                Code::ClusterUnreachable,
                 format!(
                     "The credentials for {url} were not there within {} s.",
                     CALL_TIMEOUT.as_secs()
@@ -115,10 +120,10 @@ impl Cluster {
         };
         let client = client.map_err(|error| {
             Problem::new(
-                "cluster_settings",
+                Code::ClusterSettings,
                 format!(
                     "The credentials for {url} cannot be used: {}.",
-                    refusal::chain(&error)
+                    chain(&error)
                 ),
             )
             .hint("Check the certificates, tokens and commands named in the kubeconfig.")
@@ -126,6 +131,7 @@ impl Cluster {
         Ok(Self {
             client,
             discovered: Arc::default(),
+            memory: Arc::default(),
             call_timeout: CALL_TIMEOUT,
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
@@ -253,7 +259,7 @@ impl Cluster {
 
     /// What a failed call means; `doing` completes "The cluster does not let the worker …".
     pub(super) fn problem(&self, error: &CallError, doing: &str) -> Problem {
-        refusal::call_problem(error, &self.url, doing)
+        error::call_problem(error, &self.url, doing)
     }
 
     /// The door to all objects of a kind, in a namespace if the kind has them.
@@ -316,7 +322,7 @@ fn end_of(token: &str) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use k8s_openapi::api::core::v1::Pod;
     use serde_json::json;
@@ -370,8 +376,14 @@ mod tests {
         // Of one object, too, and of what is no list.
         let one = cluster.call(pods.get("shop-1")).await.unwrap_err();
         assert!(matches!(one, CallError::TooLong), "{one}");
-        assert_eq!(cluster.version().await.unwrap_err().code, "cluster_answer");
-        assert_eq!(cluster.kinds().await.unwrap_err().code, "cluster_answer");
+        assert_eq!(
+            cluster.version().await.unwrap_err().code.as_str(),
+            "cluster_answer"
+        );
+        assert_eq!(
+            cluster.kinds().await.unwrap_err().code.as_str(),
+            "cluster_answer"
+        );
     }
 
     fn page(names: impl Iterator<Item = u32>, more: &str) -> wiremock::ResponseTemplate {
@@ -418,7 +430,7 @@ mod tests {
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), "shop");
         let listed = cluster.list_metadata(&pods, &ListParams::default()).await;
         let problem = cluster.problem(&listed.unwrap_err(), "list pods in shop");
-        assert_eq!(problem.code, "cluster_answer");
+        assert_eq!(problem.code.as_str(), "cluster_answer");
         assert!(problem.message.contains("more than 20000"), "{problem}");
     }
 
@@ -446,24 +458,29 @@ mod tests {
     }
 
     fn fenced() -> (watch::Sender<Option<Instant>>, Cluster) {
+        let (moves, fence) = Fence::new();
+        (moves, nowhere().fenced(fence))
+    }
+
+    /// A cluster that nobody can reach.
+    pub(in crate::kubernetes) fn nowhere() -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::new("http://127.0.0.1:1".parse().unwrap());
         config.default_retry = false;
-        let (moves, fence) = Fence::new();
-        let cluster = Cluster {
+        Cluster {
             client: Client::try_from(config).unwrap(),
             discovered: Arc::default(),
+            memory: Arc::default(),
             call_timeout: CALL_TIMEOUT,
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
             url: String::new(),
             token_ends: None,
-        };
-        (moves, cluster.fenced(fence))
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l6_a_write_under_way_is_dropped_when_the_lease_ends() {
+    async fn a_write_under_way_is_dropped_when_the_lease_ends() {
         let (moves, cluster) = fenced();
         let began = Instant::now();
         moves.send_replace(Some(began + Duration::from_secs(20)));
@@ -479,7 +496,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l6_no_call_begins_when_the_lease_has_ended() {
+    async fn no_call_begins_when_the_lease_has_ended() {
         let (moves, cluster) = fenced();
         moves.send_replace(Some(Instant::now()));
         sleep(Duration::from_secs(1)).await;
@@ -488,11 +505,11 @@ mod tests {
             .await;
         assert!(matches!(ended, Err(CallError::Fenced)), "{ended:?}");
         let problem = cluster.problem(&CallError::Fenced, "write");
-        assert_eq!(problem.code, "lease_lost");
+        assert_eq!(problem.code.as_str(), "lease_lost");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l6_a_lease_that_is_renewed_lets_a_call_go_on() {
+    async fn a_lease_that_is_renewed_lets_a_call_go_on() {
         let (moves, cluster) = fenced();
         let began = Instant::now();
         moves.send_replace(Some(began + Duration::from_secs(10)));
@@ -512,7 +529,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l6_a_lease_that_is_lost_early_ends_a_call_at_once() {
+    async fn a_lease_that_is_lost_early_ends_a_call_at_once() {
         let (moves, cluster) = fenced();
         let began = Instant::now();
         moves.send_replace(Some(began + Duration::from_secs(50)));

@@ -9,9 +9,10 @@ use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use super::apply::waits_for;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
-use super::patience::Patience;
+use super::poll::Patience;
 use super::prune::{NEVER_PRUNED, delete_ours};
-use super::{Cluster, Owner, labelled, namespace};
+use super::{App, Cluster, Owner, namespace, owned};
+use crate::code::Code;
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 use crate::slot;
@@ -41,21 +42,24 @@ pub struct Deleted {
 ///
 /// An app that is not there is deleted already. A namespace that is not the app's is a problem and not touched.
 pub async fn delete(
-    cluster: &Cluster,
-    namespace: &str,
+    app: &App,
     inventory: &[ObjectRef],
-    owner: &Owner,
     keep: Keep,
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Deleted, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let patience = Patience::new(limit);
     let kinds = cluster.kinds().await?;
     let mut deleted = Deleted::default();
-    let (present, going) = match namespace::find(cluster, namespace, owner).await {
+    let (present, going) = match namespace::find(app).await {
         Ok(found) => (found == namespace::Found::Ours, false),
         // It is ours and goes already, with all that is in it, the worker's rights there too: what is left is to wait.
-        Err(problem) if problem.code == "namespace_terminating" => (true, true),
+        Err(problem) if problem.code == Code::NamespaceTerminating => (true, true),
         Err(problem) => return Err(problem),
     };
     // What stands outside the namespace does not go with it.
@@ -87,7 +91,7 @@ pub async fn delete(
             .iter()
             .rev()
             .filter(|reference| reference.namespace.as_deref() == Some(namespace));
-        let found = labelled::search(cluster, &kinds, namespace, owner, inventory).await?;
+        let found = owned::search(app, &kinds, inventory).await?;
         let doomed = doomed(inside, found.into_iter().map(|found| found.object), keep);
         for reference in &doomed {
             // In the foreground, so that an object is gone only when its pods are.
@@ -103,16 +107,7 @@ pub async fn delete(
                 deleted.objects += 1;
             }
         }
-        wait_until_gone(
-            cluster,
-            &kinds,
-            namespace,
-            &doomed,
-            owner,
-            patience,
-            &mut progress,
-        )
-        .await?;
+        wait_until_gone(app, &kinds, &doomed, patience, &mut progress).await?;
         let volumes = volumes(cluster, &kinds, namespace).await?;
         if keep == Keep::Volumes {
             deleted.kept.extend(volumes);
@@ -129,7 +124,7 @@ pub async fn delete(
                 .count(),
         )
         .unwrap_or(u32::MAX);
-        let gone = delete_namespace(cluster, namespace, owner, patience, &mut progress);
+        let gone = delete_namespace(app, patience, &mut progress);
         slot::waiting(gone).await?;
         deleted.namespace_deleted = true;
     }
@@ -208,14 +203,17 @@ async fn delete_volumes(
 }
 
 async fn wait_until_gone(
-    cluster: &Cluster,
+    app: &App,
     kinds: &Kinds,
-    namespace: &str,
     doomed: &[ObjectRef],
-    owner: &Owner,
     patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let gone = async {
         loop {
             let mut left = still_there(cluster, kinds, doomed, owner).await?;
@@ -230,12 +228,15 @@ async fn wait_until_gone(
 }
 
 async fn delete_namespace(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
+    app: &App,
     patience: Patience,
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let doing = format!("delete the namespace {namespace}");
     loop {
@@ -342,7 +343,7 @@ async fn wait(
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
     let late = |what: &str| {
-        Problem::transient("not_deleted", format!("Still in the cluster: {what}."))
+        Problem::new(Code::NotDeleted, format!("Still in the cluster: {what}."))
             .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here.")
     };
     patience.wait(left, "is gone", progress, late).await

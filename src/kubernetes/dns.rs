@@ -3,8 +3,8 @@
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::App;
 use super::owner::FIELD_MANAGER;
-use super::{Cluster, Owner};
 use crate::problem::Problem;
 
 /// external-dns' kind; a cluster without external-dns' CRD does not serve it.
@@ -26,12 +26,12 @@ pub struct Endpoint {
 
 /// Has external-dns publish exactly these records for the app, whose namespace must exist. `false`: nobody there does
 /// such things.
-pub async fn publish(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    endpoints: &[Endpoint],
-) -> Result<bool, Problem> {
+pub async fn publish(app: &App, endpoints: &[Endpoint]) -> Result<bool, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let kinds = cluster.kinds().await?;
     let Some(kind) = kinds.get(API_VERSION, KIND) else {
         return Ok(false);

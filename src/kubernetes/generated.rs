@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::namespace::{self, Found};
 use super::owner::FIELD_MANAGER;
-use super::{Cluster, Owner, foreign_object};
+use super::{App, foreign_object};
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// The Secret that holds them. Manifests may not have one of this name.
@@ -51,8 +52,13 @@ pub struct Rule {
 pub type Generated = BTreeMap<String, SecretString>;
 
 /// Reads what earlier deploys made. Empty when the app has no namespace yet.
-pub async fn read(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Generated, Problem> {
-    if namespace::find(cluster, namespace, owner).await? == Found::Absent {
+pub async fn read(app: &App) -> Result<Generated, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
+    if namespace::find(app).await? == Found::Absent {
         return Ok(Generated::new());
     }
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
@@ -78,7 +84,7 @@ pub async fn read(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<G
             object: Some(format!("Secret/{SECRET_NAME}")),
             field: Some(format!("data.{key}")),
             ..Problem::new(
-                "generated_secret",
+                Code::GeneratedSecret,
                 format!("The generated value of {key} in the cluster is not text."),
             )
             .hint("Somebody changed the secret by hand: put a text there.")
@@ -101,12 +107,12 @@ pub fn fill(mut values: Generated, rules: &[Rule]) -> Generated {
 
 /// Writes the values into the namespace, which must exist. Values that are there already stay as they are; were they
 /// made by somebody else in the meantime, that is a problem that passes with the next attempt.
-pub async fn store(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    values: &Generated,
-) -> Result<(), Problem> {
+pub async fn store(app: &App, values: &Generated) -> Result<(), Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     if values.is_empty() {
         return Ok(());
     }
@@ -199,7 +205,7 @@ fn raced(namespace: &str) -> Problem {
     Problem {
         object: Some(format!("Secret/{SECRET_NAME}")),
         ..Problem::transient(
-            "generated_secret",
+            Code::GeneratedSecret,
             format!("Another worker made passwords for {namespace} at the same moment."),
         )
         .hint("The next attempt uses those.")

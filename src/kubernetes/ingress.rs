@@ -1,10 +1,13 @@
 //! What the cluster shows of an app's ingress.
 
-use k8s_openapi::api::networking::v1::Ingress as KubernetesIngress;
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::networking::v1::{Ingress as KubernetesIngress, IngressClass};
 use kube::api::{Api, ListParams};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Cluster, Owner};
+use super::App;
 use crate::problem::Problem;
 
 /// Whether the app can be reached from outside.
@@ -40,23 +43,61 @@ impl Ingress {
 }
 
 /// Reads the app's ingress.
-pub async fn read(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Ingress, Problem> {
+pub async fn read(app: &App) -> Result<Ingress, Problem> {
+    Ok(summarise(&list(app).await?))
+}
+
+async fn list(app: &App) -> Result<Vec<KubernetesIngress>, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
+    if let Some((_, objects)) = cluster.memory.app(app) {
+        return Ok(typed(&objects));
+    }
     let api: Api<KubernetesIngress> = Api::namespaced(cluster.client.clone(), namespace);
-    let found = cluster
+    cluster
         .list(&api, &ListParams::default().labels(&owner.selector()))
         .await
-        .map_err(|error| cluster.problem(&error, &format!("list the ingresses of {namespace}")))?;
-    Ok(summarise(&found))
+        .map_err(|error| cluster.problem(&error, &format!("list the ingresses of {namespace}")))
+}
+
+/// The classes that the app's Ingress objects name and that the cluster does not have: no controller looks at these.
+pub async fn unknown_classes(app: &App) -> Result<Vec<String>, Problem> {
+    let App { cluster, .. } = app;
+    let classes: Api<IngressClass> = Api::all(cluster.client.clone());
+    let mut unknown = Vec::new();
+    for name in classes_of(&list(app).await?) {
+        match cluster.call(classes.get_metadata(&name)).await {
+            Err(error) if error.is_not_found() => unknown.push(name),
+            // Without the right nothing is said of them.
+            Err(error) if error.is_forbidden() => {}
+            Err(error) => return Err(cluster.problem(&error, "read ingress classes")),
+            Ok(_) => {}
+        }
+    }
+    Ok(unknown)
+}
+
+/// Each once, sorted.
+fn classes_of(ingresses: &[KubernetesIngress]) -> BTreeSet<String> {
+    let specs = ingresses.iter().filter_map(|ingress| ingress.spec.as_ref());
+    specs
+        .filter_map(|spec| spec.ingress_class_name.clone())
+        .collect()
 }
 
 /// The same of objects that were read already; those of other kinds are left out.
 pub(super) fn of(objects: &[Value]) -> Ingress {
-    let ingresses: Vec<KubernetesIngress> = objects
-        .iter()
-        .filter(|object| object["kind"] == "Ingress")
-        .filter_map(|object| serde_json::from_value(object.clone()).ok())
-        .collect();
-    summarise(&ingresses)
+    summarise(&typed(objects))
+}
+
+fn typed(objects: &[Value]) -> Vec<KubernetesIngress> {
+    let ingresses = objects.iter().filter(|object| object["kind"] == "Ingress");
+    ingresses
+        .filter_map(|object| KubernetesIngress::deserialize(object).ok())
+        .collect()
 }
 
 fn summarise(ingresses: &[KubernetesIngress]) -> Ingress {

@@ -9,7 +9,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::owner::FIELD_MANAGER;
-use super::{Cluster, Owner, namespace};
+use super::{App, Cluster, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 
@@ -23,13 +23,11 @@ const AT_ONCE: usize = 8;
 const ONLY_THERE: [&str; 3] = ["ConfigMap", "Secret", "ServiceAccount"];
 
 /// Writes down what a deploy has brought. A longer list than an annotation can hold is left out.
-pub async fn write(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    inventory: &[ObjectRef],
-) -> Result<(), Problem> {
-    let Some(found) = namespace::read(cluster, namespace, owner).await? else {
+pub async fn write(app: &App, inventory: &[ObjectRef]) -> Result<(), Problem> {
+    let App {
+        cluster, namespace, ..
+    } = app;
+    let Some(found) = namespace::read(app).await? else {
         return Ok(());
     };
     let text = Some(to_text(inventory)).filter(|text| text.len() <= LONGEST);
@@ -65,6 +63,9 @@ pub(super) async fn look(
     cluster: &Cluster,
     inventory: &[ObjectRef],
 ) -> Result<(Vec<Value>, Vec<ObjectRef>), Problem> {
+    if inventory.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
     let kinds = cluster.kinds().await?;
     let looks: Vec<_> = inventory
         .iter()

@@ -10,8 +10,9 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
-use super::patience::Patience;
-use super::{Cluster, Owner, foreign_object};
+use super::poll::Patience;
+use super::{App, Cluster, Owner, foreign_object};
+use crate::code::Code;
 use crate::policy::{Limits, POD_SECURITY_VERSION, PodSecurity, Policy, inside};
 use crate::problem::Problem;
 use crate::slot;
@@ -26,6 +27,12 @@ const ACCOUNT: &str = "default";
 const SHARE: u32 = 8;
 /// … and asks for so little that it finds a place.
 const REQUESTS: (&str, &str) = ("10m", "32Mi");
+
+/// What the containers of a pod may write to the disk of its node, for each pod that the app may have: their own files,
+/// logs and `emptyDir` volumes.
+const DISK_OF_A_POD_GIB: u32 = 4;
+/// Of that, a container that says nothing of itself gets this, and asks for none: not every node tells what it has.
+const DISK: &str = "2Gi";
 
 /// How many objects of a kind an app may have, far more than one needs: the API server keeps all of them in memory.
 const COUNTS: [(&str, u32); 13] = [
@@ -48,13 +55,12 @@ const COUNTS: [(&str, u32); 13] = [
 const COUNTING_LIMIT: Duration = Duration::from_secs(60);
 
 /// Puts all of it into the namespace, which must exist and be the app's.
-pub async fn isolate(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    policy: &Policy,
-    limits: &Limits,
-) -> Result<(), Problem> {
+pub async fn isolate(app: &App, policy: &Policy, limits: &Limits) -> Result<(), Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     label(cluster, namespace, policy).await?;
     let own = |object: Value| Own {
         namespace,
@@ -63,8 +69,9 @@ pub async fn isolate(
     };
     own(account(policy)).apply(cluster).await?;
     for (object, wanted) in [
-        (quota(policy, limits), policy.quota),
+        // First, so that no container is refused for what the LimitRange gives it.
         (limit_range(limits), policy.quota),
+        (quota(policy, limits), policy.quota),
         (network_policy(policy), policy.network_policy),
     ] {
         match wanted {
@@ -98,8 +105,8 @@ async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem
         if patience.is_over() {
             return Err(Problem {
                 object: Some(format!("ResourceQuota/{QUOTA}")),
-                ..Problem::transient(
-                    "quota_uncounted",
+                ..Problem::new(
+                    Code::QuotaUncounted,
                     format!("The cluster has not counted what {namespace} uses."),
                 )
                 .hint("That is the work of kube-controller-manager: see whether it runs.")
@@ -178,14 +185,14 @@ impl Own<'_> {
         match kinds.get(api_version, self.kind()) {
             Some(kind) => Ok(cluster.api(kind, Some(self.namespace))),
             None => Err(Problem::new(
-                "cluster_kinds",
+                Code::ClusterKinds,
                 format!("The cluster does not know {} of {api_version}.", self.kind()),
             )
             .hint("Every Kubernetes has this kind: see whether the API server's group is switched off.")),
         }
     }
 
-    fn problem(&self, cluster: &Cluster, error: &super::refusal::CallError, verb: &str) -> Problem {
+    fn problem(&self, cluster: &Cluster, error: &super::error::CallError, verb: &str) -> Problem {
         let (kind, name) = (self.kind(), self.name());
         Problem {
             object: Some(format!("{kind}/{name}")),
@@ -239,9 +246,12 @@ fn account(policy: &Policy) -> Value {
 }
 
 fn quota(policy: &Policy, limits: &Limits) -> Value {
+    let disk = format!("{}Gi", limits.pods.saturating_mul(DISK_OF_A_POD_GIB));
     let mut hard = json!({
         "limits.cpu": format!("{}m", limits.cpu_millicores),
         "limits.memory": format!("{}Mi", limits.memory_mib),
+        "limits.ephemeral-storage": disk,
+        "requests.ephemeral-storage": disk,
         "requests.storage": format!("{}Gi", limits.storage_gib),
         "pods": limits.pods.to_string(),
     });
@@ -274,8 +284,9 @@ fn limit_range(limits: &Limits) -> Value {
             "default": {
                 "cpu": format!("{}m", limits.cpu_millicores.div_ceil(SHARE)),
                 "memory": format!("{}Mi", limits.memory_mib.div_ceil(SHARE)),
+                "ephemeral-storage": DISK,
             },
-            "defaultRequest": {"cpu": REQUESTS.0, "memory": REQUESTS.1},
+            "defaultRequest": {"cpu": REQUESTS.0, "memory": REQUESTS.1, "ephemeral-storage": "0"},
         }]},
     })
 }
@@ -334,10 +345,20 @@ mod tests {
         let quota = quota(&Policy::default(), &LIMITS);
         assert_eq!(quota["spec"]["hard"]["limits.memory"], "12288Mi");
         assert_eq!(quota["spec"]["hard"]["services.nodeports"], "0");
+        for of in ["limits", "requests"] {
+            assert_eq!(
+                quota["spec"]["hard"][format!("{of}.ephemeral-storage")],
+                "80Gi"
+            );
+        }
         assert_eq!(quota["spec"]["hard"]["count/secrets"], "200");
         let range = limit_range(&LIMITS);
         assert_eq!(range["spec"]["limits"][0]["default"]["memory"], "1536Mi");
         assert_eq!(range["spec"]["limits"][0]["default"]["cpu"], "1000m");
+        assert_eq!(
+            range["spec"]["limits"][0]["default"]["ephemeral-storage"],
+            "2Gi"
+        );
     }
 
     #[test]

@@ -7,7 +7,8 @@ use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME, UID};
-use super::{Cluster, Owner, role_binding};
+use super::{App, Cluster, Owner, role_binding};
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// Which pods the API server lets into a namespace. From its first moment on, so that nothing can run there before.
@@ -39,8 +40,8 @@ pub struct OurNamespace {
 
 /// Looks whether the namespace exists and is this app's. Somebody else's, or one that is just being deleted, is a
 /// problem.
-pub async fn find(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Found, Problem> {
-    match read(cluster, namespace, owner).await? {
+pub async fn find(app: &App) -> Result<Found, Problem> {
+    match read(app).await? {
         None => Ok(Found::Absent),
         Some(_) => Ok(Found::Ours),
     }
@@ -87,14 +88,9 @@ pub enum Marked {
 ///
 /// # Errors
 /// `namespace_changed` (passes): somebody else wrote on it at the same moment.
-pub async fn mark(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    annotation: &str,
-    value: &str,
-) -> Result<Marked, Problem> {
-    let found = existing(cluster, namespace, owner).await?;
+pub async fn mark(app: &App, annotation: &str, value: &str) -> Result<Marked, Problem> {
+    let App { cluster, .. } = app;
+    let found = existing(app).await?;
     if found.annotations().get(annotation).map(String::as_str) == Some(value) {
         return Ok(Marked::Before);
     }
@@ -103,26 +99,15 @@ pub async fn mark(
 }
 
 /// Whether the app's namespace carries an annotation with this value.
-pub async fn is_marked(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    annotation: &str,
-    value: &str,
-) -> Result<bool, Problem> {
-    let found = existing(cluster, namespace, owner).await?;
+pub async fn is_marked(app: &App, annotation: &str, value: &str) -> Result<bool, Problem> {
+    let found = existing(app).await?;
     Ok(found.annotations().get(annotation).map(String::as_str) == Some(value))
 }
 
 /// Takes an annotation from the app's namespace, if it has this value.
-pub async fn unmark(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    annotation: &str,
-    value: &str,
-) -> Result<(), Problem> {
-    let found = existing(cluster, namespace, owner).await?;
+pub async fn unmark(app: &App, annotation: &str, value: &str) -> Result<(), Problem> {
+    let App { cluster, .. } = app;
+    let found = existing(app).await?;
     if found.annotations().get(annotation).map(String::as_str) != Some(value) {
         return Ok(());
     }
@@ -152,17 +137,18 @@ async fn annotate(cluster: &Cluster, found: &Namespace, annotations: Value) -> R
 }
 
 /// The app's namespace, which the caller cannot do without.
-pub async fn require(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<(), Problem> {
-    existing(cluster, namespace, owner).await.map(|_| ())
+pub async fn require(app: &App) -> Result<(), Problem> {
+    existing(app).await.map(|_| ())
 }
 
-async fn existing(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<Namespace, Problem> {
-    match read(cluster, namespace, owner).await? {
+async fn existing(app: &App) -> Result<Namespace, Problem> {
+    let App { namespace, .. } = app;
+    match read(app).await? {
         Some(found) => Ok(found),
         None => Err(Problem {
             object: Some(format!("Namespace/{namespace}")),
             ..Problem::new(
-                "namespace_missing",
+                Code::NamespaceMissing,
                 format!("The app is not in the cluster: there is no namespace {namespace}."),
             )
             .hint("Press Apply to deploy the app, then try again.")
@@ -172,11 +158,12 @@ async fn existing(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<N
 
 /// The namespace, if it exists and is this app's. All that works in a namespace comes by here, so the worker gets its
 /// rights there where it lacks them: the namespace may be older than the binding.
-pub(super) async fn read(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Option<Namespace>, Problem> {
+pub(super) async fn read(app: &App) -> Result<Option<Namespace>, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let found = cluster
         .call(api.get_opt(namespace))
@@ -194,8 +181,13 @@ pub(super) async fn read(
 }
 
 /// Makes sure that the namespace exists and is this app's; says whether it had to be made.
-pub async fn ensure(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<bool, Problem> {
-    match find(cluster, namespace, owner).await? {
+pub async fn ensure(app: &App) -> Result<bool, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
+    match find(app).await? {
         Found::Ours => Ok(false),
         Found::Absent => {
             let api: Api<Namespace> = Api::all(cluster.client.clone());
@@ -218,9 +210,7 @@ pub async fn ensure(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result
                     .await
                     .map(|()| true),
                 // Somebody was faster: it counts only if it is ours.
-                Err(error) if error.is_conflict() => {
-                    find(cluster, namespace, owner).await.map(|_| false)
-                }
+                Err(error) if error.is_conflict() => find(app).await.map(|_| false),
                 Err(error) => {
                     Err(cluster.problem(&error, &format!("create the namespace {namespace}")))
                 }
@@ -231,29 +221,40 @@ pub async fn ensure(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result
 
 /// All namespaces in the cluster that belong to this Odoo database.
 pub async fn list(cluster: &Cluster, instance: &str) -> Result<Vec<OurNamespace>, Problem> {
-    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    if let Some(known) = cluster.memory.namespaces(instance) {
+        let labelled = |namespace: &ObjectMeta| label(namespace, MANAGED_BY) == Some(FIELD_MANAGER);
+        return Ok(known.into_iter().filter(labelled).map(ours).collect());
+    }
     let selector = format!("{MANAGED_BY}={FIELD_MANAGER},{INSTANCE}={instance}");
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
     let found = cluster
         .list_metadata(&api, &ListParams::default().labels(&selector))
         .await
         .map_err(|error| cluster.problem(&error, "list namespaces"))?;
     Ok(found
         .into_iter()
-        .map(|found| {
-            let label = |name: &str| found.labels().get(name).cloned();
-            OurNamespace {
-                namespace: found.name_any(),
-                object: found.uid().unwrap_or_default(),
-                uid: label(UID),
-                app: label(APP).and_then(|app| app.parse().ok()),
-                name: label(NAME).unwrap_or_default(),
-                environment: label(ENVIRONMENT).unwrap_or_default(),
-                created_at: found
-                    .creation_timestamp()
-                    .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-            }
-        })
+        .map(|found| ours(found.metadata))
         .collect())
+}
+
+fn label<'a>(namespace: &'a ObjectMeta, name: &str) -> Option<&'a str> {
+    let labels = namespace.labels.as_ref()?;
+    labels.get(name).map(String::as_str)
+}
+
+fn ours(found: ObjectMeta) -> OurNamespace {
+    let text = |name| label(&found, name).unwrap_or_default().to_owned();
+    OurNamespace {
+        uid: label(&found, UID).map(str::to_owned),
+        app: label(&found, APP).and_then(|app| app.parse().ok()),
+        name: text(NAME),
+        environment: text(ENVIRONMENT),
+        created_at: found
+            .creation_timestamp
+            .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        object: found.uid.unwrap_or_default(),
+        namespace: found.name.unwrap_or_default(),
+    }
 }
 
 /// Why a namespace is not the app's (`None`: of no app that Chandlery knows), and the way out.
@@ -296,7 +297,7 @@ fn foreign(found: &Namespace, owner: Option<&Owner>) -> Problem {
     };
     Problem {
         object: Some(format!("Namespace/{namespace}")),
-        ..Problem::new("namespace_foreign", message).hint(hint)
+        ..Problem::new(Code::NamespaceForeign, message).hint(hint)
     }
 }
 
@@ -304,8 +305,8 @@ fn foreign(found: &Namespace, owner: Option<&Owner>) -> Problem {
 pub(super) fn changed(namespace: &str) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
-        ..Problem::transient(
-            "namespace_changed",
+        ..Problem::new(
+            Code::NamespaceChanged,
             format!("Somebody else wrote on the namespace {namespace} at the same moment."),
         )
         .hint("The next attempt finds out what that was.")
@@ -315,7 +316,7 @@ pub(super) fn changed(namespace: &str) -> Problem {
 pub(super) fn terminating(namespace: &str) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
-        ..Problem::transient("namespace_terminating", format!("The namespace {namespace} is still being deleted."))
+        ..Problem::new(Code::NamespaceTerminating, format!("The namespace {namespace} is still being deleted."))
             .hint("The job starts again when it is gone. If it stays for long, see the namespace's conditions in the cluster.")
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use kube::core::ObjectMeta;
 use serde_json::Value;
 
 use super::ingress::{self, Ingress};
-use super::{Cluster, Owner, inventory, labelled, namespace, readiness, scale};
+use super::{App, inventory, namespace, owned, scale, wait};
+use crate::code::Code;
 use crate::object::ObjectRef;
 use crate::problem::Problem;
 
@@ -59,37 +61,54 @@ const WORKLOADS: [&str; 6] = [
 const NAMED: usize = 3;
 
 /// Looks at an app. A namespace that is not the app's is a problem, one that does not exist is [`State::Missing`].
-pub async fn observe(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Observation, Problem> {
+pub async fn observe(app: &App) -> Result<Observation, Problem> {
     let seen_at = Timestamp::now();
-    let annotations = match namespace::read(cluster, namespace, owner).await {
-        Ok(Some(found)) => found.metadata.annotations.unwrap_or_default(),
-        Ok(None) => {
-            return Ok(Observation {
-                state: State::Missing,
-                message: format!("The namespace {namespace} is not in the cluster"),
-                ingress: Ingress::none(),
-                seen_at,
-            });
-        }
-        Err(problem) if problem.code == "namespace_terminating" => {
-            return Ok(Observation {
-                state: State::Missing,
-                message: problem.message.trim_end_matches('.').to_owned(),
-                ingress: Ingress::none(),
-                seen_at,
-            });
-        }
-        Err(problem) => return Err(problem),
+    let missing = |message: String| Observation {
+        state: State::Missing,
+        message,
+        ingress: Ingress::none(),
+        seen_at,
     };
-    let mut objects = labelled::objects(cluster, namespace, owner, &LOOKED_AT).await?;
+    match namespace::read(app).await {
+        Ok(Some(namespace)) => {
+            let objects = owned::objects(app, &LOOKED_AT).await?;
+            judge(app, namespace.metadata, objects, seen_at).await
+        }
+        Ok(None) => Ok(missing(format!(
+            "The namespace {} is not in the cluster",
+            app.namespace
+        ))),
+        Err(problem) if problem.code == Code::NamespaceTerminating => {
+            Ok(missing(problem.message.trim_end_matches('.').to_owned()))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The same from what the cluster's watches have told, where they do. Only of kinds that are not watched, and of the
+/// reason why something is not ready, the cluster is asked.
+pub async fn recall(app: &App) -> Result<Observation, Problem> {
+    match app.cluster.memory.app(app) {
+        Some((namespace, objects)) => judge(app, namespace, objects, Timestamp::now()).await,
+        None => observe(app).await,
+    }
+}
+
+/// How an app is whose namespace and labelled objects are these.
+async fn judge(
+    app: &App,
+    namespace: ObjectMeta,
+    mut objects: Vec<Value>,
+    seen_at: Timestamp,
+) -> Result<Observation, Problem> {
+    let annotations = namespace.annotations.unwrap_or_default();
+    let App {
+        cluster, namespace, ..
+    } = app;
     let mut inventory = inventory::of(&annotations);
     let runs = inventory.is_empty() || inventory.iter().any(runs);
     inventory.retain(|known| {
-        let mut listed = objects.iter().map(labelled::reference);
+        let mut listed = objects.iter().map(owned::reference);
         !listed.any(|listed| listed.is_same_object(known))
     });
     let (others, mut gone) = inventory::look(cluster, &inventory).await?;
@@ -126,15 +145,15 @@ pub async fn observe(
         true => Vec::new(),
         false => nothing_behind(&objects),
     };
-    let is_gone = |gone: &ObjectRef| format!("{} {}: {}", gone.kind, gone.name, readiness::GONE);
+    let is_gone = |gone: &ObjectRef| format!("{} {}: {}", gone.kind, gone.name, wait::GONE);
     missing.extend(gone.iter().map(is_gone));
     for object in &objects {
         // Volumes that wait for their first pod do so for good while the app is stopped.
         if stopped && object["kind"] == "PersistentVolumeClaim" {
             continue;
         }
-        let reference = labelled::reference(object);
-        if let Some(not_ready) = readiness::explain(cluster, &reference, object).await {
+        let reference = owned::reference(object);
+        if let Some(not_ready) = wait::explain(cluster, &reference, object).await {
             missing.push(not_ready.to_string());
         }
     }
@@ -202,7 +221,7 @@ fn nothing_behind(objects: &[Value]) -> Vec<String> {
         if !behind.is_empty() && behind.iter().all(rests) {
             let names: Vec<String> = behind
                 .iter()
-                .map(|object| labelled::reference(object).to_string())
+                .map(|object| owned::reference(object).to_string())
                 .collect();
             resting.push(format!(
                 "nothing runs behind the ingress: {} (Service {name}) is scaled to 0",

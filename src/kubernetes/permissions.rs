@@ -8,9 +8,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::api::{Api, ObjectMeta, PostParams};
 
+use super::error::CallError;
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
-use super::refusal::CallError;
 use super::{Cluster, role_binding};
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// One thing that the worker must be allowed to do.
@@ -46,6 +47,10 @@ pub const NEEDED_CLUSTER_WIDE: &Rights = &[
         "namespaces",
         &["get", "list", "watch", "create", "patch", "delete"],
     ),
+    // Which of them make volumes.
+    ("storage.k8s.io", "storageclasses", &["list"]),
+    // Whether the one of an Ingress is there.
+    ("networking.k8s.io", "ingressclasses", &["get"]),
     // To give itself its rights in an app's namespace.
     ("rbac.authorization.k8s.io", "rolebindings", &["create"]),
 ];
@@ -78,13 +83,17 @@ pub const NEEDED_FOR_MAIL: &Rights = &[("externaldns.k8s.io", "dnsendpoints", MA
 
 const WATCH: &[&str] = &["list", "watch"];
 
-/// What it needs in the whole cluster to hear at once of what changes in apps; without it, it looks every now and then.
+/// What it needs in the whole cluster to hear at once of what changes in apps, and to keep it in memory; without it, it looks
+/// every now and then.
 pub const NEEDED_TO_WATCH: &Rights = &[
     ("", "pods", WATCH),
+    ("", "services", WATCH),
+    ("", "persistentvolumeclaims", WATCH),
     ("apps", "deployments", WATCH),
     ("apps", "statefulsets", WATCH),
     ("apps", "daemonsets", WATCH),
     ("batch", "jobs", WATCH),
+    ("batch", "cronjobs", WATCH),
     ("networking.k8s.io", "ingresses", WATCH),
 ];
 
@@ -101,6 +110,17 @@ const TOO_MUCH: [(&str, &str, &str, &str, &str); 9] = [
     ("impersonate", "", "users", "", ""),
 ];
 
+/// Whether an admission policy keeps the worker's account in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// There is none, or it is not about this account.
+    Nowhere,
+    /// There is one, of an earlier version.
+    Outdated,
+    Wholly,
+}
+
+const OURS: (&str, &str) = (MANAGED_BY, FIELD_MANAGER);
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl Cluster {
@@ -194,25 +214,46 @@ impl Cluster {
 
     /// Whether the cluster keeps the worker to namespaces labelled as ours, as config/admission-policy.yaml makes it:
     /// tried by a dry run, which writes nothing.
-    pub async fn keeps_to_its_namespaces(&self) -> Result<bool, Problem> {
-        // Where this is refused it is for another reason than the label.
-        self.try_namespace(true)
-            .await
-            .map_err(|error| self.problem(&error, "create namespaces"))?;
-        match self.try_namespace(false).await {
-            Ok(()) => Ok(false),
-            Err(error) if error.is_forbidden() => Ok(true),
-            Err(error) => Err(self.problem(&error, "create namespaces")),
-        }
+    pub async fn keeps_to_its_namespaces(&self) -> Result<Kept, Problem> {
+        let kept_forever = ObjectMeta {
+            finalizers: Some(vec!["chandlery.dev/check".to_owned()]),
+            ..labelled(&[OURS])
+        };
+        self.keeps(ObjectMeta::default(), kept_forever).await
     }
 
-    async fn try_namespace(&self, labelled: bool) -> Result<(), CallError> {
+    /// Whether it keeps the worker from pods that take over a node, as config/admission-pod-security.yaml makes it.
+    pub async fn keeps_pods_from_nodes(&self) -> Result<Kept, Problem> {
+        let enforce = "pod-security.kubernetes.io/enforce";
+        let version = "pod-security.kubernetes.io/enforce-version";
+        let old = labelled(&[OURS, (enforce, "baseline"), (version, "v1.0")]);
+        self.keeps(labelled(&[OURS, (enforce, "privileged")]), old)
+            .await
+    }
+
+    /// Whether the worker cannot make the first namespace, nor the second, which an earlier version of the policy let
+    /// pass.
+    async fn keeps(&self, first: ObjectMeta, second: ObjectMeta) -> Result<Kept, Problem> {
+        let wrong = |error: &CallError| self.problem(error, "create namespaces");
+        // Where this is refused it is for another reason.
+        self.try_namespace(labelled(&[OURS]))
+            .await
+            .map_err(|error| wrong(&error))?;
+        for (metadata, otherwise) in [(first, Kept::Nowhere), (second, Kept::Outdated)] {
+            match self.try_namespace(metadata).await {
+                Ok(()) => return Ok(otherwise),
+                Err(error) if error.is_forbidden() => {}
+                Err(error) => return Err(wrong(&error)),
+            }
+        }
+        Ok(Kept::Wholly)
+    }
+
+    async fn try_namespace(&self, metadata: ObjectMeta) -> Result<(), CallError> {
         let namespace = Namespace {
             metadata: ObjectMeta {
                 name: Some(format!("chandlery-check-{}", uuid::Uuid::new_v4())),
-                labels: labelled
-                    .then(|| [(MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())].into()),
-                ..ObjectMeta::default()
+                ..metadata
             },
             ..Namespace::default()
         };
@@ -222,6 +263,15 @@ impl Cluster {
         };
         let api: Api<Namespace> = Api::all(self.client.clone());
         self.call(api.create(&params, &namespace)).await.map(drop)
+    }
+}
+
+fn labelled(labels: &[(&str, &str)]) -> ObjectMeta {
+    let labels = labels.iter();
+    let labels = labels.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    ObjectMeta {
+        labels: Some(labels.collect()),
+        ..ObjectMeta::default()
     }
 }
 
@@ -273,7 +323,7 @@ fn grants(rule: &PolicyRule, permission: &Permission) -> bool {
 fn without_role(doing: &str) -> Problem {
     let role = role_binding::ROLE;
     Problem::new(
-        "permissions",
+        Code::Permissions,
         format!("The worker cannot {doing} the ClusterRole {role}, which gives it its rights in apps' namespaces."),
     )
     .hint("Apply config/rbac.yaml of this version to the cluster.")

@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, Preconditions};
 
 use super::apply::waits_for;
 use super::owner::OWN_NAMES;
-use super::{Cluster, Owner, labelled};
+use super::{App, Cluster, Owner, owned};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 
@@ -50,16 +50,11 @@ pub(super) enum Removal {
 
 /// Removes what the new inventory lacks, the last applied first: objects of the old one, and others in the namespace
 /// that a deploy of ours has applied. Only objects that still carry the app's labels are touched, and never volumes.
-pub async fn prune(
-    cluster: &Cluster,
-    namespace: &str,
-    old: &[ObjectRef],
-    new: &[ObjectRef],
-    owner: &Owner,
-) -> Result<Pruned, Problem> {
+pub async fn prune(app: &App, old: &[ObjectRef], new: &[ObjectRef]) -> Result<Pruned, Problem> {
+    let App { cluster, owner, .. } = app;
     let kinds = cluster.kinds().await?;
     let mut pruned = Pruned::default();
-    for reference in left_over(cluster, &kinds, namespace, old, new, owner).await? {
+    for reference in left_over(app, &kinds, old, new).await? {
         if NEVER_PRUNED.contains(&reference.kind.as_str()) {
             pruned.kept.push(reference);
             continue;
@@ -79,17 +74,15 @@ pub async fn prune(
 
 /// What [`prune`] would look at. An object of the old inventory may be gone already.
 pub(super) async fn left_over(
-    cluster: &Cluster,
+    app: &App,
     kinds: &Kinds,
-    namespace: &str,
     old: &[ObjectRef],
     new: &[ObjectRef],
-    owner: &Owner,
 ) -> Result<Vec<ObjectRef>, Problem> {
     let mut left_over = difference(old, new);
     // A worker that is killed while it applies cannot tell what it has applied.
     let known = [old, new].concat();
-    for found in labelled::search(cluster, kinds, namespace, owner, &known).await? {
+    for found in owned::search(app, kinds, &known).await? {
         let object = found.object;
         if found.applied
             && !OWN_NAMES.contains(&object.name.as_str())
@@ -156,7 +149,10 @@ async fn remove_ours(
         Ok(answer) => Ok(
             match answer.left().and_then(|left| waits_for(&left.metadata)) {
                 Some(waits) => Removal::Held(waits),
-                None => Removal::Removed,
+                None => {
+                    cluster.memory.deleted(reference);
+                    Removal::Removed
+                }
             },
         ),
         Err(error) if error.is_not_found() || error.is_conflict() => Ok(Removal::Nothing),

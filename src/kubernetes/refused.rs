@@ -9,10 +9,11 @@ use kube::api::DynamicObject;
 use kube::core::Status;
 use serde_json::Value;
 
-use super::advice::{self, Kind, between};
+use super::advice::{self, Kind, Mismatch, Wanted, between, what_stands};
+use super::error::{CallError, call_problem, sentence, webhook_words};
 use super::field;
-use super::refusal::{CallError, call_problem, sentence, webhook_words};
 use super::unnamed::{Ask, Questions};
+use crate::code::Code;
 use crate::dependence::Dependent;
 use crate::object::Object;
 use crate::problem::Problem;
@@ -74,11 +75,11 @@ pub(super) async fn problem<'a>(
         Class::Call => object.locate(call_problem(error, attempt.url, &kind)),
         Class::Passes(code, hint) => {
             let words = match code {
-                "admission_unavailable" => webhook_words(&status.message),
+                Code::AdmissionUnavailable => webhook_words(&status.message),
                 _ => known.without_secrets(&status.message),
             };
             let words = short(&words);
-            object.locate(Problem::transient(code, sentence(&capital(&words))).hint(hint))
+            object.locate(Problem::new(code, sentence(&capital(&words))).hint(hint))
         }
         Class::Object => {
             let mut questions = Questions::new(ask);
@@ -92,7 +93,7 @@ enum Class {
     /// The account's, the connection's or the server's.
     Call,
     /// It may pass: the code and the way out.
-    Passes(&'static str, &'static str),
+    Passes(Code, &'static str),
     /// The object's.
     Object,
 }
@@ -101,19 +102,19 @@ fn class(status: &Status) -> Class {
     let message = status.message.as_str();
     if is_terminating(status) {
         return Class::Passes(
-            "namespace_terminating",
+            Code::NamespaceTerminating,
             "The namespace is being deleted; the job starts again when it is gone.",
         );
     }
     if message.contains("failed calling webhook") {
-        return Class::Passes("admission_unavailable", advice::WEBHOOK_DOWN);
+        return Class::Passes(Code::AdmissionUnavailable, advice::WEBHOOK_DOWN);
     }
     if is_too_large(status) || is_schema(status) || is_conversion(status) {
         return Class::Object;
     }
     if message.contains("status unknown for quota") {
         return Class::Passes(
-            "quota_unknown",
+            Code::QuotaUnknown,
             "The quota is new and not counted yet; the job is tried again. If it stays so, the cluster's controller manager does not run.",
         );
     }
@@ -124,12 +125,12 @@ fn class(status: &Status) -> Class {
             .is_some_and(|details| details.kind == "namespaces") =>
         {
             Class::Passes(
-                "namespace_gone",
+                Code::NamespaceGone,
                 "Somebody has deleted the app's namespace; the next attempt makes it anew.",
             )
         }
         409 => Class::Passes(
-            "apply_conflict",
+            Code::ApplyConflict,
             "Something else changed the object at the same moment; the next attempt usually succeeds.",
         ),
         403 if is_permission(message) => Class::Call,
@@ -333,14 +334,14 @@ async fn of_schema(
                 continue;
             };
             let path = path.trim_start_matches('.');
-            let (steps, words) = schema_words(path, words, &rest);
+            let (steps, mismatch) = mismatch(path, words, &rest);
             doomed.push(steps.clone());
             let path = field::written(&field::before_removal(steps, &gone));
-            let finding = match words.as_str() {
-                "" => unknown_field(known, &path),
-                words => Finding {
-                    advice: advice::of(&Kind::Type(words), known.object, &path),
-                    words: words.to_owned(),
+            let finding = match mismatch {
+                None => unknown_field(known, &path),
+                Some(mismatch) => Finding {
+                    advice: advice::of(&Kind::Type(&mismatch), known.object, &path),
+                    words: mismatch.to_string(),
                     field: path,
                 },
             };
@@ -403,13 +404,16 @@ fn field_path(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// Where it is, and what is wrong, in plain words; none for a field that does not exist.
-fn schema_words(path: &str, words: &str, object: &Value) -> (Vec<field::Step>, String) {
+/// Where it is, and what is wrong; nothing for a field that does not exist.
+fn mismatch<'a>(
+    path: &str,
+    words: &'a str,
+    object: &'a Value,
+) -> (Vec<field::Step>, Option<Mismatch<'a>>) {
     let mut steps = field::steps(path, object);
     let value = field::at(object, &steps);
-    let stands = what_stands(value.unwrap_or(&Value::Null));
     if words.contains("field not declared in schema") {
-        return (steps, String::new());
+        return (steps, None);
     }
     if let Some(keys) = words.strip_prefix("duplicate entries for key ") {
         let keys = keys.trim_start_matches('[').trim_end_matches(']');
@@ -420,58 +424,35 @@ fn schema_words(path: &str, words: &str, object: &Value) -> (Vec<field::Step>, S
         let second = same.nth(1).map(|(index, _)| index);
         steps.extend(second.map(field::Step::Item));
         let keys = keys.trim_start_matches('=').replace('=', " ");
-        return (steps, format!("stands in the list twice: {keys}"));
+        return (steps, Some(Mismatch::Twice(keys)));
     }
     if let Some(wanted) = words.strip_prefix("expected ") {
         let wanted = match wanted.split([',', ' ']).next().unwrap_or_default() {
-            "string" => "a text",
-            "numeric" => "a number",
-            "boolean" => "true or false",
-            "list" => "a list",
-            "map" => "a mapping",
-            other => other,
+            "string" => Wanted::Text,
+            "numeric" => Wanted::Number,
+            "boolean" => Wanted::Flag,
+            "list" => Wanted::List,
+            "map" => Wanted::Mapping,
+            other => Wanted::Other(other),
         };
-        return (
-            steps,
-            format!("must be {wanted}, but {stands} stands there"),
-        );
+        let value = value.unwrap_or(&Value::Null);
+        return (steps, Some(Mismatch::Type(wanted, value)));
     }
     if let Some(rest) = words.strip_prefix("element ")
         && let Some((index, rest)) = rest.split_once(": ")
         && let Ok(index) = index.parse()
     {
         steps.push(field::Step::Item(index));
-        let item = value
-            .and_then(|items| items.get(index))
-            .unwrap_or(&Value::Null);
-        return match rest.contains("omits key field") {
-            true => {
-                let name = rest.split('"').nth(1).unwrap_or("name");
-                (
-                    steps,
-                    format!("must have a `{name}`: by it the items of this list are told apart"),
-                )
-            }
-            false => (
-                steps,
-                format!("must be a mapping, but {} stands there", what_stands(item)),
-            ),
+        let item = value.and_then(|items| items.get(index));
+        let found = match rest.contains("omits key field") {
+            true => Mismatch::Lacks(rest.split('"').nth(1).unwrap_or("name")),
+            false => Mismatch::Type(Wanted::Mapping, item.unwrap_or(&Value::Null)),
         };
+        return (steps, Some(found));
     }
     let words = words.split(", got ").next().unwrap_or_default();
-    (steps, without_structures(words))
-}
-
-fn what_stands(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(true) => "`true`",
-        Value::Bool(false) => "`false`",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a mapping",
-    }
+    let words = Some(without_structures(words)).filter(|words| !words.is_empty());
+    (steps, words.map(Mismatch::Other))
 }
 
 fn unknown_field(known: &Known, path: &str) -> Finding {
@@ -901,7 +882,7 @@ fn told(found: Vec<Finding>, object: &Object) -> Problem {
             several.collect::<Vec<_>>().join("\n")
         }
     };
-    let problem = Problem::new("apply_refused", message).hint(hint);
+    let problem = Problem::new(Code::ApplyRefused, message).hint(hint);
     let first = found.first().map_or("", |first| first.field.as_str());
     let problem = match first {
         "" => object.locate(problem),

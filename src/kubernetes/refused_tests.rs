@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::ansible::Resolved;
 use crate::dependence::Dependent;
 use crate::excerpt::TextOf;
 use crate::lines::Lines;
+use crate::redact::Redactor;
 
 const TEMPLATE: &str =
     "kind: Service\nmetadata:\n  name: {{ app }}_web\nspec:\n  ports:\n    - port: 99999\n";
@@ -43,7 +43,8 @@ fn refused(causes: serde_json::Value) -> Problem {
         line: 1,
         value: json!({"kind": "Service", "metadata": {"name": "shop_web"}}),
         path: String::new(),
-        lines: Arc::new(Lines::new(TEMPLATE, RENDERED, &Resolved::default())),
+        lines: Arc::new(Lines::new(TEMPLATE, RENDERED, &Redactor::default())),
+        stand_in: None,
     };
     of(status, &object)
 }
@@ -65,14 +66,14 @@ fn a_refusal_has_manifest_document_line_field_and_the_servers_words() {
     assert_eq!(problem.excerpts[0].text, "    - port: 99999");
 }
 
-/// S15: the API server quotes what it refuses.
+/// The API server quotes what it refuses.
 #[test]
 fn what_is_quoted_of_a_field_that_depends_on_a_secret_is_hidden() {
     let rendered = RENDERED.replace("99999", "\"retnuh\"");
     let value = json!({"kind": "Service", "metadata": {"name": "shop_web"}, "spec": {"ports": [{"port": "retnuh"}]}});
     let other = json!({"kind": "Service", "metadata": {"name": "shop_web"}, "spec": {"ports": [{"port": "qwrtzp"}]}});
     let dependent = Dependent::between(&value, &other).unwrap();
-    let lines = Lines::new(TEMPLATE, &rendered, &Resolved::default())
+    let lines = Lines::new(TEMPLATE, &rendered, &Redactor::default())
         .beside(&rendered.replace("retnuh", "qwrtzp"));
     let object = Object {
         manifest: "Odoo".to_owned(),
@@ -82,6 +83,7 @@ fn what_is_quoted_of_a_field_that_depends_on_a_secret_is_hidden() {
         value,
         path: String::new(),
         lines: Arc::new(lines.knowing([(1, dependent)].into())),
+        stand_in: None,
     };
     for message in [
         r#"Invalid value: "ret\"nuh": must be a port"#,
@@ -148,7 +150,8 @@ fn answered(code: u16, reason: &str, message: &str) -> Problem {
         line: 1,
         value: json!({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "b"}}),
         path: String::new(),
-        lines: Arc::new(Lines::new("", "kind: ConfigMap\n", &Resolved::default())),
+        lines: Arc::new(Lines::new("", "kind: ConfigMap\n", &Redactor::default())),
+        stand_in: None,
     };
     of(status, &object)
 }

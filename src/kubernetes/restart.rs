@@ -3,11 +3,12 @@
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::labelled::{self, reference};
 use super::namespace::{self, Found};
+use super::owned::{self, reference};
 use super::owner::FIELD_MANAGER;
 use super::scale::was_stopped;
-use super::{Cluster, Owner};
+use super::{App, Cluster};
+use crate::code::Code;
 use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
 use crate::uid::Uid;
@@ -58,23 +59,24 @@ pub struct Restarted {
 ///
 /// An app of which nothing runs because it was stopped is a problem.
 pub async fn restart(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
+    app: &App,
     inventory: &[ObjectRef],
     reason: Reason,
     job: &Uid,
 ) -> Result<Restarted, Problem> {
-    if namespace::find(cluster, namespace, owner).await? == Found::Absent {
+    let App {
+        cluster, namespace, ..
+    } = app;
+    if namespace::find(app).await? == Found::Absent {
         return Err(Problem::new(
-            "not_there",
+            Code::NotThere,
             format!(
                 "The namespace {namespace} is not in the cluster: there is nothing to restart."
             ),
         )
         .hint("Press Apply to deploy the app."));
     }
-    let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    let mut workloads = owned::objects(app, &WORKLOADS).await?;
     workloads.sort_by_key(|workload| {
         let object = reference(workload);
         let place = inventory.iter().position(|one| one.is_same_object(&object));
@@ -105,7 +107,7 @@ pub async fn restart(
 /// That an app cannot be restarted because it is stopped.
 pub fn stopped() -> Problem {
     Problem::new(
-        "stopped",
+        Code::Stopped,
         "The app is stopped; there is nothing to restart.",
     )
     .hint("Start it instead.")
@@ -132,7 +134,7 @@ async fn mark(
     cluster
         .call(api.patch(&object.name, &params, &Patch::Merge(change)))
         .await
-        .map(drop)
+        .map(|after| cluster.memory.wrote(&after))
         .map_err(|error| Problem {
             object: Some(object.to_string()),
             ..cluster.problem(&error, &format!("restart {object}"))

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Cluster;
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::slot;
 
@@ -129,7 +130,7 @@ fn without_rights(namespace: &str, reason: &str) -> Problem {
     Problem {
         object: Some(format!("RoleBinding/{NAME}")),
         ..Problem::new(
-            "namespace_access",
+            Code::NamespaceAccess,
             format!("The worker has no rights in the namespace {namespace}: {}.", reason.trim_end_matches('.')),
         )
         .hint(format!("Apply config/rbac.yaml of this version to the cluster; `chandlery check` says what still lacks. If the namespace has a RoleBinding {NAME} that is not to the ClusterRole {ROLE} and the worker's account, delete it: the worker makes its own."))

@@ -10,18 +10,19 @@ use std::time::Duration;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
+use kstatus::Status;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::{Selector, SelectorExt};
 use serde_json::{Value, json};
 
-use super::labelled::{self, reference};
 use super::namespace::{self, Found};
+use super::owned::{self, reference};
 use super::owner::FIELD_MANAGER;
-use super::patience::Patience;
+use super::poll::Patience;
 use super::prune::delete_ours;
-use super::status::Status;
-use super::{Cluster, Owner, status};
+use super::{App, Cluster};
+use crate::code::Code;
 use crate::object::ObjectRef;
 use crate::problem::Problem;
 use crate::slot;
@@ -56,18 +57,21 @@ pub struct Stopped {
 /// Stops what runs of the app and waits until its pods are gone, at most `limit`. What is stopped already, or is not
 /// there, stays as it is.
 pub async fn stop(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
+    app: &App,
     limit: Duration,
     mut progress: impl FnMut(&str),
 ) -> Result<Stopped, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let patience = Patience::new(limit);
     let mut stopped = Stopped::default();
-    if !is_there(cluster, namespace, owner).await? {
+    if !is_there(app).await? {
         return Ok(stopped);
     }
-    let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    let mut workloads = owned::objects(app, &WORKLOADS).await?;
     workloads.extend(jobs_of_cron_jobs(cluster, namespace, &workloads).await?);
     for workload in &workloads {
         if is_lone_pod(workload) {
@@ -83,7 +87,7 @@ pub async fn stop(
     }
     let ended = async {
         loop {
-            match left(cluster, namespace, owner, &workloads).await {
+            match left(app, &workloads).await {
                 Ok((ours, others)) if ours.is_empty() => return Ok(others),
                 Ok((ours, _)) => wait(patience, &ours, &mut progress).await?,
                 // A short absence of the API server must not fail a stop that goes on without it.
@@ -97,22 +101,21 @@ pub async fn stop(
     };
     stopped.others = slot::waiting(ended).await?;
     if workloads.is_empty() && stopped.others.is_empty() {
-        namespace::mark(cluster, namespace, owner, STOPPED, "true").await?;
+        namespace::mark(app, STOPPED, "true").await?;
     }
     Ok(stopped)
 }
 
 /// Brings back what a stop has stopped; returns what that was. What was not stopped stays as it is.
-pub async fn start(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Vec<ObjectRef>, Problem> {
-    if !is_there(cluster, namespace, owner).await? {
+pub async fn start(app: &App) -> Result<Vec<ObjectRef>, Problem> {
+    let App {
+        cluster, namespace, ..
+    } = app;
+    if !is_there(app).await? {
         return Ok(Vec::new());
     }
-    namespace::unmark(cluster, namespace, owner, STOPPED, "true").await?;
-    let mut workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+    namespace::unmark(app, STOPPED, "true").await?;
+    let mut workloads = owned::objects(app, &WORKLOADS).await?;
     workloads.extend(jobs_of_cron_jobs(cluster, namespace, &workloads).await?);
     let mut started = Vec::new();
     // The other way round: what others come from begins last.
@@ -186,8 +189,8 @@ pub(super) fn to_start(workload: &Value) -> Option<Value> {
     }
 }
 
-async fn is_there(cluster: &Cluster, namespace: &str, owner: &Owner) -> Result<bool, Problem> {
-    Ok(namespace::find(cluster, namespace, owner).await? == Found::Ours)
+async fn is_there(app: &App) -> Result<bool, Problem> {
+    Ok(namespace::find(app).await? == Found::Ours)
 }
 
 async fn patch(cluster: &Cluster, workload: &Value, mut change: Value) -> Result<(), Problem> {
@@ -206,7 +209,10 @@ async fn patch(cluster: &Cluster, workload: &Value, mut change: Value) -> Result
         .call(api.patch(&object.name, &params, &Patch::Merge(change)))
         .await
     {
-        Ok(_) => Ok(()),
+        Ok(after) => {
+            cluster.memory.wrote(&after);
+            Ok(())
+        }
         // It went meanwhile.
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) => Err(Problem {
@@ -249,17 +255,15 @@ async fn jobs_of_cron_jobs(
 
 /// What a stop waits for, and the pods that go on: when no pod runs, the workloads have yet to see that, or whoever looks
 /// at the app next takes it for one that still stops.
-async fn left(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    workloads: &[Value],
-) -> Result<(Vec<String>, Vec<String>), Problem> {
+async fn left(app: &App, workloads: &[Value]) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let App {
+        cluster, namespace, ..
+    } = app;
     let (mut ours, others) = running(cluster, namespace, workloads).await?;
     if ours.is_empty() {
-        let workloads = labelled::objects(cluster, namespace, owner, &WORKLOADS).await?;
+        let workloads = owned::objects(app, &WORKLOADS).await?;
         let stopping = workloads.iter().filter(|workload| {
-            was_stopped(workload) && matches!(status::status(workload), Status::InProgress(_))
+            was_stopped(workload) && matches!(kstatus::status(workload), Status::InProgress(_))
         });
         ours.extend(stopping.map(|workload| reference(workload).to_string()));
     }
@@ -310,7 +314,7 @@ async fn wait(
     progress: &mut impl FnMut(&str),
 ) -> Result<(), Problem> {
     let late = |what: &str| {
-        Problem::transient("not_stopped", format!("Still running: {what}."))
+        Problem::new(Code::NotStopped, format!("Still running: {what}."))
             .hint("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more.")
     };
     patience.wait(left, "has ended", progress, late).await
@@ -329,7 +333,7 @@ fn is_lone_pod(workload: &Value) -> bool {
 /// Whether a Job has come to its end.
 fn is_over(job: &Value) -> bool {
     ["Complete", "Failed"].into_iter().any(|kind| {
-        status::condition(job, kind).is_some_and(|condition| condition["status"] == "True")
+        kstatus::condition(job, kind).is_some_and(|condition| condition["status"] == "True")
     })
 }
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::owner::FIELD_MANAGER;
 use super::restart::Reason;
-use super::{Change, Cluster, Owner, foreign_object};
+use super::{App, Change, foreign_object};
+use crate::code::Code;
 use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
 
@@ -40,12 +41,8 @@ pub struct Login {
 }
 
 /// The password that the Secret holds, if there is one.
-pub async fn password(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Option<SecretString>, Problem> {
-    let Some(found) = read(cluster, namespace, owner).await? else {
+pub async fn password(app: &App) -> Result<Option<SecretString>, Problem> {
+    let Some(found) = read(app).await? else {
         return Ok(None);
     };
     let password = found
@@ -59,12 +56,12 @@ pub async fn password(
 ///
 /// # Errors
 /// `smtp_secret` (passes): another worker wrote it at the same moment; its password then is the one to use.
-pub async fn store(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-    login: &Login,
-) -> Result<Change, Problem> {
+pub async fn store(app: &App, login: &Login) -> Result<Change, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
     let data = BTreeMap::from(
         [
@@ -77,7 +74,7 @@ pub async fn store(
         .map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec()))),
     );
     let pending = BTreeMap::from([(PENDING.to_owned(), uuid::Uuid::new_v4().to_string())]);
-    let (written, change) = match read(cluster, namespace, owner).await? {
+    let (written, change) = match read(app).await? {
         Some(found) if found.data.as_ref() == Some(&data) => return Ok(Change::Unchanged),
         Some(found) => {
             // The version makes the server refuse when somebody else writes at the same moment.
@@ -127,19 +124,18 @@ pub async fn store(
 
 /// Restarts the workloads that refer to the Secret and do not follow it by themselves, once for every time it was written: also when the worker that wrote
 /// it did not come to this. Tells which.
-pub async fn restart_users(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Vec<ObjectRef>, Problem> {
-    let Some(secret) = read(cluster, namespace, owner).await? else {
+pub async fn restart_users(app: &App) -> Result<Vec<ObjectRef>, Problem> {
+    let App {
+        cluster, namespace, ..
+    } = app;
+    let Some(secret) = read(app).await? else {
         return Ok(Vec::new());
     };
     let Some(writing) = secret.annotations().get(PENDING) else {
         return Ok(Vec::new());
     };
     let mut restarted = Vec::new();
-    for (reference, api) in users(cluster, namespace, owner).await? {
+    for (reference, api) in users(app).await? {
         let annotations = json!({ RESTARTED: writing });
         let patch = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
         // By a merge and not by server-side apply, so that the next apply leaves it there and restarts nothing.
@@ -179,11 +175,12 @@ pub async fn restart_users(
     }
 }
 
-async fn read(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Option<Secret>, Problem> {
+async fn read(app: &App) -> Result<Option<Secret>, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
     let found = cluster
         .call(api.get_opt(SECRET_NAME))
@@ -201,11 +198,12 @@ async fn read(
 }
 
 /// The app's workloads whose pods refer to the Secret and do not follow it by themselves.
-async fn users(
-    cluster: &Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Vec<(ObjectRef, Api<DynamicObject>)>, Problem> {
+async fn users(app: &App) -> Result<Vec<(ObjectRef, Api<DynamicObject>)>, Problem> {
+    let App {
+        cluster,
+        namespace,
+        owner,
+    } = app;
     let kinds = cluster.kinds().await?;
     let selected = ListParams::default().labels(&owner.selector());
     let mut users = Vec::new();
@@ -252,8 +250,8 @@ fn mentions(value: &Value) -> bool {
 fn raced(namespace: &str) -> Problem {
     Problem {
         object: Some(format!("Secret/{SECRET_NAME}")),
-        ..Problem::transient(
-            "smtp_secret",
+        ..Problem::new(
+            Code::SmtpSecret,
             format!("Another worker wrote the mail login of {namespace} at the same moment."),
         )
         .hint("The next attempt uses that one.")

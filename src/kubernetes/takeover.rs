@@ -15,9 +15,10 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::Cluster;
+use super::error::CallError;
 use super::owner::FIELD_MANAGER;
 use super::prune::NEVER_PRUNED;
-use super::refusal::CallError;
+use crate::code::Code;
 use crate::object::Object;
 use crate::problem::Problem;
 
@@ -78,8 +79,8 @@ pub(super) async fn take_over(
         }
     }
     Err(object.locate(
-        Problem::transient(
-            "apply_conflict",
+        Problem::new(
+            Code::ApplyConflict,
             format!("{} changes all the time.", object.reference()),
         )
         .hint("Something else writes to it again and again: see who does (`kubectl get --show-managed-fields`), and let it stop."),

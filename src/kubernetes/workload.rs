@@ -7,7 +7,8 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
 use super::Cluster;
-use super::refusal::CallError;
+use super::advice;
+use super::error::CallError;
 use crate::object::ObjectRef;
 
 /// Why it is not ready.
@@ -17,6 +18,103 @@ pub(super) struct Reason {
     pub(super) text: String,
     /// Whether it stays so until somebody changes something.
     pub(super) permanent: bool,
+    pub(super) cause: Cause,
+}
+
+impl Reason {
+    /// What the cluster says, and what may pass.
+    fn told(text: String) -> Self {
+        Self {
+            cause: Cause::told(&text),
+            permanent: false,
+            text,
+        }
+    }
+}
+
+/// What keeps an object from being ready, as far as there is something to do about it. Of several that meet the first
+/// one counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// What the app gets is used up; says what there is to do about it.
+    Limits(String),
+    /// So is what another ResourceQuota of the namespace gives.
+    Quota,
+    PodSecurity,
+    /// The Deployment is paused.
+    Paused,
+    /// A container used more memory than its limit.
+    Memory,
+    /// A Job took longer than it may.
+    Deadline,
+    /// A Job's pods failed as often as they may.
+    Failures,
+    Image,
+    Crash,
+    Scheduling,
+    Other,
+}
+
+impl Cause {
+    /// The one that the API server's or a controller's words name.
+    pub(super) fn told(words: &str) -> Self {
+        let says = |text: &str| words.contains(text);
+        if let Some(advice) = advice::of_own_quota(words) {
+            Self::Limits(advice)
+        } else if says("exceeded quota") || says("must specify") {
+            Self::Quota
+        } else if says("violates PodSecurity") {
+            Self::PodSecurity
+        } else if says("OOMKilled") {
+            Self::Memory
+        } else if says("DeadlineExceeded") || says("longer than specified deadline") {
+            Self::Deadline
+        } else if says("backoff limit") {
+            Self::Failures
+        } else {
+            Self::Other
+        }
+    }
+
+    /// What to do about it where an object of this kind is not ready.
+    pub(super) fn hint(&self, kind: &str) -> &str {
+        match self {
+            Self::Limits(advice) => advice,
+            Self::Quota => {
+                "The namespace's ResourceQuota keeps its pods out: raise it, or lower what the manifest asks for."
+            }
+            Self::PodSecurity => {
+                "Change what the pod does, or have an administrator allow it in the cluster's policy: Pod Security."
+            }
+            Self::Paused => {
+                "Remove `paused: true` from the manifest and deploy again; where somebody paused it by hand, `kubectl rollout resume` goes on."
+            }
+            Self::Memory => {
+                "The container used more memory than its limit: raise `resources.limits.memory`, or have the app use less."
+            }
+            Self::Deadline => {
+                "Raise `spec.activeDeadlineSeconds` of the Job, or find in its log what takes so long."
+            }
+            Self::Failures => {
+                "Read the log of the Job's pods, and correct what they complain about."
+            }
+            Self::Image => {
+                "Check the image's name and tag, that the registry can be reached from the cluster, and its pull secret."
+            }
+            Self::Crash => {
+                "Read the container's log (`kubectl logs --previous`) and correct what it complains about."
+            }
+            Self::Scheduling => {
+                "Free or add resources in the cluster, or lower what the manifest requests."
+            }
+            Self::Other if kind == "PersistentVolumeClaim" => {
+                "Check the claim's storage class and that its provisioner runs."
+            }
+            Self::Other => {
+                "See the object's events in the cluster (`kubectl describe`), correct the cause and deploy again."
+            }
+        }
+    }
 }
 
 /// Waiting reasons of a container that no amount of time heals.
@@ -46,10 +144,7 @@ async fn explain(
     if kind == "PersistentVolumeClaim" {
         // That no class provides it is told by an event that is no warning.
         let event = newest_event(cluster, namespace, kind, name, "").await?;
-        return Ok(event.map(|text| Reason {
-            text,
-            permanent: false,
-        }));
+        return Ok(event.map(Reason::told));
     }
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = if kind == "Pod" {
@@ -78,15 +173,14 @@ async fn explain(
     };
     let of_pods = pods.iter().find_map(pod_reason);
     if let Some(text) = cannot_make {
+        let told = Reason::told(text);
         return Ok(Some(match of_pods {
             Some(reason) => Reason {
-                text: format!("{}; {text}", reason.text),
-                ..reason
+                text: format!("{}; {}", reason.text, told.text),
+                permanent: reason.permanent,
+                cause: reason.cause.min(told.cause),
             },
-            None => Reason {
-                text,
-                permanent: false,
-            },
+            None => told,
         }));
     }
     if of_pods.is_some() {
@@ -96,18 +190,16 @@ async fn explain(
         if !is_ready(pod)
             && let Some(text) = newest_warning(cluster, namespace, "Pod", &pod.name_any()).await?
         {
+            let told = Reason::told(text);
             return Ok(Some(Reason {
-                text: format!("pod {}: {text}", pod.name_any()),
-                permanent: false,
+                text: format!("pod {}: {}", pod.name_any(), told.text),
+                ..told
             }));
         }
     }
     if pods.is_empty() {
         let event = newest_warning(cluster, namespace, kind, name).await?;
-        return Ok(event.map(|text| Reason {
-            text,
-            permanent: false,
-        }));
+        return Ok(event.map(Reason::told));
     }
     Ok(None)
 }
@@ -128,9 +220,9 @@ fn wanted(object: &Value) -> i64 {
 /// Why a controller cannot make pods (a quota, a policy, a missing service account): a Deployment's says so in a
 /// condition, the others in an event.
 async fn not_made(cluster: &Cluster, object: &Value) -> Result<Option<String>, CallError> {
-    let condition = super::status::condition(object, "ReplicaFailure");
+    let condition = kstatus::condition(object, "ReplicaFailure");
     if let Some(failure) = condition.filter(|condition| condition["status"] == "True") {
-        return Ok(Some(super::status::reason(failure)));
+        return Ok(Some(kstatus::reason(failure)));
     }
     let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
     let (kind, metadata) = (text(&object["kind"]), &object["metadata"]);
@@ -170,10 +262,10 @@ fn pod_reason(pod: &Pod) -> Option<Reason> {
         .flatten()
         .chain(status.container_statuses.iter().flatten());
     for container in containers {
-        if let Some((text, permanent)) = container_reason(container) {
+        if let Some(reason) = container_reason(container) {
             return Some(Reason {
-                text: format!("pod {name} {text}"),
-                permanent,
+                text: format!("pod {name} {}", reason.text),
+                ..reason
             });
         }
     }
@@ -188,6 +280,7 @@ fn pod_reason(pod: &Pod) -> Option<Reason> {
         return Some(Reason {
             text: format!("pod {name} cannot be scheduled: {reason}: {message}"),
             permanent: false,
+            cause: Cause::Scheduling,
         });
     }
     if status.phase.as_deref() == Some("Failed") {
@@ -197,21 +290,25 @@ fn pod_reason(pod: &Pod) -> Option<Reason> {
             .as_deref()
             .map(|message| format!(": {message}"))
             .unwrap_or_default();
-        return Some(Reason {
-            text: format!("pod {name} has failed: {reason}{message}"),
-            permanent: false,
-        });
+        return Some(Reason::told(format!(
+            "pod {name} has failed: {reason}{message}"
+        )));
     }
     None
 }
 
-fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
+/// What keeps a container from running, without the name of its pod.
+fn container_reason(container: &ContainerStatus) -> Option<Reason> {
     let state = container.state.as_ref()?;
     let last_exit = container
         .last_state
         .as_ref()
         .and_then(|last| last.terminated.as_ref())
         .or(state.terminated.as_ref());
+    let crash = match last_exit.and_then(|exit| exit.reason.as_deref()) {
+        Some("OOMKilled") => Cause::Memory,
+        _ => Cause::Crash,
+    };
     if let Some(waiting) = &state.waiting {
         let reason = waiting.reason.as_deref().unwrap_or_default();
         let message = waiting
@@ -219,17 +316,18 @@ fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
             .as_deref()
             .map(|message| format!(" ({message})"))
             .unwrap_or_default();
-        let text = match reason {
+        let (text, cause) = match reason {
             "ErrImagePull"
             | "ImagePullBackOff"
             | "ImageInspectError"
             | "RegistryUnavailable"
             | "ErrImageNeverPull"
             | "InvalidImageName" => {
-                format!(
+                let text = format!(
                     "cannot pull its image {}: {reason}{message}",
                     container.image
-                )
+                );
+                (text, Cause::Image)
             }
             "CrashLoopBackOff" => {
                 let exit = last_exit
@@ -243,20 +341,26 @@ fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
                         format!(", last exit code {}{why}", exit.exit_code)
                     })
                     .unwrap_or_default();
-                format!(
+                let text = format!(
                     "keeps crashing: CrashLoopBackOff, container {} restarted {} times{exit}",
                     container.name, container.restart_count
-                )
+                );
+                (text, crash)
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                format!(
+                let text = format!(
                     "cannot start its container {}: {reason}{message}",
                     container.name
-                )
+                );
+                (text, Cause::Other)
             }
             _ => return None,
         };
-        return Some((text, PERMANENT.contains(&reason)));
+        return Some(Reason {
+            text,
+            permanent: PERMANENT.contains(&reason),
+            cause,
+        });
     }
     // Between two crashes it runs for a while.
     if state.running.is_some()
@@ -264,13 +368,14 @@ fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
         && let Some(exit) = last_exit.filter(|exit| exit.exit_code != 0)
     {
         let reason = exit.reason.as_deref().unwrap_or("Error");
-        return Some((
-            format!(
+        return Some(Reason {
+            text: format!(
                 "container {} ended with exit code {} ({reason}) and was started again, {} times so far",
                 container.name, exit.exit_code, container.restart_count
             ),
-            false,
-        ));
+            permanent: false,
+            cause: crash,
+        });
     }
     if let Some(terminated) = state
         .terminated
@@ -278,13 +383,14 @@ fn container_reason(container: &ContainerStatus) -> Option<(String, bool)> {
         .filter(|terminated| terminated.exit_code != 0)
     {
         let reason = terminated.reason.as_deref().unwrap_or("Error");
-        return Some((
-            format!(
+        return Some(Reason {
+            text: format!(
                 "container {} ended with exit code {} ({reason})",
                 container.name, terminated.exit_code
             ),
-            false,
-        ));
+            permanent: false,
+            cause: crash,
+        });
     }
     None
 }

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::error::Error;
 use crate::body::{self, BodyError};
+use crate::code::Code;
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
 use crate::slot;
@@ -120,14 +121,14 @@ impl Mailgun {
     pub fn new(access: Access) -> Result<Self, Problem> {
         let text = access.url.as_deref().unwrap_or(access.region.url());
         let base = address(text).map_err(|reason| {
-            Problem::new("mailgun_url", format!("{reason}.")).hint(format!(
+            Problem::new(Code::MailgunUrl, format!("{reason}.")).hint(format!(
                 "Leave the address out to use {} or set one that begins with https://.",
                 access.region.url()
             ))
         })?;
         if access.key.expose_secret().is_empty() {
             return Err(
-                Problem::new("mailgun_key", "The Mailgun API key is empty.").hint(
+                Problem::new(Code::MailgunKey, "The Mailgun API key is empty.").hint(
                     "Give the worker an API key of the account (Mailgun: Account > API Security).",
                 ),
             );
@@ -138,7 +139,7 @@ impl Mailgun {
             .redirect(redirect::Policy::none())
             .user_agent(concat!("chandlery/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Problem::new("internal", format!("No HTTP client: {error}")))?;
+            .map_err(|error| Problem::new(Code::Internal, format!("No HTTP client: {error}")))?;
         Ok(Self { http, base, access })
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::client::{Mailgun, Request};
 use super::error::{self, Error};
 use super::record::{self, Record, is_true, text};
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// A domain as Mailgun shows it.
@@ -235,7 +236,7 @@ fn domain(
         && !other.trim_end_matches('.').eq_ignore_ascii_case(name)
     {
         return Err(Problem::new(
-            "mailgun_answer",
+            Code::MailgunAnswer,
             format!("Could not {doing}: Mailgun answered for {other} instead."),
         )
         .hint(format!("The worker asked {}.", mailgun.address())));
@@ -280,7 +281,7 @@ fn adopt(found: Domain, mark: &Mark) -> Result<Registered, Problem> {
     }
     let name = &found.name;
     Err(Problem::new(
-        "mail_domain_foreign",
+        Code::MailDomainForeign,
         format!("The Mailgun account has the domain {name} already, but Chandlery did not register it for this app."),
     )
     .hint(format!(
@@ -305,7 +306,7 @@ fn unseen(mailgun: &Mailgun, name: &str, message: &str) -> Problem {
     let region = error::name(mailgun.region());
     if is_taken(message) {
         return Problem::new(
-            "mail_domain_taken",
+            Code::MailDomainTaken,
             format!("Somebody else has the mail domain {name} at Mailgun: {message}."),
         )
         .hint(format!(
@@ -313,8 +314,8 @@ fn unseen(mailgun: &Mailgun, name: &str, message: &str) -> Problem {
              ask Mailgun's support to release it, or give the app another name."
         ));
     }
-    Problem::transient(
-        "mail_domain_missing",
+    Problem::new(
+        Code::MailDomainMissing,
         format!("Mailgun says of the mail domain {name} that it exists, but does not show it: {message}."),
     )
     .hint(format!(

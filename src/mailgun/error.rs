@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::client::{Mailgun, Region};
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// Why Mailgun did not do what it was asked.
@@ -55,35 +56,35 @@ impl Error {
         let address = mailgun.address();
         match self {
             Self::Unreachable { .. } | Self::Unanswered { .. } => {
-                Problem::transient("mailgun_unreachable", message)
+                Problem::new(Code::MailgunUnreachable, message)
                     .hint(format!("It is tried again. Can the worker's machine reach {address}?"))
             }
-            Self::Key => Problem::new("mailgun_key", message).hint(format!(
+            Self::Key => Problem::new(Code::MailgunKey, message).hint(format!(
                 "Give the worker an API key of the account (Mailgun: Account > API Security) that is valid for {address}. \
                  A domain's sending key is not enough."
             )),
-            Self::Forbidden { .. } => Problem::new("mailgun_forbidden", message).hint(
+            Self::Forbidden { .. } => Problem::new(Code::MailgunForbidden, message).hint(
                 "Look at the domain and the account at Mailgun: one of them may be disabled, or the key may lack the role.",
             ),
-            Self::NotFound { .. } => Problem::transient("mail_domain_missing", message).hint(format!(
+            Self::NotFound { .. } => Problem::new(Code::MailDomainMissing, message).hint(format!(
                 "Either Mailgun does not show a new domain yet (this passes), or it was deleted there or lives in the \
                  other region; the worker's is {}.",
                 name(mailgun.region())
             )),
-            Self::Refused { .. } => Problem::new("mailgun_refused", message)
+            Self::Refused { .. } => Problem::new(Code::MailgunRefused, message)
                 .hint("Put right what Mailgun names, then try again."),
-            Self::Busy { .. } => Problem::transient("mailgun_busy", message).hint(
+            Self::Busy { .. } => Problem::new(Code::MailgunBusy, message).hint(
                 "Mailgun limits the requests of an account a minute. It is tried again.",
             ),
-            Self::Failed { .. } => Problem::transient("mailgun_failed", message)
+            Self::Failed { .. } => Problem::new(Code::MailgunFailed, message)
                 .hint("It is tried again. Mailgun tells about disturbances on its status page."),
-            Self::NotTheApi { .. } => Problem::new("mailgun_url", message).hint(format!(
+            Self::NotTheApi { .. } => Problem::new(Code::MailgunUrl, message).hint(format!(
                 "The worker asked {address}. Is that Mailgun's address, and does no proxy answer in its place?"
             )),
-            Self::TooLong { .. } => Problem::new("mailgun_answer", message).hint(format!(
+            Self::TooLong { .. } => Problem::new(Code::MailgunAnswer, message).hint(format!(
                 "The worker asked {address}. Is that Mailgun's address, and does no proxy answer in its place?"
             )),
-            Self::Unreadable { .. } | Self::Lacking { .. } => Problem::new("mailgun_answer", message).hint(format!(
+            Self::Unreadable { .. } | Self::Lacking { .. } => Problem::new(Code::MailgunAnswer, message).hint(format!(
                 "The worker asked {address}. If that is Mailgun, its API has changed: update the worker."
             )),
         }

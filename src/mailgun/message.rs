@@ -8,6 +8,7 @@ use url::Host;
 use super::client::{Mailgun, Request};
 use super::error::Error;
 use super::record::text;
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// A mail. Its bodies may hold a password, so that `Debug` does not show them.
@@ -57,7 +58,7 @@ pub async fn send(mailgun: &Mailgun, domain: &str, message: &Message) -> Result<
         // Mailgun has taken it, whatever else the answer holds.
         Ok(queued) => Ok(text(&queued["id"]).unwrap_or_default().to_owned()),
         Err(error) if is_unconfirmed(&error) => Err(Problem::new(
-            "mail_unconfirmed",
+            Code::MailUnconfirmed,
             format!("Mailgun did not confirm the mail to {recipients}, which may have been sent: it {error}."),
         )
         .hint("Look for the recipient in Mailgun's log of the domain. If the mail is not there, send it again.")),
@@ -143,10 +144,11 @@ fn check(message: &Message) -> Result<(), Problem> {
     } else {
         return Ok(());
     };
-    Err(
-        Problem::new("mail_invalid", format!("The mail cannot be sent: {wrong}."))
-            .hint("Correct the mail template or the customer's address, then send it again."),
+    Err(Problem::new(
+        Code::MailInvalid,
+        format!("The mail cannot be sent: {wrong}."),
     )
+    .hint("Correct the mail template or the customer's address, then send it again."))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! In come the account's [`Access`] and an app's hostname; out come a [`Domain`] with the DNS [`Record`]s to publish,
 //! [`Credentials`] for the app's own mail, a message id. [`client`] speaks HTTP and turns what Mailgun answers into an
-//! [`error`]; [`domain`] (with its [`record`]s), [`credentials`] and [`message`] are what a recipe calls, in this order:
+//! [`error`]; [`domain`] (with its [`record`]s), [`credentials`] and [`message`] are what a handler calls, in this order:
 //!
 //! 1. [`domain::register`] on every attempt. It is idempotent: it creates the domain, or finds what an earlier attempt
 //!    or another worker made at the same moment.
@@ -47,4 +47,4 @@ pub use message::Message;
 pub use record::{Purpose, Record, RecordType, Validity};
 
 #[cfg(test)]
-mod odd_answers;
+mod client_tests;

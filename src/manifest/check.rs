@@ -1,7 +1,8 @@
 //! Whether objects may go to the cluster: whole, of a kind that it knows, nowhere but in the app's own namespace, and as
 //! the cluster's policy allows.
 
-use super::policy;
+use super::{numbers, policy};
+use crate::code::Code;
 use crate::object::{Kind, Kinds, Object};
 use crate::problem::Problem;
 
@@ -52,7 +53,7 @@ pub fn check(objects: Vec<Object>, rules: &Rules) -> Result<Vec<Object>, Problem
         {
             return Err(object.locate(
                 Problem::new(
-                    "manifest_check",
+                    Code::ManifestCheck,
                     format!(
                         "The same object stands in {}, document {}, line {} already.",
                         first.manifest, first.document, first.line
@@ -78,12 +79,12 @@ fn identify<'a>(object: &Object, kinds: &'a Kinds) -> Result<&'a Kind, Problem> 
 /// What can be said of an object without knowing the cluster: it must have apiVersion, kind and a name.
 pub fn well_formed(object: &Object) -> Result<(), Problem> {
     let wrong = |field: &str, message: String, hint: &str| {
-        Err(object.locate_field(field, Problem::new("manifest_check", message).hint(hint)))
+        Err(object.locate_field(field, Problem::new(Code::ManifestCheck, message).hint(hint)))
     };
     if !object.value.is_object() {
         return Err(object.locate(
             Problem::new(
-                "manifest_check",
+                Code::ManifestCheck,
                 "This document is not a Kubernetes object: it is not a mapping.",
             )
             .hint("Every document needs apiVersion, kind and metadata."),
@@ -135,6 +136,13 @@ pub fn well_formed(object: &Object) -> Result<(), Problem> {
                 "Quote it: a name of digits is a number otherwise.",
             );
         }
+    }
+    if let Some(field) = numbers::too_large(object) {
+        return wrong(
+            &field,
+            "The number is too large for this field, which has 32 bits: the API server would take another one for it, in silence.".to_owned(),
+            "Write a number between -2147483648 and 2147483647.",
+        );
     }
     Ok(())
 }
@@ -201,7 +209,7 @@ fn unknown_kind(object: &Object, kinds: &Kinds) -> Problem {
     object.locate_field(
         field,
         Problem::new(
-            "manifest_check",
+            Code::ManifestCheck,
             format!("The cluster does not know {kind} of {api_version}."),
         )
         .hint(hint),
@@ -221,7 +229,7 @@ fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
             return Err(object.locate_field(
                 "metadata.namespace",
                 Problem::new(
-                    "manifest_check",
+                    Code::ManifestCheck,
                     format!("A {} has no namespace.", kind.kind),
                 )
                 .hint("Remove metadata.namespace."),
@@ -234,7 +242,7 @@ fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
             return Err(object.locate_field(
                 "metadata.name",
                 Problem::new(
-                    "manifest_check",
+                    Code::ManifestCheck,
                     format!("The name {name} is taken: Chandlery keeps {purpose} there."),
                 )
                 .hint(format!("Give the {reserved} another name.")),
@@ -254,7 +262,7 @@ fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
             Err(object.locate_field(
                 "metadata.namespace",
                 Problem::new(
-                    "manifest_check",
+                    Code::ManifestCheck,
                     format!("The object stands in the namespace {given}, but the app's is {own}."),
                 )
                 .hint("Remove metadata.namespace, or write `{{ namespace }}`."),

@@ -51,6 +51,7 @@ fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
                 hostname: "shop-int.apps.localhost",
                 siblings: &[],
                 limits: None,
+                storage_classes: None,
                 inventory: Some(&[]),
             },
         },
@@ -141,6 +142,37 @@ fn objects_must_be_whole() {
     assert!(refused("just text\n").message.contains("not a mapping"));
 }
 
+/// 4294967297 replicas became 1, 99999999999 became 1215752191.
+#[test]
+fn a_number_that_the_api_server_would_cut_off_is_refused() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n";
+    let probe = "template: {spec: {containers: [{ports: [{containerPort: 80}], livenessProbe: {periodSeconds: 1e10}}]}}";
+    for (spec, field) in [
+        ("replicas: 99999999999", "spec.replicas"),
+        ("replicas: 4294967297", "spec.replicas"),
+        ("replicas: -2147483649", "spec.replicas"),
+        ("replicas: 99999999999999999999999", "spec.replicas"),
+        (
+            probe,
+            "spec.template.spec.containers[0].livenessProbe.periodSeconds",
+        ),
+    ] {
+        let problem = refused(&format!("{deployment}  {spec}\n"));
+        assert_eq!(problem.field.as_deref(), Some(field), "{problem}");
+        assert!(problem.message.contains("32 bits"), "{problem}");
+    }
+    // These have 64 bits, are amounts or of another type.
+    for spec in [
+        "replicas: 2147483647",
+        "template: {spec: {activeDeadlineSeconds: 99999999999}}",
+        "template: {spec: {containers: [{resources: {limits: {memory: 99999999999}}}]}}",
+        "template: {spec: {volumes: [{name: a, emptyDir: {sizeLimit: 99999999999}}]}}",
+    ] {
+        let found = checked(&format!("{deployment}  {spec}\n"), &[]);
+        assert!(found.is_ok(), "{spec}: {found:?}");
+    }
+}
+
 #[test]
 fn a_kind_that_the_cluster_does_not_know_is_named_with_the_one_it_does() {
     let version =
@@ -190,7 +222,7 @@ fn all_that_the_policy_refuses_is_told_at_once_and_where() {
     let problem = refused(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  finalizers: [x/y]\n---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: b\n",
     );
-    assert_eq!(problem.code, "manifest_policy");
+    assert_eq!(problem.code.as_str(), "manifest_policy");
     assert_eq!(
         (problem.field.as_deref(), problem.line),
         (Some("metadata.finalizers"), Some(5))

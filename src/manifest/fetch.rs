@@ -13,6 +13,8 @@ use url::Url;
 use super::reach::{Inside, LookUp, Reach, Resolver, system};
 use super::remembered::Remembered;
 use crate::ansible::Files;
+use crate::cause::chain;
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::slot;
 
@@ -67,7 +69,7 @@ impl Source {
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let name = path.display().to_string();
         let problem =
-            |message: String| Problem::new("manifest_fetch", message).in_manifest(&name, &name);
+            |message: String| Problem::new(Code::ManifestFetch, message).in_manifest(&name, &name);
         let bytes = std::fs::read(path)
             .map_err(|error| problem(format!("The file cannot be read: {error}.")))?;
         let text = text(bytes).map_err(problem)?;
@@ -109,8 +111,8 @@ impl Fetcher {
                 .build()
                 .map_err(|error| {
                     Problem::new(
-                        "internal",
-                        format!("No HTTP client can be made: {}.", chain(&error)),
+                        Code::Internal,
+                        format!("No HTTP client can be made: {}.", causes(&error)),
                     )
                 })
         };
@@ -134,8 +136,11 @@ impl Fetcher {
         let answer = self.text(&url).await.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
             Answer::Absent(status) => Err(named(
-                Problem::new("manifest_fetch", format!("The server answered {status}."))
-                    .hint("There is no manifest at this URL: correct it, or put the file there."),
+                Problem::new(
+                    Code::ManifestFetch,
+                    format!("The server answered {status}."),
+                )
+                .hint("There is no manifest at this URL: correct it, or put the file there."),
                 &shown,
             )),
         });
@@ -162,7 +167,7 @@ impl Fetcher {
         let answer = match slot::unless_soon(asked).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::transient(
-                "manifest_fetch",
+                Code::ManifestFetch,
                 format!(
                     "The server did not answer in full within {} s.",
                     self.limits.time.as_secs_f32()
@@ -188,7 +193,7 @@ impl Fetcher {
         let response = accepted(response)?;
         let etag = response.headers().get(ETAG).cloned();
         let text = text(self.body(response).await?)
-            .map_err(|message| Problem::new("manifest_fetch", message))?;
+            .map_err(|message| Problem::new(Code::ManifestFetch, message))?;
         match etag {
             Some(etag) => self.remembered().insert(url.as_str(), etag, &text),
             None => self.remembered().forget(url.as_str()),
@@ -217,7 +222,7 @@ impl Fetcher {
             url = next;
         }
         Err(Problem::new(
-            "manifest_fetch",
+            Code::ManifestFetch,
             format!(
                 "The server redirects more than {} times.",
                 self.limits.redirects
@@ -230,7 +235,7 @@ impl Fetcher {
     fn may_go_on(&self, from: &Url, to: &Url) -> Result<(), Problem> {
         if from.scheme() == "https" && to.scheme() == "http" {
             return Err(
-                Problem::new("manifest_fetch", "it leads from https to http.")
+                Problem::new(Code::ManifestFetch, "it leads from https to http.")
                     .hint("Correct the URL to where it leads in the end, by https."),
             );
         }
@@ -270,7 +275,7 @@ impl Fetcher {
         {
             if bytes.len() + chunk.len() > self.limits.bytes {
                 return Err(Problem::new(
-                    "manifest_fetch",
+                    Code::ManifestFetch,
                     format!(
                         "The manifest is larger than {} KiB.",
                         self.limits.bytes / 1024
@@ -318,8 +323,11 @@ fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Problem> {
     };
     let next = location.to_str().ok().and_then(|to| from.join(to).ok());
     next.map(Some).ok_or_else(|| {
-        Problem::new("manifest_fetch", "The server redirects to what is no URL.")
-            .hint("Correct the URL to where it leads in the end.")
+        Problem::new(
+            Code::ManifestFetch,
+            "The server redirects to what is no URL.",
+        )
+        .hint("Correct the URL to where it leads in the end.")
     })
 }
 
@@ -337,8 +345,8 @@ fn refused_addresses(error: &reqwest::Error) -> Option<&str> {
 
 fn unreachable(error: &reqwest::Error) -> Problem {
     Problem::transient(
-        "manifest_fetch",
-        format!("The server cannot be reached: {}.", chain(error)),
+        Code::ManifestFetch,
+        format!("The server cannot be reached: {}.", causes(error)),
     )
     .hint("Check the URL, and that the server is reachable from the worker.")
 }
@@ -349,7 +357,10 @@ fn accepted(response: Response) -> Result<Response, Problem> {
     if !status.is_success() {
         let problem = Problem {
             retry: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
-            ..Problem::new("manifest_fetch", format!("The server answered {status}."))
+            ..Problem::new(
+                Code::ManifestFetch,
+                format!("The server answered {status}."),
+            )
         };
         return Err(problem.hint(match status.as_u16() {
             401 | 403 => {
@@ -365,7 +376,7 @@ fn accepted(response: Response) -> Result<Response, Problem> {
         .is_some_and(|kind| kind.starts_with("text/html"));
     if html {
         return Err(Problem::new(
-            "manifest_fetch",
+            Code::ManifestFetch,
             "The server answered with a web page, not with a manifest.",
         )
         .hint("Use the address of the raw file."));
@@ -397,7 +408,7 @@ fn parsed(address: &str) -> Result<Url, Problem> {
 
 fn unusable(reason: &str) -> Problem {
     Problem::new(
-        "manifest_fetch",
+        Code::ManifestFetch,
         format!("The URL cannot be used: {reason}."),
     )
     .hint("Give the manifest a URL that begins with https://.")
@@ -414,25 +425,9 @@ fn without_login(url: &Url) -> String {
     shown.to_string()
 }
 
-/// An error with its causes, without the URL (which may hold a password).
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    if text.is_empty() {
-        "it broke off".to_owned()
-    } else {
-        text
-    }
+/// The causes of an error, without what it says itself: the URL (which may hold a password).
+fn causes(error: &reqwest::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| "it broke off".to_owned(), chain)
 }
 
 #[cfg(test)]

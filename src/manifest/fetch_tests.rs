@@ -41,7 +41,7 @@ async fn problem(response: ResponseTemplate, limits: Limits) -> Problem {
     let server = serving(response).await;
     let url = format!("{}/odoo.yml", server.uri());
     let problem = fetcher(limits).fetch("Odoo", &url).await.unwrap_err();
-    assert_eq!(problem.code, "manifest_fetch");
+    assert_eq!(problem.code.as_str(), "manifest_fetch");
     assert_eq!(problem.manifest.as_deref(), Some("Odoo"));
     assert_eq!(problem.url.as_deref(), Some(url.as_str()));
     problem
@@ -312,7 +312,7 @@ async fn server_at(address: &str, port: u16) -> MockServer {
 
 async fn refused(fetcher: &Fetcher, url: &str) -> Problem {
     let problem = fetcher.fetch("Odoo", url).await.unwrap_err();
-    assert_eq!(problem.code, "manifest_fetch");
+    assert_eq!(problem.code.as_str(), "manifest_fetch");
     assert!(!problem.retry, "{problem}");
     assert!(
         problem
@@ -330,7 +330,7 @@ async fn asked(server: &MockServer) -> usize {
 }
 
 #[tokio::test]
-async fn s8_a_url_of_this_machine_is_not_asked() {
+async fn a_url_of_this_machine_is_not_asked() {
     let server = server_at("127.0.0.1", 0).await;
     let fetcher = reaching(Reach::default(), Limits::default(), system());
     let port = server.address().port();
@@ -347,7 +347,7 @@ async fn s8_a_url_of_this_machine_is_not_asked() {
 }
 
 #[tokio::test]
-async fn s8_a_name_that_leads_to_this_machine_is_not_asked() {
+async fn a_name_that_leads_to_this_machine_is_not_asked() {
     let server = server_at("127.0.0.1", 0).await;
     let port = server.address().port();
     let fetcher = reaching(Reach::default(), Limits::default(), system());
@@ -377,7 +377,7 @@ async fn s8_a_name_that_leads_to_this_machine_is_not_asked() {
 }
 
 #[tokio::test]
-async fn s8_an_address_is_judged_when_the_connection_is_made_and_none_other_is_used() {
+async fn an_address_is_judged_when_the_connection_is_made_and_none_other_is_used() {
     let outside = server_at("127.0.0.2", 0).await;
     let port = outside.address().port();
     let inside = server_at("127.0.0.1", port).await;
@@ -418,7 +418,7 @@ async fn redirecting(to: &str) -> (MockServer, Fetcher) {
 }
 
 #[tokio::test]
-async fn s8_a_redirect_to_this_machine_is_not_followed() {
+async fn a_redirect_to_this_machine_is_not_followed() {
     let inside = server_at("127.0.0.1", 0).await;
     let port = inside.address().port();
     for to in [
@@ -466,12 +466,12 @@ async fn s8_a_redirect_to_this_machine_is_not_followed() {
 }
 
 #[tokio::test]
-async fn s8_a_proxy_of_the_environment_is_not_used() {
+async fn a_proxy_of_the_environment_is_not_used() {
     // The variables are this process's own, and other tests read them: a child sets them.
     if std::env::var_os("HTTP_PROXY").is_none() {
         let proxy = server_at("127.0.0.1", 0).await;
         let uri = proxy.uri();
-        let name = "manifest::fetch::tests::s8_a_proxy_of_the_environment_is_not_used";
+        let name = "manifest::fetch::tests::a_proxy_of_the_environment_is_not_used";
         let child = tokio::process::Command::new(std::env::current_exe().unwrap())
             .args([name, "--exact"])
             .envs(["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, &uri)))
@@ -525,7 +525,7 @@ async fn a_small_answer_that_unpacks_to_much_is_given_up() {
 }
 
 #[tokio::test]
-async fn s18_what_was_fetched_with_an_etag_is_remembered_within_bounds() {
+async fn what_was_fetched_with_an_etag_is_remembered_within_bounds() {
     let server = MockServer::start().await;
     Mock::given(method("GET"))
         .respond_with(

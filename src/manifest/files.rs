@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Fetcher, Source};
 use crate::ansible::Failure;
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// How many files a template may ask for.
@@ -31,7 +32,7 @@ pub async fn with_files<T: Send + 'static>(
         });
         let (given, made) = making.await.map_err(|_| {
             Problem::new(
-                "internal",
+                Code::Internal,
                 "The worker met a defect of its own while rendering.",
             )
         })?;
@@ -56,7 +57,7 @@ pub async fn with_files<T: Send + 'static>(
         if source.files.len() >= FILES || bytes > BYTES {
             return Err(refused(
                 Problem::new(
-                    "manifest_fetch",
+                    Code::ManifestFetch,
                     format!(
                         "it is too much: a template may use {FILES} files of {} KiB together.",
                         BYTES / 1024
@@ -94,7 +95,7 @@ fn read(path: &Path) -> Result<Option<String>, Problem> {
             Ok(None)
         }
         Err(error) => Err(Problem::new(
-            "manifest_fetch",
+            Code::ManifestFetch,
             format!("it cannot be read: {error}."),
         )),
     }

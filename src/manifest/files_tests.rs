@@ -146,7 +146,7 @@ async fn a_file_that_includes_others_without_end_is_refused() {
 
 #[tokio::test]
 async fn files_on_disk_are_found_beside_the_template() {
-    let folder = "tests/parity/templates/includes";
+    let folder = "crates/ansible-jinja/tests/parity/templates/includes";
     let template = format!("{folder}/template.yml.j2");
     let vars = std::fs::read_to_string(format!("{folder}/vars.yml")).unwrap();
     let variables = Variables::read(&vars, "vars.yml")
@@ -154,7 +154,9 @@ async fn files_on_disk_are_found_beside_the_template() {
         .resolve()
         .unwrap();
     let text = std::fs::read_to_string(&template).unwrap();
-    let wanted = std::fs::read_to_string("tests/parity/expected/templates/includes/rendered");
+    let wanted = std::fs::read_to_string(
+        "crates/ansible-jinja/tests/parity/expected/templates/includes/rendered",
+    );
     let rendered = rendered(&template, &text, variables).await.unwrap();
     assert_eq!(rendered.text, wanted.unwrap());
 }

@@ -1,13 +1,12 @@
 //! All that can be said of one template without a cluster: what it uses, what is missing, what it makes, and everything
 //! that is wrong with it, by its place in the template.
 
-use super::{
-    Source, Twice, parse, policy, render, stand_ins, well_formed, with_secrets, with_stand_ins,
-};
+use yaml_dialects::Data;
+
+use super::{Source, Values, parse, policy, render, stand_ins, well_formed, with_stand_ins};
 use crate::ansible::{self, Failure, Files, Variable, Variables};
 use crate::object::Object;
 use crate::problem::Problem;
-use crate::yaml::Data;
 
 /// Stands for a value that nobody gives, so that what comes after it can be looked at, too.
 const PLACEHOLDER: &str = "example";
@@ -157,9 +156,8 @@ fn dependence(source: &Source, variables: &Variables) -> Result<(), Problem> {
     if !variables.hold_secrets() {
         return Ok(());
     }
-    let values = Twice::of_stand_ins(variables)?;
-    match with_stand_ins(source, &values) {
-        Ok(made) => with_secrets(source, made, &values).map(drop),
+    match with_stand_ins(source, &Values::new(variables)?) {
+        Ok(_) => Ok(()),
         Err(Failure::Problem(problem)) => Err(*problem),
         Err(Failure::Needs(_)) => Ok(()),
     }
@@ -261,7 +259,6 @@ mod tests {
         assert_eq!(found.problems, []);
     }
 
-    /// S3
     #[test]
     fn what_the_policy_refuses_is_told_also_where_values_are_missing() {
         let found = look(
@@ -298,7 +295,7 @@ mod tests {
         let text = "{% for n in range(3) %}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a-{{ n }}\n{% endfor %}\n---\nkind: [broken\n";
         let found = look(text, &[]);
         let problem = &found.problems[0];
-        assert_eq!(problem.code, "manifest_parse");
+        assert_eq!(problem.code.as_str(), "manifest_parse");
         let line = problem.line.unwrap();
         assert!((8..=9).contains(&line), "{problem}");
     }

@@ -3,7 +3,7 @@
 //! A [`Source`] is a template's text as fetched, a [`Rendered`] what Ansible's dialect ([`crate::ansible`]) makes of it,
 //! and an [`Object`](crate::object::Object) one Kubernetes object with its place in that text. All but fetching are
 //! pure functions; [`with_files`] calls them again when a template turns out to need another file. For a job all of it is
-//! done twice, [`with_stand_ins`] for the secrets and then [`with_secrets`] themselves. [`inspect`] says of
+//! done [`with_stand_ins`] for the secrets and then [`with_secrets`] themselves. [`inspect`] says of
 //! one template all that can be said without a cluster, [`preview`] shows on the terminal what templates become,
 //! [`explain`] where their values come from. [`policy`] is what [`check`] holds the objects against. What goes wrong names manifest, line, object, field and the way out.
 
@@ -12,6 +12,7 @@ pub mod explain;
 mod fetch;
 mod files;
 mod inspect;
+mod numbers;
 mod parse;
 pub mod pin;
 pub mod policy;
@@ -26,7 +27,7 @@ pub use files::with_files;
 pub use inspect::{Inspection, inspect};
 pub use parse::{Parsed, parse};
 pub use reach::Reach;
-pub use stand_ins::{Made, Twice, with_secrets, with_stand_ins};
+pub use stand_ins::{Made, Values, with_secrets, with_stand_ins};
 
 use crate::ansible::{self, Failure, Resolved};
 

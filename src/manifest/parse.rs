@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use yaml_dialects::kubectl::Document;
+use yaml_dialects::{ErrorKind, Limits, divergence};
 
 use super::Rendered;
 use crate::ansible::Resolved;
+use crate::code::Code;
 use crate::lines::Lines;
 use crate::object::Object;
 use crate::problem::Problem;
-use crate::yaml::kubectl::Document;
-use crate::yaml::readings;
 
 /// More warnings than this help nobody.
 const MOST_WARNINGS: usize = 100;
@@ -32,6 +33,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
 }
 
 /// The documents of a manifest, which are objects or lists of such.
+#[derive(Clone)]
 pub(super) struct Documents {
     pub all: Vec<Document>,
     pub warnings: Vec<Problem>,
@@ -57,7 +59,7 @@ impl Documents {
 
 /// Reads the documents of a rendered manifest.
 pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Documents, Problem> {
-    let lines = Lines::new(&rendered.template, &rendered.text, variables);
+    let lines = Lines::new(&rendered.template, &rendered.text, variables.redactor());
     let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {
         let problem = Problem {
             document: Some(document),
@@ -65,24 +67,25 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
         };
         variables.mask_problem(lines.locate(problem, line, column, length))
     };
-    let stream = readings::read(&rendered.text).map_err(|(document, error)| {
-        let problem = Problem::new("manifest_parse", sentence(&error.message));
-        let problem = problem.hint(hint(&error.message));
-        located(document, (error.line, error.column), Some(1), problem)
+    let stream = divergence::read(&rendered.text, &Limits::default()).map_err(|error| {
+        let problem = Problem::new(Code::ManifestParse, sentence(error.message()));
+        let problem = problem.hint(hint(error.kind()));
+        let document = error.document().unwrap_or(1);
+        located(document, (error.line(), error.column()), Some(1), problem)
     })?;
     let mut warnings = Vec::new();
     let found = &stream.warnings;
-    for (document, warning) in found.iter().take(MOST_WARNINGS) {
-        let problem = Problem::new("manifest_parse", sentence(&warning.message));
+    for warning in found.iter().take(MOST_WARNINGS) {
+        let problem = Problem::new(Code::ManifestParse, sentence(&warning.message));
         let place = (warning.line, warning.column);
-        warnings.push(located(*document, place, None, problem));
+        warnings.push(located(warning.document, place, None, problem));
     }
     for document in &stream.documents {
         let wrong = |message: String, path: &str| {
             let place = lines.place(document.number, path);
             let problem = Problem {
                 field: Some(path.to_owned()).filter(|path| !path.is_empty()),
-                ..Problem::new("manifest_parse", message)
+                ..Problem::new(Code::ManifestParse, message)
             };
             located(
                 document.number,
@@ -279,6 +282,7 @@ fn unwrap(
             value,
             path,
             lines: lines.clone(),
+            stand_in: None,
         });
         return;
     }
@@ -304,13 +308,15 @@ fn way_out(path: &str) -> &'static str {
     }
 }
 
-fn hint(message: &str) -> &'static str {
-    if message.contains("a tab stands") {
-        "YAML is indented with blanks, never with tabs."
-    } else if message.contains("more than") {
-        "Write the values out instead of repeating them by aliases."
-    } else {
-        "A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
+fn hint(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Tab => "YAML is indented with blanks, never with tabs.",
+        ErrorKind::TooDeep | ErrorKind::TooManyNodes | ErrorKind::TooMuchRepeated => {
+            "Write the values out instead of repeating them by aliases."
+        }
+        _ => {
+            "A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
+        }
     }
 }
 

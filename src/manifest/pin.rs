@@ -6,6 +6,7 @@
 use super::fetch::digest;
 use super::{Fetcher, Source, with_files};
 use crate::ansible::{self, Failure};
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// Looks for all files that a template names, and makes the digest cover them.
@@ -39,7 +40,7 @@ fn whole(source: &Source) -> String {
 pub fn check(source: &Source, pin: Option<&str>) -> Result<(), Problem> {
     match pin {
         Some(pin) if pin != source.digest => Err(Problem::new(
-            "manifest_changed",
+            Code::ManifestChanged,
             format!(
                 "The manifest has changed: it is pinned to {pin}, and now is {}.",
                 source.digest
@@ -55,7 +56,7 @@ pub fn check(source: &Source, pin: Option<&str>) -> Result<(), Problem> {
 pub fn only_pinned(failure: Failure, source: &Source, pin: Option<&str>) -> Failure {
     match failure {
         Failure::Needs(name) if pin.is_some() => Problem::new(
-            "manifest_unpinned",
+            Code::ManifestUnpinned,
             format!(
                 "The manifest is pinned, and uses the file `{name}` by a name that is computed: the pin does not cover it."
             ),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn s11_the_digest_covers_the_template_and_every_file_that_it_names() {
+    async fn the_digest_covers_the_template_and_every_file_that_it_names() {
         let text = "{% if x %}{% include 'a.j2' %}{% endif %}{% include 'no' ignore missing %}\n";
         let alone = Source::new("Odoo", "", text.to_owned()).digest;
         assert_eq!(gathered(text, &[]).await.digest, alone, "no file is there");
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn s11_another_content_than_the_pinned_one_is_refused_with_both_digests_and_the_way_out() {
+    fn another_content_than_the_pinned_one_is_refused_with_both_digests_and_the_way_out() {
         let source = Source::new("Odoo", "https://example.com/odoo.yml", "new".to_owned());
         assert_eq!(check(&source, None), Ok(()));
         assert_eq!(check(&source, Some(&source.digest)), Ok(()));
@@ -140,7 +141,7 @@ mod tests {
         let Failure::Problem(problem) = only_pinned(needs(), &source, Some("sha256:1")) else {
             panic!("it is looked for");
         };
-        assert_eq!(problem.code, "manifest_unpinned");
+        assert_eq!(problem.code.as_str(), "manifest_unpinned");
         assert!(problem.message.contains("`a-prod.j2`"), "{problem}");
     }
 }

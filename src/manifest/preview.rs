@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::explain::Used;
 use super::{
-    Fetcher, Limits, Reach, Source, Twice, parse, render, with_files, with_secrets, with_stand_ins,
+    Fetcher, Limits, Reach, Source, Values, parse, render, with_files, with_secrets, with_stand_ins,
 };
 use crate::ansible::{self, Failure, Resolved};
+use crate::code::Code;
 use crate::object::Object;
 use crate::problem::Problem;
 
@@ -34,7 +35,7 @@ pub async fn preview(
         let objects: Vec<Value> = objects.into_iter().map(|object| object.value).collect();
         return serde_json::to_string_pretty(&objects)
             .map(|text| text + "\n")
-            .map_err(|error| vec![Problem::new("internal", error.to_string())]);
+            .map_err(|error| vec![Problem::new(Code::Internal, error.to_string())]);
     }
     let values = values.clone();
     let texts = each(templates, move |source| Ok(render(source, &values)?.text)).await?;
@@ -57,7 +58,7 @@ pub async fn preview(
 /// The objects of templates, as kubectl would read them, which know what of them depends on a secret. Which variables are
 /// secret may be a guess: that is no reason to refuse any use of them.
 pub async fn secret_objects(
-    values: &Twice,
+    values: &Values,
     templates: &[String],
 ) -> Result<Vec<Object>, Vec<Problem>> {
     let values = values.clone();
@@ -65,7 +66,15 @@ pub async fn secret_objects(
         let parsed = with_stand_ins(source, &values)
             .and_then(|made| Ok(with_secrets(source, made, &values)?));
         match parsed {
-            Ok(parsed) => Ok(parsed.objects),
+            // Who renders has the secrets, and may read what the API server says of them.
+            Ok(parsed) => Ok(parsed
+                .objects
+                .into_iter()
+                .map(|object| Object {
+                    stand_in: None,
+                    ..object
+                })
+                .collect()),
             Err(Failure::Problem(_)) => {
                 let values = values.secret();
                 Ok(parse(&render(source, values)?, values)?.objects)

@@ -18,6 +18,7 @@ use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::code::Code;
 use crate::loopback::is_loopback;
 use crate::policy::INSIDE;
 use crate::problem::Problem;
@@ -230,7 +231,7 @@ impl Reach {
 
     /// Judges a URL before it is asked. The addresses of a name are judged when the connection is made.
     pub fn check(&self, url: &Url) -> Result<(), Problem> {
-        let refused = |message: String| Problem::new("manifest_fetch", message);
+        let refused = |message: String| Problem::new(Code::ManifestFetch, message);
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused(format!("The URL cannot be used: `{}` is not fetched.", url.scheme()))
                 .hint("Use a URL that begins with https:// (or http://, where the worker's settings allow that)."));
@@ -315,7 +316,7 @@ impl Reach {
             None => host.to_owned(),
         };
         Problem::new(
-            "manifest_fetch",
+            Code::ManifestFetch,
             format!("The host `{host}` has the address {addresses}: manifests are fetched from the internet only."),
         )
         .hint(format!(

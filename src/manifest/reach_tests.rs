@@ -1,4 +1,4 @@
-//! S8: which addresses and URLs are refused, spelling by spelling.
+//! Which addresses and URLs are refused, spelling by spelling.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use super::{Allowed, Network, Place, Reach, inside};
 
 /// Every special range of IANA's registries (RFC 6890), each at its first and last address and beside them.
 #[test]
-fn s8_addresses_that_are_not_on_the_internet_are_known_in_every_form() {
+fn addresses_that_are_not_on_the_internet_are_known_in_every_form() {
     for (text, expected) in [
         ("0.0.0.0", "unspecified"),
         ("0.255.255.255", "unspecified"),
@@ -118,7 +118,7 @@ fn refusal(reach: &Reach, url: &str) -> Option<String> {
 }
 
 #[test]
-fn s8_a_url_with_an_inside_address_is_refused_however_it_is_spelt() {
+fn a_url_with_an_inside_address_is_refused_however_it_is_spelt() {
     for host in [
         "127.0.0.1",
         "127.1",
@@ -208,7 +208,7 @@ fn hosts_and_networks_are_allowed_exactly_as_the_settings_name_them() {
 }
 
 #[test]
-fn s10_http_is_refused_beyond_this_machine_unless_the_settings_name_the_host() {
+fn http_is_refused_beyond_this_machine_unless_the_settings_name_the_host() {
     let text = refusal(&reach(&[]), "http://example.com/odoo.yml").unwrap();
     assert!(text.contains("over http"), "{text}");
     assert!(

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn s18_however_many_and_long_the_texts_are_they_stay_within_eight_mebibytes() {
+    fn however_many_and_long_the_texts_are_they_stay_within_eight_mebibytes() {
         for length in [1024 * 1024 - 100, 1024 * 1024, 16 * 1024 * 1024] {
             let text = "x".repeat(length);
             let mut remembered = Remembered::default();

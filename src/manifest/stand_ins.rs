@@ -1,9 +1,13 @@
-//! A manifest rendered and read twice: with stand-ins for all secrets, and with the secrets themselves.
+//! A manifest rendered and read three times: with two sets of stand-ins for all secrets, and with the secrets themselves.
 //!
-//! What comes out differently depends on a secret, through whatever filter: such fields are known as [`Dependent`], and
-//! hidden wherever they would be shown. What stands in URLs, events and names (which objects there are, how they are
-//! called, which keys they have, which files are fetched) must not depend on one. All that can be said of a manifest is
-//! said of the rendering with stand-ins, so that no word of it can come from a secret.
+//! What comes out differently with one set and with the other depends on a secret, through whatever filter: such fields
+//! are known as [`Dependent`], and hidden wherever they would be shown. What stands in URLs, events and names (which
+//! objects there are, how they are called, which keys they have, which files are fetched) must not depend on one.
+//!
+//! All that is said of a manifest is said of what the stand-ins make, which are the same for all secrets of one shape:
+//! every place, object and field that a problem names comes from them. The secrets themselves may decide no more than
+//! the values of the fields that are known to depend on them. Where they do, or where the manifest fails with them alone,
+//! one sentence says so, and neither where nor why.
 
 use std::collections::BTreeMap;
 
@@ -11,47 +15,52 @@ use serde_json::Value;
 
 use super::parse::{self, Documents};
 use super::{Parsed, Rendered, Source, render};
-use crate::ansible::{self, Failure, Resolved, Variables};
-use crate::dependence::{Dependent, secret_texts};
+use crate::ansible::{self, Failure, Resolved, Set, Variables};
+use crate::code::Code;
+use crate::dependence::{self, Dependent, secret_texts};
 use crate::object::Object;
 use crate::problem::Problem;
 
-/// Says that a secret decides what it must not decide.
-const CODE: &str = "secret_dependent";
 const WAY_OUT: &str = "What a secret's content decides belongs into the config map: put the name, the key or the switch there, and leave to the secret what only the app needs to know. A preview of the manifest shows the same.";
+/// What says which object it is, and must not depend on a secret.
+const IDENTITY: [&str; 5] = [
+    "apiVersion",
+    "kind",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.generateName",
+];
 
-/// A job's variables twice.
+/// A job's variables with their secrets, and with two sets of stand-ins in place of these.
 #[derive(Clone, Debug)]
-pub struct Twice {
+pub struct Values {
     secret: Resolved,
-    stand_ins: Resolved,
+    one: Resolved,
+    two: Resolved,
     /// Whether there is any secret at all.
     differ: bool,
 }
 
-impl Twice {
+impl Values {
     /// The variables as they are, and with stand-ins for their secrets.
     pub fn new(variables: &Variables) -> Result<Self, Problem> {
-        let differ = variables.hold_secrets();
         let secret = variables.resolve()?;
-        let stand_ins = match differ {
-            true => variables.with_stand_ins().resolve()?,
-            false => secret.clone(),
+        let differ = variables.hold_secrets();
+        let set = |set| match differ {
+            true => variables.with_stand_ins(set).resolve(),
+            false => Ok(secret.clone()),
         };
         Ok(Self {
+            one: set(Set::One)?,
+            two: set(Set::Two)?,
             secret,
-            stand_ins,
             differ,
         })
     }
 
-    /// Two sets of stand-ins for the same variables: what differs between them depends on a secret, which is in neither.
-    pub(super) fn of_stand_ins(variables: &Variables) -> Result<Self, Problem> {
-        Ok(Self {
-            secret: variables.with_stand_ins().resolve()?,
-            stand_ins: variables.resolve()?,
-            differ: variables.hold_secrets(),
-        })
+    /// Whether there is any secret at all.
+    pub fn differ(&self) -> bool {
+        self.differ
     }
 
     /// The variables with the secrets.
@@ -64,109 +73,151 @@ impl Twice {
 pub struct Made {
     pub rendered: Rendered,
     documents: Documents,
+    /// The same with the other set.
+    others: Documents,
+    /// What of each document depends on a secret.
+    dependent: BTreeMap<u32, Dependent>,
 }
 
-/// Renders and reads a template with stand-ins for all secrets. Only this may ask for files.
-pub fn with_stand_ins(source: &Source, values: &Twice) -> Result<Made, Failure> {
-    if values.differ {
-        refuse_files(source, &values.stand_ins)?;
-    }
-    match made(source, &values.stand_ins) {
-        Err(Failure::Problem(problem)) if values.differ && made(source, &values.secret).is_ok() => {
-            let message = format!(
-                "Only some contents of a secret make this a manifest; with another one of the same shape: {}",
-                problem.message
-            );
-            let problem = Problem {
-                message,
-                code: CODE.to_owned(),
-                ..*problem
-            };
-            Err(problem.hint(WAY_OUT).into())
-        }
-        made => made,
+impl Made {
+    /// The objects with stand-ins.
+    pub fn objects(&self) -> Parsed {
+        self.documents.clone().objects(&self.rendered)
     }
 }
 
-fn made(source: &Source, variables: &Resolved) -> Result<Made, Failure> {
-    let rendered = render(source, variables)?;
-    let documents = parse::read(&rendered, variables)?;
-    Ok(Made {
-        rendered,
-        documents,
-    })
-}
-
-/// Renders and reads the template with the secrets, which may decide nothing but the values of fields. The files are
-/// those that the stand-ins have asked for.
-pub fn with_secrets(source: &Source, before: Made, values: &Twice) -> Result<Parsed, Problem> {
-    let Made {
-        rendered: other,
-        documents: others,
-    } = before;
+/// Renders and reads a template with both sets of stand-ins for all secrets. Only this may ask for files, and only this
+/// says what is wrong.
+pub fn with_stand_ins(source: &Source, values: &Values) -> Result<Made, Failure> {
     if !values.differ {
-        return Ok(others.objects(&other));
+        let (rendered, documents) = made(source, &values.one)?;
+        return Ok(Made {
+            rendered,
+            others: documents.clone(),
+            documents,
+            dependent: BTreeMap::new(),
+        });
     }
-    let Made {
-        rendered,
-        mut documents,
-    } = made(source, &values.secret).map_err(|failure| match failure {
+    refuse_files(source, &values.one)?;
+    let (rendered, mut documents) = match made(source, &values.one) {
+        Err(Failure::Problem(problem)) if made(source, &values.two).is_ok() => {
+            return Err(only_some(*problem).into());
+        }
+        made => made?,
+    };
+    let (other, others) = made(source, &values.two).map_err(|failure| match failure {
         Failure::Needs(_) => of_file(source, None),
-        Failure::Problem(problem) => without_values(source, *problem),
+        Failure::Problem(problem) => only_some(*problem),
     })?;
     documents.lines = documents.lines.beside(&other.text);
     let dependent = dependent(&documents, &others).map_err(|(document, line, what)| Problem {
         document: Some(document),
         ..documents.lines.locate(of(source, &what), line, 1, None)
     })?;
-    documents.lines = documents.lines.knowing(dependent);
-    let mut secrets = Vec::new();
-    for (document, other) in documents.all.iter().zip(&others.all) {
-        secret_texts(&document.value, &other.value, &mut secrets);
-    }
-    let others = others.objects(&other);
-    let parsed = Parsed {
-        // Those of the other rendering quote no secret.
-        warnings: others.warnings,
-        secrets,
-        ..documents.objects(&rendered)
+    documents.lines = documents.lines.knowing(dependent.clone());
+    let made = Made {
+        rendered,
+        documents,
+        others,
+        dependent,
     };
-    let places = |objects: &[Object]| -> Vec<(u32, String)> {
-        let places = objects.iter();
-        places
-            .map(|object| (object.document, object.path.clone()))
-            .collect()
-    };
-    if places(&parsed.objects) != places(&others.objects) {
+    let (objects, others) = (
+        made.objects().objects,
+        made.others.clone().objects(&other).objects,
+    );
+    if places(&objects) != places(&others) {
         let what = "Which objects a list holds depends on a secret.";
-        return Err(of(source, what));
+        return Err(of(source, what).into());
     }
-    for (object, other) in parsed.objects.iter().zip(&others.objects) {
-        for field in [
-            "apiVersion",
-            "kind",
-            "metadata.name",
-            "metadata.namespace",
-            "metadata.generateName",
-        ] {
-            let path = format!("/{}", field.replace('.', "/"));
-            if object.value.pointer(&path) != other.value.pointer(&path) {
-                let problem = object.locate_field(
-                    field,
-                    of(
-                        source,
-                        &format!("The field `{field}` of an object depends on a secret."),
-                    ),
-                );
-                // Its name is what must not be told.
-                return Err(Problem {
-                    object: None,
-                    ..problem
-                });
-            }
+    for (object, other) in objects.iter().zip(&others) {
+        if let Some(field) = other_identity(object, other) {
+            let what = format!("The field `{field}` of an object depends on a secret.");
+            let problem = object.locate_field(field, of(source, &what));
+            // Its name is made of a stand-in, and says nothing.
+            let problem = Problem {
+                object: None,
+                ..problem
+            };
+            return Err(problem.into());
         }
     }
-    Ok(parsed)
+    Ok(made)
+}
+
+fn made(source: &Source, variables: &Resolved) -> Result<(Rendered, Documents), Failure> {
+    let rendered = render(source, variables)?;
+    let documents = parse::read(&rendered, variables)?;
+    Ok((rendered, documents))
+}
+
+/// Renders and reads the template with the secrets, which may decide nothing but the values of the fields that are known
+/// to depend on them. The files are those that the stand-ins have asked for.
+pub fn with_secrets(source: &Source, before: Made, values: &Values) -> Result<Parsed, Problem> {
+    if !values.differ {
+        return Ok(before.objects());
+    }
+    let (rendered, real) = made(source, &values.secret).map_err(|_| dependence::untold())?;
+    let of_secrets = of_secrets(&real, &before).ok_or_else(dependence::untold)?;
+    let mut secrets = Vec::new();
+    for (document, other) in real.all.iter().zip(&before.documents.all) {
+        secret_texts(&document.value, &other.value, &mut secrets);
+    }
+    let Made {
+        rendered: told,
+        mut documents,
+        ..
+    } = before;
+    documents.lines = documents.lines.knowing(of_secrets);
+    let mut parsed = documents.objects(&told);
+    let real = real.objects(&rendered).objects;
+    if places(&real) != places(&parsed.objects) {
+        return Err(dependence::untold());
+    }
+    for (object, real) in parsed.objects.iter_mut().zip(real) {
+        if other_identity(object, &real).is_some() {
+            return Err(dependence::untold());
+        }
+        let stand_in = std::mem::replace(&mut object.value, real.value);
+        object.stand_in = Some(stand_in);
+    }
+    Ok(Parsed { secrets, ..parsed })
+}
+
+/// What of each document depends on a secret, by what it holds with the secrets; none if that is more than is known.
+fn of_secrets(real: &Documents, before: &Made) -> Option<BTreeMap<u32, Dependent>> {
+    let (ones, twos) = (&before.documents.all, &before.others.all);
+    if real.all.len() != ones.len() {
+        return None;
+    }
+    let mut found = BTreeMap::new();
+    for ((document, one), two) in real.all.iter().zip(ones).zip(twos) {
+        let part = Dependent::between(&document.value, &one.value).ok()?;
+        let other = Dependent::between(&document.value, &two.value).ok()?;
+        let part = part.merged(&other);
+        let known = before.dependent.get(&one.number);
+        if document.number != one.number || !known.unwrap_or(&Dependent::Nothing).covers(&part) {
+            return None;
+        }
+        if !part.is_nothing() {
+            found.insert(document.number, part);
+        }
+    }
+    Some(found)
+}
+
+fn places(objects: &[Object]) -> Vec<(u32, &str)> {
+    let places = objects.iter();
+    places
+        .map(|object| (object.document, object.path.as_str()))
+        .collect()
+}
+
+/// A field by which two are not the same object.
+fn other_identity(object: &Object, other: &Object) -> Option<&'static str> {
+    IDENTITY.into_iter().find(|field| {
+        let path = format!("/{}", field.replace('.', "/"));
+        object.value.pointer(&path) != other.value.pointer(&path)
+    })
 }
 
 /// What of each document depends on a secret; or document, line and what is wrong.
@@ -213,9 +264,23 @@ fn dependent(
 }
 
 fn of(source: &Source, what: &str) -> Problem {
-    Problem::new(CODE, what)
+    Problem::new(Code::SecretDependent, what)
         .in_manifest(&source.title, &source.url)
         .hint(WAY_OUT)
+}
+
+/// A problem of one set of stand-ins only.
+fn only_some(problem: Problem) -> Problem {
+    let message = format!(
+        "Only some contents of a secret make this a manifest; with another one of the same shape: {}",
+        problem.message
+    );
+    Problem {
+        message,
+        code: Code::SecretDependent,
+        ..problem
+    }
+    .hint(WAY_OUT)
 }
 
 /// Refuses a template that uses files whose names depend on a secret, before it asks for any.
@@ -233,19 +298,6 @@ fn of_file(source: &Source, line: Option<u32>) -> Problem {
             source,
             "The name of an included file depends on a secret, or whether a file is included does. Nothing was fetched under that name.",
         )
-    }
-}
-
-/// A problem that only the secrets make: its place, and none of its words.
-fn without_values(source: &Source, problem: Problem) -> Problem {
-    Problem {
-        document: problem.document,
-        line: problem.line,
-        ..of(
-            source,
-            "The manifest fails with the contents of its secrets, and does not with others of the same shape. What is wrong is not told, since it tells of a secret.",
-        )
-        .hint("Correct the secret whose value is used there, for example by quoting it in the manifest with `| to_json`. What a secret's content decides belongs into the config map.")
     }
 }
 

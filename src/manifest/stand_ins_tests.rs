@@ -1,15 +1,16 @@
-//! S6: what depends on a secret is known as such through every filter, and decides neither names nor what is fetched.
+//! What depends on a secret is known as such through every filter, and decides neither names nor what is fetched.
 
 use std::sync::Once;
 
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
+use yaml_dialects::Data;
 
 use super::*;
 use crate::ansible::vault::Vault;
+use crate::code::Code;
 use crate::manifest::{Fetcher, Limits, Reach, inspect, policy, with_files};
 use crate::policy::Policy;
-use crate::yaml::Data;
 
 const SECRET: &str = "hunter2Hunter2";
 /// `hunter2`, encrypted by the password `correct horse`.
@@ -45,7 +46,7 @@ fn source(text: &str) -> Source {
 
 /// Renders without any file.
 fn parsed(text: &str) -> Result<Parsed, Problem> {
-    let (source, values) = (source(text), Twice::new(&variables()).unwrap());
+    let (source, values) = (source(text), Values::new(&variables()).unwrap());
     let made = match with_stand_ins(&source, &values) {
         Ok(made) => made,
         Err(Failure::Problem(problem)) => return Err(*problem),
@@ -92,7 +93,7 @@ async fn no_request_for_a_file_carries_any_part_of_a_secret() {
                 .await;
             let address = format!("{}/odoo.yml", server.uri());
             let given = Source::new("Odoo", &address, format!("a: 1\n{template}\n"));
-            let values = Twice::new(&variables()).unwrap();
+            let values = Values::new(&variables()).unwrap();
             let first = values.clone();
             let make = move |source: &Source| with_stand_ins(source, &first);
             let problem = match with_files(&fetcher, &address, given, make).await {
@@ -139,7 +140,7 @@ async fn names_of_files_that_no_secret_decides_work_as_ever() {
         parsed("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n{% set x = 'b' %}\n");
     assert_eq!(problem.unwrap().objects.len(), 1);
     let given = source("{% include name ~ '.j2' %}");
-    let values = Twice::new(&variables()).unwrap();
+    let values = Values::new(&variables()).unwrap();
     let Err(Failure::Needs(name)) = with_stand_ins(&given, &values) else {
         panic!();
     };
@@ -163,12 +164,12 @@ fn which_objects_there_are_and_how_they_are_called_never_depends_on_a_secret() {
             "another document follows|depends on a secret",
         ),
         (
-            "apiVersion: v1\nkind: List\nitems: {{ ([{'apiVersion': 'v1', 'kind': 'A', 'metadata': {'name': 'a'}}] * (admin_password | regex_replace('[^u]', '') | length)) | to_json }}\n".to_owned(),
+            "apiVersion: v1\nkind: List\nitems: {{ ([{'apiVersion': 'v1', 'kind': 'A', 'metadata': {'name': 'a'}}] * (admin_password | hash('md5') | regex_replace('[^a-f]', '') | length)) | to_json }}\n".to_owned(),
             "this list holds",
         ),
     ] {
         let problem = parsed(&text).expect_err(&text);
-        assert_eq!(problem.code, CODE, "{problem}");
+        assert_eq!(problem.code, Code::SecretDependent, "{problem}");
         let told = format!("{problem:?}");
         assert!(what.split('|').any(|what| told.contains(what)), "{told}");
         assert!(!tells(&told), "{told}");
@@ -193,7 +194,6 @@ fn fields_that_depend_on_a_secret_are_known_through_every_filter() {
         "login",
         "derived",
         "(json | from_json).password",
-        "(admin_password == 'hunter2Hunter2') | string",
     ] {
         let text = format!(
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    x/y: \"{{{{ {expression} }}}}\"\ndata:\n  plain: \"{{{{ name }}}}\"\n"
@@ -218,23 +218,25 @@ fn of_a_list_each_object_knows_its_own_fields() {
 }
 
 #[test]
-fn what_fails_for_a_secret_alone_is_told_without_a_word_of_it() {
-    // Only this very value is refused.
-    let text = "kind: A\nb: {{ undef(hint=admin_password[1:]) if admin_password.startswith('hun') else 1 }}\n";
-    let problem = parsed(text).unwrap_err();
-    assert_eq!(
-        (problem.code.as_str(), problem.line),
-        (CODE, Some(2)),
-        "{problem}"
-    );
-    assert!(
-        !tells(&format!("{problem:?}")) && !problem.message.contains("unter2"),
-        "{problem}"
-    );
-    // Only this very value is accepted.
+fn what_is_so_for_a_secret_alone_is_told_without_a_place_and_without_a_word_of_it() {
+    for text in [
+        // Only this very value is refused.
+        "kind: A\nb: {{ undef(hint=admin_password[1:]) if admin_password.startswith('hun') else 1 }}\n",
+        "kind: A\nb: {{ '[' if admin_password.startswith('hun') else 1 }}\n",
+        "kind: A\n{% if admin_password.startswith('hun') %}\n---\nkind: B\n{% endif %}\n",
+        // A field that depends on a secret for this value only.
+        "kind: A\nb: {{ (admin_password == 'hunter2Hunter2') | string | to_json }}\n",
+    ] {
+        assert_eq!(
+            parsed(text).expect_err(text),
+            dependence::untold(),
+            "{text}"
+        );
+    }
+    // What is so for no other value is told of the others.
     let text = "kind: A\nb: {{ 1 if admin_password.startswith('hun') else undef(hint=admin_password[1:]) }}\n";
     let problem = parsed(text).unwrap_err();
-    assert_eq!(problem.code, CODE);
+    assert_eq!(problem.line, Some(2));
     assert!(
         !tells(&format!("{problem:?}")) && !problem.message.contains("unter2"),
         "{problem}"
@@ -244,9 +246,155 @@ fn what_fails_for_a_secret_alone_is_told_without_a_word_of_it() {
     assert!(problem.hint.unwrap().contains("'name'"));
 }
 
+/// All that is told of a manifest.
+fn told(text: &str, secret: &str, pin: u16) -> String {
+    let mut variables = Variables::new();
+    variables.set_secret("secret", secret, "secret", true);
+    variables.set_secret("pin", i64::from(pin), "secret", true);
+    let policy = Policy::default();
+    let rules = policy::Rules::of_tests(&policy);
+    let values = Values::new(&variables).unwrap();
+    let hidden = |problem: Problem| {
+        let problem = values
+            .secret()
+            .redactor()
+            .problem(problem.free_of_secrets());
+        format!("{problem:?} {}", problem.drawn(80, false))
+    };
+    let source = source(text);
+    let made = match with_stand_ins(&source, &values) {
+        Ok(made) => made,
+        Err(Failure::Problem(problem)) => return hidden(*problem),
+        Err(Failure::Needs(file)) => return format!("needs {file}"),
+    };
+    let first = made.objects();
+    let refused = policy::violations(&first.objects, &rules);
+    if let Err(problem) = policy::refuse(&refused, &rules) {
+        return hidden(problem);
+    }
+    let parsed = match with_secrets(&source, made, &values) {
+        Ok(parsed) => parsed,
+        Err(problem) => return hidden(problem),
+    };
+    let refused = policy::violations(&parsed.objects, &rules);
+    if policy::refuse(&refused, &rules).is_err() {
+        return hidden(dependence::untold());
+    }
+    let mut told = format!("{:?}", parsed.warnings);
+    for object in &parsed.objects {
+        told += &format!(
+            "\n{} {} {:?} {} {:?}",
+            object.document,
+            object.path,
+            object.reference(),
+            object.line,
+            object.dependent(),
+        );
+        for field in ["spec.x", "data.a", "data.b", "metadata.name"] {
+            told += &hidden(object.locate_field(field, Problem::new(Code::Internal, "x")));
+        }
+    }
+    told
+}
+
+/// F3: whatever a template lets a secret decide, what is told is the same for all secrets of one shape, or the one
+/// sentence that tells nothing.
+#[test]
+fn what_is_told_does_not_depend_on_a_secret() {
+    const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
+    let secrets = [
+        ("hunter2Hunter2", 4711),
+        ("zebras7Giraff9", 1234),
+        ("abcxyz0Abcxyz1", 1000),
+        ("aaaaaa9Zaaaaa1", 9999),
+        ("qwertz5Qwertz5", 7000),
+    ];
+    // Of templates by which nothing is found out, and of those by which one may ask whether a secret is this or that.
+    let mut kinds = [0; 2];
+    for template in [
+        // Loops, and where in them something is wrong.
+        "{% for c in secret %}\nx{{ loop.index }}: {{ undef(hint='x') if c == 'a' else 1 }}\n{% endfor %}",
+        "data:\n  a: [{% for c in secret %}{{ '}' if c == 'a' else '1,' }}\n{% endfor %}]",
+        "data:\n{% for c in secret %}\n  k{{ loop.index }}: {{ 1 if c == 'a' else 'x' }}\n{% endfor %}",
+        "{% for c in 'abcdefghijklmnopqrstuvwxyz' if c == secret[0] %}\n  {{ c }}: [\n{% endfor %}",
+        // Branches.
+        "data:\n{% if secret[0] == 'a' %}\n  a: [\n{% else %}\n\n\n  b: [\n{% endif %}",
+        "data: {a: '{{ 'x' if secret[0] == 'a' else 'y' }}'}",
+        "data: {a: {{ 'x' if secret[0] < 'm' else 'y' }}}",
+        "data:\n{% if secret[0] < 'm' %}\n\n\n\n{% endif %}\n  a: {{ secret }}\n  b: x",
+        "{% if secret[0] == 'a' %}\ndata: {a: b}\n{% endif %}",
+        // Slices, expressions, hashes.
+        "data: {a: '{{ secret[:3] }}', b: '{{ secret | regex_replace('[a-m]', 'x') }}'}",
+        "data: {a: '{{ secret | regex_search('^a.*$') }}'}",
+        "data: {a: '{{ secret | hash('md5') }}', b: '{{ (secret | hash('md5'))[0] in '01234567' }}'}",
+        "data: {a: {{ secret | hash('md5') | regex_replace('[0-9]', '') | length }}}",
+        // Arithmetic.
+        "data: {a: '{{ 1 // (pin - 4711) }}'}",
+        "data: {a: '{{ pin + 1 }}', b: '{{ pin % 2 }}'}",
+        "data: {a: '{{ [1, 2, 3][pin % 4] }}'}",
+        "data: {a: '{{ {4711: 1}[pin] }}'}",
+        "data: {a: '{{ ['b'] | list | map('extract', [pin]) | list }}'}",
+        // Keys and names.
+        "data: {'k{{ pin }}': x}",
+        "data: {'k{{ pin % 2 }}': x}",
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: 'a{{ secret | lower }}'}",
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: 'a{{ pin % 3 }}'}",
+        "---\napiVersion: v1\nkind: {{ 'Secret' if pin > 3000 else 'ConfigMap' }}\nmetadata: {name: b}",
+        "data: {a: x, {{ 'a' if pin % 2 else 'b' }}: y}",
+        // Files.
+        "{% include 'f' ~ pin %}",
+        "{% if pin > 5000 %}{% include 'f' %}{% endif %}",
+        // How many documents, items, lines and letters.
+        "{% for n in range(pin % 5) %}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b{{ n }}}\n{% endfor %}",
+        "---\napiVersion: v1\nkind: List\nitems: [{% for n in range(pin % 5) %}{apiVersion: v1, kind: ConfigMap, metadata: {name: 'b{{ n }}'}},{% endfor %}]",
+        "data:\n  a: |\n    x\n    {{ 'y' * pin }}\n{% for n in range(pin % 7) %}\n    z\n{% endfor %}\n  b: c",
+        "data: {a: '{{ 'x' * pin }}'}",
+        // Depth and length of the work.
+        "{% macro m(n) %}{{ m(n - 1) if n > 0 else '' }}{% endmacro %}\n{{ m(pin) }}",
+        "{% macro m(n) %}{{ m(n - 1) if n > 0 else '' }}{% endmacro %}\n{{ m(pin % 50) }}",
+        "data: {a: '{% for n in range(pin * pin * pin) %}{% endfor %}'}",
+        // Filters that quote what they are given.
+        "data: {a: {{ secret | from_json }}}",
+        "data: {a: {{ secret.x.y }}}",
+        "data: {a: {{ lookup(secret) }}}",
+        "data: {a: {{ vars[secret] }}}",
+        "data: {a: {{ (secret ~ '!') | b64decode }}}",
+        "data: {a: {{ undef(hint=secret) }}}",
+        "data: {a: {{ 'x' | hash(secret) }}}",
+        "{{ secret }}: [",
+        "a{{ secret }}",
+        // The policy.
+        "  finalizers: [{{ 'a/b' if secret[0] == 'a' }}]",
+        "  labels: {'{{ 'x' if pin % 2 else 'app.kubernetes.io/managed-by' }}': y}",
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostNetwork: {{ (secret[0] == 'a') | to_json }}, containers: [{name: a, image: b}]}",
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{% for c in secret %}{name: 'a{{ loop.index }}', image: b, securityContext: {privileged: {{ (c == 'a') | to_json }}}},{% endfor %}]}",
+        // What a guess in the manifest would show.
+        "data: {a: 'hunter2Hunter2 zebras7Giraff9 4711 1234', b: '{{ secret }}'}",
+        "data: {a: 'a b c d e f g h', b: '{{ secret[0] }}'}\nx: [",
+        "# hunter2Hunter2 4711\nx: [",
+    ] {
+        let text = format!("{OBJECT}{template}\n");
+        let all: Vec<String> = secrets
+            .iter()
+            .map(|(secret, pin)| told(&text, secret, *pin))
+            .collect();
+        let untold = dependence::untold();
+        let untold = format!("{untold:?} {}", untold.drawn(80, false));
+        let mut others: Vec<&String> = all.iter().filter(|told| **told != untold).collect();
+        kinds[usize::from(others.len() < all.len())] += 1;
+        others.dedup();
+        assert!(
+            others.len() < 2,
+            "{text}\n{}",
+            others[0].clone() + "\n" + others[1]
+        );
+    }
+    assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");
+}
+
 #[test]
 fn an_inspection_tells_nothing_of_a_secret_and_refuses_what_a_deploy_would() {
-    let variables = variables().with_stand_ins();
+    let variables = variables().with_stand_ins(Set::One);
     let policy = Policy::default();
     let rules = policy::Rules::of_tests(&policy);
     for text in [
@@ -280,7 +428,7 @@ fn a_secret_that_is_asked_for_by_its_name_is_known_as_one() {
         "kind: A\ndata:\n  x: {{ 'admin_password' | extract(vars) | to_json }}\n",
         "kind: A\ndata:\n  x: {{ q('dict', vars.production.secrets)[0].value | to_json }}\n",
     ] {
-        let values = Twice::new(&variables()).unwrap();
+        let values = Values::new(&variables()).unwrap();
         let made = with_stand_ins(&source(text), &values).unwrap_or_else(|_| panic!("{text}"));
         assert!(
             !tells(&made.rendered.text),
@@ -292,12 +440,12 @@ fn a_secret_that_is_asked_for_by_its_name_is_known_as_one() {
     }
     let name = "kind: A\nmetadata:\n  name: {{ vars['admin_' ~ 'password'] | lower }}\n";
     let problem = parsed(name).unwrap_err();
-    assert_eq!(problem.code, CODE, "{problem}");
+    assert_eq!(problem.code, Code::SecretDependent, "{problem}");
 }
 
 #[test]
 fn a_secret_does_not_decide_what_a_list_within_a_list_holds() {
     let text = "kind: List\nitems:\n- kind: List\n  items: [{% if admin_password[0] == 'h' %}{kind: A}{% endif %}]\n";
     let problem = parsed(text).unwrap_err();
-    assert_eq!(problem.code, CODE, "{problem}");
+    assert_eq!(problem.code, Code::SecretDependent, "{problem}");
 }

@@ -4,6 +4,7 @@
 //! reached the addon.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,13 +13,15 @@ use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tracing::info;
 
 use super::contract::{
-    ClaimRequest, ClaimResponse, ObserveRequest, ObserveResponse, ReportRequest, ReportResponse,
+    ClaimRequest, ClaimResponse, OLDEST, ObserveRequest, ObserveResponse, ReportRequest,
+    ReportResponse, Request, Response,
 };
 use crate::body::{self, BodyError};
+use crate::code::Code;
 use crate::problem::Problem;
 use crate::settings;
 
@@ -26,6 +29,8 @@ use crate::settings;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest answer: many times what as many jobs need as a worker can take.
 const MAX_ANSWER: usize = 16 << 20;
+/// The code of the JSON-RPC error by which Odoo refuses a version of the contract.
+const VERSION_ERROR: i64 = 426;
 
 /// The door to Odoo's three calls. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +41,10 @@ pub struct Client {
     /// The last good one.
     key: Arc<Mutex<SecretString>>,
     key_file: Option<PathBuf>,
+    /// The oldest version of the contract that Odoo may speak, …
+    oldest: u32,
+    /// … and the one that its last answer was of; 0 while there is none that can be read.
+    spoken: Arc<AtomicU32>,
 }
 
 /// Why a call came to nothing.
@@ -63,6 +72,9 @@ pub enum CallError {
         message: String,
         hint: Option<String>,
     },
+    /// Odoo and the worker have no version of the contract in common. Says which of them to update.
+    #[error("{message}")]
+    Outdated { message: String },
     /// An answer that would take too much memory.
     #[error(
         "Odoo at {url} answers with more than {}, which the worker does not read",
@@ -75,27 +87,24 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// A word for metrics.
-    pub fn kind(&self) -> &'static str {
+    /// What programs tell it apart by.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Unreachable { .. } => "unreachable",
-            Self::Unavailable { .. } => "unavailable",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::NotThere { .. } => "not_there",
-            Self::Server { .. } => "server",
-            Self::Refused { .. } => "refused",
-            Self::TooLong { .. } => "too_long",
-            Self::Unreadable { .. } => "unreadable",
+            Self::Unreachable { .. } => Code::OdooUnreachable,
+            Self::Unavailable { .. } => Code::OdooUnavailable,
+            Self::Unauthorized { .. } => Code::OdooUnauthorized,
+            Self::NotThere { .. } => Code::OdooNotThere,
+            Self::Server { .. } => Code::OdooServer,
+            Self::Refused { .. } => Code::OdooRefused,
+            Self::Outdated { .. } => Code::OdooOutdated,
+            Self::TooLong { .. } => Code::OdooTooLong,
+            Self::Unreadable { .. } => Code::OdooUnreadable,
         }
     }
 
     /// The same for people, with the way out.
     pub fn problem(&self) -> Problem {
-        let code = format!("odoo_{}", self.kind());
-        let problem = Problem {
-            retry: matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. }),
-            ..Problem::new(&code, format!("{self}."))
-        };
+        let problem = Problem::new(self.code(), format!("{self}."));
         match self {
             Self::Unreachable { .. } => {
                 problem.hint("Check odoo.url in the worker's settings, and that Odoo runs.")
@@ -110,6 +119,9 @@ impl CallError {
                 "Check that odoo.url leads to Odoo, that the addon kubernetes_hosting is installed in the database, and set odoo.database where Odoo serves several databases.",
             ),
             Self::Server { .. } => problem.hint("Odoo's log has the details."),
+            Self::Outdated { .. } => {
+                problem.hint("Odoo's addons and the worker are released together: install those of one release.")
+            }
             Self::TooLong { .. } => problem.hint(
                 "Take fewer jobs at once (worker.capacity in the worker's settings), or make the apps' config maps and secrets smaller. If the answer is none of Odoo's, check odoo.url.",
             ),
@@ -130,7 +142,7 @@ impl Client {
         timeout: Duration,
     ) -> Result<Self, Problem> {
         let wrong =
-            |error: &dyn std::fmt::Display| Problem::new("settings", format!("odoo: {error}."));
+            |error: &dyn std::fmt::Display| Problem::new(Code::Settings, format!("odoo: {error}."));
         let mut headers = HeaderMap::new();
         if !database.is_empty() {
             headers.insert(
@@ -157,6 +169,8 @@ impl Client {
             database: database.to_owned(),
             key: Arc::new(Mutex::new(key)),
             key_file: None,
+            oldest: OLDEST,
+            spoken: Arc::default(),
         })
     }
 
@@ -194,8 +208,21 @@ impl Client {
         &self.database
     }
 
+    /// The version of the contract that Odoo's last answer was of; `None` while there is none.
+    pub fn spoken(&self) -> Option<u32> {
+        Some(self.spoken.load(Ordering::Relaxed)).filter(|version| *version > 0)
+    }
+
     /// Asks for jobs.
     pub async fn claim(&self, request: &ClaimRequest) -> Result<ClaimResponse, CallError> {
+        // Addons from before versions do not look whether they are too old: no job is to be handed out in vain.
+        if self.oldest > 1 && self.spoken().is_none() && request.capacity > 0 {
+            let asking = ClaimRequest {
+                capacity: 0,
+                ..request.clone()
+            };
+            self.call::<ClaimResponse>("claim", &asking).await?;
+        }
         self.call("claim", request).await
     }
 
@@ -212,8 +239,29 @@ impl Client {
     async fn call<T: DeserializeOwned>(
         &self,
         name: &str,
-        params: &impl Serialize,
+        request: &impl Serialize,
     ) -> Result<T, CallError> {
+        let response = self.response(name, &Request::new(request)).await;
+        // Odoo may be another one after it was away.
+        self.spoken.store(0, Ordering::Relaxed);
+        let Response { contract, answer } = response?;
+        if contract < self.oldest {
+            return Err(CallError::Outdated {
+                message: format!(
+                    "Update the addons in Odoo: they speak version {contract} of the contract, and this worker needs version {} or newer",
+                    self.oldest
+                ),
+            });
+        }
+        self.spoken.store(contract, Ordering::Relaxed);
+        answered(self.url.as_str(), answer)
+    }
+
+    async fn response(
+        &self,
+        name: &str,
+        params: &impl Serialize,
+    ) -> Result<Response<Map<String, Value>>, CallError> {
         let url = self
             .url
             .join(&format!("kubernetes_hosting/worker/{name}"))
@@ -258,6 +306,8 @@ struct Envelope {
 #[derive(Deserialize)]
 struct RpcError {
     #[serde(default)]
+    code: i64,
+    #[serde(default)]
     message: String,
     #[serde(default)]
     data: RpcErrorData,
@@ -279,13 +329,13 @@ struct Refusal {
     hint: Option<String>,
 }
 
-/// Makes an answer, or the reason why it is none, of what came back.
-fn read<T: DeserializeOwned>(
+/// Makes an answer of any version, or the reason why it is none, of what came back.
+fn read(
     url: &str,
     status: StatusCode,
     is_json: bool,
     body: &[u8],
-) -> Result<T, CallError> {
+) -> Result<Response<Map<String, Value>>, CallError> {
     let url = url.to_owned();
     match status {
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
@@ -305,8 +355,16 @@ fn read<T: DeserializeOwned>(
     };
     let envelope: Envelope =
         serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
-    if let Some(RpcError { message, data }) = envelope.error {
+    if let Some(RpcError {
+        code,
+        message,
+        data,
+    }) = envelope.error
+    {
         return Err(match data.name.as_str() {
+            _ if code == VERSION_ERROR => CallError::Outdated {
+                message: message.trim_end_matches('.').to_owned(),
+            },
             "werkzeug.exceptions.Unauthorized"
             | "werkzeug.exceptions.Forbidden"
             | "odoo.exceptions.AccessDenied"
@@ -326,22 +384,34 @@ fn read<T: DeserializeOwned>(
             },
         });
     }
-    let Some(mut result) = envelope.result else {
+    let Some(result) = envelope.result else {
         return Err(unreadable("neither a result nor an error".to_owned()));
     };
-    if let Some(refusal) = result.get_mut("error").map(Value::take) {
+    serde_json::from_value(result).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Makes what a call answers, or Odoo's refusal, of a result in a version that this program speaks.
+fn answered<T: DeserializeOwned>(
+    url: &str,
+    mut answer: Map<String, Value>,
+) -> Result<T, CallError> {
+    let unreadable = |error: serde_json::Error| CallError::Unreadable {
+        url: url.to_owned(),
+        reason: error.to_string(),
+    };
+    if let Some(refusal) = answer.remove("error") {
         let Refusal {
             code,
             message,
             hint,
-        } = serde_json::from_value(refusal).map_err(|error| unreadable(error.to_string()))?;
+        } = serde_json::from_value(refusal).map_err(unreadable)?;
         return Err(CallError::Refused {
             code,
             message,
             hint,
         });
     }
-    serde_json::from_value(result).map_err(|error| unreadable(error.to_string()))
+    serde_json::from_value(Value::Object(answer)).map_err(unreadable)
 }
 
 /// The innermost cause says it best: reqwest's own text repeats the address.
@@ -359,7 +429,7 @@ fn reason(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::odoo::contract::WorkerIdentity;
+    use crate::odoo::contract::{NEWEST, WorkerIdentity};
     use wiremock::matchers::{body_partial_json, header, method, path};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -439,7 +509,7 @@ mod tests {
         }
     }
 
-    /// L7: a key is replaced while the worker runs.
+    /// A key is replaced while the worker runs.
     #[tokio::test]
     async fn a_new_key_in_the_file_is_used_from_the_next_call_on() {
         let server = MockServer::start().await;
@@ -534,7 +604,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn l8_an_answer_that_never_ends_is_given_up_with_a_way_out() {
+    async fn an_answer_that_never_ends_is_given_up_with_a_way_out() {
         let url = body::tests::endless_server().await;
         let error = client(&url, "").report(&request()).await.unwrap_err();
         assert_eq!(
@@ -575,6 +645,99 @@ mod tests {
         let cut = ResponseTemplate::new(200).set_body_raw("{\"result\": ", "application/json");
         let error = answered(cut).await.unwrap_err();
         assert!(matches!(error, CallError::Unreadable { .. }), "{error}");
+    }
+
+    fn golden(name: &str) -> Value {
+        let path = format!("{}/tests/contract/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn asking(capacity: u32) -> ClaimRequest {
+        let request = golden("claim_request");
+        let request: Request<ClaimRequest> = serde_json::from_value(request).unwrap();
+        ClaimRequest {
+            capacity,
+            ..request.call
+        }
+    }
+
+    /// An Odoo that answers every claim with the golden file.
+    async fn claims(golden_file: &str) -> MockServer {
+        let server = MockServer::start().await;
+        let answer = json!({"jsonrpc": "2.0", "id": "claim", "result": golden(golden_file)});
+        Mock::given(path("/kubernetes_hosting/worker/claim"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+        server
+    }
+
+    async fn capacities(server: &MockServer) -> Vec<Value> {
+        let calls = server.received_requests().await.unwrap();
+        let params = calls.iter().map(|call| call.body_json::<Value>().unwrap());
+        params
+            .map(|call| call["params"]["capacity"].clone())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn every_call_says_its_version_and_the_oldest_that_it_understands() {
+        let server = claims("claim_response").await;
+        let client = client(&server.uri(), "");
+        assert_eq!(client.spoken(), None);
+        let claim = client.claim(&asking(8)).await.unwrap();
+        assert!(!claim.jobs.is_empty());
+        assert_eq!(client.spoken(), Some(NEWEST));
+        let sent = &server.received_requests().await.unwrap()[0];
+        let sent: Value = sent.body_json().unwrap();
+        assert_eq!(sent["params"], golden("claim_request"));
+    }
+
+    #[tokio::test]
+    async fn an_odoo_from_before_versions_goes_on_working() {
+        let server = claims("v1/claim_response").await;
+        let client = client(&server.uri(), "");
+        let claim = client.claim(&asking(8)).await.unwrap();
+        assert_eq!(claim.jobs.len(), 7);
+        assert_eq!(client.spoken(), Some(1));
+        assert_eq!(capacities(&server).await, [8]);
+    }
+
+    #[tokio::test]
+    async fn an_odoo_below_the_minimum_is_refused_before_it_hands_out_jobs() {
+        let server = claims("v1/claim_response").await;
+        let mut client = client(&server.uri(), "");
+        client.oldest = 2;
+        for _ in 0..2 {
+            let error = client.claim(&asking(8)).await.unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "Update the addons in Odoo: they speak version 1 of the contract, and this worker needs version 2 or newer"
+            );
+            assert_eq!(error.problem().code.as_str(), "odoo_outdated");
+        }
+        assert_eq!(capacities(&server).await, [0, 0]);
+        let server = claims("claim_response").await;
+        let mut client = self::client(&server.uri(), "");
+        client.oldest = 2;
+        client.claim(&asking(8)).await.unwrap();
+        client.claim(&asking(8)).await.unwrap();
+        assert_eq!(capacities(&server).await, [0, 8, 8]);
+    }
+
+    #[tokio::test]
+    async fn a_refused_version_says_which_of_the_two_to_update() {
+        let refusal = json!({"jsonrpc": "2.0", "id": "report", "error": golden("version_error")});
+        let refusal = ResponseTemplate::new(200).set_body_json(refusal);
+        let error = answered(refusal).await.unwrap_err();
+        assert!(matches!(error, CallError::Outdated { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("Update the worker: it speaks version 1"),
+            "{error}"
+        );
+        assert!(!error.problem().message.ends_with(".."), "{error}");
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 
 pub mod client;
 pub mod contract;
+#[cfg(test)]
+mod schema_tests;
 pub mod wake;
 
 pub use client::{CallError, Client};

@@ -3,6 +3,7 @@
 //! Only a hint. Where it cannot be had, or while it is away, polling does the same more slowly.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::BackoffBuilder;
@@ -27,8 +28,14 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// The longest message: an announcement is some hundred bytes, and Odoo sends several in one.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// Rings the bell whenever Odoo announces work. Follows the channel that the last claim named; never returns.
-pub async fn listen(client: Client, mut channel: watch::Receiver<Option<Wake>>, bell: &Notify) {
+/// Notifies `wake_up` whenever Odoo announces work, and says whether it would. Follows the channel that the last claim named;
+/// never returns.
+pub async fn listen(
+    client: Client,
+    mut channel: watch::Receiver<Option<Wake>>,
+    wake_up: &Notify,
+    listening: &AtomicBool,
+) {
     let mut last = 0;
     let mut pauses = pauses();
     loop {
@@ -38,16 +45,19 @@ pub async fn listen(client: Client, mut channel: watch::Receiver<Option<Wake>>, 
             }
             continue;
         };
-        let mut listened = false;
-        let error = tokio::select! {
-            error = follow(&client, &wake, &mut last, &mut listened, bell) => error,
+        let ended = tokio::select! {
+            error = follow(&client, &wake, &mut last, wake_up, listening) => Some(error),
             // Another channel: begin anew at once.
-            Ok(()) = channel.changed() => {
-                last = 0;
-                continue;
-            }
+            Ok(()) = channel.changed() => None,
+        };
+        let listened = listening.swap(false, Ordering::Relaxed);
+        let Some(error) = ended else {
+            last = 0;
+            continue;
         };
         if listened {
+            // Whoever relied on it asks by himself from now on.
+            wake_up.notify_one();
             info!("the wake-up connection ended ({error}); polling until it is back");
             pauses = self::pauses();
         } else {
@@ -71,10 +81,10 @@ async fn follow(
     client: &Client,
     wake: &Wake,
     last: &mut i64,
-    listened: &mut bool,
-    bell: &Notify,
+    wake_up: &Notify,
+    listening: &AtomicBool,
 ) -> String {
-    match try_follow(client, wake, last, listened, bell).await {
+    match try_follow(client, wake, last, wake_up, listening).await {
         Ok(ControlFlow::Break(())) => "closed by Odoo".to_owned(),
         Ok(ControlFlow::Continue(())) => "silence".to_owned(),
         Err(error) => error.to_string(),
@@ -87,8 +97,8 @@ async fn try_follow(
     client: &Client,
     wake: &Wake,
     last: &mut i64,
-    listened: &mut bool,
-    bell: &Notify,
+    wake_up: &Notify,
+    listening: &AtomicBool,
 ) -> Result<ControlFlow<()>, Error> {
     let mut request = address(client)?.into_client_request()?;
     // Odoo refuses a websocket without an origin; whose it is matters to browsers only.
@@ -104,10 +114,10 @@ async fn try_follow(
     let subscribe =
         json!({"event_name": "subscribe", "data": {"channels": [wake.channel], "last": *last}});
     socket.send(Message::text(subscribe.to_string())).await?;
-    *listened = true;
+    listening.store(true, Ordering::Relaxed);
     debug!("listening for the wake-up");
     // What was announced while nobody listened.
-    bell.notify_one();
+    wake_up.notify_one();
     loop {
         let Ok(message) = timeout(SILENCE, socket.next()).await else {
             return Ok(ControlFlow::Continue(()));
@@ -115,7 +125,7 @@ async fn try_follow(
         let message = match message.transpose() {
             Err(tungstenite::Error::Capacity(_)) => {
                 // Nothing gets better by asking again soon.
-                *listened = false;
+                listening.store(false, Ordering::Relaxed);
                 return Err(too_long().into());
             }
             message => message?,
@@ -124,7 +134,7 @@ async fn try_follow(
             None | Some(Message::Close(_)) => return Ok(ControlFlow::Break(())),
             Some(Message::Text(text)) => {
                 if announces(&text, &wake.event, last) {
-                    bell.notify_one();
+                    wake_up.notify_one();
                 }
             }
             Some(_) => socket.flush().await?,
@@ -218,25 +228,28 @@ mod tests {
     async fn the_bell_rings_when_odoo_announces_work_and_goes_on_after_a_lost_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (_sender, receiver) = watch::channel(Some(wake()));
-        let bell = Notify::new();
-        let listening = listen(client(&listener), receiver, &bell);
+        let (wake_up, connected) = (Notify::new(), AtomicBool::new(false));
+        let listening = listen(client(&listener), receiver, &wake_up, &connected);
         let odoo = async {
             let (mut socket, subscribed) = accept(&listener).await;
             assert_eq!(
                 subscribed,
                 json!({"event_name": "subscribe", "data": {"channels": ["kubernetes_worker_1"], "last": 0}})
             );
-            bell.notified().await;
+            wake_up.notified().await;
+            assert!(connected.load(Ordering::Relaxed));
             let news = json!([
                 {"id": 6, "message": {"type": "other", "payload": {}}},
                 {"id": 7, "message": {"type": "kubernetes.job/pending", "payload": {}}},
             ]);
             socket.send(Message::text(news.to_string())).await.unwrap();
-            bell.notified().await;
+            wake_up.notified().await;
             drop(socket);
+            wake_up.notified().await;
+            assert!(!connected.load(Ordering::Relaxed), "who relied on it asks");
             let (_socket, subscribed) = accept(&listener).await;
             assert_eq!(subscribed["data"]["last"], 7);
-            bell.notified().await;
+            wake_up.notified().await;
         };
         tokio::select! {
             () = listening => unreachable!("listens for ever"),
@@ -245,11 +258,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn l8_a_message_that_is_too_long_ends_the_connection_with_a_reason() {
+    async fn a_message_that_is_too_long_ends_the_connection_with_a_reason() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (client, wake, bell) = (client(&listener), wake(), Notify::new());
-        let (mut last, mut listened) = (0, false);
-        let following = follow(&client, &wake, &mut last, &mut listened, &bell);
+        let (client, wake, wake_up) = (client(&listener), wake(), Notify::new());
+        let (mut last, listening) = (0, AtomicBool::new(false));
+        let following = follow(&client, &wake, &mut last, &wake_up, &listening);
         let odoo = async {
             let (mut socket, _) = accept(&listener).await;
             let part = |of| {
@@ -271,11 +284,11 @@ mod tests {
             reason = odoo => reason,
         };
         assert!(reason.contains("more than 1 MiB"), "{reason}");
-        assert!(!listened);
+        assert!(!listening.load(Ordering::Relaxed));
     }
 
     #[test]
-    fn s10_the_websocket_is_encrypted_where_the_calls_are() {
+    fn the_websocket_is_encrypted_where_the_calls_are() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         for (url, expected) in [
             (

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use super::metrics::Metrics;
+use crate::code::Code;
 use crate::problem::Problem;
 
 /// Odoo was heard of lately when its last answer is no older than this.
@@ -101,7 +102,7 @@ pub async fn serve(
 ) -> Result<(), Problem> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Problem::new(
-            "settings",
+            Code::Settings,
             format!("The worker cannot listen on {address}: {error}."),
         )
         .hint("Set telemetry.listen to an address that is free, or to nothing.")

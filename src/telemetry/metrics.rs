@@ -5,7 +5,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use strum::VariantArray;
 
 use crate::odoo::contract::{JobKind, OutcomeState, StepCode};
 
@@ -18,6 +20,7 @@ pub struct Metrics {
     claims: Family<ResultLabels, Counter>,
     leases_lost: Counter,
     api_errors: Family<ErrorLabels, Counter>,
+    clusters: Family<ClusterLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -42,6 +45,11 @@ struct ErrorLabels {
     error: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ClusterLabels {
+    cluster: String,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("chandlery");
@@ -54,8 +62,18 @@ impl Default for Metrics {
             claims: Family::default(),
             leases_lost: Counter::default(),
             api_errors: Family::default(),
+            clusters: Family::default(),
             registry: Registry::default(),
         };
+        // `increase` does not see the step from nothing to 1.
+        for kind in JobKind::VARIANTS {
+            for outcome in OutcomeState::VARIANTS {
+                metrics.jobs_that_ended(*kind, *outcome);
+            }
+        }
+        for is_answered in [true, false] {
+            metrics.claims_made(is_answered);
+        }
         registry.register(
             "jobs",
             "Jobs that ended, by kind and outcome",
@@ -83,6 +101,16 @@ impl Default for Metrics {
             "Failed calls to Odoo, to clusters and to Mailgun",
             metrics.api_errors.clone(),
         );
+        registry.register(
+            "cluster_reachable",
+            "Whether the cluster's API server answered when it was last asked",
+            metrics.clusters.clone(),
+        );
+        registry.register(
+            "build",
+            "The program",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
         Self {
             registry,
             ..metrics
@@ -93,12 +121,15 @@ impl Default for Metrics {
 impl Metrics {
     /// A job's outcome was accepted.
     pub fn job_ended(&self, kind: JobKind, outcome: OutcomeState) {
-        self.jobs
-            .get_or_create(&JobLabels {
-                kind: kind.as_str(),
-                outcome: outcome.as_str(),
-            })
-            .inc();
+        self.jobs_that_ended(kind, outcome).inc();
+    }
+
+    fn jobs_that_ended(&self, kind: JobKind, outcome: OutcomeState) -> Counter {
+        let labels = JobLabels {
+            kind: kind.as_str(),
+            outcome: outcome.as_str(),
+        };
+        self.jobs.get_or_create_owned(&labels)
     }
 
     /// How many jobs are held now.
@@ -117,8 +148,12 @@ impl Metrics {
 
     /// A claim was answered, or not.
     pub fn claimed(&self, answered: bool) {
+        self.claims_made(answered).inc();
+    }
+
+    fn claims_made(&self, answered: bool) -> Counter {
         let result = if answered { "answered" } else { "failed" };
-        self.claims.get_or_create(&ResultLabels { result }).inc();
+        self.claims.get_or_create_owned(&ResultLabels { result })
     }
 
     /// A job was lost because its lease ended before Odoo could be reached.
@@ -134,6 +169,16 @@ impl Metrics {
                 error: error.to_owned(),
             })
             .inc();
+    }
+
+    /// How a cluster was found when it was last asked.
+    pub fn cluster(&self, name: &str, is_reachable: bool) {
+        let labels = ClusterLabels {
+            cluster: name.to_owned(),
+        };
+        self.clusters
+            .get_or_create(&labels)
+            .set(i64::from(is_reachable));
     }
 
     /// All of it, in the OpenMetrics text format.
@@ -158,6 +203,8 @@ mod tests {
         metrics.claimed(true);
         metrics.lease_lost();
         metrics.api_error("odoo", "unreachable");
+        metrics.cluster("demo", true);
+        metrics.cluster("demo", false);
         let text = metrics.text();
         for line in [
             "chandlery_jobs_total{kind=\"deploy\",outcome=\"done\"} 2",
@@ -166,6 +213,25 @@ mod tests {
             "chandlery_claims_total{result=\"answered\"} 1",
             "chandlery_leases_lost_total 1",
             "chandlery_api_errors_total{api=\"odoo\",error=\"unreachable\"} 1",
+            "chandlery_cluster_reachable{cluster=\"demo\"} 0",
+            concat!(
+                "chandlery_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_not_happened_yet_is_counted_as_nothing() {
+        let text = Metrics::default().text();
+        for line in [
+            "chandlery_jobs_total{kind=\"adopt\",outcome=\"failed\"} 0",
+            "chandlery_claims_total{result=\"answered\"} 0",
+            "chandlery_claims_total{result=\"failed\"} 0",
+            "chandlery_leases_lost_total 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

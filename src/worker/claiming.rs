@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use backon::BackoffBuilder;
@@ -10,9 +11,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::board::Lease;
-use super::{MOST_WAITING, Odoo, Recipes, Worker};
-use crate::job::{Abilities, outcome};
+use super::in_flight::Lease;
+use super::{JobHandler, MOST_WAITING, Odoo, Worker};
+use crate::code::Code;
+use crate::job::{Capabilities, outcome};
 use crate::odoo::CallError;
 use crate::odoo::contract::{
     ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState, Unreadable,
@@ -27,7 +29,7 @@ const ASK_AT_MOST: Duration = Duration::from_millis(200);
 /// What a claim under way at the end may still take: its jobs would otherwise wait for their lease to end.
 const LAST_CLAIM: Duration = Duration::from_secs(5);
 
-impl<O: Odoo, R: Recipes> Worker<O, R> {
+impl<O: Odoo, R: JobHandler> Worker<O, R> {
     /// Claims until `closing`, then returns; the jobs claimed go on.
     pub(super) async fn claim_until(self: &Arc<Self>, closing: &CancellationToken) {
         let mut pauses = pauses();
@@ -44,7 +46,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                     self.start_all(response, asked)
                 }
                 Err(error) => {
-                    self.contact.failed("claim", &error);
+                    self.odoo_health.failed("claim", &error);
                     pauses.next().unwrap_or(ASK_WHEN_FULL)
                 }
             };
@@ -61,7 +63,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             tokio::select! {
                 () = closing.cancelled() => return,
                 () = self.until_room(full) => {}
-                () = self.bell.notified(), if !full => {}
+                () = self.wake_up.notified(), if !full => {}
                 () = pause => {}
             }
             tokio::select! {
@@ -73,20 +75,20 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
 
     /// How many jobs to ask for: as many as there are free slots, but for those whose jobs' outcomes Odoo has yet to take.
     fn room(&self) -> usize {
-        let free = self.slots.free().saturating_sub(self.board.ended());
-        free.min((self.capacity + MOST_WAITING).saturating_sub(self.board.len()))
+        let free = self.slots.free().saturating_sub(self.in_flight.ended());
+        free.min((self.capacity + MOST_WAITING).saturating_sub(self.in_flight.len()))
     }
 
     /// Whether there is no room though slots are free.
     fn is_crowded(&self) -> bool {
-        self.board.len() >= self.capacity + MOST_WAITING
+        self.in_flight.len() >= self.capacity + MOST_WAITING
     }
 
     /// Waits until a job is over, or there is room again after there was none.
     async fn until_room(&self, full: bool) {
         loop {
             tokio::select! {
-                () = self.board.freed.notified() => {}
+                () = self.in_flight.freed.notified() => {}
                 () = self.slots.freed(), if full => {}
             }
             if !full || self.room() > 0 {
@@ -101,10 +103,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         capacity: usize,
         closing: &CancellationToken,
     ) -> Option<Result<ClaimResponse, CallError>> {
-        let Abilities { kinds, mailgun } = self.recipes.abilities();
+        let Capabilities { kinds, mailgun } = self.handler.capabilities();
         let request = ClaimRequest {
             worker: self.identity.clone(),
-            clusters: self.recipes.clusters(),
+            clusters: self.handler.clusters(),
             kinds,
             mailgun,
             capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
@@ -141,7 +143,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         });
         let lease = Lease::new(asked, response.lease_seconds);
         for job in response.jobs {
-            match Job::read(job) {
+            match Job::read(&job) {
                 Ok(job) => self.start(job, lease, response.database.clone()),
                 Err(unreadable) => self.give_back_unreadable(unreadable, lease),
             }
@@ -151,17 +153,22 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             *database = Some(response.database);
             changed
         });
-        self.metrics.jobs_held(self.board.len());
-        let seconds = response.poll_seconds.clamp(0.2, 300.0);
+        self.metrics.jobs_held(self.in_flight.len());
+        let idle = response.idle_seconds;
+        let seconds = match idle.filter(|_| self.listening.load(Ordering::Relaxed)) {
+            Some(idle) => idle,
+            None => response.poll_seconds,
+        };
+        let seconds = seconds.clamp(0.2, 300.0);
         Duration::from_secs_f64(if seconds.is_nan() { 5.0 } else { seconds })
     }
 
     fn start(self: &Arc<Self>, job: Job, lease: Lease, database: String) {
-        let app = job.app.as_ref().map(|app| app.uid.clone());
+        let (app, kind) = (job.app().map(|app| app.uid.clone()), job.kind());
         let slot = self.slots.slot();
-        let Some(story) = self
-            .board
-            .take(job.id, &job.token, app.clone(), job.kind, lease, &slot)
+        let Some(step_log) =
+            self.in_flight
+                .take(job.id, &job.token, app.clone(), kind, lease, &slot)
         else {
             return;
         };
@@ -169,10 +176,9 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             "job",
             job = job.id,
             app = job
-                .app
-                .as_ref()
+                .app()
                 .map(|app| format!("{}-{}", app.name, app.environment)),
-            kind = job.kind.as_str(),
+            kind = kind.as_str(),
             attempt = job.attempt,
         );
         let worker = self.clone();
@@ -181,29 +187,29 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             let (id, token) = (job.id, job.token.clone());
             let begun = async {
                 let alone = match app {
-                    Some(app) => Some(slot::waiting(worker.board.alone_with(app)).await),
+                    Some(app) => Some(slot::waiting(worker.in_flight.alone_with(app)).await),
                     None => None,
                 };
                 slot.take().await;
                 alone
             };
-            let recipe = async {
-                let _alone = match story.unless_stopped(begun).await {
+            let handled = async {
+                let _alone = match step_log.unless_stopped(begun).await {
                     Ok(alone) => alone,
-                    Err(stopped) => return outcome(Err(stopped), JobResult::default(), &story),
+                    Err(stopped) => return outcome(Err(stopped), JobResult::default(), &step_log),
                 };
-                worker.recipes.run(job, database, story.clone()).await
+                worker.handler.run(job, database, step_log.clone()).await
             };
-            let outcome = AssertUnwindSafe(slot.work(recipe))
+            let outcome = AssertUnwindSafe(slot.work(handled))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| defect());
-            match (&outcome.error, story.stop_reason()) {
+            match (&outcome.error, step_log.stop_reason()) {
                 (None, _) => info!("done"),
                 (Some(_), Some(reason)) => info!(?reason, "stopped"),
                 (Some(problem), None) => error!(retry = problem.retry, "{problem}"),
             }
-            worker.board.finish(id, &token, outcome);
+            worker.in_flight.finish(id, &token, outcome);
         };
         tokio::spawn(run.instrument(span));
     }
@@ -212,9 +218,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         error!(job = unreadable.id, "{}", unreadable.problem);
         if let (Some(id), Some(token)) = (unreadable.id, unreadable.token) {
             let slot = self.slots.slot();
-            self.board
+            self.in_flight
                 .take(id, &token, None, JobKind::Refresh, lease, &slot);
-            self.board.finish(id, &token, failed(unreadable.problem));
+            self.in_flight
+                .finish(id, &token, failed(unreadable.problem));
         }
     }
 }
@@ -240,7 +247,7 @@ fn failed(problem: Problem) -> Outcome {
 fn defect() -> Outcome {
     failed(
         Problem::new(
-            "internal",
+            Code::Internal,
             "The worker met a defect of its own while it did this job.",
         )
         .hint("The worker's log says where; report it to Chandlery's developers."),

@@ -1,14 +1,15 @@
-//! The frame around the recipes: claim → dispatch → lease → report.
+//! The frame around the [`JobHandler`]: claim → dispatch → lease → report.
 //!
 //! [`claiming`](Worker::run) asks Odoo for as many jobs as there are free slots and starts each on a task of its own; one
-//! that waits gives its [`slot`](crate::slot) back. The [`board`] holds them all with their leases and stories; one loop reports, one ends what is no longer ours, one per cluster observes. Nothing is
-//! kept elsewhere: a worker that is killed leaves no trace but jobs whose lease ends.
+//! that waits gives its [`slot`](crate::slot) back. [`in_flight`] holds them all with their leases and step logs; one loop
+//! reports, one ends what is no longer ours, one per cluster observes. Nothing is kept elsewhere: a worker that is killed
+//! leaves no trace but jobs whose lease ends.
 
-mod board;
 mod claiming;
-mod contact;
+mod handler;
+mod in_flight;
 mod observing;
-mod recipes;
+mod odoo_health;
 mod reporting;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -26,8 +28,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::job::{Abilities, Look, Stop, Story};
-use crate::kubernetes::Heard;
+use crate::job::{CancelReason, Capabilities, Look, Namespaces, StepLog};
+use crate::kubernetes::WatchEvent;
 use crate::odoo::contract::{
     ClaimRequest, ClaimResponse, ClusterState, Job, ObserveRequest, ObserveResponse, Outcome,
     ReportRequest, ReportResponse, Uid, Wake, WorkerIdentity,
@@ -36,8 +38,8 @@ use crate::odoo::{CallError, Client};
 use crate::problem::Problem;
 use crate::slot::Slots;
 use crate::telemetry::{Health, Metrics};
-use board::Board;
-use contact::Contact;
+use in_flight::InFlight;
+use odoo_health::OdooHealth;
 
 /// At the end jobs may go on for so long before they are handed back, …
 const FINISH: Duration = Duration::from_secs(15);
@@ -83,63 +85,73 @@ impl Odoo for Client {
 }
 
 /// What the worker does with jobs and clusters.
-pub trait Recipes: Send + Sync + 'static {
+pub trait JobHandler: Send + Sync + 'static {
     /// What can be done.
-    fn abilities(&self) -> Abilities;
+    fn capabilities(&self) -> Capabilities;
     /// The clusters served, as they were last found.
     fn clusters(&self) -> Vec<ClusterState>;
     /// Finds out how a cluster is now.
     fn check<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, ClusterState>;
-    /// What a cluster shows of this Odoo database's apps, of all or of those in some namespaces; but not of `busy` ones.
+    /// What a cluster shows of this Odoo database's apps in some namespaces; but not of `busy` ones.
     fn look<'a>(
         &'a self,
         cluster: &'a str,
         database: &'a str,
-        only: Option<&'a BTreeSet<String>>,
+        of: Namespaces<'a>,
         busy: &'a BTreeSet<Uid>,
     ) -> BoxFuture<'a, Result<Look, Problem>>;
     /// What changes of this Odoo database's apps in a cluster, as it happens.
-    fn changes(&self, cluster: &str, database: &str) -> BoxStream<'static, Result<Heard, Problem>>;
+    fn changes(
+        &self,
+        cluster: &str,
+        database: &str,
+    ) -> BoxStream<'static, Result<WatchEvent, Problem>>;
     /// Does a job.
-    fn run(&self, job: Job, database: String, story: Arc<Story>) -> BoxFuture<'static, Outcome>;
+    fn run(
+        &self,
+        job: Job,
+        database: String,
+        step_log: Arc<StepLog>,
+    ) -> BoxFuture<'static, Outcome>;
 }
 
 /// One worker.
 pub struct Worker<O, R> {
     odoo: O,
-    recipes: R,
+    handler: R,
     identity: WorkerIdentity,
     capacity: usize,
     slots: Arc<Slots>,
     observe_every: Duration,
-    board: Board,
-    contact: Contact,
+    in_flight: InFlight,
+    odoo_health: OdooHealth,
     metrics: Arc<Metrics>,
-    bell: Arc<Notify>,
+    wake_up: Arc<Notify>,
+    listening: Arc<AtomicBool>,
     wake: watch::Sender<Option<Wake>>,
     database: watch::Sender<Option<String>>,
     unknown_clusters: watch::Sender<Vec<String>>,
 }
 
-impl<O: Odoo, R: Recipes> Worker<O, R> {
+impl<O: Odoo, R: JobHandler> Worker<O, R> {
     /// A call to Odoo was answered. After an absence what was told of the apps is told again.
     fn answered(&self) {
-        if self.contact.answered() {
+        if self.odoo_health.answered() {
             self.database.send_modify(|_| ());
         }
     }
 
-    /// A worker that has not begun. Ringing `bell` makes it claim at once.
+    /// A worker that has not begun. Notifying `wake_up` makes it claim at once.
     pub fn new(
         odoo: O,
-        recipes: R,
+        handler: R,
         settings: &crate::settings::Worker,
         health: Arc<Health>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             odoo,
-            recipes,
+            handler,
             identity: WorkerIdentity {
                 name: settings.name.clone(),
                 instance: uuid::Uuid::new_v4().to_string(),
@@ -148,19 +160,25 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             capacity: settings.capacity as usize,
             slots: Slots::new(settings.capacity as usize),
             observe_every: Duration::from_secs(settings.observe_seconds),
-            board: Board::default(),
-            contact: Contact::new(health, metrics.clone()),
+            in_flight: InFlight::default(),
+            odoo_health: OdooHealth::new(health, metrics.clone()),
             metrics,
-            bell: Arc::default(),
+            wake_up: Arc::default(),
+            listening: Arc::default(),
             wake: watch::channel(None).0,
             database: watch::channel(None).0,
             unknown_clusters: watch::channel(Vec::new()).0,
         }
     }
 
-    /// What makes the worker claim at once when it rings.
-    pub fn bell(&self) -> Arc<Notify> {
-        self.bell.clone()
+    /// What makes the worker claim at once when it is notified.
+    pub fn wake_up(&self) -> Arc<Notify> {
+        self.wake_up.clone()
+    }
+
+    /// Whether somebody will notify it as soon as there is work: then the worker asks seldom.
+    pub fn listening(&self) -> Arc<AtomicBool> {
+        self.listening.clone()
     }
 
     /// The channel on which Odoo announces work, as the last claim named it.
@@ -173,14 +191,14 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     pub async fn run(self: Arc<Self>, closing: CancellationToken) {
         let mut loops = JoinSet::new();
         let names: Vec<String> = self
-            .recipes
+            .handler
             .clusters()
             .into_iter()
             .map(|cluster| cluster.name)
             .collect();
         // What is claimed first is for clusters known to be reachable.
         tokio::select! {
-            _ = futures::future::join_all(names.iter().map(|name| self.recipes.check(name))) => {}
+            _ = futures::future::join_all(names.iter().map(|name| self.handler.check(name))) => {}
             () = closing.cancelled() => return,
         }
         for name in names {
@@ -193,10 +211,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         loops.spawn(async move { worker.keep_leases().await });
 
         self.claim_until(&closing).await;
-        self.contact.stopping();
+        self.odoo_health.stopping();
         // They leave nothing half done, and may go on waiting elsewhere.
-        self.board.stop_waiting(Stop::Released);
-        match self.board.len() {
+        self.in_flight.stop_waiting(CancelReason::Released);
+        match self.in_flight.len() {
             0 => {}
             held => info!(
                 "no more jobs are claimed; {held} at work have {} s to finish",
@@ -204,9 +222,9 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             ),
         }
         if timeout(FINISH, self.all_reported()).await.is_err() {
-            self.board.stop_all(Stop::Released);
+            self.in_flight.stop_all(CancelReason::Released);
             if timeout(HAND_BACK, self.all_reported()).await.is_err() {
-                let held = self.board.len();
+                let held = self.in_flight.len();
                 warn!(
                     "Odoo could not be told of {held} jobs; they go to another worker when their lease ends"
                 );
@@ -215,7 +233,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     }
 
     async fn all_reported(&self) {
-        while self.board.len() > 0 {
+        while self.in_flight.len() > 0 {
             sleep(Duration::from_millis(100)).await;
         }
     }

@@ -10,10 +10,10 @@ use futures::stream::BoxStream;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::{Odoo, Recipes, Worker};
-use crate::job::Look;
-use crate::kubernetes::Heard;
-use crate::odoo::contract::{AppSeen, ClusterState, Observation, ObserveRequest};
+use super::{JobHandler, Odoo, Worker};
+use crate::job::{Look, Namespaces};
+use crate::kubernetes::WatchEvent;
+use crate::odoo::contract::{AppSeen, ClusterState, Observation, ObserveRequest, ObservedState};
 use crate::problem::Problem;
 
 /// How many apps one call tells of.
@@ -24,12 +24,20 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(1);
 /// How soon an app is looked at again that changed while it had a job.
 const AFTER_JOB: Duration = Duration::from_secs(5);
+/// How long a watch may take to begin before everything is looked at without it.
+const BEGIN: Duration = Duration::from_secs(5);
 
 /// What a cluster says has changed.
 struct Watch {
-    changes: BoxStream<'static, Result<Heard, Problem>>,
+    changes: BoxStream<'static, Result<WatchEvent, Problem>>,
     /// It ended, and has to be begun anew.
     ended: bool,
+    /// It tells of all that changes.
+    whole: bool,
+    /// Something may have changed of which it has not told.
+    gap: bool,
+    /// It tells of namespaces alone.
+    namespaces_only: bool,
     /// What goes wrong is logged once.
     complained: bool,
     /// The namespaces in which something is another than it was told, and when to look at them.
@@ -38,6 +46,27 @@ struct Watch {
 }
 
 impl Watch {
+    fn new(changes: BoxStream<'static, Result<WatchEvent, Problem>>) -> Self {
+        Self {
+            changes,
+            ended: false,
+            whole: false,
+            gap: true,
+            namespaces_only: false,
+            complained: false,
+            changed: BTreeSet::new(),
+            look: None,
+        }
+    }
+
+    fn begin_again(&mut self, changes: BoxStream<'static, Result<WatchEvent, Problem>>) {
+        *self = Self {
+            changed: mem::take(&mut self.changed),
+            look: self.look,
+            ..Self::new(changes)
+        };
+    }
+
     /// All was looked at but for these, whose apps have a job.
     fn look_again(&mut self, busy: BTreeSet<String>) {
         self.look = (!busy.is_empty()).then(|| Instant::now() + AFTER_JOB);
@@ -45,7 +74,7 @@ impl Watch {
     }
 }
 
-impl<O: Odoo, R: Recipes> Worker<O, R> {
+impl<O: Odoo, R: JobHandler> Worker<O, R> {
     /// Looks at one cluster again and again, for as long as it is polled.
     pub(super) async fn keep_observing(&self, cluster: &str) {
         let mut told = Told::default();
@@ -54,12 +83,12 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         let mut said = false;
         let mut databases = self.database.subscribe();
         loop {
-            let state = self.recipes.check(cluster).await;
+            let state = self.handler.check(cluster).await;
             if state.reachable != reachable {
                 log_reachable(&state);
                 reachable = state.reachable;
             }
-            self.contact.cluster(cluster, &state.message);
+            self.odoo_health.cluster(cluster, &state.message);
             let database = databases.borrow_and_update().clone();
             let pause = match reachable {
                 true => self.observe_every,
@@ -67,19 +96,24 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             };
             let until = Instant::now() + pause;
             // A new connection may be needed, of which an old watch would not know.
-            watch = watch.filter(|watch| reachable && !watch.ended);
+            watch = watch.filter(|_| reachable);
             let following = async {
                 match database.filter(|_| reachable) {
                     Some(database) => {
-                        let busy = self.observe(cluster, &database, None, &mut told).await;
-                        let watch = watch.get_or_insert_with(|| Watch {
-                            changes: self.recipes.changes(cluster, &database),
-                            ended: false,
-                            complained: false,
-                            changed: BTreeSet::new(),
-                            look: None,
+                        let until = match &mut watch {
+                            Some(watch) => {
+                                self.look_round(cluster, &database, watch, &mut told).await;
+                                if watch.ended {
+                                    watch.begin_again(self.handler.changes(cluster, &database));
+                                }
+                                until
+                            }
+                            // What it tells at its beginning need not be asked for.
+                            None => Instant::now() + BEGIN,
+                        };
+                        let watch = watch.get_or_insert_with(|| {
+                            Watch::new(self.handler.changes(cluster, &database))
                         });
-                        watch.look_again(busy);
                         self.follow(cluster, &database, watch, until, &mut told, &mut said)
                             .await;
                     }
@@ -93,6 +127,20 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                 Ok(()) = databases.changed() => told = Told::default(),
             }
         }
+    }
+
+    /// Looks at everything. Where the watch tells of all that changes, that is what has changed and what is not well: the
+    /// reason for that may be another one by now, of which no watch tells.
+    async fn look_round(&self, cluster: &str, database: &str, watch: &mut Watch, told: &mut Told) {
+        let mut known = BTreeSet::new();
+        if watch.whole && !mem::take(&mut watch.gap) {
+            known = told.well();
+            known.retain(|namespace| !watch.changed.contains(namespace));
+        }
+        let busy = self
+            .observe(cluster, database, Namespaces::AllBut(&known), told)
+            .await;
+        watch.look_again(busy);
     }
 
     /// Looks at what changes, until it is time to look at everything.
@@ -112,29 +160,39 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                     if Instant::now() >= until {
                         return;
                     }
+                    let changed = mem::take(&mut watch.changed);
                     let busy = self
-                        .observe(cluster, database, Some(&mem::take(&mut watch.changed)), told)
+                        .observe(cluster, database, Namespaces::Only(&changed), told)
                         .await;
                     watch.look_again(busy);
                 }
                 change = watch.changes.next(), if !watch.ended => {
                     let soon = Instant::now() + SETTLE;
                     match change {
-                        Some(Ok(Heard::In(namespace))) => {
+                        Some(Ok(WatchEvent::Namespace(namespace))) => {
                             watch.changed.insert(namespace);
                             watch.look = Some(watch.look.map_or(soon, |look| look.min(soon)));
                         }
-                        Some(Ok(Heard::Anything)) => until = until.min(soon),
+                        Some(Ok(WatchEvent::Resync)) => {
+                            (watch.whole, watch.gap) = (!watch.namespaces_only, true);
+                            until = until.min(soon);
+                        }
                         // As its rights are meant to be, unless somebody wants it otherwise: nothing to warn of.
-                        Some(Ok(Heard::NamespacesOnly)) => if !mem::replace(said, true) {
-                            info!(
-                                cluster,
-                                "what changes in apps by itself is seen up to {} s late: the worker's account may not watch workloads; config/rbac-watch.yaml lets it",
-                                self.observe_every.as_secs()
-                            );
-                        },
-                        Some(Err(problem)) => self.complain(cluster, watch, &problem),
-                        None => watch.ended = true,
+                        Some(Ok(WatchEvent::NamespacesOnly)) => {
+                            watch.namespaces_only = true;
+                            if !mem::replace(said, true) {
+                                info!(
+                                    cluster,
+                                    "what changes in apps by itself is seen up to {} s late: the worker's account may not watch workloads; config/rbac-watch.yaml lets it",
+                                    self.observe_every.as_secs()
+                                );
+                            }
+                        }
+                        Some(Err(problem)) => {
+                            watch.whole = false;
+                            self.complain(cluster, watch, &problem);
+                        }
+                        None => (watch.ended, watch.whole) = (true, false),
                     }
                 }
             }
@@ -142,7 +200,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     }
 
     fn complain(&self, cluster: &str, watch: &mut Watch, problem: &Problem) {
-        self.metrics.api_error(cluster, &problem.code);
+        self.metrics.api_error(cluster, problem.code.label());
         if !mem::replace(&mut watch.complained, true) {
             warn!(
                 cluster,
@@ -152,18 +210,18 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         }
     }
 
-    /// Looks at all apps, or at those in some namespaces, and tells what is new. Returns the namespaces of those that were
-    /// left out because they have a job.
+    /// Looks at the apps in some namespaces and tells what is new. Returns the namespaces of those that were left out
+    /// because they have a job.
     async fn observe(
         &self,
         cluster: &str,
         database: &str,
-        only: Option<&BTreeSet<String>>,
+        of: Namespaces<'_>,
         told: &mut Told,
     ) -> BTreeSet<String> {
         // A job tells of its app itself, and a look in the middle of one would only confuse.
-        let apps_at_work = self.board.apps();
-        let look = self.recipes.look(cluster, database, only, &apps_at_work);
+        let apps_at_work = self.in_flight.apps();
+        let look = self.handler.look(cluster, database, of, &apps_at_work);
         let Look {
             apps,
             mut complete,
@@ -171,13 +229,13 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         } = match look.await {
             Ok(seen) => seen,
             Err(problem) => {
-                self.metrics.api_error(cluster, &problem.code);
+                self.metrics.api_error(cluster, problem.code.label());
                 warn!(cluster, "{problem}");
                 return BTreeSet::new();
             }
         };
         // Some may have got a job since.
-        let apps_at_work = self.board.apps();
+        let apps_at_work = self.in_flight.apps();
         let (begun, seen): (Vec<_>, Vec<_>) = apps
             .into_iter()
             .partition(|app| apps_at_work.contains(&app.uid));
@@ -185,8 +243,9 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         for namespace in &busy {
             told.forget(namespace);
         }
-        if only.is_none() {
-            told.keep_only(&seen);
+        if let Some(all) = &complete {
+            let all = all.namespaces.iter().map(|ours| ours.namespace.as_str());
+            told.keep_only(&all.collect());
         }
         let news: Vec<AppSeen> = seen.into_iter().filter(|app| told.is_news(app)).collect();
         let mut chunks: Vec<&[AppSeen]> = news.chunks(APPS_PER_CALL).collect();
@@ -215,7 +274,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                 }
                 // Nothing is lost: what was not told is still news in the next round.
                 Err(error) => {
-                    self.contact.failed("observe", &error);
+                    self.odoo_health.failed("observe", &error);
                     break;
                 }
             }
@@ -258,8 +317,16 @@ impl Told {
         self.0.remove(namespace);
     }
 
-    fn keep_only(&mut self, seen: &[AppSeen]) {
+    fn keep_only(&mut self, namespaces: &BTreeSet<&str>) {
         self.0
-            .retain(|namespace, _| seen.iter().any(|app| app.namespace == *namespace));
+            .retain(|namespace, _| namespaces.contains(namespace.as_str()));
+    }
+
+    /// The namespaces of the apps with which all is well.
+    fn well(&self) -> BTreeSet<String> {
+        let well = self.0.iter().filter(|(_, told)| {
+            matches!(told.state, ObservedState::Running | ObservedState::Stopped)
+        });
+        well.map(|(namespace, _)| namespace.clone()).collect()
     }
 }

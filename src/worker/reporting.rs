@@ -7,8 +7,8 @@ use backon::BackoffBuilder;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, warn};
 
-use super::board::{Ended, Sent};
-use super::{Odoo, Recipes, Worker};
+use super::in_flight::{FinishedJob, PendingReport};
+use super::{JobHandler, Odoo, Worker};
 use crate::odoo::CallError;
 use crate::odoo::contract::{FileSeen, JobResult, ReportRequest, ReportResponse};
 
@@ -23,16 +23,16 @@ const REPORT_JOBS: usize = 100;
 /// With nothing held there is nothing due; news ends this wait.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
-impl<O: Odoo, R: Recipes> Worker<O, R> {
+impl<O: Odoo, R: JobHandler> Worker<O, R> {
     /// Reports for as long as it is polled.
     pub(super) async fn keep_reporting(&self) {
         let mut last = None;
         let mut pauses = pauses();
         loop {
-            let due = self.board.report_due(last);
+            let due = self.in_flight.report_due(last);
             tokio::select! {
                 // There may be less time left than thought: look again.
-                () = self.board.news.notified() => continue,
+                () = self.in_flight.news.notified() => continue,
                 () = sleep_until(due.unwrap_or_else(|| Instant::now() + NOTHING_DUE)) => {}
             }
             last = Some(Instant::now());
@@ -49,14 +49,19 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         loop {
             let looked = (SystemTime::now(), std::time::Instant::now());
             let soon = Instant::now() + LOOK_EVERY;
-            sleep_until(self.board.next_expiry().map_or(soon, |end| end.min(soon))).await;
+            sleep_until(
+                self.in_flight
+                    .next_expiry()
+                    .map_or(soon, |end| end.min(soon)),
+            )
+            .await;
             // The clock of leases stands still while the machine sleeps, the calendar does not.
             let passed = looked.0.elapsed().unwrap_or_default();
             let slept = passed.saturating_sub(looked.1.elapsed());
             if slept > LOOK_EVERY {
-                self.board.slept(slept);
+                self.in_flight.slept(slept);
             }
-            for lost in self.board.expire() {
+            for lost in self.in_flight.expire() {
                 warn!(
                     job = lost.id,
                     "Odoo could not be told of this job in time: it is dropped, for somebody else may have it now"
@@ -70,7 +75,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
     /// Reports what there is to report. Where Odoo refuses it, each job is told alone, so that one cannot hold up the others.
     async fn report_all(&self) -> bool {
         let mut good = true;
-        for sent in portions(self.board.reports()) {
+        for sent in portions(self.in_flight.reports()) {
             match self.report(sent).await {
                 Ok(()) => {}
                 Err((CallError::Refused { .. }, sent)) => {
@@ -83,7 +88,7 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
                     }
                 }
                 Err((error, _)) => {
-                    self.contact.failed("report", &error);
+                    self.odoo_health.failed("report", &error);
                     good = false;
                 }
             }
@@ -91,7 +96,10 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
         good
     }
 
-    async fn report(&self, sent: Vec<Sent>) -> Result<(), (CallError, Vec<Sent>)> {
+    async fn report(
+        &self,
+        sent: Vec<PendingReport>,
+    ) -> Result<(), (CallError, Vec<PendingReport>)> {
         let sent_at = Instant::now();
         let request = ReportRequest {
             worker: self.identity.clone(),
@@ -110,31 +118,31 @@ impl<O: Odoo, R: Recipes> Worker<O, R> {
             Err(error) => return Err((error, sent)),
         };
         self.answered();
-        for ended in self.board.answered(sent, sent_at, &response) {
+        for ended in self.in_flight.answered(sent, sent_at, &response) {
             self.record(&ended);
         }
         Ok(())
     }
 
-    fn record(&self, ended: &Ended) {
+    fn record(&self, ended: &FinishedJob) {
         if let Some(outcome) = &ended.outcome {
             self.metrics.job_ended(ended.kind, outcome.state);
             if let Some(error) = &outcome.error
-                && error.code.starts_with("mailgun_")
+                && error.code.is_mailguns()
             {
-                self.metrics.api_error("mailgun", &error.code);
+                self.metrics.api_error("mailgun", error.code.label());
             }
         }
-        for (step, seconds) in ended.story.durations() {
+        for (step, seconds) in ended.step_log.durations() {
             self.metrics.step_took(step, seconds);
         }
-        self.metrics.jobs_held(self.board.len());
+        self.metrics.jobs_held(self.in_flight.len());
     }
 }
 
 /// Divides what there is to report by its size and number.
-fn portions(all: Vec<Sent>) -> Vec<Vec<Sent>> {
-    let mut portions: Vec<Vec<Sent>> = Vec::new();
+fn portions(all: Vec<PendingReport>) -> Vec<Vec<PendingReport>> {
+    let mut portions: Vec<Vec<PendingReport>> = Vec::new();
     let mut bytes = 0;
     for sent in all {
         let size: usize = sent

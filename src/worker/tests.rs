@@ -1,4 +1,4 @@
-//! The frame against a double of Odoo and recipes made up for each test, on paused time: a minute passes at once when
+//! The frame against a double of Odoo and jobs made up for each test, on paused time: a minute passes at once when
 //! nothing is left to do.
 
 use std::collections::{HashMap, VecDeque};
@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
+use crate::code::Code;
 use crate::job::outcome;
 use crate::odoo::contract::{
     Answer, AppSeen, CompleteLook, Ingress, IngressState, JobAnswer, JobKind, JobResult,
@@ -78,6 +79,7 @@ impl Odoo for Double {
             database: "5f0c1a52".to_owned(),
             lease_seconds: 60.0,
             poll_seconds: 5.0,
+            idle_seconds: Some(60.0),
             wake: None,
             unknown_clusters: Vec::new(),
             jobs: jobs.drain(..count).collect(),
@@ -117,19 +119,19 @@ impl Odoo for Double {
     }
 }
 
-type Recipe = dyn Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sync;
+type Handle = dyn Fn(Job, Arc<StepLog>) -> BoxFuture<'static, Outcome> + Send + Sync;
 
-/// Recipes for one test, and a cluster that shows what the test says.
-struct Kitchen {
-    recipe: Box<Recipe>,
+/// JobHandler for one test, and a cluster that shows what the test says.
+struct FakeHandler {
+    handle: Box<Handle>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
     looked_at: Arc<Mutex<BTreeSet<Uid>>>,
-    changes: Mutex<Option<BoxStream<'static, Result<Heard, Problem>>>>,
+    changes: Mutex<Option<BoxStream<'static, Result<WatchEvent, Problem>>>>,
 }
 
-impl Recipes for Kitchen {
-    fn abilities(&self) -> Abilities {
-        Abilities {
+impl JobHandler for FakeHandler {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
             kinds: vec![JobKind::Deploy],
             mailgun: None,
         }
@@ -152,14 +154,14 @@ impl Recipes for Kitchen {
         &'a self,
         _: &'a str,
         database: &'a str,
-        only: Option<&'a BTreeSet<String>>,
+        of: Namespaces<'a>,
         busy: &'a BTreeSet<Uid>,
     ) -> BoxFuture<'a, Result<Look, Problem>> {
         assert_eq!(database, "5f0c1a52");
         let mut seen = self.seen.lock().unwrap().clone();
         let namespaces = seen.iter().map(namespace_seen).collect();
-        seen.retain(|app| only.is_none_or(|only| only.contains(&app.namespace)));
-        let complete = only.is_none().then(|| CompleteLook {
+        seen.retain(|app| of.include(&app.namespace));
+        let complete = of.complete().then(|| CompleteLook {
             looked_at: jiff::Timestamp::now(),
             namespaces,
         });
@@ -176,7 +178,7 @@ impl Recipes for Kitchen {
         })
     }
 
-    fn changes(&self, _: &str, _: &str) -> BoxStream<'static, Result<Heard, Problem>> {
+    fn changes(&self, _: &str, _: &str) -> BoxStream<'static, Result<WatchEvent, Problem>> {
         let heard = self.changes.lock().unwrap().take();
         match heard {
             Some(heard) => heard,
@@ -184,8 +186,8 @@ impl Recipes for Kitchen {
         }
     }
 
-    fn run(&self, job: Job, _: String, story: Arc<Story>) -> BoxFuture<'static, Outcome> {
-        (self.recipe)(job, story)
+    fn run(&self, job: Job, _: String, step_log: Arc<StepLog>) -> BoxFuture<'static, Outcome> {
+        (self.handle)(job, step_log)
     }
 }
 
@@ -196,11 +198,12 @@ struct Bench {
     closing: CancellationToken,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    bell: Arc<Notify>,
+    wake_up: Arc<Notify>,
+    listening: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
     looked_at: Arc<Mutex<BTreeSet<Uid>>>,
     /// What the cluster says has changed.
-    changes: mpsc::UnboundedSender<Result<Heard, Problem>>,
+    changes: mpsc::UnboundedSender<Result<WatchEvent, Problem>>,
     run: tokio::task::JoinHandle<()>,
     outcomes: Vec<(i64, Outcome)>,
 }
@@ -208,7 +211,7 @@ struct Bench {
 impl Bench {
     fn start(
         jobs: impl IntoIterator<Item = Value>,
-        recipe: impl Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+        handle: impl Fn(Job, Arc<StepLog>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     ) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
         let odoo = Double(Arc::new(DoubleState {
@@ -222,8 +225,8 @@ impl Bench {
         let looked_at = Arc::<Mutex<BTreeSet<Uid>>>::default();
         let (changes, mut heard) = mpsc::unbounded_channel();
         let heard = stream::poll_fn(move |context| heard.poll_recv(context));
-        let kitchen = Kitchen {
-            recipe: Box::new(recipe),
+        let handler = FakeHandler {
+            handle: Box::new(handle),
             seen: seen.clone(),
             looked_at: looked_at.clone(),
             changes: Mutex::new(Some(heard.boxed())),
@@ -236,7 +239,7 @@ impl Bench {
         let (health, metrics) = (Arc::<Health>::default(), Arc::<Metrics>::default());
         let worker = Worker::new(
             odoo.clone(),
-            kitchen,
+            handler,
             &settings,
             health.clone(),
             metrics.clone(),
@@ -247,7 +250,8 @@ impl Bench {
             calls,
             metrics,
             health,
-            bell: worker.bell(),
+            wake_up: worker.wake_up(),
+            listening: worker.listening(),
             seen,
             looked_at,
             changes,
@@ -330,34 +334,36 @@ fn job(id: i64) -> Value {
     job
 }
 
-/// A recipe of one step.
+/// A job of one step.
 fn one_step<F>(
     work: impl Fn(i64) -> F + Send + Sync + 'static,
-) -> impl Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome>
+) -> impl Fn(Job, Arc<StepLog>) -> BoxFuture<'static, Outcome>
 where
     F: Future<Output = Result<(), Problem>> + Send + 'static,
 {
-    move |job, story| {
+    move |job, step_log| {
         let work = work(job.id);
         Box::pin(async move {
-            let ended = story.step(StepCode::Applying, async |_| work.await).await;
-            outcome(ended, JobResult::default(), &story)
+            let ended = step_log
+                .step(StepCode::Applying, async |_| work.await)
+                .await;
+            outcome(ended, JobResult::default(), &step_log)
         })
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_claimed_job_is_done_its_steps_told_as_they_happen_and_its_outcome_once() {
-    let mut bench = Bench::start([job(42)], |_, story| {
+    let mut bench = Bench::start([job(42)], |_, step_log| {
         Box::pin(async move {
-            let ended = story
+            let ended = step_log
                 .step(StepCode::Fetching, async |step| {
                     step.say("2 manifests");
                     sleep(Duration::from_secs(3)).await;
                     Ok(())
                 })
                 .await;
-            outcome(ended, JobResult::default(), &story)
+            outcome(ended, JobResult::default(), &step_log)
         })
     });
     let (_, claim) = bench.next_claim().await;
@@ -395,7 +401,7 @@ async fn a_failed_call_to_mailgun_is_counted_with_its_reason() {
         [job(42)],
         one_step(|_| async {
             Err(Problem::new(
-                "mailgun_key",
+                Code::MailgunKey,
                 "Mailgun does not accept the API key.",
             ))
         }),
@@ -463,19 +469,40 @@ async fn the_bell_makes_it_claim_at_once() {
     assert_eq!(
         polled - first,
         Duration::from_secs(5),
-        "without a bell it polls"
+        "without a wake_up it polls"
     );
     sleep(Duration::from_secs(1)).await;
-    bench.bell.notify_one();
+    bench.wake_up.notify_one();
     let (woken, _) = bench.next_claim().await;
     assert_eq!(woken - polled, Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_it_hears_of_new_work_an_idle_worker_makes_at_most_four_calls_a_minute() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    bench.next_claim().await;
+    bench.listening.store(true, Ordering::SeqCst);
+    bench.wake_up.notify_one();
+    bench.next_claim().await;
+    let calls = bench.during(605).await;
+    let claims = calls
+        .iter()
+        .filter(|(_, call)| matches!(call, Call::Claim(_)));
+    assert_eq!(claims.count(), 10);
+    assert!(calls.len() <= 40, "{}", calls.len());
+    // The connection is lost.
+    bench.listening.store(false, Ordering::SeqCst);
+    bench.wake_up.notify_one();
+    let (asked, _) = bench.next_claim().await;
+    let (polled, _) = bench.next_claim().await;
+    assert_eq!(polled - asked, Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn steps_that_say_much_are_told_about_once_a_second() {
-    let mut bench = Bench::start([job(1)], |_, story| {
+    let mut bench = Bench::start([job(1)], |_, step_log| {
         Box::pin(async move {
-            let ended = story
+            let ended = step_log
                 .step(StepCode::Applying, async |step| {
                     for object in 0..1000 {
                         step.say(format!("{object} of 1000 objects"));
@@ -484,7 +511,7 @@ async fn steps_that_say_much_are_told_about_once_a_second() {
                     Ok(())
                 })
                 .await;
-            outcome(ended, JobResult::default(), &story)
+            outcome(ended, JobResult::default(), &step_log)
         })
     });
     let calls = bench.during(60).await;
@@ -621,7 +648,7 @@ async fn stop_cancels_the_job_where_it_waits_and_says_so() {
     bench.odoo.answer(1, Answer::Stop);
     let (_, outcome) = bench.next_outcome().await;
     assert_eq!(outcome.state, OutcomeState::Cancelled);
-    assert_eq!(outcome.error.unwrap().code, "cancelled");
+    assert_eq!(outcome.error.unwrap().code.as_str(), "cancelled");
     let later = bench.during(120).await;
     assert!(
         !later
@@ -633,13 +660,13 @@ async fn stop_cancels_the_job_where_it_waits_and_says_so() {
 #[tokio::test(start_paused = true)]
 async fn stale_drops_the_job_without_a_word() {
     static ENDED: AtomicUsize = AtomicUsize::new(0);
-    let mut bench = Bench::start([job(1)], |_, story| {
+    let mut bench = Bench::start([job(1)], |_, step_log| {
         Box::pin(async move {
-            let ended = story
+            let ended = step_log
                 .step(StepCode::Waiting, async |_| std::future::pending().await)
                 .await;
             ENDED.fetch_add(1, Ordering::SeqCst);
-            outcome(ended, JobResult::default(), &story)
+            outcome(ended, JobResult::default(), &step_log)
         })
     });
     bench.odoo.answer(1, Answer::Stale);
@@ -650,7 +677,7 @@ async fn stale_drops_the_job_without_a_word() {
             .iter()
             .any(|(_, call)| matches!(call, Call::Report(_)))
     );
-    assert_eq!(ENDED.load(Ordering::SeqCst), 1, "the recipe has ended");
+    assert_eq!(ENDED.load(Ordering::SeqCst), 1, "the handle has ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -678,7 +705,7 @@ async fn a_new_attempt_waits_until_the_lost_one_has_let_go() {
         again["attempt"] = json!(2);
         again
     };
-    let mut bench = Bench::start([job(1)], |job, story| {
+    let mut bench = Bench::start([job(1)], |job, step_log| {
         Box::pin(async move {
             assert_eq!(
                 AT_WORK.fetch_add(1, Ordering::SeqCst),
@@ -686,7 +713,7 @@ async fn a_new_attempt_waits_until_the_lost_one_has_let_go() {
                 "alone with the app"
             );
             let first = job.attempt == 1;
-            let ended = story
+            let ended = step_log
                 .step(StepCode::Applying, async |_| match first {
                     true => std::future::pending().await,
                     false => Ok(()),
@@ -695,7 +722,7 @@ async fn a_new_attempt_waits_until_the_lost_one_has_let_go() {
             // Letting go takes its time.
             sleep(Duration::from_secs(2)).await;
             AT_WORK.fetch_sub(1, Ordering::SeqCst);
-            outcome(ended, JobResult::default(), &story)
+            outcome(ended, JobResult::default(), &step_log)
         })
     });
     bench.next_report().await;
@@ -738,7 +765,7 @@ async fn a_defect_fails_the_job_and_nothing_else() {
     );
     let (id, outcome) = bench.next_outcome().await;
     assert_eq!((id, outcome.state), (1, OutcomeState::Failed));
-    assert_eq!(outcome.error.unwrap().code, "internal");
+    assert_eq!(outcome.error.unwrap().code.as_str(), "internal");
     let (id, outcome) = bench.next_outcome().await;
     assert_eq!((id, outcome.state), (2, OutcomeState::Done));
 }
@@ -767,7 +794,7 @@ async fn a_report_that_odoo_refuses_does_not_hold_up_the_other_jobs() {
 
 #[tokio::test(start_paused = true)]
 async fn reports_with_large_manifests_are_divided_so_that_odoo_takes_them() {
-    let mut bench = Bench::start([job(1), job(2)], |_, story| {
+    let mut bench = Bench::start([job(1), job(2)], |_, step_log| {
         Box::pin(async move {
             sleep(Duration::from_secs(3)).await;
             let mut result = JobResult::default();
@@ -778,7 +805,7 @@ async fn reports_with_large_manifests_are_divided_so_that_odoo_takes_them() {
                 files: Vec::new(),
                 variables: Vec::new(),
             });
-            outcome(Ok(()), result, &story)
+            outcome(Ok(()), result, &step_log)
         })
     });
     for id in [1, 2] {
@@ -962,7 +989,10 @@ async fn after_each_look_at_everything_all_namespaces_are_named_and_after_others
     assert_eq!(named(&first).unwrap(), ["shop-7", "shop-8"]);
     *bench.seen.lock().unwrap() = vec![app_seen(7, "broken"), app_seen(8, "")];
     let namespace = app_seen(7, "").namespace;
-    bench.changes.send(Ok(Heard::In(namespace))).unwrap();
+    bench
+        .changes
+        .send(Ok(WatchEvent::Namespace(namespace)))
+        .unwrap();
     let (_, partial) = bench.next_observe().await;
     assert_eq!(named(&partial), None, "only one was looked at");
     *bench.seen.lock().unwrap() = vec![app_seen(7, "broken")];
@@ -1020,7 +1050,10 @@ async fn an_app_is_looked_at_a_second_after_something_of_it_changed() {
     let changed = Instant::now();
     for _ in 0..10 {
         let namespace = app_seen(7, "").namespace;
-        bench.changes.send(Ok(Heard::In(namespace))).unwrap();
+        bench
+            .changes
+            .send(Ok(WatchEvent::Namespace(namespace)))
+            .unwrap();
     }
     let (told, news) = bench.next_observe().await;
     let ids: Vec<i64> = news.apps.iter().map(|app| app.id).collect();
@@ -1044,7 +1077,7 @@ async fn where_watching_fails_the_apps_are_still_looked_at_every_now_and_then() 
     *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
     bench.next_observe().await;
     for _ in 0..3 {
-        let forbidden = Problem::transient("cluster_watch", "forbidden");
+        let forbidden = Problem::new(Code::ClusterWatch, "forbidden");
         bench.changes.send(Err(forbidden)).unwrap();
     }
     let (gone, _) = mpsc::unbounded_channel();
@@ -1067,13 +1100,41 @@ async fn after_a_gap_in_watching_everything_is_looked_at() {
     bench.next_observe().await;
     *bench.seen.lock().unwrap() = vec![app_seen(7, "broken")];
     let before = Instant::now();
-    bench.changes.send(Ok(Heard::Anything)).unwrap();
+    bench.changes.send(Ok(WatchEvent::Resync)).unwrap();
     let (told, _) = bench.next_observe().await;
     assert!(
         told - before <= Duration::from_millis(1500),
         "{:?}",
         told - before
     );
+}
+
+/// A round costs the cluster nothing for an app that is well and has not changed.
+#[tokio::test(start_paused = true)]
+async fn while_a_watch_tells_of_all_that_changes_only_what_is_not_well_is_looked_at_again() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    let broken = app_seen(8, "ImagePullBackOff");
+    *bench.seen.lock().unwrap() = vec![app_seen(7, ""), broken.clone()];
+    bench.changes.send(Ok(WatchEvent::Resync)).unwrap();
+    bench.next_observe().await;
+    let looked_at = async |bench: &mut Bench, seconds| {
+        bench.looked_at.lock().unwrap().clear();
+        bench.during(seconds).await;
+        bench.looked_at.lock().unwrap().clone()
+    };
+    assert_eq!(
+        looked_at(&mut bench, 40).await,
+        BTreeSet::from([broken.uid.clone()])
+    );
+    // Once there was a gap, everything is; and in each round, where the watch fails.
+    let all = BTreeSet::from([app_seen(7, "").uid, broken.uid]);
+    bench.changes.send(Ok(WatchEvent::Resync)).unwrap();
+    assert_eq!(looked_at(&mut bench, 2).await, all);
+    let lost = Problem::new(Code::ClusterWatch, "lost");
+    bench.changes.send(Err(lost)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(looked_at(&mut bench, 31).await, all);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -1096,10 +1157,10 @@ async fn an_app_with_a_job_is_not_observed_until_the_job_is_over() {
     );
 }
 
-/// A recipe that waits for good, but for the jobs from `healthy` on.
+/// A job that waits for good, but for the jobs from `healthy` on.
 fn broken_before(
     healthy: i64,
-) -> impl Fn(Job, Arc<Story>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static {
+) -> impl Fn(Job, Arc<StepLog>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static {
     one_step(move |id| async move {
         sleep(Duration::from_millis(500)).await;
         if id < healthy {
@@ -1124,7 +1185,7 @@ async fn a_healthy_app_gets_done_at_once_while_more_broken_ones_wait_than_there_
         Some("chandlery_jobs_held 7")
     );
     bench.odoo.queue(job(100));
-    bench.bell.notify_one();
+    bench.wake_up.notify_one();
     let queued = Instant::now();
     let (id, outcome) = bench.next_outcome().await;
     assert_eq!((id, outcome.state), (100, OutcomeState::Done));
@@ -1164,10 +1225,10 @@ async fn a_thousand_waiting_jobs_are_held_with_their_leases_and_the_next_ones_ar
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_handed_back_at_once_when_the_worker_ends_and_what_is_at_work_may_finish() {
-    let mut bench = Bench::start((1..=9).map(job), |job, story| {
+    let mut bench = Bench::start((1..=9).map(job), |job, step_log| {
         Box::pin(async move {
             let waits = job.id < 9;
-            let ended = story
+            let ended = step_log
                 .step(StepCode::Waiting, async |_| {
                     if waits {
                         slot::waiting(std::future::pending::<()>()).await;
@@ -1176,7 +1237,7 @@ async fn what_waits_is_handed_back_at_once_when_the_worker_ends_and_what_is_at_w
                     Ok(())
                 })
                 .await;
-            outcome(ended, JobResult::default(), &story)
+            outcome(ended, JobResult::default(), &step_log)
         })
     });
     bench.during(10).await;
@@ -1237,13 +1298,13 @@ async fn a_job_that_waits_for_its_app_has_no_slot_and_can_be_cancelled() {
         again["token"] = json!(token);
         again
     };
-    let mut bench = Bench::start([job(1)], |job, story| {
+    let mut bench = Bench::start([job(1)], |job, step_log| {
         Box::pin(async move {
             // It does not hear the wish to stop.
             if job.id == 1 {
                 slot::waiting(std::future::pending::<()>()).await;
             }
-            outcome(Ok(()), JobResult::default(), &story)
+            outcome(Ok(()), JobResult::default(), &step_log)
         })
     });
     bench.next_report().await;
@@ -1258,7 +1319,7 @@ async fn a_job_that_waits_for_its_app_has_no_slot_and_can_be_cancelled() {
     assert_eq!((id, outcome.state), (1, OutcomeState::Cancelled));
 }
 
-/// What Odoo has not been told of fills up no memory.
+/// What is still to be reported fills up no memory.
 #[tokio::test(start_paused = true)]
 async fn jobs_whose_outcome_odoo_does_not_take_are_not_followed_by_ever_more() {
     let mut bench = Bench::start((1..=50).map(job), one_step(|_| async { Ok(()) }));

@@ -43,7 +43,9 @@ pub fn worker_kubeconfig() -> PathBuf {
         }
         let text = std::fs::read_to_string(format!("{config}/rbac.yaml")).unwrap();
         let head = text.lines().take_while(|line| line.starts_with('#'));
-        let recipe: Vec<&str> = head.filter_map(|line| line.strip_prefix("#   ")).collect();
+        let mut recipe: Vec<&str> = head.filter_map(|line| line.strip_prefix("#   ")).collect();
+        // As on a new installation.
+        recipe.push("kubectl apply -f config/admission-pod-security.yaml");
         let mut path = folder.path().as_os_str().to_owned();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -191,6 +193,7 @@ impl App {
                 "uid": self.uid,
                 "name": "web",
                 "environment": "int",
+                "is_production": false,
                 "hostname": format!("{}.apps.localhost", self.namespace),
                 "url": format!("http://{}.apps.localhost", self.namespace),
                 "namespace": self.namespace,

@@ -5,7 +5,7 @@ use chandlery::ansible::{Failure, Variables};
 use chandlery::job::variables::variables;
 use chandlery::kubernetes::generated::Generated;
 use chandlery::manifest::{Source, parse, render};
-use chandlery::odoo::contract::Job;
+use chandlery::odoo::contract::{Action, Job, Manifests, Work};
 use chandlery::problem::Problem;
 use serde_json::Value;
 
@@ -31,9 +31,13 @@ fn structure(name: &str) -> Result<Vec<Value>, Problem> {
         job[of]["url"] = format!("https://{name}.apps.example.com").into();
     }
     job["config_map"] = Value::Array(Vec::new());
-    let job = Job::read(job).map_err(|unreadable| unreadable.problem)?;
-    let (app, site) = (job.app.as_ref(), job.cluster.as_ref());
-    let (app, site) = app.zip(site).expect("a deploy is of an app in a cluster");
+    let job = Job::read(&job).map_err(|unreadable| unreadable.problem)?;
+    let Work::App(job) = job.work else {
+        panic!("the golden file begins with a deploy");
+    };
+    let Action::Deploy(Manifests { values, .. }) = &job.action else {
+        panic!("the golden file begins with a deploy");
+    };
     let secrets = ["postgres_password", "odoo_admin_password"];
     let secrets = secrets.map(|key| (key.to_owned(), "a password".to_owned().into()));
     let (generated, vault) = (Generated::from(secrets), Vault::default());
@@ -42,9 +46,9 @@ fn structure(name: &str) -> Result<Vec<Value>, Problem> {
         all.extend(Variables::read(text, "vars.yml")?);
     }
     all.extend(variables(
-        &job,
-        app,
-        site,
+        values,
+        &job.app,
+        &job.cluster,
         &generated,
         Some(&generated),
         &vault,
@@ -85,7 +89,7 @@ fn shape(value: Value) -> Value {
 pub fn is_refused(name: &str) -> bool {
     match structure(name) {
         Err(problem) => {
-            assert_eq!(problem.code, "contract", "{name:?}: {problem}");
+            assert_eq!(problem.code.as_str(), "contract", "{name:?}: {problem}");
             true
         }
         Ok(found) => {

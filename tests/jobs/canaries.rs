@@ -1,4 +1,4 @@
-//! S6, S15: distinct values in every place that holds secrets, jobs of every kind, with faults too; then everything that
+//! Distinct values in every place that holds secrets, jobs of every kind, with faults too; then everything that
 //! was written is searched for any part of them, in whatever form.
 
 use std::io::Write;
@@ -16,7 +16,13 @@ use super::*;
 
 /// What a worker logs, where a test can read it.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -70,7 +76,7 @@ impl Written {
                 .step_took(step.code, step.seconds.unwrap_or_default());
         }
         if let Some(error) = &outcome.error {
-            self.metrics.api_error("demo", &error.code);
+            self.metrics.api_error("demo", error.code.label());
             self.texts.push((
                 format!("{what}: error"),
                 format!("{error} {}", error.drawn(100, false)),
@@ -83,7 +89,7 @@ impl Written {
 
     /// Searches everything for eight letters or more of any canary, forward and backward, plain and encoded.
     async fn search(mut self, app: &App) {
-        let logged = String::from_utf8_lossy(&self.log.0.lock().unwrap()).into_owned();
+        let logged = self.log.text();
         assert!(logged.contains("TRACE"), "it did log");
         self.texts.push(("log".to_owned(), logged));
         self.texts.push(("metrics".to_owned(), self.metrics.text()));
@@ -307,7 +313,8 @@ async fn no_part_of_productions_secrets_is_in_anything_that_a_reset_writes() {
                 job["options"] = json!({"reset": "manifests"});
                 job["reset_manifests"] = manifests(&app, &[&file]);
                 job["production"] = json!({
-                    "app": production.id, "uid": production.uid, "name": "web", "namespace": production.namespace,
+                    "app": production.id, "uid": production.uid, "name": "web", "environment": "live",
+                    "namespace": production.namespace,
                     "hostname": "web.apps.localhost", "url": "http://web",
                 });
                 let outcome = written.run(&runner, &format!("reset by {what}"), job).await;

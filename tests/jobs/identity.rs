@@ -29,7 +29,7 @@ async fn after_a_restore_a_new_app_of_the_same_name_and_id_gets_neither_namespac
             });
             let (refused, _) = run(&runner, job).await;
             assert_eq!(refused.state, OutcomeState::Failed, "{kind}");
-            assert_eq!(refused.error.unwrap().code, "namespace_foreign", "{kind}");
+            assert_eq!(refused.error.unwrap().code.as_str(), "namespace_foreign", "{kind}");
             assert_eq!(refused.result.password, None, "{kind}");
         }
 
@@ -63,7 +63,12 @@ async fn forget_uids(app: &App) {
 /// The job by which an operator takes the namespace over that `look` has shown.
 async fn adopt(app: &App, runner: &Runner) -> Value {
     let look = runner
-        .look("demo", DATABASE, None, &Default::default())
+        .look(
+            "demo",
+            DATABASE,
+            Namespaces::AllBut(&BTreeSet::new()),
+            &Default::default(),
+        )
         .await
         .unwrap();
     let namespaces = look.complete.unwrap().namespaces;
@@ -88,10 +93,15 @@ async fn what_was_made_before_uids_is_taken_over_once_and_the_next_apply_changes
 
         let (refused, _) = run(&runner, after(app.job("deploy"), &deployed)).await;
         let error = refused.error.unwrap();
-        assert_eq!(error.code, "namespace_foreign");
+        assert_eq!(error.code.as_str(), "namespace_foreign");
         assert!(error.hint.unwrap().contains("Namespaces Found"));
         let look = runner
-            .look("demo", DATABASE, None, &Default::default())
+            .look(
+                "demo",
+                DATABASE,
+                Namespaces::AllBut(&BTreeSet::new()),
+                &Default::default(),
+            )
             .await
             .unwrap();
         assert!(look.apps.iter().all(|seen| seen.namespace != app.namespace));
@@ -147,7 +157,7 @@ async fn only_the_very_namespace_that_the_operator_saw_is_taken_over() {
             job["options"]["found"] = found;
             let (refused, _) = run(&runner, job).await;
             assert_eq!(refused.state, OutcomeState::Failed);
-            assert_eq!(refused.error.unwrap().code, "namespace_other");
+            assert_eq!(refused.error.unwrap().code.as_str(), "namespace_other");
         }
         let (still_his, _) = run(&runner, app.job("refresh")).await;
         assert_done(&still_his);
@@ -159,7 +169,7 @@ async fn only_the_very_namespace_that_the_operator_saw_is_taken_over() {
         let (adopted, _) = run(&runner, job).await;
         assert_done(&adopted);
         let (not_his, _) = run(&runner, app.job("refresh")).await;
-        assert_eq!(not_his.error.unwrap().code, "namespace_foreign");
+        assert_eq!(not_his.error.unwrap().code.as_str(), "namespace_foreign");
         let mut deploy = app.job("deploy");
         deploy["app"]["uid"] = json!(newcomer);
         let (applied, _) = run(&runner, deploy).await;

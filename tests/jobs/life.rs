@@ -347,7 +347,7 @@ async fn a_restart_of_a_stopped_app_is_refused_in_words() {
         let (refused, _) = run(&runner, after(app.job("restart"), &deployed)).await;
         assert_eq!(refused.state, OutcomeState::Failed);
         let error = refused.error.unwrap();
-        assert_eq!(error.code, "stopped");
+        assert_eq!(error.code.as_str(), "stopped");
         assert!(error.to_string().contains("Start it instead"), "{error}");
     })
     .await;
@@ -391,7 +391,12 @@ async fn an_app_without_workloads_is_deployed_stopped_and_started_and_says_what_
         let state = |outcome: &Outcome| outcome.result.observation.as_ref().unwrap().state;
         assert_eq!(state(&deployed), ObservedState::Running);
         let all = runner
-            .look("demo", DATABASE, None, &Default::default())
+            .look(
+                "demo",
+                DATABASE,
+                Namespaces::AllBut(&BTreeSet::new()),
+                &Default::default(),
+            )
             .await
             .unwrap();
         let ours = all.apps.iter().find(|seen| seen.id == app.id).unwrap();

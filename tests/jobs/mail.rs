@@ -225,8 +225,7 @@ fn states(steps: &[Step]) -> Vec<StepState> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_15_an_app_gets_its_mail_domain_with_records_published_and_a_login_in_the_cluster_only()
- {
+async fn an_app_gets_its_mail_domain_with_records_published_and_a_login_in_the_cluster_only() {
     with_scene(|scene| async move {
         let (first, steps) = scene.mail_domain().await;
         assert_done(&first);
@@ -314,7 +313,7 @@ async fn sentence_15_an_app_gets_its_mail_domain_with_records_published_and_a_lo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_15_a_job_killed_after_any_request_to_mailgun_is_healed_by_the_next() {
+async fn a_job_killed_after_any_request_to_mailgun_is_healed_by_the_next() {
     with_scene(|scene| async move {
         // The connection ends after Mailgun has done what it was asked: registered, verified, set the password.
         for (method, path) in [
@@ -333,7 +332,7 @@ async fn sentence_15_a_job_killed_after_any_request_to_mailgun_is_healed_by_the_
                 "{path}: {:?}",
                 outcome.error
             );
-            assert_eq!(outcome.error.unwrap().code, "mailgun_unreachable");
+            assert_eq!(outcome.error.unwrap().code.as_str(), "mailgun_unreachable");
             assert_eq!(scene.secret("chandlery-smtp").await, None);
         }
         let (outcome, _) = scene.mail_domain().await;
@@ -348,7 +347,7 @@ async fn sentence_15_a_job_killed_after_any_request_to_mailgun_is_healed_by_the_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_15_a_login_that_was_lost_on_either_side_is_made_good() {
+async fn a_login_that_was_lost_on_either_side_is_made_good() {
     with_scene(|scene| async move {
         assert_done(&scene.mail_domain().await.0);
         let first = scene.secret("chandlery-smtp").await.unwrap()["password"].clone();
@@ -387,7 +386,7 @@ async fn sentence_15_a_login_that_was_lost_on_either_side_is_made_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_15_a_name_that_somebody_else_has_is_told_clearly_and_the_app_runs_on() {
+async fn a_name_that_somebody_else_has_is_told_clearly_and_the_app_runs_on() {
     with_scene(|scene| async move {
         scene
             .double
@@ -396,7 +395,7 @@ async fn sentence_15_a_name_that_somebody_else_has_is_told_clearly_and_the_app_r
         let (outcome, steps) = scene.mail_domain().await;
         assert_eq!(outcome.state, OutcomeState::Failed);
         let error = outcome.error.as_ref().unwrap();
-        assert_eq!(error.code, "mail_domain_taken");
+        assert_eq!(error.code.as_str(), "mail_domain_taken");
         assert!(error.hint.is_some());
         assert_eq!(shown(&steps), [(StepCode::MailDomain, StepState::Failed)]);
         assert_eq!(
@@ -424,7 +423,7 @@ async fn a_disabled_domain_is_told_in_mailguns_words() {
         let (outcome, _) = scene.mail_domain().await;
         assert_eq!(outcome.state, OutcomeState::Failed);
         let error = outcome.error.unwrap();
-        assert_eq!(error.code, "mail_domain_disabled");
+        assert_eq!(error.code.as_str(), "mail_domain_disabled");
         assert!(error.message.contains("Too many bounces"), "{error}");
         let told = outcome.result.mail_domain.unwrap();
         assert!(
@@ -445,7 +444,11 @@ async fn an_app_that_is_not_in_the_cluster_gets_no_domain() {
             job["options"] = json!({"key": "postgres_password", "public_key": browser_key()});
             let (outcome, _) = run(&runner, job).await;
             assert_eq!(outcome.state, OutcomeState::Failed);
-            assert_eq!(outcome.error.unwrap().code, "namespace_missing", "{kind}");
+            assert_eq!(
+                outcome.error.unwrap().code.as_str(),
+                "namespace_missing",
+                "{kind}"
+            );
         }
         assert!(double.domains().await.is_empty());
     })
@@ -453,7 +456,7 @@ async fn an_app_that_is_not_in_the_cluster_gets_no_domain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_15_objects_of_others_under_our_names_are_not_taken_over() {
+async fn objects_of_others_under_our_names_are_not_taken_over() {
     with_scene(|scene| async move {
         let foreign = Secret {
             metadata: ObjectMeta {
@@ -479,7 +482,7 @@ async fn sentence_15_objects_of_others_under_our_names_are_not_taken_over() {
             .unwrap();
 
         let (outcome, steps) = scene.mail_domain().await;
-        assert_eq!(outcome.error.unwrap().code, "object_foreign");
+        assert_eq!(outcome.error.unwrap().code.as_str(), "object_foreign");
         let records = steps
             .iter()
             .find(|step| step.code == StepCode::DnsRecords)
@@ -492,7 +495,7 @@ async fn sentence_15_objects_of_others_under_our_names_are_not_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_15_deleting_the_app_releases_its_domain() {
+async fn deleting_the_app_releases_its_domain() {
     with_scene(|scene| async move {
         assert_done(&scene.mail_domain().await.0);
         let host = scene.hostname();
@@ -576,13 +579,13 @@ async fn a_delete_by_a_worker_without_an_account_says_that_the_domain_is_left() 
             OutcomeState::Retry,
             "it goes to another worker"
         );
-        assert_eq!(outcome.error.unwrap().code, "mailgun_unset");
+        assert_eq!(outcome.error.unwrap().code.as_str(), "mailgun_unset");
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_16_the_invitation_holds_the_password_and_nobody_else_is_told_it() {
+async fn the_invitation_holds_the_password_and_nobody_else_is_told_it() {
     with_scene(|scene| async move {
         assert_done(&scene.mail_domain().await.0);
         let data = json!({"stringData": {"postgres_password": PASSWORD}});
@@ -623,7 +626,31 @@ async fn sentence_16_the_invitation_holds_the_password_and_nobody_else_is_told_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_16_the_invitation_is_sent_once_and_again_only_by_another_job() {
+async fn the_invitation_is_sent_from_the_operators_domain_where_the_settings_name_it_and_from_no_other()
+ {
+    with_scene(|scene| async move {
+        let own = "mail.harbour.example";
+        scene.double.post("domains", json!({"name": own})).await;
+        let mut job = scene.invitation();
+        job["message"]["from"] = json!(format!("Harbour Hosting <noreply@{own}>"));
+        let (outcome, _) = scene.run(job.clone()).await;
+        assert_eq!(outcome.state, OutcomeState::Retry);
+        let error = outcome.error.unwrap();
+        assert_eq!(error.code.as_str(), "mail_sender");
+        assert!(error.message.contains(&format!("'{own}'")), "{error}");
+        assert_eq!(scene.mails().await.len(), 0);
+
+        let mut settings = with_mailgun(&scene.double);
+        settings.mailgun.sending_domain = own.to_owned();
+        let (outcome, _) = run(&Runner::new(&settings).unwrap(), job).await;
+        assert_done(&outcome);
+        assert_eq!(scene.mails().await[0]["domain"], own);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_invitation_is_sent_once_and_again_only_by_another_job() {
     with_scene(|scene| async move {
         assert_done(&scene.mail_domain().await.0);
         // Mailgun takes the mail and the answer is lost.
@@ -635,7 +662,7 @@ async fn sentence_16_the_invitation_is_sent_once_and_again_only_by_another_job()
             OutcomeState::Failed,
             "not sent again by itself"
         );
-        assert_eq!(outcome.error.unwrap().code, "mail_unconfirmed");
+        assert_eq!(outcome.error.unwrap().code.as_str(), "mail_unconfirmed");
 
         // The same for a worker that was killed there: the next attempt finds its own job's mark.
         let mut job = scene.invitation();
@@ -674,7 +701,7 @@ async fn sentence_16_the_invitation_is_sent_once_and_again_only_by_another_job()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_16_an_invitation_that_certainly_did_not_leave_is_sent_by_the_next_attempt() {
+async fn an_invitation_that_certainly_did_not_leave_is_sent_by_the_next_attempt() {
     with_scene(|scene| async move {
         assert_done(&scene.mail_domain().await.0);
         for fault in ["server_error", "html"] {
@@ -700,7 +727,7 @@ async fn sentence_16_an_invitation_that_certainly_did_not_leave_is_sent_by_the_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_16_a_first_password_that_is_set_or_left_out_or_missing() {
+async fn a_first_password_that_is_set_or_left_out_or_missing() {
     with_scene(|scene| async move {
         assert_done(&scene.mail_domain().await.0);
         let mut set = scene.invitation();
@@ -727,14 +754,14 @@ async fn sentence_16_a_first_password_that_is_set_or_left_out_or_missing() {
         let (outcome, _) = scene.run(missing.clone()).await;
         assert_eq!(outcome.state, OutcomeState::Failed);
         let error = outcome.error.unwrap();
-        assert_eq!(error.code, "password_missing");
+        assert_eq!(error.code.as_str(), "password_missing");
         assert!(error.message.contains("`nowhere`"), "{error}");
         assert_eq!(error.object.as_deref(), Some("Secret/chandlery-generated"));
 
         scene.delete_secret("chandlery-generated").await;
         missing["message"]["password"]["key"] = json!("postgres_password");
         let (outcome, _) = scene.run(missing).await;
-        assert_eq!(outcome.error.unwrap().code, "password_missing");
+        assert_eq!(outcome.error.unwrap().code.as_str(), "password_missing");
         assert_eq!(scene.mails().await.len(), 2);
     })
     .await;
@@ -746,7 +773,7 @@ fn browser_key() -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_16_the_first_password_goes_to_one_browser_only() {
+async fn the_first_password_goes_to_one_browser_only() {
     with_app(|app| async move {
         let runner = runner();
         assert_done(&run(&runner, app.job("deploy")).await.0);
@@ -773,7 +800,7 @@ async fn sentence_16_the_first_password_goes_to_one_browser_only() {
         job["options"]["public_key"] = json!("AAAA");
         let (outcome, _) = run(&runner, job).await;
         assert_eq!(outcome.state, OutcomeState::Failed);
-        assert_eq!(outcome.error.unwrap().code, "password_public_key");
+        assert_eq!(outcome.error.unwrap().code.as_str(), "password_public_key");
     })
     .await;
 }
@@ -814,8 +841,7 @@ mod browser {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_17_a_generated_secret_is_the_same_at_every_later_deploy_and_through_stop_start_and_reset()
- {
+async fn a_generated_secret_is_the_same_at_every_later_deploy_and_through_stop_start_and_reset() {
     with_app(|app| async move {
         let runner = runner();
         let values = async || {
@@ -888,7 +914,7 @@ impl Write for Log {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentence_16_no_secret_is_ever_logged_however_much_is_logged() {
+async fn no_secret_is_ever_logged_however_much_is_logged() {
     with_scene(|scene| async move {
         let log = Log::default();
         let subscriber = {
@@ -948,9 +974,16 @@ async fn sentence_16_no_secret_is_ever_logged_however_much_is_logged() {
 fn the_account_is_announced_with_its_region_and_its_key_shown_nowhere() {
     let double = Double::start();
     let settings = with_mailgun(&double);
-    let abilities = chandlery::job::Abilities::of(&settings);
-    assert_eq!(json!(abilities.mailgun), json!({"region": "us"}));
-    let kinds: Vec<&str> = abilities.kinds.iter().map(|kind| kind.as_str()).collect();
+    let capabilities = chandlery::job::Capabilities::of(&settings);
+    assert_eq!(
+        json!(capabilities.mailgun),
+        json!({"region": "us", "sending_domain": null})
+    );
+    let kinds: Vec<&str> = capabilities
+        .kinds
+        .iter()
+        .map(|kind| kind.as_str())
+        .collect();
     for kind in ["mail_domain", "invitation", "password"] {
         assert!(kinds.contains(&kind), "{kinds:?}");
     }
@@ -959,7 +992,7 @@ fn the_account_is_announced_with_its_region_and_its_key_shown_nowhere() {
     for shown in [
         format!("{settings:?}"),
         format!("{access:?}"),
-        format!("{abilities:?}"),
+        format!("{capabilities:?}"),
     ] {
         assert!(!shown.contains(KEY), "{shown}");
     }

@@ -1,4 +1,4 @@
-//! Whole recipes against a real API server (KUBECONFIG), each test in a namespace of its own.
+//! Whole jobs against a real API server (KUBECONFIG), each test in a namespace of its own.
 
 mod canaries;
 #[path = "../common/mod.rs"]
@@ -13,13 +13,15 @@ mod policy;
 mod preview;
 mod render;
 mod reset;
+mod secrets;
 mod vault;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery::job::{Runner, Stop, Story};
+use chandlery::job::{CancelReason, Namespaces, Runner, StepLog};
 use chandlery::odoo::contract::{
     IngressState, Job, ObservedState, Outcome, OutcomeState, Step, StepCode, StepState,
 };
@@ -68,11 +70,11 @@ async fn run(runner: &Runner, mut job: Value) -> (Outcome, Vec<Step>) {
     if job["uid"] == uid_of(&job["app"]["id"]) {
         job["uid"] = json!(uid_of(&job["id"]));
     }
-    let story = Arc::new(Story::new(Arc::default()));
+    let story = Arc::new(StepLog::new(Arc::default()));
     let outcome = runner
-        .run(Job::read(job).unwrap(), DATABASE, story.clone())
+        .run(Job::read(&job).unwrap(), DATABASE, story.clone())
         .await;
-    (outcome, story.untold().0)
+    (outcome, story.pending().0)
 }
 
 /// The next job of the app, knowing what the last one left.
@@ -210,7 +212,7 @@ async fn a_namespace_of_somebody_else_is_refused_and_not_touched() {
             job["options"] = json!({"keep_volumes": false});
             let (outcome, steps) = run(&runner(), job).await;
             assert_eq!(outcome.state, OutcomeState::Failed);
-            assert_eq!(outcome.error.unwrap().code, "namespace_foreign");
+            assert_eq!(outcome.error.unwrap().code.as_str(), "namespace_foreign");
             let last = steps.last().unwrap();
             assert!(
                 matches!(last.code, StepCode::Namespace | StepCode::Deleting),
@@ -269,7 +271,7 @@ async fn an_object_that_the_api_server_refuses_is_named_and_what_came_before_sta
         let (outcome, _) = run(&runner(), job).await;
         let error = outcome.error.unwrap();
         assert_eq!(outcome.state, OutcomeState::Failed, "{error}");
-        assert_eq!(error.code, "apply_refused");
+        assert_eq!(error.code.as_str(), "apply_refused");
         assert_eq!(error.object.as_deref(), Some("Deployment/web"));
         assert!(error.to_string().contains("replikas"), "{error}");
         let kinds: Vec<String> = outcome
@@ -291,15 +293,15 @@ async fn a_deploy_that_waits_can_be_cancelled_and_then_deleted() {
         let mut job = app.job("deploy");
         job["config_map"][2]["value"] = json!("{kind: none}");
         let news = Arc::new(tokio::sync::Notify::new());
-        let story = Arc::new(Story::new(news.clone()));
+        let story = Arc::new(StepLog::new(news.clone()));
         let running = tokio::spawn({
             let (runner, story, job) = (runner.clone(), story.clone(), job.clone());
-            async move { runner.run(Job::read(job).unwrap(), DATABASE, story).await }
+            async move { runner.run(Job::read(&job).unwrap(), DATABASE, story).await }
         });
         let unschedulable = async {
             loop {
                 news.notified().await;
-                let (steps, _) = story.untold();
+                let (steps, _) = story.pending();
                 let last = steps.last().unwrap();
                 if last.code == StepCode::Waiting && last.message.contains("cannot be scheduled") {
                     return;
@@ -308,8 +310,8 @@ async fn a_deploy_that_waits_can_be_cancelled_and_then_deleted() {
         };
         let waited =
             tokio::time::timeout(Duration::from_secs(READY_SECONDS / 2), unschedulable).await;
-        assert!(waited.is_ok(), "{:#?}", story.untold().0);
-        story.stop(Stop::Cancelled);
+        assert!(waited.is_ok(), "{:#?}", story.pending().0);
+        story.stop(CancelReason::Cancelled);
         let outcome = running.await.unwrap();
         assert_eq!(outcome.state, OutcomeState::Cancelled);
         assert_eq!(outcome.result.inventory.as_ref().unwrap().len(), 5);
@@ -403,7 +405,12 @@ async fn a_refresh_tells_what_is_there_and_changes_nothing() {
         );
 
         let all = runner
-            .look("demo", DATABASE, None, &Default::default())
+            .look(
+                "demo",
+                DATABASE,
+                Namespaces::AllBut(&BTreeSet::new()),
+                &Default::default(),
+            )
             .await
             .unwrap();
         let ours = all.apps.iter().find(|seen| seen.id == app.id).unwrap();
@@ -411,6 +418,66 @@ async fn a_refresh_tells_what_is_there_and_changes_nothing() {
             (ours.namespace.as_str(), ours.observation.state),
             (app.namespace.as_str(), ObservedState::Running)
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_class_that_the_cluster_does_not_have_is_told_while_waiting() {
+    with_app(|app| async move {
+        let mut settings = settings();
+        settings.deploy.ready_seconds = READY_SECONDS;
+        settings.deploy.ingress_seconds = 0;
+        let cluster = Cluster {
+            kubeconfig: common::worker_kubeconfig(),
+            ..Cluster::default()
+        };
+        settings.clusters.insert("demo".to_owned(), cluster);
+        let mut job = app.job("deploy");
+        job["cluster"]["ingress_class"] = json!("unheard-of");
+        let (deployed, steps) = run(&Runner::new(&settings).unwrap(), job).await;
+        assert_done(&deployed);
+        let told = message(&steps, StepCode::Ingress);
+        assert!(
+            told.contains("the cluster has no ingress class unheard-of"),
+            "{told}"
+        );
+    })
+    .await;
+}
+
+/// A check that comes with a manifest: a Job, which is over when it has found what it looked for.
+const CHECK: &str = r#"
+apiVersion: batch/v1
+kind: Job
+metadata: {name: check}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: check, image: "{{ image }}"}]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_job_that_a_deploy_waited_for_is_a_step_of_its_story_and_only_once() {
+    with_app(|app| async move {
+        app.serve("check.yml", CHECK).await;
+        let mut job = app.job("deploy");
+        job["manifests"][1]["url"] = json!(format!("{}/check.yml", app.server.uri()));
+        let runner = runner();
+        let (deployed, steps) = run(&runner, job.clone()).await;
+        assert_done(&deployed);
+        let waited: Vec<&str> = steps
+            .iter()
+            .filter(|step| step.code == StepCode::Waiting)
+            .map(|step| step.message.as_str())
+            .collect();
+        // The log of a simulated pod cannot be read.
+        assert_eq!(waited, ["Everything is ready", "Job check: done"]);
+        let (again, steps) = run(&runner, after(job, &deployed)).await;
+        assert_done(&again);
+        let told = steps.iter().any(|step| step.message.contains("check"));
+        assert!(!told, "nothing was waited for: {steps:?}");
     })
     .await;
 }

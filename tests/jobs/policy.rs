@@ -1,15 +1,23 @@
 //! The cluster's policy against a real API server: what it refuses, what stands in the namespace, and that our checks of
 //! pods are the API server's.
 
+use std::time::Instant;
+
 use chandlery::kubernetes::isolation::{DEFAULT_DENY, LIMITS, QUOTA};
+use chandlery::kubernetes::permissions::Kept;
+use chandlery::kubernetes::{Access, Cluster};
 use chandlery::manifest::policy::pod_security::findings;
 use chandlery::policy::{POD_SECURITY_VERSION, PodSecurity};
 use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::DeleteParams;
 
 use super::*;
+
+/// How long the API server may take until a policy counts.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn api<K>(app: &App) -> Api<K>
 where
@@ -52,7 +60,6 @@ async fn there(app: &App) -> [bool; 3] {
     ]
 }
 
-/// S3
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deploy_keeps_the_app_to_itself_and_the_next_one_brings_that_up_to_date() {
     with_app(|app| async move {
@@ -72,6 +79,17 @@ async fn a_deploy_keeps_the_app_to_itself_and_the_next_one_brings_that_up_to_dat
         assert_eq!(labels_before["chandlery.dev/app"], app.id.to_string());
         let account = api::<ServiceAccount>(&app).get("default").await.unwrap();
         assert_eq!(account.automount_service_account_token, Some(false));
+        // What a pod may write to its node's disk counts as well.
+        let quota = api::<ResourceQuota>(&app).get(QUOTA).await.unwrap();
+        let hard = quota.spec.unwrap().hard.unwrap();
+        assert_eq!(hard["limits.ephemeral-storage"].0, "80Gi");
+        assert_eq!(hard["requests.ephemeral-storage"].0, "80Gi");
+        for pod in api::<Pod>(&app).list(&Default::default()).await.unwrap() {
+            let resources = pod.spec.unwrap().containers[0].resources.clone().unwrap();
+            let (limits, requests) = (resources.limits.unwrap(), resources.requests.unwrap());
+            assert_eq!(limits["ephemeral-storage"].0, "2Gi");
+            assert_eq!(requests["ephemeral-storage"].0, "0");
+        }
         // Ours are in no inventory, and pruning leaves them.
         let inventory = json!(first.result.inventory).to_string();
         assert!(!inventory.contains("chandlery-"), "{inventory}");
@@ -84,7 +102,6 @@ async fn a_deploy_keeps_the_app_to_itself_and_the_next_one_brings_that_up_to_dat
             .unwrap();
         let mut more = after(app.job("deploy"), &first);
         more["app"]["limits"]["memory_mib"] = json!(2048);
-        more["cluster"]["policy"]["pod_security"] = json!("privileged");
         let (second, steps) = run(&runner, more.clone()).await;
         assert_done(&second);
         assert_eq!(
@@ -95,17 +112,31 @@ async fn a_deploy_keeps_the_app_to_itself_and_the_next_one_brings_that_up_to_dat
         let quota = api::<ResourceQuota>(&app).get(QUOTA).await.unwrap();
         let hard = quota.spec.unwrap().hard.unwrap();
         assert_eq!(hard["limits.memory"].0, "2Gi");
-        assert_eq!(
-            labels(&app).await["pod-security.kubernetes.io/enforce"],
-            "privileged"
-        );
-        let account = api::<ServiceAccount>(&app).get("default").await.unwrap();
-        assert_eq!(account.automount_service_account_token, None);
+        assert_eq!(labels(&app).await, labels_before);
+
+        // Below `baseline` the worker brings no namespace while config/admission-pod-security.yaml is in force.
+        let cluster = Cluster::connect(&Access::Kubeconfig {
+            path: common::worker_kubeconfig(),
+            context: None,
+        })
+        .await
+        .unwrap();
+        let until = Instant::now() + PATIENCE;
+        while cluster.keeps_pods_from_nodes().await.unwrap() != Kept::Wholly {
+            assert!(Instant::now() < until, "the policy is never in force");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let mut less = after(more, &second);
+        less["cluster"]["policy"]["pod_security"] = json!("privileged");
+        let (third, _) = run(&runner, less).await;
+        let problem = third.error.unwrap();
+        assert_eq!(problem.code.as_str(), "cluster_forbidden", "{problem}");
+        assert!(problem.message.contains("neither lowers"), "{problem}");
+        assert_eq!(labels(&app).await, labels_before);
     })
     .await;
 }
 
-/// S3
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_has_no_more_objects_of_a_kind_than_the_quota_says() {
     with_app(|app| async move {
@@ -128,7 +159,55 @@ async fn an_app_has_no_more_objects_of_a_kind_than_the_quota_says() {
     .await;
 }
 
-/// S3
+/// Its claims take any volume that stands ready, whoever that is meant for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_without_a_provisioner_is_refused_unless_the_policy_names_it() {
+    with_app(|app| async move {
+        // A class is of the whole cluster: one of this test alone.
+        let class = app.namespace.clone();
+        let classes: Api<StorageClass> = Api::all(app.client.clone());
+        let made =
+            json!({"metadata": {"name": class}, "provisioner": "kubernetes.io/no-provisioner"});
+        let made = serde_json::from_value(made).unwrap();
+        classes.create(&PostParams::default(), &made).await.unwrap();
+        let named = common::WORKLOAD.replace(
+            "  accessModes: [ReadWriteOnce]\n",
+            &format!("  accessModes: [ReadWriteOnce]\n  storageClassName: {class}\n"),
+        );
+        app.serve("claim.yml", &named).await;
+        let job = |kind: &str| {
+            let mut job = app.job(kind);
+            job["manifests"][1]["url"] = json!(format!("{}/claim.yml", app.server.uri()));
+            job
+        };
+        for kind in ["deploy", "diff"] {
+            let (outcome, _) = run(&runner(), job(kind)).await;
+            let problem = outcome.error.unwrap();
+            assert_eq!(problem.code.as_str(), "manifest_policy", "{problem}");
+            assert_eq!(problem.field.as_deref(), Some("spec.storageClassName"));
+            assert!(problem.message.contains("has no provisioner"), "{problem}");
+            let hint = problem.hint.unwrap();
+            assert!(hint.contains("Policy: Static Storage Classes"), "{hint}");
+        }
+        let mut allowed = job("diff");
+        allowed["cluster"]["policy"]["static_storage_classes"] = json!([class]);
+        let (outcome, _) = run(&runner(), allowed).await;
+        classes
+            .delete(&class, &DeleteParams::default())
+            .await
+            .unwrap();
+        assert_done(&outcome);
+        // Without the class any volume of that name would do, too.
+        let (outcome, _) = run(&runner(), job("diff")).await;
+        let problem = outcome.error.unwrap();
+        assert!(
+            problem.message.contains("has no storage class"),
+            "{problem}"
+        );
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_turned_off_on_the_cluster_is_removed_by_the_next_deploy() {
     with_app(|app| async move {
@@ -148,7 +227,6 @@ async fn what_is_turned_off_on_the_cluster_is_removed_by_the_next_deploy() {
     .await;
 }
 
-/// S3
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_manifest_touches_nothing_in_deploy_comparison_and_reset() {
     with_app(|app| async move {
@@ -167,7 +245,7 @@ async fn a_refused_manifest_touches_nothing_in_deploy_comparison_and_reset() {
             let (outcome, _) = run(&runner(), job).await;
             assert_eq!(outcome.state, OutcomeState::Failed);
             let problem = outcome.error.unwrap();
-            assert_eq!(problem.code, "manifest_policy", "{problem}");
+            assert_eq!(problem.code.as_str(), "manifest_policy", "{problem}");
             assert_eq!(
                 (problem.manifest.as_deref(), problem.line, problem.field.as_deref()),
                 (Some("Config"), Some(5), Some("metadata.finalizers"))
@@ -179,7 +257,7 @@ async fn a_refused_manifest_touches_nothing_in_deploy_comparison_and_reset() {
     .await;
 }
 
-/// S3: without an app, too.
+/// Without an app, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_tells_all_that_the_policy_refuses() {
     with_app(|app| async move {
@@ -196,7 +274,7 @@ async fn a_preview_tells_all_that_the_policy_refuses() {
             let problems = outcome.result.preview.unwrap().problems;
             problems
                 .into_iter()
-                .filter(|problem| problem.code == "manifest_policy")
+                .filter(|problem| problem.code.as_str() == "manifest_policy")
                 .map(|problem| problem.field.unwrap())
                 .collect()
         };

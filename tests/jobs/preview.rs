@@ -103,7 +103,7 @@ async fn a_broken_template_and_one_that_cannot_be_fetched_are_previews_with_prob
         let (outcome, _) = run(&alone(), job(&app, "nowhere.yml")).await;
         assert_done(&outcome);
         let preview = outcome.result.preview.unwrap();
-        assert_eq!(preview.problems[0].code, "manifest_fetch");
+        assert_eq!(preview.problems[0].code.as_str(), "manifest_fetch");
         assert_eq!(
             (preview.content.as_str(), preview.digest.as_str()),
             ("", "")

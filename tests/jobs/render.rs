@@ -61,7 +61,6 @@ async fn what_apply_would_do_is_shown_and_not_done() {
     .await;
 }
 
-/// S11
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_that_is_not_what_it_is_pinned_to_ends_before_anything_is_rendered_and_is_told_with_its_files()
  {

@@ -64,7 +64,8 @@ async fn with_production<F: Future<Output = ()> + Send + 'static>(
 
 fn beside(mut job: Value, production: &App) -> Value {
     job["production"] = json!({
-        "app": production.id, "uid": production.uid, "name": "web", "namespace": production.namespace,
+        "app": production.id, "uid": production.uid, "name": "web", "environment": "live",
+        "namespace": production.namespace,
         "hostname": format!("{}.apps.localhost", production.namespace), "url": "http://web",
     });
     job
@@ -238,7 +239,7 @@ async fn production_is_read_only_where_its_namespace_says_that_it_is_that_app() 
         job["production"]["uid"] = json!(app.uid);
         let (outcome, _) = run(&runner(), job).await;
         assert_eq!(outcome.state, OutcomeState::Failed);
-        assert_eq!(outcome.error.unwrap().code, "namespace_foreign");
+        assert_eq!(outcome.error.unwrap().code.as_str(), "namespace_foreign");
     })
     .await;
 }
@@ -299,22 +300,22 @@ async fn a_job_that_fails_fails_the_reset_says_that_its_log_cannot_be_read_and_c
 async fn a_reset_that_is_cancelled_ends_its_job_and_one_that_is_lost_touches_nothing_more() {
     with_production(|app, production, deployed| async move {
         let runner = runner();
-        for reason in [Stop::Lost, Stop::Cancelled] {
+        for reason in [CancelReason::Lost, CancelReason::Cancelled] {
             let mut job = beside(reset(&app, "manifests", &deployed), &production);
             job["config_map"]
                 .as_array_mut()
                 .unwrap()
                 .push(json!({"key": "copy_on", "type": "yaml", "value": "{kind: none}"}));
             let news = Arc::new(tokio::sync::Notify::new());
-            let story = Arc::new(Story::new(news.clone()));
+            let story = Arc::new(StepLog::new(news.clone()));
             let running = tokio::spawn({
                 let (runner, story) = (runner.clone(), story.clone());
-                async move { runner.run(Job::read(job).unwrap(), DATABASE, story).await }
+                async move { runner.run(Job::read(&job).unwrap(), DATABASE, story).await }
             });
             let waiting = async {
                 loop {
                     news.notified().await;
-                    let (steps, _) = story.untold();
+                    let (steps, _) = story.pending();
                     let last = steps.last().unwrap();
                     if last.code == StepCode::Resetting && last.message.contains("Job copy:") {
                         return;
@@ -323,11 +324,11 @@ async fn a_reset_that_is_cancelled_ends_its_job_and_one_that_is_lost_touches_not
             };
             let waited =
                 tokio::time::timeout(Duration::from_secs(READY_SECONDS / 2), waiting).await;
-            assert!(waited.is_ok(), "{:#?}", story.untold().0);
+            assert!(waited.is_ok(), "{:#?}", story.pending().0);
             story.stop(reason);
             let outcome = running.await.unwrap();
             let jobs = api::<KubernetesJob>(&app);
-            if reason == Stop::Lost {
+            if reason == CancelReason::Lost {
                 assert!(jobs.get_opt("copy").await.unwrap().is_some());
             } else {
                 assert_eq!(outcome.state, OutcomeState::Cancelled);
@@ -386,10 +387,11 @@ async fn production_is_never_reset() {
         let volume = claim(&app).await;
         for mode in ["empty", "manifests"] {
             let mut job = reset(&app, mode, &deployed);
-            job["app"]["environment"] = json!("prod");
+            job["app"]["environment"] = json!("live");
+            job["app"]["is_production"] = json!(true);
             let (outcome, _) = run(&runner, job).await;
             assert_eq!(outcome.state, OutcomeState::Failed);
-            assert_eq!(outcome.error.unwrap().code, "reset_refused");
+            assert_eq!(outcome.error.unwrap().code.as_str(), "reset_refused");
         }
         assert_eq!(claim(&app).await, volume);
     })

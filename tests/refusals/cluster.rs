@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
-use chandlery::kubernetes::{Access, Cluster, Owner, namespace};
+use chandlery::kubernetes::{Access, App, Cluster, Owner, namespace};
 use chandlery::problem::Problem;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -115,6 +115,14 @@ pub struct Home {
 }
 
 impl Home {
+    pub fn app(&self) -> App {
+        App {
+            cluster: self.cluster.clone(),
+            namespace: self.namespace.clone(),
+            owner: self.owner.clone(),
+        }
+    }
+
     pub async fn new(group: &str) -> Self {
         let client = client().await;
         let access = Access::Kubeconfig {
@@ -140,9 +148,7 @@ impl Home {
             client,
             webhook: Webhook::new(),
         };
-        namespace::ensure(&home.cluster, &home.namespace, &home.owner)
-            .await
-            .unwrap();
+        namespace::ensure(&home.app()).await.unwrap();
         home
     }
 

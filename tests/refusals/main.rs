@@ -109,6 +109,7 @@ async fn deploy(home: &Home, text: &str) -> Result<Applied, Problem> {
                 hostname: &home.host(),
                 siblings: &[],
                 limits: None,
+                storage_classes: None,
                 inventory: None,
             },
         },
@@ -197,7 +198,12 @@ async fn every_refusal_has_its_words_its_line_and_a_way_out_and_none_is_an_unrea
         };
         let told = problem.to_string();
         let hint = problem.hint.as_deref().unwrap_or_default();
-        assert_ne!(problem.code, "cluster_unreachable", "{}: {told}", row.title);
+        assert_ne!(
+            problem.code.as_str(),
+            "cluster_unreachable",
+            "{}: {told}",
+            row.title
+        );
         assert!(problem.line.is_some(), "{}: {told}", row.title);
         assert!(
             !hint.is_empty() && !hint.starts_with("Correct the manifest"),

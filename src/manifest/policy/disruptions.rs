@@ -29,7 +29,7 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
         report,
     );
     let most = spec.get("maxUnavailable");
-    if most.is_set() && amount(&most).is_none_or(|amount| amount.of(f64::INFINITY) < 1.0) {
+    if told_amount(&most, report).is_some_and(|amount| amount.of(f64::INFINITY) < 1.0) {
         report.refuse_with(
             Rule::Disruption,
             &most.path,
@@ -41,13 +41,13 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
         .filter(|workload| selects(&spec, &workload.labels))
         .collect();
     let least = spec.get("minAvailable");
-    if least.is_set() {
+    if let Some(amount) = told_amount(&least, report) {
         // Where only a part of the app is looked at, the pods may be in another.
         let pods = match workloads.is_empty() && rules.inventory.is_none() {
             true => f64::INFINITY,
             false => workloads.iter().map(|workload| workload.pods).sum(),
         };
-        if amount(&least).is_none_or(|amount| amount.keeps_all(pods)) {
+        if amount.keeps_all(pods) {
             report.refuse_with(
                 Rule::Disruption,
                 &least.path,
@@ -105,6 +105,20 @@ impl Amount {
             _ => false,
         }
     }
+}
+
+/// The amount that stands there; refuses what is none.
+fn told_amount(part: &Part, report: &mut Report) -> Option<Amount> {
+    let found = amount(part);
+    if part.is_set() && found.is_none() {
+        report.refuse_with(
+            Rule::Disruption,
+            &part.path,
+            "This must be a whole number of pods, or a percentage as text.",
+            "Write a number such as `1`, or a percentage such as `50%`.",
+        );
+    }
+    found
 }
 
 fn amount(part: &Part) -> Option<Amount> {

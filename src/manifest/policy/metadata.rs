@@ -8,6 +8,8 @@ use crate::object::NO_RESTART;
 const RECOMMENDED: &str = "app.kubernetes.io/";
 /// The old way to say an Ingress' class; its value is looked at with the Ingress.
 pub(super) const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
+/// The old way to say a claim's storage class, looked at with the claim.
+pub(super) const STORAGE_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 /// Labels without a domain by which programs that are usual in clusters pick ConfigMaps and Secrets out of all namespaces,
 /// to load dashboards, data sources, alerts, rules and settings from them.
 const PICKED_OUT: [(&str, &str); 12] = [
@@ -117,7 +119,9 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
         );
         return;
     }
-    if word == "label" && key.starts_with(RECOMMENDED) || key == INGRESS_CLASS {
+    if word == "label" && key.starts_with(RECOMMENDED)
+        || [INGRESS_CLASS, STORAGE_CLASS].contains(&key)
+    {
         return;
     }
     if !allowed(key, &rules.policy.annotations) {

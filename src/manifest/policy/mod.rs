@@ -2,14 +2,14 @@
 //!
 //! In come all objects of a deploy and [`Rules`] (the [`Policy`] and whose objects they are), out comes every
 //! [`Violation`]: which rule, where, and what an administrator would have to change. Pure functions over JSON, one file
-//! per story: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs, with
+//! for each: [`kinds`] (which kinds), [`metadata`] (finalizers, owners, labels and annotations of other programs, with
 //! [`annotation_values`]), [`pods`] (what a pod may do to its node and to other apps, with [`pod_security`], the Pod
 //! Security Standards as the API server applies them), [`disruptions`] (what keeps a node from being taken out of
 //! service), [`volumes`] (what may be mounted and claimed), [`tokens`] (Secrets and ServiceAccounts), [`services`],
 //! [`hosts`] (the names under which an app answers) and [`network`] (NetworkPolicies).
 //!
 //! Where harm is possible, a field passes because it is known to be harmless, never because nobody thought of it: fields
-//! that a story does not know are refused. An absent value and `null` are the same, as for the API server.
+//! that it does not know are refused. An absent value and `null` are the same, as for the API server.
 
 mod annotation_values;
 mod disruptions;
@@ -26,8 +26,11 @@ mod volumes;
 
 use serde_json::Value;
 
+pub use volumes::are_claimed;
+
+use crate::code::Code;
 use crate::object::{Object, ObjectRef};
-use crate::policy::{Limits, PodSecurity, Policy};
+use crate::policy::{Limits, PodSecurity, Policy, StorageClasses};
 use crate::problem::Problem;
 
 /// How alike two fields must be for one to be offered for the other.
@@ -51,6 +54,8 @@ pub struct Rules<'a> {
     pub siblings: &'a [String],
     /// `None` where they are not known.
     pub limits: Option<&'a Limits>,
+    /// `None` where the cluster is not asked.
+    pub storage_classes: Option<&'a StorageClasses>,
     /// What is in the cluster of the app already; `None` where only a part of the app is looked at, so that an object may
     /// refer to one that is not seen.
     pub inventory: Option<&'a [ObjectRef]>,
@@ -83,6 +88,7 @@ impl<'a> Rules<'a> {
             hostname: whose.hostname,
             siblings: whose.siblings,
             limits: None,
+            storage_classes: None,
             inventory: None,
         }
     }
@@ -114,6 +120,8 @@ pub enum Rule {
     PodVolume,
     /// Storage that is not the app's own.
     Claim,
+    /// A storage class that gives what stands ready.
+    StorageClass,
     /// More storage than the app gets.
     Storage,
     /// What only the system writes on objects.
@@ -153,6 +161,7 @@ impl Rule {
             Self::NodePort => Some("NodePort Services"),
             Self::Network => Some("Network Policy"),
             Self::Storage => Some("Quota"),
+            Self::StorageClass => Some("Static Storage Classes"),
             Self::Claim
             | Self::Disruption
             | Self::Metadata
@@ -174,6 +183,7 @@ impl Rule {
             Self::Disruption => "disruption budgets".to_owned(),
             Self::PodVolume => "volumes of pods".to_owned(),
             Self::Claim => "volume claims".to_owned(),
+            Self::StorageClass => "storage classes".to_owned(),
             Self::Storage => "storage of the app".to_owned(),
             Self::Metadata => "metadata".to_owned(),
             Self::Annotation => "annotations and labels of other programs".to_owned(),
@@ -225,7 +235,7 @@ impl Violation<'_> {
             (_, None) => " No policy allows this.".to_owned(),
         };
         let problem = Problem::new(
-            "manifest_policy",
+            Code::ManifestPolicy,
             format!("{} (Rule: {}.)", self.message, self.rule.name()),
         )
         .hint(format!("{own}{allow}"));

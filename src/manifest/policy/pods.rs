@@ -177,7 +177,7 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
 
 /// The descriptions of pods in an object, each with the templates that it stands in, whose metadata goes onto objects, too.
 /// (An object's own metadata is everybody's.)
-fn templates<'a>(whole: &Part<'a>) -> Vec<(Part<'a>, Vec<Part<'a>>)> {
+pub(super) fn templates<'a>(whole: &Part<'a>) -> Vec<(Part<'a>, Vec<Part<'a>>)> {
     let spec = whole.get("spec");
     match whole.get("kind").text() {
         "Pod" => vec![(whole.clone(), Vec::new())],

@@ -1,7 +1,7 @@
 //! What pods mount, and what storage an app claims: nothing of a node or of another network, nobody else's volume, and no
 //! more than the app gets.
 
-use super::{Part, Report, Rule, Rules, Violation, metadata, quantity};
+use super::{Part, Report, Rule, Rules, Violation, metadata, pods, quantity};
 use crate::object::Object;
 
 /// Volumes that hold what is the app's own, or the program itself.
@@ -65,27 +65,28 @@ pub(super) fn check_pod(spec: &Part, rules: &Rules, report: &mut Report) {
         let template = volume.get("ephemeral").get("volumeClaimTemplate");
         if template.is_set() {
             metadata::check(&template.get("metadata"), rules, report);
-            check_claim(&template.get("spec"), rules, report);
+            check_claim(&template, rules, report);
         }
     }
 }
 
 /// Claims that are objects, or that a StatefulSet makes.
 pub(super) fn check_claims(whole: &Part, rules: &Rules, report: &mut Report) {
-    let spec = whole.get("spec");
     match whole.get("kind").text() {
-        "PersistentVolumeClaim" => check_claim(&spec, rules, report),
+        "PersistentVolumeClaim" => check_claim(whole, rules, report),
         "StatefulSet" => {
-            for template in spec.get("volumeClaimTemplates").items(Rule::Claim, report) {
+            let templates = whole.get("spec").get("volumeClaimTemplates");
+            for template in templates.items(Rule::Claim, report) {
                 metadata::check(&template.get("metadata"), rules, report);
-                check_claim(&template.get("spec"), rules, report);
+                check_claim(&template, rules, report);
             }
         }
         _ => {}
     }
 }
 
-fn check_claim(spec: &Part, rules: &Rules, report: &mut Report) {
+fn check_claim(claim: &Part, rules: &Rules, report: &mut Report) {
+    let spec = &claim.get("spec");
     spec.only(&CLAIM, Rule::Claim, report);
     for (name, message) in [
         (
@@ -102,15 +103,7 @@ fn check_claim(spec: &Part, rules: &Rules, report: &mut Report) {
             report.refuse(Rule::Claim, &part.path, message);
         }
     }
-    let class = spec.get("storageClassName");
-    if class.is_set() && class.text().is_empty() {
-        report.refuse_with(
-            Rule::Claim,
-            &class.path,
-            "A claim of no storage class takes a volume that is there already, which may be somebody else's.",
-            "Leave it out for the cluster's default class, or name one.",
-        );
-    }
+    check_class(claim, rules, report);
     for name in ["dataSource", "dataSourceRef"] {
         let source = spec.get(name);
         let (kind, group) = (source.get("kind"), source.get("apiGroup"));
@@ -144,6 +137,84 @@ fn check_claim(spec: &Part, rules: &Rules, report: &mut Report) {
             "Write it like 10Gi.",
         );
     }
+}
+
+/// Where its volume comes from. A class without a provisioner, one that does not exist, and none at all give whatever volume
+/// stands ready.
+fn check_class(claim: &Part, rules: &Rules, report: &mut Report) {
+    let old = claim
+        .get("metadata")
+        .get("annotations")
+        .get(metadata::STORAGE_CLASS);
+    if old.is_set() {
+        report.refuse_with(
+            Rule::Claim,
+            &old.path,
+            "The annotation counts before the field `storageClassName`, and not every program knows it.",
+            "Write `storageClassName` instead.",
+        );
+    }
+    let class = claim.get("spec").get("storageClassName");
+    if class.is_set() && class.text().is_empty() {
+        report.refuse_with(
+            Rule::Claim,
+            &class.path,
+            "A claim of no storage class takes a volume that is there already, which may be somebody else's.",
+            "Leave it out for the cluster's default class, or name one.",
+        );
+        return;
+    }
+    let Some(classes) = rules.storage_classes else {
+        return;
+    };
+    let others = match classes.provisioned.as_slice() {
+        [] => "Have the cluster's administrator add a class with a provisioner.".to_owned(),
+        names => format!("Name a class with a provisioner: {}.", names.join(", ")),
+    };
+    let name = match (class.text(), &classes.default) {
+        ("", None) => {
+            report.refuse_with(
+                Rule::Claim,
+                &class.path,
+                "The claim names no storage class, and the cluster has no default one: it would take a volume that is there already, which may be somebody else's.",
+                &others,
+            );
+            return;
+        }
+        ("", Some(default)) => default,
+        (name, _) => name,
+    };
+    let is_named = |names: &[String]| names.iter().any(|known| known == name);
+    if is_named(&classes.provisioned) || is_named(&rules.policy.static_storage_classes) {
+        return;
+    }
+    let why = match is_named(&classes.r#static) {
+        true => format!("The storage class `{name}` has no provisioner"),
+        false => format!("The cluster has no storage class `{name}`"),
+    };
+    report.refuse_with(
+        Rule::StorageClass,
+        &class.path,
+        format!("{why}: the claim would take any volume of that class that is there already, which may be somebody else's."),
+        &others,
+    );
+}
+
+/// Whether some claim is among the objects, so that the cluster's storage classes matter.
+pub fn are_claimed(objects: &[Object]) -> bool {
+    objects.iter().any(|object| {
+        let whole = Part {
+            value: &object.value,
+            path: String::new(),
+        };
+        let is_ephemeral = |(pod, _): &(Part, Vec<Part>)| {
+            let volumes = pod.get("spec").get("volumes");
+            let mut volumes = volumes.value.as_array().into_iter().flatten();
+            volumes.any(|volume| !volume["ephemeral"].is_null())
+        };
+        matches!(object.kind(), "PersistentVolumeClaim" | "StatefulSet")
+            || pods::templates(&whole).iter().any(is_ephemeral)
+    })
 }
 
 /// All claims together against what the app gets.
