@@ -3,10 +3,9 @@
 {
     "name": "Kubernetes Hosting: Sale",
     "summary": "Sell hosted apps: a confirmed order line becomes running apps",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Services/Kubernetes",
-    "author": "Chandlery contributors, Odoo Community Association (OCA)",
-    "website": "https://github.com/OCA/chandlery",
+    "author": "Chandlery contributors",
     "license": "AGPL-3",
     "depends": ["sale", "subscription_oca", "kubernetes_hosting"],
     "data": [
@@ -18,6 +17,7 @@
         "views/kubernetes_app_reservation_views.xml",
         "views/kubernetes_app_views.xml",
         "views/product_attribute_views.xml",
+        "views/product_template_templates.xml",
         "views/product_template_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",

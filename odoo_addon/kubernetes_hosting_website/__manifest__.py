@@ -5,8 +5,7 @@
     "summary": "The shop asks for the names of hosted apps in the checkout",
     "version": "19.0.1.0.0",
     "category": "Services/Kubernetes",
-    "author": "Chandlery contributors, Odoo Community Association (OCA)",
-    "website": "https://github.com/OCA/chandlery",
+    "author": "Chandlery contributors",
     "license": "AGPL-3",
     "depends": ["website_sale", "kubernetes_hosting_sale"],
     "data": [

@@ -66,17 +66,21 @@ class AppPortal(CustomerPortal):
         return self._render_app(self._portal_app(app_id), asked=asked)
 
     @http.route(
-        "/my/apps/<int:app_id>/<any(restart, reset):kind>",
+        "/my/apps/<int:app_id>/<any(restart, reset, invitation):kind>",
         type="http",
         auth="user",
         methods=["POST"],
         website=True,
     )
     def portal_app_request(self, app_id, kind, **_kwargs):
-        """The customer confirmed that the app is to be restarted or reset."""
+        """The customer confirmed that the app is to be restarted or reset, or wants the
+        sign-in details once more."""
         app = self._portal_app(app_id)
         try:
-            app._customer_request(kind)
+            if kind == "invitation":
+                app._customer_resend()
+            else:
+                app._customer_request(kind)
         except UserError as error:
             return self._render_app(app, refused=error.args[0])
         return request.redirect(f"/my/apps/{app.id}?asked={kind}")
@@ -86,7 +90,7 @@ class AppPortal(CustomerPortal):
         values.update(
             app=app,
             status=app._customer_status(),
-            asked=asked if asked in ("restart", "reset") else None,
+            asked=asked if asked in ("restart", "reset", "invitation") else None,
             refused=refused,
             page_name="kubernetes_app",
         )
@@ -106,6 +110,8 @@ class AppPortal(CustomerPortal):
         return {
             "ask_again": status["ask_again"],
             "announcement": status["announcement"],
+            "at_work": status["at_work"],
+            "outcome": status["outcome"],
             "html": request.env["ir.qweb"]._render(
                 "kubernetes_hosting.portal_app_status", {"app": app, "status": status}
             ),

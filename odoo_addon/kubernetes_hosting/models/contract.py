@@ -3,20 +3,75 @@
 """The shapes of what the worker sends, as the golden files in tests/contract show them.
 
 ``read`` checks the parameters of a call and returns them with times as naive datetimes
-in UTC, as Odoo's fields want them. Members it does not know are left out, so that a
-newer worker can speak to an older Odoo.
+in UTC, as Odoo's fields want them. Members it does not know are left out, and members
+newer than the worker get their default: see tests/contract/README.md.
 """
 
 import re
 from datetime import datetime
+from typing import Any, NamedTuple
+
+# The version of the contract that these addons speak, and the oldest one that a worker
+# may speak. A worker that says no version speaks the first.
+NEWEST = 2
+OLDEST = 1
+FIRST = 1
+# What a worker says is kept and shown: no text is longer but those that are looked at
+# as a whole, which the size of a call limits. Of one that is wrong an error quotes
+# less.
+LONGEST_TEXT = 10000
+LONGEST_QUOTED = 100
 
 
 class ContractError(Exception):
     """What is wrong with the parameters of a call, and where."""
 
 
+class VersionError(ContractError):
+    """Worker and addons have no version of the contract in common: which of the two is
+    ``outdated`` ("worker" or "addons"), and what the worker says of itself as far as it
+    can be read."""
+
+    def __init__(self, message, outdated, version, worker):
+        super().__init__(message)
+        self.outdated = outdated
+        self.version = version
+        self.worker = worker
+
+
 def read(call, params):
-    return _object(SHAPES[call])(params, "")
+    if not isinstance(params, dict):
+        _fail("", "an object", params)
+    versions = VERSIONS.parse(params, "", FIRST)
+    version = versions["contract"]
+    if version < OLDEST:
+        raise VersionError(
+            f"Update the worker: it speaks version {version} of the contract with Odoo,"
+            f" and these addons need version {OLDEST} or newer.",
+            "worker",
+            version,
+            _said_of_worker(params),
+        )
+    if versions["contract_minimum"] > NEWEST:
+        raise VersionError(
+            f"Update the addons in Odoo: they speak version {NEWEST} of the contract,"
+            f" and this worker needs version {versions['contract_minimum']} or newer.",
+            "addons",
+            version,
+            _said_of_worker(params),
+        )
+    return {**versions, **SHAPES[call].parse(params, "", version)}
+
+
+def _said_of_worker(params):
+    """Name and version of a worker whose call is of another version: what is not where
+    it is today is left out."""
+    said = params.get("worker")
+    said = said if isinstance(said, dict) else {}
+    return {
+        name: _text(said[name], name) if isinstance(said.get(name), str) else False
+        for name in ("name", "version")
+    }
 
 
 def _fail(path, wanted, value):
@@ -31,39 +86,97 @@ def _fail(path, wanted, value):
     raise ContractError(f"{path or 'params'}: expected {wanted}, found {found}")
 
 
-def _object(members):
-    def check(value, path):
+class Since(NamedTuple):
+    """A member that came with a version of the contract: whoever speaks an older one
+    may leave it out, and means the default."""
+
+    version: int
+    shape: Any
+    default: Any
+
+
+class Object(NamedTuple):
+    members: dict
+
+    def parse(self, value, path, version):
         if not isinstance(value, dict):
             _fail(path, "an object", value)
         result = {}
-        for name, shape in members.items():
+        for name, shape in self.members.items():
             inner = f"{path}.{name}" if path else name
-            if name not in value:
+            if name in value:
+                shape = shape.shape if isinstance(shape, Since) else shape
+                result[name] = shape.parse(value[name], inner, version)
+            elif isinstance(shape, Since) and version < shape.version:
+                result[name] = shape.default
+            else:
                 raise ContractError(f"{inner}: is missing")
-            result[name] = shape(value[name], inner)
         return result
 
-    return check
 
+class List(NamedTuple):
+    item: Any
 
-def _list(shape):
-    def check(value, path):
+    def parse(self, value, path, version):
         if not isinstance(value, list):
             _fail(path, "a list", value)
-        return [shape(item, f"{path}[{n}]") for n, item in enumerate(value)]
-
-    return check
-
-
-def _or_null(shape):
-    return lambda value, path: None if value is None else shape(value, path)
+        return [
+            self.item.parse(item, f"{path}[{n}]", version)
+            for n, item in enumerate(value)
+        ]
 
 
-def _text(value, path):
+class OrNull(NamedTuple):
+    shape: Any
+
+    def parse(self, value, path, version):
+        return None if value is None else self.shape.parse(value, path, version)
+
+
+class OneOf:
+    """One of some words and no other."""
+
+    def __init__(self, *words):
+        self.words = words
+
+    def parse(self, value, path, _version):
+        text = _text(value, path)
+        if text not in self.words:
+            raise ContractError(
+                f"{path}: {_quoted(text)} is not one of {', '.join(self.words)}"
+            )
+        return text
+
+
+class Scalar(NamedTuple):
+    """What JSON calls ``type``, and what reads it."""
+
+    type: str
+    check: Any
+
+    def parse(self, value, path, _version):
+        return self.check(value, path)
+
+
+def _whole_text(value, path):
     if not isinstance(value, str):
         _fail(path, "a text", value)
     # PostgreSQL stores no NUL characters, and nothing that is half a character.
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _text(value, path):
+    text = _whole_text(value, path)
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _quoted(text):
+    """A text in an error, which stands in one line of Odoo's log."""
+    shown = "".join(
+        sign if sign.isprintable() else f"<U+{ord(sign):04X}>"
+        for sign in text[:LONGEST_QUOTED]
+    )
+    return f"“{shown}{'…' if len(text) > LONGEST_QUOTED else ''}”"
 
 
 def _flag(value, path):
@@ -75,7 +188,9 @@ def _flag(value, path):
 def _uid(value, path):
     text = _text(value, path)
     if not re.fullmatch(r"[0-9a-f]{32}", text):
-        raise ContractError(f"{path}: “{text}” is not an app's uid of 32 hex digits")
+        raise ContractError(
+            f"{path}: {_quoted(text)} is not an app's uid of 32 hex digits"
+        )
     return text
 
 
@@ -109,260 +224,288 @@ def _seconds(value, path):
     return float(value)
 
 
+# As RFC 3339 writes it, in UTC.
+RFC_3339 = re.compile(
+    r"(?P<moment>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(\.(?P<fraction>[0-9]+))?Z"
+)
+
+
 def _time(value, path):
     text = _text(value, path)
+    # Python 3.10 reads no Z and no more than six digits after the second.
+    found = RFC_3339.fullmatch(text)
     try:
-        if not text.endswith("Z"):
+        if not found:
             raise ValueError
-        # Python 3.10 reads no Z and no more than six digits after the second.
-        moment, _point, fraction = text[:-1].partition(".")
-        parsed = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S")
-        micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+        parsed = datetime.strptime(found["moment"], "%Y-%m-%dT%H:%M:%S")
     except ValueError:
         raise ContractError(
-            f"{path}: “{text}” is not a time in UTC like 2026-11-21T08:00:00Z"
+            f"{path}: {_quoted(text)} is not a time in UTC like 2026-11-21T08:00:00Z"
         ) from None
-    return parsed.replace(microsecond=micro)
+    return parsed.replace(microsecond=int((found["fraction"] or "")[:6].ljust(6, "0")))
 
 
-def _one_of(*values):
-    def check(value, path):
-        text = _text(value, path)
-        if text not in values:
-            raise ContractError(f"{path}: “{text}” is not one of {', '.join(values)}")
-        return text
+TEXT = Scalar("string", _text)
+# A manifest's text, a file's, a comparison's.
+WHOLE_TEXT = Scalar("string", _whole_text)
+# A word of tests/contract/vocabulary.json, of which a newer worker may know more.
+WORD = Scalar("string", _text)
+UID = Scalar("string", _uid)
+TIME = Scalar("string", _time)
+FLAG = Scalar("boolean", _flag)
+INTEGER = Scalar("integer", _integer)
+LABEL_NUMBER = Scalar("integer", _label_number)
+SECONDS = Scalar("number", _seconds)
 
-    return check
-
-
-WORKER = _object({"name": _text, "instance": _text, "version": _text})
-
-INGRESS = _object(
+VERSIONS = Object(
     {
-        "state": _one_of("none", "no_address", "ready"),
-        "hosts": _list(_text),
-        "addresses": _list(_text),
-        "tls": _flag,
-        "message": _text,
+        "contract": Since(2, INTEGER, FIRST),
+        "contract_minimum": Since(2, INTEGER, FIRST),
     }
 )
 
-OBSERVATION = _object(
+WORKER = Object({"name": TEXT, "instance": TEXT, "version": TEXT})
+
+INGRESS = Object(
     {
-        "state": _one_of("running", "degraded", "stopped", "missing"),
-        "message": _text,
+        "state": OneOf("none", "no_address", "ready"),
+        "hosts": List(TEXT),
+        "addresses": List(TEXT),
+        "tls": FLAG,
+        "message": TEXT,
+    }
+)
+
+OBSERVATION = Object(
+    {
+        "state": OneOf("running", "degraded", "stopped", "missing"),
+        "message": TEXT,
         "ingress": INGRESS,
-        "seen_at": _time,
+        "seen_at": TIME,
     }
 )
 
-EXCERPT = _object(
+EXCERPT = Object(
     {
-        "of": _one_of("template", "rendered", "value"),
-        "name": _or_null(_text),
-        "line": _integer,
-        "column": _integer,
-        "length": _integer,
-        "text": _text,
-        "from": _integer,
-        "label": _text,
+        "of": OneOf("template", "rendered", "value"),
+        "name": OrNull(TEXT),
+        "line": INTEGER,
+        "column": INTEGER,
+        "length": INTEGER,
+        "text": TEXT,
+        "from": INTEGER,
+        "label": TEXT,
     }
 )
 
-ERROR = _object(
+ERROR = Object(
     {
-        "code": _text,
-        "message": _text,
-        "hint": _or_null(_text),
-        "manifest": _or_null(_text),
-        "url": _or_null(_text),
-        "document": _or_null(_integer),
-        "line": _or_null(_integer),
-        "column": _or_null(_integer),
-        "object": _or_null(_text),
-        "field": _or_null(_text),
-        "retry": _flag,
-        "excerpts": _list(EXCERPT),
+        "code": WORD,
+        "message": TEXT,
+        "hint": OrNull(TEXT),
+        "manifest": OrNull(TEXT),
+        "url": OrNull(TEXT),
+        "document": OrNull(INTEGER),
+        "line": OrNull(INTEGER),
+        "column": OrNull(INTEGER),
+        "object": OrNull(TEXT),
+        "field": OrNull(TEXT),
+        "retry": FLAG,
+        "excerpts": List(EXCERPT),
     }
 )
 
-MAIL_DOMAIN = _object(
+MAIL_DOMAIN = Object(
     {
-        "name": _text,
-        "state": _one_of("unverified", "active", "released"),
-        "published": _flag,
-        "message": _text,
-        "records": _list(
-            _object(
+        "name": TEXT,
+        "state": OneOf("unverified", "active", "released"),
+        "published": FLAG,
+        "message": TEXT,
+        "records": List(
+            Object(
                 {
-                    "purpose": _text,
-                    "type": _text,
-                    "name": _text,
-                    "value": _text,
-                    "priority": _or_null(_integer),
-                    "validity": _text,
+                    "purpose": TEXT,
+                    "type": TEXT,
+                    "name": TEXT,
+                    "value": TEXT,
+                    "priority": OrNull(INTEGER),
+                    "validity": TEXT,
                 }
             )
         ),
     }
 )
 
-DIFF = _object(
+DIFF = Object(
     {
-        "objects": _list(
-            _object(
+        "objects": List(
+            Object(
                 {
-                    "object": _text,
-                    "action": _one_of("create", "change", "delete"),
-                    "text": _text,
+                    "object": TEXT,
+                    "action": OneOf("create", "change", "delete"),
+                    "text": WHOLE_TEXT,
                 }
             )
         ),
-        "unchanged": _integer,
+        "unchanged": INTEGER,
     }
 )
 
-FILES = _list(_object({"name": _text, "content": _text}))
+FILES = List(Object({"name": TEXT, "content": WHOLE_TEXT}))
 
-PREVIEW = _object(
+PREVIEW = Object(
     {
-        "digest": _text,
-        "content": _text,
+        "digest": TEXT,
+        "content": WHOLE_TEXT,
         "files": FILES,
-        "variables": _list(_text),
-        "missing": _list(_text),
-        "objects": _list(_object({"kind": _text, "api_version": _text, "name": _text})),
-        "problems": _list(ERROR),
-        "warnings": _list(ERROR),
+        "variables": List(TEXT),
+        "missing": List(TEXT),
+        "objects": List(Object({"kind": TEXT, "api_version": TEXT, "name": TEXT})),
+        "problems": List(ERROR),
+        "warnings": List(ERROR),
     }
 )
 
-RESULT = _object(
+RESULT = Object(
     {
-        "manifests": _list(
-            _object(
+        "manifests": List(
+            Object(
                 {
-                    "id": _integer,
-                    "digest": _text,
-                    "content": _text,
+                    "id": INTEGER,
+                    "digest": TEXT,
+                    "content": WHOLE_TEXT,
                     "files": FILES,
-                    "variables": _list(_text),
+                    "variables": List(TEXT),
                 }
             )
         ),
-        "objects": _object(
+        "objects": Object(
             {
-                "created": _integer,
-                "changed": _integer,
-                "unchanged": _integer,
-                "pruned": _integer,
+                "created": INTEGER,
+                "changed": INTEGER,
+                "unchanged": INTEGER,
+                "pruned": INTEGER,
             }
         ),
-        "inventory": _or_null(
-            _list(
-                _object(
+        "inventory": OrNull(
+            List(
+                Object(
                     {
-                        "api_version": _text,
-                        "kind": _text,
-                        "namespace": _or_null(_text),
-                        "name": _text,
+                        "api_version": TEXT,
+                        "kind": TEXT,
+                        "namespace": OrNull(TEXT),
+                        "name": TEXT,
                     }
                 )
             )
         ),
-        "observation": _or_null(OBSERVATION),
-        "namespace_deleted": _flag,
-        "mail_domain": _or_null(MAIL_DOMAIN),
-        "message_id": _or_null(_text),
-        "password": _or_null(
-            _object({"public_key": _text, "nonce": _text, "ciphertext": _text})
+        "observation": OrNull(OBSERVATION),
+        "namespace_deleted": FLAG,
+        "mail_domain": OrNull(MAIL_DOMAIN),
+        "message_id": OrNull(TEXT),
+        "password": OrNull(
+            Object({"public_key": TEXT, "nonce": TEXT, "ciphertext": TEXT})
         ),
-        "diff": _or_null(DIFF),
-        "preview": _or_null(PREVIEW),
+        "diff": OrNull(DIFF),
+        "preview": OrNull(PREVIEW),
     }
 )
 
-STEP = _object(
+STEP = Object(
     {
-        "number": _integer,
-        "code": _text,
-        "state": _one_of("running", "done", "warning", "failed"),
-        "started_at": _time,
-        "seconds": _or_null(_seconds),
-        "message": _text,
+        "number": INTEGER,
+        "code": WORD,
+        "state": OneOf("running", "done", "warning", "failed"),
+        "started_at": TIME,
+        "seconds": OrNull(SECONDS),
+        "message": TEXT,
     }
 )
 
-OUTCOME = _object(
+OUTCOME = Object(
     {
-        "state": _one_of("done", "failed", "retry", "released", "cancelled"),
-        "error": _or_null(ERROR),
-        "result": _or_null(RESULT),
+        "state": OneOf("done", "failed", "retry", "released", "cancelled"),
+        "error": OrNull(ERROR),
+        "result": OrNull(RESULT),
     }
 )
 
 SHAPES = {
-    "claim": {
-        "worker": WORKER,
-        "clusters": _list(
-            _object(
-                {
-                    "name": _text,
-                    "reachable": _flag,
-                    "version": _or_null(_text),
-                    "message": _text,
-                }
-            )
-        ),
-        "kinds": _list(_text),
-        "mailgun": _or_null(_object({"region": _one_of("us", "eu")})),
-        "capacity": _integer,
-    },
-    "report": {
-        "worker": WORKER,
-        "jobs": _list(
-            _object(
-                {
-                    "id": _integer,
-                    "token": _text,
-                    "steps": _list(STEP),
-                    "outcome": _or_null(OUTCOME),
-                }
-            )
-        ),
-    },
-    "observe": {
-        "worker": WORKER,
-        "cluster": _text,
-        "apps": _list(
-            _object(
-                {
-                    "id": _integer,
-                    "uid": _uid,
-                    "namespace": _text,
-                    "observation": OBSERVATION,
-                }
-            )
-        ),
-        "complete": _or_null(
-            _object(
-                {
-                    "looked_at": _time,
-                    "namespaces": _list(
-                        _object(
-                            {
-                                "namespace": _text,
-                                "object": _text,
-                                "uid": _or_null(_text),
-                                "app": _or_null(_label_number),
-                                "name": _text,
-                                "environment": _text,
-                                "created_at": _time,
-                            }
-                        )
-                    ),
-                }
-            )
-        ),
-    },
+    "claim": Object(
+        {
+            "worker": WORKER,
+            "clusters": List(
+                Object(
+                    {
+                        "name": TEXT,
+                        "reachable": FLAG,
+                        "version": OrNull(TEXT),
+                        "message": TEXT,
+                    }
+                )
+            ),
+            "kinds": List(WORD),
+            "mailgun": OrNull(
+                Object(
+                    {
+                        "region": OneOf("us", "eu"),
+                        "sending_domain": Since(2, OrNull(TEXT), None),
+                    }
+                )
+            ),
+            "capacity": INTEGER,
+        }
+    ),
+    "report": Object(
+        {
+            "worker": WORKER,
+            "jobs": List(
+                Object(
+                    {
+                        "id": INTEGER,
+                        "token": TEXT,
+                        "steps": List(STEP),
+                        "outcome": OrNull(OUTCOME),
+                    }
+                )
+            ),
+        }
+    ),
+    "observe": Object(
+        {
+            "worker": WORKER,
+            "cluster": TEXT,
+            "apps": List(
+                Object(
+                    {
+                        "id": INTEGER,
+                        "uid": UID,
+                        "namespace": TEXT,
+                        "observation": OBSERVATION,
+                    }
+                )
+            ),
+            "complete": OrNull(
+                Object(
+                    {
+                        "looked_at": TIME,
+                        "namespaces": List(
+                            Object(
+                                {
+                                    "namespace": TEXT,
+                                    "object": TEXT,
+                                    "uid": OrNull(TEXT),
+                                    "app": OrNull(LABEL_NUMBER),
+                                    "name": TEXT,
+                                    "environment": TEXT,
+                                    "created_at": TIME,
+                                }
+                            )
+                        ),
+                    }
+                )
+            ),
+        }
+    ),
 }

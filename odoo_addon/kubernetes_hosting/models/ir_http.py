@@ -37,6 +37,14 @@ class IrHttp(models.AbstractModel):
         if not uid or not request.env["kubernetes.worker"].sudo()._of_user(uid):
             raise Unauthorized("The worker's key is missing or not valid.")
 
+    def session_info(self):
+        """Whoever sees what needs attention has its number in the menu."""
+        info = super().session_info()
+        info["kubernetes_attention"] = self.env["kubernetes.attention"].has_access(
+            "read"
+        )
+        return info
+
     @classmethod
     def _get_translation_frontend_modules_name(cls):
         """The customer's pages speak their language in scripts, too."""

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+from .kubernetes_job import GC_BATCH
+
 
 def network(address):
     """The network that an address stands for: itself, and of IPv6 its /64, which is
@@ -52,4 +54,6 @@ class KubernetesAddressCount(models.AbstractModel):
     @api.autovacuum
     def _gc_counted(self):
         before = fields.Datetime.now() - timedelta(days=1)
-        self.search([("create_date", "<", before)], limit=10000).unlink()
+        gone = self.search([("create_date", "<", before)], limit=GC_BATCH)
+        gone.unlink()
+        return len(gone), len(gone) == GC_BATCH

@@ -9,12 +9,12 @@ from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError, ValidationError
-from odoo.fields import Domain
+from odoo.fields import Command, Domain
 from odoo.models import MAGIC_COLUMNS
-from odoo.tools import mute_logger
+from odoo.tools import format_datetime, mute_logger
 
-from .kubernetes_environment import PRODUCTION
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
+from .kubernetes_limits import LIMITS
 from .kubernetes_record import ADDONS
 from .kubernetes_worker import is_late, moment_of
 
@@ -29,6 +29,7 @@ NOT_A_STRING_IN_YAML = re.compile(
     r"|[0-9]+(e-?[0-9]+)?|0x[0-9a-f]+|0o[0-7]+|0b[01]+"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(t[0-9].*)?"
 )
+LIMIT_FIELDS = frozenset(LIMITS)
 # The app's own values: a template given for one of them is copied.
 VALUE_FIELDS = frozenset(["config_map_id", "secret_id"])
 
@@ -54,6 +55,10 @@ STATE_AT_WORK = {
 LOGGED_KINDS = (*CHANGING_KINDS, "refresh", "adopt")
 # What customers may ask for themselves.
 CUSTOMER_KINDS = ("reset", "restart")
+# How many jobs an app's form shows; the button above it leads to all.
+LATEST_JOBS = 20
+# Of what was changed and not applied its form has the latest.
+SHOWN_CHANGES = 10
 # Of the apps that refuse a request the notification names as many.
 NAMED_REFUSALS = 5
 
@@ -103,6 +108,7 @@ class KubernetesApp(models.Model):
     environment_id = fields.Many2one(
         "kubernetes.environment",
         required=True,
+        index=True,
         ondelete="restrict",
         default=lambda self: self._default_environment_id(),
     )
@@ -194,6 +200,9 @@ class KubernetesApp(models.Model):
     reset_allowed = fields.Boolean(
         related="environment_id.reset_allowed", related_sudo=False
     )
+    restart_allowed = fields.Boolean(
+        related="environment_id.restart_allowed", related_sudo=False
+    )
     reset_mode = fields.Selection(
         [("empty", "Deploy again with empty data"), ("manifests", "Run manifests")],
         string="Reset",
@@ -268,11 +277,11 @@ class KubernetesApp(models.Model):
 
     observed_state = fields.Selection(
         [
-            ("unknown", "Not Looked Yet"),
+            ("unknown", "Not Observed Yet"),
             ("running", "Ready"),
             ("degraded", "Not Ready"),
             ("stopped", "Scaled to Zero"),
-            ("missing", "Nothing There"),
+            ("missing", "Not Found"),
         ],
         string="Workloads",
         default="unknown",
@@ -282,11 +291,11 @@ class KubernetesApp(models.Model):
     )
     observed_message = fields.Text(readonly=True, copy=False, groups=USER)
     observed_at = fields.Datetime(
-        string="Last Looked", readonly=True, copy=False, groups=USER
+        string="Last Observed", readonly=True, copy=False, groups=USER
     )
     ingress_state = fields.Selection(
         [
-            ("unknown", "Not Looked Yet"),
+            ("unknown", "Not Observed Yet"),
             ("none", "No Ingress"),
             ("no_address", "No Address Yet"),
             ("ready", "Ready"),
@@ -315,6 +324,12 @@ class KubernetesApp(models.Model):
     job_ids = fields.One2many(
         "kubernetes.job", "app_id", readonly=True, copy=False, groups=USER
     )
+    latest_job_ids = fields.One2many(
+        "kubernetes.job",
+        string="Latest Jobs",
+        compute="_compute_latest_job_ids",
+        groups=USER,
+    )
     job_count = fields.Integer(compute="_compute_jobs", groups=USER)
     live_job_id = fields.Many2one(
         "kubernetes.job",
@@ -323,6 +338,26 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="The job that runs, or that waits for a worker. What only waits for its"
         " time is not meant, nor what is there to be read.",
+    )
+    change_ids = fields.One2many(
+        "kubernetes.app.change",
+        "app_id",
+        string="Changed, Not Applied",
+        readonly=True,
+        copy=False,
+        groups=USER,
+    )
+    is_changed = fields.Boolean(
+        string="Not Applied",
+        compute="_compute_is_changed",
+        search="_search_is_changed",
+        groups=USER,
+        help="Something of the app was changed since it was last applied.",
+    )
+    change_text = fields.Text(
+        string="What Was Changed",
+        compute="_compute_change_text",
+        groups=USER,
     )
     sibling_count = fields.Integer(compute="_compute_sibling_count", groups=USER)
 
@@ -431,6 +466,42 @@ class KubernetesApp(models.Model):
             app.job_count = counts.get(app, 0)
             app.live_job_id = live.get(app, False)
 
+    @api.depends("job_ids")
+    def _compute_latest_job_ids(self):
+        for app in self:
+            app.latest_job_ids = app._jobs([], limit=LATEST_JOBS)
+
+    @api.depends("change_ids.write_date", "change_ids.user_id")
+    @api.depends_context("lang", "tz")
+    def _compute_change_text(self):
+        for app in self:
+            lines = []
+            for change in app.change_ids[:SHOWN_CHANGES]:
+                when = format_datetime(self.env, change.write_date, dt_format="short")
+                who = f"{change.user_id.name}, " if change.user_id else ""
+                lines.append(f"{change.display_name} ({who}{when})")
+            if len(app.change_ids) > SHOWN_CHANGES:
+                lines.append("…")
+            app.change_text = "\n".join(lines)
+
+    @api.depends("change_ids")
+    def _compute_is_changed(self):
+        for app in self:
+            app.is_changed = bool(app.change_ids)
+
+    def _search_is_changed(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        return [("change_ids", "!=" if True in value else "=", False)]
+
+    def _jobs(self, domain, **options):
+        """The app's jobs that ``domain`` holds for, the latest first. There are many:
+        never all."""
+        self.ensure_one()
+        jobs = self.env["kubernetes.job"]
+        # A new app, which a form shows, has none.
+        return jobs.search([("app_id", "in", self.ids), *domain], **options)
+
     @api.depends("namespace_id.state", "job_ids.state")
     def _compute_namespace_foreign(self):
         for app in self:
@@ -478,6 +549,15 @@ class KubernetesApp(models.Model):
         ):
             return False
         return super()._has_field_access(field, operation)
+
+    @api.model
+    def _get_thread_with_access(self, thread_id, **access):
+        """By its own rights alone. With the token of a link, which a customer can make
+        for an app of theirs, core opens a document's notes, to-dos, files and followers
+        to whoever has it: those of an app are the operators'."""
+        for name in ("hash", "pid", "token"):
+            access.pop(name, None)
+        return super()._get_thread_with_access(thread_id, **access)
 
     # -- names -------------------------------------------------------------------
 
@@ -576,6 +656,8 @@ class KubernetesApp(models.Model):
                     )
         apps = self._as_system()
         unreachable = apps.filtered(lambda app: not app._is_reachable())
+        limits = LIMIT_FIELDS & set(vals)
+        limited = {app: {name: app[name] for name in limits} for app in apps if limits}
         vals, copied = self._split_off_templates(vals)
         replaced = (
             {app: (app.config_map_id, app.secret_id) for app in apps}
@@ -585,9 +667,20 @@ class KubernetesApp(models.Model):
         result = super().write(vals)
         for app, old in replaced.items():
             app._replace_values(old, copied)
-        self._changed()
+        for app, old in limited.items():
+            self.env["kubernetes.app.change"]._note(
+                app,
+                "limits",
+                [
+                    self._fields[name]._description_string(self.env)
+                    for name in sorted(limits)
+                    if app[name] != old[name]
+                ],
+            )
+        if set(vals) != {"observed_at"}:
+            self._changed()
         for app in unreachable.filtered(lambda app: app._is_reachable()):
-            app._go_on(app._reachable)
+            app._run_isolated(app._reachable)
         return result
 
     def _replace_values(self, old, copied):
@@ -602,6 +695,9 @@ class KubernetesApp(models.Model):
                     field=self._fields[name]._description_string(self.env),
                     template=template.name,
                 )
+            )
+            self.env["kubernetes.app.change"]._note(
+                self, self.env[template._name]._change_source, [template.name]
             )
         config_map, secret = old
         (config_map - self.config_map_id)._unlink_own()
@@ -735,22 +831,16 @@ class KubernetesApp(models.Model):
         """The app of the same purchase that is in production; empty for itself and
         where there is none."""
         self.ensure_one()
-        if self.environment_id.code == PRODUCTION:
+        if self.environment_id.is_production:
             return self.browse()
         return self.search(
             [
                 *self._sibling_domain(),
-                ("environment_id.code", "=", PRODUCTION),
+                ("environment_id.is_production", "=", True),
                 ("wanted_state", "!=", "deleted"),
             ],
             limit=1,
         )
-
-    def _mail_domain(self):
-        """The name of the app's mail domain for the contract: registered, or to be;
-        None where it has none."""
-        self.ensure_one()
-        return None
 
     # -- what the worker gets ----------------------------------------------------
 
@@ -762,14 +852,15 @@ class KubernetesApp(models.Model):
             "uid": self.uid,
             "name": self.name,
             "environment": self.environment_id.code,
+            "is_production": self.environment_id.is_production,
             "hostname": self.hostname,
             "url": self.url,
             "namespace": self.namespace_id.name,
             "wanted_state": self.wanted_state,
             "limits": self._limits_contract_values(),
             "siblings": self._sibling_namespaces(),
-            "mail_domain": self._mail_domain() or None,
-            "mail_mark": self.mail_mark,
+            "mail_domain": None,
+            "mail_mark": "app",
             "inventory": self.inventory or [],
         }
 
@@ -794,6 +885,7 @@ class KubernetesApp(models.Model):
             "app": production.id,
             "uid": production.uid,
             "name": production.name,
+            "environment": production.environment_id.code,
             "namespace": production.namespace_id.name,
             "hostname": production.hostname,
             "url": production.url,
@@ -821,6 +913,45 @@ class KubernetesApp(models.Model):
         """Restart all workloads."""
         return self._ask_each("restart")
 
+    def action_ask_apply(self):
+        """Say app by app what a deploy would change before it is asked for."""
+        return self._action_ask("deploy")
+
+    def action_ask_stop(self):
+        """Say what is stopped before it is asked for."""
+        return self._action_ask("stop")
+
+    def action_ask_start(self):
+        """Say what is started before it is asked for."""
+        return self._action_ask("start")
+
+    def action_ask_restart(self):
+        """Say what is restarted before it is asked for."""
+        return self._action_ask("restart")
+
+    def _action_ask(self, kind):
+        """Open the wizard that asks once for all these apps."""
+        self._check_operator()
+        request = self.env["kubernetes.app.request"].create(
+            {
+                "kind": kind,
+                "line_ids": [Command.create({"app_id": app.id}) for app in self],
+            }
+        )
+        request._compare()
+        return request._action_open()
+
+    def _refusals(self, kind):
+        """``{app: words}``: the apps that cannot be asked for this, and why."""
+        refusals = {}
+        for app in self:
+            try:
+                app._check_as_operator(kind)
+                app._check_may_enqueue(app._asked_kind(kind), {})
+            except UserError as error:
+                refusals[app] = str(error)
+        return refusals
+
     def _ask_each(self, kind):
         """Ask for a job for each app. One app: what is wrong is raised. Several: each
         gets what it can, and a notification says what came of it."""
@@ -840,10 +971,13 @@ class KubernetesApp(models.Model):
         return self._notification(label, len(self) - len(refused), refused)
 
     def _ask_as_operator(self, kind):
+        self._check_as_operator(kind)
+        self._enqueue(kind)
+
+    def _check_as_operator(self, kind):
         """What an operator can mend is refused; a paid order's deploy never is."""
         if kind == "deploy":
             self._check_manifests()
-        self._enqueue(kind)
 
     def _check_manifests(self):
         self.ensure_one()
@@ -997,7 +1131,7 @@ class KubernetesApp(models.Model):
         )
         if shown:
             return shown.state == "unknown"
-        last = self.job_ids.filtered(lambda job: job.state in ("done", "failed"))[:1]
+        last = self._jobs([("state", "in", ("done", "failed"))], limit=1)
         return self.namespace_id.state == "active" and (
             last.error_code == "namespace_foreign"
         )
@@ -1048,21 +1182,19 @@ class KubernetesApp(models.Model):
         ).unlink()
         self._update_state()
 
-    def _was_touched(self, moment):
-        """Whether a job works on the app in the cluster, or did after ``moment``."""
-        self.ensure_one()
-        return bool(
-            self.observed_at
-            and self.observed_at > moment
-            or self.job_ids.filtered(
-                lambda job: (
-                    job.finished_at
-                    and job.finished_at >= moment
-                    or job.state in ("pending", "running")
-                    and (job.started_at or job.kind == "adopt")
-                )
+    def _touched_since(self, moment):
+        """The apps that a job works on in the cluster, or did after ``moment``, or that
+        were seen there after it."""
+        seen = self.filtered(lambda app: app.observed_at and app.observed_at > moment)
+        jobs = self.env["kubernetes.job"].search(
+            Domain("app_id", "in", (self - seen).ids)
+            & (
+                Domain("finished_at", ">=", moment)
+                | Domain("state", "in", ("pending", "running"))
+                & (Domain("started_at", "!=", False) | Domain("kind", "=", "adopt"))
             )
         )
+        return seen | jobs.app_id
 
     def _check_operator(self):
         """Whoever may not change an app may not ask for anything either."""
@@ -1092,10 +1224,9 @@ class KubernetesApp(models.Model):
         the job, and whether it waits already."""
         self.ensure_one()
         app = self._as_system()
-        if kind == "start" and app._is_undeployed():
-            kind = "deploy"
+        kind = app._asked_kind(kind)
         app._check_may_enqueue(kind, options or {})
-        job = app.job_ids._joinable(kind, self.env.user)
+        job = app.env["kubernetes.job"]._joinable(app, kind, self.env.user)
         joined = bool(job)
         if joined:
             job._join(options, delay)
@@ -1131,21 +1262,27 @@ class KubernetesApp(models.Model):
                 self.env._("Somebody else asked for this at the same moment.")
             ) from error
 
+    def _asked_kind(self, kind):
+        """Starting an app that was never deployed deploys it."""
+        self.ensure_one()
+        return "deploy" if kind == "start" and self._is_undeployed() else kind
+
     def _is_undeployed(self):
         """No deploy of the app has ever come to its end."""
         self.ensure_one()
-        return not self.job_ids.filtered(
-            lambda job: job.kind in ("deploy", "reset") and job.state == "done"
-        )
+        deployed = [("kind", "in", ("deploy", "reset")), ("state", "=", "done")]
+        return not self._jobs(deployed, limit=1)
 
     def _customer_can(self, kind):
-        """Whether the customer may ask for ``reset`` or ``restart`` now: only of apps
-        that can be reset, that are deployed and wanted, and that no job changes."""
+        """Whether the customer may ask for ``reset`` or ``restart`` now: only where the
+        environment allows it, of apps that are deployed and wanted, and that no job
+        changes."""
         self.ensure_one()
         app = self.sudo()
+        allowed = app._is_resettable() if kind == "reset" else app.restart_allowed
         if (
             kind not in CUSTOMER_KINDS
-            or not app._is_resettable()
+            or not allowed
             or app.wanted_state != "running"
             or app.state not in ("running", "degraded", "failed")
             or app._is_undeployed()
@@ -1177,7 +1314,7 @@ class KubernetesApp(models.Model):
         """Cancel what waits and stop what runs where the job ``wish`` says otherwise.
         A stop that runs comes to its end before what brings the app back begins."""
         self.ensure_one()
-        others = self.job_ids - wish
+        others = self._jobs([("state", "in", ("pending", "running"))]) - wish
         if wish.kind == "delete":
             others._cancel()
         elif wish.kind == "stop":
@@ -1231,7 +1368,7 @@ class KubernetesApp(models.Model):
     def _is_resettable(self):
         """The environment allows it, and is not production whatever it says."""
         environment = self.environment_id
-        return environment.reset_allowed and environment.code != PRODUCTION
+        return environment.reset_allowed and not environment.is_production
 
     def _check_may_reset(self, mode):
         self.ensure_one()
@@ -1264,8 +1401,8 @@ class KubernetesApp(models.Model):
 
     def _update_state(self):
         """Derive the state from the app's jobs and from what the cluster shows."""
-        for app in self._as_system():
-            state, message = app._derive_state()
+        apps = self._as_system()
+        for app, (state, message) in apps._derive_states().items():
             values = {}
             if state != app.state:
                 values["state"] = state
@@ -1276,20 +1413,31 @@ class KubernetesApp(models.Model):
             if values:
                 app.write(values)
 
-    def _derive_state(self):
+    def _derive_states(self):
+        """``{app: (state, message)}``, of many apps as fast as of one."""
+        jobs = self.env["kubernetes.job"]
+        live = jobs.search(
+            [
+                ("app_id", "in", self.ids),
+                ("kind", "in", CHANGING_KINDS),
+                ("state", "in", ("pending", "running")),
+            ],
+            order="id",
+        ).grouped("app_id")
+        last = jobs._last_of_each(self - jobs.union(*live.values()).app_id)
+        return {
+            app: app._derive_state(live.get(app, jobs), last.get(app, jobs))
+            for app in self
+        }
+
+    def _derive_state(self, live, last):
+        """The state and what is to be said of it, from the jobs that change the app:
+        those that wait or run, or else the one that came to its end last."""
         self.ensure_one()
-        jobs = self.env["kubernetes.job"].sudo()
-        mine = [("app_id", "=", self.id), ("kind", "in", CHANGING_KINDS)]
-        live = jobs.search([*mine, ("state", "in", ("pending", "running"))], order="id")
         if live:
             waiting = live.filtered("error_message")[-1:]
             message = waiting._error_text() if waiting else False
             return STATE_AT_WORK[self._decisive(live).kind], message
-        last = jobs.search(
-            [*mine, ("state", "in", ("done", "failed"))],
-            order="finished_at desc, id desc",
-            limit=1,
-        )
         if not last:
             return ("stopped" if self.wanted_state == "stopped" else "new"), False
         if last.state == "failed" and not self._has_recovered(last):
@@ -1368,9 +1516,22 @@ class KubernetesApp(models.Model):
         ``observation`` is the contract's, its ``seen_at`` a naive datetime in UTC.
         """
         self.ensure_one()
+        self._apply_observations({self: observation})
+
+    @api.model
+    def _apply_observations(self, observations):
+        """As ``_apply_observation``, of many: ``{app: observation}``."""
+        seen = self.browse()
+        for app, observation in observations.items():
+            if app._take_over_observation(observation):
+                seen |= app
+        seen._update_state()
+
+    def _take_over_observation(self, observation):
+        """Write what the cluster shows. Whether that is news."""
         seen_at = moment_of(observation["seen_at"])
         if is_late(seen_at, self.observed_at) or self.state == "deleted":
-            return
+            return False
         ingress = observation["ingress"]
         values = {
             "observed_state": observation["state"],
@@ -1382,10 +1543,11 @@ class KubernetesApp(models.Model):
             "ingress_message": ingress["message"] or False,
             "observed_at": seen_at,
         }
-        self.write(
-            {name: value for name, value in values.items() if self[name] != value}
-        )
-        self._update_state()
+        news = {name: value for name, value in values.items() if self[name] != value}
+        # Two looks within one second may differ in nothing.
+        if news:
+            self.write(news)
+        return True
 
     def _deleted(self, namespace_deleted):
         """The worker deleted the app: free its hostname, and its namespace's name
@@ -1410,14 +1572,15 @@ class KubernetesApp(models.Model):
         """A job was cancelled. Where no other one is on its way, the app stays what the
         cluster shows of it."""
         self.ensure_one()
-        live = self.job_ids.filtered(
-            lambda job: (
-                job.kind in CHANGING_KINDS
-                and job.state in ("pending", "running")
-                and not job.cancel_requested
-            )
-        )
-        if not live and self.namespace_id.state in ("new", "active"):
+        live = [
+            ("kind", "in", CHANGING_KINDS),
+            ("state", "in", ("pending", "running")),
+            ("cancel_requested", "=", False),
+        ]
+        if not self._jobs(live, limit=1) and self.namespace_id.state in (
+            "new",
+            "active",
+        ):
             stopped = self.observed_state == "stopped"
             self.wanted_state = "stopped" if stopped else "running"
 

@@ -83,6 +83,10 @@ class KubernetesAppManifest(models.Model):
                         for order in (before, after)
                     )
                     app.with_env(self.env).sudo()._log(f"{label}: {old} → {new}")
+                    if purpose == "deploy":
+                        self.env["kubernetes.app.change"]._note(
+                            app, "order", [f"{old} → {new}"]
+                        )
 
     def _order_of(self, app):
         return {

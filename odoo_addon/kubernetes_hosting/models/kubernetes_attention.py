@@ -2,34 +2,64 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
-from odoo.tools import SQL
+from odoo.exceptions import UserError
+from odoo.tools import SQL, format_datetime
 
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS, MANIFEST_CHANGED
 
 # How long something may take before it needs somebody.
 ADDRESS_MINUTES = 5
-VERIFICATION_MINUTES = 60
 FIRST_SIGN_MINUTES = 10
 UNSEEN_MINUTES = 2
+WAITING_MINUTES = 10
+AT_WORK_MINUTES = 30
+# A job is told of that has as many attempts left, or fewer.
+LAST_ATTEMPTS = 3
+# Of the apps that wait for a cluster the row names as many.
+NAMED_APPS = 5
 # How long before its end a key is told of.
 KEY_MINUTES = 30 * 24 * 60
 
 # Each row's id is that of its record times this, plus the reason's number.
 REASONS = 64
 
+# What makes others: these come first, whatever their severity.
+CAUSES = ("cluster_unreachable", "cluster_unserved", "worker_unseen")
+# What follows from a cluster that cannot be reached or is not served, where it began
+# after that.
+SYMPTOMS = (
+    "app_failed",
+    "app_degraded",
+    "job_failed",
+    "ingress_no_address",
+    "job_waits",
+    "job_failing",
+    "job_runs_long",
+    "app_at_work",
+)
+STATES_AT_WORK = (
+    "deploying",
+    "starting",
+    "restarting",
+    "resetting",
+    "stopping",
+    "deleting",
+)
+
 
 class KubernetesAttention(models.Model):
     """What needs an operator, one row for each record and reason.
 
     Nothing is stored: a row is there for as long as its reason. Other addons add
-    reasons by ``_parts`` and columns by ``_columns``.
+    reasons by ``_parts`` and columns by ``_columns``. A symptom names its cause, under
+    which the screen folds it.
     """
 
     _name = "kubernetes.attention"
     _description = "What Needs Attention"
     _inherit = ["kubernetes.record"]
     _auto = False
-    _order = "severity, since desc, id"
+    _order = "is_cause desc, severity, since desc, id"
     _depends = {
         "kubernetes.app": [
             "active",
@@ -41,9 +71,6 @@ class KubernetesAttention(models.Model):
             "ingress_state",
             "invitation_problem",
             "invitation_state",
-            "mail_message",
-            "mail_registered_at",
-            "mail_state",
             "name",
             "partner_id",
             "state",
@@ -55,10 +82,14 @@ class KubernetesAttention(models.Model):
         "kubernetes.app.manifest": ["app_id", "manifest_id"],
         "kubernetes.job": [
             "app_id",
+            "attempt",
             "error_code",
             "error_message",
             "finished_at",
             "kind",
+            "max_attempts",
+            "run_at",
+            "started_at",
             "state",
         ],
         "kubernetes.manifest": [
@@ -88,6 +119,7 @@ class KubernetesAttention(models.Model):
             "last_seen",
             "name",
             "state",
+            "version",
         ],
         "kubernetes.worker.key": ["expires_at", "last_used_at", "worker_id"],
     }
@@ -97,15 +129,18 @@ class KubernetesAttention(models.Model):
             ("app_failed", "App failed"),
             ("app_degraded", "App not ready"),
             ("job_failed", "Job failed"),
+            ("job_waits", "Job waits"),
+            ("job_failing", "Job keeps failing"),
+            ("job_runs_long", "Job runs too long"),
+            ("app_at_work", "App at work too long"),
             ("ingress_no_address", "Ingress without address"),
             ("worker_unseen", "Worker unseen"),
+            ("worker_refused", "Worker refused: versions do not fit"),
             ("cluster_unreachable", "Cluster unreachable"),
             ("cluster_unserved", "No worker serves it"),
             ("worker_asks", "Asks for a cluster"),
             ("key_expiring", "Key expires soon"),
             ("key_expired", "Key expired"),
-            ("mail_unverified", "Domain unverified"),
-            ("mail_failed", "Mail domain failed"),
             ("invitation_failed", "Invitation failed"),
             ("manifest_changed", "Pinned manifest changed"),
             ("namespace_unknown", "In the cluster, unknown to Odoo"),
@@ -114,12 +149,27 @@ class KubernetesAttention(models.Model):
         readonly=True,
     )
     severity = fields.Selection(
-        [("1", "Down"), ("2", "Impaired"), ("3", "To be Seen to")],
+        [("1", "Down"), ("2", "Impaired"), ("3", "Needs Review")],
         readonly=True,
         help="Down: customers cannot use it. Impaired: part of it does not work.",
     )
+    is_cause = fields.Boolean(
+        readonly=True, help="What follows from it is told under it, with its number."
+    )
+    cause_id = fields.Many2one(
+        "kubernetes.attention",
+        readonly=True,
+        help="What it follows from, by all that is known.",
+    )
+    symptom_count = fields.Integer(
+        string="Apps Affected", compute="_compute_symptom_count"
+    )
     name = fields.Char(readonly=True)
     message = fields.Text(readonly=True)
+    hint = fields.Text(compute="_compute_hint")
+    details = fields.Text(compute="_compute_details")
+    can_apply = fields.Boolean(compute="_compute_can")
+    can_retry = fields.Boolean(compute="_compute_can")
     since = fields.Datetime(readonly=True)
     app_id = fields.Many2one("kubernetes.app", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
@@ -134,8 +184,27 @@ class KubernetesAttention(models.Model):
 
     @property
     def _table_query(self):
-        return SQL(" UNION ALL ").join(
-            self._part(number, *part) for number, part in self._parts().items()
+        return SQL(
+            """
+            WITH reasons AS MATERIALIZED (%s)
+            SELECT reasons.*,
+                   reasons.reason = ANY(%s) AS is_cause,
+                   cause.id AS cause_id
+              FROM reasons
+         LEFT JOIN LATERAL (
+                SELECT other.id FROM reasons other
+                 WHERE other.reason = ANY(%s)
+                   AND other.cluster_id = reasons.cluster_id
+                   AND other.since <= reasons.since
+                   AND reasons.reason = ANY(%s)
+              ORDER BY other.id LIMIT 1) cause ON TRUE
+            """,
+            SQL(" UNION ALL ").join(
+                self._part(number, *part) for number, part in self._parts().items()
+            ),
+            list(CAUSES),
+            list(CAUSES),
+            list(SYMPTOMS),
         )
 
     def _part(self, number, reason, severity, columns, tables):
@@ -238,8 +307,89 @@ class KubernetesAttention(models.Model):
                            AND (later.kind = job.kind AND later.state <> 'cancelled'
                              OR later.kind = ANY(%s) AND later.state = 'done'))""",
                     self._app_tables(),
-                    [*CHANGING_KINDS, *AWAITED_KINDS, "mail_domain", "invitation"],
+                    list(self._kinds_told_otherwise()),
                     list(CHANGING_KINDS),
+                ),
+            ),
+            10: (
+                "job_waits",
+                "2",
+                {
+                    **self._app_columns("job.error_message", "job.run_at"),
+                    "id": SQL("job.id"),
+                    "job_id": SQL("job.id"),
+                },
+                # Not what waits for another job of its app: that one is told of.
+                SQL(
+                    """%s JOIN kubernetes_job job ON job.app_id = app.id
+                    WHERE job.state = 'pending' AND job.run_at < %s
+                      AND job.attempt < job.max_attempts - %s
+                      AND NOT EXISTS (
+                        SELECT 1 FROM kubernetes_job other
+                         WHERE other.app_id = job.app_id
+                           AND (other.state = 'running' OR other.state = 'pending'
+                             AND other.run_at < %s AND other.id < job.id))""",
+                    self._app_tables(),
+                    self._ago(WAITING_MINUTES),
+                    LAST_ATTEMPTS,
+                    self._ago(0),
+                ),
+            ),
+            11: (
+                "job_failing",
+                "2",
+                {
+                    **self._app_columns("job.error_message", "job.started_at"),
+                    "id": SQL("job.id"),
+                    "job_id": SQL("job.id"),
+                },
+                SQL(
+                    "%s JOIN kubernetes_job job ON job.app_id = app.id WHERE %s",
+                    self._app_tables(),
+                    self._is_failing(),
+                ),
+            ),
+            12: (
+                "job_runs_long",
+                "2",
+                {
+                    **self._app_columns("job.error_message", "job.started_at"),
+                    "id": SQL("job.id"),
+                    "job_id": SQL("job.id"),
+                },
+                # What changes its app is told of with the app.
+                SQL(
+                    """%s JOIN kubernetes_job job ON job.app_id = app.id
+                    WHERE job.state = 'running' AND job.started_at < %s
+                      AND job.kind <> ALL(%s) AND NOT %s""",
+                    self._app_tables(),
+                    self._ago(AT_WORK_MINUTES),
+                    list(CHANGING_KINDS),
+                    self._is_failing(),
+                ),
+            ),
+            13: (
+                "app_at_work",
+                "2",
+                {
+                    **self._app_columns("app.state_message", "app.state_since"),
+                    "job_id": SQL("job.id"),
+                },
+                SQL(
+                    """%s JOIN LATERAL (
+                        SELECT * FROM kubernetes_job
+                         WHERE app_id = app.id AND state IN ('pending', 'running')
+                           AND kind = ANY(%s)
+                      ORDER BY state DESC, id LIMIT 1) job ON TRUE
+                    WHERE app.active AND app.state = ANY(%s) AND app.state_since < %s
+                      AND (job.state = 'running' OR job.run_at >= %s)
+                      AND NOT %s""",
+                    self._app_tables(),
+                    list(CHANGING_KINDS),
+                    list(STATES_AT_WORK),
+                    self._ago(AT_WORK_MINUTES),
+                    self._ago(WAITING_MINUTES),
+                    self._is_failing(),
                 ),
             ),
             4: (
@@ -291,24 +441,6 @@ class KubernetesAttention(models.Model):
                     self._cluster_is_used(),
                     self._cluster_is_served(),
                 ),
-            ),
-            7: (
-                "mail_unverified",
-                "3",
-                self._app_columns("app.mail_message", "app.mail_registered_at"),
-                SQL(
-                    """%s WHERE app.active AND app.mail_state = 'unverified'
-                      AND app.mail_registered_at < %s""",
-                    self._app_tables(),
-                    self._ago(VERIFICATION_MINUTES),
-                ),
-            ),
-            8: (
-                "mail_failed",
-                "2",
-                # Of a deleted app, too: its domain is still registered.
-                self._app_columns("app.mail_message", "app.mail_registered_at"),
-                SQL("%s WHERE app.mail_state = 'failed'", self._app_tables()),
             ),
             9: (
                 "invitation_failed",
@@ -374,6 +506,21 @@ class KubernetesAttention(models.Model):
                     self._ago(0),
                 ),
             ),
+            26: (
+                "worker_refused",
+                "2",
+                {
+                    "id": SQL("worker.id"),
+                    "worker_id": SQL("worker.id"),
+                    "name": SQL("worker.name"),
+                    "message": SQL("worker.version"),
+                    "since": SQL("worker.last_seen"),
+                },
+                SQL(
+                    "kubernetes_worker worker"
+                    " WHERE worker.active AND worker.state = 'refused'"
+                ),
+            ),
             14: (
                 "manifest_changed",
                 "2",
@@ -396,6 +543,22 @@ class KubernetesAttention(models.Model):
             24: self._found_part("namespace_unknown", "2", "unknown"),
             25: self._found_part("namespace_without_uid", "3", "own"),
         }
+
+    @api.model
+    def _kinds_told_otherwise(self):
+        """Kinds of jobs whose failure has a reason of its own, or is the answer to who
+        asked."""
+        return (*CHANGING_KINDS, *AWAITED_KINDS)
+
+    def _is_failing(self):
+        """The job has few attempts left."""
+        return SQL(
+            """(job.state IN ('pending', 'running')
+                AND job.max_attempts > %s
+                AND job.attempt >= job.max_attempts - %s)""",
+            LAST_ATTEMPTS,
+            LAST_ATTEMPTS,
+        )
 
     def _key_columns(self):
         return {
@@ -475,6 +638,121 @@ class KubernetesAttention(models.Model):
             " ON environment.id = app.environment_id"
         )
 
+    # -- what follows from a cause, and what to do -------------------------------
+
+    def _compute_symptom_count(self):
+        counts = {
+            cause.id: count
+            for cause, count in self._read_group(
+                [("cause_id", "in", self.ids)], ["cause_id"], ["app_id:count_distinct"]
+            )
+        }
+        for row in self:
+            row.symptom_count = counts.get(row.id, 0)
+
+    @api.depends("reason")
+    def _compute_can(self):
+        for row in self:
+            row.can_retry = row.job_id.state == "failed"
+            row.can_apply = row.reason in (
+                "app_failed",
+                "app_degraded",
+                "ingress_no_address",
+            )
+
+    @api.depends("reason")
+    @api.depends_context("lang", "tz")
+    def _compute_hint(self):
+        """What is known beyond the message, in the reader's language."""
+        for row in self:
+            job = row.job_id
+            if row.reason in ("cluster_unreachable", "cluster_unserved"):
+                parts = [row._unannounced_hint(), row._cluster_hint()]
+                row.hint = "\n".join(filter(None, parts)) or False
+            elif row.reason in ("key_expiring", "key_expired"):
+                row.hint = self.env._(
+                    "Press “Create Key” on the worker, and give it the new key: without"
+                    " a valid one it does nothing."
+                )
+            elif row.reason == "job_waits":
+                row.hint = job._why_waiting()
+            elif row.reason in ("job_failing", "app_at_work", "job_runs_long"):
+                row.hint = self.env._(
+                    "%(job)s: attempt %(attempt)s of %(all)s",
+                    job=job._kind_label(),
+                    attempt=job.attempt,
+                    all=job.max_attempts,
+                )
+            else:
+                row.hint = False
+
+    @api.depends("message", "hint", "symptom_count")
+    @api.depends_context("lang", "tz")
+    def _compute_details(self):
+        for row in self:
+            affected = row.symptom_count and self.env._(
+                "Apps affected: %s", row.symptom_count
+            )
+            parts = [row.message, row.hint, affected]
+            row.details = "\n".join(filter(None, parts)) or False
+
+    def _unannounced_hint(self):
+        """That it is the worker that is away, where nobody says anything of the
+        cluster."""
+        cluster = self.cluster_id
+        if self.reason != "cluster_unreachable" or cluster.state != "unknown":
+            return False
+        return self.env._("No worker that serves the cluster %s is online.", self.name)
+
+    def _cluster_hint(self):
+        """What waits for the cluster: new apps are what somebody has paid for."""
+        self.ensure_one()
+        waiting = self.env["kubernetes.app"].search(
+            [
+                ("cluster_id", "=", self.cluster_id.id),
+                ("state", "in", ("new", "deploying")),
+            ],
+            order="state_since, id",
+        )
+        if not waiting:
+            return False
+        names = waiting[:NAMED_APPS].mapped("display_name")
+        if len(waiting) > NAMED_APPS:
+            names.append("…")
+        return self.env._(
+            "Apps that wait to be set up, since %(since)s: %(count)s (%(names)s)",
+            since=format_datetime(self.env, waiting[0].state_since, dt_format="short"),
+            count=len(waiting),
+            names=", ".join(names),
+        )
+
+    def action_view_symptoms(self):
+        """The rows that follow from this cause."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kubernetes_hosting.kubernetes_attention_action"
+        )
+        return {
+            **action,
+            "name": self.name,
+            "domain": [("cause_id", "=", self.id)],
+            "context": {},
+            "path": False,
+        }
+
+    def action_retry(self):
+        """Ask again for the jobs that failed."""
+        self.env["kubernetes.app"].check_access("write")
+        self.filtered("can_retry").job_id.action_retry()
+
+    def action_apply(self):
+        """Show what applying the apps would change, and then deploy them."""
+        self.env["kubernetes.app"].check_access("write")
+        apps = self.filtered("can_apply").app_id
+        if not apps:
+            raise UserError(self.env._("There is no app to apply among these rows."))
+        return apps.action_review() if len(apps) == 1 else apps.action_ask_apply()
+
     def action_open(self):
         """Open the record that needs somebody."""
         self.ensure_one()
@@ -487,7 +765,7 @@ class KubernetesAttention(models.Model):
         }
 
     def _record(self):
-        if self.reason == "job_failed":
+        if self.reason.startswith("job_"):
             return self.job_id
         if self.found_id:
             return self.found_id

@@ -50,6 +50,7 @@ class KubernetesCluster(models.Model):
     company_id = fields.Many2one(
         "res.company",
         default=lambda self: self.env.company,
+        index="btree_not_null",
         help="Empty: every company may use this cluster.",
     )
     active = fields.Boolean(default=True)

@@ -16,10 +16,15 @@ class KubernetesConfigMap(models.Model):
     _name = "kubernetes.config.map"
     _description = "Kubernetes ConfigMap"
     _inherit = ["kubernetes.values", "mail.thread"]
+    _change_source = "config_map"
 
     name = fields.Char(tracking=True)
     template_id = fields.Many2one(
-        "kubernetes.config.map", string="Made From", readonly=True, copy=False
+        "kubernetes.config.map",
+        string="Made From",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
     )
     line_ids = fields.One2many(
         "kubernetes.config.map.line", "config_map_id", string="Values", copy=True

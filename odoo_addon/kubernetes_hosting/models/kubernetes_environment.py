@@ -6,8 +6,6 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-PRODUCTION = "prod"
-
 
 class KubernetesEnvironment(models.Model):
     """What an app is for: production, integration, test, development.
@@ -36,6 +34,12 @@ class KubernetesEnvironment(models.Model):
     sequence = fields.Integer(default=10)
     color = fields.Integer()
     active = fields.Boolean(default=True)
+    is_production = fields.Boolean(
+        string="Production",
+        help="Customers work with the apps of this environment. They are never reset,"
+        " and the apps of the other environments may read what is in them when they are"
+        " reset.",
+    )
     reset_allowed = fields.Boolean(
         compute="_compute_reset_allowed",
         store=True,
@@ -43,9 +47,11 @@ class KubernetesEnvironment(models.Model):
         help="Apps of this environment can be reset, which loses their data. Never"
         " those of production.",
     )
-    mail_domain = fields.Boolean(
+    restart_allowed = fields.Boolean(
         default=True,
-        help="Apps of this environment get a mail domain of their own at Mailgun.",
+        string="Customers May Restart",
+        help="Customers restart apps of this environment in their portal. Nothing that"
+        " is saved is lost.",
     )
     app_ids = fields.One2many(
         "kubernetes.app",
@@ -62,14 +68,15 @@ class KubernetesEnvironment(models.Model):
         for environment in self:
             environment.reset_allowed = environment.code in ("int", "test", "dev")
 
-    @api.constrains("reset_allowed", "code")
+    @api.constrains("reset_allowed", "is_production")
     def _check_reset_allowed(self):
         for environment in self:
-            if environment.reset_allowed and environment.code == PRODUCTION:
+            if environment.reset_allowed and environment.is_production:
                 raise ValidationError(
                     self.env._(
-                        "Apps in production are never reset. Allow it for another"
-                        " environment, or give this one another code."
+                        "Apps in production are never reset: “%s” is either production,"
+                        " or its apps can be reset.",
+                        environment.name,
                     )
                 )
 
@@ -114,6 +121,20 @@ class KubernetesEnvironment(models.Model):
                     self.env._(
                         "Apps use the environment “%s”: its code and hostname pattern"
                         " cannot change any more. Create another environment instead.",
+                        environment.name,
+                    )
+                )
+            in_use = apps.filtered(lambda app: app.state != "deleted")
+            if (
+                in_use
+                and environment.is_production
+                and not vals.get("is_production", True)
+            ):
+                raise UserError(
+                    self.env._(
+                        "Apps use the environment “%s”, so it stays production: their"
+                        " data could be lost by a reset otherwise. Create another"
+                        " environment instead.",
                         environment.name,
                     )
                 )

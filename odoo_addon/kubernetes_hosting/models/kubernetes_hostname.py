@@ -20,10 +20,18 @@ class KubernetesHostname(models.Model):
     hostname = fields.Char(required=True, readonly=True)
     app_name = fields.Char(required=True, readonly=True)
     environment_id = fields.Many2one(
-        "kubernetes.environment", required=True, readonly=True, ondelete="restrict"
+        "kubernetes.environment",
+        required=True,
+        readonly=True,
+        ondelete="restrict",
+        index=True,
     )
     cluster_id = fields.Many2one(
-        "kubernetes.cluster", required=True, readonly=True, ondelete="restrict"
+        "kubernetes.cluster",
+        required=True,
+        readonly=True,
+        ondelete="restrict",
+        index=True,
     )
     app_id = fields.Many2one(
         "kubernetes.app", readonly=True, index=True, ondelete="cascade"

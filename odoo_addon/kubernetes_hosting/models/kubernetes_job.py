@@ -1,23 +1,32 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import math
 import random
 import secrets
 import unicodedata
 from datetime import timedelta
 
-from markupsafe import Markup
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 LEASE_SECONDS = 60
 POLL_SECONDS = 5
+# A worker that listens to the bus asks at least so often.
+IDLE_SECONDS = 60
 WAKE_EVENT = "kubernetes.job/pending"
+# The system parameter that says for how many days finished jobs are kept.
+JOB_RETENTION = "kubernetes_hosting.job_retention_days"
+JOB_RETENTION_DAYS = 30
+# What the vacuum removes in one transaction.
+GC_BATCH = 1000
 
 # Kinds that change the app in the cluster: its state follows from them, and the latest
 # wish wins among them.
 CHANGING_KINDS = ("deploy", "stop", "start", "restart", "reset", "delete")
+# Of these, those that are confirmed before they are asked for, for what they lose.
+LOSING_KINDS = ("delete", "reset")
 # Somebody sits and waits for these: they come first, and one failure is the answer.
 AWAITED_KINDS = ("diff", "preview", "password")
 # Of these, too, each who asks gets an answer of their own: nobody else reads it.
@@ -84,8 +93,6 @@ class KubernetesJob(models.Model):
             ("delete", "Delete"),
             ("diff", "Compare"),
             ("preview", "Preview"),
-            ("mail_domain", "Mail Domain"),
-            ("invitation", "Invitation"),
             ("password", "First Password"),
             ("adopt", "Take Over"),
         ],
@@ -120,7 +127,9 @@ class KubernetesJob(models.Model):
         readonly=False,
     )
     partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
-    environment_id = fields.Many2one(related="app_id.environment_id", store=True)
+    environment_id = fields.Many2one(
+        related="app_id.environment_id", store=True, index=True
+    )
     state = fields.Selection(
         [
             ("pending", "Waiting"),
@@ -152,10 +161,14 @@ class KubernetesJob(models.Model):
         readonly=True,
         help="Without news from its worker until then, the job goes to another one.",
     )
-    worker_id = fields.Many2one("kubernetes.worker", readonly=True, ondelete="set null")
+    worker_id = fields.Many2one(
+        "kubernetes.worker", readonly=True, index="btree_not_null", ondelete="set null"
+    )
     cancel_requested = fields.Boolean(readonly=True)
     options = fields.Json(readonly=True)
-    requested_by = fields.Many2one("res.users", readonly=True, ondelete="set null")
+    requested_by = fields.Many2one(
+        "res.users", readonly=True, index="btree_not_null", ondelete="set null"
+    )
     started_at = fields.Datetime(readonly=True)
     finished_at = fields.Datetime(readonly=True)
     duration = fields.Float(
@@ -178,11 +191,12 @@ class KubernetesJob(models.Model):
     )
     diff_change_count = fields.Integer(string="Changes", compute="_compute_diff")
     diff_unchanged_count = fields.Integer(string="Unchanged", compute="_compute_diff")
+    diff_summary = fields.Char(string="Summary", compute="_compute_diff")
     step_ids = fields.One2many("kubernetes.job.step", "job_id", readonly=True)
 
     error_code = fields.Char(readonly=True)
     error_message = fields.Text(readonly=True)
-    error_hint = fields.Text(string="Way Out", readonly=True)
+    error_hint = fields.Text(string="How to Fix", readonly=True)
     error_manifest = fields.Char(string="Manifest", readonly=True)
     error_url = fields.Char(string="Manifest's URL", readonly=True)
     error_document = fields.Integer(string="Document", readonly=True)
@@ -201,6 +215,9 @@ class KubernetesJob(models.Model):
 
     _claim_idx = models.Index("(priority, run_at, id) WHERE state = 'pending'")
     _lease_idx = models.Index("(lease_until) WHERE state = 'running'")
+    # The app's latest jobs of a kind, and what the vacuum compares a job with.
+    _latest_idx = models.Index("(app_id, kind, state, id)")
+    _finished_idx = models.Index("(finished_at) WHERE finished_at IS NOT NULL")
     _running_uniq = models.UniqueIndex(
         "(app_id) WHERE state = 'running'", "A job of this app is running already."
     )
@@ -248,6 +265,7 @@ class KubernetesJob(models.Model):
             diff = (job.result or {}).get("diff") or {"objects": [], "unchanged": 0}
             job.diff_change_count = len(diff["objects"])
             job.diff_unchanged_count = diff["unchanged"]
+            job.diff_summary = job._diff_summary()
             job.diff_html = job._render_diff(diff["objects"])
 
     @api.depends("error_excerpts", "error_manifest")
@@ -255,34 +273,33 @@ class KubernetesJob(models.Model):
     def _compute_error_html(self):
         for job in self:
             excerpts = job.error_excerpts or []
-            job.error_html = Markup().join(map(job._render_excerpt, excerpts))
+            job.error_html = self._render_html(
+                "kubernetes_hosting.error_excerpts",
+                [job._excerpt_values(item) for item in excerpts],
+            )
 
-    def _render_excerpt(self, excerpt):
+    @api.model
+    def _render_html(self, template, items):
+        """The template's text for these items; nothing where there are none."""
+        return bool(items) and self.env["ir.qweb"]._render(template, {"items": items})
+
+    def _excerpt_values(self, excerpt):
         """A line that the error speaks of, with what is meant pointed at."""
         start = excerpt["column"] - excerpt["from"]
         end = start + excerpt["length"]
         text = excerpt["text"]
         before, marked, after = text[:start], text[start:end], text[end:]
         number = str(excerpt["line"])
-        gutter = " " * len(number)
         # Wide characters take the place of two.
         blank = "".join("\t" if sign == "\t" else " " * _width(sign) for sign in before)
         carets = "^" * max(sum(map(_width, marked)), 1) if excerpt["length"] else ""
-        pointed = f"{blank}{carets} {excerpt['label']}".rstrip()
-        return Markup(
-            '<div class="text-muted small">%s</div>'
-            '<pre class="mb-2 p-2 border rounded overflow-auto">'
-            "%s | %s<b>%s</b>%s\n"
-            '%s | <span class="text-danger">%s</span></pre>'
-        ) % (
-            self._excerpt_title(excerpt),
-            number,
-            before,
-            marked,
-            after,
-            gutter,
-            pointed,
-        )
+        return {
+            "title": self._excerpt_title(excerpt),
+            "before": f"{number} | {before}",
+            "marked": marked,
+            "after": f"{after}\n{' ' * len(number)} | ",
+            "pointed": f"{blank}{carets} {excerpt['label']}".rstrip(),
+        }
 
     def _excerpt_title(self, excerpt):
         """``Odoo, line 12``: whose line it is."""
@@ -295,46 +312,73 @@ class KubernetesJob(models.Model):
             )
         return self.env._("%(name)s, line %(line)s", name=name, line=excerpt["line"])
 
+    @api.model
     def _render_diff(self, objects):
         """The comparison to be read: each object with its lines that would change."""
-        colours = {"create": "success", "change": "info", "delete": "danger"}
-        labels = {
-            "create": self.env._("create"),
-            "change": self.env._("change"),
-            "delete": self.env._("delete"),
-        }
-        return Markup().join(
-            Markup(
-                '<details open="open" class="mb-3"><summary>'
-                '<span class="badge text-bg-%s me-2">%s</span> <b>%s</b></summary>'
-                '<pre class="mt-1 mb-0 p-2 border rounded overflow-auto">%s</pre>'
-                "</details>"
-            )
-            % (
-                colours[item["action"]],
-                labels[item["action"]],
-                item["object"],
-                self._render_lines(item),
-            )
-            for item in objects
+        return self._render_html(
+            "kubernetes_hosting.diff",
+            [{**item, "lines": item["text"].splitlines()} for item in objects],
         )
 
-    def _render_lines(self, item):
-        """The lines of a unified diff, marked by colour beside their sign."""
-        classes = {
-            "+": "bg-success-subtle text-success-emphasis",
-            "-": "bg-danger-subtle text-danger-emphasis",
-            "@": "text-muted",
-        }
-        return Markup("\n").join(
-            Markup('<span class="%s">%s</span>') % (classes.get(line[:1], ""), line)
-            for line in item["text"].splitlines()
+    def _diff_summary(self):
+        """What the comparison has shown, in one sentence."""
+        self.ensure_one()
+        changed, same = self.diff_change_count, self.diff_unchanged_count
+        if not changed:
+            return self.env._(
+                "Nothing would change. The cluster matches the manifests and values."
+            )
+        if changed == 1:
+            return self.env._("1 object would change, %s stay the same.", same)
+        return self.env._(
+            "%(changed)s objects would change, %(same)s stay the same.",
+            changed=changed,
+            same=same,
         )
 
     def _kind_label(self):
         self.ensure_one()
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         return kinds[self.kind]
+
+    def _why_waiting(self):
+        """Why no worker takes this job, as far as Odoo knows."""
+        self.ensure_one()
+        cluster = self.cluster_id.sudo()
+        workers = cluster.worker_ids.filtered("active")
+        online = cluster._online_workers()
+        name = cluster.name
+        if not cluster.active:
+            return self.env._("The cluster %s is archived: no worker gets it.", name)
+        if not workers:
+            return self.env._(
+                "No worker serves the cluster %s. An administrator gives it to one"
+                " under Configuration > Workers.",
+                name,
+            )
+        if not online:
+            silent = workers.filtered(lambda worker: worker.state == "online")
+            if silent:
+                return self.env._(
+                    "The worker %(worker)s is online, but the cluster %(cluster)s is"
+                    " not in its settings.",
+                    worker=silent[0].name,
+                    cluster=name,
+                )
+            return self.env._("No worker that serves the cluster %s is online.", name)
+        if cluster.state != "reachable":
+            return self.env._("No worker reaches the cluster %s.", name)
+        return self._why_untaken(online)
+
+    def _why_untaken(self, online):
+        """Why none of these workers has taken the job yet."""
+        self.ensure_one()
+        return self.env._(
+            "The workers are online and work on %(jobs)s other jobs, or are too old for"
+            " “%(job)s”.",
+            jobs=sum(online.mapped("running_job_count")),
+            job=self._kind_label(),
+        )
 
     def _customer_label(self):
         self.ensure_one()
@@ -347,11 +391,22 @@ class KubernetesJob(models.Model):
             "reset": self.env._("Resetting your app"),
             "delete": self.env._("Taking down your app"),
             "diff": self.env._("Checking your app"),
-            "mail_domain": self.env._("Setting up your app's mail"),
-            "invitation": self.env._("Sending your invitation"),
             "password": self.env._("Fetching your password"),
             "adopt": self.env._("Checking your app"),
         }.get(self.kind, "")
+
+    def _customer_done_label(self):
+        """What was done, as a customer reads it."""
+        self.ensure_one()
+        return {
+            "deploy": self.env._("Set up"),
+            "refresh": self.env._("Checked"),
+            "stop": self.env._("Stopped"),
+            "start": self.env._("Started"),
+            "restart": self.env._("Restarted"),
+            "reset": self.env._("Data reset"),
+            "delete": self.env._("Taken down"),
+        }.get(self.kind, self._customer_label())
 
     def _error_text(self):
         """What went wrong, where, and the way out, as operators read it."""
@@ -372,6 +427,27 @@ class KubernetesJob(models.Model):
         ]
         known = [(self[f"error_{name}"], label) for name, label in places]
         return ", ".join(f"{label} {value}" for value, label in known if value)
+
+    @api.model
+    def _last_of_each(self, apps):
+        """``{app: job}``: of the jobs that change an app the one that came to its end
+        last."""
+        self.flush_model(["app_id", "kind", "state", "finished_at"])
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT ON (app_id) id
+                  FROM kubernetes_job
+                 WHERE app_id = ANY(%s)
+                   AND kind = ANY(%s)
+                   AND state IN ('done', 'failed')
+              ORDER BY app_id, finished_at DESC, id DESC
+                """,
+                apps.ids,
+                list(CHANGING_KINDS),
+            )
+        )
+        return self.browse(job_id for (job_id,) in rows).grouped("app_id")
 
     # -- asking ------------------------------------------------------------------
 
@@ -465,14 +541,17 @@ class KubernetesJob(models.Model):
         self.write(values)
         self._wake_workers()
 
-    def _joinable(self, kind, user):
-        """Of an app's jobs the waiting one that a request of this user for this kind
-        joins."""
-        return self.filtered(
-            lambda job: job.kind == kind
-            and job.state == "pending"
-            and (kind not in OWN_KINDS or job.requested_by == user)
-        )
+    @api.model
+    def _joinable(self, app, kind, user):
+        """The app's waiting job that a request of this user for this kind joins."""
+        waiting = [
+            ("app_id", "=", app.id),
+            ("kind", "=", kind),
+            ("state", "=", "pending"),
+        ]
+        if kind in OWN_KINDS:
+            waiting.append(("requested_by", "=", user.id))
+        return self.search(waiting, limit=1)
 
     def _check_operator(self):
         """Whoever may not change an app or manifest may not handle its jobs either."""
@@ -516,17 +595,41 @@ class KubernetesJob(models.Model):
                         " customer opens the link again."
                     )
                 )
-            if job.app_id:
-                job.app_id._ask(job.kind, job.options)
-                job.app_id.sudo()._log(
+            if job.kind in LOSING_KINDS and not job._is_last_wish():
+                raise UserError(
                     self.env._(
-                        "%(job)s retried after job %(number)s",
-                        job=job._kind_label(),
-                        number=job.id,
+                        "%s loses data, and was cancelled, or something else was done"
+                        " since. Ask for it on the app, which says what is lost.",
+                        job.display_name,
                     )
                 )
-            else:
-                job._retry_preview()
+            job._ask_again()
+
+    def _ask_again(self):
+        """Ask for what this job was to do."""
+        self.ensure_one()
+        if self.app_id:
+            self.app_id._ask(self.kind, self.options)
+            self.app_id.sudo()._log(
+                self.env._(
+                    "%(job)s retried after job %(number)s",
+                    job=self._kind_label(),
+                    number=self.id,
+                )
+            )
+        else:
+            self._retry_preview()
+
+    def _is_last_wish(self):
+        """Whether the job failed, and nobody has asked since for anything that changes
+        its app."""
+        self.ensure_one()
+        later = [
+            ("id", ">", self.id),
+            ("kind", "in", CHANGING_KINDS),
+            ("state", "!=", "cancelled"),
+        ]
+        return self.state == "failed" and not self.app_id._jobs(later, limit=1)
 
     def _retry_preview(self):
         self.ensure_one()
@@ -553,15 +656,13 @@ class KubernetesJob(models.Model):
         go only with the kinds that render them."""
         self.ensure_one()
         app = self.app_id
-        options = dict(self.options or {})
-        message = options.pop("message", None)
         values = {
             "id": self.id,
             "uid": self.uid,
             "kind": self.kind,
             "attempt": self.attempt,
             "token": self.token,
-            "options": options,
+            "options": dict(self.options or {}),
             "cluster": app.cluster_id._contract_values() if app else None,
             "app": app._contract_values() if app else None,
             "production": app._production_values() if app else None,
@@ -569,7 +670,7 @@ class KubernetesJob(models.Model):
             "reset_manifests": [],
             "config_map": [],
             "secret": [],
-            "message": message,
+            "message": None,
         }
         if self.kind == "preview":
             values.update(self._preview_values())
@@ -579,9 +680,9 @@ class KubernetesJob(models.Model):
                 config_map=app.config_map_id._contract_values(),
                 secret=app.secret_id._contract_values(),
             )
-        elif self.kind in ("invitation", "password"):
+        elif self.kind == "password":
             values["secret"] = app._first_password_contract_values()
-        if self.kind == "reset" and options.get("reset") == "manifests":
+        if self.kind == "reset" and values["options"].get("reset") == "manifests":
             values["reset_manifests"] = app._reset_manifests()._contract_values()
         return values
 
@@ -719,6 +820,7 @@ class KubernetesJob(models.Model):
         self.invalidate_model(flush=False)
         jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
         jobs._changed_with_app()
+        jobs.filtered(lambda job: job.kind in RENDERING_KINDS)._take_changes_along()
         # What stopped the attempt before is told by its steps.
         jobs.filtered("error_code").write(self._error_values(None))
         for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
@@ -812,12 +914,23 @@ class KubernetesJob(models.Model):
             return
         manifests = app._manifests() | app._reset_manifests()
         known = {manifest.id: manifest for manifest in manifests}
+        as_now = self.env["kubernetes.manifest"]
         for seen in result["manifests"]:
             manifest = known.get(seen["id"])
             if manifest and manifest._is_told_by(self.worker_id):
-                manifest._remember(
+                # What a deploy has fetched, it has applied.
+                told = manifest.with_context(
+                    kubernetes_applied_app=app.id
+                    if self.kind in ("deploy", "reset")
+                    else False
+                )
+                told._remember(
                     seen["digest"], seen["content"], seen["variables"], seen["files"]
                 )
+            if manifest and manifest.digest == seen["digest"]:
+                as_now |= manifest
+        if self.kind in ("deploy", "reset"):
+            self._take_manifests_along(as_now)
         if result["inventory"] is not None and result["inventory"] != app.inventory:
             app.inventory = result["inventory"]
         if result["observation"]:
@@ -845,6 +958,11 @@ class KubernetesJob(models.Model):
         self._close_steps("done" if state == "done" else "failed", error)
         if state == "cancelled" and self.kind in CHANGING_KINDS:
             app._drop_wish()
+        if state == "done" and (
+            self.kind in ("deploy", "reset", "delete")
+            or (self.kind == "diff" and not self.diff_change_count)
+        ):
+            self._drop_applied_changes()
         if state == "failed" and app:
             self._log_failure()
         app._update_state()
@@ -878,7 +996,7 @@ class KubernetesJob(models.Model):
             hook = getattr(about, "_after_failed", None) if failed else None
             arguments = (self,)
         if about and hook:
-            about._go_on(hook, *arguments)
+            about._run_isolated(hook, *arguments)
 
     def _retry(self, error, delay=None, result=None):
         """Back to waiting after an attempt that may succeed another time, or failed
@@ -905,15 +1023,7 @@ class KubernetesJob(models.Model):
 
     def _wait_again(self, delay, error):
         self.ensure_one()
-        twins = self.search(
-            [
-                ("app_id", "=", self.app_id.id),
-                ("kind", "=", self.kind),
-                ("state", "=", "pending"),
-            ]
-        )
-        twin = twins._joinable(self.kind, self.requested_by)
-        if self.app_id and twin:
+        if self.app_id and self._joinable(self.app_id, self.kind, self.requested_by):
             # Asked for again meanwhile: that job does the work.
             self._finish("cancelled", error)
             return
@@ -969,18 +1079,98 @@ class KubernetesJob(models.Model):
         if any(job.state == "pending" and job.run_at <= now for job in self):
             self.env["bus.bus"]._sendone(self._wake_channel(), WAKE_EVENT, {})
 
+    @api.model
+    def _idle_seconds(self, clusters):
+        """How soon a worker of these clusters asks again that hears of new jobs: when
+        something becomes due of which nobody tells."""
+        due = min(filter(None, self._due_moments(clusters)), default=None)
+        if not due:
+            return IDLE_SECONDS
+        seconds = math.ceil((due - fields.Datetime.now()).total_seconds())
+        return max(POLL_SECONDS, min(seconds, IDLE_SECONDS))
+
+    @api.model
+    def _due_moments(self, clusters):
+        """When the next job of these clusters becomes due, or a lease ends; None where
+        there is none."""
+        self.flush_model(["state", "run_at", "lease_until", "cluster_id"])
+        self.env.cr.execute(
+            """
+            SELECT min(CASE state WHEN 'running' THEN lease_until ELSE run_at END)
+              FROM kubernetes_job
+             WHERE state IN ('pending', 'running')
+               AND (cluster_id = ANY(%s) OR app_id IS NULL)
+            """,
+            [clusters.ids],
+        )
+        return [self.env.cr.fetchone()[0]]
+
     # -- cron --------------------------------------------------------------------
 
     @api.autovacuum
     def _gc_awaited(self):
         """Comparisons, previews and passwords are of no use after a day."""
-        self.search(
+        gone = self.search(
             [
                 ("kind", "in", AWAITED_KINDS),
                 ("state", "in", ("done", "failed", "cancelled")),
                 ("finished_at", "<", fields.Datetime.now() - timedelta(days=1)),
-            ]
-        ).unlink()
+            ],
+            limit=GC_BATCH,
+        )
+        gone.unlink()
+        return len(gone), len(gone) == GC_BATCH
+
+    @api.autovacuum
+    def _gc_finished(self):
+        """Jobs that came to their end go, with their steps, after the days of the
+        settings. The last one of each kind and outcome of an app stays: from it follows
+        the app's state, whether it was ever deployed, and what has been begun."""
+        self.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT job.id
+                  FROM kubernetes_job job
+                 WHERE job.state IN ('done', 'failed', 'cancelled')
+                   AND job.finished_at < %s
+                   AND EXISTS (
+                        SELECT 1
+                          FROM kubernetes_job later
+                         WHERE later.app_id = job.app_id
+                           AND later.kind = job.kind
+                           AND later.state = job.state
+                           AND (later.attempt > 0) = (job.attempt > 0)
+                           AND (later.finished_at, later.id)
+                             > (job.finished_at, job.id))
+                 LIMIT %s
+                """,
+                fields.Datetime.now() - self._retention(),
+                GC_BATCH,
+            )
+        )
+        self.browse(job_id for (job_id,) in rows).unlink()
+        return len(rows), len(rows) == GC_BATCH
+
+    @api.model
+    def _retention(self):
+        """How long what is over is kept."""
+        value = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param(JOB_RETENTION, JOB_RETENTION_DAYS)
+        )
+        try:
+            return timedelta(days=max(int(value), 1))
+        except ValueError:
+            raise UserError(
+                self.env._(
+                    "The system parameter %(key)s is “%(value)s”, which is no whole"
+                    " number of days. Set it in the settings of Kubernetes.",
+                    key=JOB_RETENTION,
+                    value=value,
+                )
+            ) from None
 
     @api.model
     def _cron_watch(self):

@@ -5,7 +5,7 @@ from odoo import api, fields, models
 
 
 class KubernetesJobStep(models.Model):
-    """One line of a job's story, as the worker reported it.
+    """One line of a job's step log, as the worker reported it.
 
     ``message`` is plain English for operators; customers see ``label`` and state.
     """
@@ -22,6 +22,7 @@ class KubernetesJobStep(models.Model):
     worker_id = fields.Many2one(
         "kubernetes.worker",
         readonly=True,
+        index="btree_not_null",
         ondelete="set null",
         help="The worker of this attempt.",
     )
@@ -73,12 +74,6 @@ class KubernetesJobStep(models.Model):
             "restarting": self.env._("Restart workloads"),
             "resetting": self.env._("Run reset manifests"),
             "comparing": self.env._("Compare with the cluster"),
-            "previewing": self.env._("Read the manifest"),
-            "mail_domain": self.env._("Mail domain"),
-            "dns_records": self.env._("Publish DNS records"),
-            "verification": self.env._("Verify the mail domain"),
-            "smtp_credentials": self.env._("SMTP credentials"),
-            "invitation": self.env._("Send the invitation"),
             "password": self.env._("Encrypt the password"),
             "adopting": self.env._("Take the namespace over"),
         }
@@ -107,12 +102,6 @@ class KubernetesJobStep(models.Model):
             "restarting": self.env._("Restarting the app"),
             "resetting": self.env._("Resetting the data"),
             "comparing": self.env._("Checking for changes"),
-            "previewing": self.env._("Checking for changes"),
-            "mail_domain": self.env._("Setting up mail"),
-            "dns_records": self.env._("Publishing the mail settings"),
-            "verification": self.env._("Checking the mail settings"),
-            "smtp_credentials": self.env._("Connecting the app to mail"),
-            "invitation": self.env._("Sending your invitation"),
             "password": self.env._("Fetching your password"),
             "adopting": self.env._("Checking for changes"),
         }

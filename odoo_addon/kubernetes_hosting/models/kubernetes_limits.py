@@ -49,7 +49,8 @@ class KubernetesLimits(models.AbstractModel):
         string="Pods",
         default=20,
         groups=USER,
-        help="During an update old and new pods count together.",
+        help="During an update old and new pods count together. For each of them the"
+        " app may write 4 GiB to the disks of its nodes (ephemeral-storage).",
     )
 
     @api.constrains("limit_cpu", "limit_memory", "limit_storage", "limit_pods")

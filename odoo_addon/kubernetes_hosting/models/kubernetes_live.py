@@ -3,12 +3,12 @@
 
 import logging
 
-from psycopg2 import Error as DatabaseError
-
 from odoo import models
-from odoo.exceptions import ConcurrencyError
+
+from ..tools.isolated import error_summary, isolated, known_reason
 
 CHANGED_EVENT = "kubernetes.changed"
+USERS = "kubernetes_hosting.group_kubernetes_user"
 
 _logger = logging.getLogger(__name__)
 
@@ -24,28 +24,29 @@ class KubernetesLive(models.AbstractModel):
         """Tell the screens of all users of the Kubernetes menu after the commit, once
         per record: ``{"model", "id"}``."""
         told = self.env.cr.precommit.data.setdefault(CHANGED_EVENT, set())
-        group = self.env.ref("kubernetes_hosting.group_kubernetes_user").sudo()
+        # Not `ref`, which looks each time whether the group is there.
+        group = self.env["res.groups"].browse(
+            self.env["ir.model.data"]._xmlid_to_res_id(USERS, raise_if_not_found=True)
+        )
         for record in self:
             if (self._name, record.id) not in told:
                 told.add((self._name, record.id))
                 group._bus_send(CHANGED_EVENT, {"model": self._name, "id": record.id})
 
-    def _go_on(self, step, *arguments):
+    def _run_isolated(self, step, *arguments):
         """Run one further step for this record that must not undo what came before: its
         failure is for the log and, where there is a chatter, for the operators."""
         self.ensure_one()
-        try:
-            with self.env.cr.savepoint():
-                step(*arguments)
-        except (DatabaseError, ConcurrencyError):
-            # Somebody else changed the same rows: the whole transaction runs again.
-            raise
-        except Exception as error:
+
+        def on_error(error):
             _logger.exception("%s failed for %s", step.__name__, self)
             self._message_log(
                 body=self.env._(
                     "What follows by itself failed: %s. The log of Odoo says more.",
-                    error,
+                    known_reason(self.env, error) or error_summary(error),
                 ),
                 author_id=self.env.ref("base.partner_root").id,
             )
+
+        with isolated(self.env, on_error):
+            step(*arguments)

@@ -82,6 +82,7 @@ class KubernetesManifest(models.Model):
         "res.company",
         copy=False,
         default=lambda self: self.env.company,
+        index="btree_not_null",
         help="Empty: every company may use it, and administrators alone change it.",
     )
     active = fields.Boolean(default=True)
@@ -273,6 +274,7 @@ class KubernetesManifest(models.Model):
     def write(self, vals):
         self.check_access("write")
         moved = self.filtered(lambda m: "url" in vals and m.url != vals["url"])
+        used = self._used_contents()
         result = super().write(vals)
         if moved:
             super(KubernetesManifest, moved._as_system()).write(
@@ -282,7 +284,35 @@ class KubernetesManifest(models.Model):
             for manifest in self:
                 super(KubernetesManifest, manifest).write(manifest._pinned_values())
             self._resume()
+        self._note_changes(used)
         return result
+
+    def _used_contents(self):
+        """Each manifest with what the next deploy uses of it, as far as Odoo knows."""
+        return {
+            manifest: (manifest.url, manifest.pin or manifest.digest)
+            for manifest in self.sudo()
+        }
+
+    def _note_changes(self, before):
+        """Apps that have other contents of these in the cluster are not what is wanted
+        any more; but not the one whose deploy has just fetched it."""
+        after = self._used_contents()
+        applied = self.env.context.get("kubernetes_applied_app")
+        for manifest, (url, content) in before.items():
+            now_url, now_content = after[manifest]
+            if now_url != url or (content and now_content != content):
+                lines = self.env["kubernetes.app.manifest"].sudo()
+                lines = lines.search(
+                    [
+                        ("manifest_id", "=", manifest.id),
+                        ("purpose", "=", "deploy"),
+                        ("app_id", "!=", applied),
+                    ]
+                )
+                self.env["kubernetes.app.change"]._note(
+                    lines.app_id, "manifest", [manifest.name]
+                )
 
     # -- pin ---------------------------------------------------------------------
 
@@ -341,15 +371,16 @@ class KubernetesManifest(models.Model):
         )
         for job in failed:
             app = job.app_id
-            later = app.job_ids.filtered(
-                lambda other, job=job: (
-                    other.id > job.id
-                    and other.kind in CHANGING_KINDS
-                    and other.state != "cancelled"
-                )
+            later = app._jobs(
+                [
+                    ("id", ">", job.id),
+                    ("kind", "in", CHANGING_KINDS),
+                    ("state", "!=", "cancelled"),
+                ],
+                limit=1,
             )
             if not later and not app._changed_manifests():
-                app._go_on(app._enqueue, job.kind, job.options)
+                app._run_isolated(app._enqueue, job.kind, job.options)
 
     # -- what is certain of it ---------------------------------------------------
 

@@ -23,7 +23,11 @@ class KubernetesNamespace(models.Model):
 
     name = fields.Char(required=True, readonly=True)
     cluster_id = fields.Many2one(
-        "kubernetes.cluster", required=True, readonly=True, ondelete="restrict"
+        "kubernetes.cluster",
+        required=True,
+        readonly=True,
+        ondelete="restrict",
+        index=True,
     )
     state = fields.Selection(
         [
@@ -49,7 +53,7 @@ class KubernetesNamespace(models.Model):
     app_ids = fields.One2many(
         "kubernetes.app", "namespace_id", context={"active_test": False}
     )
-    company_id = fields.Many2one("res.company", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True, index="btree_not_null")
 
     _name_uniq = models.UniqueIndex(
         "(cluster_id, name) WHERE state != 'deleted'",
@@ -108,12 +112,8 @@ class KubernetesNamespace(models.Model):
     def _not_seen_in_cluster(self, looked_at):
         """A worker looked at the whole cluster and did not find them, before anything
         was done there that is known of."""
-        gone = self.filtered(
-            lambda namespace: (
-                namespace.state == "active"
-                and not any(app._was_touched(looked_at) for app in namespace.app_ids)
-            )
-        )
+        gone = self.filtered(lambda namespace: namespace.state == "active")
+        gone -= gone.app_ids._touched_since(looked_at).namespace_id
         gone.state = "missing"
         gone.app_ids._update_state()
 

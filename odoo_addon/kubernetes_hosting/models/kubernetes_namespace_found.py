@@ -24,7 +24,11 @@ class KubernetesNamespaceFound(models.Model):
 
     name = fields.Char(string="Namespace", required=True, readonly=True)
     cluster_id = fields.Many2one(
-        "kubernetes.cluster", required=True, readonly=True, ondelete="cascade"
+        "kubernetes.cluster",
+        required=True,
+        readonly=True,
+        ondelete="cascade",
+        index=True,
     )
     state = fields.Selection(
         [("own", "Without UID"), ("unknown", "Unknown to Odoo")],
@@ -56,6 +60,7 @@ class KubernetesNamespaceFound(models.Model):
     company_id = fields.Many2one(
         "res.company",
         readonly=True,
+        index="btree_not_null",
         help="Empty: on a cluster of several companies it is not known whose it is;"
         " administrators see it.",
     )
@@ -76,17 +81,18 @@ class KubernetesNamespaceFound(models.Model):
             [("cluster_id", "=", cluster.id), ("state", "!=", "deleted")]
         )
         by_name = {record.name: record for record in records}
-        found, present = {}, records.browse()
+        found, present = {}, []
         for item in look["namespaces"]:
             record = by_name.get(item["namespace"], records.browse())
             if record and item["uid"] and record.app_ids.uid == item["uid"]:
-                present |= record
+                present.append(record.id)
                 continue
             own = record._is_own(item)
             if own:
-                present |= record
+                present.append(record.id)
             found[item["namespace"]] = self._values(cluster, item, own and record)
         self._keep(cluster, found)
+        present = records.browse(present)
         present._seen_in_cluster(
             with_uid=present.filtered(lambda r: r.name not in found)
         )

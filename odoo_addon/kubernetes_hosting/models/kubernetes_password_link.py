@@ -11,6 +11,8 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import consteq
 
+from .kubernetes_job import GC_BATCH
+
 VALID_FOR = timedelta(days=7)
 # The browser that was shown the password may ask for the same answer again for this
 # long, should the first answer have been lost on its way.
@@ -37,15 +39,15 @@ class KubernetesPasswordLink(models.Model):
     token_hash = fields.Char(required=True, readonly=True, groups=fields.NO_ACCESS)
     valid_until = fields.Datetime(required=True, readonly=True)
     used_at = fields.Datetime(readonly=True)
-    job_id = fields.Many2one("kubernetes.job", readonly=True, ondelete="set null")
+    job_id = fields.Many2one(
+        "kubernetes.job", readonly=True, index="btree_not_null", ondelete="set null"
+    )
 
     @api.model
     def _create_url(self, app):
         """A new link for the app, the only one that is valid; return its address."""
+        self._end_all(app)
         now = fields.Datetime.now()
-        self.search([("app_id", "=", app.id), ("valid_until", ">", now)]).write(
-            {"valid_until": now}
-        )
         token = secrets.token_urlsafe(32)
         self.create(
             {
@@ -55,6 +57,14 @@ class KubernetesPasswordLink(models.Model):
             }
         )
         return f"{app.get_base_url()}/my/apps/{app.id}/password#{token}"
+
+    @api.model
+    def _end_all(self, app):
+        """None of the app's links is valid any more."""
+        now = fields.Datetime.now()
+        self.search([("app_id", "=", app.id), ("valid_until", ">", now)]).write(
+            {"valid_until": now}
+        )
 
     @api.model
     def _hash(self, token):
@@ -141,6 +151,14 @@ class KubernetesPasswordLink(models.Model):
             ]
         )
         jobs.filtered("result").result = False
+
+    @api.autovacuum
+    def _gc_links(self):
+        """Links that lead nowhere any more go with the jobs of their time."""
+        before = fields.Datetime.now() - self.env["kubernetes.job"]._retention()
+        gone = self.search([("valid_until", "<", before)], limit=GC_BATCH)
+        gone.unlink()
+        return len(gone), len(gone) == GC_BATCH
 
     @api.model
     def _check_public_key(self, public_key):

@@ -50,6 +50,17 @@ traefik.ingress.kubernetes.io/router.tls
 """
 
 
+# What of a cluster the next Apply of an app brings into its namespace.
+APPLIED_FIELDS = (
+    "ingress_class",
+    "pod_security",
+    "quota",
+    "network_policy",
+    "ingress_namespaces",
+    "dns_namespaces",
+)
+
+
 def lines(text):
     """The lines of a list in a field, blank ones left out."""
     return [line.strip() for line in (text or "").splitlines() if line.strip()]
@@ -93,6 +104,13 @@ class KubernetesCluster(models.Model):
         " ConfigMaps and Secrets, such as grafana_dashboard. Those of ingress"
         " controllers are the dangerous ones: snippets, auth-url, server-alias,"
         " canary and priorities change what other apps answer.",
+    )
+    static_storage_classes = fields.Char(
+        tracking=True,
+        help="The storage classes without a provisioner that volume claims of manifests"
+        " may name, separated by commas; also classes that no one made, whose name only"
+        " volumes bear. A claim of such a class takes any of its volumes that is free:"
+        " bind each volume to the claim that it is for (claimRef).",
     )
     load_balancer = fields.Boolean(
         string="LoadBalancer Services",
@@ -174,9 +192,40 @@ class KubernetesCluster(models.Model):
                         self.env._("“%s” is not the name of a namespace.", name)
                     )
 
+    @api.constrains("static_storage_classes")
+    def _check_static_storage_classes(self):
+        for cluster in self:
+            for name in cluster._names(cluster.static_storage_classes):
+                if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name):
+                    raise ValidationError(
+                        self.env._("“%s” is not the name of a storage class.", name)
+                    )
+
     @api.model
     def _names(self, text):
         return [name for name in re.split(r"[,\s]+", text or "") if name]
+
+    def write(self, vals):
+        self.check_access("write")
+        before = {cluster: cluster._applied_values() for cluster in self.sudo()}
+        result = super().write(vals)
+        for cluster, values in before.items():
+            after = cluster._applied_values()
+            names = [
+                self._fields[name]._description_string(self.env)
+                for name in values
+                if values[name] != after[name]
+            ]
+            if names:
+                self.env["kubernetes.app.change"]._note(
+                    cluster.app_ids, "policy", names
+                )
+        return result
+
+    def _applied_values(self):
+        """What of the cluster itself a deploy puts into the namespace of an app."""
+        self.ensure_one()
+        return {name: self[name] for name in APPLIED_FIELDS}
 
     def _policy_contract_values(self):
         """The policy as the contract's claim answer has it."""
@@ -185,6 +234,7 @@ class KubernetesCluster(models.Model):
             "pod_security": self.pod_security,
             "kinds": lines(self.allowed_kinds),
             "annotations": lines(self.allowed_annotations),
+            "static_storage_classes": self._names(self.static_storage_classes),
             "load_balancer": self.load_balancer,
             "node_port": self.node_port,
             "quota": self.quota,

@@ -13,9 +13,14 @@ class KubernetesSecret(models.Model):
     _name = "kubernetes.secret"
     _description = "Kubernetes Secret"
     _inherit = ["kubernetes.values"]
+    _change_source = "secret"
 
     template_id = fields.Many2one(
-        "kubernetes.secret", string="Made From", readonly=True, copy=False
+        "kubernetes.secret",
+        string="Made From",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
     )
     line_ids = fields.One2many(
         "kubernetes.secret.line", "secret_id", string="Values", copy=True

@@ -17,6 +17,7 @@ GIVEN_VARIABLES = frozenset(
         "cluster_name",
         "cluster_domain",
         "ingress_class",
+        "sibling_namespaces",
         "production",
     ]
 )
@@ -35,6 +36,8 @@ class KubernetesValues(models.AbstractModel):
     _description = "Values for Kubernetes Manifests"
     _inherit = ["kubernetes.record"]
     _order = "name, id"
+    # What a change of these is called in ``kubernetes.app.change``.
+    _change_source = None
 
     name = fields.Char(required=True)
     is_template = fields.Boolean(
@@ -46,9 +49,32 @@ class KubernetesValues(models.AbstractModel):
         "res.company",
         copy=False,
         default=lambda self: self.env.company,
+        index="btree_not_null",
         help="Empty: every company may use it, and administrators alone change it.",
     )
     active = fields.Boolean(default=True)
+    changed_app_id = fields.Many2one(
+        "kubernetes.app",
+        compute="_compute_changed_app_id",
+        help="The app whose cluster does not have these values yet.",
+    )
+
+    @api.depends("app_ids.change_ids.source")
+    def _compute_changed_app_id(self):
+        for values in self:
+            values.changed_app_id = values.app_ids.filtered(
+                lambda app, source=values._change_source: (
+                    source in app.change_ids.mapped("source")
+                )
+            )[:1]
+
+    def action_apply(self):
+        """Show what applying the app of these values would change, and then deploy."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.changed_app_id:
+            raise UserError(self.env._("There is nothing here that is not applied."))
+        return self.changed_app_id.action_review()
 
     @api.constrains("company_id")
     def _check_company_of_apps(self):
@@ -111,6 +137,15 @@ class KubernetesValues(models.AbstractModel):
                 if before.get(key) != after.get(key)
             ]
             if values and notes:
+                self.env["kubernetes.app.change"]._note(
+                    values.app_ids,
+                    values._change_source,
+                    [
+                        key
+                        for key in {**before, **after}
+                        if before.get(key) != after.get(key)
+                    ],
+                )
                 values.app_ids.with_env(self.env).sudo()._log(
                     f"{values._description_in_chatter()}: " + "; ".join(notes)
                 )

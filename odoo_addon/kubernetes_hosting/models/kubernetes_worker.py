@@ -8,6 +8,8 @@ from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tools import clean_context
 
+from . import contract
+
 # A worker asks every few seconds; after this long it is not there.
 UNSEEN_AFTER = timedelta(minutes=2)
 SEEN_STEP = timedelta(seconds=5)
@@ -68,7 +70,12 @@ class KubernetesWorker(models.Model):
     )
     active = fields.Boolean(default=True, tracking=True)
     state = fields.Selection(
-        [("new", "Never Seen"), ("online", "Online"), ("offline", "Not Seen Lately")],
+        [
+            ("new", "Never Seen"),
+            ("online", "Online"),
+            ("refused", "Refused"),
+            ("offline", "Not Seen Lately"),
+        ],
         default="new",
         required=True,
         readonly=True,
@@ -89,13 +96,25 @@ class KubernetesWorker(models.Model):
         help="Two workers answer to this record: each needs a record and a key of its"
         " own.",
     )
-    version = fields.Char(readonly=True, copy=False)
-    mailgun_region = fields.Selection(
-        [("us", "US"), ("eu", "EU")],
+    version = fields.Char(
+        string="Program Version",
         readonly=True,
         copy=False,
-        help="Where the worker's Mailgun account is. Empty: the worker has none, and"
-        " registers no mail domains and sends no invitations.",
+        help="The release of the worker's program.",
+    )
+    contract_version = fields.Integer(
+        readonly=True,
+        copy=False,
+        help="The version of the contract between Odoo and the workers that this one"
+        " speaks.",
+    )
+    outdated = fields.Selection(
+        [("worker", "Worker"), ("addons", "Addons in Odoo")],
+        string="To Update",
+        readonly=True,
+        copy=False,
+        help="The calls of a worker are refused where it and the addons in Odoo have no"
+        " version of their contract in common: the older one needs an update.",
     )
     last_seen = fields.Datetime(readonly=True, copy=False)
     key_created_at = fields.Datetime(readonly=True, copy=False)
@@ -218,6 +237,14 @@ class KubernetesWorker(models.Model):
         result = super().unlink()
         # A user's past (who wrote what) keeps it from being deleted.
         users.active = False
+        return result
+
+    def _check_access(self, operation):
+        # The rules look at clusters alone, and what is not there has none.
+        result = super()._check_access(operation)
+        missing = self.browse() if result else self - self.exists()
+        if missing:
+            return missing, lambda: missing._not_yours_error(operation)
         return result
 
     @api.model
@@ -362,19 +389,24 @@ class KubernetesWorker(models.Model):
         )
         return job.cluster_id in clusters if job.app_id else bool(clusters)
 
-    def _seen(self, now, said, clusters, mailgun=None, asked=()):
-        """Note what the worker says of itself: the contract's ``worker`` and
-        ``mailgun``, which of its clusters it announces, and the names of others."""
+    def _seen(
+        self, now, said, clusters, mailgun=None, asked=(), version=contract.NEWEST
+    ):
+        """Note what the worker says of itself: the contract's ``worker``, ``mailgun``
+        and version, which of its clusters it announces, and the names of others."""
         self.ensure_one()
-        values = {
-            "asked_clusters": self._asked_text(asked),
-            "state": "online",
-            "reported_name": said["name"],
-            "instance": said["instance"],
-            "version": said["version"],
-            "mailgun_region": mailgun["region"] if mailgun else False,
-        }
-        changed = {name: v for name, v in values.items() if self[name] != v}
+        changed = self._changes(
+            {
+                "asked_clusters": self._asked_text(asked),
+                "state": "online",
+                "reported_name": said["name"],
+                "instance": said["instance"],
+                "version": said["version"],
+                "contract_version": version,
+                "outdated": False,
+                **self._mailgun_values(mailgun),
+            }
+        )
         if "instance" in changed and self.instance:
             changed["earlier_instance"] = self.instance
             # A worker that starts anew never calls itself as it did before.
@@ -382,6 +414,35 @@ class KubernetesWorker(models.Model):
                 changed["instances_mixed_at"] = now
         if clusters != self.announced_cluster_ids:
             changed["announced_cluster_ids"] = [Command.set(clusters.ids)]
+        self._note_seen(now, changed)
+
+    @api.model
+    def _mailgun_values(self, mailgun):
+        """What is kept of the contract's ``mailgun``: nothing without the addon for
+        it."""
+        return {}
+
+    def _refused(self, now, error):
+        """Note that the worker's calls are refused, for a ``VersionError``. Returns
+        whether that is new."""
+        self.ensure_one()
+        changed = self._changes(
+            {
+                "state": "refused",
+                "asked_clusters": False,
+                "reported_name": error.worker["name"],
+                "version": error.worker["version"],
+                "contract_version": error.version,
+                "outdated": error.outdated,
+            }
+        )
+        self._note_seen(now, changed)
+        return bool(changed)
+
+    def _changes(self, values):
+        return {name: value for name, value in values.items() if self[name] != value}
+
+    def _note_seen(self, now, changed):
         # Many calls at once: no write for a second or two of difference.
         before = self.last_seen
         if changed or not before or now - before >= SEEN_STEP:
@@ -398,7 +459,9 @@ class KubernetesWorker(models.Model):
     def _mark_unseen(self):
         """Say of workers and clusters unheard of that they are."""
         before = fields.Datetime.now() - UNSEEN_AFTER
-        workers = self.search([("state", "=", "online"), ("last_seen", "<", before)])
+        workers = self.search(
+            [("state", "in", ("online", "refused")), ("last_seen", "<", before)]
+        )
         workers.write({"state": "offline", "asked_clusters": False})
         workers._changed()
         clusters = self.env["kubernetes.cluster"].search(

@@ -5,30 +5,17 @@ import logging
 import random
 import time
 
-from psycopg2.errors import (
-    DeadlockDetected,
-    LockNotAvailable,
-    SerializationFailure,
-    UniqueViolation,
-)
+from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
-from odoo.exceptions import ConcurrencyError
 from odoo.tools import consteq
 
+from ..tools.isolated import TRY_AGAIN, isolated
 from . import contract
 from .kubernetes_job import LEASE_SECONDS, POLL_SECONDS, WAKE_EVENT
 
 _logger = logging.getLogger(__name__)
 
-# Somebody else changed the same rows at the same moment: run it again.
-TRY_AGAIN = (
-    SerializationFailure,
-    DeadlockDetected,
-    LockNotAvailable,
-    UniqueViolation,
-    ConcurrencyError,
-)
 TRIES = 10
 APPS_PER_TRANSACTION = 100
 
@@ -49,20 +36,34 @@ class KubernetesWorkerCall(models.AbstractModel):
     @api.model
     def _answer(self, call, params):
         """Answer a call: the result as the contract has it, or ``{"error": …}`` when
-        the parameters are not what the contract says."""
+        the parameters are not what the contract says. Raises ``VersionError`` where
+        worker and addons have no version of it in common."""
         try:
             params = contract.read(call, params)
+        except contract.VersionError as error:
+            if self._transaction("_note_refused", error):
+                _logger.warning("Worker %s: %s", self.env.user.login, error)
+            raise
         except contract.ContractError as error:
             _logger.warning("Worker %s: bad %s: %s", self.env.user.login, call, error)
             return {
+                "contract": contract.NEWEST,
                 "error": {
                     "code": "bad_params",
                     "message": str(error),
                     "hint": "Worker and addon do not fit together: update both to the"
                     " same version.",
-                }
+                },
             }
-        return getattr(self, f"_{call}")(params)
+        return {
+            "contract": contract.NEWEST,
+            **getattr(self, f"_{call}")(params),
+        }
+
+    def _note_refused(self, error):
+        """The call fails; that and why stands on the worker's record. Returns whether
+        that is new."""
+        return self._worker()._refused(fields.Datetime.now(), error)
 
     def _transaction(self, method, *args):
         """Run a method of this model in a transaction of its own, as the system, and
@@ -74,7 +75,8 @@ class KubernetesWorkerCall(models.AbstractModel):
                     result = getattr(self.with_env(env), method)(*args)
                     env.flush_all()
                     return result
-            except TRY_AGAIN:
+            except (*TRY_AGAIN, UniqueViolation):
+                # A second one of what may be there once: the next try finds the first.
                 if attempt == TRIES - 1:
                     raise
                 time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.2)))
@@ -84,9 +86,9 @@ class KubernetesWorkerCall(models.AbstractModel):
 
     def _claim(self, params):
         worker_id, unknown = self._transaction("_note_worker", params)
-        self._transaction("_expire_leases")
+        self._before_jobs()
         served = [c["name"] for c in params["clusters"] if c["reachable"]]
-        jobs = self._transaction(
+        jobs, idle_seconds = self._transaction(
             "_take_jobs", worker_id, served, params["kinds"], params["capacity"]
         )
         jobs_model = self.env["kubernetes.job"]
@@ -96,6 +98,7 @@ class KubernetesWorkerCall(models.AbstractModel):
             .get_param("database.uuid"),
             "lease_seconds": LEASE_SECONDS,
             "poll_seconds": POLL_SECONDS,
+            "idle_seconds": idle_seconds,
             "wake": {"channel": jobs_model._wake_channel(), "event": WAKE_EVENT},
             "unknown_clusters": unknown,
             "jobs": jobs,
@@ -114,7 +117,14 @@ class KubernetesWorkerCall(models.AbstractModel):
         clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in names)
         by_name = {cluster.name: cluster for cluster in clusters}
         unknown = [name for name in names if name not in by_name]
-        worker._seen(now, params["worker"], clusters, params["mailgun"], unknown)
+        worker._seen(
+            now,
+            params["worker"],
+            clusters,
+            params["mailgun"],
+            unknown,
+            params["contract"],
+        )
         for said in params["clusters"]:
             if said["name"] in by_name:
                 by_name[said["name"]]._seen(now, said)
@@ -124,24 +134,27 @@ class KubernetesWorkerCall(models.AbstractModel):
         """Who calls."""
         return self.env["kubernetes.worker"]._of_user(self.env.uid)
 
+    def _before_jobs(self):
+        """What claims see to before jobs are handed out, as a cron comes up to a
+        minute late."""
+        self._transaction("_expire_leases")
+
     def _expire_leases(self):
         self.env["kubernetes.job"]._expire_leases()
 
     def _take_jobs(self, worker_id, served, kinds, capacity):
+        """The jobs, and how soon to ask for more."""
         jobs = self.env["kubernetes.job"]._claim(worker_id, served, kinds, capacity)
         values = [self._job_values(job) for job in jobs]
-        return [value for value in values if value]
+        worker = self.env["kubernetes.worker"].browse(worker_id)
+        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in served)
+        return [value for value in values if value], jobs._idle_seconds(clusters)
 
     def _job_values(self, job):
         """The job as the contract has it; None where that cannot be made, which fails
         this job and no other one."""
-        self.env.cr.flush()  # what fails here is not the job's
-        try:
-            with self.env.cr.savepoint():
-                return job._contract_values()
-        except TRY_AGAIN:
-            raise
-        except Exception as error:
+
+        def on_error(error):
             _logger.exception("Job %s cannot be given to a worker", job.id)
             job._finish(
                 "failed",
@@ -152,7 +165,10 @@ class KubernetesWorkerCall(models.AbstractModel):
                     "hint": "See the log of Odoo's server for the cause, then retry.",
                 },
             )
-            return None
+
+        with isolated(self.env, on_error):
+            return job._contract_values()
+        return None
 
     # -- report ------------------------------------------------------------------
 
@@ -206,7 +222,7 @@ class KubernetesWorkerCall(models.AbstractModel):
             job = jobs.get(report["id"], no_job)
             is_held = (
                 job.state == "running"
-                and consteq(job.token or "", report["token"])
+                and consteq((job.token or "").encode(), report["token"].encode())
                 and worker._serves(job)
             )
             return job if is_held else no_job
@@ -272,11 +288,12 @@ class KubernetesWorkerCall(models.AbstractModel):
                 ]
             )
         }
-        unknown = []
+        unknown, observations = [], {}
         for item in seen:
             app = apps.get(item["uid"])
             if app and app.namespace_id.name == item["namespace"]:
-                app._apply_observation(item["observation"])
+                observations[app] = item["observation"]
             else:
                 unknown.append(item["namespace"])
+        self.env["kubernetes.app"]._apply_observations(observations)
         return unknown

@@ -9,6 +9,9 @@ from odoo.fields import Command
 from odoo.tests import TransactionCase, new_test_user
 
 MODULE = "kubernetes_hosting"
+# How long an answer of Odoo may take, in seconds: no result is to hang on how fast a
+# machine is.
+PATIENCE = 120
 KINDS = (
     "deploy",
     "refresh",
@@ -26,7 +29,34 @@ KINDS = (
 )
 
 
-class KubernetesCase:
+def job_result(**values):
+    """What a worker reports of a job that is done, the contract's ``result``."""
+    return {
+        "manifests": [],
+        "objects": {"created": 0, "changed": 0, "unchanged": 0, "pruned": 0},
+        "inventory": None,
+        "observation": None,
+        "namespace_deleted": False,
+        "mail_domain": None,
+        "message_id": None,
+        "password": None,
+        "diff": None,
+        "preview": None,
+        **values,
+    }
+
+
+class PatientRequests:
+    """Waits longer for an answer than Odoo's tests do; mixed into its ``HttpCase``."""
+
+    def url_open(self, url, data=None, files=None, timeout=PATIENCE, **arguments):
+        return super().url_open(url, data, files, timeout=timeout, **arguments)
+
+    def make_jsonrpc_request(self, route, params=None, timeout=PATIENCE, **arguments):
+        return super().make_jsonrpc_request(route, params, timeout=timeout, **arguments)
+
+
+class KubernetesCase(PatientRequests):
     """A cluster, manifests, values and people; mixed into Odoo's test classes."""
 
     @classmethod
@@ -113,6 +143,11 @@ class KubernetesCase:
             **values,
         )
 
+    def needs_mailgun(self):
+        """Of a test about all that the contract has."""
+        if "mail_domain" not in self.env["kubernetes.app"]._fields:
+            self.skipTest("The addon kubernetes_hosting_mailgun is not installed.")
+
 
 class KubernetesTransactionCase(KubernetesCase, TransactionCase):
     pass
@@ -139,22 +174,11 @@ class KubernetesQueueCase(KubernetesTransactionCase):
             "message": "It broke",
             "hint": "Mend it",
         }
+        objects = {"created": 1, "changed": 0, "unchanged": 0, "pruned": 0}
         return {
             "state": state,
             "error": error,
-            "result": {
-                "manifests": [],
-                "objects": {"created": 1, "changed": 0, "unchanged": 0, "pruned": 0},
-                "inventory": None,
-                "observation": None,
-                "namespace_deleted": False,
-                "mail_domain": None,
-                "message_id": None,
-                "password": None,
-                "diff": None,
-                "preview": None,
-                **result,
-            },
+            "result": job_result(**{"objects": objects, **result}),
         }
 
     def observation(self, state, seen_at=None, message="", ingress="ready"):

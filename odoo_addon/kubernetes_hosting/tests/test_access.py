@@ -9,12 +9,12 @@ from .common import KubernetesTransactionCase
 
 READ_BY_USER = [
     "kubernetes.app",
+    "kubernetes.app.change",
     "kubernetes.app.manifest",
     "kubernetes.attention",
     "kubernetes.cluster",
     "kubernetes.config.map",
     "kubernetes.config.map.line",
-    "kubernetes.dns.record",
     "kubernetes.environment",
     "kubernetes.hostname",
     "kubernetes.job",
@@ -44,8 +44,8 @@ KEPT_BY_ADMINISTRATOR = [
     "kubernetes.worker",
 ]
 WRITTEN_BY_NOBODY = [
+    "kubernetes.app.change",
     "kubernetes.attention",
-    "kubernetes.dns.record",
     "kubernetes.hostname",
     "kubernetes.job",
     "kubernetes.job.step",
@@ -58,6 +58,8 @@ WRITTEN_BY_NOBODY = [
 ALL = READ_BY_USER + [
     "kubernetes.app.apply",
     "kubernetes.app.delete",
+    "kubernetes.app.request",
+    "kubernetes.app.request.line",
     "kubernetes.app.reset",
     "kubernetes.config.map.import",
     "kubernetes.config.map.import.line",
@@ -142,7 +144,7 @@ class TestAccess(KubernetesTransactionCase):
                 act()
         with self.assertRaises(AccessError):
             self.env["kubernetes.app.delete"].with_user(user).create(
-                {"app_id": app.id, "confirmed_name": "shop"}
+                {"app_id": app.id, "confirmed_name": "unit/shop-prod"}
             )
         self.assertEqual(job.state, "pending")
 
@@ -154,7 +156,7 @@ class TestAccess(KubernetesTransactionCase):
         app.job_ids.action_retry()
         app.action_refresh()
         self.env["kubernetes.app.delete"].with_user(operator).create(
-            {"app_id": app.id, "confirmed_name": "shop"}
+            {"app_id": app.id, "confirmed_name": "unit/shop-prod"}
         ).action_confirm()
         self.assertEqual(app.state, "deleting")
         self.assertEqual(app.job_ids.requested_by, operator)

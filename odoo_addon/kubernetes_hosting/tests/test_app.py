@@ -146,23 +146,46 @@ class TestApp(KubernetesTransactionCase):
             .create(values)
         )
 
-    def test_delete_asks_for_the_name(self):
+    def test_delete_asks_for_what_no_other_app_has(self):
         app = self.create_app()
-        for wrong in ("", "Shop", "sho", False):
-            with self.assertRaisesRegex(UserError, "type the app's name, shop"):
+        integration = self.create_app(environment=self.int)
+        right = self.delete_wizard(app).confirmation
+        self.assertEqual(right, "unit/shop-prod")
+        other = self.delete_wizard(integration).confirmation
+        self.assertEqual(other, "unit/shop-int")
+        for wrong in ("", "shop", "shop-prod", other, False):
+            with self.assertRaisesRegex(UserError, "type unit/shop-prod to confirm"):
                 self.delete_wizard(app, confirmed_name=wrong).action_confirm()
         self.assertFalse(app.job_ids)
-        self.delete_wizard(app, confirmed_name=" shop ").action_confirm()
+        self.delete_wizard(app, confirmed_name=f" {right} ").action_confirm()
         self.assertEqual(app.job_ids.kind, "delete")
         self.assertEqual(app.state, "deleting")
         self.assertEqual(app.wanted_state, "deleted")
 
+    def test_delete_and_reset_say_whose_app_it_is_and_name_the_volumes(self):
+        app = self.create_app(environment=self.int)
+        app.inventory = [
+            {"kind": kind, "name": name, "api_version": "v1"}
+            for kind, name in (
+                ("PersistentVolumeClaim", "odoo"),
+                ("Service", "odoo"),
+                ("PersistentVolumeClaim", "postgres"),
+            )
+        ]
+        wizard = self.delete_wizard(app)
+        self.assertEqual(wizard.volumes, "odoo, postgres")
+        reset = self.env["kubernetes.app.reset"].create({"app_id": app.id})
+        for question in (wizard, reset):
+            self.assertEqual(question.partner_id, self.customer)
+            self.assertEqual(question.environment_id, self.int)
+            self.assertEqual(question.hostname, app.hostname)
+
     def test_delete_keeps_volumes_unless_ticked(self):
         app = self.create_app()
-        self.delete_wizard(app, confirmed_name="shop").action_confirm()
+        self.delete_wizard(app, confirmed_name="unit/shop-prod").action_confirm()
         self.assertEqual(app.job_ids.options, {"keep_volumes": True})
         self.delete_wizard(
-            app, confirmed_name="shop", delete_volumes=True
+            app, confirmed_name="unit/shop-prod", delete_volumes=True
         ).action_confirm()
         self.assertEqual(len(app.job_ids), 1)
         self.assertEqual(app.job_ids.options, {"keep_volumes": False})

@@ -50,11 +50,15 @@ class TestApply(LifeCase):
         wizard = self.review(app)
         self.assertEqual(app.state, "running")
         self.assertTrue(wizard.is_at_work)
+        self.assertIn("compares them with the cluster", wizard.said)
         self.assertFalse(wizard.is_worker_missing)
         self.claim()._conclude(self.outcome("done", diff=DIFF))
         self.env.invalidate_all()  # as the next request sees it
         self.assertFalse(wizard.is_at_work)
-        self.assertEqual((wizard.change_count, wizard.unchanged_count), (3, 5))
+        self.assertEqual(
+            wizard.said,
+            "3 objects would change, 5 stay the same. Secret values are masked.",
+        )
         page = html.fromstring(f"<div>{wizard.diff_html}</div>")
         self.assertEqual(
             [" ".join(node.text_content().split()) for node in page.iter("summary")],
@@ -79,8 +83,16 @@ class TestApply(LifeCase):
 
     def test_nothing_would_change(self):
         wizard = self.compared(self.deployed(), {"objects": [], "unchanged": 9})
-        self.assertEqual((wizard.change_count, wizard.unchanged_count), (0, 9))
-        self.assertFalse(wizard.diff_html)
+        self.assertEqual(
+            wizard.said,
+            "Nothing would change. The cluster matches the manifests and values.",
+        )
+        self.assertIs(wizard.read(["diff_html"])[0]["diff_html"], False)
+
+    def test_one_object_is_one(self):
+        diff = {"objects": DIFF["objects"][:1], "unchanged": 5}
+        wizard = self.compared(self.deployed(), diff)
+        self.assertTrue(wizard.said.startswith("1 object would change, 5 stay"))
 
     def test_a_failed_comparison_says_why_and_can_be_repeated(self):
         app = self.deployed()
@@ -89,6 +101,7 @@ class TestApply(LifeCase):
         self.claim()._conclude(self.outcome("failed", "template_render"))
         self.env.invalidate_all()
         self.assertEqual(wizard.error_text, "It broke\nMend it")
+        self.assertEqual(wizard.said, "The comparison failed.")
         self.assertEqual(app.state, "running")
         wizard.action_compare()
         self.assertNotEqual(wizard.job_id, first)

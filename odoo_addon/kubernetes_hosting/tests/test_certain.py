@@ -116,7 +116,7 @@ class TestClaimedJobs(KubernetesTransactionCase):
             return values(app)
 
         with patch.object(app_class, "_contract_values", broken):
-            jobs = self.env["kubernetes.worker.call"]._take_jobs(
+            jobs, _seconds = self.env["kubernetes.worker.call"]._take_jobs(
                 worker.id, [self.cluster.name], ["deploy"], 5
             )
         self.assertEqual([job["app"]["name"] for job in jobs], ["good"])

@@ -54,7 +54,7 @@ class TestChatter(LifeCase):
         reset = app.env["kubernetes.app.reset"].create({"app_id": app.id})
         self.assertEqual(self.noted(app, reset.action_confirm), ["Reset requested"])
         delete = app.env["kubernetes.app.delete"].create(
-            {"app_id": app.id, "confirmed_name": "shop"}
+            {"app_id": app.id, "confirmed_name": "unit/shop-int"}
         )
         self.assertEqual(self.noted(app, delete.action_confirm), ["Delete requested"])
 

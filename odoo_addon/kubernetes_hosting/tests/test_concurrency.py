@@ -13,6 +13,9 @@ from odoo.service.model import retrying
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..models import contract
+
+CALLS_LOG = "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
 WORKER = {"name": "w", "instance": "i", "version": "0.1.0"}
 APPS = 40
 THREADS = 6
@@ -162,6 +165,17 @@ class TestConcurrency(TransactionCase):
         for result in results:
             if isinstance(result, Exception):
                 raise result
+
+    def test_a_refusal_is_kept_though_the_call_fails(self):
+        with self.assertRaises(contract.VersionError), mute_logger(CALLS_LOG):
+            self.call("claim", {"contract": 9, "contract_minimum": 8})
+        with self.committed() as env:
+            worker = env["kubernetes.worker"].browse(self.made["kubernetes.worker"][0])
+            self.assertEqual((worker.state, worker.outdated), ("refused", "addons"))
+        self.claim()
+        with self.committed() as env:
+            worker = env["kubernetes.worker"].browse(self.made["kubernetes.worker"][0])
+            self.assertEqual((worker.state, worker.outdated), ("online", False))
 
     def test_claims_at_once_get_different_jobs_and_leave_none(self):
         app_ids = self.make_apps("claim", APPS)
@@ -383,7 +397,7 @@ class TestConcurrency(TransactionCase):
         self.assertEqual(answers, ["stop", "go_on"] * 3)
         self.report(jobs, "cancelled")
 
-    def test_16_two_reports_at_once_invite_the_customer_once(self):
+    def test_two_reports_at_once_invite_the_customer_once(self):
         """Several observations, each of which makes the app reachable."""
         with self.committed() as env:
             customer = env["res.partner"].create(

@@ -3,6 +3,7 @@
 
 import copy
 import json
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,7 +14,9 @@ from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..models import contract, kubernetes_worker, kubernetes_worker_call
 from .common import KubernetesCase
+from .test_contract_schema import schema
 
 FOLDER = Path(__file__).resolve().parents[3] / "tests" / "contract"
 PIN = f"sha256:{64 * 'a'}"
@@ -51,6 +54,31 @@ class TestContract(KubernetesCase, HttpCase):
         cls.worker = cls.create_worker("worker-1")
         cls.key = cls.worker._create_key()
         cls.jobs = cls.env["kubernetes.job"]
+
+    def test_no_text_is_longer_than_what_is_read_but_those_looked_at_as_a_whole(self):
+        longest = contract.LONGEST_TEXT
+        claim = golden("claim_request")
+        claim["worker"]["version"] = "v" * longest * 2
+        read = contract.read("claim", claim)
+        self.assertEqual(read["worker"]["version"], "v" * (longest - 1) + "…")
+        with self.assertRaises(contract.VersionError) as refused:
+            contract.read("claim", {**claim, "contract": 0})
+        self.assertEqual(len(refused.exception.worker["version"]), longest)
+        report = golden("report_request")
+        text = "x" * longest * 2
+        for job in report["jobs"]:
+            result = job["outcome"] and job["outcome"]["result"]
+            for manifest in result["manifests"] if result else ():
+                manifest["content"] = text
+        read = contract.read("report", report)
+        kept = [
+            manifest["content"]
+            for job in read["jobs"]
+            if job["outcome"] and job["outcome"]["result"]
+            for manifest in job["outcome"]["result"]["manifests"]
+        ]
+        self.assertTrue(kept)
+        self.assertEqual(set(kept), {text})
 
     def call(self, name, params, key=None):
         key = self.key if key is None else key
@@ -128,6 +156,7 @@ class TestContract(KubernetesCase, HttpCase):
         return production + shop + old
 
     def test_claim_answers_as_the_golden_file(self):
+        self.needs_mailgun()
         self.golden_jobs()
         apps = type(self.env["kubernetes.app"])
         # Mail domains have tests of their own.
@@ -137,6 +166,7 @@ class TestContract(KubernetesCase, HttpCase):
             answer = self.claim()
         wanted = golden("claim_response")
 
+        self.assertEqual(list(schema("claim_response").wrong(answer)), [])
         self.assertEqual(answer["unknown_clusters"], ["edge"])
         self.assertEqual(
             {key: shape(value) for key, value in answer.items() if key != "jobs"},
@@ -182,12 +212,14 @@ class TestContract(KubernetesCase, HttpCase):
             [("name", "=", "wiki"), ("environment_id", "=", self.prod.id)]
         )
         self.assertEqual(job["options"], {"reset": "manifests"})
+        self.assertFalse(job["app"]["is_production"])
         self.assertEqual(
             job["production"],
             {
                 "app": production.id,
                 "uid": production.uid,
                 "name": "wiki",
+                "environment": "prod",
                 "namespace": "wiki-prod",
                 "hostname": "wiki.apps.localhost",
                 "url": "http://wiki.apps.localhost",
@@ -235,24 +267,43 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(job["cluster"]["policy"], wanted)
 
     def test_claim_names_the_namespaces_of_the_same_app_elsewhere(self):
-        """L4"""
         self.create_app("wiki")
         self.create_app("wiki", self.int)._enqueue("deploy")
         job = self.claim()["jobs"][0]
         self.assertEqual(job["app"]["siblings"], ["wiki-prod"])
 
-    def test_claim_notes_the_mailgun_region(self):
+    def test_claim_notes_the_mailgun_region_and_the_sending_domain(self):
+        self.needs_mailgun()
         self.claim()
         self.env.invalidate_all()
         self.assertEqual(self.worker.mailgun_region, "eu")
+        self.assertEqual(self.worker.mailgun_sending_domain, "mail.harbour.example")
+        self.claim(mailgun={"region": "us", "sending_domain": None})
+        self.env.invalidate_all()
+        self.assertEqual(self.worker.mailgun_region, "us")
+        self.assertFalse(self.worker.mailgun_sending_domain)
         self.claim(mailgun=None)
         self.env.invalidate_all()
         self.assertFalse(self.worker.mailgun_region)
         self.assert_refused(
             "claim",
-            {**golden("claim_request"), "mailgun": {"region": "moon"}},
+            {
+                **golden("claim_request"),
+                "mailgun": {"region": "moon", "sending_domain": None},
+            },
             "mailgun.region: “moon” is not one of us, eu",
         )
+
+    def test_claim_sends_the_invitations_that_waited_long_enough(self):
+        self.needs_mailgun()
+        before = fields.Datetime.now() - timedelta(seconds=1)
+        shop = self.create_app("shop")
+        shop.partner_id.email = "customer@demo.example"
+        waiting = {"mail_state": "waiting", "invitation_state": "waiting"}
+        shop.write({**waiting, "invitation_due": before})
+        self.claim()
+        self.env.invalidate_all()
+        self.assertEqual(shop.invitation_state, "sending")
 
     def test_claim_carries_all_a_deploy_needs(self):
         shop = self.create_app("shop", self.int)
@@ -268,6 +319,7 @@ class TestContract(KubernetesCase, HttpCase):
                 "uid": shop.uid,
                 "name": "shop",
                 "environment": "int",
+                "is_production": False,
                 "hostname": "shop-int.apps.localhost",
                 "url": "http://shop-int.apps.localhost",
                 "namespace": "shop-int",
@@ -317,6 +369,7 @@ class TestContract(KubernetesCase, HttpCase):
         )
 
     def test_report_takes_the_golden_file(self):
+        self.needs_mailgun()
         asked = {
             42: ("shop", "deploy", {}),
             44: ("shelf", "deploy", {}),
@@ -432,7 +485,8 @@ class TestContract(KubernetesCase, HttpCase):
         request["apps"] += [unknown, foreign]
         answer = self.call("observe", request)
         self.assertEqual(shape(answer), shape(golden("observe_response")))
-        self.assertEqual(answer, {"unknown": ["of-nobody", "not-the-shelf"]})
+        self.assertEqual(list(schema("observe_response").wrong(answer)), [])
+        self.assertEqual(answer["unknown"], ["of-nobody", "not-the-shelf"])
         self.env.invalidate_all()
         found = self.env["kubernetes.namespace.found"].search([])
         self.assertEqual(
@@ -450,7 +504,7 @@ class TestContract(KubernetesCase, HttpCase):
         request = golden("observe_request")
         request.update(cluster="elsewhere")
         request["apps"][0]["uid"] = shop.uid
-        self.assertEqual(self.call("observe", request), {"unknown": ["shop-int"]})
+        self.assertEqual(self.call("observe", request)["unknown"], ["shop-int"])
 
     def test_an_app_of_another_uid_learns_nothing_of_a_namespace_of_its_name(self):
         """Ids repeat after a restore: what the cluster shows of the app that had this
@@ -458,7 +512,7 @@ class TestContract(KubernetesCase, HttpCase):
         shop = self.create_app("shop", self.int)
         request = golden("observe_request")
         request["apps"][0]["id"] = shop.id
-        self.assertEqual(self.call("observe", request), {"unknown": ["shop-int"]})
+        self.assertEqual(self.call("observe", request)["unknown"], ["shop-int"])
         self.env.invalidate_all()
         self.assertEqual(shop.observed_state, "unknown")
 
@@ -625,14 +679,14 @@ class TestContract(KubernetesCase, HttpCase):
             "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
         ):
             answer = self.call(call, params)
-        self.assertEqual(answer.keys(), {"error"})
+        self.assertEqual(answer.keys(), {"contract", "error"})
         self.assertEqual(answer["error"]["code"], "bad_params")
         self.assertEqual(answer["error"]["message"], message)
         self.assertTrue(answer["error"]["hint"])
 
     def test_bad_params_are_refused_with_the_place(self):
         claim = golden("claim_request")
-        self.assert_refused("claim", {}, "worker: is missing")
+        self.assert_refused("claim", {"contract": 2}, "worker: is missing")
         self.assert_refused(
             "claim",
             {**claim, "capacity": "8"},
@@ -644,14 +698,24 @@ class TestContract(KubernetesCase, HttpCase):
             "clusters[0].reachable: expected true or false, found a number",
         )
         report = golden("report_request")
-        bad = copy.deepcopy(report)
-        bad["jobs"][0]["steps"][1]["started_at"] = "yesterday"
-        self.assert_refused(
-            "report",
-            bad,
-            "jobs[0].steps[1].started_at: “yesterday” is not a time in UTC like"
-            " 2026-11-21T08:00:00Z",
-        )
+        for time in (
+            "yesterday",
+            "2026-11-21T08:00:00.-5Z",
+            "2026-11-21T08:00:00. 5Z",
+            "2026-11-21T08:00:00.Z",
+            "2026-11-21T8:00:00Z",
+            "2026-11-21T08:00:60Z",
+            "2026-11-21T08:00:00+01:00",
+            "2026-11-21T08:00:00.٣Z",
+        ):
+            bad = copy.deepcopy(report)
+            bad["jobs"][0]["steps"][1]["started_at"] = time
+            self.assert_refused(
+                "report",
+                bad,
+                f"jobs[0].steps[1].started_at: “{time}” is not a time in UTC like"
+                " 2026-11-21T08:00:00Z",
+            )
         bad = copy.deepcopy(report)
         bad["jobs"][1]["outcome"]["state"] = "finished"
         self.assert_refused(
@@ -659,6 +723,13 @@ class TestContract(KubernetesCase, HttpCase):
             bad,
             "jobs[1].outcome.state: “finished” is not one of done, failed, retry,"
             " released, cancelled",
+        )
+        bad["jobs"][1]["outcome"]["state"] = f"a\n2026-11-30 INFO forged{200 * 'x'}"
+        self.assert_refused(
+            "report",
+            bad,
+            f"jobs[1].outcome.state: “a<U+000A>2026-11-30 INFO forged{76 * 'x'}…” is"
+            " not one of done, failed, retry, released, cancelled",
         )
         bad = copy.deepcopy(report)
         bad["jobs"][0]["id"] = 2**40
@@ -691,9 +762,149 @@ class TestContract(KubernetesCase, HttpCase):
         )
         self.assertEqual(self.job(claimed).state, "running")
 
+    # -- versions of the contract ------------------------------------------------
+
     def test_members_of_a_newer_worker_are_ignored(self):
-        answer = self.claim(colour="blue")
+        worker = {**golden("claim_request")["worker"], "colour": "blue"}
+        answer = self.claim(worker=worker, contract=contract.NEWEST + 1, colour="blue")
         self.assertNotIn("error", answer)
+        self.assertEqual(answer["contract"], contract.NEWEST)
+        self.env.invalidate_all()
+        self.assertEqual(self.worker.contract_version, contract.NEWEST + 1)
+        self.assertEqual(self.worker.state, "online")
+
+    def test_a_worker_from_before_versions_goes_on_working(self):
+        """The golden files of version 1, as the worker of that time sent them."""
+        shop = self.create_app("shop", self.int)
+        shop._enqueue("deploy")
+        claimed = self.call("claim", golden("v1/claim_request"))["jobs"][0]
+        self.env.invalidate_all()
+        self.assertEqual(self.worker.contract_version, 1)
+        self.assertEqual((self.worker.state, self.worker.outdated), ("online", False))
+        # All that it reads in an answer is there.
+        wanted = golden("v1/claim_response")["jobs"][0]
+        self.assertLessEqual(wanted.keys(), claimed.keys())
+        self.assertLessEqual(wanted["app"].keys(), claimed["app"].keys())
+        self.assertLessEqual(wanted["cluster"].keys(), claimed["cluster"].keys())
+        report = golden("v1/report_request")
+        report["jobs"] = [
+            {**report["jobs"][1], "id": claimed["id"], "token": claimed["token"]}
+        ]
+        answer = self.call("report", report)
+        self.assertEqual(answer["jobs"], [{"id": claimed["id"], "answer": "go_on"}])
+        self.assertEqual(self.job(claimed).state, "done")
+        observe = golden("v1/observe_request")
+        observe["apps"][0].update(id=shop.id, uid=shop.uid)
+        self.assertEqual(self.call("observe", observe)["unknown"], [])
+        self.env.invalidate_all()
+        self.assertEqual(shop.observed_state, "degraded")
+
+    def test_a_member_newer_than_the_worker_has_its_default(self):
+        shapes = {
+            "claim": contract.Object(
+                {
+                    **contract.SHAPES["claim"].members,
+                    "colour": contract.Since(3, contract.TEXT, "blue"),
+                }
+            )
+        }
+        with patch.dict(contract.SHAPES, shapes):
+            request = golden("claim_request")
+            for version in (1, 2):
+                read = contract.read("claim", {**request, "contract": version})
+                self.assertEqual(read["colour"], "blue")
+            with self.assertRaisesRegex(contract.ContractError, "colour: is missing"):
+                contract.read("claim", {**request, "contract": 3})
+            read = contract.read("claim", {**request, "contract": 3, "colour": "red"})
+            self.assertEqual(read["colour"], "red")
+
+    def refused_call(self, call, params):
+        """The JSON-RPC error of a call."""
+        with mute_logger(
+            "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
+        ):
+            answer = self.url_open(
+                f"/kubernetes_hosting/worker/{call}",
+                json={"jsonrpc": "2.0", "method": "call", "id": 7, "params": params},
+                headers={"Authorization": f"Bearer {self.key}"},
+            ).json()
+        self.assertEqual(answer.keys(), {"jsonrpc", "id", "error"})
+        self.assertEqual(answer["id"], 7)
+        self.env.invalidate_all()
+        return answer["error"]
+
+    def refused(self, call, params):
+        """The same without HTTP: the sentence, and how often it is logged. In a test
+        the end of a failed request takes back what it wrote on the record; that this
+        is otherwise in real transactions is TestConcurrency's."""
+        calls = self.env["kubernetes.worker.call"].with_user(self.worker.user_id)
+        with patch.object(kubernetes_worker_call._logger, "warning") as warning:
+            try:
+                calls._answer(call, params)
+            except contract.VersionError as error:
+                told = str(error)
+            else:
+                self.fail("The call was not refused")
+        self.env.invalidate_all()
+        return told, warning.call_count
+
+    def test_a_worker_below_the_minimum_is_refused(self):
+        job = self.create_app()._enqueue("deploy")
+        with patch.object(contract, "OLDEST", 2):
+            for call in ("claim", "report", "observe"):
+                error = self.refused_call(call, golden(f"v1/{call}_request"))
+                self.assertEqual(error, golden("version_error"))
+        self.assertEqual(job.state, "pending")
+
+    def test_addons_below_the_workers_minimum_refuse(self):
+        newer = {**golden("claim_request"), "contract": 9, "contract_minimum": 8}
+        error = self.refused_call("claim", newer)
+        self.assertEqual((error["code"], error["data"]["outdated"]), (426, "addons"))
+        self.assertEqual(
+            error["message"],
+            f"Update the addons in Odoo: they speak version {contract.NEWEST} of the"
+            " contract, and this worker needs version 8 or newer.",
+        )
+
+    def test_the_record_says_which_of_the_two_to_update(self):
+        self.claim()
+        self.assertTrue(self.cluster._online_workers())
+        with patch.object(contract, "OLDEST", 2):
+            for call, logged in (("claim", 1), ("claim", 0), ("observe", 0)):
+                told = self.refused(call, golden(f"v1/{call}_request"))
+                self.assertEqual(told, (golden("version_error")["message"], logged))
+        self.assertEqual(
+            (self.worker.state, self.worker.outdated), ("refused", "worker")
+        )
+        self.assertEqual(
+            (self.worker.contract_version, self.worker.version), (1, "0.1.0")
+        )
+        self.assertFalse(self.cluster._online_workers())
+
+        newer = {**golden("claim_request"), "contract": 9, "contract_minimum": 8}
+        # What else it says may have another form by then.
+        newer["worker"] = ["worker-1", "9.0"]
+        self.refused("claim", newer)
+        self.assertEqual(
+            (self.worker.state, self.worker.outdated), ("refused", "addons")
+        )
+        self.assertEqual(
+            (self.worker.contract_version, self.worker.version), (9, False)
+        )
+
+        self.worker.last_seen = "2026-01-01"
+        self.env["kubernetes.worker"]._mark_unseen()
+        self.assertEqual(self.worker.state, "offline")
+        self.claim()
+        self.env.invalidate_all()
+        self.assertEqual((self.worker.state, self.worker.outdated), ("online", False))
+
+    def test_a_version_that_is_no_number_is_refused_by_name(self):
+        self.assert_refused(
+            "claim",
+            {**golden("claim_request"), "contract": "2"},
+            "contract: expected a whole number, found a text",
+        )
 
     # -- worker record -----------------------------------------------------------
 
@@ -708,6 +919,18 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertTrue(self.worker.last_seen)
         self.assertEqual(self.cluster.state, "reachable")
         self.assertEqual(self.cluster.version, "v1.35.4")
+
+    def test_a_claim_that_says_nothing_new_writes_nothing(self):
+        before = fields.Datetime.now() - timedelta(hours=1)
+        with patch.object(kubernetes_worker, "SEEN_STEP", timedelta(days=1)):
+            for said in (None, {"region": "us", "sending_domain": None}):
+                with self.subTest(mailgun=said):
+                    self.claim(mailgun=said)
+                    self.worker.last_seen = before
+                    self.env.flush_all()
+                    self.claim(mailgun=said)
+                    self.env.invalidate_all()
+                    self.assertEqual(self.worker.last_seen, before)
 
     def test_unreachable_cluster_gets_no_jobs_and_says_why(self):
         self.create_app()._enqueue("deploy")

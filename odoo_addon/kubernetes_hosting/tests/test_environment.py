@@ -2,6 +2,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo.exceptions import UserError, ValidationError
+from odoo.modules import get_module_path
+from odoo.modules.migration import load_script
 
 from .common import KubernetesTransactionCase
 
@@ -23,6 +25,19 @@ class TestEnvironment(KubernetesTransactionCase):
                 "dev": "{app}-dev",
             },
         )
+
+    def test_the_update_marks_production_which_was_known_by_its_code(self):
+        self.env["kubernetes.environment"].search([]).is_production = False
+        script = load_script(
+            f"{get_module_path('kubernetes_hosting')}"
+            "/migrations/19.0.1.2.0/post-migration.py",
+            "post_migration",
+        )
+        script.migrate(self.env.cr, "19.0.1.1.0")
+        marked = self.env["kubernetes.environment"].search(
+            [("is_production", "=", True)]
+        )
+        self.assertEqual(marked.mapped("code"), ["prod"])
 
     def test_bad_codes_and_patterns_are_refused(self):
         environments = self.env["kubernetes.environment"]

@@ -70,6 +70,7 @@ class TestUid(KubernetesQueueCase):
 
     def test_an_update_gives_a_token_and_notes_what_was_there_before(self):
         """Existing apps get one, which is new to the cluster."""
+        self.needs_mailgun()
         spec = spec_from_file_location("pre_migration", MIGRATION)
         migration = module_from_spec(spec)
         spec.loader.exec_module(migration)
@@ -241,18 +242,6 @@ class TestRestore(NamespaceCase):
         self.look({**self.his, "uid": bob.uid}, after=120)
         self.assertEqual(bob.namespace_id.state, "active")
         self.assertFalse(self.rows())
-
-    def test_a_mail_domain_that_was_somebody_elses_is_asked_for_again(self):
-        self.look(self.his)
-        bob = self.create_app("bravo")
-        bob._set_mail_state("failed", "Chandlery did not register it for this app.")
-        self.wizard(self.found.search([]), bob).action_adopt()
-        job = self.claim()
-        self.assertEqual(job.kind, "adopt")
-        job._conclude(self.outcome("done", observation=self.observation("running")))
-        self.assertEqual(bob.mail_state, "waiting")
-        self.assertFalse(bob.mail_message)
-        self.assertIn("mail_domain", bob.job_ids.mapped("kind"))
 
     def test_a_namespace_in_use_is_not_left_for_another(self):
         shop = self.deployed("shop")

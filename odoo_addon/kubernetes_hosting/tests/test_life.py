@@ -132,6 +132,31 @@ class TestStopStartRestart(LifeCase):
         self.done("stopped")
         self.assertEqual(app.state, "stopped")
 
+    def test_what_loses_data_is_retried_only_as_the_last_wish(self):
+        """An old job among many that are marked empties no app."""
+        app = self.resettable()
+        app._enqueue("reset", {"reset": "empty"})
+        job = self.failed()
+        job.action_retry()
+        again = app.job_ids[:1]
+        self.assertEqual(again.kind, "reset")
+        again.action_cancel()
+        for old in (job, again):
+            if old == job:
+                app._enqueue("deploy")
+                self.done("running")
+            with self.assertRaisesRegex(UserError, "loses data"):
+                old.action_retry()
+        app._enqueue("delete", {"keep_volumes": False})
+        delete = app.job_ids[:1]
+        delete.action_cancel()
+        with self.assertRaisesRegex(UserError, "loses data"):
+            delete.action_retry()
+        self.assertEqual(app.wanted_state, "running")
+        app._enqueue("delete", {"keep_volumes": False})
+        self.failed().action_retry()
+        self.assertEqual(app.job_ids[:1].kind, "delete")
+
     def test_a_stop_or_start_that_took_too_long_heals(self):
         app = self.deployed()
         for ask, state in ((app.action_stop, "stopped"), (app.action_start, "running")):
@@ -226,7 +251,7 @@ class TestStopStartRestart(LifeCase):
     def test_delete_cancels_all_other_jobs(self):
         app = self.resettable()
         others = self.jobs
-        for kind in ("refresh", "restart", "diff", "mail_domain", "stop"):
+        for kind in ("refresh", "restart", "diff", "stop"):
             others += app._enqueue(kind)
         app._enqueue("delete", {"keep_volumes": True})
         self.assertEqual(set(others.mapped("state")), {"cancelled"})
@@ -253,7 +278,7 @@ class TestStopStartRestart(LifeCase):
 
     def test_other_kinds_leave_the_state_however_they_end(self):
         app = self.deployed()
-        for kind in ("refresh", "diff", "mail_domain", "invitation", "password"):
+        for kind in ("refresh", "diff", "password"):
             job = app._enqueue(kind)
             self.assertEqual(app.state, "running", kind)
             self.assertEqual(self.claim(), job)
@@ -262,22 +287,22 @@ class TestStopStartRestart(LifeCase):
             self.assertEqual(app.state, "running", kind)
             self.assertEqual(app.wanted_state, "running")
 
-    def test_a_mail_domain_that_waits_for_dns_blocks_nothing(self):
+    def test_a_job_that_waits_for_its_time_blocks_nothing(self):
         app = self.deployed()
-        mail = app._enqueue("mail_domain", delay=3600)
+        later = app._enqueue("password", delay=3600)
         self.assertFalse(app.live_job_id)
         self.assertFalse(self.claim())
         app.action_restart()
         self.assertEqual(self.done("running").kind, "restart")
         with self.later(3601):
-            self.assertEqual(self.claim(), mail)
+            self.assertEqual(self.claim(), later)
 
     def test_asking_sooner_brings_a_delayed_job_forward(self):
         app = self.deployed()
-        job = app._enqueue("mail_domain", delay=3600)
-        self.assertEqual(app._enqueue("mail_domain", delay=7200), job)
+        job = app._enqueue("refresh", delay=3600)
+        self.assertEqual(app._enqueue("refresh", delay=7200), job)
         self.assertLess(job.run_at, fields.Datetime.now() + timedelta(seconds=3601))
-        self.assertEqual(app._enqueue("mail_domain"), job)
+        self.assertEqual(app._enqueue("refresh"), job)
         self.assertEqual(self.claim(), job)
 
     def test_what_somebody_waits_for_comes_first_and_is_not_tried_again(self):
@@ -493,8 +518,38 @@ class TestReset(LifeCase):
         self.assertFalse(stage.reset_allowed)
         stage.reset_allowed = True
         with self.assertRaisesRegex(ValidationError, "never reset"):
-            self.prod.code = "live"
-            stage.write({"code": "prod", "reset_allowed": True})
+            stage.is_production = True
+
+    def test_production_is_what_is_marked_so_whatever_its_code(self):
+        live = self.env["kubernetes.environment"].create(
+            {"name": "Live", "code": "live", "is_production": True}
+        )
+        with self.assertRaisesRegex(ValidationError, "never reset"):
+            live.reset_allowed = True
+        self.prod.write({"is_production": False, "active": False})
+        app = self.create_app("shop", live)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE kubernetes_environment SET reset_allowed = true WHERE id = %s",
+            [live.id],
+        )
+        self.env.invalidate_all()
+        with self.assertRaisesRegex(UserError, "does not allow it"):
+            app._enqueue("reset", {"reset": "empty"})
+        self.assertFalse(app._customer_can("reset"))
+        beside = self.create_app("shop", self.int)
+        self.assertEqual(beside._production(), app)
+        self.assertEqual(beside._production_values()["environment"], "live")
+        self.assertFalse(beside._contract_values()["is_production"])
+        self.assertTrue(app._contract_values()["is_production"])
+
+    def test_what_customers_use_stays_production(self):
+        app = self.deployed("shop")
+        with self.assertRaisesRegex(UserError, "stays production"):
+            self.prod.is_production = False
+        app._enqueue("delete", {"keep_volumes": False})
+        self.claim()._conclude(self.outcome("done", namespace_deleted=True))
+        self.prod.is_production = False
 
     def test_an_environment_may_forbid_it(self):
         app = self.resettable()
@@ -562,7 +617,7 @@ class TestHooks(LifeCase):
 
     def test_after_a_job_failed_for_good_and_only_then(self):
         app = self.deployed()
-        job = app._enqueue("mail_domain")
+        job = app._enqueue("refresh")
         calls, hooked = self.hooked("_after_failed")
         with hooked:
             self.claim()
@@ -570,11 +625,11 @@ class TestHooks(LifeCase):
             self.assertFalse(calls)
             with self.later(1000):
                 self.claim()
-                job._conclude(self.outcome("failed", "mail_domain_foreign"))
+                job._conclude(self.outcome("failed", "internal"))
         self.assertEqual(calls, [(app, job)])
 
     def test_after_the_last_lost_lease(self):
-        job = self.deployed()._enqueue("mail_domain")
+        job = self.deployed()._enqueue("refresh")
         job.max_attempts = 1
         self.claim()
         calls, hooked = self.hooked("_after_failed")
@@ -755,12 +810,26 @@ class TestCustomerRequests(LifeCase):
         self.assertFalse(app._customer_can("reset"))
         self.assertTrue(app._customer_can("restart"))
 
+    def test_production_restarts_where_its_environment_allows_it(self):
+        self.mine()
+        production = self.env["kubernetes.app"].search(
+            [("name", "=", "shop"), ("environment_id", "=", self.prod.id)]
+        )
+        self.assertTrue(production.with_user(self.anna)._customer_can("restart"))
+        job = production.with_user(self.anna)._customer_request("restart")
+        self.assertEqual(job.kind, "restart")
+        self.done("running")
+        self.prod.restart_allowed = False
+        self.assertFalse(production.with_user(self.anna)._customer_can("restart"))
+        with self.assertRaises(UserError):
+            production.with_user(self.anna)._customer_request("restart")
+
     def test_production_is_not_for_customers_to_change(self):
         self.mine()
         production = self.env["kubernetes.app"].search(
             [("name", "=", "shop"), ("environment_id", "=", self.prod.id)]
         )
-        for kind in ("restart", "reset", "stop", "delete", "deploy"):
+        for kind in ("reset", "stop", "delete", "deploy"):
             self.assertFalse(production.with_user(self.anna)._customer_can(kind))
             with self.assertRaises(UserError):
                 production.with_user(self.anna)._customer_request(kind)
@@ -796,7 +865,7 @@ class TestCustomerRequests(LifeCase):
         self.assertEqual(app.customer_state, "Being restarted")
         app.sudo().live_job_id._conclude(self.outcome("done"))
         # What waits for its time, and what operators only look at, is no progress.
-        app.sudo()._enqueue("mail_domain", delay=3600)
+        app.sudo()._enqueue("password", delay=3600)
         app.sudo()._enqueue("diff")
         status = app._customer_status()
         self.assertFalse(status["at_work"])

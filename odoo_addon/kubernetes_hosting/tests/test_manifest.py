@@ -203,7 +203,7 @@ OLD, NEW, NEWER = (f"sha256:{sign * 64}" for sign in "abc")
 
 
 class TestPin(KubernetesQueueCase):
-    """S11: a manifest that is pinned is used only with the content that an operator has
+    """A manifest that is pinned is used only with the content that an operator has
     seen, and what waits for a changed one goes on when that has been pinned."""
 
     @classmethod

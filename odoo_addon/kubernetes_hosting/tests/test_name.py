@@ -51,8 +51,8 @@ class TestName(KubernetesTransactionCase):
         self.assert_refused("xn--shop", "two hyphens")
         self.assert_refused("ab--cd", "two hyphens")
 
-    def test_l5_names_that_yaml_reads_as_something_else_are_refused(self):
-        """L5: what a customer calls an app never turns into null, a number or a date
+    def test_names_that_yaml_reads_as_something_else_are_refused(self):
+        """What a customer calls an app never turns into null, a number or a date
         where a manifest has it without quotes."""
         names = (
             *("null", "true", "false", "yes", "off"),

@@ -18,7 +18,7 @@ from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
 from .common import KubernetesCase
-from .test_mail import MailCase
+from .invitation import InvitationCase
 
 PASSWORD = "Käpt'n <b>&amp;</b> 7x9\\$"
 
@@ -48,8 +48,8 @@ def encrypt(text, public_key):
 
 
 @tagged("post_install", "-at_install")
-class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
-    """Sentence 16: the password by a one-time link, and Odoo never learns it."""
+class TestPasswordLink(InvitationCase, KubernetesCase, HttpCase):
+    """The password by a one-time link, and Odoo never learns it."""
 
     @classmethod
     def setUpClass(cls):
@@ -92,7 +92,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
 
     # -- the page ----------------------------------------------------------------
 
-    def test_16_opening_the_link_uses_nothing_up_and_needs_no_login(self):
+    def test_opening_the_link_uses_nothing_up_and_needs_no_login(self):
         for _scanner in range(3):
             answer = self.url_open(self.path)
             self.assertEqual(answer.status_code, 200)
@@ -105,7 +105,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.assertFalse(self.link._ended())
         self.assertFalse(self.live("password"))
 
-    def test_16_shown_once(self):
+    def test_shown_once(self):
         self.assertEqual(self.call("ask"), {"state": "waiting"})
         self.assertEqual(self.call("answer"), {"state": "waiting"})
         job = self.work()
@@ -129,17 +129,17 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.assertIn("It has shown the password already", text)
         self.assertEqual(self.call("ask"), {"state": "used"})
 
-    def test_16_what_no_browser_fetched_is_dropped(self):
+    def test_what_no_browser_fetched_is_dropped(self):
         self.call("ask")
         job = self.work()
-        self.env["kubernetes.app"]._cron_mail()
+        self.run_cron()
         self.assertTrue(job.result)
         job.finished_at = fields.Datetime.now() - timedelta(minutes=6)
-        self.env["kubernetes.app"]._cron_mail()
+        self.run_cron()
         self.assertFalse(job.result)
         self.assertFalse(self.link._ended())
 
-    def test_16_the_password_never_stands_in_odoo(self):
+    def test_the_password_never_stands_in_odoo(self):
         self.call("ask")
         job = self.work()
         self.env.cr.execute("SELECT row_to_json(job) FROM kubernetes_job job")
@@ -150,21 +150,33 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
             set(job.result["password"]), {"public_key", "nonce", "ciphertext"}
         )
 
-    def test_16_valid_for_seven_days(self):
+    def test_valid_for_seven_days(self):
         self.link.valid_until = fields.Datetime.now() - timedelta(seconds=1)
         text = self.page()
         self.assertIn("no longer valid", text)
         self.assertEqual(self.call("ask"), {"state": "expired"})
 
-    def test_16_a_newer_invitation_ends_the_link(self):
+    def test_a_newer_invitation_ends_the_link(self):
         self.env["kubernetes.password.link"]._create_url(self.app)
         self.assertEqual(self.call("ask"), {"state": "expired"})
 
-    def test_16_a_deleted_app_shows_nothing(self):
+    def test_an_app_that_becomes_another_customers_ends_the_link(self):
+        other = self.env["res.partner"].create(
+            {"name": "Other", "email": "o@x.example"}
+        )
+        contact = self.env["res.partner"].create(
+            {"name": "Contact", "parent_id": self.app.partner_id.id}
+        )
+        self.app.partner_id = contact
+        self.assertFalse(self.link._ended())
+        self.app.partner_id = other
+        self.assertEqual(self.link._ended(), "expired")
+
+    def test_a_deleted_app_shows_nothing(self):
         self.app._enqueue("delete", {"keep_volumes": False})
         self.assertEqual(self.call("ask"), {"state": "expired"})
 
-    def test_16_wrong_tokens_and_missing_apps_answer_alike(self):
+    def test_wrong_tokens_and_missing_apps_answer_alike(self):
         gone = "/my/apps/99999999/password"
         wrong_text = self.page(token="guess")
         self.assertEqual(wrong_text, self.page(path=gone))
@@ -177,7 +189,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         )
         self.assertEqual(there.count("password"), missing.count("password"))
 
-    def test_16_whoever_guesses_has_to_wait(self):
+    def test_whoever_guesses_has_to_wait(self):
         guesses = self.env["kubernetes.password.guess"]
         guesses.create([{"address": "127.0.0.1"}] * (guesses._limit - 1))
         self.assertIn("We do not know it", self.page(token="guess"))
@@ -190,8 +202,8 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         )
         self.assertEqual(self.call("ask", token="guess"), {"state": "unknown"})
 
-    def test_s16_others_guesses_never_stop_the_right_token(self):
-        """S16: behind one address, a customer's link works whoever guessed."""
+    def test_others_guesses_never_stop_the_right_token(self):
+        """Behind one address, a customer's link works whoever guessed."""
         guesses = self.env["kubernetes.password.guess"]
         guesses.create([{"address": "127.0.0.1"}] * guesses._limit)
         self.assertEqual(self.call("ask", token="guess"), {"state": "slow"})
@@ -200,8 +212,8 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.work()
         self.assertEqual(self.call("answer")["state"], "shown")
 
-    def test_s16_the_token_is_in_no_address_that_a_server_sees(self):
-        """S16: it stands behind the # and comes in the body of the page's calls."""
+    def test_the_token_is_in_no_address_that_a_server_sees(self):
+        """It stands behind the # and comes in the body of the page's calls."""
         address, fragment = self.url.split("#")
         self.assertNotIn("?", address)
         self.assertEqual(fragment, self.token)
@@ -223,7 +235,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
             timeout=60,
         )
 
-    def test_s16_a_link_of_before_works_until_it_expires(self):
+    def test_a_link_of_before_works_until_it_expires(self):
         self.browser_js(
             f"{self.path}?token={self.token}",
             """
@@ -239,7 +251,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
             timeout=60,
         )
 
-    def test_16_no_worker_there_says_so_and_keeps_the_link(self):
+    def test_no_worker_there_says_so_and_keeps_the_link(self):
         self.worker.state = "offline"
         self.assertEqual(self.call("ask"), {"state": "no_worker"})
         self.assertFalse(self.live("password"))
@@ -248,7 +260,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.worker.state = "offline"
         self.assertEqual(self.call("answer"), {"state": "no_worker"})
 
-    def test_16_a_worker_that_fails_keeps_the_link(self):
+    def test_a_worker_that_fails_keeps_the_link(self):
         self.call("ask")
         with mute_logger("odoo.addons.kubernetes_hosting.models.kubernetes_live"):
             self.failed(self.claim("password"), "internal", "no such key")
@@ -256,7 +268,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.assertEqual(self.app.state, "new")
         self.assertEqual(self.call("ask"), {"state": "waiting"})
 
-    def test_16_a_worker_lost_in_the_middle(self):
+    def test_a_worker_lost_in_the_middle(self):
         self.call("ask")
         job = self.claim("password")
         job.lease_until = fields.Datetime.now() - timedelta(seconds=1)
@@ -265,7 +277,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.assertIn(answer, ("waiting", "failed"))
         self.assertFalse(self.link._ended())
 
-    def test_16_of_two_windows_the_later_one_shows_it(self):
+    def test_of_two_windows_the_later_one_shows_it(self):
         other = base64.b64encode(
             public_bytes(ec.generate_private_key(ec.SECP256R1()))
         ).decode()
@@ -276,7 +288,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.assertEqual(self.call("answer"), {"state": "superseded"})
         self.assertEqual(self.call("answer", public_key=other)["state"], "shown")
 
-    def test_16_only_a_public_key_is_taken(self):
+    def test_only_a_public_key_is_taken(self):
         for key in ("", "no base64!", base64.b64encode(b"x" * 65).decode(), "QUJD"):
             with self.subTest(key=key):
                 answer = self.make_jsonrpc_request(
@@ -287,7 +299,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
 
     # -- a real browser ----------------------------------------------------------
 
-    def test_16_the_browser_reads_what_another_implementation_encrypted(self):
+    def test_the_browser_reads_what_another_implementation_encrypted(self):
         """Real Chromium with WebCrypto against Python's cryptography."""
         links = type(self.link)
         original = links._answer
@@ -332,7 +344,7 @@ class TestPasswordLink(MailCase, KubernetesCase, HttpCase):
         self.link.invalidate_recordset()
         self.assertTrue(self.link.used_at)
 
-    def test_16_a_page_without_webcrypto_says_so(self):
+    def test_a_page_without_webcrypto_says_so(self):
         self.browser_js(
             f"{self.path}#{self.token}",
             """

@@ -14,7 +14,7 @@ MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
 
 class TestPolicy(KubernetesTransactionCase):
-    """S3, S4: a cluster's policy is strict, readable, and administrators' alone."""
+    """A cluster's policy is strict, readable, and administrators' alone."""
 
     def test_a_new_cluster_is_strict(self):
         policy = self.cluster._policy_contract_values()
@@ -35,6 +35,7 @@ class TestPolicy(KubernetesTransactionCase):
             {"pod_security": "privileged"},
             {"allowed_kinds": "Pod"},
             {"allowed_annotations": ""},
+            {"static_storage_classes": "x"},
             {"load_balancer": True},
             {"node_port": True},
             {"quota": False},
@@ -53,6 +54,7 @@ class TestPolicy(KubernetesTransactionCase):
             "pod_security",
             "allowed_kinds",
             "allowed_annotations",
+            "static_storage_classes",
             "load_balancer",
             "node_port",
             "quota",
@@ -92,6 +94,17 @@ class TestPolicy(KubernetesTransactionCase):
         for name in ("*", "Kube", "-x", "a.b"):
             with self.assertRaises(ValidationError):
                 self.cluster.dns_namespaces = name
+
+    def test_no_storage_class_without_a_provisioner_is_allowed_but_by_name(self):
+        policy = self.cluster._policy_contract_values
+        self.assertEqual(policy()["static_storage_classes"], [])
+        self.cluster.static_storage_classes = "local-disks, nfs.example"
+        self.assertEqual(
+            policy()["static_storage_classes"], ["local-disks", "nfs.example"]
+        )
+        for name in ("*", "Disks", "-x"):
+            with self.assertRaises(ValidationError):
+                self.cluster.static_storage_classes = name
 
     def test_limits_are_positive_and_go_to_the_worker_as_whole_numbers(self):
         app = self.create_app()

@@ -205,7 +205,7 @@ class TestPortal(KubernetesCase, HttpCase):
         self.assertIn("Produktion", text)
         self.assertIn("Wird eingerichtet", text)
         text, _wrap = self.page(f"/my/apps/{self.other.id}")
-        self.assertIn("Zuletzt geschehen", text)
+        self.assertIn("Letzter Vorgang", text)
         self.assertIn("Wird installiert läuft", text)
 
     # -- the page refreshes by itself --------------------------------------------
@@ -253,7 +253,7 @@ class TestPortal(KubernetesCase, HttpCase):
             const status = document.querySelector(".o_kubernetes_app_status");
             const waiting = status.textContent.includes("It begins within moments");
             const timer = setInterval(() => {
-                const over = status.textContent.includes("nothing to tell");
+                const over = status.textContent.includes("No details.");
                 const spoken = status.querySelector("[aria-live]").textContent;
                 if (waiting && over && spoken === "Running") {
                     clearInterval(timer);

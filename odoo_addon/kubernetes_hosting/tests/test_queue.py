@@ -7,7 +7,12 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 
-from ..models.kubernetes_job import LEASE_SECONDS, WAKE_EVENT
+from ..models.kubernetes_job import (
+    IDLE_SECONDS,
+    LEASE_SECONDS,
+    POLL_SECONDS,
+    WAKE_EVENT,
+)
 from .common import KubernetesQueueCase
 
 
@@ -104,10 +109,10 @@ class TestQueue(KubernetesQueueCase):
 
     def test_what_this_worker_cannot_do_holds_back_nothing(self):
         app = self.create_app()
-        mail = app._enqueue("mail_domain")
+        other = app._enqueue("refresh")
         deploy = app._enqueue("deploy")
         self.assertEqual(self.claim(kinds=["deploy"]), deploy)
-        self.assertEqual(mail.state, "pending")
+        self.assertEqual(other.state, "pending")
 
     def test_each_attempt_has_a_token_of_its_own(self):
         job = self.create_app()._enqueue("deploy")
@@ -167,6 +172,27 @@ class TestQueue(KubernetesQueueCase):
         channel = self.jobs._wake_channel()
         self.assertRegex(channel, r"^kubernetes_worker_[0-9a-f]{32}$")
         self.assertEqual(self.jobs._wake_channel(), channel)
+
+    def test_a_worker_that_is_woken_asks_again_when_something_is_due(self):
+        """Nobody tells it of a retry, or of a lease that ends."""
+        self.assertEqual(self.jobs._idle_seconds(self.cluster), IDLE_SECONDS)
+        job = self.create_app()._enqueue("deploy")
+        self.assertEqual(self.jobs._idle_seconds(self.cluster), POLL_SECONDS)
+        for delay, seconds in ((20, 20), (2, POLL_SECONDS), (600, IDLE_SECONDS)):
+            job.run_at = fields.Datetime.now() + timedelta(seconds=delay)
+            self.assertAlmostEqual(
+                self.jobs._idle_seconds(self.cluster), seconds, delta=1
+            )
+        job.run_at = fields.Datetime.now()
+        self.claim()
+        job.lease_until = fields.Datetime.now() + timedelta(seconds=30)
+        self.assertAlmostEqual(self.jobs._idle_seconds(self.cluster), 30, delta=1)
+        job._finish("done")
+        self.assertEqual(self.jobs._idle_seconds(self.cluster), IDLE_SECONDS)
+        # What another worker gets is not waited for.
+        job.write({"state": "pending", "run_at": fields.Datetime.now()})
+        other = self.env["kubernetes.cluster"]
+        self.assertEqual(self.jobs._idle_seconds(other), IDLE_SECONDS)
 
     # -- lease -------------------------------------------------------------------
 
@@ -235,7 +261,7 @@ class TestQueue(KubernetesQueueCase):
         job = self.create_app()._enqueue("deploy")
         self.claim()
         with self.later(300):
-            cron = self.env.ref("kubernetes_hosting.cron_watch")
+            cron = self.env.ref("kubernetes_hosting.ir_cron_watch")
             cron.ir_actions_server_id.run()
         self.assertEqual(job.state, "pending")
         self.assertEqual(self.worker.state, "offline")
@@ -255,7 +281,7 @@ class TestQueue(KubernetesQueueCase):
         )
         self.assertEqual(self.cluster.message, "connection refused")
         with self.later(300):
-            cron = self.env.ref("kubernetes_hosting.cron_watch")
+            cron = self.env.ref("kubernetes_hosting.ir_cron_watch")
             cron.ir_actions_server_id.run()
         self.assertEqual(self.cluster.state, "unknown")
         self.assertFalse(self.cluster.message)
@@ -510,7 +536,7 @@ class TestQueue(KubernetesQueueCase):
         with self.assertRaisesRegex(UserError, "Delete Volumes"):
             app.unlink()
         wizard = self.env["kubernetes.app.delete"].create(
-            {"app_id": app.id, "confirmed_name": "shop"}
+            {"app_id": app.id, "confirmed_name": "unit/shop-prod"}
         )
         self.assertTrue(wizard.delete_volumes)
         wizard.action_confirm()

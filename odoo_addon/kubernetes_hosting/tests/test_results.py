@@ -26,7 +26,7 @@ PREVIEW = {
 
 
 class TestResultsAreForWhoAsked(KubernetesQueueCase):
-    """S6, S15: results of comparisons, previews and password jobs, their errors, steps
+    """Results of comparisons, previews and password jobs, their errors, steps
     and options are for whoever asked, and for administrators."""
 
     @classmethod

@@ -8,6 +8,10 @@ from .common import KubernetesCase
 
 BUTTONS = (
     "action_apply",
+    "action_ask_apply",
+    "action_ask_restart",
+    "action_ask_start",
+    "action_ask_stop",
     "action_refresh",
     "action_review",
     "action_stop",

@@ -360,8 +360,8 @@ class TestVarsImport(KubernetesTransactionCase):
         self.assertFalse([body for body in messages if "sesame" in body])
         self.assertTrue([body for body in messages if "smtp_password" in body])
 
-    def test_l9_an_import_that_is_not_done_leaves_no_text(self):
-        """L9: discarded at once, otherwise dropped within an hour."""
+    def test_an_import_that_is_not_done_leaves_no_text(self):
+        """Discarded at once, otherwise dropped within an hour."""
         wizard = self.wizard("odoo_port: [8069\npassword: sesame").save()
         with self.assertRaises(UserError):
             wizard.action_import()
@@ -377,15 +377,14 @@ class TestVarsImport(KubernetesTransactionCase):
             [wizard.id],
         )
         self.env.invalidate_all()
-        cron = self.env.ref("kubernetes_hosting.cron_watch")
+        cron = self.env.ref("kubernetes_hosting.ir_cron_watch")
         cron.ir_actions_server_id.run()
         self.assertFalse(wizard.exists())
         self.assertTrue(fresh.exists())
         self.cr.execute("SELECT * FROM kubernetes_config_map_import")
         self.assertNotIn("sesame", str(self.cr.fetchall()))
 
-    def test_l9_the_text_of_an_import_is_not_exported(self):
-        """L9"""
+    def test_the_text_of_an_import_is_not_exported(self):
         wizard = self.env["kubernetes.config.map.import"]
         for model, names in (
             (wizard, ("file", "text", "problem")),

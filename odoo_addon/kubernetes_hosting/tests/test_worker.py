@@ -39,7 +39,6 @@ class TestWorker(KubernetesTransactionCase):
         return (moment - fields.Datetime.now()) / timedelta(days=1)
 
     def test_a_key_expires_after_a_year_and_has_a_scope_of_its_own(self):
-        """L7"""
         key = self.worker._create_key()
         self.assertEqual(self.uid_of(key), self.worker.user_id.id)
         self.assertFalse(self.uid_of(key, scope="rpc"))
@@ -49,7 +48,7 @@ class TestWorker(KubernetesTransactionCase):
         self.assertTrue(self.worker.key_created_at)
 
     def test_two_keys_are_valid_at_once_for_a_week(self):
-        """L7: a key is replaced without a gap."""
+        """A key is replaced without a gap."""
         first, second = self.worker._create_key(), self.worker._create_key()
         self.assertTrue(self.uid_of(first))
         self.assertTrue(self.uid_of(second))
@@ -67,7 +66,6 @@ class TestWorker(KubernetesTransactionCase):
         self.assertEqual(len(self.worker.key_ids), 1)
 
     def test_a_key_is_refused_after_its_time_and_told_of_until_there_is_another(self):
-        """L7"""
         rows = self.env["kubernetes.attention"]
         wanted = [("worker_id", "=", self.worker.id)]
         key = self.worker._create_key(valid=timedelta(days=31))
@@ -76,6 +74,7 @@ class TestWorker(KubernetesTransactionCase):
         record._end_at(fields.Datetime.now() + timedelta(days=29))
         row = rows.search(wanted)
         self.assertEqual(row.reason, "key_expiring")
+        self.assertIn("Create Key", row.details)
         self.assertEqual(row.message, str(record.expires_at.date()))
         self.assertEqual(row.action_open()["res_id"], self.worker.id)
         self.assertTrue(self.uid_of(key))
@@ -97,7 +96,7 @@ class TestWorker(KubernetesTransactionCase):
         self.assertFalse(rows.search(wanted))
 
     def test_the_key_in_use_counts_not_the_newest(self):
-        """L7: a worker that still uses the earlier key is told of in time."""
+        """A worker that still uses the earlier key is told of in time."""
         rows = self.env["kubernetes.attention"]
         wanted = [("worker_id", "=", self.worker.id)]
         self.worker._create_key()
@@ -110,7 +109,6 @@ class TestWorker(KubernetesTransactionCase):
         self.assertFalse(rows.search(wanted))
 
     def test_the_chatter_says_who_did_what_with_the_keys_and_holds_no_key(self):
-        """L7"""
         boss = new_test_user(
             self.env,
             "key-boss",
@@ -132,7 +130,7 @@ class TestWorker(KubernetesTransactionCase):
             self.assertNotIn(secret[:8], text)
 
     def test_keys_of_before_get_an_end(self):
-        """L7: on the update."""
+        """On the update."""
         keys = self.keys.with_user(self.worker.user_id).sudo()
         key = keys._generate(KEY_SCOPE, "old", False)
         self.env["kubernetes.worker"]._carry_over()

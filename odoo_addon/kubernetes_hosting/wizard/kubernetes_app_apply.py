@@ -24,9 +24,7 @@ class KubernetesAppApply(models.TransientModel):
     change_count = fields.Integer(
         related="job_id.diff_change_count", related_sudo=False
     )
-    unchanged_count = fields.Integer(
-        related="job_id.diff_unchanged_count", related_sudo=False
-    )
+    said = fields.Char(compute="_compute_said")
     diff_html = fields.Html(related="job_id.diff_html", related_sudo=False)
     error_text = fields.Text(compute="_compute_error_text")
 
@@ -46,6 +44,27 @@ class KubernetesAppApply(models.TransientModel):
         for wizard in self:
             job = wizard.job_id
             wizard.error_text = job._error_text() if job.state == "failed" else False
+
+    @api.depends("job_id.state", "app_id.display_name")
+    @api.depends_context("lang")
+    def _compute_said(self):
+        """How things stand, in a sentence that is always there to be spoken."""
+        for wizard in self:
+            job = wizard.job_id
+            if job.state == "done":
+                said = job.diff_summary
+                if job.diff_change_count:
+                    said += " " + self.env._("Secret values are masked.")
+            elif job.state == "failed":
+                said = self.env._("The comparison failed.")
+            elif job.state == "cancelled":
+                said = self.env._("The comparison was cancelled.")
+            else:
+                said = self.env._(
+                    "A worker renders the manifests and compares them with the"
+                    " cluster …"
+                )
+            wizard.said = said
 
     def _action_open(self):
         self.ensure_one()

@@ -16,6 +16,10 @@ class KubernetesAppReset(models.TransientModel):
         string="App Name", related="app_id.display_name", related_sudo=False
     )
     hostname = fields.Char(related="app_id.hostname", related_sudo=False)
+    environment_id = fields.Many2one(
+        related="app_id.environment_id", related_sudo=False
+    )
+    partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
     reset_mode = fields.Selection(related="app_id.reset_mode", related_sudo=False)
     manifest_names = fields.Char(string="Manifests", compute="_compute_manifest_names")
     production_id = fields.Many2one(

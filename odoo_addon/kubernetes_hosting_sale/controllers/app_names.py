@@ -154,7 +154,7 @@ class AppNames(AppNamesForm, CustomerPortal):
             order_sudo = self._document_check_access(
                 "sale.order", int(order_id), access_token=access_token
             )
-        except (AccessError, MissingError):
+        except (AccessError, MissingError, TypeError, ValueError):
             return {"state": "unknown", "message": "", "suggestions": []}
         line = order_sudo._kubernetes_hosting_lines().filtered(
             lambda line: line.id == line_id

@@ -14,6 +14,15 @@ from odoo.addons.sale.controllers import portal as sale_portal
 class CustomerPortal(sale_portal.CustomerPortal):
     """A quotation is not signed before its apps have names."""
 
+    def _document_check_access(self, model_name, document_id, access_token=None):
+        """What cannot be a token is a wrong one. Core compares texts in ASCII and fails
+        with everything else, but only where there is a document to compare with."""
+        if not isinstance(access_token, str) or not access_token.isascii():
+            access_token = None
+        return super()._document_check_access(
+            model_name, document_id, access_token=access_token
+        )
+
     @http.route()
     def portal_quote_accept(
         self, order_id, access_token=None, name=None, signature=None
@@ -95,11 +104,12 @@ class CustomerPortal(sale_portal.CustomerPortal):
                     form[name] = str(
                         field.convert_to_write(partner_sudo[name], partner_sudo)
                     )
-        country_id = form.get("country_id") or ""
-        country = request.env["res.country"].browse(
-            int(country_id) if country_id.isdigit() else []
-        )
-        required = order_sudo._kubernetes_address_fields(country.sudo().exists())
+        # Core fails with what is no number of a record.
+        for name in {"country_id", "state_id"} & set(form):
+            number = int(form[name]) if form[name].isdecimal() else 0
+            form[name] = str(partner_sudo[name].browse(number).exists().id or "")
+        country = partner_sudo.country_id.browse(int(form.get("country_id") or 0))
+        required = order_sudo._kubernetes_address_fields(country)
         _partner, feedback = self._create_or_update_address(
             partner_sudo,
             address_type="billing",

@@ -21,4 +21,5 @@ from . import (
     sale_order_portal,
     sale_subscription,
     sale_subscription_line,
+    sale_subscription_template,
 )

@@ -3,11 +3,12 @@
 
 import logging
 
-from psycopg2.extensions import TransactionRollbackError
+from markupsafe import escape
 
 from odoo import models
-from odoo.exceptions import ConcurrencyError
 from odoo.tools import html2plaintext
+
+from odoo.addons.kubernetes_hosting.tools.isolated import isolated
 
 _logger = logging.getLogger(__name__)
 
@@ -25,19 +26,21 @@ class KubernetesAlert(models.AbstractModel):
 
     def _kubernetes_alert(self, record, activity_type, note):
         """Put a to-do on ``record`` for an operator, once while it is open; what it
-        says is kept true. A to-do that cannot be made undoes nothing."""
+        says, a plain text, is kept true. A to-do that cannot be made undoes nothing."""
         self.ensure_one()
+        # What others said is in it: a mail server, for one.
+        html = escape(note)
 
         def tell():
             to_do = record.activity_search([XMLID + activity_type])[:1]
             if not to_do:
                 record.activity_schedule(
                     XMLID + activity_type,
-                    note=note,
+                    note=html,
                     user_id=self._kubernetes_operator(record).id,
                 )
             elif html2plaintext(to_do.note).split() != note.split():
-                to_do.note = note
+                to_do.note = html
 
         self._kubernetes_attempt(record, tell)
 
@@ -49,14 +52,11 @@ class KubernetesAlert(models.AbstractModel):
         )
 
     def _kubernetes_attempt(self, record, tell):
-        self.env.cr.flush()  # what fails here is not the to-do's
-        try:
-            with self.env.cr.savepoint():
-                tell()
-        except (TransactionRollbackError, ConcurrencyError):
-            raise  # Odoo repeats all of it
-        except Exception:
+        def on_error(_error):
             _logger.exception("The to-dos of %s could not be kept", record)
+
+        with isolated(self.env, on_error):
+            tell()
 
     def _kubernetes_operator(self, record):
         """Who gets the to-do: the salesperson, an operator, an administrator.

@@ -70,6 +70,7 @@ class KubernetesApp(models.Model):
         string="Announcement",
         readonly=True,
         copy=False,
+        index="btree_not_null",
         ondelete="set null",
         groups=USER,
         help="The last mail that told the customer about the deletion.",
@@ -138,8 +139,9 @@ class KubernetesApp(models.Model):
         }
 
     def _customer_bills(self):
-        """Order, subscription and posted invoices of the app, the latest first; for
-        sudo. Nothing of a former customer's where the app changed hands."""
+        """Order, subscription, payments of the order and posted invoices of the app,
+        the latest first; for sudo. Nothing of a former customer's where the app
+        changed hands."""
         self.ensure_one()
         mine = self.partner_id.commercial_partner_id
         order, subscription = self.sale_order_id, self.subscription_id
@@ -161,6 +163,9 @@ class KubernetesApp(models.Model):
         return {
             "order": order,
             "subscription": subscription,
+            "payments": order.transaction_ids.filtered(
+                lambda payment: payment.state == "done"
+            ),
             "invoices": invoices.sorted(
                 lambda invoice: (invoice.invoice_date, invoice.id), reverse=True
             ),

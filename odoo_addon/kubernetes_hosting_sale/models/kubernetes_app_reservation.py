@@ -46,7 +46,7 @@ class KubernetesAppReservation(models.Model):
         index=True,
         ondelete="cascade",
     )
-    partner_id = fields.Many2one(related="order_id.partner_id", store=True)
+    partner_id = fields.Many2one(related="order_id.partner_id", store=True, index=True)
     company_id = fields.Many2one(related="order_id.company_id", store=True, index=True)
     state = fields.Selection(
         [("held", "Held"), ("released", "Released"), ("used", "Used")],

@@ -25,6 +25,7 @@ class KubernetesAttributeValue(models.Model):
     value = fields.Text()
     company_id = fields.Many2one(
         "res.company",
+        index="btree_not_null",
         help="Only what this company sells gets it. Empty: what all companies sell;"
         " administrators alone change it.",
     )

@@ -23,6 +23,12 @@ class ProductAttributeValue(models.Model):
         help="They go into the config map of every app that is sold with this attribute"
         " value, in the place of the template's.",
     )
+    kubernetes_description = fields.Char(
+        string="Description for Customers",
+        translate=True,
+        help="What one gets with this value, as the shop says it beside its name, such"
+        " as “2 CPU cores, 4 GB memory, 50 GB disk”.",
+    )
     kubernetes_summary = fields.Char(
         string="Variables in Short",
         compute="_compute_kubernetes_summary",
@@ -48,6 +54,16 @@ class ProductAttributeValue(models.Model):
     limit_storage = fields.Integer(string="Storage (GiB)", groups=USER)
     limit_pods = fields.Integer(string="Pods", groups=USER)
 
+    kubernetes_is_editable = fields.Boolean(
+        compute="_compute_kubernetes_is_editable",
+        groups=USER,
+        help="Whether whoever looks may change the limits.",
+    )
+
+    @api.depends_context("uid")
+    def _compute_kubernetes_is_editable(self):
+        self.kubernetes_is_editable = self._kubernetes_may_limit()
+
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
@@ -62,11 +78,16 @@ class ProductAttributeValue(models.Model):
                 self._kubernetes_check_may_limit()
         return super().write(vals)
 
-    def _kubernetes_check_may_limit(self):
+    @api.model
+    def _kubernetes_may_limit(self):
         """Attribute values are all companies': what they all sell, the administrators
         alone change."""
         administrator = "kubernetes_hosting.group_kubernetes_administrator"
-        if not self.env.su and not self.env.user.has_group(administrator):
+        return self.env.su or self.env.user.has_group(administrator)
+
+    @api.model
+    def _kubernetes_check_may_limit(self):
+        if not self._kubernetes_may_limit():
             raise AccessError(
                 self.env._(
                     "All companies sell with an attribute value: what an app gets with"

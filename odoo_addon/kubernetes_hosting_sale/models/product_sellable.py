@@ -3,8 +3,6 @@
 
 import re
 
-from markupsafe import Markup
-
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
@@ -54,17 +52,14 @@ class ProductTemplate(models.Model):
     )
 
     def _compute_kubernetes_problems(self):
-        item = Markup('<li>%s <a href="/odoo/%s/%s">%s</a></li>')
         for template in self:
             problems = []
             if template.kubernetes_hosting and template._origin:
                 problems = template._origin._kubernetes_sale_problems()
             template.kubernetes_not_sellable = bool(problems)
-            template.kubernetes_problems = problems and Markup("<ul>%s</ul>") % (
-                Markup().join(
-                    item % (text, record._name, record.id, record.display_name)
-                    for text, record in problems
-                )
+            template.kubernetes_problems = problems and self.env["ir.qweb"]._render(
+                "kubernetes_hosting_sale.product_problems",
+                {"problems": problems, "called": self._kubernetes_called},
             )
 
     @api.model
@@ -136,7 +131,7 @@ class ProductTemplate(models.Model):
                     self.env._(
                         "The cluster “%s” has no ingress class, and this manifest asks"
                         " for one. Enter it in the cluster.",
-                        cluster.name,
+                        self._kubernetes_called(cluster),
                     ),
                     manifest,
                 )
@@ -164,6 +159,12 @@ class ProductTemplate(models.Model):
             return self.env._("This is archived. Unarchive it, or choose another one:")
         owner = "company_id" in part._fields and part.company_id
         if owner and owner != company:
+            if not self._kubernetes_is_seen(owner):
+                return self.env._(
+                    "This belongs to another company, and %(company)s sells the"
+                    " product. Choose another one:",
+                    company=company.sudo().name,
+                )
             return self.env._(
                 "This belongs to the company %(owner)s, and %(company)s sells the"
                 " product. Choose another one:",
@@ -171,6 +172,19 @@ class ProductTemplate(models.Model):
                 company=company.sudo().name,
             )
         return ""
+
+    @api.model
+    def _kubernetes_is_seen(self, record):
+        """Whether the user may read the record, whatever the code that asks may."""
+        return record.sudo(False).has_access("read")
+
+    @api.model
+    def _kubernetes_called(self, record):
+        """How a record that is named in a problem is called for the user: of what they
+        do not see only what it is."""
+        if self._kubernetes_is_seen(record):
+            return record.display_name
+        return self.env["ir.model"]._get(record._name).name
 
     def _kubernetes_values_problems(self, company, chosen, others=()):
         """What keeps the product from being sold with the attribute values ``chosen``;
@@ -285,12 +299,16 @@ class ProductTemplate(models.Model):
                 )
             )
             if waiting:
+                seen = waiting.sudo(False)._filtered_access("read")
+                names = seen.mapped("name")
+                if len(seen) < len(waiting):
+                    names.append(self.env._("orders that are not yours to read"))
                 raise ValidationError(
                     self.env._(
                         "The product “%(product)s” has to stay a hosting until what was"
                         " paid for is made: %(orders)s.",
                         product=template.display_name,
-                        orders=", ".join(waiting.mapped("name")),
+                        orders=", ".join(names),
                     )
                 )
 

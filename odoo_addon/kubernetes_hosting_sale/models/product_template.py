@@ -21,6 +21,7 @@ class ProductTemplate(models.Model):
     kubernetes_cluster_id = fields.Many2one(
         "kubernetes.cluster",
         string="Cluster",
+        index="btree_not_null",
         check_company=True,
         groups=USER,
         ondelete="restrict",
@@ -29,6 +30,7 @@ class ProductTemplate(models.Model):
     kubernetes_config_map_id = fields.Many2one(
         "kubernetes.config.map",
         string="ConfigMap Template",
+        index="btree_not_null",
         check_company=True,
         groups=USER,
         domain=[("is_template", "=", True)],
@@ -38,6 +40,7 @@ class ProductTemplate(models.Model):
     kubernetes_secret_id = fields.Many2one(
         "kubernetes.secret",
         string="Secret Template",
+        index="btree_not_null",
         check_company=True,
         groups=USER,
         domain=[("is_template", "=", True)],
@@ -123,6 +126,21 @@ class ProductTemplate(models.Model):
                 template.attribute_line_ids.value_ids
             )
 
+    kubernetes_is_editable = fields.Boolean(
+        compute="_compute_kubernetes_is_editable",
+        groups=USER,
+        help="Whether whoever looks may change the settings of Kubernetes.",
+    )
+
+    @api.depends("company_id")
+    @api.depends_context("uid")
+    def _compute_kubernetes_is_editable(self):
+        for template in self:
+            # A new one gets the company of whoever makes it.
+            template.kubernetes_is_editable = (
+                not template._origin or template._kubernetes_may_change()
+            )
+
     @api.model_create_multi
     def create(self, vals_list):
         """A hosting product belongs to a company, as what it is made of does, unless
@@ -155,12 +173,15 @@ class ProductTemplate(models.Model):
         asked._kubernetes_check_may_share()
         return result
 
+    def _kubernetes_may_change(self):
+        administrator = "kubernetes_hosting.group_kubernetes_administrator"
+        return bool(
+            self.company_id or self.env.su or self.env.user.has_group(administrator)
+        )
+
     def _kubernetes_check_may_share(self):
         """What all companies sell is the administrators' alone to make or change."""
-        administrator = "kubernetes_hosting.group_kubernetes_administrator"
-        if self.env.su or self.env.user.has_group(administrator):
-            return
-        if not all(template.company_id for template in self):
+        if not all(template._kubernetes_may_change() for template in self):
             raise AccessError(
                 self.env._(
                     "The Kubernetes settings of a product that all companies share are"
@@ -255,6 +276,12 @@ class ProductTemplate(models.Model):
             for name in LIMITS
         }
 
+    def _kubernetes_period(self):
+        """What its price pays for, such as ``/ month``; empty where it is paid once."""
+        self.ensure_one()
+        plan = self.sudo().subscription_template_id
+        return plan._kubernetes_period() if self.sudo().subscribable and plan else ""
+
     @api.onchange("kubernetes_hosting")
     def _onchange_kubernetes_hosting(self):
         """Begin with what nearly every hosting product is."""
@@ -270,7 +297,7 @@ class ProductTemplate(models.Model):
             self.kubernetes_cluster_id = clusters if len(clusters) == 1 else False
         if not self.kubernetes_environment_ids:
             self.kubernetes_environment_ids = self.env["kubernetes.environment"].search(
-                [("code", "in", ("prod", "int"))]
+                ["|", ("is_production", "=", True), ("code", "=", "int")]
             )
 
     def action_view_kubernetes_apps(self):

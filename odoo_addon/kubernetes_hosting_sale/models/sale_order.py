@@ -4,12 +4,16 @@
 import logging
 from datetime import datetime, time, timedelta
 
-import psycopg2
-from psycopg2.extensions import TransactionRollbackError
-
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import ConcurrencyError, UserError, ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
+
+from odoo.addons.kubernetes_hosting.tools.isolated import (
+    TRY_AGAIN,
+    error_summary,
+    isolated,
+    known_reason,
+)
 
 from .kubernetes_app_reservation import QUOTATION_DAYS
 
@@ -439,7 +443,8 @@ class SaleOrder(models.Model):
                 order=self.name,
                 product=line.product_id.display_name,
                 problems=" ".join(
-                    f"{text} ({record.display_name})" for text, record in problems
+                    f"{text} ({line.product_template_id._kubernetes_called(record)})"
+                    for text, record in problems
                 ),
             )
         for problem in self.sudo()._kubernetes_name_problems().values():
@@ -470,14 +475,16 @@ class SaleOrder(models.Model):
         for order in self.sudo():
             if order.pricelist_id or not order._kubernetes_hosting_lines():
                 continue
-            self.env.cr.flush()  # what fails here is not the pricelist's
-            try:
-                with self.env.cr.savepoint():
-                    order.pricelist_id = order._kubernetes_pricelist()
-            except TransactionRollbackError:
-                raise  # somebody confirms it at this moment; Odoo repeats this
-            except Exception:
-                _logger.exception("No pricelist for %s", order.name)
+            with order._kubernetes_isolated("no pricelist"):
+                order.pricelist_id = order._kubernetes_pricelist()
+
+    def _kubernetes_isolated(self, failed):
+        """For a step that must not undo the order: of its failure the log says more."""
+        self.ensure_one()
+        return isolated(
+            self.env,
+            lambda _error: _logger.exception("Order %s: %s", self.name, failed),
+        )
 
     def _kubernetes_pricelist(self):
         """A pricelist without rules in the order's currency.
@@ -548,13 +555,9 @@ class SaleOrder(models.Model):
             line.kubernetes_units for line in lines
         ):
             return super().create_subscription(lines, subscription_tmpl)
-        self.env.cr.flush()  # what fails here is not the subscription's
-        try:
-            with self.env.cr.savepoint():
-                return self._kubernetes_open_subscription(lines, subscription_tmpl)
-        except Exception:
-            _logger.exception("No subscription could be opened for %s", self.name)
-            return None
+        with self._kubernetes_isolated("no subscription could be opened"):
+            return self._kubernetes_open_subscription(lines, subscription_tmpl)
+        return None
 
     def _kubernetes_open_subscription(self, lines, template):
         """Open a subscription as the server does, or raise."""
@@ -651,33 +654,21 @@ class SaleOrder(models.Model):
     def _kubernetes_try(self, problems, sentence, create):
         """Run one step in its own savepoint; note the failure instead of raising it,
         its reason in the place of the sentence's %s."""
-        self.env.cr.flush()  # what fails here is not the step's
-        try:
-            with self.env.cr.savepoint():
-                create()
-        except (TransactionRollbackError, ConcurrencyError):
-            raise  # somebody works on the same records; Odoo repeats all of it
-        except Exception as error:
+
+        def on_error(error):
             _logger.exception("Order %s: %s", self.name, sentence % "")
             problems.append(sentence % self._kubernetes_reason(error))
+
+        with isolated(self.env, on_error):
+            create()
 
     def _kubernetes_reason(self, error):
         """Why something failed, in words for operators: neither the database's nor a
         program's."""
-        if isinstance(error, UserError):
-            return error.args[0]
-        if isinstance(error, psycopg2.IntegrityError):
-            models = self.env.registry.values()
-            table = error.diag.table_name
-            names = (model._name for model in models if model._table == table)
-            return self.env[next(names, "base")]._sql_error_to_message(error)
-        reason = type(error).__name__
-        if not isinstance(error, psycopg2.Error) and str(error).strip():
-            reason += f": {str(error).strip().splitlines()[0][:200]}"
-        return self.env._(
+        return known_reason(self.env, error) or self.env._(
             "Something unexpected happened (%s). The log of Odoo's server has more."
             " Once the cause is mended, press “Create them now” in the order.",
-            reason,
+            error_summary(error),
         )
 
     def _kubernetes_link_subscriptions(self):
@@ -732,16 +723,10 @@ class SaleOrder(models.Model):
         """Tell operators of a payment that needs a person. Never raises."""
         self.ensure_one()
         order = self._kubernetes_as_system()
-        self.env.cr.flush()  # what fails here is not the to-do's
-        try:
-            with self.env.cr.savepoint():
-                note = order._kubernetes_payment_problem()
-                if note:
-                    order._kubernetes_alert(order, "activity_payment", note)
-        except TransactionRollbackError:
-            raise  # Odoo repeats it
-        except Exception:
-            _logger.exception("Order %s: checking its payments failed", self.name)
+        with order._kubernetes_isolated("checking its payments failed"):
+            note = order._kubernetes_payment_problem()
+            if note:
+                order._kubernetes_alert(order, "activity_payment", note)
 
     def _kubernetes_payment_problem(self):
         """What is wrong with the payments of the order, or an empty text."""
@@ -879,7 +864,7 @@ class SaleOrder(models.Model):
             try:
                 if order.try_lock_for_update():
                     order._kubernetes_fulfil()
-            except (TransactionRollbackError, ConcurrencyError):
+            except TRY_AGAIN:
                 self.env.cr.rollback()  # in five minutes again; the others go on
             if not commit_progress(1):
                 break
@@ -909,12 +894,12 @@ class SaleOrder(models.Model):
         deferrable = options.get("allow_deferred_sending", True)
         if not deferrable or not self._kubernetes_hosting_lines():
             return super()._send_order_notification_mail(mail_template, **options)
-        self.env.cr.flush()  # what fails here is not the mail's
-        try:
-            with self.env.cr.savepoint():
-                return super()._send_order_notification_mail(mail_template, **options)
-        except Exception:
+
+        def on_error(_error):
             _logger.exception("The mail about %s could not be sent yet", self.name)
             self.sudo().pending_email_template_id = mail_template
             self.env.ref("sale.send_pending_emails_cron").sudo()._trigger()
-            return None
+
+        with isolated(self.env, on_error):
+            return super()._send_order_notification_mail(mail_template, **options)
+        return None

@@ -4,11 +4,15 @@
 import logging
 from datetime import timedelta
 
-from psycopg2.extensions import TransactionRollbackError
-
 from odoo import api, fields, models
-from odoo.exceptions import ConcurrencyError, UserError
+from odoo.exceptions import UserError
 from odoo.tools import clean_context
+
+from odoo.addons.kubernetes_hosting.tools.isolated import (
+    error_summary,
+    isolated,
+    known_reason,
+)
 
 from .kubernetes_alert import XMLID
 
@@ -142,15 +146,9 @@ class SaleSubscription(models.Model):
 
     def _kubernetes_ask(self, app, step):
         """Run one step on one app; what fails is told to operators, not raised."""
-        self.env.cr.flush()  # what fails here is not the app's
-        try:
-            with self.env.cr.savepoint():
-                getattr(app, step)()
-        except (TransactionRollbackError, ConcurrencyError):
-            raise  # Odoo repeats all of it
-        except Exception as error:
+
+        def on_error(error):
             _logger.exception("Subscription %s, app %s: %s", self.name, app.name, step)
-            reason = error.args[0] if isinstance(error, UserError) else error
             self._kubernetes_alert(
                 app,
                 "activity_app_not_followed",
@@ -158,9 +156,12 @@ class SaleSubscription(models.Model):
                     "The subscription %(subscription)s changed, and the app could not"
                     " follow: %(reason)s",
                     subscription=self.name,
-                    reason=reason,
+                    reason=known_reason(self.env, error) or error_summary(error),
                 ),
             )
+
+        with isolated(self.env, on_error):
+            getattr(app, step)()
 
     def _kubernetes_refuse_while_running(self):
         """A subscription that nobody sees would let apps run that nobody pays for."""
@@ -204,19 +205,20 @@ class SaleSubscription(models.Model):
         apps.delete_mail_id = False
         if not apps:
             return
-        reason = self.env._("The customer has no mail address.")
-        if self.partner_id.email:
-            self.env.cr.flush()  # what fails here is not the mail's
-            try:
-                with self.env.cr.savepoint():
-                    apps.delete_mail_id = self._kubernetes_mail(template)
-            except TransactionRollbackError:
-                raise
-            except Exception as error:
-                _logger.exception("No mail about the end of %s", self.name)
-                reason = str(error)
-        if not apps.delete_mail_id:
-            self._kubernetes_tell_not_announced(reason)
+        if not self.partner_id.email:
+            self._kubernetes_tell_not_announced(
+                self.env._("The customer has no mail address.")
+            )
+            return
+
+        def on_error(error):
+            _logger.exception("No mail about the end of %s", self.name)
+            self._kubernetes_tell_not_announced(
+                known_reason(self.env, error) or error_summary(error)
+            )
+
+        with isolated(self.env, on_error):
+            apps.delete_mail_id = self._kubernetes_mail(template)
 
     def _kubernetes_mail(self, template):
         """Queue a mail to the customer and keep it: it is the proof of having told."""

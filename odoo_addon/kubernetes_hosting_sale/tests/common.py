@@ -6,11 +6,12 @@ from unittest.mock import patch
 from odoo.fields import Command
 
 from odoo.addons.base.tests.common import BaseCommon
+from odoo.addons.kubernetes_hosting.tests.common import PatientRequests
 
 ADDRESS = {"street": "Street 1", "city": "Bern", "zip": "3000"}
 
 
-class HostingSaleCase(BaseCommon):
+class HostingSaleCase(PatientRequests, BaseCommon):
     """A hosting product on a cluster, its subscription, and a customer."""
 
     @classmethod

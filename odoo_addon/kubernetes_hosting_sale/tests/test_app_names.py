@@ -205,8 +205,8 @@ class TestAppNames(HostingSaleCase):
 
     # -- a rule that came later --------------------------------------------------
 
-    def test_l5_a_name_held_before_the_rule_came_makes_its_apps(self):
-        """L5: ``123`` was reserved when it was allowed; its order is paid now."""
+    def test_a_name_held_before_the_rule_came_makes_its_apps(self):
+        """``123`` was reserved when it was allowed; its order is paid now."""
         order = self._order((self.hosting, 1, None))
         with patch.object(self.registry["kubernetes.app"], "_check_app_name"):
             self.assertFalse(self._names(order, "123"))
@@ -215,8 +215,8 @@ class TestAppNames(HostingSaleCase):
         self.assertFalse(order.kubernetes_pending)
         self.assertEqual(order.kubernetes_app_ids.mapped("name"), ["123", "123"])
 
-    def test_l5_a_paid_order_whose_name_the_rule_forbids_gets_another(self):
-        """L5: ``123`` was released before it was paid."""
+    def test_a_paid_order_whose_name_the_rule_forbids_gets_another(self):
+        """``123`` was released before it was paid."""
         order = self._order((self.hosting, 1, None))
         with patch.object(self.registry["kubernetes.app"], "_check_app_name"):
             self.assertFalse(self._names(order, "123"))

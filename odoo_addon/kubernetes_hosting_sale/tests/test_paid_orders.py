@@ -12,6 +12,8 @@ from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.sale.models.sale_order import SaleOrder
+
 from .common import HostingSaleCase
 
 LOGGER = "odoo.addons.kubernetes_hosting_sale.models.sale_order"
@@ -58,8 +60,10 @@ class TestPaidOrders(HostingSaleCase):
         cls.template = cls.env["product.template"].browse(
             cls.hosting.product_tmpl_id.id
         )
-        cls.seller = new_test_user(
-            cls.env, "s-seller", "sales_team.group_sale_salesman_all_leads"
+        sales = "sales_team.group_sale_salesman_all_leads"
+        cls.seller = new_test_user(cls.env, "s-seller", sales)
+        cls.selling_user = new_test_user(
+            cls.env, "s-user", f"{sales},kubernetes_hosting.group_kubernetes_user"
         )
 
     def _behind_odoo(self, record, **values):
@@ -72,9 +76,9 @@ class TestPaidOrders(HostingSaleCase):
         self.env.invalidate_all()
 
     def _problems(self):
-        """What the product's banner says when its form is opened."""
+        """What the product's banner says when its form is opened, as words."""
         self.env.invalidate_all()
-        return self.template.kubernetes_problems or ""
+        return " ".join((self.template.kubernetes_problems or "").split())
 
     def _assert_not_sold(self, words):
         """The customer is refused before the payment, the seller told why, the product
@@ -90,7 +94,12 @@ class TestPaidOrders(HostingSaleCase):
             order._kubernetes_check_sale()
         self.assertNotRegex(refused.exception.args[0], words)
         with self.assertRaisesRegex(UserError, words):
+            order.with_user(self.selling_user).action_confirm()
+        # Who sees nothing of Kubernetes is told what it is, but no names.
+        with self.assertRaisesRegex(UserError, words.split(".*")[0]) as refused:
             order.with_user(self.seller).action_confirm()
+        for part in self.template._kubernetes_parts():
+            self.assertNotIn(part.name, refused.exception.args[0])
         self._assert_made(order)
 
     def _assert_made(self, order):
@@ -495,6 +504,48 @@ class TestPaidOrders(HostingSaleCase):
         ):
             self._transaction(order)._post_process()
         self.assertEqual(order.state, "draft")
+
+    def test_two_at_once_is_nobodys_to_do_wherever_it_is_met(self):
+        """Of each step that does not undo the order: Odoo repeats all of it."""
+        for model, method in (
+            ("sale.order", "_kubernetes_pricelist"),
+            ("sale.order", "_kubernetes_open_subscription"),
+            ("sale.order", "_kubernetes_payment_problem"),
+            ("sale.order.line", "_kubernetes_create_apps"),
+            ("mail.activity.mixin", "activity_feedback"),
+        ):
+            with self.subTest(method=method):
+                order = self._order((self.hosting, 1, method.strip("_").split("_")[1]))
+                order.pricelist_id = False
+                with (
+                    patch.object(
+                        type(self.env[model]),
+                        method,
+                        side_effect=SerializationFailure("could not serialize access"),
+                    ),
+                    self.assertRaises(SerializationFailure),
+                    self.cr.savepoint(),
+                ):
+                    self._transaction(order)._post_process()
+                self.assertEqual(order.state, "draft")
+                self.assertFalse(order.activity_ids)
+
+    def test_the_mail_of_an_order_is_repeated_with_it(self):
+        order = self._order()
+        with (
+            patch.object(
+                SaleOrder,
+                "_send_order_notification_mail",
+                side_effect=SerializationFailure("could not serialize access"),
+            ),
+            self.assertRaises(SerializationFailure),
+            self.cr.savepoint(),
+        ):
+            order._send_order_notification_mail(
+                self.env.ref("sale.mail_template_sale_confirmation"),
+                allow_deferred_sending=True,
+            )
+        self.assertFalse(order.pending_email_template_id)
 
     @mute_logger(ALERT_LOGGER)
     def test_a_to_do_that_cannot_be_made_undoes_no_app(self):

@@ -3,7 +3,9 @@
 
 from contextlib import contextmanager
 
-from odoo.exceptions import AccessError, UserError
+from lxml import etree
+
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -15,7 +17,7 @@ OPERATOR = "kubernetes_hosting.group_kubernetes_operator"
 
 @tagged("post_install", "-at_install")
 class TestProduction(HostingSaleCase):
-    """S5: an app reads what is in production of the same company and the same
+    """An app reads what is in production of the same company and the same
     customer, and nobody says of an app that it belongs to somebody's order."""
 
     @classmethod
@@ -51,7 +53,7 @@ class TestProduction(HostingSaleCase):
             )
         )
 
-    def test_s5_nobody_says_of_an_app_what_it_was_sold_as(self):
+    def test_nobody_says_of_an_app_what_it_was_sold_as(self):
         values = {
             "sale_order_id": self.order.id,
             "sale_order_line_id": self.order.order_line.id,
@@ -69,7 +71,7 @@ class TestProduction(HostingSaleCase):
                 with self.assertRaises(UserError, msg=name):
                     self.app_of(operator, name="another", **{name: value})
 
-    def test_s5_production_is_of_the_same_company(self):
+    def test_production_is_of_the_same_company(self):
         app = self.app_of(self.other_operator).sudo()
         values = {"sale_order_line_id": self.order.order_line.id, "unit_no": 1}
         with self.assertRaisesRegex(UserError, "no company crossover"):
@@ -84,7 +86,7 @@ class TestProduction(HostingSaleCase):
         self.assertTrue(self.integration._production())
         self.assertFalse(app._production())
 
-    def test_s5_production_is_of_the_same_customer(self):
+    def test_production_is_of_the_same_customer(self):
         app = self.app_of(self.operator).sudo()
         app.write({"sale_order_line_id": self.order.order_line.id, "unit_no": 1})
         self.assertFalse(app._production())
@@ -117,7 +119,7 @@ class TestProduction(HostingSaleCase):
 
 @tagged("post_install", "-at_install")
 class TestSaleCompanies(HostingSaleCase):
-    """S13, S14: products, reservations and subscriptions cross no company."""
+    """Products, reservations and subscriptions cross no company."""
 
     @classmethod
     def setUpClass(cls):
@@ -144,7 +146,7 @@ class TestSaleCompanies(HostingSaleCase):
             **values,
         }
 
-    def test_s13_a_product_uses_no_template_of_another_company(self):
+    def test_a_product_uses_no_template_of_another_company(self):
         manifest = (
             self.env["kubernetes.manifest"]
             .with_user(self.seller)
@@ -170,7 +172,7 @@ class TestSaleCompanies(HostingSaleCase):
                     self.product_values(**{"kubernetes_manifest_ids": lines, **values})
                 )
 
-    def test_s13_what_all_companies_sell_is_the_administrators(self):
+    def test_what_all_companies_sell_is_the_administrators(self):
         product = self.hosting.product_tmpl_id
         product.kubernetes_manifest_ids.manifest_id.company_id = False
         self.config_map.company_id = self.secret.company_id = False
@@ -250,6 +252,38 @@ class TestSaleCompanies(HostingSaleCase):
         )
         value.limit_pods = 9
 
+    def test_forms_say_what_is_the_administrators(self):
+        """The fields were editable, and saving them was refused."""
+        attribute = self.env["product.attribute"].create({"name": "Size"})
+        value = self.env["product.attribute.value"].create(
+            {"name": "L", "attribute_id": attribute.id}
+        )
+        template = self.hosting.product_tmpl_id
+        self._behind_odoo(template, "company_id", None)
+        value_form = "kubernetes_hosting_sale.product_attribute_value_form"
+        records = (
+            (value, value_form, "limit_pods"),
+            (template, "product.product_template_form_view", "kubernetes_reset_mode"),
+        )
+        for record, view, field in records:
+            view = self.env.ref(view).id
+            theirs = record.with_user(self.seller)
+            arch = etree.fromstring(theirs.get_view(view, "form")["arch"])
+            for name in (field, "limit_cpu", "limit_memory", "limit_storage"):
+                node = arch.find(f".//field[@name='{name}']")
+                self.assertEqual(node.get("readonly"), "not kubernetes_is_editable")
+            self.assertFalse(theirs.kubernetes_is_editable)
+            self.assertTrue(record.kubernetes_is_editable)
+        # What is of the operator's own company.
+        self._behind_odoo(template, "company_id", self.other_company.id)
+        self.assertTrue(template.with_user(self.seller).kubernetes_is_editable)
+        new = self.env["product.template"].with_user(self.seller).new({})
+        self.assertTrue(new.kubernetes_is_editable)
+        self.seller.group_ids += self.env.ref(
+            "kubernetes_hosting.group_kubernetes_administrator"
+        )
+        self.assertTrue(value.with_user(self.seller).kubernetes_is_editable)
+
     def test_what_another_company_sells_with_a_shared_record_is_not_named(self):
         administrator = new_test_user(
             self.env,
@@ -269,7 +303,56 @@ class TestSaleCompanies(HostingSaleCase):
         with self.assertRaisesRegex(UserError, template.name):
             self.config_map.active = False
 
-    def test_s13_a_sale_copies_no_secret_of_another_company(self):
+    def _behind_odoo(self, record, column, value):
+        self.env.flush_all()
+        self.env.cr.execute(
+            f"UPDATE {record._table} SET {column} = %s WHERE id = %s",
+            [value, record.id],
+        )
+        self.env.invalidate_all()
+
+    def test_what_keeps_a_product_from_being_sold_names_nothing_of_others(self):
+        template = self.hosting.product_tmpl_id
+        self._behind_odoo(template, "company_id", None)
+        parts = template.sudo()._kubernetes_parts()
+        parts = [part for part in parts if part._fields.get("company_id")]
+        owners = {part.company_id for part in parts if part.company_id}
+        self.assertEqual(owners, {self.env.company})
+        shown = str(template.with_user(self.seller).kubernetes_problems)
+        self.assertIn("another company", shown)
+        names = [self.env.company.name]
+        names += [part.display_name for part in parts if part.company_id]
+        for name in names:
+            self.assertNotIn(name, shown)
+        # Whoever works for both sees which.
+        self.seller.company_ids += self.env.company
+        both = {"allowed_company_ids": (self.other_company + self.env.company).ids}
+        shown = template.with_user(self.seller).with_context(**both)
+        for name in names:
+            self.assertIn(name, str(shown.kubernetes_problems))
+
+    def test_orders_of_another_company_are_not_named(self):
+        administrator = new_test_user(
+            self.env,
+            "administrator-of-the-other",
+            groups="kubernetes_hosting.group_kubernetes_administrator,"
+            "sales_team.group_sale_manager,product.group_product_manager",
+            company_id=self.other_company.id,
+            company_ids=[Command.set(self.other_company.ids)],
+        )
+        template = self.hosting.product_tmpl_id
+        self._behind_odoo(template, "company_id", None)
+        order = self._order()
+        self._behind_odoo(order, "kubernetes_pending", True)
+        theirs = template.with_user(administrator)
+        with self.assertRaisesRegex(ValidationError, "not yours to read") as refused:
+            theirs.kubernetes_hosting = False
+        self.assertNotIn(order.name, refused.exception.args[0])
+        with self.assertRaisesRegex(ValidationError, order.name) as refused:
+            template.kubernetes_hosting = False
+        self.assertNotIn("not yours to read", refused.exception.args[0])
+
+    def test_a_sale_copies_no_secret_of_another_company(self):
         order = self._order()
         self.env.cr.execute(
             "UPDATE kubernetes_secret SET company_id = %s WHERE id = %s",
@@ -282,7 +365,7 @@ class TestSaleCompanies(HostingSaleCase):
         self.assertFalse(order.kubernetes_app_ids)
         self.assertIn("another company", order.activity_ids[:1].note)
 
-    def test_s14_a_reserved_hostname_is_seen_by_the_orders_company(self):
+    def test_a_reserved_hostname_is_seen_by_the_orders_company(self):
         self._order((self.hosting, 1, "reserved"))
         hostname = self.env["kubernetes.hostname"].search(
             [("app_name", "=", "reserved")], limit=1
@@ -335,9 +418,9 @@ class TestSaleCompanies(HostingSaleCase):
 
 @tagged("post_install", "-at_install")
 class TestProductFields(HostingSaleCase):
-    """L2: what a product is made of is no customer's business."""
+    """What a product is made of is no customer's business."""
 
-    def test_l2_a_customer_reads_not_what_a_product_is_made_of(self):
+    def test_a_customer_reads_not_what_a_product_is_made_of(self):
         anna = new_test_user(self.env, "anna", groups="base.group_portal")
         product = self.hosting.product_tmpl_id.with_user(anna)
         for name in (

@@ -4,6 +4,7 @@
 from odoo.http import request, route
 
 from odoo.addons.kubernetes_hosting_sale.controllers.app_names import AppNamesForm
+from odoo.addons.portal.controllers.portal import CustomerPortal
 from odoo.addons.website_sale.controllers.main import WebsiteSale
 
 from ..models.website import STEP_HREF
@@ -75,3 +76,10 @@ class AppNamesCheckout(AppNamesForm, WebsiteSale):
         ):
             return redirection
         return super().shop_payment_validate(sale_order_id=sale_order_id, **post)
+
+
+class ShopPortal(CustomerPortal):
+    """Whoever has no app yet finds the shop."""
+
+    def _prepare_portal_layout_values(self):
+        return {**super()._prepare_portal_layout_values(), "shop_url": "/shop"}

@@ -5,6 +5,7 @@ from . import (
     test_checkout_step,
     test_payment,
     test_price,
+    test_recurring_price,
     test_rights_table,
     test_sellable,
     test_translations,

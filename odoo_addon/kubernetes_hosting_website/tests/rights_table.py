@@ -50,11 +50,13 @@ class Extension(NamedTuple):
 MODELS = {
     "kubernetes.app": Model(
         "-       r     -     -        r    rwcd     rwcd          c",
-        system="active delete_mail_id delete_on dns_record_ids hostname hostname_ids"
+        system="active change_ids delete_mail_id delete_on dns_record_ids hostname"
+        " hostname_ids"
         " ingress_addresses ingress_hosts ingress_message ingress_since ingress_state"
         " ingress_tls inventory invitation_due invitation_lacks_address"
         " invitation_mail_id invitation_message_id invitation_problem"
-        " invitation_recipient invitation_sent_at invitation_state job_ids"
+        " invitation_recipient invitation_resent_at invitation_sent_at"
+        " invitation_state job_ids"
         " mail_check_count mail_checked_at mail_domain mail_error_hint mail_mark"
         " mail_message"
         " mail_published mail_registered_at mail_state namespace_id observed_at"
@@ -64,10 +66,12 @@ MODELS = {
         reads={
             "A": "access_token access_url access_warning active create_date create_uid"
             " customer_state delete_on display_name environment_id hostname id name"
-            " partner_id reset_allowed state url wanted_state write_date write_uid"
+            " partner_id reset_allowed restart_allowed state url wanted_state"
+            " write_date write_uid"
         },
         calls={
-            KEEPERS: "action_apply action_check_mail_domain action_delete"
+            KEEPERS: "action_apply action_ask_apply action_ask_restart"
+            " action_ask_start action_ask_stop action_check_mail_domain action_delete"
             " action_forget_mail_domain action_keep action_new_namespace"
             " action_open_invitation_template"
             " action_refresh action_reset action_restart action_review"
@@ -82,6 +86,9 @@ MODELS = {
         system="job_id",
         calls={"operator": "action_compare action_confirm"},
     ),
+    "kubernetes.app.change": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
     "kubernetes.app.delete": Model(
         "-       -     -     -        -    rwcd     c             c",
         calls={"operator": "action_confirm"},
@@ -93,13 +100,24 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
         only={"": "address_hash"},
     ),
+    "kubernetes.app.request": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_confirm"},
+    ),
+    "kubernetes.app.request.line": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        system="job_id",
+    ),
     "kubernetes.app.reset": Model(
         "-       -     -     -        -    rwcd     c             c",
         calls={"operator": "action_confirm"},
     ),
     "kubernetes.attention": Model(
         "-       -     -     -        r    r        r             -",
-        calls={STAFF: "action_open"},
+        calls={
+            STAFF: "action_open action_view_symptoms",
+            "operator administrator": "action_apply action_retry",
+        },
     ),
     "kubernetes.attribute.value": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
@@ -112,7 +130,7 @@ MODELS = {
     "kubernetes.config.map": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
         system="template_id",
-        calls={KEEPERS: "action_import", STAFF: "action_export"},
+        calls={KEEPERS: "action_apply action_import", STAFF: "action_export"},
     ),
     "kubernetes.config.map.import": Model(
         "-       -     -     -        -    rwcd     c             c",
@@ -192,6 +210,7 @@ MODELS = {
     "kubernetes.secret": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
         system="template_id",
+        calls={KEEPERS: "action_apply"},
     ),
     "kubernetes.secret.line": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
@@ -200,9 +219,9 @@ MODELS = {
     ),
     "kubernetes.worker": Model(
         "-       -     -     -        r    r        rwcd          r",
-        system="announced_cluster_ids asked_clusters earlier_instance instance"
-        " instances_mixed_at key_created_at key_ids last_seen mailgun_region"
-        " reported_name state user_id version",
+        system="announced_cluster_ids asked_clusters contract_version earlier_instance"
+        " instance instances_mixed_at key_created_at key_ids last_seen mailgun_region"
+        " mailgun_sending_domain outdated reported_name state user_id version",
         only={"administrator": "key_ids user_id"},
         calls={"administrator": "action_create_key action_revoke_keys"},
     ),
@@ -223,8 +242,11 @@ MODELS = {
 EXTENSIONS = {
     "product.attribute.value": Extension(
         reads={
-            f"{STAFF} other": "kubernetes_summary kubernetes_value_ids"
-            " limit_cpu limit_memory limit_pods limit_storage"
+            f"{STAFF} other": "kubernetes_is_editable kubernetes_summary"
+            " kubernetes_value_ids"
+            " limit_cpu limit_memory limit_pods limit_storage",
+            # It is made for the shop.
+            f"public A B employee {STAFF} other": "kubernetes_description",
         },
         calls={f"{STAFF} other": "action_kubernetes_values"},
     ),
@@ -232,7 +254,7 @@ EXTENSIONS = {
         reads={
             STAFF: "kubernetes_app_count kubernetes_attribute_value_ids"
             " kubernetes_cluster_id kubernetes_config_map_id"
-            " kubernetes_environment_ids kubernetes_manifest_ids"
+            " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
             " kubernetes_not_sellable kubernetes_problems"
             " kubernetes_reset_manifest_ids kubernetes_secret_id"
             " limit_cpu limit_memory limit_pods limit_storage",
@@ -304,7 +326,7 @@ ROUTES = {
         ("JSON", "/my/apps/{app}/status"),
         f"A {STAFF}",
     ),
-    "/my/apps/<int:app_id>/<any(restart, reset):kind>": (
+    "/my/apps/<int:app_id>/<any(restart, reset, invitation):kind>": (
         ("POST", "/my/apps/{app}/restart"),
         f"A {STAFF}",
     ),

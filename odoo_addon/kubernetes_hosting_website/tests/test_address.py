@@ -294,6 +294,15 @@ class TestAddress(ShopCase):
             self._path(self.url_open(url)), order.get_portal_url().split("?")[0]
         )
 
+    def test_a_country_that_is_none_is_refused_in_words(self):
+        self._without_address()
+        order = self._quotation()
+        for country in ("²", "x", "-1", "999999999"):
+            answer = self._fill(
+                order.get_portal_url(suffix="/address"), country_id=country
+            )
+            self.assertIn("country_id", answer["invalid_fields"], country)
+
     def test_without_the_link_nobody_gets_there(self):
         self._without_address()
         order = self._quotation()

@@ -140,6 +140,7 @@ class RightsTableCase(HostingSaleCase):
             ],
         }
         for model, values in {
+            "kubernetes.app.change": {"app_id": app.id, "source": "limits"},
             "kubernetes.attribute.value": {"value_id": value.value_ids.id, "key": "x"},
             "kubernetes.dns.record": {
                 "app_id": app.id,
@@ -188,6 +189,10 @@ class RightsTableCase(HostingSaleCase):
         for model, values in {
             "kubernetes.app.apply": {"app_id": app.id},
             "kubernetes.app.delete": {"app_id": app.id},
+            "kubernetes.app.request": {
+                "kind": "stop",
+                "line_ids": [Command.create({"app_id": app.id})],
+            },
             "kubernetes.app.reset": {"app_id": app.id},
             "kubernetes.namespace.adopt": {"found_id": found.id},
             "kubernetes.namespace.adopt.all": {},
@@ -196,6 +201,7 @@ class RightsTableCase(HostingSaleCase):
             },
         }.items():
             made[model] = wizards[model].create(values)
+        made["kubernetes.app.request.line"] = made["kubernetes.app.request"].line_ids
         made["kubernetes.config.map.import.line"] = made[
             "kubernetes.config.map.import"
         ].line_ids

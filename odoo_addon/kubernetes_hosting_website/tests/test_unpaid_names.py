@@ -23,7 +23,7 @@ NETWORK = "Other orders from your network"
 
 @tagged("post_install", "-at_install")
 class TestUnpaidNames(ShopCase):
-    """S17: who has not paid holds some names, not any number of them."""
+    """Who has not paid holds some names, not any number of them."""
 
     @classmethod
     def setUpClass(cls):
@@ -78,21 +78,21 @@ class TestUnpaidNames(ShopCase):
 
     # -- who is counted ----------------------------------------------------------
 
-    def test_s17_an_account_holds_no_more_names_in_further_carts(self):
+    def test_an_account_holds_no_more_names_in_further_carts(self):
         self._fill()
         cart = self._new_cart()
         self.assertIn(YOURS, self._type(cart, "one-more"))
         self.assertFalse(self._held(cart))
         self.assertFalse(self._hostnames("one-more"))
 
-    def test_s17_one_account_at_two_addresses(self):
+    def test_one_account_at_two_addresses(self):
         self._fill()
         self.address = "198.51.100.1"
         cart = self._new_cart()
         self.assertIn(YOURS, self._type(cart, "one-more"))
         self.assertFalse(self._held(cart))
 
-    def test_s17_two_accounts_at_one_address(self):
+    def test_two_accounts_at_one_address(self):
         self._fill()
         cart = self._new_cart(user=self.other)
         self.assertIn(NETWORK, self._type(cart, "one-more"))
@@ -101,7 +101,7 @@ class TestUnpaidNames(ShopCase):
         self._type(cart, "one-more")
         self.assertEqual(self._held(cart), ["one-more"])
 
-    def test_s17_visitors_at_one_address_and_at_another(self):
+    def test_visitors_at_one_address_and_at_another(self):
         visitor = self.website.user_id
         self._fill(user=visitor)
         cart = self._new_cart(user=visitor)
@@ -110,7 +110,7 @@ class TestUnpaidNames(ShopCase):
         self._type(cart, "one-more")
         self.assertEqual(self._held(cart), ["one-more"])
 
-    def test_s17_all_addresses_of_an_ipv6_network_are_one(self):
+    def test_all_addresses_of_an_ipv6_network_are_one(self):
         self.address = "2001:db8:0:1::1"
         self._fill()
         self.address = "2001:db8:0:1:ffff::2"
@@ -120,7 +120,7 @@ class TestUnpaidNames(ShopCase):
         self.assertEqual(network("::ffff:192.0.2.1"), "192.0.2.1")
         self.assertEqual(network("nonsense"), "")
 
-    def test_s17_contacts_of_one_company_are_one_customer(self):
+    def test_contacts_of_one_company_are_one_customer(self):
         company = self.env["res.partner"].create({"name": "Co", "is_company": True})
         self.user.partner_id.parent_id = company
         self.other.partner_id.parent_id = company
@@ -129,7 +129,7 @@ class TestUnpaidNames(ShopCase):
         cart = self._new_cart(user=self.other)
         self.assertIn(YOURS, self._type(cart, "one-more"))
 
-    def test_s17_the_checkout_refuses_it_too(self):
+    def test_the_checkout_refuses_it_too(self):
         order = self._add(self.hosting)
         self._fill()
         page = self._send("one-more", order=order)
@@ -137,7 +137,7 @@ class TestUnpaidNames(ShopCase):
         self.assertIn(YOURS, page.text)
         self.assertFalse(self._held(order))
 
-    def test_s17_a_name_released_meanwhile_is_counted_when_it_is_taken_again(self):
+    def test_a_name_released_meanwhile_is_counted_when_it_is_taken_again(self):
         order = self._add(self.hosting)
         self._send("shop")
         order.order_line.kubernetes_reservation_ids._release()
@@ -148,7 +148,7 @@ class TestUnpaidNames(ShopCase):
         self._send("www", order=order)
         self.assertFalse(self._held(order))
 
-    def test_s17_only_a_hash_of_the_address_is_kept(self):
+    def test_only_a_hash_of_the_address_is_kept(self):
         cart = self._new_cart()
         self._type(cart, "shop")
         reservation = cart.order_line.kubernetes_reservation_ids
@@ -156,20 +156,20 @@ class TestUnpaidNames(ShopCase):
 
     # -- what goes through -------------------------------------------------------
 
-    def test_s17_one_real_order_with_many_hostings_goes_through(self):
+    def test_one_real_order_with_many_hostings_goes_through(self):
         cart = self._new_cart(8)
         names = [f"real-{number}" for number in range(8)]
         self._type(cart, *names)
         self.assertEqual(sorted(self._held(cart)), names)
         cart.with_user(self.user).sudo()._kubernetes_check_names()
 
-    def test_s17_one_order_has_a_limit_too(self):
+    def test_one_order_has_a_limit_too(self):
         cart = self._new_cart(21)
         page = self._type(cart, *(f"many-{number}" for number in range(21)))
         self.assertIn("One order can reserve 20 names", page)
         self.assertEqual(len(self._held(cart)), 20)
 
-    def test_s17_a_name_that_is_held_can_be_changed_at_the_limit(self):
+    def test_a_name_that_is_held_can_be_changed_at_the_limit(self):
         first = self._new_cart()
         self._type(first, "first")
         large = self._new_cart(4)
@@ -179,7 +179,7 @@ class TestUnpaidNames(ShopCase):
         self.assertIn("is reserved", self._type(first, "www"))
         self.assertEqual(self._held(first), ["changed"])
 
-    def test_s17_expiry_frees_the_names(self):
+    def test_expiry_frees_the_names(self):
         carts = self._fill()
         carts.kubernetes_named_at = fields.Datetime.now() - timedelta(hours=25)
         self.env["kubernetes.app.reservation"]._release_abandoned()
@@ -187,7 +187,7 @@ class TestUnpaidNames(ShopCase):
         self._type(cart, "one-more")
         self.assertEqual(self._held(cart), ["one-more"])
 
-    def test_s17_confirmed_and_paid_orders_are_not_counted(self):
+    def test_confirmed_and_paid_orders_are_not_counted(self):
         carts = self._fill()
         carts[0].action_confirm()
         self._transaction(carts[1], state="done")
@@ -196,12 +196,12 @@ class TestUnpaidNames(ShopCase):
         self._type(cart, "one", "two", "three")
         self.assertEqual(len(self._held(cart)), 3)
 
-    def test_s17_a_payment_that_is_only_announced_is_counted(self):
+    def test_a_payment_that_is_only_announced_is_counted(self):
         for cart in self._fill():
             self._transaction(cart, state="pending")
         self.assertIn(YOURS, self._type(self._new_cart(), "one-more"))
 
-    def test_s17_a_paid_order_is_never_refused(self):
+    def test_a_paid_order_is_never_refused(self):
         """It lost its name meanwhile, and others of its customer hold theirs."""
         cart = self._new_cart()
         self._type(cart, "shop")
@@ -213,7 +213,7 @@ class TestUnpaidNames(ShopCase):
         self.assertEqual(cart.state, "sale")
         self.assertEqual(set(cart.kubernetes_app_ids.mapped("name")), {"shop"})
 
-    def test_s17_a_customer_who_has_paid_is_not_counted_by_address(self):
+    def test_a_customer_who_has_paid_is_not_counted_by_address(self):
         self._fill()
         paid = self._order((self.hosting, 1, "paid"))
         paid.partner_id = self.other.partner_id
@@ -222,7 +222,7 @@ class TestUnpaidNames(ShopCase):
         self._type(cart, "one-more")
         self.assertEqual(self._held(cart), ["one-more"])
 
-    def test_s17_quotations_of_salespeople_are_not_limited_and_not_counted(self):
+    def test_quotations_of_salespeople_are_not_limited_and_not_counted(self):
         names = [f"quoted-{number}" for number in range(30)]
         self._order(
             (self.hosting, 30, ", ".join(names)), partner_id=self.user.partner_id.id
@@ -234,7 +234,7 @@ class TestUnpaidNames(ShopCase):
         self._type(order, "quoted-by-seller")
         self.assertEqual(self._held(order), ["quoted-by-seller"])
 
-    def test_s17_the_limit_is_a_setting(self):
+    def test_the_limit_is_a_setting(self):
         self._fill()
         self.env.company.kubernetes_unpaid_names = 4
         cart = self._new_cart()
@@ -246,7 +246,7 @@ class TestUnpaidNames(ShopCase):
 
 @tagged("post_install", "-at_install")
 class TestUnpaidNamesAtOnce(BaseCase):
-    """S17: two of one customer at the same moment, on two connections."""
+    """Two of one customer at the same moment, on two connections."""
 
     def setUp(self):
         super().setUp()
@@ -261,7 +261,7 @@ class TestUnpaidNamesAtOnce(BaseCase):
         return api.Environment(cr, SUPERUSER_ID, {})["kubernetes.name.holder"]
 
     @mute_logger("odoo.sql_db")
-    def test_s17_who_counts_at_the_same_moment_is_repeated_by_odoo(self):
+    def test_who_counts_at_the_same_moment_is_repeated_by_odoo(self):
         """The second would not see the names of the first; it fails and runs again."""
         for _time in ("the first row", "the row of before"):
             with self.registry.cursor() as first, self.registry.cursor() as second:

@@ -1,7 +1,7 @@
-import { defineMailModels } from "@mail/../tests/mail_test_helpers";
-import { animationFrame, beforeEach, describe, expect, test } from "@odoo/hoot";
-import { waitFor, waitForNone } from "@odoo/hoot-dom";
-import { advanceTime } from "@odoo/hoot-mock";
+import {defineMailModels} from "@mail/../tests/mail_test_helpers";
+import {animationFrame, beforeEach, describe, expect, test} from "@odoo/hoot";
+import {waitFor, waitForNone} from "@odoo/hoot-dom";
+import {advanceTime} from "@odoo/hoot-mock";
 import {
     contains,
     defineModels,
@@ -19,25 +19,31 @@ class Job extends models.Model {
     _name = "kubernetes.job";
     name = fields.Char();
     _records = [
-        { id: 1, name: "Apply" },
-        { id: 2, name: "Update" },
+        {id: 1, name: "Apply"},
+        {id: 2, name: "Update"},
     ];
 }
 
 class App extends models.Model {
     _name = "kubernetes.app";
     name = fields.Char();
-    job_id = fields.Many2one({ relation: "kubernetes.job" });
+    job_id = fields.Many2one({relation: "kubernetes.job"});
+    part_ids = fields.One2many({
+        relation: "kubernetes.app",
+        relation_field: "whole_id",
+    });
+    whole_id = fields.Many2one({relation: "kubernetes.app"});
     _records = [
-        { id: 1, name: "shop", job_id: 1 },
-        { id: 2, name: "wiki", job_id: 2 },
+        {id: 1, name: "shop", job_id: 1, part_ids: [3]},
+        {id: 2, name: "wiki", job_id: 2},
+        {id: 3, name: "part", job_id: 2, whole_id: 1},
     ];
 }
 
 class Attention extends models.Model {
     _name = "kubernetes.attention";
     name = fields.Char();
-    _records = [{ id: 1, name: "shop" }];
+    _records = [{id: 1, name: "shop"}];
 }
 
 defineMailModels();
@@ -73,13 +79,13 @@ beforeEach(async () => {
 });
 
 async function mount(type, resModel, arch, values = {}) {
-    await mountView({ type, resModel, arch, ...values });
+    await mountView({type, resModel, arch, ...values});
     await waitFor(".o_view_controller");
     expect.verifySteps([type === "form" ? "read" : "search"]);
 }
 
 function tell(model, id) {
-    listeners.forEach((listener) => listener({ model, id }));
+    listeners.forEach((listener) => listener({model, id}));
 }
 
 /** Change a record in the server, which says so after its commit. */
@@ -91,24 +97,37 @@ async function change(model, id, values = {}) {
 }
 
 test("a form follows its record", async () => {
-    await mount("form", "kubernetes.app", FORM, { resId: 1 });
-    await change("kubernetes.app", 1, { name: "shop two" });
+    await mount("form", "kubernetes.app", FORM, {resId: 1});
+    await change("kubernetes.app", 1, {name: "shop two"});
     expect.verifySteps(["read"]);
     expect(".o_field_widget[name=name] input").toHaveValue("shop two");
 });
 
 test("a form follows the records that it points to, and no others", async () => {
-    await mount("form", "kubernetes.app", FORM, { resId: 1 });
-    await change("kubernetes.app", 2, { name: "other" });
-    await change("kubernetes.job", 2, { name: "other" });
+    await mount("form", "kubernetes.app", FORM, {resId: 1});
+    await change("kubernetes.app", 2, {name: "other"});
+    await change("kubernetes.job", 2, {name: "other"});
     expect.verifySteps([]);
-    await change("kubernetes.job", 1, { name: "Apply again" });
+    await change("kubernetes.job", 1, {name: "Apply again"});
     expect.verifySteps(["read"]);
     expect(".o_field_widget[name=job_id] input").toHaveValue("Apply again");
 });
 
+test("a form follows what the records that it lists point to", async () => {
+    const arch = `
+        <form js_class="kubernetes_form">
+            <field name="part_ids"><list><field name="job_id"/></list></field>
+        </form>`;
+    await mount("form", "kubernetes.app", arch, {resId: 1});
+    await change("kubernetes.job", 1, {name: "other"});
+    expect.verifySteps([]);
+    await change("kubernetes.job", 2, {name: "Update again"});
+    expect.verifySteps(["read"]);
+    expect(".o_data_row").toHaveText("Update again");
+});
+
 test("many changes at once are one reload", async () => {
-    await mount("form", "kubernetes.app", FORM, { resId: 1 });
+    await mount("form", "kubernetes.app", FORM, {resId: 1});
     for (let count = 0; count < 5; count++) {
         tell("kubernetes.app", 1);
     }
@@ -117,9 +136,9 @@ test("many changes at once are one reload", async () => {
 });
 
 test("unsaved edits stay; the form catches up when they are discarded", async () => {
-    await mount("form", "kubernetes.app", FORM, { resId: 1 });
-    await contains(".o_field_widget[name=name] input").edit("mine", { confirm: false });
-    await change("kubernetes.app", 1, { name: "theirs" });
+    await mount("form", "kubernetes.app", FORM, {resId: 1});
+    await contains(".o_field_widget[name=name] input").edit("mine", {confirm: false});
+    await change("kubernetes.app", 1, {name: "theirs"});
     expect.verifySteps([]);
     expect(".o_field_widget[name=name] input").toHaveValue("mine");
     await contains(".o_form_button_cancel").click();
@@ -131,8 +150,8 @@ test("unsaved edits stay; the form catches up when they are discarded", async ()
 });
 
 test("a new record is left alone", async () => {
-    await mountView({ type: "form", resModel: "kubernetes.app", arch: FORM });
-    await contains(".o_field_widget[name=name] input").edit("new", { confirm: false });
+    await mountView({type: "form", resModel: "kubernetes.app", arch: FORM});
+    await contains(".o_field_widget[name=name] input").edit("new", {confirm: false});
     await change("kubernetes.app", 1);
     expect.verifySteps([]);
     expect(".o_field_widget[name=name] input").toHaveValue("new");
@@ -142,14 +161,14 @@ test("a list follows all records of its model", async () => {
     await mount("list", "kubernetes.app", LIST);
     await change("kubernetes.job", 1);
     expect.verifySteps([]);
-    await change("kubernetes.app", 2, { name: "blog" });
+    await change("kubernetes.app", 2, {name: "blog"});
     expect.verifySteps(["search"]);
     expect(".o_data_row:eq(1)").toHaveText("blog");
 });
 
 test("a kanban follows, too", async () => {
     await mount("kanban", "kubernetes.app", KANBAN);
-    await change("kubernetes.app", 2, { name: "blog" });
+    await change("kubernetes.app", 2, {name: "blog"});
     expect.verifySteps(["search"]);
     expect(".o_kanban_record:eq(1)").toHaveText("blog");
 });
@@ -163,7 +182,7 @@ test("what needs attention follows every model", async () => {
 test("a list waits while rows are selected", async () => {
     await mount("list", "kubernetes.app", LIST);
     await contains(".o_data_row:eq(0) .o_list_record_selector input").click();
-    await change("kubernetes.app", 2, { name: "blog" });
+    await change("kubernetes.app", 2, {name: "blog"});
     expect.verifySteps([]);
     expect(".o_data_row_selected").toHaveCount(1);
     await contains(".o_data_row:eq(0) .o_list_record_selector input").click();
@@ -175,11 +194,11 @@ test("a list waits while rows are selected", async () => {
 });
 
 test("without the bus, records are read every five seconds", async () => {
-    await mount("form", "kubernetes.app", FORM, { resId: 1 });
+    await mount("form", "kubernetes.app", FORM, {resId: 1});
     await advanceTime(20000);
     expect.verifySteps([]);
     getService("bus_service").workerState = "DISCONNECTED";
-    MockServer.env["kubernetes.app"].write([1], { name: "shop two" });
+    MockServer.env["kubernetes.app"].write([1], {name: "shop two"});
     await advanceTime(5000);
     await animationFrame();
     expect.verifySteps(["read"]);

@@ -1,7 +1,7 @@
-import { defineMailModels } from "@mail/../tests/mail_test_helpers";
-import { animationFrame, beforeEach, describe, expect, test } from "@odoo/hoot";
-import { queryAllTexts, queryFirst, waitFor } from "@odoo/hoot-dom";
-import { advanceTime } from "@odoo/hoot-mock";
+import {defineMailModels} from "@mail/../tests/mail_test_helpers";
+import {animationFrame, beforeEach, describe, expect, test} from "@odoo/hoot";
+import {queryAllTexts, queryFirst, waitFor} from "@odoo/hoot-dom";
+import {advanceTime} from "@odoo/hoot-mock";
 import {
     contains,
     defineModels,
@@ -13,8 +13,8 @@ import {
     onRpc,
     patchWithCleanup,
 } from "@web/../tests/web_test_helpers";
-import { loadBundle } from "@web/core/assets";
-import { user } from "@web/core/user";
+import {loadBundle} from "@web/core/assets";
+import {user} from "@web/core/user";
 
 const CONTENT = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ odoo_nmae }}\n";
 const PREVIEW = {
@@ -22,7 +22,7 @@ const PREVIEW = {
     content: CONTENT,
     variables: ["odoo_nmae", "hostname"],
     missing: ["odoo_nmae"],
-    objects: [{ kind: "Service", api_version: "v1", name: "odoo" }],
+    objects: [{kind: "Service", api_version: "v1", name: "odoo"}],
     problems: [
         {
             code: "template_render",
@@ -32,7 +32,7 @@ const PREVIEW = {
             column: 12,
         },
     ],
-    warnings: [{ code: "manifest_check", message: "No limits", line: 1, column: 1 }],
+    warnings: [{code: "manifest_check", message: "No limits", line: 1, column: 1}],
 };
 const ARCH = `
     <form js_class="kubernetes_form">
@@ -45,7 +45,7 @@ const ARCH = `
 class ConfigMap extends models.Model {
     _name = "kubernetes.config.map";
     name = fields.Char();
-    _records = [{ id: 3, name: "Odoo 19" }];
+    _records = [{id: 3, name: "Odoo 19"}];
 }
 
 class Manifest extends models.Model {
@@ -54,9 +54,9 @@ class Manifest extends models.Model {
     url = fields.Char();
     digest = fields.Char();
     previewed_at = fields.Datetime();
-    preview_config_map_id = fields.Many2one({ relation: "kubernetes.config.map" });
-    preview_secret_id = fields.Many2one({ relation: "kubernetes.config.map" });
-    _records = [{ id: 1, name: "Odoo", url: "https://example.com/odoo.yml" }];
+    preview_config_map_id = fields.Many2one({relation: "kubernetes.config.map"});
+    preview_secret_id = fields.Many2one({relation: "kubernetes.config.map"});
+    _records = [{id: 1, name: "Odoo", url: "https://example.com/odoo.yml"}];
 }
 
 defineMailModels();
@@ -68,12 +68,12 @@ let listeners, isOperator, stored, answers, result;
 beforeEach(async () => {
     listeners = new Set();
     isOperator = true;
-    stored = { state: "none" };
-    answers = [{ state: "waiting", job_id: 50 }];
-    result = { state: "waiting" };
+    stored = {state: "none"};
+    answers = [{state: "waiting", job_id: 50}];
+    result = {state: "waiting"};
     await makeMockEnv();
     await loadBundle("web.ace_lib");
-    patchWithCleanup(user, { hasGroup: async () => isOperator });
+    patchWithCleanup(user, {hasGroup: async () => isOperator});
     patchWithCleanup(getService("bus_service"), {
         workerState: "CONNECTED",
         subscribe(type, callback) {
@@ -85,7 +85,7 @@ beforeEach(async () => {
         },
     });
     onRpc("kubernetes.manifest", "stored_preview", () => stored);
-    onRpc("kubernetes.manifest", "request_preview", ({ kwargs }) => {
+    onRpc("kubernetes.manifest", "request_preview", ({kwargs}) => {
         expect.step(`${kwargs.url} ${kwargs.manifest_id} ${kwargs.config_map_id}`);
         return answers.length > 1 ? answers.shift() : answers[0];
     });
@@ -93,13 +93,18 @@ beforeEach(async () => {
 });
 
 async function mount(values = {}) {
-    await mountView({ type: "form", resModel: "kubernetes.manifest", arch: ARCH, ...values });
+    await mountView({
+        type: "form",
+        resModel: "kubernetes.manifest",
+        arch: ARCH,
+        ...values,
+    });
 }
 
 /** The worker has reported, and the bus says so. */
 async function finish(preview = PREVIEW) {
-    result = { state: "done", preview, previewed_at: "2019-03-11 09:30:00" };
-    listeners.forEach((listener) => listener({ model: "kubernetes.job", id: 50 }));
+    result = {state: "done", preview, previewed_at: "2019-03-11 09:30:00"};
+    listeners.forEach((listener) => listener({model: "kubernetes.job", id: 50}));
     await animationFrame();
 }
 
@@ -107,7 +112,7 @@ test("typing the URL of a new manifest shows a preview before it is saved", asyn
     await mount();
     expect(".o_kubernetes_preview").toHaveText(/Enter the URL/);
     const url = ".o_field_widget[name=url] input";
-    await contains(url).edit("https://example.com/new.yml", { confirm: false });
+    await contains(url).edit("https://example.com/new.yml", {confirm: false});
     expect.verifySteps([]);
     await advanceTime(700);
     await animationFrame();
@@ -120,7 +125,7 @@ test("typing the URL of a new manifest shows a preview before it is saved", asyn
 });
 
 test("the text is highlighted as YAML, numbered, and its problems are marked", async () => {
-    await mount({ resId: 1 });
+    await mount({resId: 1});
     await finish();
     await waitFor(".ace_editor[data-mode=yaml] .ace_meta.ace_tag");
     expect(queryAllTexts(".ace_gutter-cell")).toEqual(["1", "2", "3", "4", "5"]);
@@ -141,15 +146,15 @@ test("the text is highlighted as YAML, numbered, and its problems are marked", a
 });
 
 test("every place that a problem shows is marked, and leads there", async () => {
-    const place = { of: "template", name: null, length: 3, from: 1, label: "not set" };
+    const place = {of: "template", name: null, length: 3, from: 1, label: "not set"};
     const problem = {
         code: "template_render",
         message: "2 values are undefined",
         line: 2,
         column: 7,
         excerpts: [
-            { ...place, line: 2, column: 7, text: "kind: Service" },
-            { ...place, line: 4, column: 3, text: "  name: {{ odoo_nmae }}" },
+            {...place, line: 2, column: 7, text: "kind: Service"},
+            {...place, line: 4, column: 3, text: "  name: {{ odoo_nmae }}"},
             {
                 ...place,
                 of: "value",
@@ -162,8 +167,8 @@ test("every place that a problem shows is marked, and leads there", async () => 
             },
         ],
     };
-    await mount({ resId: 1 });
-    await finish({ ...PREVIEW, problems: [problem], warnings: [] });
+    await mount({resId: 1});
+    await finish({...PREVIEW, problems: [problem], warnings: []});
     await waitFor(".ace_editor .ace_gutter");
     expect(".o_kubernetes_error_line").toHaveCount(2);
     expect(".o_kubernetes_error_range").toHaveCount(2);
@@ -181,7 +186,7 @@ test("every place that a problem shows is marked, and leads there", async () => 
 });
 
 test("what a chosen config map lacks is told, and asked for anew", async () => {
-    await mount({ resId: 1 });
+    await mount({resId: 1});
     await finish();
     expect(".o_kubernetes_found").toHaveText(/Choose a config map/);
     expect(".o_kubernetes_found").not.toHaveText(/Missing/);
@@ -206,8 +211,8 @@ test("what a chosen config map lacks is told, and asked for anew", async () => {
 });
 
 test("without the bus the result is asked for every second", async () => {
-    await mount({ resId: 1 });
-    result = { state: "done", preview: PREVIEW, previewed_at: "2019-03-11 09:30:00" };
+    await mount({resId: 1});
+    result = {state: "done", preview: PREVIEW, previewed_at: "2019-03-11 09:30:00"};
     await advanceTime(1000);
     await animationFrame();
     expect(".ace_editor").toHaveCount(1);
@@ -215,14 +220,14 @@ test("without the bus the result is asked for every second", async () => {
 });
 
 test("no worker is told, and the preview comes as soon as one is there", async () => {
-    answers = [{ state: "no_worker" }, { state: "no_worker" }, answers[0]];
-    await mount({ resId: 1 });
+    answers = [{state: "no_worker"}, {state: "no_worker"}, answers[0]];
+    await mount({resId: 1});
     await animationFrame();
     expect(".o_kubernetes_preview .alert-warning").toHaveText(/No worker is there/);
     await advanceTime(5000);
     await animationFrame();
     expect(".o_kubernetes_preview .alert-warning").toHaveCount(1);
-    listeners.forEach((listener) => listener({ model: "kubernetes.worker", id: 1 }));
+    listeners.forEach((listener) => listener({model: "kubernetes.worker", id: 1}));
     await animationFrame();
     await finish();
     expect(".o_kubernetes_preview .alert-warning:contains(No worker)").toHaveCount(0);
@@ -231,8 +236,8 @@ test("no worker is told, and the preview comes as soon as one is there", async (
 });
 
 test("a URL that cannot be is told", async () => {
-    answers = [{ state: "refused", message: "“x” is not a URL" }];
-    await mount({ resId: 1 });
+    answers = [{state: "refused", message: "“x” is not a URL"}];
+    await mount({resId: 1});
     await animationFrame();
     expect(".o_kubernetes_preview .alert-danger").toHaveText("“x” is not a URL");
     expect.verifySteps(["https://example.com/odoo.yml 1 false"]);
@@ -240,15 +245,15 @@ test("a URL that cannot be is told", async () => {
 
 test("an answer for the last URL does not cover the new one's", async () => {
     answers = [
-        { state: "waiting", job_id: 49 },
-        { state: "waiting", job_id: 50 },
+        {state: "waiting", job_id: 49},
+        {state: "waiting", job_id: 50},
     ];
-    await mount({ resId: 1 });
+    await mount({resId: 1});
     await animationFrame();
     await contains(".o_field_widget[name=url] input").edit("https://example.com/b.yml");
     await animationFrame();
-    result = { state: "done", preview: { ...PREVIEW, content: "old: 1\n" } };
-    listeners.forEach((listener) => listener({ model: "kubernetes.job", id: 49 }));
+    result = {state: "done", preview: {...PREVIEW, content: "old: 1\n"}};
+    listeners.forEach((listener) => listener({model: "kubernetes.job", id: 49}));
     await animationFrame();
     expect(".ace_editor").toHaveCount(0);
     await finish();
@@ -261,8 +266,8 @@ test("an answer for the last URL does not cover the new one's", async () => {
 
 test("who may only read sees what was seen last, and asks for nothing", async () => {
     isOperator = false;
-    stored = { state: "done", preview: PREVIEW, previewed_at: "2019-03-11 09:30:00" };
-    await mount({ resId: 1 });
+    stored = {state: "done", preview: PREVIEW, previewed_at: "2019-03-11 09:30:00"};
+    await mount({resId: 1});
     await waitFor(".ace_editor");
     expect(".o_kubernetes_preview [role=status] button").toHaveCount(0);
     expect.verifySteps([]);
@@ -271,17 +276,17 @@ test("who may only read sees what was seen last, and asks for nothing", async ()
 test("what cannot be fetched any more leaves the last content to be read", async () => {
     stored = {
         state: "done",
-        preview: { ...PREVIEW, problems: [], warnings: [] },
+        preview: {...PREVIEW, problems: [], warnings: []},
         previewed_at: "2019-03-11 09:30:00",
     };
-    await mount({ resId: 1 });
+    await mount({resId: 1});
     await finish({
         digest: "",
         content: "",
         variables: [],
         missing: [],
         objects: [],
-        problems: [{ code: "manifest_fetch", message: "404 Not Found" }],
+        problems: [{code: "manifest_fetch", message: "404 Not Found"}],
         warnings: [],
     });
     expect(".o_kubernetes_preview li").toHaveText("404 Not Found");

@@ -15,9 +15,13 @@ export class AppStatus extends Interaction {
     static selector = ".o_kubernetes_app_status";
 
     start() {
-        const notice = document.querySelector(".o_kubernetes_app_notice");
-        if (notice) {
-            notice.focus();
+        this.notice = document.querySelector(".o_kubernetes_app_notice");
+        if (this.notice) {
+            this.notice.focus();
+            // What was asked for once is not told again by a reload.
+            const url = new URL(window.location.href);
+            url.searchParams.delete("asked");
+            window.history.replaceState(window.history.state, "", url);
         }
         this.askAgain(Number(this.el.dataset.askAgain || 0));
     }
@@ -25,9 +29,7 @@ export class AppStatus extends Interaction {
     async poll() {
         let status = null;
         try {
-            status = await this.waitFor(
-                rpc(this.el.dataset.url, {}, {silent: true})
-            );
+            status = await this.waitFor(rpc(this.el.dataset.url, {}, {silent: true}));
         } catch {
             this.waitForTimeout(this.poll, WAIT_MILLISECONDS);
             return;
@@ -46,6 +48,9 @@ export class AppStatus extends Interaction {
     }
 
     show(status) {
+        if (this.notice?.dataset.asked && !status.at_work && status.outcome) {
+            this.notice.textContent = status.outcome;
+        }
         const body = this.el.querySelector(".o_kubernetes_app_status_body");
         if (status.html !== this.shown) {
             this.shown = status.html;

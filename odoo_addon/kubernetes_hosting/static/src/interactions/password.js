@@ -104,7 +104,9 @@ export class Password extends Interaction {
         try {
             this.keys = await this.waitFor(makeKeys());
         } catch {
-            this.again(_t("Your browser could not make a key. Please try another one."));
+            this.again(
+                _t("Your browser could not make a key. Please try another one.")
+            );
             return;
         }
         await this.next("ask");

@@ -1,6 +1,6 @@
-import { onWillDestroy } from "@odoo/owl";
-import { browser } from "@web/core/browser/browser";
-import { useService } from "@web/core/utils/hooks";
+import {onWillDestroy} from "@odoo/owl";
+import {browser} from "@web/core/browser/browser";
+import {useService} from "@web/core/utils/hooks";
 
 export const CHANGED = "kubernetes.changed";
 
@@ -18,7 +18,7 @@ const RETRY = 5000;
  * @param {() => Promise<boolean>} view.reload answers false when it has to wait,
  *  because somebody is editing
  */
-export function useLiveReload({ shows, reload }) {
+export function useLiveReload({shows, reload}) {
     const bus = useService("bus_service");
     let gathering = null;
     let putOff = false;

@@ -1,43 +1,58 @@
-import { status, useComponent } from "@odoo/owl";
-import { registry } from "@web/core/registry";
-import { FormController } from "@web/views/form/form_controller";
-import { formView } from "@web/views/form/form_view";
-import { KanbanController } from "@web/views/kanban/kanban_controller";
-import { kanbanView } from "@web/views/kanban/kanban_view";
-import { ListController } from "@web/views/list/list_controller";
-import { listView } from "@web/views/list/list_view";
-import { useLiveReload } from "./live_reload";
+import {status, useComponent} from "@odoo/owl";
+import {registry} from "@web/core/registry";
+import {FormController} from "@web/views/form/form_controller";
+import {formView} from "@web/views/form/form_view";
+import {KanbanController} from "@web/views/kanban/kanban_controller";
+import {kanbanView} from "@web/views/kanban/kanban_view";
+import {ListController} from "@web/views/list/list_controller";
+import {listView} from "@web/views/list/list_view";
+import {useLiveReload} from "./live_reload";
+import {useSafeConfirmation, useSafeFocus} from "./safe_focus";
 
 // Its rows come from all the others.
 const MADE_OF_OTHERS = ["kubernetes.attention"];
+
+/**
+ * Whether a record is the changed one, or one of its many2one fields points to it, or
+ * one of a record that it lists.
+ */
+function isShownBy(record, {model, id}) {
+    if (record.resModel === model && record.resId === id) {
+        return true;
+    }
+    return Object.keys(record.activeFields).some((name) => {
+        const {type, relation} = record.fields[name];
+        if (type === "many2one") {
+            return relation === model && record.data[name]?.id === id;
+        }
+        return (
+            ["one2many", "many2many"].includes(type) &&
+            (record.data[name]?.records || []).some((line) =>
+                isShownBy(line, {model, id})
+            )
+        );
+    });
+}
 
 /** A form that reloads by itself while its record has no unsaved edits. */
 export class KubernetesFormController extends FormController {
     setup() {
         super.setup();
+        useSafeConfirmation();
+        useSafeFocus(this.rootRef);
         useLiveReload({
             shows: (change) => this.isShown(change),
             reload: () => this.reloadClean(),
         });
     }
 
-    /** The record itself, or one that a many2one field of it points to. */
-    isShown({ model, id }) {
-        const { root } = this.model;
-        if (!root || root.isNew) {
-            return false;
-        }
-        if (root.resModel === model && root.resId === id) {
-            return true;
-        }
-        return Object.keys(root.activeFields).some((name) => {
-            const { type, relation } = root.fields[name];
-            return type === "many2one" && relation === model && root.data[name]?.id === id;
-        });
+    isShown(change) {
+        const {root} = this.model;
+        return root && !root.isNew && isShownBy(root, change);
     }
 
     async reloadClean() {
-        const { root } = this.model;
+        const {root} = this.model;
         if (root.isNew) {
             return true;
         }
@@ -57,12 +72,12 @@ export class KubernetesFormController extends FormController {
 function useLiveList() {
     const controller = useComponent();
     useLiveReload({
-        shows: ({ model }) => {
-            const { resModel } = controller.props;
+        shows: ({model}) => {
+            const {resModel} = controller.props;
             return resModel === model || MADE_OF_OTHERS.includes(resModel);
         },
         reload: async () => {
-            const { root } = controller.model;
+            const {root} = controller.model;
             if (root.editedRecord || root.selection?.length) {
                 return false;
             }
@@ -77,6 +92,7 @@ function useLiveList() {
 export class KubernetesListController extends ListController {
     setup() {
         super.setup();
+        useSafeConfirmation();
         useLiveList();
     }
 }
@@ -84,12 +100,13 @@ export class KubernetesListController extends ListController {
 export class KubernetesKanbanController extends KanbanController {
     setup() {
         super.setup();
+        useSafeConfirmation();
         useLiveList();
     }
 }
 
 registry
     .category("views")
-    .add("kubernetes_form", { ...formView, Controller: KubernetesFormController })
-    .add("kubernetes_list", { ...listView, Controller: KubernetesListController })
-    .add("kubernetes_kanban", { ...kanbanView, Controller: KubernetesKanbanController });
+    .add("kubernetes_form", {...formView, Controller: KubernetesFormController})
+    .add("kubernetes_list", {...listView, Controller: KubernetesListController})
+    .add("kubernetes_kanban", {...kanbanView, Controller: KubernetesKanbanController});

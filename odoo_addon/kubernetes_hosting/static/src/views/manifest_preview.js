@@ -1,14 +1,14 @@
-import { Component, onWillDestroy, onWillStart, useEffect, useState } from "@odoo/owl";
-import { browser } from "@web/core/browser/browser";
-import { cookie } from "@web/core/browser/cookie";
-import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { user } from "@web/core/user";
-import { useService } from "@web/core/utils/hooks";
-import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
-import { CHANGED } from "./live_reload";
-import { YamlCode } from "./yaml_code";
+import {Component, onWillDestroy, onWillStart, useEffect, useState} from "@odoo/owl";
+import {browser} from "@web/core/browser/browser";
+import {cookie} from "@web/core/browser/cookie";
+import {deserializeDateTime, formatDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {user} from "@web/core/user";
+import {useService} from "@web/core/utils/hooks";
+import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
+import {CHANGED} from "./live_reload";
+import {YamlCode} from "./yaml_code";
 
 const OPERATOR = "kubernetes_hosting.group_kubernetes_operator";
 const MODEL = "kubernetes.manifest";
@@ -25,8 +25,8 @@ const LOOK = 5000;
  */
 export class ManifestPreview extends Component {
     static template = "kubernetes_hosting.ManifestPreview";
-    static components = { YamlCode };
-    static props = { ...standardWidgetProps };
+    static components = {YamlCode};
+    static props = {...standardWidgetProps};
 
     setup() {
         this.orm = useService("orm");
@@ -102,15 +102,21 @@ export class ManifestPreview extends Component {
     }
 
     followServer() {
-        const onChanged = ({ model, id }) => {
+        const onChanged = ({model, id}) => {
             if (model === "kubernetes.job" && id === this.jobId) {
                 this.readResult();
-            } else if (model === "kubernetes.worker" && this.state.status === "no_worker") {
+            } else if (
+                model === "kubernetes.worker" &&
+                this.state.status === "no_worker"
+            ) {
                 this.ask();
             }
         };
         this.bus.subscribe(CHANGED, onChanged);
-        const waiting = browser.setInterval(() => this.jobId && this.readResult(), WAIT);
+        const waiting = browser.setInterval(
+            () => this.jobId && this.readResult(),
+            WAIT
+        );
         const looking = browser.setInterval(() => {
             if (this.state.status === "no_worker" && !this.jobId && !document.hidden) {
                 this.ask();
@@ -129,12 +135,15 @@ export class ManifestPreview extends Component {
     }
 
     async readStored() {
-        const { resId } = this.record;
+        const {resId} = this.record;
         if (!resId) {
             return;
         }
         const question = this.question;
-        const answer = await this.orm.call(MODEL, "stored_preview", [[resId], this.url]);
+        const answer = await this.orm.call(MODEL, "stored_preview", [
+            [resId],
+            this.url,
+        ]);
         if (question === this.question && answer.state === "done") {
             this.show(answer);
         }
@@ -144,7 +153,7 @@ export class ManifestPreview extends Component {
         const question = ++this.question;
         this.jobId = null;
         if (!this.url) {
-            Object.assign(this.state, { status: "none", preview: null, message: "" });
+            Object.assign(this.state, {status: "none", preview: null, message: ""});
             return;
         }
         if (!this.isOperator) {
@@ -173,7 +182,9 @@ export class ManifestPreview extends Component {
 
     async readResult() {
         const question = this.question;
-        const answer = await this.orm.silent.call(MODEL, "preview_result", [this.jobId]);
+        const answer = await this.orm.silent.call(MODEL, "preview_result", [
+            this.jobId,
+        ]);
         if (question === this.question && this.jobId) {
             if (answer.state === "done" || answer.state === "failed") {
                 this.jobId = null;
@@ -182,7 +193,7 @@ export class ManifestPreview extends Component {
         }
     }
 
-    show({ state, message, preview, previewed_at: previewedAt }) {
+    show({state, message, preview, previewed_at: previewedAt}) {
         this.state.status = state;
         this.state.message = message || "";
         if (preview) {
@@ -191,7 +202,7 @@ export class ManifestPreview extends Component {
             this.state.preview =
                 preview.content || !known
                     ? preview
-                    : { ...preview, content: known.content, digest: known.digest };
+                    : {...preview, content: known.content, digest: known.digest};
             this.state.previewedAt = previewedAt;
             this.state.values = this.values;
         }
@@ -206,8 +217,9 @@ export class ManifestPreview extends Component {
         return cookie.get("color_scheme") === "dark" ? "monokai" : "";
     }
     get seen() {
-        const at = this.state.previewedAt && deserializeDateTime(this.state.previewedAt);
-        return at ? { ago: at.toRelative(), exactly: formatDateTime(at) } : null;
+        const at =
+            this.state.previewedAt && deserializeDateTime(this.state.previewedAt);
+        return at ? {ago: at.toRelative(), exactly: formatDateTime(at)} : null;
     }
     get shortDigest() {
         return this.state.preview.digest.slice(0, 19);
@@ -220,22 +232,24 @@ export class ManifestPreview extends Component {
         return this.hasValues && isOfValues ? this.state.preview.missing : [];
     }
     get present() {
-        const { variables } = this.state.preview;
+        const {variables} = this.state.preview;
         return variables.filter((name) => !this.missing.includes(name));
     }
     get marks() {
-        const { problems, warnings } = this.state.preview;
+        const {problems, warnings} = this.state.preview;
         return [
-            ...warnings.map((warning) => ({ ...warning, type: "warning" })),
-            ...problems.map((problem) => ({ ...problem, type: "error" })),
+            ...warnings.map((warning) => ({...warning, type: "warning"})),
+            ...problems.map((problem) => ({...problem, type: "error"})),
         ];
     }
     /** The places in the manifest's own text: those that the problems show, or all that is known. */
     get places() {
         return this.marks.flatMap((mark) => {
-            const shown = (mark.excerpts || []).filter((excerpt) => excerpt.of === "template");
+            const shown = (mark.excerpts || []).filter(
+                (excerpt) => excerpt.of === "template"
+            );
             const placed = shown.length ? shown : [mark];
-            return placed.map(({ line, column, length, label }) => ({
+            return placed.map(({line, column, length, label}) => ({
                 line,
                 column,
                 length,
@@ -248,7 +262,7 @@ export class ManifestPreview extends Component {
         return _t("Content of the manifest");
     }
 
-    place({ document, line, column, object, field }) {
+    place({document, line, column, object, field}) {
         const places = [
             [_t("line"), line],
             [_t("column"), column],
@@ -263,16 +277,16 @@ export class ManifestPreview extends Component {
     }
 
     /** The lines that a problem shows, where the editor does not show them as its only place. */
-    lines({ excerpts = [] }) {
+    lines({excerpts = []}) {
         return excerpts.length === 1 && excerpts[0].of === "template" ? [] : excerpts;
     }
 
-    line({ of, name, line, column, length, text, from, label }) {
+    line({of, name, line, column, length, text, from, label}) {
         const start = column - from;
         const titles = {
             template: _t("line %s", line),
             rendered: _t("rendered text, line %s", line),
-            value: _t("%(name)s, line %(line)s", { name, line }),
+            value: _t("%(name)s, line %(line)s", {name, line}),
         };
         return {
             title: titles[of],
@@ -284,20 +298,20 @@ export class ManifestPreview extends Component {
         };
     }
 
-    goTo({ line, column }) {
-        this.state.position = { line, column };
+    goTo({line, column}) {
+        this.state.position = {line, column};
     }
 }
 
 export const manifestPreview = {
     component: ManifestPreview,
     fieldDependencies: [
-        { name: "name", type: "char" },
-        { name: "url", type: "char" },
-        { name: "digest", type: "char" },
-        { name: "previewed_at", type: "datetime" },
-        { name: "preview_config_map_id", type: "many2one" },
-        { name: "preview_secret_id", type: "many2one" },
+        {name: "name", type: "char"},
+        {name: "url", type: "char"},
+        {name: "digest", type: "char"},
+        {name: "previewed_at", type: "datetime"},
+        {name: "preview_config_map_id", type: "many2one"},
+        {name: "preview_secret_id", type: "many2one"},
     ],
 };
 

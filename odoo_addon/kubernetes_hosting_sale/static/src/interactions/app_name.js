@@ -15,7 +15,7 @@ import {browser} from "@web/core/browser/browser";
 export class AppName extends Interaction {
     static selector = ".o_kubernetes_app_name";
     dynamicContent = {
-        "input": {
+        input: {
             "t-on-input": this.onInput,
             "t-att-aria-invalid": () => (this.isRefused ? "true" : "false"),
             "t-att-class": () => ({
@@ -31,7 +31,9 @@ export class AppName extends Interaction {
             }),
         },
         ".o_kubernetes_app_name_part": {
-            "t-out": () => this.name || this.form.dataset.placeholder,
+            // An address that cannot be is not shown.
+            "t-out": () =>
+                (!this.isRefused && this.name) || this.form.dataset.placeholder,
         },
         ".o_kubernetes_app_name_suggestions": {
             "t-on-click": this.onSuggestion,
@@ -74,7 +76,9 @@ export class AppName extends Interaction {
 
     /** A reloaded page shows what was typed, not what was stored when it was made. */
     restoreTyped() {
-        const kept = JSON.parse(browser.sessionStorage.getItem(this.storageKey) || "null");
+        const kept = JSON.parse(
+            browser.sessionStorage.getItem(this.storageKey) || "null"
+        );
         if (kept && kept.before === this.input.defaultValue && kept.typed) {
             if (kept.typed !== this.input.value) {
                 this.answer = {state: "unknown", message: ""};
@@ -157,8 +161,11 @@ export class AppName extends Interaction {
     }
 
     showSuggestions(names) {
-        this.suggestions.classList.toggle("d-none", !names.length);
-        this.suggestions.querySelectorAll("button").forEach((button) => button.remove());
+        // The region itself is always there: screen readers speak what comes into it.
+        this.suggestions.firstElementChild.classList.toggle("d-none", !names.length);
+        this.suggestions
+            .querySelectorAll("button")
+            .forEach((button) => button.remove());
         for (const name of names) {
             const button = document.createElement("button");
             button.type = "button";
@@ -179,7 +186,8 @@ export class AppNames extends Interaction {
     onSubmit(ev) {
         const inputs = [...this.el.querySelectorAll(".o_kubernetes_app_name input")];
         const refused = inputs.find(
-            (input) => !input.value.trim() || input.getAttribute("aria-invalid") === "true"
+            (input) =>
+                !input.value.trim() || input.getAttribute("aria-invalid") === "true"
         );
         if (refused) {
             ev.preventDefault();

@@ -43,20 +43,25 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_names", {
             trigger: `${FIRST} .o_kubernetes_app_name_message:contains(letters a to z)`,
         },
         {
+            content: "An address that cannot be is not shown",
+            trigger: `${FIRST} .o_kubernetes_app_name_part:contains(/^your-name$/)`,
+        },
+        {
             content: "Taken name: Odoo says so, and what is free",
             trigger: `${FIRST} input`,
             run: "edit Taken-Name",
         },
-        {
-            content: "The address is shown while typing, in lower case",
-            trigger: `${FIRST} .o_kubernetes_app_name_part:contains(taken-name)`,
-        },
         {trigger: `${FIRST} .o_kubernetes_app_name_message:contains(already taken)`},
         {
-            trigger: `${FIRST} button:contains(/^taken-name-2$/)`,
+            content: "The suggestions are spoken, and belong to the field",
+            trigger: `${FIRST} [aria-live] button:contains(/^taken-name-2$/)`,
             run: "click",
         },
         {trigger: `${FIRST} .o_kubernetes_app_name_message.text-success`},
+        {
+            content: "The address is shown",
+            trigger: `${FIRST} .o_kubernetes_app_name_part:contains(/^taken-name-2$/)`,
+        },
         {
             content: "The same name once more",
             trigger: `${SECOND} input`,

@@ -1,0 +1,152 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import re
+
+from lxml import etree
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import file_path, mute_logger
+
+from .test_apply import DIFF
+from .test_life import LifeCase
+
+
+class TestRequest(LifeCase):
+    """Stop, Restart, and whatever is asked of several apps, ask once and say app by
+    app what they change."""
+
+    def ask(self, apps, kind):
+        action = getattr(apps, f"action_ask_{kind}")()
+        self.assertEqual(action["target"], "new")
+        return self.env[action["res_model"]].browse(action["res_id"])
+
+    def outcomes(self, request):
+        self.env.invalidate_all()
+        return {line.app_id.name: line.outcome for line in request.line_ids}
+
+    def test_nothing_happens_before_it_is_confirmed(self):
+        app = self.deployed()
+        for kind in ("stop", "restart"):
+            request = self.ask(app, kind)
+            self.assertEqual(app.state, "running")
+            self.assertIn("shop (prod) will be", request.said)
+            self.assertIn("does not answer", request.said)
+        self.assertEqual(
+            request.action_confirm(), {"type": "ir.actions.act_window_close"}
+        )
+        self.assertEqual(app.state, "restarting")
+
+    def test_each_app_says_what_becomes_of_it(self):
+        apps = self.deployed("shop") + self.stopped("wiki") + self.create_app("forum")
+        request = self.ask(apps, "restart")
+        self.assertEqual(
+            request.said,
+            "shop (prod) will be restarted. It does not answer meanwhile."
+            " 2 apps are left out; the list says why.",
+        )
+        outcomes = self.outcomes(request)
+        self.assertEqual(outcomes["shop"], "Is restarted")
+        self.assertIn("is stopped", outcomes["wiki"])
+        self.assertIn("never deployed", outcomes["forum"])
+        action = request.action_confirm()
+        self.assertEqual(apps.mapped("state"), ["restarting", "stopped", "new"])
+        # There they can be watched, and cancelled.
+        self.assertEqual(action["res_model"], "kubernetes.job")
+        jobs = self.jobs.search(action["domain"])
+        self.assertEqual(jobs, apps[0].live_job_id)
+        jobs.action_cancel()
+        self.assertEqual(apps[0].state, "running")
+
+    def test_nothing_is_asked_where_no_app_can_be(self):
+        apps = self.create_app("shop") + self.create_app("wiki")
+        request = self.ask(apps, "restart")
+        self.assertFalse(request.is_possible)
+        self.assertEqual(request.said, "2 apps are left out; the list says why.")
+        with self.assertRaisesRegex(UserError, "None of these apps"):
+            request.action_confirm()
+
+    def test_apply_compares_every_app_first(self):
+        apps = (
+            self.deployed("shop")
+            + self.deployed("wiki")
+            + self.create_app("forum", manifest_line_ids=[])
+        )
+        request = self.ask(apps, "apply")
+        self.assertTrue(request.is_at_work)
+        self.assertIn("0 of 2 done", request.said)
+        self.assertEqual(self.outcomes(request)["shop"], "Comparing …")
+        self.assertEqual(set(apps[:2].mapped("state")), {"running"})
+        first, second = self.claim()
+        first._conclude(self.outcome("done", diff=DIFF))
+        second._conclude(self.outcome("done", diff={"objects": [], "unchanged": 2}))
+        outcomes = self.outcomes(request)
+        self.assertEqual(outcomes["shop"], "3 objects would change, 5 stay the same.")
+        self.assertIn("Nothing would change", outcomes["wiki"])
+        self.assertIn("has no manifests", outcomes["forum"])
+        self.assertFalse(request.is_at_work)
+        self.assertEqual(
+            request.said,
+            "2 apps will be deployed with their present manifests and values."
+            " In 1 of 2 something would change."
+            " 1 app is left out; the list says why.",
+        )
+        self.assertIn("replicas: 2", request.line_ids[0].diff_html)
+        request.action_confirm()
+        self.assertEqual(apps.mapped("state"), ["deploying", "deploying", "new"])
+
+    def test_an_app_never_deployed_starts_by_a_deploy(self):
+        app = self.create_app(manifest_line_ids=[])
+        self.assertTrue(self.ask(app, "start").is_possible)
+        app = self.create_app("wiki")
+        self.ask(app, "start").action_confirm()
+        self.assertEqual(app.state, "deploying")
+
+    def test_whoever_may_not_act_is_not_asked(self):
+        app = self.deployed()
+        user = self.create_user("user")
+        with self.assertRaises(AccessError), mute_logger("odoo.models"):
+            app.with_user(user).action_ask_stop()
+        with self.assertRaises(AccessError), mute_logger("odoo.models"):
+            self.env["kubernetes.app.request"].with_user(user).create(
+                {"kind": "stop", "line_ids": [Command.create({"app_id": app.id})]}
+            )
+
+
+@tagged("post_install", "-at_install")
+class TestHotkeys(TransactionCase):
+    """A key that a form shows does what its button says: no two of a form have the
+    same one, and none is Odoo's own."""
+
+    # Where form views, their surroundings and the chatter have theirs.
+    SHOWN = (
+        "web/static/src/core/pager/pager.xml",
+        "web/static/src/search/action_menus/action_menus.xml",
+        "web/static/src/search/breadcrumbs/breadcrumbs.xml",
+        "web/static/src/search/cog_menu/cog_menu.xml",
+        "web/static/src/views/form/form_controller.xml",
+        "web/static/src/views/form/form_status_indicator/form_status_indicator.xml",
+        "web/static/src/webclient/navbar/navbar.xml",
+        "mail/static/src/chatter/web/chatter.xml",
+    )
+
+    def test_hotkeys(self):
+        taken = set()
+        for path in self.SHOWN:
+            with open(file_path(path), encoding="utf-8") as file:
+                for value in re.findall(r'data-hotkey="([^"]*)"', file.read()):
+                    taken.update(re.findall(r"'(\w)'", value) or [value])
+        self.assertLessEqual({"u", "b", "s", "p"}, taken)
+        views = self.env["ir.ui.view"].search(
+            [("type", "=", "form"), ("model", "=like", "kubernetes.%")]
+        )
+        found = 0
+        for view in views:
+            arch = etree.fromstring(view.arch)
+            keys = arch.xpath("//header/button/@data-hotkey")
+            found += len(keys)
+            self.assertEqual(len(keys), len(set(keys)), view.name)
+            self.assertFalse(taken & set(keys), view.name)
+        self.assertGreaterEqual(found, 7)

@@ -1,0 +1,73 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from odoo import api, fields, models
+
+# What needs a worker with a Mailgun key.
+MAIL_KINDS = ("mail_domain", "invitation")
+
+
+class KubernetesJob(models.Model):
+    """Jobs at Mailgun: registering an app's domain, and sending its invitation."""
+
+    _inherit = "kubernetes.job"
+
+    kind = fields.Selection(
+        selection_add=[
+            ("mail_domain", "Mail Domain"),
+            ("invitation", "Invitation"),
+        ],
+        ondelete={kind: "cascade" for kind in MAIL_KINDS},
+    )
+
+    def _why_untaken(self, online):
+        if self.kind in MAIL_KINDS and not any(online.mapped("mailgun_region")):
+            return self.env._(
+                "No worker that serves the cluster %s has a Mailgun key.",
+                self.cluster_id.sudo().name,
+            )
+        return super()._why_untaken(online)
+
+    def _customer_label(self):
+        self.ensure_one()
+        return {
+            "mail_domain": self.env._("Setting up your app's mail"),
+            "invitation": self.env._("Sending your invitation"),
+        }.get(self.kind) or super()._customer_label()
+
+    def _customer_done_label(self):
+        self.ensure_one()
+        if self.kind == "invitation":
+            return self.env._("Invitation sent")
+        return super()._customer_done_label()
+
+    def _ask_again(self):
+        """The customer or the address may be another one by now."""
+        if self.kind == "invitation":
+            return self.app_id.action_send_invitation()
+        return super()._ask_again()
+
+    @api.model
+    def _due_moments(self, clusters):
+        """Also when the next invitation becomes due."""
+        moments = super()._due_moments(clusters)
+        self.env["kubernetes.app"].flush_model(
+            ["cluster_id", "invitation_due", "invitation_state", "wanted_state"]
+        )
+        self.env.cr.execute(
+            """
+            SELECT min(invitation_due)
+              FROM kubernetes_app
+             WHERE invitation_state = 'waiting' AND wanted_state <> 'deleted'
+               AND cluster_id = ANY(%s)
+            """,
+            [clusters.ids],
+        )
+        return [*moments, self.env.cr.fetchone()[0]]
+
+    def _contract_values(self):
+        values = super()._contract_values()
+        if self.kind == "invitation":
+            values["message"] = values["options"].pop("message", None)
+            values["secret"] = self.app_id._first_password_contract_values()
+        return values

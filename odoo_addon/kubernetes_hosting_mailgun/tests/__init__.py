@@ -1,0 +1,5 @@
+from . import test_attention
+from . import test_mail
+from . import test_migration
+from . import test_portal_app
+from . import test_translations
