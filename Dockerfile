@@ -12,6 +12,7 @@ ARG PROFILE=release
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY crates crates
 RUN cargo install --locked --path . --profile "$PROFILE" --root out
 
 FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f

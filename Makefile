@@ -7,7 +7,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset test lint parity benchmark fuzz screenshots odoo-tests translations
+.PHONY: help demo demo-status demo-env demo-down demo-reset demo-ha demo-ha-down test lint parity benchmark fuzz screenshots odoo-tests translations
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -27,6 +27,12 @@ demo-down: ## stop the demo, keep its data
 demo-reset: ## start over with fresh data
 	@$(TESTBED) demo-reset
 
+demo-ha: ## Odoo with high availability, step by step, without the shop; YES=1 does not ask, PRIMARY=b promotes
+	@$(TESTBED) demo-ha
+
+demo-ha-down: ## take it away with its data
+	@$(TESTBED) demo-ha-down
+
 test: ## all tests, in a test bed of their own; SUITE=name runs one, KEEP=1 leaves the bed running
 	@$(TESTBED) test $(SUITE)
 
@@ -36,10 +42,10 @@ odoo-tests: ## Odoo's own tests of the modules that ours extend, with ours and w
 translations: ## bring the addons' .pot and .po files up to date, and say what German lacks
 	@$(TESTBED) translations
 
-lint: ## formatting, clippy, ruff, pylint-odoo
+lint: ## formatting, clippy, and by pre-commit ruff, pylint-odoo, prettier, eslint
 	@$(TESTBED) lint
 
-parity: ## make what Ansible and kubectl make of tests/parity anew, say what changed, and compare with ours
+parity: ## make what Ansible and kubectl make of the corpus anew, say what changed, and compare with ours
 	@$(TESTBED).parity
 
 benchmark: ## how long a typical manifest takes here, with Jinja2 and PyYAML, and with Ansible

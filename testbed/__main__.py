@@ -21,6 +21,7 @@ from . import (
     suites,
 )
 from . import demo as demo_of
+from . import demo_ha as ha
 from . import lint as lint_checks
 from . import odoo_tests as tests_of_odoo
 from . import translations as translations_of
@@ -59,6 +60,8 @@ def command_line():
     command(demo_env, "print the demo's addresses and logins as KEY=value lines")
     command(demo_down, "stop the demo; its data stays")
     command(demo_reset, "remove the demo's data and start it anew")
+    command(demo_ha, "bring Odoo with high availability into the demo's cluster")
+    command(demo_ha_down, "take it away with its data")
     command(screenshots, "take the README's pictures from the running demo")
     sub = command(test, "run the test suites in a test bed of their own")
     sub.add_argument("suites", nargs="*", help="default: all")
@@ -116,6 +119,20 @@ def demo_down(arguments):
 def demo_reset(arguments):
     demo_of.Demo(instance.from_environment()).reset()
     demo(arguments)
+
+
+def demo_ha(arguments):
+    bed = ha.from_environment(instance.from_environment())
+    recipe = bed.recipe()
+    if not ha.agreed(recipe):
+        print("Nothing was done.")
+        return 1
+    bed.up(recipe)
+    print(bed.welcome())
+
+
+def demo_ha_down(arguments):
+    ha.from_environment(instance.from_environment()).down()
 
 
 def screenshots(arguments):

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from . import cache, parity, worker
+from .instance import CHECKOUT
 from .parity_cases import FOLDER, Problem
 
 MANIFEST = FOLDER / "templates" / "web-app"
@@ -36,7 +37,7 @@ def ours():
     log = cache.folder() / "logs" / "benchmark.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [worker.cargo(log), "bench", "--locked", "--quiet", "--bench", "manifest"]
-    return output(command, FOLDER, worker.cargo_environment())
+    return output(command, CHECKOUT, worker.cargo_environment())
 
 
 def others():

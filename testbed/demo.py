@@ -25,7 +25,7 @@ from . import (
 )
 from .instance import state_home
 from .problem import Problem
-from .steps import Steps
+from .steps import carry_out
 
 DATABASE = "chandlery"
 DEMO_DATA = Path(__file__).with_name("demo_data.py")
@@ -37,8 +37,7 @@ LOGINS = {
 
 SIMULATED_PODS = """
 Pods are {pods}: an app becomes ready, but no container runs, so
-its own web page does not answer. Everything else is real: Odoo, PostgreSQL, the
-Kubernetes API server and its controllers, the ingress controller, the worker.
+nobody can sign in there. Everything else is real.
 """
 REAL_PODS = """
 Pods are {pods}.
@@ -79,12 +78,7 @@ class Demo:
             ("Odoo", self.odoo_server),
             ("Worker", self.worker),
         ]
-        steps = Steps(len(recipe))
-        with self.instance.lock("demo"):
-            self.instance.logs.mkdir(parents=True, exist_ok=True)
-            for title, action in recipe:
-                with steps.step(title):
-                    action(steps)
+        carry_out(recipe, self.instance)
 
     def packages(self, step):
         step.doing("apt-get install")
@@ -169,7 +163,7 @@ class Demo:
         step.say(started(catalog_server.daemon(self.instance).ensure()))
 
     def mail(self, step):
-        changed = mail.mailgun(self.instance).ensure()
+        changed = mail.ensure(self.instance)
         changed = self.cluster.ensure_dns() or changed
         step.say(started(changed) if self.cluster.own else "Mailgun only")
 

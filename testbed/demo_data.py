@@ -21,6 +21,15 @@ SETTINGS = json.loads(os.environ["CHANDLERY_DEMO"])
 MANIFESTS = (("Odoo: PostgreSQL", "postgres.yml"), ("Odoo", "odoo.yml"))
 RESET_MANIFEST = ("Odoo: copy production", "reset.yml")
 SECRETS = ("postgres_password", "odoo_admin_password")
+#: catalog/odoo-ha, in the order in which they are applied
+HA_MANIFESTS = {
+    "Odoo HA: Prometheus": "monitoring.yml",
+    "Odoo HA: PostgreSQL": "postgres.yml",
+    "Odoo HA": "odoo.yml",
+    "Odoo HA: nginx": "proxy.yml",
+    "Odoo HA: checks": "checks.yml",
+}
+HA_SECRETS = ("postgres_replication_password", *SECRETS)
 FIRST_PASSWORD = "odoo_admin_password"
 ENGLISH, GERMAN = "en_US", "de_DE"
 
@@ -64,6 +73,18 @@ ATTRIBUTES = {
             "English": (0.0, {"odoo_language": "en_US"}, {}),
             "Deutsch": (0.0, {"odoo_language": "de_DE"}, {}),
         },
+    ),
+}
+#: What customers read of a value, in English and in German.
+DESCRIPTIONS = {
+    "S": ("for up to 5 people, 10 GB of files", "für bis zu 5 Personen, 10 GB Dateien"),
+    "M": (
+        "for up to 25 people, 50 GB of files",
+        "für bis zu 25 Personen, 50 GB Dateien",
+    ),
+    "L": (
+        "for up to 100 people, 200 GB of files",
+        "für bis zu 100 Personen, 200 GB Dateien",
     ),
 }
 ATTRIBUTES_IN_GERMAN = {"Size": "Größe", "Language": "Sprache"}
@@ -145,6 +166,7 @@ def main(env):
     payment(env)
     cluster = the_cluster(env)
     hosting_product(env, cluster)
+    high_availability_product(env)
     people(env)
     worker_key(env, cluster)
     env.cr.commit()
@@ -325,12 +347,11 @@ def hosting_product(env, cluster):
             "subscribable": True,
             "subscription_template_id": plan.id,
             "description_sale": (
-                "Your own Odoo 19 with PostgreSQL, per month."
-                " Production and integration included."
+                "Your own Odoo 19 with PostgreSQL. Production and integration included."
             ),
             "kubernetes_cluster_id": cluster.id,
-            "kubernetes_config_map_id": config_map(env, values).id,
-            "kubernetes_secret_id": secret(env).id,
+            "kubernetes_config_map_id": config_map(env, "Odoo Hosting", values).id,
+            "kubernetes_secret_id": secret(env, "Odoo Hosting", SECRETS).id,
             "kubernetes_environment_ids": [
                 Command.set(
                     [
@@ -367,10 +388,70 @@ def hosting_product(env, cluster):
     product.with_context(lang=GERMAN).write(
         {
             "description_sale": (
-                "Ihr eigenes Odoo 19 mit PostgreSQL, pro Monat."
+                "Ihr eigenes Odoo 19 mit PostgreSQL."
                 " Produktion und Integration inbegriffen."
             ),
         }
+    )
+
+
+def high_availability_product(env):
+    """The same without a choice, on more pods, and without an integration."""
+    hosting = env["product.template"].search([("name", "=", "Odoo Hosting")])
+    name = "Odoo High Availability"
+    folder = Path(SETTINGS["catalog_folder"]) / "odoo-ha"
+    values = yaml.safe_load((folder / "vars.yml").read_text())
+    manifests = [
+        keep(
+            env,
+            "kubernetes.manifest",
+            {"url": f"{SETTINGS['catalog_url']}/odoo-ha/{file}"},
+            {"name": title, "active": True},
+        )
+        for title, file in HA_MANIFESTS.items()
+    ]
+    product = keep(
+        env,
+        "product.template",
+        {"name": name},
+        {
+            "type": "service",
+            "list_price": 149.0,
+            "taxes_id": [Command.clear()],
+            "sale_ok": True,
+            "is_published": True,
+            "website_sequence": 2,
+            "service_tracking": "no",
+            "property_account_income_id": hosting.property_account_income_id.id,
+            "subscribable": True,
+            "subscription_template_id": hosting.subscription_template_id.id,
+            "description_sale": (
+                "Three Odoos, two proxies, and a PostgreSQL with a standby, per month:"
+                " whichever of them ends, you work on."
+            ),
+            "kubernetes_cluster_id": hosting.kubernetes_cluster_id.id,
+            "kubernetes_config_map_id": config_map(env, name, values).id,
+            "kubernetes_secret_id": secret(env, name, HA_SECRETS).id,
+            "kubernetes_environment_ids": [
+                Command.set([env.ref("kubernetes_hosting.environment_prod").id])
+            ],
+            "kubernetes_manifest_ids": [
+                Command.clear(),
+                *(
+                    Command.create(
+                        {"manifest_id": manifest.id, "sequence": 10 * number}
+                    )
+                    for number, manifest in enumerate(manifests, 1)
+                ),
+            ],
+            "kubernetes_hosting": True,
+            "image_1920": hosting.image_1920,
+        },
+    )
+    product.currency_id = hosting.currency_id
+    product.with_context(lang=GERMAN).description_sale = (
+        "Drei Odoos, zwei Proxys und ein PostgreSQL mit Standby, pro Monat:"
+        " Was davon auch ausfällt, Sie arbeiten weiter."
     )
 
 
@@ -389,6 +470,10 @@ def attribute(env, product, name, shown, variants, values):
             {"sequence": number},
         )
         record.write(limits)
+        if choice in DESCRIPTIONS:
+            english, german = DESCRIPTIONS[choice]
+            record.with_context(lang=ENGLISH).kubernetes_description = english
+            record.with_context(lang=GERMAN).kubernetes_description = german
         record.kubernetes_value_ids = [
             Command.clear(),
             *(
@@ -412,12 +497,12 @@ def attribute(env, product, name, shown, variants, values):
         choice.price_extra = values[choice.name][0]
 
 
-def config_map(env, values):
+def config_map(env, name, values):
     lines = [
         {"key": key, **typed(value), "sequence": 10 * number}
         for number, (key, value) in enumerate(values.items(), 1)
     ]
-    return lines_of(env, "kubernetes.config.map", "Odoo Hosting", lines)
+    return lines_of(env, "kubernetes.config.map", name, lines)
 
 
 def typed(value):
@@ -431,7 +516,7 @@ def typed(value):
     return {"type": "yaml", "value": text}
 
 
-def secret(env):
+def secret(env, name, keys):
     """Passwords are generated by the worker, and stay in the cluster."""
     lines = [
         {
@@ -443,9 +528,9 @@ def secret(env):
             # What the invitation brings, together with the user name.
             "first_password": key == FIRST_PASSWORD,
         }
-        for number, key in enumerate(SECRETS, 1)
+        for number, key in enumerate(keys, 1)
     ]
-    record = lines_of(env, "kubernetes.secret", "Odoo Hosting", lines)
+    record = lines_of(env, "kubernetes.secret", name, lines)
     record.login = "admin"
     return record
 

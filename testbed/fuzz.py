@@ -1,13 +1,13 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Fuzzes the renderer, the YAML reader, both sides of the contract with Odoo and what
-customers choose: libFuzzer mutates the cases of tests/parity and of tests/contract and
+customers choose: libFuzzer mutates the cases of the corpus and of tests/contract and
 keeps what reaches new code. Odoo's side of the contract is Python, which reads mutated
 requests for as long.
 
 ``python3 -m testbed.fuzz`` runs each target of fuzz/ for a minute, ``--seconds`` says
 for how long. A crash, a hang or too much memory fails; what caused it is shown, and
-belongs into tests/parity as a case.
+belongs into the corpus as a case.
 """
 
 import argparse

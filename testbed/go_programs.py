@@ -59,6 +59,7 @@ PROGRAMS = {
             "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
         ),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", files="kustomize/stage"),
+        Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
 }

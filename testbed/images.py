@@ -5,7 +5,7 @@ docker nor a registry.
 
 FROM's Debian is made by mmdebstrap, RUN is a chroot in namespaces of its own, and what
 comes out is one layer in a file as ``docker save`` writes it. Of Dockerfiles only what
-these two use is understood; everything else is refused by name.
+these use is understood; everything else is refused by name.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from . import cache, debian, odoo, processes
 from .instance import CHECKOUT
@@ -28,10 +28,12 @@ from .problem import Problem
 CONTEXT = CHECKOUT / "catalog" / "images"
 BASE = "docker.io/library/debian:trixie-slim"
 SUITE = "trixie"
-#: The names by which catalog/odoo/vars.yml knows them -> folder
+#: The names by which vars.yml in catalog/odoo and catalog/odoo-ha knows them -> folder
 IMAGES = {
     "docker.io/library/postgres:17": "postgres",
     "docker.io/library/odoo:19.0": "odoo",
+    "docker.io/library/nginx:1.26": "nginx",
+    "docker.io/library/monitoring:1": "monitoring",
 }
 #: The demo sells English and German.
 ARGUMENTS = {"TRANSLATIONS": "de"}
@@ -181,11 +183,13 @@ class Builder:
                 argument, default = pairs(rest)[0]
                 arguments[argument] = ARGUMENTS.get(argument, default)
             elif word == "RUN":
-                self.run(root, rest, {**dict(split(config["Env"])), **arguments})
+                variables = {**dict(split(config["Env"])), **arguments}
+                self.run(root, f"cd {within(config)} || exit\n{rest}", variables)
             elif word == "COPY":
-                self.copy(root, shlex.split(rest))
+                self.copy(root, within(config), shlex.split(rest))
             else:
                 configure(config, word, rest)
+                (root / within(config).lstrip("/")).mkdir(parents=True, exist_ok=True)
             if word in ("RUN", "COPY"):
                 with open(self.log, "a") as log:
                     log.write(
@@ -193,7 +197,7 @@ class Builder:
                     )
         return root, config
 
-    def copy(self, root, words):
+    def copy(self, root, where, words):
         source, how = self.context, "-a"
         if words[0].startswith("--from="):
             stage = words.pop(0).removeprefix("--from=")
@@ -201,7 +205,7 @@ class Builder:
             # What this build has made itself is linked: copying takes long.
             how = "-al" if stage in self.built else "-a"
         *froms, to = words
-        target = root / to.lstrip("/")
+        target = root / str(PurePosixPath(where, to)).lstrip("/")
         for name in froms:
             path = source / name.lstrip("/")
             if path.is_dir():
@@ -276,7 +280,9 @@ def instructions(text):
             start, whole = None, ""
 
 
-CONFIGURES = {"ENV", "LABEL", "USER", "STOPSIGNAL", "EXPOSE", "CMD"}
+CONFIGURES = {
+    *("ENV", "LABEL", "USER", "STOPSIGNAL", "EXPOSE", "WORKDIR", "CMD", "ENTRYPOINT")
+}
 
 
 def configure(config, word, rest):
@@ -287,12 +293,19 @@ def configure(config, word, rest):
         config.setdefault("Labels", {}).update(pairs(rest))
     elif word == "USER":
         config["User"] = rest
+    elif word == "WORKDIR":
+        config["WorkingDir"] = rest
     elif word == "STOPSIGNAL":
         config["StopSignal"] = rest
     elif word == "EXPOSE":
         config["ExposedPorts"] = {f"{port}/tcp": {} for port in rest.split()}
-    elif word == "CMD":
-        config["Cmd"] = json.loads(rest)
+    elif word in ("CMD", "ENTRYPOINT"):
+        config[word.capitalize()] = json.loads(rest)
+
+
+def within(config):
+    """Where instructions are carried out."""
+    return config.get("WorkingDir", "/")
 
 
 def pairs(text):

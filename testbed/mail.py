@@ -4,10 +4,13 @@
 
 from . import cache, odoo, processes
 from .instance import CHECKOUT, write_private
+from .json_api import Json
 
 REGION = "us"
 #: The account's key; it opens nothing but the double.
 KEY = "double"
+#: The operator's own domain in the account.
+SENDING_DOMAIN = "mail.demo.example"
 
 
 def url(instance):
@@ -39,6 +42,13 @@ def mailgun(instance):
         made_from=code("mailgun_double.py"),
         cwd=CHECKOUT,
     )
+
+
+def ensure(instance):
+    """The double, and in its account the operator's own domain."""
+    started = mailgun(instance).ensure()
+    Json(url(instance))("POST", "_double/domains", {"name": SENDING_DOMAIN})
+    return started
 
 
 def external_dns(instance, kubernetes):

@@ -14,6 +14,7 @@ Tests steer it by JSON under ``/_double/``:
 
 - ``GET messages`` (``?to=`` one recipient), ``DELETE messages``: the mails received.
 - ``GET domains``: each with its region, state, records and logins.
+- ``POST domains``: ``{"name": "…"}``, the account (US) has this domain, verified.
 - ``POST domains/NAME``: ``{"state": "disabled", "reason": "…"}`` or another state.
 - ``POST taken``: ``{"name": "…"}``, another account has this name.
 - ``GET dns``, ``POST dns``, ``DELETE dns``: the records that are published, given as
@@ -526,6 +527,15 @@ class Mailgun:
         self.data["faults"].append(fault)
         self.save()
 
+    def add_domain(self, name):
+        """As if somebody had registered and verified it long ago."""
+        if not isinstance(name, str) or not DOMAIN_NAME.fullmatch(name):
+            raise Refused(400, f"{name} is not a valid domain name")
+        if name not in self.data["domains"]:
+            form = Form([("name", name)])
+            self.data["domains"][name] = new_domain("us", form, "mx")
+            self.set_state(name, {"state": "active"})
+
     def set_state(self, name, given):
         entry = self.data["domains"].get(name)
         if entry is None:
@@ -1000,6 +1010,8 @@ class Request(BaseHTTPRequestHandler):
             return mailgun.save()
         if path == "smtp-login" and {"login", "password"} <= given.keys():
             return {"accepted": mailgun.smtp_login(given["login"], given["password"])}
+        if path == "domains":
+            return mailgun.add_domain(given.get("name"))
         if path.startswith("domains/"):
             return mailgun.set_state(path.removeprefix("domains/"), given)
         raise Refused(404, f"the double has no {path} that takes this")

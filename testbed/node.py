@@ -330,7 +330,6 @@ class Node:
             "failSwapOn": False,
             "cgroupDriver": "cgroupfs",
             "enforceNodeAllocatable": [],
-            "localStorageCapacityIsolation": False,
             "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
             "volumePluginDir": str(folder / "kubelet" / "plugins-exec"),
             # A full disk is the machine's affair, and images cannot be pulled again.

@@ -1,9 +1,9 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Makes the expected results of tests/parity with ansible-core, kubectl and PyYAML, and
+"""Makes the expected results of the corpus with ansible-core, kubectl and PyYAML, and
 compares Chandlery's with them.
 
-``python3 -m testbed.parity`` writes tests/parity/expected; ``--check`` only says what
+``python3 -m testbed.parity`` writes its folder ``expected``; ``--check`` only says what
 would change.
 """
 
@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import cache, go_programs, odoo, parity_cases, worker
+from .instance import CHECKOUT
 from .parity_cases import FOLDER, Problem
 
 REQUIREMENTS = Path(__file__).with_name("requirements-parity.txt")
@@ -530,8 +531,9 @@ def ours(write):
     the list of those that are not the same is written anew."""
     cargo = worker.cargo(cache.folder() / "logs" / "parity.log")
     done = subprocess.run(
-        [cargo, "test", "--locked", "--quiet", "--test", "parity", "--", "--nocapture"],
-        cwd=FOLDER.parent.parent,
+        [cargo, "test", "--locked", "--quiet", "--workspace", "--test", "parity"]
+        + ["--", "--nocapture"],
+        cwd=CHECKOUT,
         env=worker.cargo_environment() | ({"PARITY_WRITE": "1"} if write else {}),
         stdout=subprocess.PIPE,
         text=True,

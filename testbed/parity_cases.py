@@ -1,6 +1,6 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The cases of tests/parity, read from their files; tests/parity/README.md describes
+"""The cases of the corpus, read from their files; its README.md describes
 the format."""
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .problem import Problem
 
-FOLDER = Path(__file__).parents[1] / "tests" / "parity"
+FOLDER = Path(__file__).parents[1] / "crates/ansible-jinja/tests/parity"
 KINDS = ("jinja", "vars", "yaml")
 
 #: The section that a named case begins with, and that a short case stands for.

@@ -7,13 +7,13 @@ import json
 import os
 from dataclasses import asdict, dataclass
 
-from . import images, node, test_image
+from . import images, node, test_image, worker_image
 from .instance import write_private
 from .problem import Problem
 
 KINDS = ("real", "simulated")
 #: Of pods with other images nothing can run here, so they are simulated.
-REAL_IMAGES = (*images.IMAGES, test_image.NAME)
+REAL_IMAGES = (*images.IMAGES, test_image.NAME, worker_image.NAME)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Pods:
         if not self.real:
             return f"simulated, because {self.reason}"
         names = [name.split("/")[-1] for name in images.IMAGES]
-        return f"real for {' and '.join(names)}, simulated for other images"
+        return f"real for {', '.join(names)}, simulated for other images"
 
 
 def wanted():
@@ -81,11 +81,13 @@ def decision(instance):
 def policy():
     """The policy, and its binding, that gives each pod to the nodes that can run it."""
     api = "admissionregistration.k8s.io/v1beta1"
-    known = "in [" + ", ".join(f"'{name}'" for name in spellings(REAL_IMAGES)) + "]"
+    names = ", ".join(f"'{name}'" for name in spellings(REAL_IMAGES))
+    # Of localhost, an image is built here or nowhere.
+    known = f"c.image in [{names}] || c.image.startsWith('localhost/')"
     kinds = [
-        f"object.spec.containers.all(c, c.image {known})",
+        f"object.spec.containers.all(c, {known})",
         "(!has(object.spec.initContainers)"
-        f" || object.spec.initContainers.all(c, c.image {known}))",
+        f" || object.spec.initContainers.all(c, {known}))",
     ]
     path = f"'/spec/nodeSelector/' + jsonpatch.escapeKey('{node.LABEL}')"
     patch = (

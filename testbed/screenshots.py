@@ -37,6 +37,7 @@ def main():
         name = buy(customer)
         integration = watch(customer, name)
         invitation(customer, email)
+        login_page(customer, name)
         on_a_phone(browser, email, password, integration)
         operator = visitor(browser)
         login, password = os.environ["OPERATOR_LOGIN"], os.environ["OPERATOR_PASSWORD"]
@@ -106,6 +107,18 @@ def invitation(page, email):
     inbox.close()
 
 
+def login_page(page, name):
+    """The app itself."""
+    page.goto("/my/apps")
+    page.locator("li").filter(has_text=f"{name}.").first.get_by_role("link").click()
+    with page.context.expect_page() as opened:
+        page.locator(".o_kubernetes_app_status a[target=_blank]").first.click()
+    app = opened.value
+    app.locator("form.oe_login_form").wait_for()
+    picture(app, "login")
+    app.close()
+
+
 def on_a_phone(browser, email, password, app):
     """The portal in German."""
     page = visitor(browser, 390, 844, is_mobile=True, has_touch=True)
@@ -120,11 +133,15 @@ def look(page, app):
     needs attention."""
     open_app(page, app)
     picture(page, "backend")
+    change_value(page, app, "odoo_log_level", "warn")
+    open_app(page, app)
     page.locator(".o_statusbar_buttons").get_by_role(
         "button", name="Apply", exact=True
     ).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_text("stay as they are").first.wait_for()
+    dialog.get_by_text("1 object would change").or_(
+        dialog.get_by_text("objects would change")
+    ).first.wait_for()
     picture(page, "apply")
     dialog.get_by_role("button", name="Cancel").click()
     page.goto("/odoo/action-kubernetes_hosting.kubernetes_manifest_action")
@@ -146,9 +163,31 @@ def in_german(page, app):
 
 
 def set_language(page, user, code):
-    write = {"model": "res.users", "method": "write", "kwargs": {}}
-    write["args"] = [[user], {"lang": code}]
-    call(page, "/web/dataset/call_kw/res.users/write", write)
+    on(page, "res.users", "write", [user], {"lang": code})
+
+
+def change_value(page, app, key, value):
+    """Another value in the app's config map, which is not applied yet."""
+    (record,) = on(page, "kubernetes.app", "read", [int(app)], ["config_map_id"])
+    config_map = record["config_map_id"][0]
+    lines = on(
+        page,
+        "kubernetes.config.map.line",
+        "search",
+        [("config_map_id", "=", config_map), ("key", "=", key)],
+    )
+    command = (
+        [1, lines[0], {"value": value}]
+        if lines
+        else [0, 0, {"key": key, "value": value}]
+    )
+    on(page, "kubernetes.config.map", "write", [config_map], {"line_ids": [command]})
+
+
+def on(page, model, method, *arguments):
+    """What a method of a model answers."""
+    params = {"model": model, "method": method, "args": arguments, "kwargs": {}}
+    return call(page, f"/web/dataset/call_kw/{model}/{method}", params)
 
 
 def call(page, path, params=None):

@@ -14,6 +14,17 @@ ON_TERMINAL = 1
 IN_LOG = 15
 
 
+def carry_out(recipe, instance):
+    """Steps of an instance, as ``(title, action)``, one after the other; each action is
+    given what tells of it. Two at once wait for one another."""
+    steps = Steps(len(recipe))
+    with instance.lock("demo"):
+        instance.logs.mkdir(parents=True, exist_ok=True)
+        for title, action in recipe:
+            with steps.step(title):
+                action(steps)
+
+
 class Steps:
     def __init__(self, total, out=None):
         self.total = total
@@ -79,7 +90,11 @@ class Steps:
 
 
 def seconds(begun):
-    whole = time.monotonic() - begun
+    return minutes(time.monotonic() - begun)
+
+
+def minutes(whole):
+    """A span of seconds as people read it."""
     if whole < 60:
         return f"{whole:.1f} s"
     return f"{int(whole // 60)}:{int(whole % 60):02} min"

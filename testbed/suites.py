@@ -3,11 +3,16 @@
 """The test suites: what each needs of the test bed, how it is run, how its result is
 counted.
 
+Suites that mostly wait (for Odoo, pods, a browser) run beside those that compute.
 A suite that ran no test at all has failed, whatever its exit status says.
 """
 
+import multiprocessing
 import os
 import re
+import signal
+import sys
+import time
 import xml.etree.ElementTree as xml
 
 from . import addon_tests, debian, node, odoo, pods, processes, worker
@@ -15,11 +20,23 @@ from .demo import Demo, own_addons, stop_all
 from .instance import CHECKOUT, Instance
 from .problem import Problem, tail
 from .result import Result
-from .steps import Steps
+from .steps import Steps, minutes
 
 CARGO_RESULT = re.compile(r"^test result: .*? (\d+) passed; (\d+) failed", re.M)
 UNITTEST_RESULT = re.compile(r"^Ran (\d+) tests? in ", re.M)
 UNITTEST_FAILED = re.compile(r"^FAILED \((.*)\)", re.M)
+#: How unittest, Odoo, cargo and pytest name a failed test in their logs.
+FAILED_TEST = re.compile(
+    r"^(?:.*odoo\.addons\.\S+: )?(?:FAIL|ERROR): (.+)$"
+    r"|^test (.+) \.\.\. FAILED$"
+    r"|^(?:FAILED|ERROR) (\S+::\S+)",
+    re.M,
+)
+#: So many names of failed tests are repeated at the end.
+MAX_NAMES = 20
+
+#: Suites that are run only where they are named: not yet seen to pass everywhere.
+BY_NAME = ("apps",)
 
 #: How far the ports of the test bed with real pods are from those of the other.
 REAL = 400
@@ -32,14 +49,16 @@ class Suites:
         self.demo = Demo(instance, "simulated")
         #: Pods are real in a bed of their own: a bed has one kind.
         self.real_bed = Demo(Instance(instance.offset + REAL), "real")
-        #: name -> (what it needs, how it is run); in the order in which they are run
+        #: name -> (its lane, what it needs, how it is run). Lanes run side by side, the
+        #: suites of a lane one after the other.
         self.all = {
-            "testbed": (self.nothing, self.testbed),
-            "rust": (self.nothing, self.rust),
-            "addons": (self.packages, self.addons),
-            "integration": (self.cluster, self.integration),
-            "e2e": (self.whole_demo, self.e2e),
-            "real": (self.real_pods, self.real),
+            "testbed": ("waits", self.nothing, self.testbed),
+            "rust": ("computes", self.nothing, self.rust),
+            "addons": ("waits", self.packages, self.addons),
+            "integration": ("computes", self.cluster, self.integration),
+            "e2e": ("waits", self.whole_demo, self.e2e),
+            "real": ("waits", self.real_pods, self.real),
+            "apps": ("waits", self.real_demo, self.apps),
         }
 
     def run(self, names, keep=False):
@@ -53,7 +72,7 @@ class Suites:
                 f"There is no suite {unknown[0]!r}.",
                 hint=f"SUITE is one of: {', '.join(self.all)}.",
             )
-        names = names or list(self.all)
+        names = names or [name for name in self.all if name not in BY_NAME]
         keep = keep or self.bed_runs()
         if keep:
             print(f"The test bed {self.instance.name} is used as it is and left so.")
@@ -73,22 +92,79 @@ class Suites:
         )
 
     def run_each(self, names):
+        """Run the suites and say where the time went; a Result."""
+        lanes = {}
+        for number, name in enumerate(names):
+            lanes.setdefault(self.all[name][0], []).append((number, name))
+        # Processes and not threads: a signal ends what a lane runs.
+        context = multiprocessing.get_context("fork")
+        ended = context.SimpleQueue()
+        processes = [
+            context.Process(
+                target=self.run_lane, args=(lane, len(names), len(lanes) > 1, ended)
+            )
+            for lane in lanes.values()
+        ]
+        begun = time.monotonic()
+        try:
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+        except BaseException:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+            raise
+        reports = {}
+        while not ended.empty():
+            name, *report = ended.get()
+            reports[name] = report
         total = Result()
-        steps = Steps(len(names))
+        print("Where the time went:")
         for name in names:
-            result = self.run_one(name, steps)
+            # A suite without a report: its lane was ended from outside.
+            result, prepared, ran = reports.get(name, (Result(failed=1), 0, 0))
             total.passed += result.passed
             total.failed += result.failed
+            print(
+                f"  {name:<12} {minutes(ran):>9} and {minutes(prepared):>9} for what it"
+                f" needs   {result}"
+            )
+            for failed in result.failures:
+                print(f"               failed: {failed}")
+        together = "side by side" if len(lanes) > 1 else "in all"
+        print(f"  {together:<12} {minutes(time.monotonic() - begun):>9}", flush=True)
         return total
 
+    def run_lane(self, lane, total, beside, ended):
+        """Run suites one after the other and put a report of each into ``ended``: name,
+        Result, seconds that its needs took, seconds that it ran."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+        steps = Steps(total)
+        steps.terminal = steps.terminal and not beside  # they would share a line
+        for number, name in lane:
+            steps.number = number
+            result, prepared, ran = self.run_one(name, steps)
+            # Only names of what failed and was printed: a pipe holds only so much.
+            result.failures = failed_tests(self.log(name))[:MAX_NAMES]
+            ended.put((name, result, prepared, ran))
+
     def run_one(self, name, steps):
-        """The suite's result; what could not be run counts as a failure."""
-        needs, suite = self.all[name]
-        log = self.logs / f"{name}.log"
+        """The suite's result, how long its needs and it took; what could not be run
+        counts as a failure."""
+        _, needs, suite = self.all[name]
+        log = self.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
+        begun = prepared = time.monotonic()
         try:
-            needs()
+            # What suites need they share.
+            with self.instance.lock("needs"):
+                needs()
+            prepared = time.monotonic()
             with steps.step(f"Tests: {name}"):
                 result = suite(log)
                 if not result.passed + result.failed:
@@ -96,12 +172,16 @@ class Suites:
                 steps.say(f"{result}   {log}")
         except Problem as problem:
             print(*problem.lines(60), sep="\n", flush=True)
-            return Result(failed=1)
-        if result.failed:
-            print(f"What failed in {name}; the whole log: {log}")
-            failures = result.failures or tail(log, 100)
-            print(*failures, sep="\n", flush=True)
-        return result
+            result = Result(failed=1)
+        else:
+            if result.failed:
+                print(f"What failed in {name}; the whole log: {log}")
+                failures = result.failures or tail(log, 100)
+                print(*failures, sep="\n", flush=True)
+        return result, prepared - begun, time.monotonic() - prepared
+
+    def log(self, name):
+        return self.logs / f"{name}.log"
 
     # What suites need
 
@@ -127,19 +207,25 @@ class Suites:
         debian.install(node.MACHINE, self.demo.setup_log)
         pods.decide(self.real_bed.instance, "real")
 
+    def real_demo(self):
+        self.real_pods()
+        self.real_bed.up()
+
     # The suites
 
     def testbed(self, log):
         return self.unittest(log, "tests/testbed")
 
     def real(self, log):
-        bed = self.real_bed
         return self.unittest(
             log,
             "tests/real",
-            PORT_OFFSET=str(bed.instance.offset),
-            KUBECTL=str(bed.cluster.kubectl),
+            PORT_OFFSET=str(self.real_bed.instance.offset),
+            KUBECTL=str(self.real_bed.cluster.kubectl),
         )
+
+    def apps(self, log):
+        return self.pytest(log, self.real_bed, "tests/e2e/real")
 
     def unittest(self, log, folder, **environment):
         status = self.program(
@@ -161,21 +247,30 @@ class Suites:
         return checked(Result(ran - failed, failed), status, log)
 
     def rust(self, log):
-        return self.cargo_test(log, "--lib", "--bins")
+        """Units of the worker and of the libraries, and the examples in their
+        documentation."""
+        # Of the whole workspace always: a part of it would be built anew, with the
+        # features that this part needs.
+        return self.cargo_test(
+            log, ("--workspace", "--lib", "--bins"), ("--workspace", "--doc")
+        )
 
     def integration(self, log):
         return self.cargo_test(
             log,
-            *("--test", "*"),
+            ("--workspace", "--test", "*"),
             KUBECONFIG=str(self.demo.cluster.kubeconfig),
             KUBECTL=str(self.demo.cluster.kubectl),
         )
 
-    def cargo_test(self, log, *words, **environment):
-        status = self.program(
-            log,
-            [worker.cargo(log), "test", "--locked", "--no-fail-fast", *words],
-            env={**worker.cargo_environment(), **environment},
+    def cargo_test(self, log, *runs, **environment):
+        status = max(
+            self.program(
+                log,
+                [worker.cargo(log), "test", "--locked", "--no-fail-fast", *words],
+                env={**worker.cargo_environment(), **environment},
+            )
+            for words in runs
         )
         rows = CARGO_RESULT.findall(log.read_text())
         passed, failed = (sum(int(row[column]) for row in rows) for column in (0, 1))
@@ -185,17 +280,23 @@ class Suites:
         return addon_tests.run(self.instance, ",".join(own_addons()), log=log)
 
     def e2e(self, log):
+        return self.pytest(log, self.demo, "tests/e2e", "--ignore", "tests/e2e/real")
+
+    def pytest(self, log, bed, *words):
+        """Run tests in the browser on this demo."""
         report = log.with_suffix(".xml")
         report.unlink(missing_ok=True)
         python = odoo.environment("e2e", E2E_REQUIREMENTS, self.demo.setup_log)
         status = self.program(
             log,
             [python, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v"]
-            + [f"--junitxml={report}", "tests/e2e"],
+            # The fixtures there are those of the folder's own folder, too.
+            + ["--rootdir=tests/e2e", "--confcutdir=tests/e2e"]
+            + [f"--junitxml={report}", *words],
             env={
                 **os.environ,
-                **self.demo.environment(),
-                "PORT_OFFSET": str(self.instance.offset),
+                **bed.environment(),
+                "PORT_OFFSET": str(bed.instance.offset),
             },
         )
         if not report.exists():
@@ -224,6 +325,14 @@ class Suites:
 
 
 E2E_REQUIREMENTS = CHECKOUT / "testbed" / "requirements-e2e.txt"
+
+
+def failed_tests(log):
+    """The names of the tests that failed according to this log, each once."""
+    if not log.exists():
+        return []
+    found = FAILED_TEST.findall(log.read_text(errors="replace"))
+    return list(dict.fromkeys("".join(groups).strip() for groups in found))
 
 
 def checked(result, status, log):

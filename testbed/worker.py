@@ -108,6 +108,7 @@ def write_settings(instance, database, cluster, cluster_kubeconfig):
             "region": mail.REGION,
             "key_file": str(mail.key_file(instance)),
             "url": mail.url(instance),
+            "sending_domain": mail.SENDING_DOMAIN,
         },
         "telemetry": {"listen": f"127.0.0.1:{instance.port('worker')}"},
         f"clusters.{cluster}": {"kubeconfig": str(cluster_kubeconfig)},

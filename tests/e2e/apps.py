@@ -62,17 +62,81 @@ def wait_until_running(operator, name):
 
 
 def delete_apps(operator, name, keep_volumes=False):
-    apps = operator.call(
-        "kubernetes.app", "search", [("name", "=", name), ("state", "!=", "deleted")]
-    )
-    for app in apps:
-        wizard = operator.call(
-            "kubernetes.app.delete",
-            "create",
-            {"app_id": app, "confirmed_name": name, "delete_volumes": not keep_volumes},
-        )
-        operator.call("kubernetes.app.delete", "action_confirm", wizard)
+    ask_to_delete_apps(operator, name, keep_volumes)
     wait_until(
         f"the apps named {name} are deleted",
         lambda: all(app["state"] == "deleted" for app in app_records(operator, name)),
     )
+
+
+def ask_to_delete_apps(operator, name, keep_volumes=False):
+    """For tests that have seen enough of them."""
+    apps = operator.call(
+        "kubernetes.app", "search", [("name", "=", name), ("state", "!=", "deleted")]
+    )
+    for app in apps:
+        model = "kubernetes.app.delete"
+        wizard = operator.call(
+            model, "create", {"app_id": app, "delete_volumes": not keep_volumes}
+        )
+        (asked,) = operator.call(model, "read", wizard, ["confirmation"])
+        operator.call(model, "write", wizard, {"confirmed_name": asked["confirmation"]})
+        operator.call(model, "action_confirm", wizard)
+
+
+class App:
+    """An app whose values a test changes and puts back."""
+
+    def __init__(self, operator, record):
+        self.operator, self.record = operator, record
+        (self.values,) = operator.search_read(
+            "kubernetes.app", [("id", "=", record)], ["secret_id", "config_map_id"]
+        )
+
+    def set(self, key, value, kind="string"):
+        model = "kubernetes.config.map.line"
+        owner = self.values["config_map_id"][0]
+        lines = self.operator.call(
+            model, "search", [("config_map_id", "=", owner), ("key", "=", key)]
+        )
+        values = {"value": value, "type": kind}
+        if lines:
+            self.operator.call(model, "write", lines, values)
+        else:
+            values |= {"config_map_id": owner, "key": key}
+            self.operator.call(model, "create", [values])
+
+    def add_secret(self, key, value):
+        self.operator.call(
+            "kubernetes.secret.line",
+            "create",
+            [{"secret_id": self.values["secret_id"][0], "key": key, "value": value}],
+        )
+
+    def last(self, kind):
+        jobs = self.operator.search_read(
+            "kubernetes.job",
+            [("app_id", "=", self.record), ("kind", "=", kind)],
+            ["state"],
+            order="id desc",
+            limit=1,
+        )
+        return jobs[0] if jobs else {"id": 0, "state": "none"}
+
+    def run(self, kind, ask):
+        before = self.last(kind)["id"]
+        ask()
+        return wait_until(
+            f"the {kind} has ended",
+            lambda: (
+                (job := self.last(kind))["id"] > before
+                and job["state"] in ("done", "failed")
+                and job["state"]
+            ),
+        )
+
+    def apply(self, button):
+        (wizard,) = self.operator.call(
+            "kubernetes.app.apply", "create", [{"app_id": self.record}]
+        )
+        self.operator.call("kubernetes.app.apply", button, [wizard])

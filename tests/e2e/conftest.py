@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import shop
-from apps import PATIENCE, delete_apps, wait_until_running
+from apps import PATIENCE, ask_to_delete_apps, wait_until, wait_until_running
 from playwright.sync_api import expect, sync_playwright
 
 BROWSER_ARGS = (
@@ -30,10 +30,10 @@ expect.set_options(timeout=PATIENCE * 1000)
 class Odoo:
     """Odoo as one user sees it, through the web client's own calls."""
 
-    def __init__(self, url, db, login, password):
+    def __init__(self, url, db, login, password, *handlers):
         self.url = url
         self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(CookieJar())
+            urllib.request.HTTPCookieProcessor(CookieJar()), *handlers
         )
         self._post(
             "/web/session/authenticate",
@@ -208,7 +208,8 @@ class Hosting:
 
 @pytest.fixture(scope="session")
 def hosting(browser, bed, operator):
-    """A hosting in size M that a new customer has bought, with both apps running."""
+    """A hosting in size M that a new customer has bought, with both apps running and
+    both invitations sent: nobody is to cut these off."""
     name = f"life-{uuid.uuid4().hex[:8]}"
     customer = new_visitor(browser, bed)
     login, password = f"{name}@customer.example", "a good password"
@@ -216,8 +217,18 @@ def hosting(browser, bed, operator):
     shop.buy(customer, name, size="M")
     customer.context.close()
     integration, production = wait_until_running(operator, name)
+    apps = [integration["id"], production["id"]]
+    wait_until(
+        f"the invitations to the apps named {name} are sent",
+        lambda: all(
+            app["invitation_state"] == "sent"
+            for app in operator.search_read(
+                "kubernetes.app", [("id", "in", apps)], ["invitation_state"]
+            )
+        ),
+    )
     yield Hosting(name, login, password, production["id"], integration["id"])
-    delete_apps(operator, name)
+    ask_to_delete_apps(operator, name)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""S7: all of these tests run with exactly the rights of config/."""
+"""All of these tests run with exactly the rights of config/."""
 
 import subprocess
 from pathlib import Path

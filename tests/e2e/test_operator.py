@@ -46,7 +46,10 @@ def press(page, button, confirm=None):
         "button", name=button, exact=True
     ).click()
     if confirm:
-        page.get_by_role("dialog").get_by_role("button", name=confirm).click()
+        dialog = page.get_by_role("dialog")
+        # Enter alone does nothing.
+        expect(dialog.locator(".o_kubernetes_said")).to_be_focused()
+        dialog.get_by_role("button", name=confirm, exact=True).click()
 
 
 def shown_state(page):
@@ -56,7 +59,7 @@ def shown_state(page):
 def test_values_of_the_chosen_variant_go_into_the_app_and_the_cluster(
     operator, kubectl, hosting
 ):
-    """3. Values may depend on the chosen variant (size S/M/L, Odoo version)."""
+    """Values may depend on the chosen variant (size S/M/L, Odoo version)."""
     for record in (hosting.production, hosting.integration):
         values = config(operator, record)
         assert (values["odoo_workers"], values["odoo_volume_size"]) == ("4", "50Gi")
@@ -72,10 +75,10 @@ def test_values_of_the_chosen_variant_go_into_the_app_and_the_cluster(
 
 
 def test_stop_start_and_restart(page, bed, operator, kubectl, hosting):
-    """7. Stop, Start, Restart: each is idempotent, each shows its story."""
+    """Stop, Start, Restart: each is idempotent, each shows its story."""
     record, namespace = hosting.integration, hosting.namespace(hosting.integration)
     open_app(page, bed, record)
-    press(page, "Stop", confirm="Stop the App")
+    press(page, "Stop", confirm="Stop")
     # Without a click, the form follows.
     expect(shown_state(page)).to_have_text("Stopped")
     assert replicas(kubectl, namespace) == {"odoo": 0, "postgres": 0}
@@ -91,7 +94,7 @@ def test_stop_start_and_restart(page, bed, operator, kubectl, hosting):
         return {item["metadata"]["uid"] for item in found}
 
     before = pods()
-    press(page, "Restart")
+    press(page, "Restart", confirm="Restart")
     wait_until("all pods are other ones", lambda: not before & pods())
     wait_for_state(operator, record, "running")
     stories = operator.search_read(
@@ -108,7 +111,7 @@ def test_stop_start_and_restart(page, bed, operator, kubectl, hosting):
 def test_a_change_in_the_cluster_shows_without_a_click(
     page, bed, operator, kubectl, hosting
 ):
-    """5. It also refreshes without a click when the cluster changes."""
+    """It also refreshes without a click when the cluster changes."""
     record, namespace = hosting.production, hosting.namespace(hosting.production)
     open_app(page, bed, record)
     expect(shown_state(page)).to_have_text("Running")
@@ -129,7 +132,7 @@ def test_a_change_in_the_cluster_shows_without_a_click(
 def test_apply_shows_beforehand_what_would_change_and_brings_back_what_is_missing(
     page, bed, operator, kubectl, hosting
 ):
-    """5. Apply: beforehand a readable diff of what would change, secrets masked."""
+    """Apply: beforehand a readable diff of what would change, secrets masked."""
     record, namespace = hosting.integration, hosting.namespace(hosting.integration)
     kubectl("delete", "service/odoo", "-n", namespace)
     kubectl("scale", "deployment/odoo", "--replicas=3", "-n", namespace)
@@ -154,7 +157,7 @@ def test_apply_shows_beforehand_what_would_change_and_brings_back_what_is_missin
 def test_update_looks_at_the_cluster_and_shows_the_ingress(
     page, bed, operator, hosting
 ):
-    """5. Update: after it the ingress status is shown, and when it was looked at."""
+    """Update: after it the ingress status is shown, and when it was looked at."""
     before = app(operator, hosting.production)["observed_at"]
     open_app(page, bed, hosting.production)
     press(page, "Update")
@@ -171,7 +174,7 @@ def test_update_looks_at_the_cluster_and_shows_the_ingress(
 def test_the_preview_of_a_manifest_is_there_when_its_url_is_entered(
     page, bed, operator
 ):
-    """2. When the URL is entered the form shows a preview, without another click."""
+    """When the URL is entered the form shows a preview, without another click."""
     shop.log_in(page, bed["OPERATOR_LOGIN"], bed["OPERATOR_PASSWORD"])
     page.goto("/odoo/action-kubernetes_hosting.kubernetes_manifest_action/new")
     form = page.locator(".o_form_view")

@@ -1,6 +1,6 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""S6, S15: what somebody typed in and what the cluster generated stands nowhere but
+"""What somebody typed in and what the cluster generated stands nowhere but
 where it belongs, after jobs that were done and jobs that failed."""
 
 import base64
@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from apps import PATIENCE, wait_until
+from apps import PATIENCE, App
 
 from testbed import instance, postgresql
 
@@ -29,64 +29,6 @@ def forms(secret):
 
 def found(text, secret):
     return sorted({form for form in forms(secret) if form in text})
-
-
-class App:
-    """An app whose values a test changes and puts back."""
-
-    def __init__(self, operator, record):
-        self.operator, self.record = operator, record
-        (self.values,) = operator.search_read(
-            "kubernetes.app", [("id", "=", record)], ["secret_id", "config_map_id"]
-        )
-
-    def set(self, key, value, kind="string"):
-        model = "kubernetes.config.map.line"
-        owner = self.values["config_map_id"][0]
-        lines = self.operator.call(
-            model, "search", [("config_map_id", "=", owner), ("key", "=", key)]
-        )
-        values = {"value": value, "type": kind}
-        if lines:
-            self.operator.call(model, "write", lines, values)
-        else:
-            values |= {"config_map_id": owner, "key": key}
-            self.operator.call(model, "create", [values])
-
-    def add_secret(self, key, value):
-        self.operator.call(
-            "kubernetes.secret.line",
-            "create",
-            [{"secret_id": self.values["secret_id"][0], "key": key, "value": value}],
-        )
-
-    def last(self, kind):
-        jobs = self.operator.search_read(
-            "kubernetes.job",
-            [("app_id", "=", self.record), ("kind", "=", kind)],
-            ["state"],
-            order="id desc",
-            limit=1,
-        )
-        return jobs[0] if jobs else {"id": 0, "state": "none"}
-
-    def run(self, kind, ask):
-        before = self.last(kind)["id"]
-        ask()
-        return wait_until(
-            f"the {kind} has ended",
-            lambda: (
-                (job := self.last(kind))["id"] > before
-                and job["state"] in ("done", "failed")
-                and job["state"]
-            ),
-        )
-
-    def apply(self, button):
-        (wizard,) = self.operator.call(
-            "kubernetes.app.apply", "create", [{"app_id": self.record}]
-        )
-        self.operator.call("kubernetes.app.apply", button, [wizard])
 
 
 def dump(without=()):

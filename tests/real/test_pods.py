@@ -3,23 +3,26 @@
 """Real pods on a test bed's own node: they run, keep their data through a crash, and
 leave the machine as it was. Run by ``make test SUITE=real``, which starts the bed."""
 
+import functools
 import json
 import os
 import re
 import signal
 import subprocess
-import time
 import unittest
 import urllib.request
 from pathlib import Path
 
 from testbed import cluster, demo, instance, node, pods, test_image
 
+from . import waiting
+
 BED = instance.from_environment()
 #: Another test bed, beside it for a while.
 OTHER_BED = instance.Instance(BED.offset + 200)
 LOG = BED.logs / "suites" / "real-programs.log"
 SECONDS = 120
+wait_until = functools.partial(waiting.wait_until, seconds=SECONDS)
 
 NAMESPACE = "pods"
 #: Has the policy that the worker gives to the namespaces of apps.
@@ -187,15 +190,6 @@ def in_pod(script, namespace=NAMESPACE, **more):
 def reach(host, port):
     """A script that connects, and is no more."""
     return f"nc -w 10 {host} {port} < /dev/null"
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + SECONDS
-    while not (seen := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {SECONDS} s")
-        time.sleep(0.2)
-    return seen
 
 
 def fetched(bed=BED, namespace=NAMESPACE):

@@ -3,11 +3,14 @@
 """The commands as a person or a script meets them."""
 
 import io
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -19,6 +22,7 @@ from testbed import (
     go_programs,
     instance,
     kubernetes,
+    processes,
     steps,
     suites,
 )
@@ -268,7 +272,7 @@ class CountingTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as state:
             bed = suites.Suites(instance.Instance(41234))
             bed.logs = Path(state)
-            bed.all = {"empty": (lambda: None, lambda log: suites.Result())}
+            bed.all = {"empty": ("a", lambda: None, lambda log: suites.Result())}
             with mock.patch("builtins.print"):
                 result = bed.run_each(["empty"])
         self.assertEqual((result.passed, result.failed), (0, 1))
@@ -278,9 +282,116 @@ class CountingTest(unittest.TestCase):
             bed = suites.Suites(instance.Instance(41234))
             bed.logs = Path(state)
             bed.all = {
-                "one": (lambda: None, lambda log: suites.Result(3, 1, ["x"])),
-                "two": (lambda: None, lambda log: suites.Result(4, 0)),
+                "one": ("a", lambda: None, lambda log: suites.Result(3, 1, ["x"])),
+                "two": ("b", lambda: None, lambda log: suites.Result(4, 0)),
             }
             with mock.patch("builtins.print"):
                 result = bed.run_each(["one", "two"])
         self.assertEqual(str(result), "7 passed, 1 failed")
+
+    def test_failed_tests_are_named_again_at_the_end(self):
+        with tempfile.TemporaryDirectory() as state:
+            bed = suites.Suites(instance.Instance(41234))
+            bed.logs = Path(state)
+
+            def suite(log):
+                log.write_text(
+                    "test_a (tests.x.A.test_a) ... FAIL\n"
+                    "FAIL: test_a (tests.x.A.test_a)\n"
+                    "2026-11-21 05:05:56,722 2 ERROR db odoo.addons.a.tests.b: "
+                    "ERROR: B.test_b\n"
+                    "test policy::c - should panic ... FAILED\n"
+                    "test policy::d ... ok\n"
+                    "tests/e2e/test_e.py::test_e FAILED [ 10%]\n"
+                    "FAILED tests/e2e/test_e.py::test_e - AssertionError: no\n"
+                    "FAILED (failures=1)\n"
+                    "FAIL: test_a (tests.x.A.test_a)\n"
+                )
+                return suites.Result(1, 4, ["why"])
+
+            bed.all = {"one": ("a", lambda: None, suite)}
+            with mock.patch("builtins.print") as printed:
+                bed.run_each(["one"])
+        said = [str(call.args[0]).strip() for call in printed.call_args_list]
+        self.assertEqual(
+            [line for line in said if line.startswith("failed: ")],
+            [
+                "failed: test_a (tests.x.A.test_a)",
+                "failed: B.test_b",
+                "failed: policy::c - should panic",
+                "failed: tests/e2e/test_e.py::test_e",
+            ],
+        )
+
+    def test_lanes_run_side_by_side_and_it_is_said_where_the_time_went(self):
+        with tempfile.TemporaryDirectory() as state:
+            bed = suites.Suites(instance.Instance(41234))
+            bed.logs = Path(state)
+
+            def meets(mine, other):
+                def suite(log):
+                    (bed.logs / mine).touch()
+                    wait_for(lambda: (bed.logs / other).exists())
+                    return suites.Result(1)
+
+                return suite
+
+            bed.all = {
+                "one": ("a", lambda: None, meets("first", "second")),
+                "two": ("b", lambda: None, meets("second", "first")),
+            }
+            with mock.patch("builtins.print") as printed:
+                result = bed.run_each(["one", "two"])
+        said = "\n".join(str(call.args[0]) for call in printed.call_args_list)
+        self.assertEqual(str(result), "2 passed, 0 failed")
+        self.assertRegex(said, r"one +[\d.]+ s and +[\d.]+ s for what it needs")
+        self.assertRegex(said, r"side by side +[\d.]+ s")
+
+    def test_a_stop_from_outside_ends_what_both_lanes_run(self):
+        with tempfile.TemporaryDirectory() as state:
+            bed = suites.Suites(instance.Instance(41234))
+            bed.logs = Path(state)
+
+            def sleeps(name):
+                def suite(log):
+                    script = f"echo $$ >{state}/{name}; exec sleep 600"
+                    bed.program(log, ["sh", "-c", script])
+
+                return suite
+
+            bed.all = {
+                name: (name, lambda: None, sleeps(name)) for name in ("one", "two")
+            }
+
+            def run():
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+                with mock.patch("builtins.print"):
+                    bed.run_each(["one", "two"])
+
+            process = multiprocessing.get_context("fork").Process(target=run)
+            process.start()
+            files = [Path(state) / name for name in ("one", "two")]
+            wait_for(lambda: all(file.exists() and file.read_text() for file in files))
+            process.terminate()
+            process.join(30)
+            self.assertEqual(process.exitcode, 143)
+            for file in files:
+                pid = int(file.read_text())
+                wait_for(lambda pid=pid: processes.identity(pid) is None)
+
+    def test_a_lane_that_died_counts_as_failed(self):
+        with tempfile.TemporaryDirectory() as state:
+            bed = suites.Suites(instance.Instance(41234))
+            bed.logs = Path(state)
+            bed.all = {"one": ("a", lambda: None, lambda log: os._exit(9))}
+            with mock.patch("builtins.print"):
+                result = bed.run_each(["one"])
+        self.assertEqual(str(result), "0 passed, 1 failed")
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("It did not come true.")
+        time.sleep(0.05)

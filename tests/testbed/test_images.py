@@ -102,12 +102,15 @@ class ImagesTest(unittest.TestCase):
             "FROM scratch AS trimmed\nCOPY --from=source /usr /files\n"
             'FROM scratch\nENV PATH=/a:/b LANG="C.UTF-8"\nENV PATH=/c\n'
             "COPY --from=trimmed /files /usr\nCOPY setup.sh /sbin/\n"
-            'LABEL one="1 2"\nUSER 5:6\nSTOPSIGNAL SIGINT\nEXPOSE 80\nCMD ["run"]\n',
+            "WORKDIR /work/here\nCOPY setup.sh ./\n"
+            'LABEL one="1 2"\nUSER 5:6\nSTOPSIGNAL SIGINT\nEXPOSE 80\n'
+            'ENTRYPOINT ["program"]\nCMD ["run"]\n',
             {"source": self.folder / "elsewhere"},
         )
         root, config = builder.build()
         self.assertEqual((root / "usr/program").read_text(), "program")
         self.assertEqual((root / "sbin/setup.sh").read_text(), "setup")
+        self.assertEqual((root / "work/here/setup.sh").read_text(), "setup")
         self.assertEqual(
             config,
             {
@@ -116,6 +119,8 @@ class ImagesTest(unittest.TestCase):
                 "User": "5:6",
                 "StopSignal": "SIGINT",
                 "ExposedPorts": {"80/tcp": {}},
+                "WorkingDir": "/work/here",
+                "Entrypoint": ["program"],
                 "Cmd": ["run"],
             },
         )
@@ -129,6 +134,8 @@ class ImagesTest(unittest.TestCase):
         expected = {
             "postgres": ("999:999", ["postgres"], "SIGINT"),
             "odoo": ("100:101", ["odoo"], None),
+            "nginx": ("101:101", ["nginx", "-g", "daemon off;"], None),
+            "monitoring": ("65534:65534", ["prometheus"], None),
         }
         for folder, (user, command, signal) in expected.items():
             stages = images.read_stages(images.CONTEXT / folder / "Dockerfile")
@@ -141,7 +148,8 @@ class ImagesTest(unittest.TestCase):
             self.assertEqual(config["User"], user)
             self.assertEqual(config["Cmd"], command)
             self.assertEqual(config.get("StopSignal"), signal)
-            self.assertIn("/usr/lib/postgresql/17/bin:", config["Env"][0])
+            if folder in ("postgres", "odoo"):
+                self.assertIn("/usr/lib/postgresql/17/bin:", config["Env"][0])
             for label in (
                 "title",
                 "description",

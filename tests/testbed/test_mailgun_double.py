@@ -305,6 +305,13 @@ class TestDomains(DoubleTest):
             *("POST", "/v4/domains", {"name": NAME}),
         )
 
+    def test_a_domain_that_was_made_before_may_send(self):
+        for _ in range(2):
+            self.steer("POST", "domains", {"name": NAME})
+        found = self.call("GET", f"/v4/domains/{NAME}").json["domain"]
+        self.assertEqual(found["state"], "active")
+        self.assertEqual(self.call("GET", "/v4/domains").json["total_count"], 1)
+
     def test_a_name_of_another_account_is_taken_and_not_shown(self):
         self.steer("POST", "taken", {"name": NAME})
         self.refused(
@@ -743,6 +750,7 @@ class TestFaults(DoubleTest):
             ("settings", {"rate_limit": -1}),
             ("settings", []),
             (f"domains/{NAME}", {"state": "happy"}),
+            ("domains", {"name": "a b"}),
         ):
             answer = self.double.request("POST", f"/_double/{path}", json.dumps(given))
             self.assertEqual(answer.status, 400, given)
