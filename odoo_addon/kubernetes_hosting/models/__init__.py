@@ -23,6 +23,7 @@ from . import kubernetes_password_link
 from . import mail_mail
 from . import mail_thread
 from . import kubernetes_job
+from . import kubernetes_job_outcome
 from . import kubernetes_job_step
 from . import kubernetes_app_change
 from . import kubernetes_worker

@@ -3,16 +3,18 @@
 
 import re
 import secrets
+from contextlib import contextmanager
 from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
-from odoo.exceptions import ConcurrencyError, UserError, ValidationError
+from odoo.exceptions import ConcurrencyError, MissingError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.models import MAGIC_COLUMNS
-from odoo.tools import format_datetime, mute_logger
+from odoo.tools import SQL, format_datetime, mute_logger
 
+from ..tools.together import read_together, write_together
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_limits import LIMITS
 from .kubernetes_record import ADDONS
@@ -63,6 +65,8 @@ SHOWN_CHANGES = 10
 NAMED_REFUSALS = 5
 
 USER = "kubernetes_hosting.group_kubernetes_user"
+# Where apps are noted that became reachable, until what follows is done.
+REACHED = "kubernetes_hosting.reached"
 
 
 class KubernetesApp(models.Model):
@@ -304,7 +308,6 @@ class KubernetesApp(models.Model):
         default="unknown",
         readonly=True,
         copy=False,
-        tracking=True,
         groups=USER,
     )
     ingress_since = fields.Datetime(
@@ -509,16 +512,62 @@ class KubernetesApp(models.Model):
                 app._is_namespace_foreign()
             )
 
+    def _purchase_fields(self):
+        """What the apps of one purchase have in common with this one."""
+        self.ensure_one()
+        return ("name", "cluster_id", "partner_id")
+
     def _sibling_domain(self):
         """Other apps of the same purchase. Never another company's or another
         customer's: siblings reach one another in the cluster, and whoever resets this
         app reads what is in the one in production."""
         return [
-            ("name", "=", self.name),
-            ("cluster_id", "=", self.cluster_id.id),
-            ("partner_id", "=", self.partner_id.id),
+            *(
+                (name, "=", self._fields[name].convert_to_write(self[name], self))
+                for name in self._purchase_fields()
+            ),
             *self._owner_domain(),
         ]
+
+    def _siblings(self):
+        """``{app: its siblings that are wanted}``, of many apps as fast as of one."""
+
+        def key(app, names):
+            values = tuple(app[name] for name in names)
+            return app.company_id, app.partner_id.commercial_partner_id, values
+
+        names_of = {app: app._purchase_fields() for app in self}
+        siblings = {}
+        for names in sorted(set(names_of.values())):
+            apps = self.filtered(lambda app, names=names: names_of[app] == names)
+            near = apps._near(names)
+            found = near.sorted().grouped(lambda app, names=names: key(app, names))
+            for app in apps:
+                siblings[app] = found.get(key(app, names), near.browse()) - app
+        return siblings
+
+    def _near(self, names):
+        """All apps that are wanted and have values of these in these fields."""
+        alike = []
+        for name in names:
+            field = self._fields[name]
+            values = {field.convert_to_write(app[name], app) for app in self} - {False}
+            column = SQL.identifier(name)
+            alike.append(
+                SQL("(%s = ANY(%s) OR %s IS NULL)", column, list(values), column)
+            )
+        near = SQL(
+            "active AND wanted_state <> 'deleted' AND %s", SQL(" AND ").join(alike)
+        )
+        own = SQL("FROM kubernetes_app WHERE %s", near)
+        self.flush_model()
+        return read_together(
+            self.env,
+            ("kubernetes.app", near),
+            ("kubernetes.namespace", SQL("id IN (SELECT namespace_id %s)", own)),
+            ("kubernetes.environment", SQL("id IN (SELECT environment_id %s)", own)),
+            ("res.partner", SQL("id IN (SELECT partner_id %s)", own)),
+        )[0]
 
     def _owner_domain(self):
         """Other apps of the same company and the same customer."""
@@ -679,8 +728,9 @@ class KubernetesApp(models.Model):
             )
         if set(vals) != {"observed_at"}:
             self._changed()
-        for app in unreachable.filtered(lambda app: app._is_reachable()):
-            app._run_isolated(app._reachable)
+        with apps._reached_afterwards() as reached:
+            for app in unreachable.filtered(lambda app: app._is_reachable()):
+                reached[app] = True
         return result
 
     def _replace_values(self, old, copied):
@@ -831,22 +881,20 @@ class KubernetesApp(models.Model):
         """The app of the same purchase that is in production; empty for itself and
         where there is none."""
         self.ensure_one()
+        return self._production_among(self._siblings()[self])
+
+    def _production_among(self, siblings):
+        self.ensure_one()
         if self.environment_id.is_production:
             return self.browse()
-        return self.search(
-            [
-                *self._sibling_domain(),
-                ("environment_id.is_production", "=", True),
-                ("wanted_state", "!=", "deleted"),
-            ],
-            limit=1,
-        )
+        return siblings.filtered(lambda app: app.environment_id.is_production)[:1]
 
     # -- what the worker gets ----------------------------------------------------
 
-    def _contract_values(self):
+    def _contract_values(self, siblings):
         """The app as the contract's claim answer has it."""
         self.ensure_one()
+        beside = siblings.filtered(lambda app: app.cluster_id == self.cluster_id)
         return {
             "id": self.id,
             "uid": self.uid,
@@ -858,27 +906,15 @@ class KubernetesApp(models.Model):
             "namespace": self.namespace_id.name,
             "wanted_state": self.wanted_state,
             "limits": self._limits_contract_values(),
-            "siblings": self._sibling_namespaces(),
+            "siblings": sorted(beside.namespace_id.mapped("name")),
             "mail_domain": None,
             "mail_mark": "app",
             "inventory": self.inventory or [],
         }
 
-    def _sibling_namespaces(self):
-        """The namespaces of the same purchase's apps in other environments."""
-        self.ensure_one()
-        siblings = self.search(
-            [
-                *self._sibling_domain(),
-                ("cluster_id", "=", self.cluster_id.id),
-                ("wanted_state", "!=", "deleted"),
-            ]
-        )
-        return sorted(siblings.namespace_id.mapped("name"))
-
-    def _production_values(self):
+    def _production_values(self, siblings):
         """The app in production beside this one, as the contract has it, or None."""
-        production = self._production()
+        production = self._production_among(siblings)
         if not production:
             return None
         return {
@@ -1399,36 +1435,52 @@ class KubernetesApp(models.Model):
 
     # -- what came of it ---------------------------------------------------------
 
-    def _update_state(self):
-        """Derive the state from the app's jobs and from what the cluster shows."""
+    def _update_state(self, deciding=None):
+        """Derive the states from the apps' jobs and from what the cluster shows, of
+        many apps as fast as of one. ``deciding`` are the jobs that decide, where they
+        were read already. Returns those of them that wait."""
         apps = self._as_system()
-        for app, (state, message) in apps._derive_states().items():
-            values = {}
-            if state != app.state:
-                values["state"] = state
-            if (message or False) != app.state_message:
-                values["state_message"] = message
-            if app.active != (state != "deleted"):
-                values["active"] = state != "deleted"
-            if values:
-                app.write(values)
+        if deciding is None:
+            deciding = apps._deciding_jobs()
+        live = deciding.filtered(lambda job: job.state in ("pending", "running"))
+        last = (deciding - live).grouped("app_id")
+        changing = live.filtered(lambda job: job.kind in CHANGING_KINDS)
+        changing = changing.sorted("id").grouped("app_id")
+        none = deciding.browse()
+        with apps._reached_afterwards():
+            for app in apps:
+                state, message = app._derive_state(
+                    changing.get(app, none), last.get(app, none)
+                )
+                values = {}
+                if state != app.state:
+                    values["state"] = state
+                if (message or False) != app.state_message:
+                    values["state_message"] = message
+                if app.active != (state != "deleted"):
+                    values["active"] = state != "deleted"
+                if values:
+                    app.write(values)
+            write_together(apps)
+        return live.filtered(lambda job: job.state == "pending")
 
-    def _derive_states(self):
-        """``{app: (state, message)}``, of many apps as fast as of one."""
+    def _deciding_jobs(self):
+        """The jobs that decide on the states of these apps."""
+        if not self:
+            return self.env["kubernetes.job"]
+        ids = SQL("(SELECT unnest(%s))", self.ids)
+        namespaces = SQL(
+            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id IN %s)", ids
+        )
         jobs = self.env["kubernetes.job"]
-        live = jobs.search(
-            [
-                ("app_id", "in", self.ids),
-                ("kind", "in", CHANGING_KINDS),
-                ("state", "in", ("pending", "running")),
-            ],
-            order="id",
-        ).grouped("app_id")
-        last = jobs._last_of_each(self - jobs.union(*live.values()).app_id)
-        return {
-            app: app._derive_state(live.get(app, jobs), last.get(app, jobs))
-            for app in self
-        }
+        jobs.flush_model(["app_id", "kind", "state", "finished_at"])
+        jobs, _apps, _namespaces = read_together(
+            self.env,
+            ("kubernetes.job", jobs._deciding(ids)),
+            ("kubernetes.app", SQL("id IN %s", ids)),
+            ("kubernetes.namespace", namespaces),
+        )
+        return jobs
 
     def _derive_state(self, live, last):
         """The state and what is to be said of it, from the jobs that change the app:
@@ -1506,6 +1558,24 @@ class KubernetesApp(models.Model):
             and self.ingress_state == "ready"
         )
 
+    @api.model
+    @contextmanager
+    def _reached_afterwards(self):
+        """What follows when apps become reachable comes after the block, and after any
+        that is around it: it asks for jobs, and would write what is half done. Yields
+        where to note such apps."""
+        data = self.env.cr.precommit.data
+        outer = data.get(REACHED)
+        reached = data[REACHED] = {} if outer is None else outer
+        try:
+            yield reached
+        finally:
+            if outer is None:
+                data.pop(REACHED, None)
+        if outer is None:
+            for app in reached:
+                app._run_isolated(app._reachable)
+
     def _reachable(self):
         """Called whenever the app becomes reachable (``_is_reachable``): after the
         first deploy, and again after every later interruption."""
@@ -1521,11 +1591,19 @@ class KubernetesApp(models.Model):
     @api.model
     def _apply_observations(self, observations):
         """As ``_apply_observation``, of many: ``{app: observation}``."""
-        seen = self.browse()
-        for app, observation in observations.items():
-            if app._take_over_observation(observation):
-                seen |= app
-        seen._update_state()
+        with self._reached_afterwards():
+            self._take_over_observations(observations)._update_state()
+
+    @api.model
+    def _take_over_observations(self, observations):
+        """Write what the cluster shows. Returns the apps of which it is news."""
+        return self.browse().union(
+            *(
+                app
+                for app, observation in observations.items()
+                if app._take_over_observation(observation)
+            )
+        )
 
     def _take_over_observation(self, observation):
         """Write what the cluster shows. Whether that is news."""
@@ -1552,7 +1630,6 @@ class KubernetesApp(models.Model):
     def _deleted(self, namespace_deleted):
         """The worker deleted the app: free its hostname, and its namespace's name
         where no volumes stay."""
-        self.ensure_one()
         self.hostname_ids.unlink()
         self.write(
             {
@@ -1568,27 +1645,64 @@ class KubernetesApp(models.Model):
         )
         self.namespace_id.state = "deleted" if namespace_deleted else "kept"
 
-    def _drop_wish(self):
-        """A job was cancelled. Where no other one is on its way, the app stays what the
+    def _drop_wishes(self):
+        """Jobs were cancelled. Where no other one is on its way, the app stays what the
         cluster shows of it."""
-        self.ensure_one()
-        live = [
-            ("kind", "in", CHANGING_KINDS),
-            ("state", "in", ("pending", "running")),
-            ("cancel_requested", "=", False),
-        ]
-        if not self._jobs(live, limit=1) and self.namespace_id.state in (
-            "new",
-            "active",
-        ):
-            stopped = self.observed_state == "stopped"
-            self.wanted_state = "stopped" if stopped else "running"
+        if not self:
+            return
+        live = self.env["kubernetes.job"].search(
+            [
+                ("app_id", "in", self.ids),
+                ("kind", "in", CHANGING_KINDS),
+                ("state", "in", ("pending", "running")),
+                ("cancel_requested", "=", False),
+            ]
+        )
+        for app in self - live.app_id:
+            if app.namespace_id.state in ("new", "active"):
+                stopped = app.observed_state == "stopped"
+                app.wanted_state = "stopped" if stopped else "running"
 
     def _log(self, body):
-        """A note in the chatter by whoever acts. Notifies nobody, so cannot fail a
-        customer's order; visitors and the system speak as OdooBot."""
+        """A note in the chatter by whoever acts."""
+        self._log_each(dict.fromkeys(self, body))
+
+    @api.model
+    def _log_each(self, bodies):
+        """Notes in the chatter by whoever acts, ``{app: body}``. Notify nobody, so
+        cannot fail a customer's order; visitors and the system speak as OdooBot."""
+        if not bodies:
+            return
         user = self.env.user
         visitor = user._is_public() or user._is_superuser()
         author = self.env.ref("base.partner_root") if visitor else user.partner_id
+        apps = self.browse().union(*bodies)._as_system()
+        apps._message_log_batch(
+            {app.id: body for app, body in bodies.items()}, author_id=author.id
+        )
+
+    def _message_track(self, fields_iter, initial_values_dict):
+        """As core does it app by app, in two statements for all of them."""
+        if len(self) < 2:
+            return super()._message_track(fields_iter, initial_values_dict)
+        labels = self.fields_get(
+            fields_iter, attributes=("string", "type", "selection", "currency_field")
+        )
+        tracking = {}
         for app in self:
-            app._as_system()._message_log(body=body, author_id=author.id)
+            try:
+                tracking[app.id] = app._mail_track(labels, initial_values_dict[app.id])
+            except MissingError:  # gone since
+                continue
+        changed = self.filtered(lambda app: tracking.get(app.id, (None, None))[1])
+        if not changed:
+            return tracking
+        messages = changed._message_log_batch(dict.fromkeys(changed.ids, ""))
+        self.env["mail.tracking.value"].sudo().create(
+            [
+                {**values, "mail_message_id": message.id}
+                for app, message in zip(changed, messages, strict=True)
+                for _create, _none, values in tracking[app.id][1]
+            ]
+        )
+        return tracking

@@ -98,28 +98,19 @@ class KubernetesJob(models.Model):
 
     def _take_changes_along(self):
         """These jobs, which a worker has just claimed, apply what is changed by now."""
-        changes = (
-            self.env["kubernetes.app.change"]
-            .sudo()
-            .search([("app_id", "in", self.app_id.ids)])
-        )
-        jobs = {job.app_id: job for job in self}
-        for app, of_app in changes.grouped("app_id").items():
-            of_app.job_id = jobs[app]
+        for job in self:
+            job.app_id.sudo().change_ids.job_id = job
 
     def _take_manifests_along(self, manifests):
         """The job has fetched these as they are now: it applies also what another job
         has found changed of them since the claim."""
-        self.env["kubernetes.app.change"].sudo().search(
-            [
-                ("app_id", "=", self.app_id.id),
-                ("source", "=", "manifest"),
-                ("name", "in", manifests.mapped("name")),
-            ]
+        names = manifests.mapped("name")
+        self.app_id.sudo().change_ids.filtered(
+            lambda change: change.source == "manifest" and change.name in names
         ).job_id = self
 
     def _drop_applied_changes(self):
-        """What the job took along is in the cluster."""
-        self.env["kubernetes.app.change"].sudo().search(
-            [("job_id", "in", self.ids)]
+        """What the jobs took along is in the cluster."""
+        self.app_id.sudo().change_ids.filtered(
+            lambda change: change.job_id in self
         ).unlink()

@@ -174,8 +174,10 @@ class KubernetesCluster(models.Model):
         changes = {"name", "domain"} & set(vals)
         for cluster in self.sudo():
             # Archived (deleted) apps count too: their namespaces may still exist.
-            apps = cluster.with_context(active_test=False).app_ids
-            if apps and any(vals[name] != cluster[name] for name in changes):
+            apps = self.env["kubernetes.app"].sudo().with_context(active_test=False)
+            if any(vals[name] != cluster[name] for name in changes) and (
+                apps.search_count([("cluster_id", "=", cluster.id)], limit=1)
+            ):
                 raise UserError(
                     self.env._(
                         "Apps run on the cluster “%s”: its name and domain cannot"

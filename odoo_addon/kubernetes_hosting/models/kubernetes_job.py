@@ -11,6 +11,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..tools.together import know_lines
+
 LEASE_SECONDS = 60
 POLL_SECONDS = 5
 # A worker that listens to the bus asks at least so often.
@@ -428,27 +430,6 @@ class KubernetesJob(models.Model):
         known = [(self[f"error_{name}"], label) for name, label in places]
         return ", ".join(f"{label} {value}" for value, label in known if value)
 
-    @api.model
-    def _last_of_each(self, apps):
-        """``{app: job}``: of the jobs that change an app the one that came to its end
-        last."""
-        self.flush_model(["app_id", "kind", "state", "finished_at"])
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT DISTINCT ON (app_id) id
-                  FROM kubernetes_job
-                 WHERE app_id = ANY(%s)
-                   AND kind = ANY(%s)
-                   AND state IN ('done', 'failed')
-              ORDER BY app_id, finished_at DESC, id DESC
-                """,
-                apps.ids,
-                list(CHANGING_KINDS),
-            )
-        )
-        return self.browse(job_id for (job_id,) in rows).grouped("app_id")
-
     # -- asking ------------------------------------------------------------------
 
     @api.model_create_multi
@@ -643,19 +624,19 @@ class KubernetesJob(models.Model):
         )
 
     def _cancel(self):
-        for job in self:
-            if job.state == "pending":
-                job._finish("cancelled")
-            elif job.state == "running" and not job.cancel_requested:
-                job.cancel_requested = True
+        self.filtered(
+            lambda job: job.state == "running" and not job.cancel_requested
+        ).cancel_requested = True
+        self.filtered(lambda job: job.state == "pending")._finish("cancelled")
 
     # -- what the worker gets ----------------------------------------------------
 
-    def _contract_values(self):
+    def _contract_values(self, siblings=None):
         """The job as the contract's claim answer has it. Manifests, values and secrets
-        go only with the kinds that render them."""
+        go only with the kinds that render them. ``siblings`` are those of each app."""
         self.ensure_one()
         app = self.app_id
+        siblings = (app._siblings() if siblings is None else siblings).get(app, app)
         values = {
             "id": self.id,
             "uid": self.uid,
@@ -664,8 +645,8 @@ class KubernetesJob(models.Model):
             "token": self.token,
             "options": dict(self.options or {}),
             "cluster": app.cluster_id._contract_values() if app else None,
-            "app": app._contract_values() if app else None,
-            "production": app._production_values() if app else None,
+            "app": app._contract_values(siblings) if app else None,
+            "production": app._production_values(siblings) if app else None,
             "manifests": [],
             "reset_manifests": [],
             "config_map": [],
@@ -801,7 +782,12 @@ class KubernetesJob(models.Model):
                    worker_id = %(worker)s,
                    lease_until = %(lease)s,
                    started_at = COALESCE(job.started_at, %(now)s),
-                   write_date = %(now)s
+                   write_date = %(now)s,
+                   -- What stopped the attempt before is told by its steps.
+                   error_code = NULL, error_message = NULL, error_hint = NULL,
+                   error_manifest = NULL, error_url = NULL, error_document = NULL,
+                   error_line = NULL, error_column = NULL, error_object = NULL,
+                   error_field = NULL, error_excerpts = NULL
               FROM next
              WHERE job.id = next.id
          RETURNING job.id
@@ -818,247 +804,46 @@ class KubernetesJob(models.Model):
         )
         ids = [row[0] for row in self.env.cr.fetchall()]
         self.invalidate_model(flush=False)
-        jobs = self.search([("id", "in", ids)], order="priority, run_at, id")
+        jobs, deciding = self._read_for_claim(ids)
         jobs._changed_with_app()
         jobs.filtered(lambda job: job.kind in RENDERING_KINDS)._take_changes_along()
-        # What stopped the attempt before is told by its steps.
-        jobs.filtered("error_code").write(self._error_values(None))
-        for job in jobs.filtered(lambda job: job.kind in ("deploy", "reset")):
-            # From now on the worker may have made it.
-            if job.app_id.namespace_id.state in ("new", "missing"):
-                job.app_id.namespace_id.state = "active"
-        jobs.app_id._update_state()
+        # From now on the worker may have made it.
+        made = jobs.filtered(lambda job: job.kind in ("deploy", "reset"))
+        made.app_id.namespace_id.filtered(
+            lambda namespace: namespace.state in ("new", "missing")
+        ).state = "active"
+        jobs.app_id._update_state(deciding)
         return jobs
 
     @api.model
-    def _expire_leases(self):
-        """Take back the jobs whose worker has not been heard of for a lease."""
-        self.flush_model(["state", "lease_until"])
-        self.env.cr.execute(
-            """
-            SELECT id FROM kubernetes_job
-             WHERE state = 'running' AND lease_until < %s
-             ORDER BY id
-               FOR NO KEY UPDATE SKIP LOCKED
-            """,
-            [fields.Datetime.now()],
-            log_exceptions=False,
+    def _read_for_claim(self, ids):
+        """Read all that is needed to hand these jobs out. Returns them in the order in
+        which they are to be done, and the jobs that decide on the states of their
+        apps."""
+        if not ids:
+            return self.browse(), self.browse()
+        apps = SQL("(SELECT app_id FROM kubernetes_job WHERE id = ANY(%s))", ids)
+        own = SQL("FROM kubernetes_app WHERE id IN %s", apps)
+        jobs, found = self._read_with_apps(
+            ids,
+            ("kubernetes.job", self._deciding(apps)),
+            ("kubernetes.cluster", SQL("id IN (SELECT cluster_id %s)", own)),
+            ("kubernetes.environment", SQL("id IN (SELECT environment_id %s)", own)),
+            ("res.partner", SQL("id IN (SELECT partner_id %s)", own)),
+            (
+                "kubernetes.config.map.line",
+                SQL("config_map_id IN (SELECT config_map_id %s)", own),
+            ),
+            (
+                "kubernetes.secret.line",
+                SQL("secret_id IN (SELECT secret_id %s)", own),
+                "stored_value",
+            ),
         )
-        for job in self.browse(row[0] for row in self.env.cr.fetchall()):
-            error = {
-                "code": "lease_lost",
-                "message": f"The worker {job.worker_id.name or ''} was not heard of"
-                f" any more during attempt {job.attempt}.",
-                "hint": "See whether the worker runs and reaches Odoo, then retry.",
-            }
-            job._retry(error, delay=0)
-
-    def _extend_lease(self):
-        self.lease_until = fields.Datetime.now() + timedelta(seconds=LEASE_SECONDS)
-
-    def _record_steps(self, steps):
-        """Insert or update the steps of the present attempt by their number, so that
-        a repeated report changes nothing."""
-        self.ensure_one()
-        if steps:
-            self._changed()
-        known = {
-            step.number: step
-            for step in self.step_ids.filtered(lambda s: s.attempt == self.attempt)
-        }
-        for step in steps:
-            if step["number"] in known:
-                known[step["number"]].write(step)
-            else:
-                known[step["number"]] = self.env["kubernetes.job.step"].create(
-                    {
-                        **step,
-                        "job_id": self.id,
-                        "attempt": self.attempt,
-                        "worker_id": self.worker_id.id,
-                    }
-                )
-
-    def _conclude(self, outcome):
-        """Take over the outcome that the worker reports, the contract's ``outcome``."""
-        self.ensure_one()
-        state, error, result = outcome["state"], outcome["error"], outcome["result"]
-        if result:
-            self._take_over(result)
-        if state == "retry":
-            self._retry(error, result=result)
-        elif state == "failed" and self._is_pinned_meanwhile(error):
-            self._retry(error, delay=0, result=result)
-        elif state == "released":
-            self._release()
-        else:
-            if state == "done" and self.kind == "delete":
-                self.app_id._deleted(bool(result and result["namespace_deleted"]))
-            self._finish(state, error, result)
-
-    def _is_pinned_meanwhile(self, error):
-        """Whether the worker refused a manifest that has been pinned to that content
-        while it was at work."""
-        self.ensure_one()
-        refused = error and error["code"] == MANIFEST_CHANGED
-        return refused and self.app_id and not self.app_id._changed_manifests()
-
-    def _take_over(self, result):
-        """What the worker found out: manifests' contents, inventory, state, and what
-        screens show."""
-        kept = {name: result[name] for name in KEPT_RESULTS if result[name]}
-        if kept:
-            self.result = kept
-        app = self.app_id
-        if not app:
-            return
-        manifests = app._manifests() | app._reset_manifests()
-        known = {manifest.id: manifest for manifest in manifests}
-        as_now = self.env["kubernetes.manifest"]
-        for seen in result["manifests"]:
-            manifest = known.get(seen["id"])
-            if manifest and manifest._is_told_by(self.worker_id):
-                # What a deploy has fetched, it has applied.
-                told = manifest.with_context(
-                    kubernetes_applied_app=app.id
-                    if self.kind in ("deploy", "reset")
-                    else False
-                )
-                told._remember(
-                    seen["digest"], seen["content"], seen["variables"], seen["files"]
-                )
-            if manifest and manifest.digest == seen["digest"]:
-                as_now |= manifest
-        if self.kind in ("deploy", "reset"):
-            self._take_manifests_along(as_now)
-        if result["inventory"] is not None and result["inventory"] != app.inventory:
-            app.inventory = result["inventory"]
-        if result["observation"]:
-            app._apply_observation(result["observation"])
-
-    def _objects_text(self, result):
-        objects = (result or {}).get("objects") or {}
-        parts = [f"{count} {what}" for what, count in objects.items() if count]
-        return ", ".join(parts) or False
-
-    def _finish(self, state, error=None, result=None):
-        """The end of a job. Steps still open share its fate."""
-        self.ensure_one()
-        app = self.app_id
-        self.write(
-            {
-                "state": state,
-                "finished_at": fields.Datetime.now(),
-                "token": False,
-                "lease_until": False,
-                "result_text": self._objects_text(result),
-                **self._error_values(error),
-            }
-        )
-        self._close_steps("done" if state == "done" else "failed", error)
-        if state == "cancelled" and self.kind in CHANGING_KINDS:
-            app._drop_wish()
-        if state == "done" and (
-            self.kind in ("deploy", "reset", "delete")
-            or (self.kind == "diff" and not self.diff_change_count)
-        ):
-            self._drop_applied_changes()
-        if state == "failed" and app:
-            self._log_failure()
-        app._update_state()
-        self._after(result)
-
-    def _log_failure(self):
-        """Tell it in the chatter, which all users read. What came of a comparison is
-        for whoever asked, and of a fetched password it is enough that it failed."""
-        if self.kind in OWN_KINDS:
-            return
-        text = self.env._("%(job)s failed", job=self._kind_label())
-        if self.kind not in AWAITED_KINDS:
-            text += f": {self.error_message}"
-        self.app_id._log(text)
-
-    def _after(self, result):
-        """Let the app, or the previewed manifest, go on from here: after a job that is
-        done its ``_after_<kind>(job, result)`` where it has one, after one that failed
-        for good its ``_after_failed(job)``.
-
-        ``result`` is the contract's, or None. What goes wrong in there is for the log
-        and the chatter: the worker's part is done and stays so.
-        """
-        self.ensure_one()
-        about = self.app_id or self.manifest_id
-        if self.state == "done":
-            hook = getattr(about, f"_after_{self.kind}", None)
-            arguments = (self, result)
-        else:
-            failed = self.state == "failed"
-            hook = getattr(about, "_after_failed", None) if failed else None
-            arguments = (self,)
-        if about and hook:
-            about._run_isolated(hook, *arguments)
-
-    def _retry(self, error, delay=None, result=None):
-        """Back to waiting after an attempt that may succeed another time, or failed
-        when the attempts are used up. ``delay`` in seconds; none: the backoff's."""
-        self.ensure_one()
-        self._close_steps("failed", error)
-        if self.cancel_requested:
-            self._finish("cancelled", error, result)
-        elif self.attempt >= self.max_attempts:
-            self._finish("failed", error, result)
-        else:
-            self._wait_again(self._backoff_seconds() if delay is None else delay, error)
-
-    def _release(self):
-        """Handed back by a worker that stops: at once for the next one, and not
-        counted as an attempt."""
-        self.ensure_one()
-        self._close_steps("failed")
-        if self.cancel_requested:
-            self._finish("cancelled")
-        else:
-            self.max_attempts += 1
-            self._wait_again(0, None)
-
-    def _wait_again(self, delay, error):
-        self.ensure_one()
-        if self.app_id and self._joinable(self.app_id, self.kind, self.requested_by):
-            # Asked for again meanwhile: that job does the work.
-            self._finish("cancelled", error)
-            return
-        self.write(
-            {
-                "state": "pending",
-                "run_at": fields.Datetime.now() + timedelta(seconds=delay),
-                "token": False,
-                "lease_until": False,
-                **self._error_values(error),
-            }
-        )
-        if not delay:
-            self._wake_workers()
-        self.app_id._update_state()
-
-    def _backoff_seconds(self):
-        """10 s, doubled with every attempt up to 10 minutes, and up to a fifth more
-        so that many failed jobs do not come back in one moment."""
-        self.ensure_one()
-        seconds = min(10 * 2 ** max(self.attempt - 1, 0), 600)
-        return seconds * random.uniform(1.0, 1.2)
-
-    def _close_steps(self, state, error=None):
-        """Steps that the worker left open share the fate of their attempt."""
-        for step in self.step_ids.filtered(lambda step: step.state == "running"):
-            step.write(
-                {
-                    "state": state,
-                    "message": error and error["message"] or step.message,
-                }
-            )
-
-    def _error_values(self, error):
-        return {f"error_{name}": (error or {}).get(name) for name in ERROR_MEMBERS}
+        deciding, *_others, config_lines, secret_lines = found
+        know_lines(jobs.app_id.config_map_id, "line_ids", config_lines)
+        know_lines(jobs.app_id.secret_id, "line_ids", secret_lines)
+        return jobs.sorted("priority, run_at, id"), deciding
 
     # -- waking ------------------------------------------------------------------
 
@@ -1075,15 +860,20 @@ class KubernetesJob(models.Model):
     def _wake_workers(self):
         """Tell the workers after the commit that there is something to claim. Only a
         hint: they ask every few seconds anyway."""
-        now = fields.Datetime.now()
-        if any(job.state == "pending" and job.run_at <= now for job in self):
+        now, told = fields.Datetime.now(), self.env.cr.precommit.data
+        if WAKE_EVENT not in told and any(
+            job.state == "pending" and job.run_at <= now for job in self
+        ):
+            told[WAKE_EVENT] = True
             self.env["bus.bus"]._sendone(self._wake_channel(), WAKE_EVENT, {})
 
     @api.model
     def _idle_seconds(self, clusters):
         """How soon a worker of these clusters asks again that hears of new jobs: when
         something becomes due of which nobody tells."""
-        due = min(filter(None, self._due_moments(clusters)), default=None)
+        self.flush_model(["state", "run_at", "lease_until", "cluster_id"])
+        moments = SQL(", ").join(self._due_moments(clusters))
+        ((due,),) = self.env.execute_query(SQL("SELECT LEAST(%s)", moments))
         if not due:
             return IDLE_SECONDS
         seconds = math.ceil((due - fields.Datetime.now()).total_seconds())
@@ -1091,19 +881,20 @@ class KubernetesJob(models.Model):
 
     @api.model
     def _due_moments(self, clusters):
-        """When the next job of these clusters becomes due, or a lease ends; None where
-        there is none."""
-        self.flush_model(["state", "run_at", "lease_until", "cluster_id"])
-        self.env.cr.execute(
-            """
-            SELECT min(CASE state WHEN 'running' THEN lease_until ELSE run_at END)
-              FROM kubernetes_job
-             WHERE state IN ('pending', 'running')
-               AND (cluster_id = ANY(%s) OR app_id IS NULL)
-            """,
-            [clusters.ids],
-        )
-        return [self.env.cr.fetchone()[0]]
+        """When the next job of these clusters becomes due, and when the next lease
+        ends, in SQL. Whoever makes way for what is due already tells of it."""
+        return [
+            SQL(
+                """
+                (SELECT min(CASE state WHEN 'running' THEN lease_until ELSE run_at END)
+                   FROM kubernetes_job
+                  WHERE (state = 'running' OR state = 'pending' AND run_at > %s)
+                    AND (cluster_id = ANY(%s) OR app_id IS NULL))
+                """,
+                fields.Datetime.now(),
+                clusters.ids,
+            )
+        ]
 
     # -- cron --------------------------------------------------------------------
 

@@ -21,17 +21,25 @@ class KubernetesLive(models.AbstractModel):
     _inherit = ["kubernetes.record"]
 
     def _changed(self):
-        """Tell the screens of all users of the Kubernetes menu after the commit, once
-        per record: ``{"model", "id"}``."""
-        told = self.env.cr.precommit.data.setdefault(CHANGED_EVENT, set())
+        """Tell the screens of all users of the Kubernetes menu after the commit, in one
+        message of a transaction: ``{model: ids}``."""
+        precommit = self.env.cr.precommit
+        if self and CHANGED_EVENT not in precommit.data:
+            precommit.data[CHANGED_EVENT] = {}
+            precommit.add(self.browse()._tell_changed)
+        for record in self:
+            told = precommit.data[CHANGED_EVENT].setdefault(self._name, {})
+            told[record.id] = True
+
+    def _tell_changed(self):
+        changed = self.env.cr.precommit.data.pop(CHANGED_EVENT, {})
         # Not `ref`, which looks each time whether the group is there.
         group = self.env["res.groups"].browse(
             self.env["ir.model.data"]._xmlid_to_res_id(USERS, raise_if_not_found=True)
         )
-        for record in self:
-            if (self._name, record.id) not in told:
-                told.add((self._name, record.id))
-                group._bus_send(CHANGED_EVENT, {"model": self._name, "id": record.id})
+        group._bus_send(
+            CHANGED_EVENT, {model: list(told) for model, told in changed.items()}
+        )
 
     def _run_isolated(self, step, *arguments):
         """Run one further step for this record that must not undo what came before: its

@@ -570,10 +570,11 @@ class KubernetesManifest(models.Model):
         companies share is told by workers of all companies only: by those that were
         given a shared cluster."""
         self.ensure_one()
+        if self.company_id:
+            return True
         clusters = worker.with_context(active_test=False).cluster_ids
         return bool(
-            self.company_id
-            or not all(cluster.company_id for cluster in clusters)
+            not all(cluster.company_id for cluster in clusters)
             or self.env["res.company"].sudo().search_count([], limit=2) == 1
         )
 

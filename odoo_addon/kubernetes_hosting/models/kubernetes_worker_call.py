@@ -8,26 +8,28 @@ import time
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
-from odoo.tools import consteq
+from odoo.tools import SQL, consteq
 
-from ..tools.isolated import TRY_AGAIN, isolated
+from ..tools.isolated import AT_ONCE, TRY_AGAIN, at_once, error_summary, isolated
+from ..tools.together import know_lines, know_related, read_together, write_together
 from . import contract
 from .kubernetes_job import LEASE_SECONDS, POLL_SECONDS, WAKE_EVENT
+from .kubernetes_worker import WORKER_GROUP
 
 _logger = logging.getLogger(__name__)
 
 TRIES = 10
-APPS_PER_TRANSACTION = 100
 
 
 class KubernetesWorkerCall(models.AbstractModel):
     """What the three calls of the worker do: claim, report, observe.
 
-    The parameters are checked against the contract; then the work is done in
-    transactions of its own. Odoo's cursors see the database as it was at their first
-    query, which for a request is the look at the key: a claim of that age would lose
-    against every other worker, and its rerun waits up to two seconds. A transaction
-    that begins with the claim rarely fails and is run again at once.
+    The parameters are checked against the contract; then the work is done in one
+    transaction of its own, with as many queries for a hundred jobs as for one. Odoo's
+    cursors see the database as it was at their first query, which for a request is the
+    look at the key: a claim of that age would lose against every other worker, and its
+    rerun waits up to two seconds. A transaction of its own rarely fails and is run
+    again at once.
     """
 
     _name = "kubernetes.worker.call"
@@ -75,48 +77,75 @@ class KubernetesWorkerCall(models.AbstractModel):
                     result = getattr(self.with_env(env), method)(*args)
                     env.flush_all()
                     return result
-            except (*TRY_AGAIN, UniqueViolation):
+            except (*TRY_AGAIN, UniqueViolation) as error:
                 # A second one of what may be there once: the next try finds the first.
-                if attempt == TRIES - 1:
+                # Of many jobs done at once it may be what is wrong with one.
+                at_once = self.env.context.get(AT_ONCE)
+                if attempt == TRIES - 1 or (
+                    at_once and isinstance(error, UniqueViolation)
+                ):
                     raise
                 time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.2)))
         raise AssertionError("unreachable")
 
+    def _at_once(self, method, params):
+        """Run a method for all that a call is about in one transaction, without a
+        savepoint. Where something fails in there, again with one for each job or app,
+        so that it harms no other one."""
+        return at_once(
+            lambda: self.with_context(**{AT_ONCE: True})._transaction(method, params),
+            lambda: self._transaction(method, params),
+            lambda error: _logger.warning(
+                "Worker %s: %s is done one by one: %s",
+                self.env.user.login,
+                method,
+                error_summary(error),
+            ),
+        )
+
     # -- claim -------------------------------------------------------------------
 
     def _claim(self, params):
-        worker_id, unknown = self._transaction("_note_worker", params)
-        self._before_jobs()
-        served = [c["name"] for c in params["clusters"] if c["reachable"]]
-        jobs, idle_seconds = self._transaction(
-            "_take_jobs", worker_id, served, params["kinds"], params["capacity"]
-        )
-        jobs_model = self.env["kubernetes.job"]
+        jobs = self.env["kubernetes.job"]
         return {
             "database": self.env["ir.config_parameter"]
             .sudo()
             .get_param("database.uuid"),
             "lease_seconds": LEASE_SECONDS,
             "poll_seconds": POLL_SECONDS,
-            "idle_seconds": idle_seconds,
-            "wake": {"channel": jobs_model._wake_channel(), "event": WAKE_EVENT},
-            "unknown_clusters": unknown,
-            "jobs": jobs,
+            "wake": {"channel": jobs._wake_channel(), "event": WAKE_EVENT},
+            **self._at_once("_take_jobs", params),
         }
 
-    def _note_worker(self, params):
-        """Note who asks and what it says of its clusters. Returns the worker's id and
-        the names of the clusters that it does not serve: those of others are not looked
-        up, so that they are answered like those that do not exist."""
+    def _take_jobs(self, params):
+        """Hand out jobs and note who asks. Returns the jobs, how soon to ask for more,
+        and the names of the clusters that the worker does not serve: those of others
+        are not looked up, so that they are answered like those that do not exist."""
         worker = self._worker()
-        self.env["kubernetes.worker.key"]._used(
-            self.env.context.get("kubernetes_worker_key")
+        self._before_jobs()
+        served = [said["name"] for said in params["clusters"] if said["reachable"]]
+        jobs = self.env["kubernetes.job"]._claim(
+            worker.id, served, params["kinds"], params["capacity"]
         )
+        siblings = jobs.app_id._siblings()
+        values = [self._job_values(job, siblings) for job in jobs]
+        by_name = {cluster.name: cluster for cluster in worker.cluster_ids}
+        said = {item["name"]: item for item in params["clusters"]}
+        unknown = [name for name in said if name not in by_name]
+        self._note_worker(worker, params, unknown)
+        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in served)
+        return {
+            "idle_seconds": jobs._idle_seconds(clusters),
+            "unknown_clusters": unknown,
+            "jobs": [value for value in values if value],
+        }
+
+    def _note_worker(self, worker, params, unknown):
+        """Note who asks and what it says of its clusters."""
         now = fields.Datetime.now()
-        names = [cluster["name"] for cluster in params["clusters"]]
-        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in names)
-        by_name = {cluster.name: cluster for cluster in clusters}
-        unknown = [name for name in names if name not in by_name]
+        said = {item["name"]: item for item in params["clusters"]}
+        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in said)
+        worker.key_ids._used(self.env.context.get("kubernetes_worker_key"))
         worker._seen(
             now,
             params["worker"],
@@ -125,169 +154,193 @@ class KubernetesWorkerCall(models.AbstractModel):
             unknown,
             params["contract"],
         )
-        for said in params["clusters"]:
-            if said["name"] in by_name:
-                by_name[said["name"]]._seen(now, said)
-        return worker.id, unknown
+        for cluster in clusters:
+            cluster._seen(now, said[cluster.name])
+        write_together(clusters)
 
     def _worker(self):
-        """Who calls."""
-        return self.env["kubernetes.worker"]._of_user(self.env.uid)
+        """Who calls, read with what there is to know of it."""
+        user = self.env["res.users"].browse(self.env.uid)
+        workers = self.env["kubernetes.worker"]
+        if not user.has_group(WORKER_GROUP):
+            return workers
+        worker = SQL("user_id = %s AND active", self.env.uid)
+        own = SQL("(SELECT id FROM kubernetes_worker WHERE %s)", worker)
+
+        def clusters(relation):
+            return SQL(
+                "id IN (SELECT cluster_id FROM %s WHERE worker_id IN %s)",
+                SQL.identifier(relation),
+                own,
+            )
+
+        jobs = self.env["kubernetes.job"]
+        worker, given, announced, keys, *_others = read_together(
+            self.env,
+            ("kubernetes.worker", worker),
+            ("kubernetes.cluster", clusters("kubernetes_worker_cluster_rel")),
+            ("kubernetes.cluster", clusters("kubernetes_worker_announced_cluster_rel")),
+            ("kubernetes.worker.key", SQL("worker_id IN %s", own), "api_key_id"),
+            *jobs._caller_selections(),
+        )
+        know_lines(worker, "key_ids", keys)
+        know_related(worker, "cluster_ids", given)
+        know_related(worker, "announced_cluster_ids", announced)
+        return worker
 
     def _before_jobs(self):
         """What claims see to before jobs are handed out, as a cron comes up to a
         minute late."""
-        self._transaction("_expire_leases")
-
-    def _expire_leases(self):
         self.env["kubernetes.job"]._expire_leases()
 
-    def _take_jobs(self, worker_id, served, kinds, capacity):
-        """The jobs, and how soon to ask for more."""
-        jobs = self.env["kubernetes.job"]._claim(worker_id, served, kinds, capacity)
-        values = [self._job_values(job) for job in jobs]
-        worker = self.env["kubernetes.worker"].browse(worker_id)
-        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in served)
-        return [value for value in values if value], jobs._idle_seconds(clusters)
-
-    def _job_values(self, job):
+    def _job_values(self, job, siblings):
         """The job as the contract has it; None where that cannot be made, which fails
         this job and no other one."""
 
         def on_error(error):
             _logger.exception("Job %s cannot be given to a worker", job.id)
-            job._finish(
-                "failed",
-                {
-                    "code": "odoo_failed",
-                    "message": "Odoo could not put together what the job needs"
-                    f" ({type(error).__name__}).",
-                    "hint": "See the log of Odoo's server for the cause, then retry.",
-                },
-            )
+            what = self._odoo_failed(error, "put together what the job needs")
+            job._finish("failed", what)
 
         with isolated(self.env, on_error):
-            return job._contract_values()
+            return job._contract_values(siblings)
         return None
 
     # -- report ------------------------------------------------------------------
 
     def _report(self, params):
-        reports = params["jobs"]
-        silent = [
-            number
-            for number, report in enumerate(reports)
-            if not report["steps"] and not report["outcome"]
-        ]
-        # A worker may hold a thousand that wait: these cost one transaction together.
-        answers = dict(
-            zip(
-                silent,
-                self._transaction("_renew_jobs", [reports[n] for n in silent])
-                if silent
-                else [],
-                strict=True,
-            )
-        )
+        answers = self._at_once("_take_reports", params["jobs"])
         return {
             "jobs": [
-                {
-                    "id": report["id"],
-                    "answer": answers.get(number)
-                    or self._transaction("_report_job", report),
-                }
-                for number, report in enumerate(reports)
+                {"id": report["id"], "answer": answer}
+                for report, answer in zip(params["jobs"], answers, strict=True)
             ],
             "lease_seconds": LEASE_SECONDS,
+        }
+
+    def _take_reports(self, reports):
+        """Take over the news of jobs. Returns the worker's answers."""
+        ids = {report["id"] for report in reports}
+        if self.env.context.get(AT_ONCE) and len(ids) == len(reports):
+            return self._take_news(reports)
+        return [self._take_alone(report) for report in reports]
+
+    def _take_alone(self, report):
+        """Take over the news of one job; what is wrong with it harms no other one. The
+        job is tried again then, and the worker lets go of it."""
+
+        def on_error(error):
+            _logger.exception("The report on job %s cannot be taken over", report["id"])
+            (job,) = self._held_jobs([report])
+            what = self._odoo_failed(error, "take over what the worker reported")
+            job._settle({job: job._end_after(what)})
+
+        with isolated(self.env, on_error):
+            return self._take_news([report])[0]
+        return "go_on" if report["outcome"] else "stale"
+
+    def _take_news(self, reports):
+        """Take over the news of jobs, of many as fast as of one."""
+        held = self._held_jobs(reports)
+        news = [(job, report) for job, report in zip(held, reports, strict=True) if job]
+        jobs = self.env["kubernetes.job"]
+        ended = {job: report["outcome"] for job, report in news if report["outcome"]}
+        if ended:
+            jobs._read_with_apps([job.id for job in ended])
+        jobs._record_all_steps({job: report["steps"] for job, report in news})
+        jobs.union(*(job for job, report in news if not report["outcome"]))._extend_lease()
+        jobs._conclude_all(ended)
+        return [
+            "stale"
+            if not job
+            else "stop"
+            if job.cancel_requested and not report["outcome"]
+            else "go_on"
+            for job, report in zip(held, reports, strict=True)
+        ]
+
+    def _odoo_failed(self, error, what):
+        return {
+            "code": "odoo_failed",
+            "message": f"Odoo could not {what} ({type(error).__name__}).",
+            "hint": "See the log of Odoo's server for the cause, then retry.",
         }
 
     def _held_jobs(self, reports):
         """Lock and return the reported jobs as the worker holds them, an empty record
         for each that it does not: one whose cluster it no longer serves, or of another
         token, is like one that does not exist."""
-        worker = self._worker()
+        jobs = self.env["kubernetes.job"]
         self.env.cr.execute(
-            "SELECT id FROM kubernetes_job WHERE id = ANY(%s) AND worker_id = %s"
-            " ORDER BY id FOR NO KEY UPDATE",
-            [[report["id"] for report in reports], worker.id],
+            """
+            SELECT job.id, job.token
+              FROM kubernetes_job job
+              JOIN kubernetes_worker worker ON worker.id = job.worker_id
+             WHERE job.id = ANY(%s)
+               AND job.state = 'running'
+               AND worker.user_id = %s
+               AND worker.active
+               AND EXISTS (
+                    SELECT 1
+                      FROM kubernetes_worker_cluster_rel given
+                      JOIN kubernetes_cluster cluster ON cluster.id = given.cluster_id
+                     WHERE given.worker_id = worker.id
+                       AND (cluster.company_id IS NULL
+                            OR cluster.company_id = job.company_id)
+                       AND (job.app_id IS NULL OR cluster.id = job.cluster_id))
+          ORDER BY job.id
+               FOR NO KEY UPDATE OF job
+            """,
+            [[report["id"] for report in reports], self.env.uid],
             log_exceptions=False,
         )
-        no_job = self.env["kubernetes.job"]
-        jobs = {
-            job.id: job
-            for job in no_job.browse(row[0] for row in self.env.cr.fetchall())
-        }
+        tokens = dict(self.env.cr.fetchall())
+        jobs = jobs.browse(tokens)
 
         def held(report):
-            job = jobs.get(report["id"], no_job)
-            is_held = (
-                job.state == "running"
-                and consteq((job.token or "").encode(), report["token"].encode())
-                and worker._serves(job)
-            )
-            return job if is_held else no_job
+            token = tokens.get(report["id"], "")
+            is_held = consteq(token.encode(), report["token"].encode())
+            return jobs.browse(report["id"] if is_held else ()).with_prefetch(jobs.ids)
 
         return [held(report) for report in reports]
-
-    def _renew_jobs(self, reports):
-        """Extend the leases of jobs without news. Returns the worker's answers."""
-        jobs = self._held_jobs(reports)
-        self.env["kubernetes.job"].union(*jobs)._extend_lease()
-        return [
-            "stale" if not job else "stop" if job.cancel_requested else "go_on"
-            for job in jobs
-        ]
-
-    def _report_job(self, report):
-        """Take over the news of one job. Returns the answer for the worker."""
-        (job,) = self._held_jobs([report])
-        if not job:
-            return "stale"
-        job._record_steps(report["steps"])
-        if report["outcome"]:
-            job._conclude(report["outcome"])
-            return "go_on"
-        job._extend_lease()
-        return "stop" if job.cancel_requested else "go_on"
 
     # -- observe -----------------------------------------------------------------
 
     def _observe(self, params):
-        unknown = []
-        for start in range(0, len(params["apps"]), APPS_PER_TRANSACTION):
-            batch = params["apps"][start : start + APPS_PER_TRANSACTION]
-            unknown += self._transaction("_observe_apps", params["cluster"], batch)
-        if params["complete"]:
-            self._transaction(
-                "_compare_namespaces", params["cluster"], params["complete"]
-            )
-        return {"unknown": unknown}
+        return {"unknown": self._at_once("_take_look", params)}
 
-    def _compare_namespaces(self, cluster_name, look):
-        cluster = self._served_cluster(cluster_name)
-        if cluster:
-            self.env["kubernetes.namespace.found"]._compare(cluster, look)
+    def _take_look(self, params):
+        """Take over what the cluster shows. Returns the namespaces of apps that Odoo
+        does not have there; on a cluster that the worker does not serve, all."""
+        cluster = self._served_cluster(params["cluster"])
+        unknown = self._observe_apps(cluster, params["apps"])
+        if cluster and params["complete"]:
+            self.env["kubernetes.namespace.found"]._compare(cluster, params["complete"])
+        return unknown
 
     def _served_cluster(self, name):
         """The cluster of this name, where an administrator gave it to the worker."""
         worker = self._worker().with_context(active_test=False)
         return worker.cluster_ids.filtered(lambda cluster: cluster.name == name)
 
-    def _observe_apps(self, cluster_name, seen):
-        """Take over what the cluster shows. Returns the namespaces of apps that Odoo
-        does not have there; on a cluster that the worker does not serve, all."""
-        cluster = self._served_cluster(cluster_name)
-        apps = {
-            app.uid: app
-            for app in self.env["kubernetes.app"]
-            .with_context(active_test=False)
-            .search(
-                [
-                    ("uid", "in", [item["uid"] for item in seen]),
-                    ("cluster_id", "in", cluster.ids),
-                ]
-            )
-        }
+    def _read_apps(self, cluster, uids):
+        """The apps with these uids on the cluster, deleted ones, too, by their uids."""
+        own = SQL("uid = ANY(%s) AND cluster_id = ANY(%s)", uids, cluster.ids)
+        apps, _namespaces = read_together(
+            self.env,
+            ("kubernetes.app", own),
+            (
+                "kubernetes.namespace",
+                SQL(
+                    "id IN (SELECT namespace_id FROM kubernetes_app WHERE %s)",
+                    own,
+                ),
+            ),
+        )
+        return {app.uid: app for app in apps}
+
+    def _observe_apps(self, cluster, seen):
+        apps = self._read_apps(cluster, [item["uid"] for item in seen])
         unknown, observations = [], {}
         for item in seen:
             app = apps.get(item["uid"])

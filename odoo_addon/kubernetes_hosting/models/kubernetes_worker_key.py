@@ -103,10 +103,9 @@ class KubernetesWorkerKey(models.Model):
         ended.is_expired = True
         ended.worker_id._changed()
 
-    @api.model
     def _used(self, api_key_id):
-        """A worker called with this key."""
-        key = self.sudo().search([("api_key_id", "=", api_key_id)])
+        """A worker called with the one of its keys that Odoo has by this id."""
+        key = self.sudo().filtered(lambda key: key.api_key_id.id == api_key_id)
         now = fields.Datetime.now()
         if key and (not key.last_used_at or now - key.last_used_at >= USED_STEP):
             key.last_used_at = now

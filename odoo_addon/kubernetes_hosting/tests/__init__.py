@@ -3,6 +3,7 @@ from . import test_app
 from . import test_apply
 from . import test_attention
 from . import test_change
+from . import test_calls
 from . import test_certain
 from . import test_chatter
 from . import test_concurrency

@@ -15,14 +15,34 @@ from odoo.exceptions import ConcurrencyError, UserError
 TRY_AGAIN = (TransactionRollbackError, LockNotAvailable, ConcurrencyError)
 
 
+# In the context of a transaction that is done again step by step where any of it fails.
+AT_ONCE = "kubernetes_at_once"
+
+
+def at_once(at_once, one_by_one, on_error):
+    """Do for many at once what hardly ever fails. Where it does, ``on_error(exception)``
+    says so, and all of it is done again one by one, so that no step harms another."""
+    try:
+        return at_once()
+    except TRY_AGAIN:
+        raise
+    except Exception as error:
+        on_error(error)
+    return one_by_one()
+
+
 @contextmanager
 def isolated(env, on_error):
     """Run a step that must not undo what came before it in the transaction.
 
     When it fails, what it wrote goes back, ``on_error(exception)`` says so to whom it
     concerns, and what stands after the block is reached. Only what makes the whole
-    transaction run again is raised.
+    transaction run again is raised; where that is done for less, see ``at_once``,
+    anything.
     """
+    if env.context.get(AT_ONCE):
+        yield
+        return
     env.cr.flush()  # what fails here is not the step's
     try:
         with env.cr.savepoint():

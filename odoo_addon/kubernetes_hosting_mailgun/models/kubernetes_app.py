@@ -162,9 +162,9 @@ class KubernetesApp(models.Model):
     def _mailgun_workers(self):
         return self._online_workers().filtered("mailgun_region")
 
-    def _contract_values(self):
+    def _contract_values(self, siblings):
         return {
-            **super()._contract_values(),
+            **super()._contract_values(siblings),
             "mail_domain": self._mail_domain() or None,
             "mail_mark": self.mail_mark,
         }

@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 # What needs a worker with a Mailgun key.
 MAIL_KINDS = ("mail_domain", "invitation")
@@ -50,23 +51,25 @@ class KubernetesJob(models.Model):
     @api.model
     def _due_moments(self, clusters):
         """Also when the next invitation becomes due."""
-        moments = super()._due_moments(clusters)
         self.env["kubernetes.app"].flush_model(
             ["cluster_id", "invitation_due", "invitation_state", "wanted_state"]
         )
-        self.env.cr.execute(
-            """
-            SELECT min(invitation_due)
-              FROM kubernetes_app
-             WHERE invitation_state = 'waiting' AND wanted_state <> 'deleted'
-               AND cluster_id = ANY(%s)
-            """,
-            [clusters.ids],
-        )
-        return [*moments, self.env.cr.fetchone()[0]]
+        return [
+            *super()._due_moments(clusters),
+            SQL(
+                """
+                (SELECT min(invitation_due)
+                   FROM kubernetes_app
+                  WHERE invitation_state = 'waiting' AND wanted_state <> 'deleted'
+                    AND invitation_due > %s AND cluster_id = ANY(%s))
+                """,
+                fields.Datetime.now(),
+                clusters.ids,
+            ),
+        ]
 
-    def _contract_values(self):
-        values = super()._contract_values()
+    def _contract_values(self, siblings=None):
+        values = super()._contract_values(siblings)
         if self.kind == "invitation":
             values["message"] = values["options"].pop("message", None)
             values["secret"] = self.app_id._first_password_contract_values()

@@ -11,8 +11,5 @@ class KubernetesWorkerCall(models.AbstractModel):
 
     def _before_jobs(self):
         result = super()._before_jobs()
-        self._transaction("_invite_due")
-        return result
-
-    def _invite_due(self):
         self.env["kubernetes.app"]._invite_due()
+        return result

@@ -88,15 +88,11 @@ class KubernetesApp(models.Model):
         "This unit of the order line has an app in this environment already.",
     )
 
-    def _sibling_domain(self):
-        """The apps of one purchase: of the same unit of the same order line."""
+    def _purchase_fields(self):
+        """The same unit of the same order line."""
         if not self.sale_order_line_id:
-            return super()._sibling_domain()
-        return [
-            ("sale_order_line_id", "=", self.sale_order_line_id.id),
-            ("unit_no", "=", self.unit_no),
-            *self._owner_domain(),
-        ]
+            return super()._purchase_fields()
+        return ("sale_order_line_id", "unit_no")
 
     def _set_variables(self, variables):
         """Put variables into the app's own config map; the template's of the same keys
