@@ -112,7 +112,10 @@ async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), 
 pub fn client(settings: &Settings) -> Result<Client, Problem> {
     let odoo = &settings.odoo;
     let timeout = Duration::from_secs(odoo.timeout_seconds);
-    let client = Client::new(&odoo.url, &odoo.database, odoo.key().clone(), timeout)?;
+    let mut client = Client::new(&odoo.url, &odoo.database, odoo.key().clone(), timeout)?;
+    if let Ok(url) = odoo.websocket_url.parse() {
+        client = client.with_websocket_at(url);
+    }
     Ok(match odoo.key_in_file() {
         Some(file) => client.with_key_in(file),
         None => client,

@@ -58,6 +58,8 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct Odoo {
     pub url: String,
+    /// Below which address the websocket is, where it is not below `url`.
+    pub websocket_url: String,
     /// Whether a host beyond this machine may be called over http.
     pub allow_http: bool,
     /// Sent as `X-Odoo-Database`; empty where the host name alone leads to the database.
@@ -76,6 +78,7 @@ impl Default for Odoo {
     fn default() -> Self {
         Self {
             url: String::new(),
+            websocket_url: String::new(),
             allow_http: false,
             database: String::new(),
             key_file: PathBuf::new(),
@@ -660,34 +663,43 @@ impl Settings {
         let mut say = |path: &[&str], reason: String| {
             wrong.push((path.iter().map(|&key| key.to_owned()).collect(), reason));
         };
-        match Url::parse(&self.odoo.url) {
-            _ if self.odoo.url.is_empty() => say(
+        if self.odoo.url.is_empty() {
+            say(
                 &["odoo", "url"],
                 "is not set; it is Odoo's address, such as https://odoo.example.com".to_owned(),
-            ),
-            Err(url::ParseError::RelativeUrlWithoutBase) => say(
-                &["odoo", "url"],
-                "must begin with http:// or https://".to_owned(),
-            ),
-            Err(error) => say(&["odoo", "url"], format!("is not an address: {error}")),
-            Ok(url) if !matches!(url.scheme(), "http" | "https") => say(
-                &["odoo", "url"],
-                "must begin with http:// or https://".to_owned(),
-            ),
-            Ok(url) if url.password().is_some() || !url.username().is_empty() => say(
-                &["odoo", "url"],
-                "holds a login; the worker uses its key alone".to_owned(),
-            ),
-            Ok(url) if url.scheme() == "http" && !is_loopback(&url) && !self.odoo.allow_http => {
-                say(
-                    &["odoo", "url"],
-                    format!(
-                        "'{}' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true where nobody else is on the way",
-                        self.odoo.url
-                    ),
-                )
+            );
+        }
+        for (name, address) in [
+            ("url", &self.odoo.url),
+            ("websocket_url", &self.odoo.websocket_url),
+        ] {
+            match Url::parse(address) {
+                _ if address.is_empty() => {}
+                Err(url::ParseError::RelativeUrlWithoutBase) => say(
+                    &["odoo", name],
+                    "must begin with http:// or https://".to_owned(),
+                ),
+                Err(error) => say(&["odoo", name], format!("is not an address: {error}")),
+                Ok(url) if !matches!(url.scheme(), "http" | "https") => say(
+                    &["odoo", name],
+                    "must begin with http:// or https://".to_owned(),
+                ),
+                Ok(url) if url.password().is_some() || !url.username().is_empty() => say(
+                    &["odoo", name],
+                    "holds a login; the worker uses its key alone".to_owned(),
+                ),
+                Ok(url)
+                    if url.scheme() == "http" && !is_loopback(&url) && !self.odoo.allow_http =>
+                {
+                    say(
+                        &["odoo", name],
+                        format!(
+                            "'{address}' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true where nobody else is on the way",
+                        ),
+                    )
+                }
+                Ok(_) => {}
             }
-            Ok(_) => {}
         }
         for (path, value, from, to) in [
             (
@@ -1058,6 +1070,10 @@ mod tests {
             (
                 "[odoo]\nurl = 'http://odoo.example.com'",
                 "FILE: odoo.url: 'http://odoo.example.com' would send the worker key and the secrets of every job unencrypted: use https://, or set odoo.allow_http = true",
+            ),
+            (
+                "[odoo]\nwebsocket_url = 'odoo:8072'",
+                "FILE: odoo.websocket_url: must begin with http:// or https://",
             ),
             (
                 "[mailgun]\ntimeout_seconds = 0",

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -37,6 +37,8 @@ const VERSION_ERROR: i64 = 426;
 pub struct Client {
     http: reqwest::Client,
     url: Url,
+    /// Where Odoo's websocket is, when it is elsewhere.
+    websocket_url: Option<Url>,
     database: String,
     /// The last good one.
     key: Arc<Mutex<SecretString>>,
@@ -143,29 +145,20 @@ impl Client {
     ) -> Result<Self, Problem> {
         let wrong =
             |error: &dyn std::fmt::Display| Problem::new(Code::Settings, format!("odoo: {error}."));
-        let mut headers = HeaderMap::new();
-        if !database.is_empty() {
-            headers.insert(
-                "X-Odoo-Database",
-                HeaderValue::from_str(database).map_err(|error| wrong(&error))?,
-            );
-        }
         let http = reqwest::Client::builder()
             .user_agent(concat!("chandlery/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(timeout)
             // A redirect would carry the key elsewhere, and turn the call into a page view.
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| wrong(&error))?;
-        let mut url = Url::parse(url).map_err(|error| wrong(&error))?;
-        if !url.path().ends_with('/') {
-            url.set_path(&format!("{}/", url.path()));
-        }
+        HeaderValue::from_str(database).map_err(|error| wrong(&error))?;
+        let url = folder(Url::parse(url).map_err(|error| wrong(&error))?);
         Ok(Self {
             http,
             url,
+            websocket_url: None,
             database: database.to_owned(),
             key: Arc::new(Mutex::new(key)),
             key_file: None,
@@ -178,6 +171,12 @@ impl Client {
     /// file need not restart the worker.
     pub fn with_key_in(mut self, file: &Path) -> Self {
         self.key_file = Some(file.to_owned());
+        self
+    }
+
+    /// Odoo's websocket is at another address than the calls: at its own port, say.
+    pub fn with_websocket_at(mut self, url: Url) -> Self {
+        self.websocket_url = Some(folder(url));
         self
     }
 
@@ -201,6 +200,32 @@ impl Client {
     /// Odoo's address, ending in `/`.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The address below which Odoo's websocket is, ending in `/`.
+    pub fn websocket_url(&self) -> &Url {
+        self.websocket_url.as_ref().unwrap_or(&self.url)
+    }
+
+    /// The cookie of a visitor's session in the database, where one has to be named. A websocket lives in a session, and
+    /// one by X-Odoo-Database has none.
+    pub async fn visitor(&self) -> Result<Option<String>, reqwest::Error> {
+        if self.database.is_empty() {
+            return Ok(None);
+        }
+        let mut login = self
+            .url
+            .join("web/login")
+            .expect("a fixed path joins any address");
+        login.query_pairs_mut().append_pair("db", &self.database);
+        let response = self.http.get(login).send().await?;
+        Ok(response
+            .headers()
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+            .find(|cookie| cookie.starts_with("session_id="))
+            .map(str::to_owned))
     }
 
     /// The database that is asked for; empty where the host name decides.
@@ -271,14 +296,15 @@ impl Client {
             url: self.url.to_string(),
             reason: reason(&error),
         };
-        let response = self
+        let mut call = self
             .http
             .post(url)
             .bearer_auth(self.key().await.expose_secret())
-            .json(&request)
-            .send()
-            .await
-            .map_err(unreachable)?;
+            .json(&request);
+        if !self.database.is_empty() {
+            call = call.header("X-Odoo-Database", &self.database);
+        }
+        let response = call.send().await.map_err(unreachable)?;
         let status = response.status();
         let is_json = response
             .headers()
@@ -294,6 +320,14 @@ impl Client {
             })?;
         read(self.url.as_str(), status, is_json, &body)
     }
+}
+
+/// The address with a `/` at its end, so that paths join it.
+fn folder(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url
 }
 
 /// The envelope of JSON-RPC 2.0.

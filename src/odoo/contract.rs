@@ -159,6 +159,11 @@ impl JobKind {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Whether somebody sits before a screen and waits for it.
+    pub fn is_awaited(self) -> bool {
+        matches!(self, Self::Diff | Self::Preview | Self::Password)
+    }
 }
 
 /// The answer to `claim`.

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::client::Client;
 use super::contract::Wake;
@@ -38,6 +38,7 @@ pub async fn listen(
 ) {
     let mut last = 0;
     let mut pauses = pauses();
+    let mut said = false;
     loop {
         let Some(wake) = channel.borrow_and_update().clone() else {
             if channel.changed().await.is_err() {
@@ -60,8 +61,15 @@ pub async fn listen(
             wake_up.notify_one();
             info!("the wake-up connection ended ({error}); polling until it is back");
             pauses = self::pauses();
-        } else {
+            said = false;
+        } else if said {
             debug!("no wake-up connection ({error}); polling instead");
+        } else {
+            said = true;
+            warn!(
+                "no wake-up connection ({error}): jobs begin some seconds later. {}websocket must lead to Odoo's port for it (8072 with `workers` above 0); where only that port does, set odoo.websocket_url",
+                client.websocket_url(),
+            );
         }
         tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(60))).await;
     }
@@ -102,10 +110,15 @@ async fn try_follow(
 ) -> Result<ControlFlow<()>, Error> {
     let mut request = address(client)?.into_client_request()?;
     // Odoo refuses a websocket without an origin; whose it is matters to browsers only.
-    let origin = client.url().origin().ascii_serialization();
+    let origin = client.websocket_url().origin().ascii_serialization();
     request
         .headers_mut()
         .insert("Origin", HeaderValue::from_str(&origin)?);
+    if let Some(cookie) = timeout(CONNECT_TIMEOUT, client.visitor()).await?? {
+        let mut cookie = HeaderValue::from_str(&cookie)?;
+        cookie.set_sensitive(true);
+        request.headers_mut().insert("Cookie", cookie);
+    }
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
@@ -150,7 +163,7 @@ fn too_long() -> String {
 }
 
 fn address(client: &Client) -> Result<String, Error> {
-    let mut url = client.url().join("websocket")?;
+    let mut url = client.websocket_url().join("websocket")?;
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     url.set_scheme(scheme)
         .map_err(|()| "the address has no websocket form")?;
@@ -190,6 +203,8 @@ mod tests {
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::protocol::frame::Frame;
     use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    use wiremock::matchers::{method, path, query_param};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
 
     fn wake() -> Wake {
         Wake {
@@ -255,6 +270,47 @@ mod tests {
             () = listening => unreachable!("listens for ever"),
             () = odoo => {}
         }
+    }
+
+    /// A websocket lives in a session, and the session says which database is meant.
+    #[tokio::test]
+    async fn where_several_databases_share_a_host_name_the_websocket_names_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let odoo = MockServer::start().await;
+        Mock::given(method("GET"))
+            .and(path("/web/login"))
+            .and(query_param("db", "shop"))
+            .respond_with(
+                ResponseTemplate::new(302)
+                    .insert_header("Location", "/web/login?db=shop")
+                    .insert_header("Set-Cookie", "session_id=s3ss10n; HttpOnly; Path=/"),
+            )
+            .expect(1)
+            .mount(&odoo)
+            .await;
+        let key = SecretString::from("k3y");
+        let websocket = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::new(&odoo.uri(), "shop", key, Duration::from_secs(300))
+            .unwrap()
+            .with_websocket_at(websocket.parse().unwrap());
+        let (wake, wake_up) = (wake(), Notify::new());
+        let (mut last, listening) = (0, AtomicBool::new(false));
+        let following = follow(&client, &wake, &mut last, &wake_up, &listening);
+        let odoo = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let length = stream.peek(&mut head).await.unwrap();
+            String::from_utf8_lossy(&head[..length]).to_lowercase()
+        };
+        let head = tokio::select! {
+            reason = following => unreachable!("{reason}"),
+            head = odoo => head,
+        };
+        assert!(
+            head.contains("\r\ncookie: session_id=s3ss10n\r\n"),
+            "{head}"
+        );
     }
 
     #[tokio::test]

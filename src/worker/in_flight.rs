@@ -12,8 +12,8 @@ use crate::job::{CancelReason, StepLog};
 use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse, Token, Uid};
 use crate::slot::Slot;
 
-/// Reports are coalesced to about one in this time.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How far a job is, is told about once in this time; that it ended, and what a screen waits for, at once.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Somebody may want a silent job to stop: it is asked about as often as this, …
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// … or more seldom where so many are held that Odoo would be asked about more than one in this time.
@@ -88,6 +88,11 @@ impl LeasedJob {
     fn has_news(&self) -> bool {
         self.outcome.is_some() || self.step_log.has_news()
     }
+
+    /// Whether its news are to be told at once.
+    fn is_urgent(&self) -> bool {
+        self.outcome.is_some() || self.kind.is_awaited() && self.step_log.has_news()
+    }
 }
 
 impl InFlight {
@@ -155,15 +160,15 @@ impl InFlight {
             .values()
             .map(|held| match last {
                 _ if !held.has_news() => held.lease.renew_at(in_flight.len()),
-                Some(last) => last + REPORT_EVERY,
-                None => held.lease.from,
+                Some(last) if !held.is_urgent() => last + PROGRESS_EVERY,
+                _ => held.lease.from,
             })
             .min()
     }
 
     /// One line for every job with news, and for those whose lease is to be renewed about now: a report does that.
     pub fn reports(&self) -> Vec<PendingReport> {
-        let soon = Instant::now() + REPORT_EVERY;
+        let soon = Instant::now() + PROGRESS_EVERY;
         let in_flight = self.held();
         in_flight
             .iter()

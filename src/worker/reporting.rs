@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::in_flight::{FinishedJob, PendingReport};
 use super::{JobHandler, Odoo, Worker};
 use crate::odoo::CallError;
-use crate::odoo::contract::{FileSeen, JobResult, ReportRequest, ReportResponse};
+use crate::odoo::contract::{FileSeen, JobReport, JobResult, ReportRequest, ReportResponse};
 
 /// A report may take no longer, so that another try fits into a lease.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,7 +18,7 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many bytes of manifests and differences go into one report, at most; Odoo refuses what is much larger.
 const REPORT_BYTES: usize = 8 * 1024 * 1024;
-/// How many jobs go into one report, at most: Odoo takes one after the other.
+/// How many jobs go into one report, at most: Odoo takes it over in one transaction.
 const REPORT_JOBS: usize = 100;
 /// With nothing held there is nothing due; news ends this wait.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
@@ -77,13 +77,16 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
         let mut good = true;
         for sent in portions(self.in_flight.reports()) {
             match self.report(sent).await {
-                Ok(()) => {}
+                Ok(all_answered) => good &= all_answered,
                 Err((CallError::Refused { .. }, sent)) => {
                     for one in sent {
                         let id = one.report.id;
-                        if let Err((error, _)) = self.report(vec![one]).await {
-                            error!(job = id, "{}", error.problem());
-                            good = false;
+                        match self.report(vec![one]).await {
+                            Ok(answered) => good &= answered,
+                            Err((error, _)) => {
+                                error!(job = id, "{}", error.problem());
+                                good = false;
+                            }
                         }
                     }
                 }
@@ -96,10 +99,11 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
         good
     }
 
+    /// Sends one report; returns whether Odoo had an answer for each of its jobs.
     async fn report(
         &self,
         sent: Vec<PendingReport>,
-    ) -> Result<(), (CallError, Vec<PendingReport>)> {
+    ) -> Result<bool, (CallError, Vec<PendingReport>)> {
         let sent_at = Instant::now();
         let request = ReportRequest {
             worker: self.identity.clone(),
@@ -118,10 +122,12 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
             Err(error) => return Err((error, sent)),
         };
         self.answered();
+        let answered = |job: &JobReport| response.jobs.iter().any(|answer| answer.id == job.id);
+        let all_answered = request.jobs.iter().all(answered);
         for ended in self.in_flight.answered(sent, sent_at, &response) {
             self.record(&ended);
         }
-        Ok(())
+        Ok(all_answered)
     }
 
     fn record(&self, ended: &FinishedJob) {

@@ -42,6 +42,10 @@ struct DoubleState {
     /// Reports that hold this job are refused.
     refused: Mutex<Option<i64>>,
     down: AtomicBool,
+    /// Reports are answered as if this job were not in them.
+    silent_about: AtomicUsize,
+    /// How long each report takes, in milliseconds.
+    report_takes: AtomicUsize,
     calls: mpsc::UnboundedSender<(Instant, Call)>,
 }
 
@@ -88,6 +92,8 @@ impl Odoo for Double {
 
     async fn report(&self, request: &ReportRequest) -> Result<ReportResponse, CallError> {
         self.heard(Call::Report(request.clone()))?;
+        let takes = self.0.report_takes.load(Ordering::SeqCst) as u64;
+        sleep(Duration::from_millis(takes)).await;
         let refused = *self.0.refused.lock().unwrap();
         if request.jobs.iter().any(|job| Some(job.id) == refused) {
             return Err(CallError::Refused {
@@ -97,7 +103,9 @@ impl Odoo for Double {
             });
         }
         let answers = self.0.answers.lock().unwrap();
-        let jobs = request.jobs.iter().map(|job| JobAnswer {
+        let silent_about = self.0.silent_about.load(Ordering::SeqCst) as i64;
+        let told = request.jobs.iter().filter(|job| job.id != silent_about);
+        let jobs = told.map(|job| JobAnswer {
             id: job.id,
             answer: answers.get(&job.id).copied().unwrap_or(Answer::GoOn),
         });
@@ -219,6 +227,8 @@ impl Bench {
             answers: Mutex::default(),
             refused: Mutex::default(),
             down: AtomicBool::new(false),
+            silent_about: AtomicUsize::new(0),
+            report_takes: AtomicUsize::new(0),
             calls: sender,
         }));
         let seen = Arc::<Mutex<Vec<AppSeen>>>::default();
@@ -524,6 +534,70 @@ async fn steps_that_say_much_are_told_about_once_a_second() {
     for pair in reports.windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_secs(1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_told_at_once_and_what_ends_during_a_report_with_the_next_one() {
+    let ends_after = |id: i64| Duration::from_millis([0, 100, 250, 300][id as usize]);
+    let mut bench = Bench::start(
+        [job(1), job(2)],
+        one_step(move |id| async move {
+            sleep(ends_after(id)).await;
+            Ok(())
+        }),
+    );
+    bench.odoo.0.report_takes.store(200, Ordering::SeqCst);
+    bench.odoo.queue(job(3));
+    let (begun, first) = bench.next_report().await;
+    assert!(first.jobs.iter().all(|job| job.outcome.is_none()));
+    // The first one ends while that is under way, the others while the next is.
+    let (next, second) = bench.next_report().await;
+    let ended = |report: &ReportRequest| -> Vec<i64> {
+        let ended = report.jobs.iter().filter(|job| job.outcome.is_some());
+        ended.map(|job| job.id).collect()
+    };
+    assert_eq!((next - begun).as_millis(), 200);
+    assert_eq!(ended(&second), [1]);
+    let (last, third) = bench.next_report().await;
+    assert_eq!((last - next).as_millis(), 200);
+    assert_eq!(ended(&third), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_screen_waits_for_is_told_as_it_happens() {
+    let mut awaited = job(1);
+    awaited["kind"] = json!("diff");
+    let mut bench = Bench::start([awaited], |_, step_log| {
+        Box::pin(async move {
+            for code in [StepCode::Fetching, StepCode::Rendering, StepCode::Comparing] {
+                let ended = step_log
+                    .step(code, async |_| {
+                        sleep(Duration::from_millis(100)).await;
+                        Ok(())
+                    })
+                    .await;
+                ended.unwrap();
+            }
+            outcome(Ok(()), JobResult::default(), &step_log)
+        })
+    });
+    let (begun, _) = bench.next_report().await;
+    for step in 1..=3 {
+        let (at, report) = bench.next_report().await;
+        assert_eq!((at - begun).as_millis(), step * 100);
+        assert_eq!(report.jobs[0].outcome.is_some(), step == 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_odoo_says_nothing_of_is_not_told_again_and_again() {
+    let mut bench = Bench::start([job(1)], one_step(|_| async { Ok(()) }));
+    bench.odoo.0.silent_about.store(1, Ordering::SeqCst);
+    let calls = bench.during(20).await;
+    let reports = calls
+        .iter()
+        .filter(|(_, call)| matches!(call, Call::Report(_)));
+    assert!((3..15).contains(&reports.count()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -877,24 +877,21 @@ class KubernetesApp(models.Model):
         manifests = self._manifests() | self._reset_manifests()
         return manifests.filtered("is_changed")
 
-    def _production(self):
+    def _production(self, siblings=None):
         """The app of the same purchase that is in production; empty for itself and
         where there is none."""
         self.ensure_one()
-        return self._production_among(self._siblings()[self])
-
-    def _production_among(self, siblings):
-        self.ensure_one()
         if self.environment_id.is_production:
             return self.browse()
+        siblings = self._siblings()[self] if siblings is None else siblings
         return siblings.filtered(lambda app: app.environment_id.is_production)[:1]
 
     # -- what the worker gets ----------------------------------------------------
 
-    def _contract_values(self, siblings):
-        """The app as the contract's claim answer has it."""
+    def _contract_values(self, siblings=None):
+        """The app as the contract's claim answer has it. Its ``siblings`` are looked for
+        where they are not known."""
         self.ensure_one()
-        beside = siblings.filtered(lambda app: app.cluster_id == self.cluster_id)
         return {
             "id": self.id,
             "uid": self.uid,
@@ -906,15 +903,21 @@ class KubernetesApp(models.Model):
             "namespace": self.namespace_id.name,
             "wanted_state": self.wanted_state,
             "limits": self._limits_contract_values(),
-            "siblings": sorted(beside.namespace_id.mapped("name")),
+            "siblings": self._sibling_namespaces(siblings),
             "mail_domain": None,
             "mail_mark": "app",
             "inventory": self.inventory or [],
         }
 
-    def _production_values(self, siblings):
+    def _sibling_namespaces(self, siblings=None):
+        """The namespaces of the same purchase's apps in other environments."""
+        siblings = self._siblings()[self] if siblings is None else siblings
+        beside = siblings.filtered(lambda app: app.cluster_id == self.cluster_id)
+        return sorted(beside.namespace_id.mapped("name"))
+
+    def _production_values(self, siblings=None):
         """The app in production beside this one, as the contract has it, or None."""
-        production = self._production_among(siblings)
+        production = self._production(siblings)
         if not production:
             return None
         return {

@@ -1,8 +1,8 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import os
-import re
+import json
+import logging
 from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
@@ -10,13 +10,30 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.sql_db import Cursor
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
+from ..models import contract
+from ..models.kubernetes_job import WAKE_EVENT
 from .common import KINDS, KubernetesQueueCase, job_result
 
+_logger = logging.getLogger(__name__)
+
+CALLS_LOG = "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
+LIVE_LOG = "odoo.addons.kubernetes_hosting.models.kubernetes_live"
 WORKER = {"name": "w", "instance": "i", "version": "0.1.0"}
 COUNTS = (1, 10, 100)
 # How many queries a call may cost, however many jobs or apps it is about.
 CLAIM, REPORT, OBSERVE = 12, 12, 10
+ERROR = {
+    **dict.fromkeys(
+        ("manifest", "url", "document", "line", "column", "object", "field")
+    ),
+    "code": "template_render",
+    "message": "It broke",
+    "hint": "Mend it",
+    "retry": False,
+    "excerpts": [],
+}
 
 
 @tagged("post_install", "-at_install")
@@ -29,7 +46,6 @@ class TestCalls(KubernetesQueueCase):
         cls.apps = cls.env["kubernetes.app"].create(
             [cls.app_values(f"app-{n}") for n in range(max(COUNTS))]
         )
-        cls.key = cls.worker._create_key()
         cls.calls = cls.env["kubernetes.worker.call"].with_user(
             cls.worker.sudo().user_id
         )
@@ -162,7 +178,8 @@ class TestCalls(KubernetesQueueCase):
     # -- what it costs -------------------------------------------------------------
 
     @contextmanager
-    def noted(self):
+    def statements(self):
+        """What goes to the database meanwhile."""
         found, execute = [], Cursor.execute
 
         def noted(cr, query, params=None, log_exceptions=True):
@@ -173,54 +190,205 @@ class TestCalls(KubernetesQueueCase):
         with patch.object(Cursor, "execute", noted):
             yield found
 
-    def cost(self, name, params):
-        self.settle()
-        with self.noted() as found:
-            answer = self.call(name, params)
-        return answer, found
-
-    def costs(self, name, prepare, what=None):
-        """What the call costs for each number of jobs, in transactions that come to
-        nothing."""
-        found = {}
-        for count in (1, *COUNTS):  # the first time caches are filled
-            with self.env.cr.savepoint() as savepoint:
-                params = prepare(count)
-                _answer, found[count] = self.cost(name, params)
-                self.env.invalidate_all(flush=False)
-                savepoint.rollback()
+    def check_costs(self, name, prepare, most):
+        """The call costs as much for each number of jobs, and ``most`` queries."""
+        costs = {}
+        for count in (1, *COUNTS):  # the first time Odoo fills its own caches
+            savepoint = self.cr.savepoint(flush=False)
+            params = prepare(count)
+            self.settle()
+            with self.assertQueryCount(most if costs else 1000), self.statements() as found:
+                self.call(name, params)
+            savepoint.close(rollback=True)
+            self.cr.clear()
             self.env.invalidate_all(flush=False)
-            self.env.cr.precommit.clear()
-        if os.environ.get("DUMP"):
-            with open(os.environ["DUMP"], "a") as out:
-                out.write(f"=== {name} {what} " + str({c: len(f) for c, f in found.items()}) + "\n")
-                for count in (1, 10):
-                  for line in found[count]:
-                    out.write("    " + re.sub(r"\s+", " ", line)[:330] + "\n")
-                  out.write("  --\n")
-        return {count: len(statements) for count, statements in found.items()}
+            costs[count] = found
+        numbers = {count: len(found) for count, found in costs.items()}
+        _logger.info("%s: %s queries", name, numbers)
+        self.assertEqual(len(set(numbers.values())), 1, "\n".join(costs[COUNTS[-1]]))
+        self.assertNotIn("SAVEPOINT", " ".join(costs[COUNTS[-1]]))
 
-    def test_claim(self):
+    def test_a_claim(self):
         def prepare(count):
             self.known()
             for app in self.apps[:count]:
                 app._enqueue("deploy")
             return self.claim_params(count)
-        print(self.costs("claim", prepare, "deploy"))
 
-    def test_report(self):
-        error = {"code": "template_render", "message": "It broke", "hint": "Mend it"}
-        error = {**dict.fromkeys(("manifest", "url", "document", "line", "column", "object", "field")), "excerpts": [], "retry": False, **error}
-        for what, prepare in {
-            "silent": lambda n: self.report_params(self.claimed(n), steps=0),
-            "steps": lambda n: self.report_params(self.claimed(n)),
-            "done": lambda n: self.done_params(self.claimed(n)),
-            "refreshed": lambda n: self.report_params(self.claimed(n, "refresh"), "done", observation=self.seen()),
-            "failed": lambda n: self.report_params(self.claimed(n), "failed", error),
-            "retry": lambda n: self.report_params(self.claimed(n), "retry", error),
-            "released": lambda n: self.report_params(self.claimed(n), "released"),
-        }.items():
-            print(what, self.costs("report", prepare, what))
+        self.check_costs("claim", prepare, CLAIM)
 
-    def test_observe(self):
-        print(self.costs("observe", lambda n: self.observe_params(n), "observe"))
+    def test_a_claim_of_what_failed_before_and_was_changed_meanwhile(self):
+        def prepare(count):
+            jobs = self.claimed(count)
+            for job in jobs:
+                job._conclude({"state": "retry", "error": ERROR, "result": None})
+            self.apps[:count].limit_pods = 30
+            jobs.run_at = self.now
+            self.known()
+            return self.claim_params(count)
+
+        self.check_costs("claim", prepare, CLAIM)
+
+    def test_a_claim_that_finds_nothing(self):
+        def prepare(_count):
+            self.known()
+            return self.claim_params(10)
+
+        self.check_costs("claim", prepare, CLAIM)
+
+    def test_a_report_of_jobs_without_news(self):
+        self.check_costs(
+            "report", lambda n: self.report_params(self.claimed(n), steps=0), REPORT
+        )
+
+    def test_a_report_of_steps(self):
+        self.check_costs(
+            "report", lambda n: self.report_params(self.claimed(n)), REPORT
+        )
+
+    def test_a_report_of_deploys_that_are_done(self):
+        self.check_costs(
+            "report", lambda n: self.done_params(self.claimed(n)), REPORT
+        )
+
+    def test_a_report_of_other_kinds_that_are_done(self):
+        for kind in ("refresh", "restart", "stop", "start", "diff"):
+            with self.subTest(kind):
+
+                def prepare(count, kind=kind):
+                    for app in self.apps[:count]:
+                        app._enqueue("deploy")
+                    self.claim(limit=count)._finish("done")
+                    jobs = self.claimed(count, kind)
+                    return self.report_params(jobs, "done", observation=self.seen())
+
+                self.check_costs("report", prepare, REPORT)
+
+    def test_a_report_of_failures(self):
+        for state in ("failed", "retry", "released", "cancelled"):
+            with self.subTest(state):
+
+                def prepare(count, state=state):
+                    error = ERROR if state in ("failed", "retry") else None
+                    return self.report_params(self.claimed(count), state, error)
+
+                self.check_costs("report", prepare, REPORT)
+
+    def test_a_look(self):
+        self.check_costs("observe", self.observe_params, OBSERVE)
+
+    def test_a_look_at_what_ran_and_is_gone(self):
+        def prepare(count):
+            for app in self.apps[:count]:
+                app._enqueue("deploy")
+            params = self.done_params(self.claim(limit=count))
+            self.call("report", params)
+            return self.observe_params(count, state="missing", seconds=5)
+
+        self.check_costs("observe", prepare, OBSERVE)
+
+    # -- what else holds of a whole set ----------------------------------------------
+
+    def answers(self, params):
+        said = self.call("report", params)["jobs"]
+        self.env.invalidate_all()
+        return [answer["answer"] for answer in said]
+
+    def broken(self, method, bad):
+        """What breaks for one job alone."""
+        model = type(self.jobs)
+        original = getattr(model, method)
+
+        def maybe(job, *arguments):
+            if job == bad:
+                raise ValueError("what nobody thought of")
+            return original(job, *arguments)
+
+        return patch.object(model, method, maybe)
+
+    @mute_logger(CALLS_LOG)
+    def test_one_bad_job_in_a_report_harms_no_other(self):
+        jobs = self.claimed(3)
+        params = self.done_params(jobs)
+        bad = jobs[1]
+        with self.broken("_take_over", bad):
+            self.assertEqual(self.answers(params), ["go_on"] * 3)
+        self.assertEqual(jobs.mapped("state"), ["done", "pending", "done"])
+        self.assertEqual(bad.error_code, "odoo_failed")
+        self.assertIn("what the worker reported (ValueError)", bad.error_message)
+        self.assertEqual(jobs[0].app_id.state, "running")
+        self.assertEqual(bad.app_id.state, "deploying")
+        self.assertEqual(jobs[2].step_ids.mapped("state"), ["done", "done"])
+
+    @mute_logger(CALLS_LOG)
+    def test_steps_that_cannot_be_kept_end_the_attempt(self):
+        jobs = self.claimed(2)
+        read = contract.read
+
+        def misread(call, params):
+            params = read(call, params)
+            params["jobs"][0]["steps"][0]["state"] = "broken"
+            return params
+
+        with patch.object(contract, "read", misread):
+            self.env.cr.execute(
+                "ALTER TABLE kubernetes_job_step ADD CONSTRAINT known_states"
+                " CHECK (state <> 'broken')"
+            )
+            with mute_logger("odoo.sql_db"):
+                answers = self.answers(self.report_params(jobs))
+        self.assertEqual(answers, ["stale", "go_on"])
+        self.assertEqual(jobs.mapped("state"), ["pending", "running"])
+        self.assertEqual(len(jobs[1].step_ids), 2)
+
+    @mute_logger(CALLS_LOG, LIVE_LOG)
+    def test_what_follows_and_fails_undoes_no_report(self):
+        jobs = self.claimed(2)
+        app = jobs[0].app_id
+
+        def hook(of, job, result):
+            if of == app:
+                raise ValueError("no such member")
+
+        params = self.done_params(jobs)
+        with patch.object(type(app), "_after_deploy", hook, create=True):
+            self.assertEqual(self.answers(params), ["go_on"] * 2)
+        self.assertEqual(jobs.mapped("state"), ["done", "done"])
+        self.assertIn("no such member", app.message_ids[:1].body)
+
+    def test_the_same_job_twice_in_a_report_is_taken_over_in_turn(self):
+        job = self.claimed(1)
+        params = self.report_params(job)
+        params["jobs"] += self.report_params(job, "done")["jobs"]
+        self.assertEqual(self.answers(params), ["go_on", "go_on"])
+        self.assertEqual(job.state, "done")
+
+    def test_screens_and_workers_are_told_once_in_a_transaction(self):
+        jobs = self.claimed(10)
+        for app in jobs.app_id:
+            app._enqueue("refresh")
+        self.settle()
+        bus = self.env["bus.bus"].sudo()
+        bus.search([]).unlink()
+        self.answers(self.done_params(jobs))
+        told = [json.loads(message) for message in bus.search([]).mapped("message")]
+        self.assertEqual(
+            sorted(item["type"] for item in told), ["kubernetes.changed", WAKE_EVENT]
+        )
+        (changed,) = (
+            item["payload"] for item in told if item["type"] == "kubernetes.changed"
+        )
+        self.assertEqual(set(changed["kubernetes.job"]), set(jobs.ids))
+        self.assertEqual(set(changed["kubernetes.app"]), set(jobs.app_id.ids))
+
+    def test_the_chatter_has_the_states_of_each_app_and_nothing_of_its_ingress(self):
+        jobs = self.claimed(3)
+        self.answers(self.done_params(jobs))
+        for app in jobs.app_id:
+            tracked = app.message_ids[:1].tracking_value_ids
+            self.assertEqual(tracked.field_id.name, "state")
+            self.assertEqual(
+                (tracked.old_value_char, tracked.new_value_char),
+                ("Deploying", "Running"),
+            )
+            self.assertEqual(app.ingress_state, "no_address")

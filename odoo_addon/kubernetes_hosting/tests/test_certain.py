@@ -110,16 +110,29 @@ class TestClaimedJobs(KubernetesTransactionCase):
         app_class = type(bad)
         values = app_class._contract_values
 
-        def broken(app):
+        def broken(app, siblings):
             if app == bad:
                 raise KeyError("uid")
-            return values(app)
+            return values(app, siblings)
 
-        with patch.object(app_class, "_contract_values", broken):
-            jobs, _seconds = self.env["kubernetes.worker.call"]._take_jobs(
-                worker.id, [self.cluster.name], ["deploy"], 5
-            )
-        self.assertEqual([job["app"]["name"] for job in jobs], ["good"])
+        calls = self.env["kubernetes.worker.call"].with_user(worker.user_id)
+        said = {"reachable": True, "version": "1", "message": ""}
+        params = {
+            "contract": 2,
+            "contract_minimum": 1,
+            "worker": {"name": "w", "instance": "i", "version": "1"},
+            "clusters": [{"name": self.cluster.name, **said}],
+            "kinds": ["deploy"],
+            "mailgun": None,
+            "capacity": 5,
+        }
+        with (
+            patch.object(app_class, "_contract_values", broken),
+            self.enter_registry_test_mode(),
+        ):
+            answer = calls._answer("claim", params)
+        self.env.invalidate_all()
+        self.assertEqual([job["app"]["name"] for job in answer["jobs"]], ["good"])
         self.assertEqual(bad.state, "failed")
         self.assertIn("See the log", bad.state_message)
         self.env.flush_all()

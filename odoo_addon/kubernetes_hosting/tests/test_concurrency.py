@@ -434,7 +434,8 @@ class TestConcurrency(TransactionCase):
         def observe(_n):
             with self.committed(self.worker_uids[0]) as env:
                 calls = env["kubernetes.worker.call"]
-                return calls._transaction("_observe_apps", "at-once", [seen])
+                look = {"cluster": "at-once", "apps": [seen], "complete": None}
+                return calls._observe(look)["unknown"]
 
         with mute_logger("odoo.sql_db"):
             self.assertEqual(self.together(observe), [[]] * THREADS)

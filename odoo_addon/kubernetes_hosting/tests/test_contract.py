@@ -549,7 +549,7 @@ class TestContract(KubernetesCase, HttpCase):
             [(1, "done"), (2, "done")],
         )
 
-    def test_leases_of_jobs_without_news_cost_one_transaction_together(self):
+    def test_a_report_is_one_transaction(self):
         """A thousand may wait on one worker; each is still answered for itself."""
         for n in range(5):
             self.create_app(f"app-{n}")._enqueue("deploy")
@@ -577,7 +577,7 @@ class TestContract(KubernetesCase, HttpCase):
                 {"worker": golden("report_request")["worker"], "jobs": reports},
             )
         methods = [arguments.args[1] for arguments in transaction.call_args_list]
-        self.assertEqual(methods, ["_renew_jobs", "_report_job"])
+        self.assertEqual(methods, ["_take_reports"])
         self.assertEqual(
             answer["jobs"],
             [

@@ -128,7 +128,11 @@ class NamespaceCase(KubernetesQueueCase):
             "looked_at": fields.Datetime.now() + timedelta(seconds=after),
             "namespaces": list(namespaces),
         }
-        self.worker_call()._compare_namespaces("unit", look)
+        self.take_look(look)
+
+    def take_look(self, look, cluster="unit", calls=None):
+        params = {"cluster": cluster, "apps": [], "complete": look}
+        (calls or self.worker_call())._take_look(params)
 
     def worker_call(self):
         """The three calls, as the worker makes them."""
@@ -448,8 +452,8 @@ class TestMissing(NamespaceCase):
         calls = self.worker_call()
         looked_at = fields.Datetime.now() + timedelta(seconds=60)
         look = {"looked_at": looked_at, "namespaces": []}
-        calls._compare_namespaces("elsewhere", look)
-        calls._compare_namespaces("unheard-of", look)
+        self.take_look(look, "elsewhere", calls)
+        self.take_look(look, "unheard-of", calls)
         self.assertEqual(self.app.namespace_id.state, "active")
 
 

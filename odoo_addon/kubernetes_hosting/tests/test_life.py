@@ -412,14 +412,15 @@ class TestStopStartRestart(LifeCase):
             app.action_restart()
             job = app.live_job_id
             job.priority = 3
+            self.cr.flush()
         told = [
             call.args[3]
             for call in sendone.call_args_list
             if call.args[2] == CHANGED_EVENT
         ]
-        self.assertIn({"model": "kubernetes.app", "id": app.id}, told)
-        self.assertIn({"model": "kubernetes.job", "id": job.id}, told)
-        self.assertEqual(len(told), len({tuple(item.items()) for item in told}))
+        self.assertEqual(
+            told, [{"kubernetes.job": [job.id], "kubernetes.app": [app.id]}]
+        )
 
 
 class TestReset(LifeCase):

@@ -370,6 +370,7 @@ class TestPortalApp(InvitationCase, KubernetesCase, HttpCase):
                     "code": "restarting",
                     "state": "running",
                     "started_at": fields.Datetime.now(),
+                    "seconds": None,
                     "message": "",
                 }
             ]

@@ -118,7 +118,7 @@ class TestQueue(KubernetesQueueCase):
         job = self.create_app()._enqueue("deploy")
         self.claim()
         first = job.token
-        job._release()
+        job._conclude(self.outcome("released"))
         self.assertFalse(job.token)
         self.claim()
         self.assertNotEqual(job.token, first)
@@ -177,7 +177,8 @@ class TestQueue(KubernetesQueueCase):
         """Nobody tells it of a retry, or of a lease that ends."""
         self.assertEqual(self.jobs._idle_seconds(self.cluster), IDLE_SECONDS)
         job = self.create_app()._enqueue("deploy")
-        self.assertEqual(self.jobs._idle_seconds(self.cluster), POLL_SECONDS)
+        # Of this one somebody told.
+        self.assertEqual(self.jobs._idle_seconds(self.cluster), IDLE_SECONDS)
         for delay, seconds in ((20, 20), (2, POLL_SECONDS), (600, IDLE_SECONDS)):
             job.run_at = fields.Datetime.now() + timedelta(seconds=delay)
             self.assertAlmostEqual(
@@ -193,6 +194,19 @@ class TestQueue(KubernetesQueueCase):
         job.write({"state": "pending", "run_at": fields.Datetime.now()})
         other = self.env["kubernetes.cluster"]
         self.assertEqual(self.jobs._idle_seconds(other), IDLE_SECONDS)
+
+    def test_what_was_held_back_by_a_job_of_its_app_is_told_when_that_ends(self):
+        app = self.create_app()
+        app._enqueue("deploy")
+        running = self.claim()
+        app._enqueue("refresh")
+        self.env.cr.flush()
+        with patch.object(
+            type(self.env["bus.bus"]), "_sendone", autospec=True
+        ) as sendone:
+            running._conclude(self.outcome("done"))
+        calls = [call.args[1:] for call in sendone.call_args_list]
+        self.assertIn((self.jobs._wake_channel(), WAKE_EVENT, {}), calls)
 
     # -- lease -------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class KubernetesApp(models.Model):
     def _mailgun_workers(self):
         return self._online_workers().filtered("mailgun_region")
 
-    def _contract_values(self, siblings):
+    def _contract_values(self, siblings=None):
         return {
             **super()._contract_values(siblings),
             "mail_domain": self._mail_domain() or None,

@@ -42,7 +42,7 @@ async function mountMenu() {
         },
     });
     await mountWithCleanup(AttentionMenu);
-    return () => tell({model: "kubernetes.app", id: 1});
+    return () => tell({"kubernetes.app": [1]});
 }
 
 test("the menu counts what needs attention, symptoms not", async () => {

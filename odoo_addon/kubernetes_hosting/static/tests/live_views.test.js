@@ -85,7 +85,7 @@ async function mount(type, resModel, arch, values = {}) {
 }
 
 function tell(model, id) {
-    listeners.forEach((listener) => listener({model, id}));
+    listeners.forEach((listener) => listener({[model]: [id]}));
 }
 
 /** Change a record in the server, which says so after its commit. */

@@ -104,7 +104,7 @@ async function mount(values = {}) {
 /** The worker has reported, and the bus says so. */
 async function finish(preview = PREVIEW) {
     result = {state: "done", preview, previewed_at: "2019-03-11 09:30:00"};
-    listeners.forEach((listener) => listener({model: "kubernetes.job", id: 50}));
+    listeners.forEach((listener) => listener({"kubernetes.job": [50]}));
     await animationFrame();
 }
 
@@ -227,7 +227,7 @@ test("no worker is told, and the preview comes as soon as one is there", async (
     await advanceTime(5000);
     await animationFrame();
     expect(".o_kubernetes_preview .alert-warning").toHaveCount(1);
-    listeners.forEach((listener) => listener({model: "kubernetes.worker", id: 1}));
+    listeners.forEach((listener) => listener({"kubernetes.worker": [1]}));
     await animationFrame();
     await finish();
     expect(".o_kubernetes_preview .alert-warning:contains(No worker)").toHaveCount(0);
@@ -253,7 +253,7 @@ test("an answer for the last URL does not cover the new one's", async () => {
     await contains(".o_field_widget[name=url] input").edit("https://example.com/b.yml");
     await animationFrame();
     result = {state: "done", preview: {...PREVIEW, content: "old: 1\n"}};
-    listeners.forEach((listener) => listener({model: "kubernetes.job", id: 49}));
+    listeners.forEach((listener) => listener({"kubernetes.job": [49]}));
     await animationFrame();
     expect(".ace_editor").toHaveCount(0);
     await finish();

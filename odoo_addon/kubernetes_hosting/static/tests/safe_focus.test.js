@@ -87,7 +87,7 @@ test("the focus returns to what is said when the button that had it goes", async
     queryOne(".modal-footer button[name=act]").focus();
     expect(".modal-footer button[name=act]").toBeFocused();
     MockServer.env["kubernetes.app.apply"].write([1], {done: true});
-    tell({model: "kubernetes.app.apply", id: 1});
+    tell({"kubernetes.app.apply": [1]});
     await advanceTime(400);
     await waitForNone(".modal-footer button[name=act]");
     await animationFrame();

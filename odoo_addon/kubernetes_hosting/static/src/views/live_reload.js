@@ -14,7 +14,8 @@ const RETRY = 5000;
  * Reload a view when the server says that what it shows has changed.
  *
  * @param {Object} view
- * @param {(change: {model: string, id: number}) => boolean} view.shows
+ * @param {(changed: Object<string, number[]>) => boolean} view.shows is asked with the
+ *  ids of what has changed, by their models
  * @param {() => Promise<boolean>} view.reload answers false when it has to wait,
  *  because somebody is editing
  */
@@ -23,8 +24,8 @@ export function useLiveReload({shows, reload}) {
     let gathering = null;
     let putOff = false;
 
-    const onChanged = (change) => {
-        if (gathering === null && shows(change)) {
+    const onChanged = (changed) => {
+        if (gathering === null && shows(changed)) {
             gathering = browser.setTimeout(reloadNow, GATHER);
         }
     };

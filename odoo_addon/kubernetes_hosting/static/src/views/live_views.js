@@ -13,22 +13,23 @@ import {useSafeConfirmation, useSafeFocus} from "./safe_focus";
 const MADE_OF_OTHERS = ["kubernetes.attention"];
 
 /**
- * Whether a record is the changed one, or one of its many2one fields points to it, or
+ * Whether a record is a changed one, or one of its many2one fields points to one, or
  * one of a record that it lists.
  */
-function isShownBy(record, {model, id}) {
-    if (record.resModel === model && record.resId === id) {
+function isShownBy(record, changed) {
+    const isChanged = (model, id) => (changed[model] || []).includes(id);
+    if (isChanged(record.resModel, record.resId)) {
         return true;
     }
     return Object.keys(record.activeFields).some((name) => {
         const {type, relation} = record.fields[name];
         if (type === "many2one") {
-            return relation === model && record.data[name]?.id === id;
+            return isChanged(relation, record.data[name]?.id);
         }
         return (
             ["one2many", "many2many"].includes(type) &&
             (record.data[name]?.records || []).some((line) =>
-                isShownBy(line, {model, id})
+                isShownBy(line, changed)
             )
         );
     });
@@ -41,14 +42,14 @@ export class KubernetesFormController extends FormController {
         useSafeConfirmation();
         useSafeFocus(this.rootRef);
         useLiveReload({
-            shows: (change) => this.isShown(change),
+            shows: (changed) => this.isShown(changed),
             reload: () => this.reloadClean(),
         });
     }
 
-    isShown(change) {
+    isShown(changed) {
         const {root} = this.model;
-        return root && !root.isNew && isShownBy(root, change);
+        return root && !root.isNew && isShownBy(root, changed);
     }
 
     async reloadClean() {
@@ -72,9 +73,9 @@ export class KubernetesFormController extends FormController {
 function useLiveList() {
     const controller = useComponent();
     useLiveReload({
-        shows: ({model}) => {
+        shows: (changed) => {
             const {resModel} = controller.props;
-            return resModel === model || MADE_OF_OTHERS.includes(resModel);
+            return resModel in changed || MADE_OF_OTHERS.includes(resModel);
         },
         reload: async () => {
             const {root} = controller.model;

@@ -102,11 +102,11 @@ export class ManifestPreview extends Component {
     }
 
     followServer() {
-        const onChanged = ({model, id}) => {
-            if (model === "kubernetes.job" && id === this.jobId) {
+        const onChanged = (changed) => {
+            if ((changed["kubernetes.job"] || []).includes(this.jobId)) {
                 this.readResult();
             } else if (
-                model === "kubernetes.worker" &&
+                "kubernetes.worker" in changed &&
                 this.state.status === "no_worker"
             ) {
                 this.ask();
