@@ -636,7 +636,8 @@ class KubernetesJob(models.Model):
         go only with the kinds that render them. ``siblings`` are those of each app."""
         self.ensure_one()
         app = self.app_id
-        siblings = (app._siblings() if siblings is None else siblings).get(app, app)
+        known = app._siblings() if siblings is None else siblings
+        siblings = known.get(app, app.browse())
         values = {
             "id": self.id,
             "uid": self.uid,

@@ -3,7 +3,9 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
+from ..tools.together import know_lines, read_together
 from .kubernetes_worker import is_late, moment_of
 
 
@@ -77,11 +79,9 @@ class KubernetesNamespaceFound(models.Model):
         if is_late(looked_at, cluster.looked_at):
             return
         cluster.looked_at = looked_at
-        records = self.env["kubernetes.namespace"].search(
-            [("cluster_id", "=", cluster.id), ("state", "!=", "deleted")]
-        )
+        records, known = self._read_known(cluster)
         by_name = {record.name: record for record in records}
-        found, present = {}, []
+        found, present, only_company = {}, [], None
         for item in look["namespaces"]:
             record = by_name.get(item["namespace"], records.browse())
             if record and item["uid"] and record.app_ids.uid == item["uid"]:
@@ -90,8 +90,13 @@ class KubernetesNamespaceFound(models.Model):
             own = record._is_own(item)
             if own:
                 present.append(record.id)
-            found[item["namespace"]] = self._values(cluster, item, own and record)
-        self._keep(cluster, found)
+            if only_company is None:
+                companies = self.env["res.company"].search([], limit=2)
+                only_company = companies if len(companies) == 1 else companies.browse()
+            found[item["namespace"]] = self._values(
+                cluster, item, own and record, only_company
+            )
+        self._keep(known, found)
         present = records.browse(present)
         present._seen_in_cluster(
             with_uid=present.filtered(lambda r: r.name not in found)
@@ -99,11 +104,8 @@ class KubernetesNamespaceFound(models.Model):
         (records - present)._not_seen_in_cluster(looked_at)
 
     @api.model
-    def _values(self, cluster, item, own):
-        company = own.company_id if own else cluster.company_id
-        companies = self.env["res.company"].search([], limit=2)
-        if not company and len(companies) == 1:
-            company = companies
+    def _values(self, cluster, item, own, only_company):
+        company = own.company_id if own else cluster.company_id or only_company
         return {
             "name": item["namespace"],
             "cluster_id": cluster.id,
@@ -119,15 +121,36 @@ class KubernetesNamespaceFound(models.Model):
         }
 
     @api.model
-    def _keep(self, cluster, found):
-        """Keep exactly these records, by name, of the cluster."""
-        known = {
-            record.name: record
-            for record in self.search([("cluster_id", "=", cluster.id)])
-        }
+    def _read_known(self, cluster):
+        """The namespaces that apps have in the cluster, and what was found there."""
+        for model in ("kubernetes.namespace", "kubernetes.app", self._name):
+            self.env[model].flush_model()
+        own = SQL("cluster_id = %s AND state <> 'deleted'", cluster.id)
+        apps = SQL(
+            "namespace_id IN (SELECT id FROM kubernetes_namespace WHERE %s)", own
+        )
+        namespaces, apps, _environments, known = read_together(
+            self.env,
+            ("kubernetes.namespace", own),
+            ("kubernetes.app", apps),
+            (
+                "kubernetes.environment",
+                SQL(
+                    "id IN (SELECT environment_id FROM kubernetes_app WHERE %s)", apps
+                ),
+            ),
+            (self._name, SQL("cluster_id = %s", cluster.id)),
+        )
+        know_lines(namespaces, "app_ids", apps)
+        return namespaces, known
+
+    @api.model
+    def _keep(self, known, found):
+        """Of what is known of a cluster, keep exactly these records, by name."""
+        known = {record.name: record for record in known}
+        self.union(*(r for name, r in known.items() if name not in found)).unlink()
         for name, record in known.items():
             if name not in found:
-                record.unlink()
                 continue
             changed = {
                 field: value

@@ -378,17 +378,6 @@ class KubernetesWorker(models.Model):
                 )
             )
 
-    def _serves(self, job):
-        """Whether the worker may know of this job: one of its clusters serves the
-        job's company, and is the app's where the job has an app."""
-        self.ensure_one()
-        clusters = self.with_context(active_test=False).cluster_ids.filtered(
-            lambda cluster: (
-                not cluster.company_id or cluster.company_id == job.company_id
-            )
-        )
-        return job.cluster_id in clusters if job.app_id else bool(clusters)
-
     def _seen(
         self, now, said, clusters, mailgun=None, asked=(), version=contract.NEWEST
     ):

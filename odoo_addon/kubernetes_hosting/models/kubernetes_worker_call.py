@@ -233,7 +233,7 @@ class KubernetesWorkerCall(models.AbstractModel):
             _logger.exception("The report on job %s cannot be taken over", report["id"])
             (job,) = self._held_jobs([report])
             what = self._odoo_failed(error, "take over what the worker reported")
-            job._settle({job: job._end_after(what)})
+            job._settle({held: held._end_after(what) for held in job})
 
         with isolated(self.env, on_error):
             return self._take_news([report])[0]
@@ -298,8 +298,8 @@ class KubernetesWorkerCall(models.AbstractModel):
         jobs = jobs.browse(tokens)
 
         def held(report):
-            token = tokens.get(report["id"], "")
-            is_held = consteq(token.encode(), report["token"].encode())
+            token = tokens.get(report["id"])
+            is_held = token and consteq(token.encode(), report["token"].encode())
             return jobs.browse(report["id"] if is_held else ()).with_prefetch(jobs.ids)
 
         return [held(report) for report in reports]

@@ -205,7 +205,9 @@ class TestCalls(KubernetesQueueCase):
             costs[count] = found
         numbers = {count: len(found) for count, found in costs.items()}
         _logger.info("%s: %s queries", name, numbers)
-        self.assertEqual(len(set(numbers.values())), 1, "\n".join(costs[COUNTS[-1]]))
+        self.assertEqual(
+            len(set(numbers.values())), 1, "\n".join(line[:300] for line in costs[10])
+        )
         self.assertNotIn("SAVEPOINT", " ".join(costs[COUNTS[-1]]))
 
     def test_a_claim(self):
@@ -284,6 +286,28 @@ class TestCalls(KubernetesQueueCase):
             params = self.done_params(self.claim(limit=count))
             self.call("report", params)
             return self.observe_params(count, state="missing", seconds=5)
+
+        self.check_costs("observe", prepare, OBSERVE)
+
+    def test_a_look_at_all_namespaces(self):
+        def prepare(count):
+            params = self.observe_params(count)
+            params["complete"] = {
+                "looked_at": self.seen()["seen_at"],
+                "namespaces": [
+                    {
+                        "namespace": app.namespace_id.name,
+                        "object": app.uid,
+                        "uid": app.uid,
+                        "app": app.id,
+                        "name": app.name,
+                        "environment": "prod",
+                        "created_at": self.seen()["seen_at"],
+                    }
+                    for app in self.apps[:count]
+                ],
+            }
+            return params
 
         self.check_costs("observe", prepare, OBSERVE)
 

@@ -24,7 +24,7 @@ PRIVATE = (
     ("_enqueue", ["restart"]),
     ("_ask", ["restart"]),
     ("_customer_request", ["reset"]),
-    ("_drop_wish", []),
+    ("_drop_wishes", []),
     ("_log", ["x"]),
 )
 

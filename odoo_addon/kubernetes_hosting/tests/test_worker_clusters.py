@@ -552,7 +552,17 @@ class TestWhoMovesClusters(TwoCompanies, KubernetesQueueCase):
         )
         self.env.invalidate_all()
         self.assertFalse(self.claim(worker=self.mine))
-        self.assertFalse(self.mine._serves(job))
+        report = {"id": job.id, "token": "t" * 32}
+        held = {"state": "running", "worker_id": self.mine.id, "token": "t" * 32}
+        job.write(held)
+        self.env.flush_all()
+        calls = self.env["kubernetes.worker.call"].with_user(self.mine.user_id).sudo()
+        self.assertEqual(calls._held_jobs([report]), [job.browse()])
+        self.env.cr.execute(
+            "UPDATE kubernetes_cluster SET company_id = NULL WHERE id = %s",
+            [self.cluster.id],
+        )
+        self.assertEqual(calls._held_jobs([report]), [job])
 
     def test_a_cluster_is_not_opened_by_keys_of_who_could_not_have_given_it(self):
         workers = self.env["kubernetes.worker"].with_user(self.stranger)
