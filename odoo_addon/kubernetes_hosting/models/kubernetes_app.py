@@ -14,6 +14,7 @@ from odoo.fields import Command, Domain
 from odoo.models import MAGIC_COLUMNS
 from odoo.tools import SQL, format_datetime, mute_logger
 
+from ..tools.isolated import AT_ONCE
 from ..tools.together import read_together, write_together
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_limits import LIMITS
@@ -1280,21 +1281,19 @@ class KubernetesApp(models.Model):
 
     def _create_job(self, kind, options, delay):
         self.ensure_one()
+        values = {
+            "kind": kind,
+            "app_id": self.id,
+            "options": options or {},
+            "run_at": fields.Datetime.now() + timedelta(seconds=delay),
+            "requested_by": self.env.uid,
+        }
+        jobs = self.env["kubernetes.job"].sudo()
+        if self.env.context.get(AT_ONCE):
+            return jobs.create(values)
         try:
             with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
-                return (
-                    self.env["kubernetes.job"]
-                    .sudo()
-                    .create(
-                        {
-                            "kind": kind,
-                            "app_id": self.id,
-                            "options": options or {},
-                            "run_at": fields.Datetime.now() + timedelta(seconds=delay),
-                            "requested_by": self.env.uid,
-                        }
-                    )
-                )
+                return jobs.create(values)
         except UniqueViolation as error:
             # Somebody asked at the same moment; the rerun of this request joins.
             raise ConcurrencyError(

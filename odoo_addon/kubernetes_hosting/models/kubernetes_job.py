@@ -130,7 +130,7 @@ class KubernetesJob(models.Model):
     )
     partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
     environment_id = fields.Many2one(
-        related="app_id.environment_id", store=True, index=True
+        related="app_id.environment_id", store=True, index=True, precompute=True
     )
     state = fields.Selection(
         [

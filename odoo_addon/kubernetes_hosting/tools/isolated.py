@@ -15,7 +15,8 @@ from odoo.exceptions import ConcurrencyError, UserError
 TRY_AGAIN = (TransactionRollbackError, LockNotAvailable, ConcurrencyError)
 
 
-# In the context of a transaction that is done again step by step where any of it fails.
+# In the context of a transaction that is done again step by step where any of it fails:
+# it needs no savepoints.
 AT_ONCE = "kubernetes_at_once"
 
 

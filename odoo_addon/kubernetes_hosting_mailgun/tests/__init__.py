@@ -3,3 +3,4 @@ from . import test_mail
 from . import test_migration
 from . import test_portal_app
 from . import test_translations
+from . import test_costs
