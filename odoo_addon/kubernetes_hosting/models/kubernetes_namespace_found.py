@@ -135,9 +135,7 @@ class KubernetesNamespaceFound(models.Model):
             ("kubernetes.app", apps),
             (
                 "kubernetes.environment",
-                SQL(
-                    "id IN (SELECT environment_id FROM kubernetes_app WHERE %s)", apps
-                ),
+                SQL("id IN (SELECT environment_id FROM kubernetes_app WHERE %s)", apps),
             ),
             (self._name, SQL("cluster_id = %s", cluster.id)),
         )

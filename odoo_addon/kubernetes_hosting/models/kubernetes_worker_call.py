@@ -248,7 +248,9 @@ class KubernetesWorkerCall(models.AbstractModel):
         if ended:
             jobs._read_with_apps([job.id for job in ended])
         jobs._record_all_steps({job: report["steps"] for job, report in news})
-        jobs.union(*(job for job, report in news if not report["outcome"]))._extend_lease()
+        jobs.union(
+            *(job for job, report in news if not report["outcome"])
+        )._extend_lease()
         jobs._conclude_all(ended)
         return [
             "stale"

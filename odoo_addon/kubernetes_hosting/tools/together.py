@@ -66,7 +66,9 @@ def know_lines(records, name, lines):
     They are sorted as by a search."""
     field = records._fields[name]
     grouped = lines.sorted().grouped(field.inverse_name)
-    field._insert_cache(records, [grouped.get(record, lines[:0])._ids for record in records])
+    field._insert_cache(
+        records, [grouped.get(record, lines[:0])._ids for record in records]
+    )
 
 
 def know_related(record, name, related):
