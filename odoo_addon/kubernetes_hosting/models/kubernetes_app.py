@@ -890,8 +890,8 @@ class KubernetesApp(models.Model):
     # -- what the worker gets ----------------------------------------------------
 
     def _contract_values(self, siblings=None):
-        """The app as the contract's claim answer has it. Its ``siblings`` are looked for
-        where they are not known."""
+        """The app as the contract's claim answer has it. Its ``siblings`` are looked
+        for where they are not known."""
         self.ensure_one()
         return {
             "id": self.id,

@@ -91,26 +91,3 @@ class KubernetesAppChange(models.Model):
             ]
         )
         apps._changed()
-
-
-class KubernetesJob(models.Model):
-    _inherit = "kubernetes.job"
-
-    def _take_changes_along(self):
-        """These jobs, which a worker has just claimed, apply what is changed by now."""
-        for job in self:
-            job.app_id.sudo().change_ids.job_id = job
-
-    def _take_manifests_along(self, manifests):
-        """The job has fetched these as they are now: it applies also what another job
-        has found changed of them since the claim."""
-        names = manifests.mapped("name")
-        self.app_id.sudo().change_ids.filtered(
-            lambda change: change.source == "manifest" and change.name in names
-        ).job_id = self
-
-    def _drop_applied_changes(self):
-        """What the jobs took along is in the cluster."""
-        self.app_id.sudo().change_ids.filtered(
-            lambda change: change.job_id in self
-        ).unlink()

@@ -2,7 +2,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import math
-import random
 import secrets
 import unicodedata
 from datetime import timedelta

@@ -346,9 +346,9 @@ class KubernetesJob(models.Model):
         return End(state, error, result)
 
     def _end_after(self, error, delay=None, result=None):
-        """What becomes of a job after an attempt that may succeed another time: it waits
-        again, or has failed when the attempts are used up. ``delay`` in seconds; none:
-        the backoff's."""
+        """What becomes of a job after an attempt that may succeed another time: it
+        waits again, or has failed when the attempts are used up. ``delay`` in seconds;
+        none: the backoff's."""
         self.ensure_one()
         if self.cancel_requested:
             return End("cancelled", error, result)
@@ -500,3 +500,24 @@ class KubernetesJob(models.Model):
 
     def _error_values(self, error):
         return {f"error_{name}": (error or {}).get(name) for name in ERROR_MEMBERS}
+
+    # -- what was changed and is applied ------------------------------------------
+
+    def _take_changes_along(self):
+        """These jobs, which a worker has just claimed, apply what is changed by now."""
+        for job in self:
+            job.app_id.sudo().change_ids.job_id = job
+
+    def _take_manifests_along(self, manifests):
+        """The job has fetched these as they are now: it applies also what another job
+        has found changed of them since the claim."""
+        names = manifests.mapped("name")
+        self.app_id.sudo().change_ids.filtered(
+            lambda change: change.source == "manifest" and change.name in names
+        ).job_id = self
+
+    def _drop_applied_changes(self):
+        """What the jobs took along is in the cluster."""
+        self.app_id.sudo().change_ids.filtered(
+            lambda change: change.job_id in self
+        ).unlink()

@@ -20,11 +20,12 @@ TRY_AGAIN = (TransactionRollbackError, LockNotAvailable, ConcurrencyError)
 AT_ONCE = "kubernetes_at_once"
 
 
-def at_once(at_once, one_by_one, on_error):
-    """Do for many at once what hardly ever fails. Where it does, ``on_error(exception)``
-    says so, and all of it is done again one by one, so that no step harms another."""
+def at_once(together, one_by_one, on_error):
+    """Do for many together what hardly ever fails. Where it does,
+    ``on_error(exception)`` says so, and all of it is done again one by one, so that no
+    step harms another."""
     try:
-        return at_once()
+        return together()
     except TRY_AGAIN:
         raise
     except Exception as error:
@@ -38,8 +39,7 @@ def isolated(env, on_error):
 
     When it fails, what it wrote goes back, ``on_error(exception)`` says so to whom it
     concerns, and what stands after the block is reached. Only what makes the whole
-    transaction run again is raised; where that is done for less, see ``at_once``,
-    anything.
+    transaction run again is raised: anything where it is done again one by one.
     """
     if env.context.get(AT_ONCE):
         yield

@@ -28,9 +28,7 @@ function isShownBy(record, changed) {
         }
         return (
             ["one2many", "many2many"].includes(type) &&
-            (record.data[name]?.records || []).some((line) =>
-                isShownBy(line, changed)
-            )
+            (record.data[name]?.records || []).some((line) => isShownBy(line, changed))
         );
     });
 }
