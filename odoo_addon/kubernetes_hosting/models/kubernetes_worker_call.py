@@ -80,9 +80,9 @@ class KubernetesWorkerCall(models.AbstractModel):
             except (*TRY_AGAIN, UniqueViolation) as error:
                 # A second one of what may be there once: the next try finds the first.
                 # Of many jobs done at once it may be what is wrong with one.
-                at_once = self.env.context.get(AT_ONCE)
+                once = self.env.context.get(AT_ONCE)
                 if attempt == TRIES - 1 or (
-                    at_once and isinstance(error, UniqueViolation)
+                    once and isinstance(error, UniqueViolation)
                 ):
                     raise
                 time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.2)))
