@@ -175,6 +175,7 @@ class KubernetesWorkerCall(models.AbstractModel):
             )
 
         jobs = self.env["kubernetes.job"]
+        workers.flush_model(["user_id", "active"])
         worker, given, announced, keys, *_others = read_together(
             self.env,
             ("kubernetes.worker", worker),
