@@ -1292,7 +1292,8 @@ class KubernetesApp(models.Model):
         if self.env.context.get(AT_ONCE):
             return jobs.create(values)
         try:
-            with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
+            # Screens and workers are told at the end alone.
+            with self.env.cr.savepoint(flush=False), mute_logger("odoo.sql_db"):
                 return jobs.create(values)
         except UniqueViolation as error:
             # Somebody asked at the same moment; the rerun of this request joins.
