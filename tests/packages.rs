@@ -64,7 +64,7 @@ fn of_several_packages_each_is_checked_and_one_that_is_wrong_is_enough() {
     let output = check(&inputs(), &["empty", "small", "nowhere"]);
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
-    assert!(said.contains("small: hello 1.0"), "{said}");
+    assert!(said.contains("small: hello 1.0 is well"), "{said}");
     assert!(said.contains("empty/package.yml"), "{said}");
     assert!(said.contains("nowhere/package.yml"), "{said}");
 }

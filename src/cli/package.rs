@@ -41,7 +41,7 @@ fn summary(checked: &Checked) -> String {
         .map(|(_, paths)| paths.len())
         .sum();
     format!(
-        "{} {}, {manifests} manifests with {} objects, {} variables: all is well",
+        "{} {} is well: manifests: {manifests}, objects: {}, variables: {}",
         description.name,
         description.version,
         checked.objects,

@@ -26,6 +26,7 @@ pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};
+pub(crate) use parse::sentence;
 pub use parse::{Parsed, parse};
 pub use reach::Reach;
 pub use stand_ins::{Made, Values, with_secrets, with_stand_ins};

@@ -415,17 +415,23 @@ impl Package<'_> {
                 wanted.extend(reset.iter().cloned());
             }
             let values = self.with_stand_ins(description, environment);
-            let made = match values.resolve() {
-                Ok(values) => preview::objects(&values, &wanted).await,
-                Err(problem) => Err(vec![problem]),
-            };
-            match made {
-                Ok(made) => {
-                    problems.extend(made.iter().filter_map(|object| well_formed(object).err()));
-                    let made = made.into_iter();
-                    objects.extend(made.map(|object| (object.reference().to_string(), object)));
+            let values = match values.resolve() {
+                Ok(values) => values,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
                 }
-                Err(wrong) => problems.extend(wrong),
+            };
+            // One by one, so that what is wrong with one hides nothing of the others.
+            for template in wanted {
+                match preview::objects(&values, &[template]).await {
+                    Ok(made) => {
+                        problems.extend(made.iter().filter_map(|object| well_formed(object).err()));
+                        let made = made.into_iter();
+                        objects.extend(made.map(|object| (object.reference().to_string(), object)));
+                    }
+                    Err(wrong) => problems.extend(wrong),
+                }
             }
         }
         let rendered = problems.is_empty();

@@ -41,15 +41,18 @@ pub struct Description {
     #[cfg_attr(test, schemars(length(min = 1, max = 200)))]
     pub summary: String,
     /// Paragraphs, in Markdown.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<String>"))]
     pub description: Option<String>,
     /// A picture beside `package.yml`: SVG or PNG of at most 256 KiB.
+    #[serde(default)]
     #[cfg_attr(
         test,
         schemars(with = "Schema<String>", regex(pattern = r"\.(svg|png)$"))
     )]
     pub icon: Option<String>,
     /// Where it stands in the library, such as `Business`.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<String>", length(min = 1, max = 40)))]
     pub category: Option<String>,
     /// What else it is found by.
@@ -57,9 +60,11 @@ pub struct Description {
     #[cfg_attr(test, schemars(length(max = 20)))]
     pub keywords: Vec<String>,
     /// The application's home page.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<String>", regex(pattern = "^https?://")))]
     pub home: Option<String>,
     /// The application's licence as an SPDX expression, such as `LGPL-3.0-only`.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<String>"))]
     pub licence: Option<String>,
     /// The manifests, by what they are for.
@@ -85,6 +90,7 @@ pub struct Description {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// Which clusters it may run on, by their labels: all where nothing is said.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<Selector>"))]
     pub selector: Option<Selector>,
 }
@@ -121,6 +127,7 @@ pub struct Variable {
     #[cfg_attr(test, schemars(length(min = 1, max = 80)))]
     pub title: String,
     /// What it does, in a sentence or two.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<String>"))]
     pub help: Option<String>,
     /// What values it may have.
@@ -138,6 +145,7 @@ pub struct Variable {
     #[serde(default)]
     pub secret: bool,
     /// How its value is made for each application where nobody sets it. It must be secret.
+    #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<Generate>"))]
     pub generated: Option<Generate>,
     /// Who may set it beside the operator.
@@ -211,6 +219,7 @@ pub enum Alphabet {
 #[serde(deny_unknown_fields)]
 pub struct Needs {
     /// The oldest version of Kubernetes, in quotation marks, such as `"1.30"`.
+    #[serde(default)]
     #[cfg_attr(
         test,
         schemars(with = "Schema<String>", regex(pattern = r"^1\.[0-9]+$"))
@@ -224,12 +233,14 @@ pub struct Needs {
     )]
     pub kinds: Vec<String>,
     /// Processors of all its containers together, such as `500m`.
+    #[serde(default)]
     #[cfg_attr(
         test,
         schemars(with = "Schema<String>", regex(pattern = "^[0-9]+(\\.[0-9]+)?m?$"))
     )]
     pub cpu: Option<String>,
     /// Memory of all its containers together, such as `2Gi`.
+    #[serde(default)]
     #[cfg_attr(
         test,
         schemars(
@@ -239,6 +250,7 @@ pub struct Needs {
     )]
     pub memory: Option<String>,
     /// All its volumes together, such as `20Gi`.
+    #[serde(default)]
     #[cfg_attr(
         test,
         schemars(

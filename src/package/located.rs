@@ -6,6 +6,7 @@ use yaml_dialects::{Error, Limits};
 
 use crate::code::Code;
 use crate::excerpt::{Excerpt, TextOf};
+use crate::manifest::sentence;
 use crate::problem::Problem;
 
 /// The text of a description, and what stands where.
@@ -50,7 +51,7 @@ impl Located {
     }
 
     fn unreadable(&self, error: &Error) -> Problem {
-        let problem = Problem::new(Code::PackageInvalid, format!("{}.", error.message()));
+        let problem = Problem::new(Code::PackageInvalid, sentence(error.message()));
         self.at(problem, error.line(), error.column(), 1)
     }
 
@@ -59,9 +60,13 @@ impl Located {
         let mut path = path;
         loop {
             if let Some(&(line, column)) = self.places.get(path) {
+                // Of a mapping's member the key is meant, of a list's the place where it begins.
                 let key = path.rsplit('.').next().unwrap_or(path);
-                let length = key.split('[').next().unwrap_or(key).chars().count();
-                return self.at(problem, line, column, u32::try_from(length).unwrap_or(1));
+                let length = match key.ends_with(']') {
+                    true => 1,
+                    false => u32::try_from(key.chars().count()).unwrap_or(1),
+                };
+                return self.at(problem, line, column, length);
             }
             match path.rfind(['.', '[']) {
                 Some(end) => path = &path[..end],

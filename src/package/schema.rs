@@ -44,7 +44,15 @@ fn of_error(error: &ValidationError<'_>, schema: &Value, located: &Located) -> V
         };
         vec![located.locate(&path, problem)]
     };
-    let meaning = || here.and_then(description);
+    // What a list is about its items are about.
+    let list = pointer.rsplit_once('/').filter(|(_, last)| is_index(last));
+    let meaning = || {
+        let of_list = || {
+            list.and_then(|(list, _)| member(schema, list))
+                .and_then(description)
+        };
+        here.and_then(description).or_else(of_list)
+    };
     match error.kind() {
         Kind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
@@ -139,7 +147,7 @@ fn type_word(json: JsonType) -> &'static str {
 fn path(pointer: &str) -> String {
     let mut path = String::new();
     for part in pointer.split('/').skip(1) {
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_index(part) {
             path += &format!("[{part}]");
         } else {
             if !path.is_empty() {
@@ -149,6 +157,10 @@ fn path(pointer: &str) -> String {
         }
     }
     path
+}
+
+fn is_index(part: &str) -> bool {
+    part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The schema of what stands at a pointer.
