@@ -2,6 +2,7 @@
 //! `render --diff` 1 when something would change, 2 when something is wrong, as of `kubectl diff`).
 
 mod extra_vars;
+mod package;
 mod render;
 
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ enum Command {
     Check,
     /// Shows what the worker would make of templates, and what applying that would change
     Render(Box<render::Render>),
+    /// For who writes packages of applications
+    #[command(subcommand)]
+    Package(package::Package),
 }
 
 /// Runs a command.
@@ -56,6 +60,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
         Command::Check => crate::check::run(settings()).await,
         Command::Render(render) => render::run(&render, settings).await,
+        Command::Package(package) => package::run(&package).await,
     }
 }
 

@@ -155,6 +155,8 @@ pub enum Code {
     OdooUnreachable,
     /// Odoo answers what cannot be read.
     OdooUnreadable,
+    /// A package is not as `package.yml` has to say it.
+    PackageInvalid,
     /// The app has no password of this name.
     PasswordMissing,
     /// The browser's public key cannot be used.
@@ -309,6 +311,7 @@ impl Code {
             | Self::OdooTooLong
             | Self::OdooUnauthorized
             | Self::OdooUnreadable
+            | Self::PackageInvalid
             | Self::PasswordMissing
             | Self::PasswordPublicKey
             | Self::Permissions

@@ -5,6 +5,7 @@
 //! readiness, ingress), [`mailgun`] (domains, messages) and [`odoo`] (the three calls); the rooms know nothing of each
 //! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What must not be shown
 //! is known as [`dependence`], and hidden by [`redact`]. Who waits gives back its [`slot`].
+//! [`package`] says what is wrong with an application's package before anybody deploys it.
 
 pub mod ansible;
 pub mod body;
@@ -22,6 +23,7 @@ pub mod mailgun;
 pub mod manifest;
 pub mod object;
 pub mod odoo;
+pub mod package;
 pub mod policy;
 pub mod problem;
 pub mod redact;

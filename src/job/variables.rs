@@ -9,13 +9,13 @@ use crate::ansible::vault::Vault;
 use crate::ansible::{self, Variable, Variables};
 use crate::code::Code;
 use crate::kubernetes::generated::{Alphabet, Generated, Rule};
+use crate::manifest::given::{Given, ORIGIN};
 use crate::odoo::contract::{App, Cluster, ManifestValues, Production, SecretLine, ValueType};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 
 const CONFIG_MAP: &str = "config map";
 const SECRET: &str = "secret";
-const OURS: &str = "Chandlery";
 /// The member of `production` that must not be shown.
 const PRODUCTION_SECRETS: &str = "secrets";
 
@@ -45,20 +45,18 @@ pub fn variables(
             variables.set_secret(&line.key, value.expose_secret(), "generated secret", true);
         }
     }
-    for (name, value) in [
-        ("app_name", &app.name),
-        ("environment", &app.environment),
-        ("hostname", &app.hostname),
-        ("url", &app.url),
-        ("namespace", &app.namespace),
-        ("cluster_name", &site.name),
-        ("cluster_domain", &site.domain),
-        ("ingress_class", &site.ingress_class),
-    ] {
-        variables.set(name, value.as_str(), OURS);
-    }
-    let siblings: Vec<Value> = app.siblings.iter().cloned().map(Value::from).collect();
-    variables.set("sibling_namespaces", Value::Array(siblings), OURS);
+    let given = Given {
+        app_name: &app.name,
+        environment: &app.environment,
+        hostname: &app.hostname,
+        url: &app.url,
+        namespace: &app.namespace,
+        cluster_name: &site.name,
+        cluster_domain: &site.domain,
+        ingress_class: &site.ingress_class,
+        sibling_namespaces: &app.siblings,
+    };
+    given.set(&mut variables);
     if let Some(beside) = &values.production {
         set_production(&mut variables, beside, production);
     }
@@ -124,7 +122,7 @@ fn set_production(variables: &mut Variables, beside: &Production, secrets: Optio
     }
     let production = Variable {
         value: value.into(),
-        origin: OURS.to_owned(),
+        origin: ORIGIN.to_owned(),
         literal: true,
         secret: false,
         secret_member: Some(PRODUCTION_SECRETS),

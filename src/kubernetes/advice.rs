@@ -92,6 +92,7 @@ pub(super) fn what_stands(value: &Value) -> &'static str {
 }
 
 pub(super) const WEBHOOK_DOWN: &str = "A program that must agree to every such object does not answer. The cluster's administrator finds it with `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` and brings it back, or removes its configuration; the job is tried again.";
+pub(super) const UNCOUNTED: &str = "The quota is new and not counted yet; the job is tried again. If it stays so, the cluster's controller manager does not run.";
 pub(super) const SHRUNK: &str = "Put the old size back. Less space needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.";
 /// Mappings whose keys are anybody's.
 const FREE: [&str; 5] = [

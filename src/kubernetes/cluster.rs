@@ -20,11 +20,13 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
+use tower::buffer::BufferLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
 
 use super::error::{self, CallError};
 use super::fence::Fence;
 use super::memory::Memory;
+use super::retry::RetryLayer;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::object::{Kind, Kinds, ObjectRef};
@@ -292,11 +294,13 @@ impl Cluster {
     }
 }
 
-/// A client that reads no more of an answer than there may be.
+/// A client that reads no more of an answer than there may be, and sends again what is not taken at this moment.
 fn client(config: Config) -> kube::Result<Client> {
     let bounded = MapResponseBodyLayer::new(|body| Limited::new(body, MOST_OF_AN_ANSWER));
     let builder = ClientBuilder::try_from(config)?;
-    Ok(builder.with_layer(&bounded).build())
+    let buffered = BufferLayer::new(CALLS_AT_ONCE);
+    let builder = builder.with_layer(&bounded).with_layer(&buffered);
+    Ok(builder.with_layer(&RetryLayer::default()).build())
 }
 
 fn resource(kind: &Kind) -> ApiResource {

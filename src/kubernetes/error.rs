@@ -6,8 +6,9 @@ use std::time::Duration;
 use http_body_util::LengthLimitError;
 use kube::core::Status;
 
-use super::advice::{self, WEBHOOK_DOWN};
+use super::advice::{self, UNCOUNTED, WEBHOOK_DOWN};
 use super::cluster::{MOST_OBJECTS, MOST_OF_AN_ANSWER};
+use super::retry;
 use crate::body;
 use crate::cause::chain;
 use crate::code::Code;
@@ -98,6 +99,8 @@ pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem
                 .hint("Renew the credentials in the worker's kubeconfig for this cluster."),
             _ if status.message.contains("failed calling webhook") => Problem::new(Code::AdmissionUnavailable, sentence(&format!("The cluster cannot {doing} now: {}", webhook_words(&status.message))))
                 .hint(WEBHOOK_DOWN),
+            _ if retry::is_uncounted(status) => Problem::new(Code::QuotaUnknown, format!("The cluster cannot {doing} yet: {}", sentence(&status.message)))
+                .hint(UNCOUNTED),
             403 => Problem::new(Code::ClusterForbidden, format!("The cluster does not let the worker {doing}: {}", sentence(&status.message)))
                 .hint("Give the worker's account this permission; `chandlery check` lists all that it lacks."),
             429 | 500.. => Problem::new(Code::ClusterUnreachable, format!("The cluster at {url} cannot {doing} now: {}", sentence(&status.message)))

@@ -2,7 +2,7 @@
 //!
 //! In come an [`App`] (a [`Cluster`], which says how to reach it, a namespace, and an [`Owner`]: whose it is) and objects; out come what changed, whether
 //! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server
-//! (no longer than a [`fence`] lets it), [`permissions`], [`discovery`] and [`storage`] ask what it allows, knows and has, [`owner`] says
+//! (no longer than a [`fence`] lets it, and by [`retry`] again where it takes no more at this moment), [`permissions`], [`discovery`] and [`storage`] ask what it allows, knows and has, [`owner`] says
 //! what is ours, [`generated`] keeps passwords made for an app, [`namespace`] makes its home, in which [`role_binding`]
 //! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] (after a [`takeover`] from other tools) and
 //! [`prune`] bring the objects there and take away what is no longer wanted, [`wait`] waits (by the rules of [`kstatus`], with the reasons that [`workload`]
@@ -43,6 +43,7 @@ pub mod poll;
 pub mod prune;
 mod refused;
 pub mod restart;
+mod retry;
 pub mod role_binding;
 pub mod scale;
 pub mod smtp;

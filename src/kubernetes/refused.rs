@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::advice::{self, Kind, Mismatch, Wanted, between, what_stands};
 use super::error::{CallError, call_problem, sentence, webhook_words};
 use super::field;
+use super::retry::is_uncounted;
 use super::unnamed::{Ask, Questions};
 use crate::code::Code;
 use crate::dependence::Dependent;
@@ -112,11 +113,8 @@ fn class(status: &Status) -> Class {
     if is_too_large(status) || is_schema(status) || is_conversion(status) {
         return Class::Object;
     }
-    if message.contains("status unknown for quota") {
-        return Class::Passes(
-            Code::QuotaUnknown,
-            "The quota is new and not counted yet; the job is tried again. If it stays so, the cluster's controller manager does not run.",
-        );
+    if is_uncounted(status) {
+        return Class::Passes(Code::QuotaUnknown, advice::UNCOUNTED);
     }
     match status.code {
         404 if status

@@ -5,12 +5,13 @@
 //! pure functions; [`with_files`] calls them again when a template turns out to need another file. For a job all of it is
 //! done [`with_stand_ins`] for the secrets and then [`with_secrets`] themselves. [`inspect`] says of
 //! one template all that can be said without a cluster, [`preview`] shows on the terminal what templates become,
-//! [`explain`] where their values come from. [`policy`] is what [`check`] holds the objects against. What goes wrong names manifest, line, object, field and the way out.
+//! [`explain`] where their values come from, of which those that [`given`] names come from Chandlery itself. [`policy`] is what [`check`] holds the objects against. What goes wrong names manifest, line, object, field and the way out.
 
 mod check;
 pub mod explain;
 mod fetch;
 mod files;
+pub mod given;
 mod inspect;
 mod numbers;
 mod parse;
@@ -25,6 +26,7 @@ pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};
+pub(crate) use parse::sentence;
 pub use parse::{Parsed, parse};
 pub use reach::Reach;
 pub use stand_ins::{Made, Values, with_secrets, with_stand_ins};

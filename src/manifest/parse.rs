@@ -320,7 +320,8 @@ fn hint(kind: ErrorKind) -> &'static str {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// A text of a library's error, from its capital letter to its full stop.
+pub(crate) fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let text: String = characters
         .next()

@@ -90,7 +90,7 @@ pub async fn secret_objects(
 }
 
 /// The objects of templates, as kubectl would read them.
-async fn objects(values: &Resolved, templates: &[String]) -> Result<Vec<Object>, Vec<Problem>> {
+pub async fn objects(values: &Resolved, templates: &[String]) -> Result<Vec<Object>, Vec<Problem>> {
     let values = values.clone();
     let objects = move |source: &Source| Ok(parse(&render(source, &values)?, &values)?.objects);
     Ok(each(templates, objects)

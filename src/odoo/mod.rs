@@ -4,7 +4,7 @@
 pub mod client;
 pub mod contract;
 #[cfg(test)]
-mod schema_tests;
+pub(crate) mod schema_tests;
 pub mod wake;
 
 pub use client::{CallError, Client};

@@ -51,7 +51,7 @@ fn schema<T: JsonSchema>(title: &str) -> Value {
 }
 
 /// Descriptions are the types' comments, and speak of Rust.
-fn in_words_of_json(schema: &mut Value) {
+pub(crate) fn in_words_of_json(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             for (name, member) in members {

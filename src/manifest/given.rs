@@ -1,0 +1,59 @@
+//! The variables that Chandlery itself gives to every manifest.
+
+use serde_json::Value;
+
+use crate::ansible::Variables;
+
+/// Where these variables come from, for people.
+pub const ORIGIN: &str = "Chandlery";
+
+/// Their values for one app. What nobody else may set: of two variables with one name these win.
+pub struct Given<'a> {
+    pub app_name: &'a str,
+    pub environment: &'a str,
+    pub hostname: &'a str,
+    pub url: &'a str,
+    pub namespace: &'a str,
+    pub cluster_name: &'a str,
+    pub cluster_domain: &'a str,
+    pub ingress_class: &'a str,
+    pub sibling_namespaces: &'a [String],
+}
+
+impl Given<'_> {
+    /// Their names. `production` is given to the manifests of a reset alone.
+    pub const NAMES: [&'static str; 10] = [
+        "app_name",
+        "environment",
+        "hostname",
+        "url",
+        "namespace",
+        "cluster_name",
+        "cluster_domain",
+        "ingress_class",
+        "sibling_namespaces",
+        "production",
+    ];
+
+    /// Adds them, but for `production`.
+    pub fn set(&self, variables: &mut Variables) {
+        for (name, value) in [
+            ("app_name", self.app_name),
+            ("environment", self.environment),
+            ("hostname", self.hostname),
+            ("url", self.url),
+            ("namespace", self.namespace),
+            ("cluster_name", self.cluster_name),
+            ("cluster_domain", self.cluster_domain),
+            ("ingress_class", self.ingress_class),
+        ] {
+            variables.set(name, value, ORIGIN);
+        }
+        let siblings = self.sibling_namespaces.iter().cloned().map(Value::from);
+        variables.set(
+            "sibling_namespaces",
+            Value::Array(siblings.collect()),
+            ORIGIN,
+        );
+    }
+}

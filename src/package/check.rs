@@ -1,0 +1,667 @@
+//! Everything that is wrong with a package.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path};
+
+use serde_json::{Value, json};
+
+use super::Description;
+use super::description::{Expression, Operator, Type, Variable};
+use super::located::Located;
+use super::schema;
+use crate::ansible::Variables;
+use crate::code::Code;
+use crate::manifest::given::{Given, ORIGIN};
+use crate::manifest::{preview, well_formed};
+use crate::object::{Object, group_of};
+use crate::problem::Problem;
+
+/// The file that describes a package.
+pub const FILE: &str = "package.yml";
+/// The file with values to start from.
+pub const VARS: &str = "vars.yml";
+/// How large a picture may be, in bytes.
+const ICON: u64 = 256 << 10;
+/// How large a description or a file with values may be, in bytes.
+const TEXT: u64 = 1 << 20;
+/// The environment of a package that names none.
+const PRODUCTION: &str = "prod";
+
+/// What was found out about a package.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checked {
+    /// What its `package.yml` says, where it can be read.
+    pub description: Option<Description>,
+    /// How many objects its manifests make with the defaults, those of a reset among them.
+    pub objects: usize,
+    /// Everything that is wrong, in the order of the file where it stands in one.
+    pub problems: Vec<Problem>,
+}
+
+/// Checks the package in a folder.
+pub async fn check(folder: &Path) -> Checked {
+    let mut checked = Checked::default();
+    if let Err(problem) = look(folder, &mut checked).await {
+        checked.problems.push(problem);
+    }
+    let place = |problem: &Problem| (problem.url.clone(), problem.line, problem.column);
+    checked.problems.sort_by_key(place);
+    checked.problems.dedup();
+    checked
+}
+
+async fn look(folder: &Path, checked: &mut Checked) -> Result<(), Problem> {
+    let file = folder.join(FILE);
+    let (located, value) = Located::read(&file.display().to_string(), text(&file)?)?;
+    checked.problems = schema::problems(&located, &value)?;
+    if !checked.problems.is_empty() {
+        return Ok(());
+    }
+    let description: Description = serde_json::from_value(value)
+        .map_err(|error| located.locate("", Problem::new(Code::Internal, format!("{error}."))))?;
+    let mut package = Package {
+        folder,
+        located,
+        vars: Variables::new(),
+        problems: Vec::new(),
+    };
+    package.variables(&description);
+    package.placement(&description);
+    let files_are_there = package.files(&description);
+    if files_are_there && package.problems.is_empty() {
+        checked.objects = package.render(&description).await;
+    }
+    checked.problems = package.problems;
+    checked.description = Some(description);
+    Ok(())
+}
+
+/// A text file of a package.
+fn text(file: &Path) -> Result<String, Problem> {
+    let name = file.display().to_string();
+    let wrong = |message: String| {
+        Err(Problem::new(Code::PackageInvalid, message).in_manifest(&name, &name))
+    };
+    match std::fs::metadata(file) {
+        Ok(found) if found.len() > TEXT => {
+            return wrong(format!("The file is longer than {} KiB.", TEXT >> 10));
+        }
+        Ok(_) => {}
+        Err(error) => return wrong(format!("The file cannot be read: {error}.")),
+    }
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text),
+        Err(error) => wrong(format!("The file cannot be read: {error}.")),
+    }
+}
+
+struct Package<'a> {
+    folder: &'a Path,
+    located: Located,
+    /// What stands in `vars.yml`.
+    vars: Variables,
+    problems: Vec<Problem>,
+}
+
+impl Package<'_> {
+    fn wrong(&mut self, path: &str, message: impl Into<String>, hint: impl Into<String>) {
+        let problem = Problem::new(Code::PackageInvalid, message).hint(hint);
+        self.problems.push(self.located.locate(path, problem));
+    }
+
+    fn variables(&mut self, description: &Description) {
+        let file = self.folder.join(VARS);
+        if file.exists() {
+            let name = file.display().to_string();
+            match text(&file).and_then(|text| Variables::read(&text, &name)) {
+                Ok(vars) => self.vars = vars,
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        for name in Given::NAMES {
+            if self.vars.get(name).is_some() {
+                let name_of_file = file.display().to_string();
+                let problem = given(name).in_manifest(&name_of_file, &name_of_file);
+                self.problems.push(problem);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for (index, variable) in description.variables.iter().enumerate() {
+            let path = format!("variables[{index}]");
+            let name = &variable.name;
+            if !seen.insert(name) {
+                self.wrong(
+                    &format!("{path}.name"),
+                    format!("There are two variables `{name}`."),
+                    "Remove one of them.",
+                );
+            }
+            if Given::NAMES.contains(&name.as_str()) {
+                let problem = self.located.locate(&format!("{path}.name"), given(name));
+                self.problems.push(problem);
+            }
+            self.variable(variable, &path);
+        }
+    }
+
+    fn variable(&mut self, variable: &Variable, path: &str) {
+        let name = &variable.name;
+        let in_vars = self.vars.get(name).is_some();
+        let at = |member: &str| format!("{path}.{member}");
+        if variable.default.is_some() && in_vars {
+            self.wrong(
+                &at("default"),
+                format!("`{name}` has a value in {VARS}, too."),
+                "Keep one of the two.",
+            );
+        }
+        if variable.secret && (variable.default.is_some() || in_vars) {
+            let member = if in_vars { "secret" } else { "default" };
+            self.wrong(
+                &at(member),
+                format!("`{name}` is secret and has a value that everybody can read here."),
+                "Remove the value: let it be `generated`, or `required` of who installs the package.",
+            );
+        }
+        if variable.generated.is_some() && !variable.secret {
+            self.wrong(
+                &at("generated"),
+                format!("`{name}` is generated and not secret."),
+                "Add `secret: true`: what is generated is kept in the cluster alone.",
+            );
+        }
+        if variable.generated.is_some() && variable.r#type != Type::String {
+            self.wrong(
+                &at("type"),
+                format!("`{name}` is generated, so it is a line of text."),
+                "Leave out `type`.",
+            );
+        }
+        let has_value = variable.default.is_some() || in_vars || variable.generated.is_some();
+        if variable.required && has_value {
+            self.wrong(
+                &at("required"),
+                format!("`{name}` is required, but has a value without anybody setting it."),
+                "Leave out `required`.",
+            );
+        }
+        if !variable.required && !has_value {
+            self.wrong(
+                &at("name"),
+                format!("`{name}` has no value where nobody sets it."),
+                format!("Give it a `default` (or a value in {VARS}), or say `required: true`."),
+            );
+        }
+        if let Some(default) = &variable.default {
+            self.value(variable, default, &at("default"));
+            if !variable.choices.is_empty() && !variable.choices.contains(default) {
+                self.wrong(
+                    &at("default"),
+                    format!("The default of `{name}` is none of its choices."),
+                    "Add it to the choices, or take one of them.",
+                );
+            }
+        }
+        for (index, choice) in variable.choices.iter().enumerate() {
+            let place = format!("{path}.choices[{index}]");
+            self.value(variable, choice, &place);
+            if variable.choices[..index].contains(choice) {
+                self.wrong(
+                    &place,
+                    format!("{choice} stands there twice."),
+                    "Remove one.",
+                );
+            }
+        }
+    }
+
+    /// Holds a value against its variable's type. A text with `{{` is a template: what comes of it is seen when it is
+    /// rendered.
+    fn value(&mut self, variable: &Variable, value: &Value, path: &str) {
+        if value.as_str().is_some_and(|text| text.contains("{{")) {
+            return;
+        }
+        let (fits, what) = match variable.r#type {
+            Type::String => (
+                value.as_str().is_some_and(|text| !text.contains('\n')),
+                "one line of text",
+            ),
+            Type::Text => (value.is_string(), "a text"),
+            Type::Integer => (value.is_i64() || value.is_u64(), "a whole number"),
+            Type::Number => (value.is_number(), "a number"),
+            Type::Boolean => (value.is_boolean(), "true or false"),
+            Type::Quantity => (
+                is_quantity(value),
+                "an amount as Kubernetes writes it, such as 500m or 2Gi",
+            ),
+            Type::List => (value.is_array(), "a list"),
+            Type::Mapping => (value.is_object(), "a mapping"),
+        };
+        if !fits {
+            let hint = match (variable.r#type, value) {
+                (Type::String | Type::Text, Value::Number(_) | Value::Bool(_)) => {
+                    "Put it in quotation marks."
+                }
+                _ => "Change the value, or the variable's `type`.",
+            };
+            self.wrong(
+                path,
+                format!(
+                    "{value} is not {what}, which `{}` has to be.",
+                    variable.name
+                ),
+                hint,
+            );
+        }
+    }
+
+    /// Labels, selector and environments.
+    fn placement(&mut self, description: &Description) {
+        let codes = &description.environments;
+        for (index, code) in codes.iter().enumerate() {
+            if codes[..index].contains(code) {
+                self.wrong(
+                    &format!("environments[{index}]"),
+                    format!("`{code}` stands there twice."),
+                    "Remove one.",
+                );
+            }
+        }
+        if !description.manifests.reset.is_empty() && codes.len() < 2 {
+            self.wrong(
+                "manifests.reset",
+                "A reset copies production into another environment, and the package has no other.",
+                "Name the others in `environments`, such as `[prod, int]`.",
+            );
+        }
+        let mut labels: Vec<(String, &str, &str)> = Vec::new();
+        for (key, value) in &description.labels {
+            labels.push((format!("labels.{key}"), key, value));
+        }
+        let selector = description.selector.clone().unwrap_or_default();
+        for (key, value) in &selector.match_labels {
+            labels.push((format!("selector.matchLabels.{key}"), key, value));
+        }
+        for (path, key, value) in labels {
+            self.label(&path, key, value);
+        }
+        for (index, expression) in selector.match_expressions.iter().enumerate() {
+            self.expression(&format!("selector.matchExpressions[{index}]"), expression);
+        }
+    }
+
+    fn expression(&mut self, path: &str, expression: &Expression) {
+        let Expression {
+            key,
+            operator,
+            values,
+        } = expression;
+        self.label(&format!("{path}.key"), key, "");
+        for (index, value) in values.iter().enumerate() {
+            self.label(&format!("{path}.values[{index}]"), key, value);
+        }
+        let speaks_of_values = matches!(operator, Operator::In | Operator::NotIn);
+        if speaks_of_values && values.is_empty() {
+            self.wrong(
+                &format!("{path}.operator"),
+                format!("The condition on `{key}` names no values."),
+                "Add `values`.",
+            );
+        }
+        if !speaks_of_values && !values.is_empty() {
+            self.wrong(
+                &format!("{path}.values"),
+                format!("The condition on `{key}` looks at no value."),
+                "Remove `values`, or say `In` or `NotIn`.",
+            );
+        }
+    }
+
+    fn label(&mut self, path: &str, key: &str, value: &str) {
+        if !is_label_key(key) {
+            self.wrong(
+                path,
+                format!("`{key}` cannot be a label."),
+                "A label is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit; a DNS name and `/` may stand before it.",
+            );
+        } else if !is_label_value(value) {
+            self.wrong(
+                path,
+                format!("The label `{key}` cannot have the value `{value}`."),
+                "A value is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit.",
+            );
+        }
+    }
+
+    /// Whether all manifests are there.
+    fn files(&mut self, description: &Description) -> bool {
+        let mut all_there = true;
+        for (purpose, paths) in description.manifests.all() {
+            for (index, path) in paths.iter().enumerate() {
+                let place = format!("manifests.{purpose}[{index}]");
+                all_there &= self.file(&place, path);
+                if paths[..index].contains(path) {
+                    self.wrong(
+                        &place,
+                        format!("`{path}` stands there twice."),
+                        "Remove one.",
+                    );
+                }
+            }
+        }
+        if let Some(icon) = &description.icon
+            && self.file("icon", icon)
+            && let Err(message) = is_picture(&self.folder.join(icon))
+        {
+            self.wrong("icon", message, "Give an SVG or PNG of at most 256 KiB.");
+        }
+        all_there
+    }
+
+    /// Whether a path leads to a file of the package.
+    fn file(&mut self, place: &str, path: &str) -> bool {
+        let parts = Path::new(path).components();
+        let is_below = parts.clone().count() > 0
+            && parts
+                .into_iter()
+                .all(|part| matches!(part, Component::Normal(_)));
+        if !is_below || path.contains('\\') {
+            self.wrong(
+                place,
+                format!("`{path}` leads out of the package."),
+                "Name a file below the package's folder, without `..`.",
+            );
+            return false;
+        }
+        let file = self.folder.join(path);
+        // A link may lead anywhere.
+        let found = file.canonicalize().ok().filter(|file| file.is_file());
+        let folder = self.folder.canonicalize().unwrap_or_default();
+        match found {
+            None => {
+                self.wrong(
+                    place,
+                    format!("There is no file `{path}` in the package."),
+                    "Correct the path, or add the file.",
+                );
+                false
+            }
+            Some(found) if !found.starts_with(folder) => {
+                self.wrong(
+                    place,
+                    format!("`{path}` leads out of the package."),
+                    "Put the file itself there instead of a link.",
+                );
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// Renders all manifests with the defaults, for each environment; gives the number of objects.
+    async fn render(&mut self, description: &Description) -> usize {
+        let path = |name: &String| self.folder.join(name).display().to_string();
+        let deploy: Vec<String> = description.manifests.deploy.iter().map(path).collect();
+        let reset: Vec<String> = description.manifests.reset.iter().map(path).collect();
+        let production = [PRODUCTION.to_owned()];
+        let environments = match description.environments.as_slice() {
+            [] => &production,
+            named => named,
+        };
+        let (mut objects, mut problems) = (BTreeMap::new(), Vec::new());
+        for (index, environment) in environments.iter().enumerate() {
+            let mut wanted = deploy.clone();
+            if index > 0 {
+                wanted.extend(reset.iter().cloned());
+            }
+            let values = self.with_stand_ins(description, environment);
+            let values = match values.resolve() {
+                Ok(values) => values,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            // One by one, so that what is wrong with one hides nothing of the others.
+            for template in wanted {
+                match preview::objects(&values, &[template]).await {
+                    Ok(made) => {
+                        problems.extend(made.iter().filter_map(|object| well_formed(object).err()));
+                        let made = made.into_iter();
+                        objects.extend(made.map(|object| (object.reference().to_string(), object)));
+                    }
+                    Err(wrong) => problems.extend(wrong),
+                }
+            }
+        }
+        let rendered = problems.is_empty();
+        self.problems.extend(problems);
+        if rendered {
+            let all: Vec<String> = deploy.into_iter().chain(reset).collect();
+            self.unused(description, &all).await;
+            self.kinds(description, objects.values());
+        }
+        objects.len()
+    }
+
+    /// The defaults, what Chandlery gives, and something for what is not known before an installation.
+    fn with_stand_ins(&self, description: &Description, environment: &str) -> Variables {
+        let mut variables = self.vars.clone();
+        let mut secrets = serde_json::Map::new();
+        for variable in &description.variables {
+            let name = &variable.name;
+            if let Some(generated) = &variable.generated {
+                let value = "x".repeat(generated.length as usize);
+                secrets.insert(name.clone(), value.as_str().into());
+                variables.set_secret(name, value, FILE, true);
+            } else if let Some(value) = &variable.default {
+                variables.set(name, value.clone(), FILE);
+            } else if variable.required {
+                variables.set(name, stand_in(variable), FILE);
+            }
+        }
+        let namespace = format!("{}-{environment}", description.name);
+        let hostname = format!("{namespace}.example.com");
+        let siblings = [format!("{}-{PRODUCTION}", description.name)];
+        let given = Given {
+            app_name: &description.name,
+            environment,
+            hostname: &hostname,
+            url: &format!("https://{hostname}"),
+            namespace: &namespace,
+            cluster_name: "cluster",
+            cluster_domain: "example.com",
+            ingress_class: "nginx",
+            sibling_namespaces: &siblings,
+        };
+        given.set(&mut variables);
+        let production = json!({
+            "name": description.name,
+            "namespace": siblings[0],
+            "hostname": "example.com",
+            "url": "https://example.com",
+            "secrets": secrets,
+        });
+        variables.set("production", production, ORIGIN);
+        variables
+    }
+
+    /// Names the variables that no manifest uses, be it by another variable.
+    async fn unused(&mut self, description: &Description, templates: &[String]) {
+        let Ok(used) = preview::used(templates).await else {
+            return;
+        };
+        let used: BTreeSet<&str> = used
+            .iter()
+            .flat_map(|used| used.variables.iter().map(String::as_str))
+            .collect();
+        let mut values: Vec<String> = self
+            .vars
+            .iter()
+            .map(|(_, one)| format!("{:?}", one.value))
+            .collect();
+        let defaults = description
+            .variables
+            .iter()
+            .filter_map(|one| one.default.as_ref());
+        values.extend(defaults.map(Value::to_string));
+        for (index, variable) in description.variables.iter().enumerate() {
+            let name = &variable.name;
+            let by_another = values
+                .iter()
+                .any(|value| value.contains("{{") && value.contains(name));
+            if !used.contains(name.as_str()) && !by_another {
+                self.wrong(
+                    &format!("variables[{index}].name"),
+                    format!("No manifest uses `{name}`."),
+                    "Correct its name, or remove it.",
+                );
+            }
+        }
+    }
+
+    /// Compares the kinds that the manifests have with those that the package says it needs.
+    fn kinds<'a>(&mut self, description: &Description, objects: impl Iterator<Item = &'a Object>) {
+        let mut used = BTreeSet::new();
+        for object in objects {
+            let group = group_of(object.api_version());
+            if !is_of_kubernetes(group) {
+                used.insert(format!("{}.{group}", object.kind()));
+            }
+        }
+        let needed = &description.needs.kinds;
+        for kind in used.iter().filter(|kind| !needed.contains(kind)) {
+            self.wrong(
+                "needs.kinds",
+                format!(
+                    "The manifests have objects of the kind {kind}, which not every cluster knows."
+                ),
+                format!("Add `{kind}` to `needs.kinds`."),
+            );
+        }
+        for (index, kind) in needed.iter().enumerate() {
+            if !used.contains(kind) {
+                self.wrong(
+                    &format!("needs.kinds[{index}]"),
+                    format!("With the defaults no manifest has an object of the kind {kind}."),
+                    "Remove it, or correct its name: kind and API group, such as `Certificate.cert-manager.io`.",
+                );
+            }
+        }
+    }
+}
+
+/// That nobody but Chandlery sets a variable.
+fn given(name: &str) -> Problem {
+    Problem::new(
+        Code::PackageInvalid,
+        format!("Chandlery itself gives `{name}`: another value has no effect."),
+    )
+    .hint("Take another name, or leave it out.")
+}
+
+/// Something of the variable's type for what must be set and is not known here.
+fn stand_in(variable: &Variable) -> Value {
+    if let Some(first) = variable.choices.first() {
+        return first.clone();
+    }
+    match variable.r#type {
+        Type::String | Type::Text => "example".into(),
+        Type::Integer | Type::Number => 1.into(),
+        Type::Boolean => true.into(),
+        Type::Quantity => "1".into(),
+        Type::List => json!([]),
+        Type::Mapping => json!({}),
+    }
+}
+
+/// Whether it is a quantity: a number, with a suffix of ten or two if need be.
+fn is_quantity(value: &Value) -> bool {
+    let Some(text) = value.as_str() else {
+        return value.as_f64().is_some_and(|number| number >= 0.0);
+    };
+    let number = text.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
+    let suffixes = [
+        "", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ];
+    let is_number =
+        number.starts_with(|sign: char| sign.is_ascii_digit()) && number.parse::<f64>().is_ok();
+    is_number && suffixes.contains(&&text[number.len()..])
+}
+
+/// Whether Kubernetes itself serves what is in an API group.
+fn is_of_kubernetes(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
+}
+
+fn is_label_key(key: &str) -> bool {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    let is_sign = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let prefix_fits = prefix.is_none_or(|prefix| {
+        !prefix.is_empty() && prefix.len() <= 253 && prefix.bytes().all(is_sign)
+    });
+    prefix_fits && !name.is_empty() && is_label_value(name)
+}
+
+fn is_label_value(value: &str) -> bool {
+    let is_edge = |sign: Option<char>| sign.is_none_or(|sign| sign.is_ascii_alphanumeric());
+    let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "-_.".contains(sign);
+    value.len() <= 63
+        && value.chars().all(is_sign)
+        && is_edge(value.chars().next())
+        && is_edge(value.chars().next_back())
+}
+
+/// Says why a file is no picture for the library.
+fn is_picture(file: &Path) -> Result<(), String> {
+    let size = std::fs::metadata(file).map_or(0, |found| found.len());
+    if size > ICON {
+        return Err(format!("The picture has {} KiB.", size.div_ceil(1 << 10)));
+    }
+    let bytes =
+        std::fs::read(file).map_err(|error| format!("The picture cannot be read: {error}."))?;
+    let is_svg = || String::from_utf8_lossy(&bytes).contains("<svg");
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("png") if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Ok(()),
+        Some("svg") if is_svg() => Ok(()),
+        _ => Err("The file is not the picture that its name says.".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_those_of_kubernetes() {
+        for right in ["500m", "2Gi", "1.5", "0", "10k", "1E"] {
+            assert!(is_quantity(&right.into()), "{right}");
+        }
+        for wrong in ["2GB", "", "Gi", "-1", "1 Gi", "1e3x", ".5Gi"] {
+            assert!(!is_quantity(&wrong.into()), "{wrong}");
+        }
+        assert!(is_quantity(&json!(2)) && !is_quantity(&json!(true)));
+    }
+
+    #[test]
+    fn labels_are_those_of_kubernetes() {
+        for right in ["gpu", "example.com/tier", "a.b_c-d"] {
+            assert!(is_label_key(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "-a",
+            "a/",
+            "/a",
+            "A B",
+            "Example.com/x",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_label_key(wrong), "{wrong}");
+        }
+        assert!(is_label_value("") && !is_label_value("a b") && !is_label_value("b-"));
+    }
+}

@@ -1,0 +1,95 @@
+//! `chandlery package check` as whoever writes a package runs it. `tests/inputs/packages` has a folder for each, and in it
+//! `expected.txt`, which is what the command says; `PACKAGE_WRITE=1` writes that anew, and it is there to be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+fn check(folder: &Path, packages: &[&str]) -> Output {
+    assert_cmd::Command::cargo_bin("chandlery")
+        .unwrap()
+        .current_dir(folder)
+        .args(["package", "check"])
+        .args(packages)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(text).unwrap()
+}
+
+fn inputs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/packages")
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_package_is_told_with_its_line() {
+    let folder = inputs();
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 10, "{names:?}");
+    let mut different = Vec::new();
+    for name in names {
+        let output = check(&folder, &[&name]);
+        let found = format!(
+            "{}exit status {}\n",
+            said(&output),
+            output.status.code().unwrap()
+        );
+        let file = folder.join(&name).join("expected.txt");
+        if std::env::var_os("PACKAGE_WRITE").is_some() {
+            fs::write(file, found).unwrap();
+        } else if fs::read_to_string(file).unwrap_or_default() != found {
+            different.push(format!("{name}:\n{found}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn the_catalog_is_a_repository_of_packages() {
+    let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog");
+    let output = check(&catalog, &["odoo", "odoo-ha"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(said(&output).lines().count(), 2, "{}", said(&output));
+}
+
+#[test]
+fn of_several_packages_each_is_checked_and_one_that_is_wrong_is_enough() {
+    let output = check(&inputs(), &["empty", "small", "nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(said.contains("small: hello 1.0 is well"), "{said}");
+    assert!(said.contains("empty/package.yml"), "{said}");
+    assert!(said.contains("nowhere/package.yml"), "{said}");
+}
+
+#[test]
+fn a_link_out_of_the_package_and_a_file_that_is_too_long_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = folder.path().join("package");
+    fs::create_dir(&package).unwrap();
+    fs::write(folder.path().join("outside.yml"), "secret: here\n").unwrap();
+    std::os::unix::fs::symlink("../outside.yml", package.join("inside.yml")).unwrap();
+    let description = fs::read_to_string(inputs().join("small/package.yml")).unwrap();
+    let linked = description.replace("hello.yml", "inside.yml");
+    fs::write(package.join("package.yml"), linked).unwrap();
+    let said_of_link = said(&check(folder.path(), &["package"]));
+    assert!(
+        said_of_link.contains("`inside.yml` leads out of the package"),
+        "{said_of_link}"
+    );
+    assert!(!said_of_link.contains("secret"), "{said_of_link}");
+
+    fs::write(package.join("vars.yml"), "a: b\n".repeat(300_000)).unwrap();
+    let said_of_length = said(&check(folder.path(), &["package"]));
+    assert!(
+        said_of_length.contains("longer than 1024 KiB"),
+        "{said_of_length}"
+    );
+}
