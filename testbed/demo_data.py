@@ -30,6 +30,17 @@ HA_MANIFESTS = {
     "Odoo HA: checks": "checks.yml",
 }
 HA_SECRETS = ("postgres_replication_password", *SECRETS)
+#: What an operator does when the primary is gone, in English and in German.
+PROMOTE = ("Promote {server}", "{server} zum Primary machen")
+PROMOTION = (
+    "When the other server's volume or node is gone. This server becomes the primary"
+    " and the other one, once it is back, its standby. Make sure first that the old"
+    " primary has ended; what it has not sent yet is lost, should it not answer.",
+    "Wenn Volume oder Node des anderen Servers verloren sind. Dieser Server wird zum"
+    " Primary, und der andere, sobald er wieder da ist, zu seinem Standby. Stellen Sie"
+    " vorher sicher, dass der alte Primary beendet ist; was er noch nicht gesendet hat,"
+    " ist verloren, falls er nicht antwortet.",
+)
 FIRST_PASSWORD = "odoo_admin_password"
 ENGLISH, GERMAN = "en_US", "de_DE"
 
@@ -400,7 +411,9 @@ def high_availability_product(env):
     hosting = env["product.template"].search([("name", "=", "Odoo Hosting")])
     name = "Odoo High Availability"
     folder = Path(SETTINGS["catalog_folder"]) / "odoo-ha"
-    values = yaml.safe_load((folder / "vars.yml").read_text())
+    values = {**yaml.safe_load((folder / "vars.yml").read_text()), **REQUESTS}
+    values_record = config_map(env, name, values)
+    promotion(env, values_record)
     manifests = [
         keep(
             env,
@@ -430,7 +443,7 @@ def high_availability_product(env):
                 " whichever of them ends, you work on."
             ),
             "kubernetes_cluster_id": hosting.kubernetes_cluster_id.id,
-            "kubernetes_config_map_id": config_map(env, name, values).id,
+            "kubernetes_config_map_id": values_record.id,
             "kubernetes_secret_id": secret(env, name, HA_SECRETS).id,
             "kubernetes_environment_ids": [
                 Command.set([env.ref("kubernetes_hosting.environment_prod").id])
@@ -453,6 +466,26 @@ def high_availability_product(env):
         "Drei Odoos, zwei Proxys und ein PostgreSQL mit Standby, pro Monat:"
         " Was davon auch ausfällt, Sie arbeiten weiter."
     )
+
+
+def promotion(env, values):
+    """By which of the two servers is the primary: catalog/odoo-ha/README.md."""
+    for server in ("a", "b"):
+        (name, in_german) = (text.format(server=f"postgres-{server}") for text in PROMOTE)
+        (description, description_in_german) = PROMOTION
+        action = keep(
+            env,
+            "kubernetes.config.map.action",
+            {
+                "config_map_id": values.id,
+                "key": "postgres_primary",
+                "value": server,
+            },
+            {"name": name, "description": description},
+        )
+        action.with_context(lang=GERMAN).write(
+            {"name": in_german, "description": description_in_german}
+        )
 
 
 def attribute(env, product, name, shown, variants, values):

@@ -36,9 +36,9 @@ def log_in(page, login, password):
     page.wait_for_url(lambda url: "/web/login" not in url)
 
 
-def put_into_cart(page, size=None):
+def put_into_cart(page, size=None, product=PRODUCT):
     page.goto("/shop")
-    page.get_by_role("link", name=PRODUCT).first.click()
+    page.get_by_role("link", name=product).first.click()
     page.wait_for_url(re.compile("/shop/.+"))
     ready(page)
     if size:
@@ -47,7 +47,7 @@ def put_into_cart(page, size=None):
     with page.expect_response(re.compile("/shop/cart/add")):
         page.locator("#add_to_cart").click()
     page.goto("/shop/cart")
-    expect(page.locator("#cart_products")).to_contain_text(PRODUCT)
+    expect(page.locator("#cart_products")).to_contain_text(product)
 
 
 def go_to_name_step(page):
@@ -122,9 +122,9 @@ def pay(page):
     wait_for_confirmation(page)
 
 
-def buy(page, name, size=None):
+def buy(page, name, size=None, product=PRODUCT):
     """A whole purchase by a customer who is signed in."""
-    put_into_cart(page, size)
+    put_into_cart(page, size, product)
     go_to_name_step(page)
     type_name(page, name)
     submit_name(page)

@@ -12,6 +12,7 @@ from . import kubernetes_namespace_found
 from . import kubernetes_hostname
 from . import kubernetes_values
 from . import kubernetes_config_map
+from . import kubernetes_config_map_action
 from . import kubernetes_secret
 from . import kubernetes_manifest
 from . import kubernetes_app_portal

@@ -235,6 +235,12 @@ class KubernetesApp(models.Model):
         string="Values",
         groups=USER,
     )
+    config_map_action_ids = fields.One2many(
+        related="config_map_id.action_ids",
+        related_sudo=False,
+        string="Actions",
+        groups=USER,
+    )
     secret_line_ids = fields.One2many(
         related="secret_id.line_ids",
         related_sudo=False,

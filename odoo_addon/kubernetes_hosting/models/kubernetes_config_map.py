@@ -29,6 +29,9 @@ class KubernetesConfigMap(models.Model):
     line_ids = fields.One2many(
         "kubernetes.config.map.line", "config_map_id", string="Values", copy=True
     )
+    action_ids = fields.One2many(
+        "kubernetes.config.map.action", "config_map_id", string="Actions", copy=True
+    )
     app_ids = fields.One2many("kubernetes.app", "config_map_id", string="Apps")
     has_encrypted = fields.Boolean(compute="_compute_has_encrypted")
 

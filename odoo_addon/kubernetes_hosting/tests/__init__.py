@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_action
 from . import test_app
 from . import test_apply
 from . import test_attention

@@ -132,6 +132,10 @@ MODELS = {
         system="template_id",
         calls={KEEPERS: "action_apply action_import", STAFF: "action_export"},
     ),
+    "kubernetes.config.map.action": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        calls={KEEPERS: "action_run"},
+    ),
     "kubernetes.config.map.import": Model(
         "-       -     -     -        -    rwcd     c             c",
         system="problem",

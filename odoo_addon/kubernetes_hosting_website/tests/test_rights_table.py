@@ -142,6 +142,11 @@ class RightsTableCase(HostingSaleCase):
         for model, values in {
             "kubernetes.app.change": {"app_id": app.id, "source": "limits"},
             "kubernetes.attribute.value": {"value_id": value.value_ids.id, "key": "x"},
+            "kubernetes.config.map.action": {
+                "config_map_id": app.config_map_id.id,
+                "name": "x",
+                "key": "x",
+            },
             "kubernetes.dns.record": {
                 "app_id": app.id,
                 "purpose": "sending",
