@@ -471,8 +471,8 @@ def high_availability_product(env):
 def promotion(env, values):
     """By which of the two servers is the primary: catalog/odoo-ha/README.md."""
     for server in ("a", "b"):
-        (name, in_german) = (text.format(server=f"postgres-{server}") for text in PROMOTE)
-        (description, description_in_german) = PROMOTION
+        name, in_german = (text.format(server=f"postgres-{server}") for text in PROMOTE)
+        description, description_in_german = PROMOTION
         action = keep(
             env,
             "kubernetes.config.map.action",

@@ -65,5 +65,7 @@ class KubernetesConfigMapAction(models.Model):
         if line:
             line.write(values)
         else:
-            line.create({"config_map_id": app.config_map_id.id, "key": self.key, **values})
+            line.create(
+                {"config_map_id": app.config_map_id.id, "key": self.key, **values}
+            )
         return app.action_review()

@@ -44,7 +44,9 @@ class TestAction(LifeCase):
         self.assertNotEqual(self.promote_b.config_map_id, self.config_map)
 
     def test_one_that_is_done_is_told_from_one_that_is_not(self):
-        self.assertEqual((self.promote_a | self.promote_b).mapped("is_done"), [True, False])
+        self.assertEqual(
+            (self.promote_a | self.promote_b).mapped("is_done"), [True, False]
+        )
 
     def test_it_sets_the_value_and_shows_what_would_change(self):
         opened = self.promote_b.action_run()

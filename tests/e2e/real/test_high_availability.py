@@ -1,7 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Odoo with high availability, bought in the shop: its primary is lost, and the operator
-promotes the standby in the backend."""
+"""Odoo with high availability, bought in the shop: its primary is lost, and the
+operator promotes the standby in the backend."""
 
 import shutil
 
