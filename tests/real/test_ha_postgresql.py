@@ -216,12 +216,43 @@ class PostgresqlTest(unittest.TestCase):
         self.b.stop()
         (self.b.data / "standby.signal").unlink()
         self.refused(self.b, "primary", "127.0.0.2 is the primary: two must never be")
-        # Another database has come into the place of the primary's.
+        # Another pair has come into its place, and this is one of the former.
         self.a.stop()
-        self.a.data.rename(self.a.data.with_name("kept"))
-        self.start(a="primary")
+        for server in (self.a, self.b):
+            server.data.rename(server.data.with_name("kept"))
+        self.start(a="primary", b="standby")
+        self.b.stop()
+        self.b.data.rename(self.b.data.with_name("other"))
+        self.b.data.with_name("kept").rename(self.b.data)
         self.refused(self.b, "standby", "127.0.0.2 has another database")
         self.assertTrue((self.b.data / "PG_VERSION").exists())
+
+    def test_a_new_database_never_takes_the_place_of_one_whose_server_starts_anew(self):
+        """The primary has lost its volume, and a promotion restarts the standby."""
+        self.a.ask("INSERT INTO t VALUES (1)")
+        self.copied("1", self.b)
+        self.a.stop()
+        self.b.stop()
+        self.a.data.rename(self.a.data.with_name("lost"))
+        before = self.a.log.read_text()
+
+        def said():
+            return self.a.log.read_text().removeprefix(before)
+
+        self.a.start("primary")
+        self.addCleanup(self.end, self.a.process)
+        waits = "Waiting until 127.0.0.3 has a copy"
+        self.until(lambda: waits in said(), "a new database")
+        self.assertFalse(self.a.ready())
+        self.b.start("primary")
+        self.addCleanup(self.end, self.b.process)
+        self.assertEqual(self.a.process.wait(SECONDS), 1)
+        self.assertIn("let 127.0.0.3 be the primary", said())
+        self.assertFalse(self.a.ready())
+        self.until(self.b.ready, "b ready")
+        self.assertEqual(self.b.ask("SELECT pg_is_in_recovery()"), "f")
+        self.start(a="standby")
+        self.copied("1", self.a)
 
 
 if __name__ == "__main__":

@@ -78,14 +78,37 @@ first_start() {
     fi
     # This may be an empty volume in the place of one that was lost.
     for _ in 1 2 3 4 5 6; do
-        [ "$(state_there)" = gone ] || fail "This volume is empty, and $OTHER has a database: let $OTHER be the primary"
+        [ "$(state_there)" = gone ] || refuse_to_begin
         sleep 0.5
     done
     # What an interrupted first start left behind is begun anew; only a whole directory gets the real name.
     rm -rf "$PGDATA.new"
     initdb --pgdata="$PGDATA.new" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
         --auth-local=peer --auth-host=scram-sha-256
+    touch "$PGDATA.unshared"
     mv "$PGDATA.new" "$PGDATA"
+}
+
+refuse_to_begin() {
+    fail "This volume is empty, and $OTHER has a database: let $OTHER be the primary"
+}
+
+# Lets nobody into a new database before the other server has a copy of it: a server that is away for a moment may have
+# the real one.
+share() {
+    ours=$(system_identifier)
+    echo "Waiting until $OTHER has a copy of the new database"
+    while runs; do
+        theirs=$(there "SELECT system_identifier FROM pg_control_system()") || :
+        case $theirs in
+            "$ours")
+                rm "$PGDATA.unshared"
+                return
+                ;;
+            ?*) refuse_to_begin ;;
+        esac
+        sleep 0.5
+    done
 }
 
 # Puts a copy of the primary in the place of what is here.
@@ -198,6 +221,11 @@ SQL
 }
 
 main() {
+    if [ -e "$PGDATA.unshared" ]; then
+        # There is nothing in it.
+        rm -rf "$PGDATA"
+        rm "$PGDATA.unshared"
+    fi
     if [ ! -s "$PGDATA/PG_VERSION" ]; then
         first_start
     elif [ -e "$PGDATA.rewinding" ]; then
@@ -216,6 +244,7 @@ main() {
     fi
     if runs; then
         set_up
+        [ ! -e "$PGDATA.unshared" ] || share
         touch "$run/ready"
     fi
     while runs; do
