@@ -29,6 +29,7 @@ shared_buffers = 16MB
 wal_keep_size = {keep}
 wal_retrieve_retry_interval = 200ms
 fsync = off
+synchronous_standby_names = '{synchronous}'
 """
 
 
@@ -51,9 +52,11 @@ class Server:
             "PGPORT": PORT,
         }
 
-    def configure(self, keep="64MB"):
+    def configure(self, keep="64MB", synchronous=""):
         address, run = ADDRESSES[self.name], self.folder / "run"
-        conf = CONF.format(address=address, run=run, keep=keep)
+        conf = CONF.format(
+            address=address, run=run, keep=keep, synchronous=synchronous
+        )
         (self.folder / "etc" / "postgresql.conf").write_text(conf)
 
     def start(self, role):
@@ -253,6 +256,19 @@ class PostgresqlTest(unittest.TestCase):
         self.assertEqual(self.b.ask("SELECT pg_is_in_recovery()"), "f")
         self.start(a="standby")
         self.copied("1", self.a)
+
+    def test_a_synchronous_primary_begins_and_is_promoted_without_a_standby(self):
+        for server in (self.a, self.b):
+            server.stop()
+            server.data.rename(server.data.with_name("former"))
+            server.configure(synchronous="*")
+        self.start(a="primary", b="standby")
+        self.a.ask("CREATE TABLE t (i int)")
+        self.copied("0", self.b)
+        self.a.crash()
+        self.b.stop()
+        self.start(b="primary")
+        self.copied("0", self.b)
 
 
 if __name__ == "__main__":

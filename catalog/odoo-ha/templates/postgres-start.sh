@@ -199,9 +199,10 @@ promote() {
     echo "Promoted to primary"
 }
 
-# The roles and databases; a changed password is in effect after the restart that it causes.
+# The roles and databases; a changed password is in effect after the restart that it causes. This waits for no standby,
+# also where all else does (postgres_synchronous): without the roles there could never be one.
 set_up() {
-    psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$run" --username=postgres --dbname=postgres <<'SQL'
+    PGOPTIONS="-c synchronous_commit=local" psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --host="$run" --username=postgres --dbname=postgres <<'SQL'
 \getenv database ODOO_DATABASE
 \getenv password ODOO_PASSWORD
 \getenv replication REPLICATION_PASSWORD
