@@ -288,6 +288,16 @@ class OperationsTest(unittest.TestCase):
                 self.assertEqual(rule.count(part), 1, f"{rule}: {part}")
 
 
+class ChartTest(unittest.TestCase):
+    def test_the_files_of_the_chart_are_those_of_config(self):
+        """Copies: links do not outlive every way to hand on a checkout, and helm reads
+        nothing outside of the chart."""
+        files = sorted((CHECKOUT / "config/chart/files").iterdir())
+        self.assertEqual(len(files), 4)
+        for file in files:
+            self.assertEqual(file.read_text(), read(f"config/{file.name}"), file.name)
+
+
 def codes_of_odoo():
     models = (CHECKOUT / "odoo_addon/kubernetes_hosting/models").glob("*.py")
     return {
