@@ -54,9 +54,7 @@ class Server:
 
     def configure(self, keep="64MB", synchronous=""):
         address, run = ADDRESSES[self.name], self.folder / "run"
-        conf = CONF.format(
-            address=address, run=run, keep=keep, synchronous=synchronous
-        )
+        conf = CONF.format(address=address, run=run, keep=keep, synchronous=synchronous)
         (self.folder / "etc" / "postgresql.conf").write_text(conf)
 
     def start(self, role):
