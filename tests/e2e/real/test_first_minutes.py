@@ -160,7 +160,7 @@ def test_a_customer_buys_is_invited_logs_in_and_works(
         ".o_field_widget[name=name] textarea, .o_field_widget[name=name] input"
     ).locator("visible=true")
     field.first.fill(customer)
-    # By keyboard: what is left of the field is drawn anew below a mouse that is pressed.
+    # By keyboard: the form is drawn anew below a mouse button that is pressed.
     app.locator(".o_form_button_save").press("Enter")
     expect(app).to_have_url(re.compile(r"/\d+$"))
     assert Inside(host, password).partners(customer) == 1
