@@ -57,3 +57,28 @@ impl Given<'_> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_are_named_are_given() {
+        let given = Given {
+            app_name: "shop",
+            environment: "int",
+            hostname: "shop-int.example.com",
+            url: "https://shop-int.example.com",
+            namespace: "shop-int",
+            cluster_name: "main",
+            cluster_domain: "example.com",
+            ingress_class: "nginx",
+            sibling_namespaces: &["shop-prod".to_owned()],
+        };
+        let mut variables = Variables::new();
+        given.set(&mut variables);
+        let mut names: Vec<&str> = variables.iter().map(|(name, _)| name).collect();
+        names.push("production");
+        assert_eq!(names, Given::NAMES);
+    }
+}

@@ -214,10 +214,8 @@ class InstallationTest(unittest.TestCase):
     def test_the_variables_that_manifests_get_are_the_same_everywhere(self):
         table = sections(read("docs/installation.md"))["Variables that manifests get"]
         told = {word for cell in first_cells(table) for word in cell}
-        worker = read("src/job/variables.rs").split("#[cfg(test)]")[0]
-        given = worker.split("variables.set_secret(")[-1].split("\n}\n")[0]
-        names = re.findall(r'^ +\("(\w+)", &', given, re.M)
-        names += re.findall(r'variables\.(?:set|insert)\("(\w+)"', worker)
+        given = read("src/manifest/given.rs").split("NAMES:")[1].split("];")[0]
+        names = re.findall(r'"(\w+)"', given)
         odoo = read("odoo_addon/kubernetes_hosting/models/kubernetes_values.py")
         known = odoo.split("GIVEN_VARIABLES = frozenset(")[1].split("]")[0]
         self.assertEqual(told, set(names))
