@@ -321,6 +321,7 @@ ROUTES = {
     ),
     "/my/apps": (("GET", "/my/apps"), ""),
     "/my/apps/page/<int:page>": (("GET", "/my/apps/page/1"), ""),
+    "/my/apps/status": (("JSON", "/my/apps/status", {"app_ids": [1]}), ""),
     "/my/apps/<int:app_id>": (("GET", "/my/apps/{app}"), f"A {STAFF}"),
     "/my/apps/<int:app_id>/status": (
         ("JSON", "/my/apps/{app}/status"),
