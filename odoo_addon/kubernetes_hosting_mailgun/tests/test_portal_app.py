@@ -72,7 +72,7 @@ class TestPortalMail(MailCase, test_portal_app.TestPortalApp):
                     "//span[contains(@class, 'rounded-pill')]"
                 )
                 self.assertEqual(badge.text_content().strip(), label)
-                self.assertIn(f"text-bg-{color}", badge.get("class"))
+                self.assertIn(f"bg-{color}-subtle", badge.get("class"))
 
     def test_when_it_was_checked_last(self):
         self.sign_in()
