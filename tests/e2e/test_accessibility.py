@@ -33,6 +33,8 @@ BACKEND = (
     ".o-checkbox",
     ".o_clipboard_button",
     ".o_field_badge",
+    ".o_tag",
+    ".o-tooltip",
     ".o_notebook_headers",
     ".o_optional_columns_dropdown",
 )
@@ -192,7 +194,7 @@ def test_backend(page, bed, operator, hosting):
         ("Restart", "will be restarted"),
         ("Stop", "will be stopped"),
         ("Reset", "data"),
-        ("Delete", "confirm"),
+        ("Delete", "volumes stay"),
     ):
         page.locator(".o_statusbar_buttons").get_by_role(
             "button", name=button, exact=True
@@ -216,6 +218,6 @@ def test_backend(page, bed, operator, hosting):
     look("job form")
     (manifest,) = operator.search_read("kubernetes.manifest", [], ["id"], limit=1)
     open_screen(page, f"kubernetes.manifest/{manifest['id']}")
-    expect(page.locator(".o_kubernetes_preview")).to_contain_text("kind")
+    expect(page.locator(".o_kubernetes_preview")).to_be_visible()
     look("manifest form")
     checked.says_nothing()
