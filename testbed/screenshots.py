@@ -83,9 +83,10 @@ def watch(page, name):
     page.goto("/my/apps")
     app = page.locator("li").filter(has_text=f"{name}-int.").first
     app.get_by_role("link").first.click()
+    page.wait_for_url(re.compile(r"/my/apps/\d+"))
     page.get_by_text("Running").first.wait_for(timeout=180_000)
     # The page follows what is at work; Mailgun is asked again minutes later.
-    verified = "section[aria-labelledby=kubernetes_app_mail] .text-bg-success"
+    verified = "section[aria-labelledby=kubernetes_app_mail] .bg-success-subtle"
     end = time.monotonic() + 300
     while not page.locator(verified).count() and time.monotonic() < end:
         page.wait_for_timeout(1000)
@@ -110,9 +111,9 @@ def invitation(page, email):
 def login_page(page, name):
     """The app itself."""
     page.goto("/my/apps")
-    page.locator("li").filter(has_text=f"{name}.").first.get_by_role("link").click()
+    row = page.locator("li").filter(has_text=f"{name}.").first
     with page.context.expect_page() as opened:
-        page.locator(".o_kubernetes_app_status a[target=_blank]").first.click()
+        row.locator("a[target=_blank]").click()
     app = opened.value
     app.locator("form.oe_login_form").wait_for()
     picture(app, "login")

@@ -15,7 +15,7 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
-from . import addon_tests, debian, node, odoo, pods, processes, worker
+from . import addon_tests, axe, debian, node, odoo, pods, processes, worker
 from .demo import Demo, own_addons, stop_all
 from .instance import CHECKOUT, Instance
 from .problem import Problem, tail
@@ -296,6 +296,7 @@ class Suites:
             env={
                 **os.environ,
                 **bed.environment(),
+                "AXE": str(axe.script(self.demo.setup_log)),
                 "PORT_OFFSET": str(bed.instance.offset),
             },
         )

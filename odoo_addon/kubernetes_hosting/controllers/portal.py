@@ -1,6 +1,8 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import json
+
 from werkzeug.exceptions import NotFound
 
 from odoo import http
@@ -8,6 +10,10 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal, pager
+
+# The list as it is before anybody chooses; these leave out some of the apps.
+UNCHOSEN = {"sortby": "name", "filterby": "all", "search": ""}
+SEARCHING = ("filterby", "search")
 
 
 class AppPortal(CustomerPortal):
@@ -33,27 +39,70 @@ class AppPortal(CustomerPortal):
         website=True,
         readonly=True,
     )
-    def portal_my_apps(self, page=1, **_kwargs):
+    def portal_my_apps(
+        self, page=1, sortby=None, filterby=None, search=None, **_kwargs
+    ):
         apps = request.env["kubernetes.app"]
+        sortings, filters = apps._customer_sortings(), apps._customer_filters()
+        chosen = {
+            "sortby": sortby if sortby in sortings else UNCHOSEN["sortby"],
+            "filterby": filterby if filterby in filters else UNCHOSEN["filterby"],
+            "search": search or UNCHOSEN["search"],
+        }
         readable = apps.has_access("read")
+        names = apps._customer_names(**chosen) if readable else []
         pages = pager(
             url="/my/apps",
-            total=apps.search_count([]) if readable else 0,
+            url_args={
+                key: value for key, value in chosen.items() if value != UNCHOSEN[key]
+            },
+            total=len(names),
             page=page,
             step=self._items_per_page,
         )
+        names = names[pages["offset"] :][: self._items_per_page]
         if readable:
             apps = apps.search(
-                [],
-                order="name, environment_id, id",
-                limit=self._items_per_page,
-                offset=pages["offset"],
-            )
+                [("name", "in", names)], order="environment_id, id"
+            ).sorted(lambda app: names.index(app.name))
         values = self._prepare_portal_layout_values()
         values.update(
-            apps=apps, pager=pages, page_name="kubernetes_app", default_url="/my/apps"
+            apps=apps,
+            status=apps._customer_list_status(),
+            params=json.dumps({"app_ids": apps.ids}),
+            pager=pages,
+            page_name="kubernetes_app",
+            default_url="/my/apps",
+            searchbar_sortings=sortings,
+            searchbar_filters=filters,
+            searchbar_inputs=apps._customer_searches(),
+            search_in="all",
+            is_searched=any(chosen[key] != UNCHOSEN[key] for key in SEARCHING),
+            **chosen,
         )
         return request.render("kubernetes_hosting.portal_my_apps", values)
+
+    @http.route(
+        "/my/apps/status", type="jsonrpc", auth="user", website=True, readonly=True
+    )
+    def portal_my_apps_status(self, app_ids=None, **_kwargs):
+        """The list's changing part. Of the apps that the page shows, whatever has
+        become of them: what no longer fits the filter does not vanish under the eyes
+        of who looks at it."""
+        apps = request.env["kubernetes.app"].with_context(active_test=False)
+        asked = app_ids if isinstance(app_ids, list) else []
+        asked = [app_id for app_id in asked if isinstance(app_id, int)]
+        if apps.has_access("read"):
+            apps = apps.search([("id", "in", asked)])
+            apps = apps.sorted(lambda app: asked.index(app.id))
+        status = apps._customer_list_status()
+        return {
+            "ask_again": status["ask_again"],
+            "announcement": status["announcement"],
+            "html": request.env["ir.qweb"]._render(
+                "kubernetes_hosting.portal_my_apps_cards", {"status": status}
+            ),
+        }
 
     @http.route(
         "/my/apps/<int:app_id>",

@@ -16,6 +16,7 @@ from odoo.tools import SQL, format_datetime, mute_logger
 
 from ..tools.isolated import AT_ONCE
 from ..tools.together import read_together, write_together
+from .kubernetes_attention import STATES_BY_URGENCY
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_limits import LIMITS
 from .kubernetes_record import ADDONS
@@ -281,6 +282,13 @@ class KubernetesApp(models.Model):
     state_since = fields.Datetime(
         compute="_compute_state_since", store=True, copy=False, groups=USER
     )
+    urgency = fields.Integer(
+        compute="_compute_urgency",
+        store=True,
+        copy=False,
+        groups=USER,
+        help="The lower, the sooner it needs somebody.",
+    )
     state_message = fields.Text(readonly=True, copy=False, groups=USER)
     customer_state = fields.Char(
         compute="_compute_customer_state", help="The state as the customer reads it."
@@ -341,6 +349,11 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     job_count = fields.Integer(compute="_compute_jobs", groups=USER)
+    is_deployed = fields.Boolean(
+        compute="_compute_is_deployed",
+        groups=USER,
+        help="A deploy of the app has come to its end, whatever was done since.",
+    )
     live_job_id = fields.Many2one(
         "kubernetes.job",
         string="Job at Work",
@@ -393,7 +406,8 @@ class KubernetesApp(models.Model):
 
     @api.model
     def _group_expand_state(self, states, domain):
-        return ["new", "deploying", "running", "degraded", "failed"]
+        """Those that there are; what needs somebody stands first."""
+        return sorted(states, key=STATES_BY_URGENCY.index)
 
     @api.depends("name", "environment_id.code")
     def _compute_display_name(self):
@@ -439,6 +453,14 @@ class KubernetesApp(models.Model):
     def _compute_state_since(self):
         self.state_since = fields.Datetime.now()
 
+    @api.depends("state", "ingress_state")
+    def _compute_urgency(self):
+        for app in self:
+            unreached = app.state == "running" and app.ingress_state == "no_address"
+            app.urgency = STATES_BY_URGENCY.index(
+                "degraded" if unreached else app.state
+            )
+
     @api.depends("ingress_state")
     def _compute_ingress_since(self):
         self.ingress_since = fields.Datetime.now()
@@ -475,6 +497,20 @@ class KubernetesApp(models.Model):
         for app in self:
             app.job_count = counts.get(app, 0)
             app.live_job_id = live.get(app, False)
+
+    @api.depends("job_ids.state")
+    def _compute_is_deployed(self):
+        deployed = self.env["kubernetes.job"]._read_group(
+            [
+                ("app_id", "in", self.ids),
+                ("kind", "in", ("deploy", "reset")),
+                ("state", "=", "done"),
+            ],
+            ["app_id"],
+        )
+        apps = self.browse(app.id for (app,) in deployed)
+        for app in self:
+            app.is_deployed = app in apps
 
     @api.depends("job_ids")
     def _compute_latest_job_ids(self):
@@ -1003,22 +1039,15 @@ class KubernetesApp(models.Model):
         gets what it can, and a notification says what came of it."""
         self._check_operator()
         if len(self) == 1:
-            self._ask_as_operator(kind)
+            self._check_as_operator(kind)
+            self._enqueue(kind)
             return None
-        refused = []
-        for app in self:
-            try:
-                with self.env.cr.savepoint():
-                    app._ask_as_operator(kind)
-            except UserError as error:
-                refused.append(str(error))
+        refusals = self._refusals(kind)
+        asked = self - self.browse().union(*refusals)
+        asked._enqueue_all(kind)
         kinds = self.env["kubernetes.job"]._fields["kind"]
         label = dict(kinds._description_selection(self.env))[kind]
-        return self._notification(label, len(self) - len(refused), refused)
-
-    def _ask_as_operator(self, kind):
-        self._check_as_operator(kind)
-        self._enqueue(kind)
+        return self._notification(label, len(asked), list(refusals.values()))
 
     def _check_as_operator(self, kind):
         """What an operator can mend is refused; a paid order's deploy never is."""
@@ -1254,48 +1283,58 @@ class KubernetesApp(models.Model):
         never deployed deploys it. Raises a UserError in words when it cannot be.
         """
         self.ensure_one()
-        job, joined = self._ask(kind, options, delay)
+        return self._enqueue_all(kind, options, delay)
+
+    def _enqueue_all(self, kind, options=None, delay=0):
+        """As ``_enqueue``, of many apps in as many queries as of one."""
+        jobs, joined = self._ask(kind, options, delay)
         if kind in LOGGED_KINDS:
-            self._as_system()._log(
-                self.env._("%(job)s requested", job=job._kind_label())
-                if not joined
-                else self.env._(
-                    "%(job)s requested again; it waits already", job=job._kind_label()
+            for of_kind in jobs.grouped("kind").values():
+                label = of_kind[0]._kind_label()
+                (of_kind - joined).app_id._log(
+                    self.env._("%(job)s requested", job=label)
                 )
-            )
-        return job
+                (of_kind & joined).app_id._log(
+                    self.env._("%(job)s requested again; it waits already", job=label)
+                )
+        return jobs
 
     def _ask(self, kind, options=None, delay=0):
-        """Ask for a job as ``_enqueue`` says, without a note in the chatter. Returns
-        the job, and whether it waits already."""
-        self.ensure_one()
-        app = self._as_system()
-        kind = app._asked_kind(kind)
-        app._check_may_enqueue(kind, options or {})
-        job = app.env["kubernetes.job"]._joinable(app, kind, self.env.user)
-        joined = bool(job)
-        if joined:
-            job._join(options, delay)
-        else:
-            job = app._create_job(kind, options, delay)
-        wanted = WANTED.get(kind)
-        if wanted and app.wanted_state != wanted:
-            app.wanted_state = wanted
-        app._drop_contradicted(job)
-        app._update_state()
-        return job, joined
+        """Ask for a job for each app as ``_enqueue`` says, without a note in the
+        chatter. Returns the jobs, and those of them that waited already."""
+        apps = self._as_system()
+        jobs = joined = apps.env["kubernetes.job"]
+        for asked, some in apps.grouped(lambda app: app._asked_kind(kind)).items():
+            for app in some:
+                app._check_may_enqueue(asked, options or {})
+            waiting = jobs._joinable(some, asked, self.env.user)
+            waiting._join(options, delay)
+            made = (some - waiting.app_id)._create_jobs(asked, options, delay)
+            wanted = WANTED.get(asked)
+            if wanted:
+                some.filtered(
+                    lambda app, wanted=wanted: app.wanted_state != wanted
+                ).wanted_state = wanted
+            some._drop_contradicted(waiting | made)
+            some._update_state()
+            jobs |= waiting | made
+            joined |= waiting
+        return jobs, joined
 
-    def _create_job(self, kind, options, delay):
-        self.ensure_one()
-        values = {
-            "kind": kind,
-            "app_id": self.id,
-            "options": options or {},
-            "run_at": fields.Datetime.now() + timedelta(seconds=delay),
-            "requested_by": self.env.uid,
-        }
+    def _create_jobs(self, kind, options, delay):
+        run_at = fields.Datetime.now() + timedelta(seconds=delay)
+        values = [
+            {
+                "kind": kind,
+                "app_id": app.id,
+                "options": options or {},
+                "run_at": run_at,
+                "requested_by": self.env.uid,
+            }
+            for app in self
+        ]
         jobs = self.env["kubernetes.job"].sudo()
-        if self.env.context.get(AT_ONCE):
+        if not self or self.env.context.get(AT_ONCE):
             return jobs.create(values)
         try:
             # Screens and workers are told at the end alone.
@@ -1310,13 +1349,7 @@ class KubernetesApp(models.Model):
     def _asked_kind(self, kind):
         """Starting an app that was never deployed deploys it."""
         self.ensure_one()
-        return "deploy" if kind == "start" and self._is_undeployed() else kind
-
-    def _is_undeployed(self):
-        """No deploy of the app has ever come to its end."""
-        self.ensure_one()
-        deployed = [("kind", "in", ("deploy", "reset")), ("state", "=", "done")]
-        return not self._jobs(deployed, limit=1)
+        return "deploy" if kind == "start" and not self.is_deployed else kind
 
     def _customer_can(self, kind):
         """Whether the customer may ask for ``reset`` or ``restart`` now: only where the
@@ -1330,7 +1363,7 @@ class KubernetesApp(models.Model):
             or not allowed
             or app.wanted_state != "running"
             or app.state not in ("running", "degraded", "failed")
-            or app._is_undeployed()
+            or not app.is_deployed
         ):
             return False
         try:
@@ -1355,18 +1388,20 @@ class KubernetesApp(models.Model):
         options = self._reset_options() if kind == "reset" else None
         return self._enqueue(kind, options)
 
-    def _drop_contradicted(self, wish):
-        """Cancel what waits and stop what runs where the job ``wish`` says otherwise.
-        A stop that runs comes to its end before what brings the app back begins."""
-        self.ensure_one()
-        others = self._jobs([("state", "in", ("pending", "running"))]) - wish
-        if wish.kind == "delete":
+    def _drop_contradicted(self, wishes):
+        """Cancel what waits and stop what runs where ``wishes``, jobs of one kind, say
+        otherwise. A stop that runs comes to its end before what brings the app back
+        begins."""
+        live = [("app_id", "in", self.ids), ("state", "in", ("pending", "running"))]
+        others = self.env["kubernetes.job"].search(live) - wishes
+        kind = wishes[:1].kind
+        if kind == "delete":
             others._cancel()
-        elif wish.kind == "stop":
+        elif kind == "stop":
             others.filtered(
                 lambda job: job.kind in ("deploy", "start", "restart", "reset")
             )._cancel()
-        elif wish.kind in ("deploy", "start", "reset"):
+        elif kind in ("deploy", "start", "reset"):
             others.filtered(
                 lambda job: job.kind == "stop" and job.state == "pending"
             )._cancel()
@@ -1401,7 +1436,7 @@ class KubernetesApp(models.Model):
                     self.display_name,
                 )
             )
-        if self._is_undeployed():
+        if not self.is_deployed:
             raise UserError(
                 self.env._(
                     "The app %s was never deployed, so there is nothing to restart."

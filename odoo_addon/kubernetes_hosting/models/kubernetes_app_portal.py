@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import re
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,13 +10,20 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import email_split, format_datetime
 
-from .kubernetes_attention import STATES_AT_WORK, WAITING_MINUTES
+from .kubernetes_attention import STATES_AT_WORK, STATES_BY_URGENCY, WAITING_MINUTES
 from .kubernetes_job import CHANGING_KINDS
 
 # What a customer can watch while it is at work. The rest goes on quietly.
 WATCHED_KINDS = (*CHANGING_KINDS, "refresh")
 # How soon the page asks again, in seconds, while a job is at work.
 ASK_AGAIN_AT_WORK = 2
+# What the list of apps can be narrowed to.
+FILTERED_STATES = {
+    "running": ("running",),
+    "problem": ("failed", "degraded"),
+    "at_work": ("new", *STATES_AT_WORK),
+    "stopped": ("stopped",),
+}
 # The story's length on the customer's page.
 STORY_JOBS = 10
 # How many steps a job of each kind has, for the bar: more, where it tells of more.
@@ -30,6 +38,67 @@ class KubernetesAppPortal(models.AbstractModel):
 
     _name = "kubernetes.app.portal"
     _description = "Kubernetes App as its Customer Sees It"
+
+    # -- the list ----------------------------------------------------------------
+
+    @api.model
+    def _customer_searches(self):
+        return {"all": {"input": "all", "label": self.env._("Name or address")}}
+
+    @api.model
+    def _customer_sortings(self):
+        return {
+            "name": {"label": self.env._("Name")},
+            "newest": {"label": self.env._("Newest")},
+            "state": {"label": self.env._("State")},
+        }
+
+    @api.model
+    def _customer_filters(self):
+        labels = {
+            "all": self.env._("All"),
+            "running": self.env._("Running"),
+            "problem": self.env._("With problems"),
+            "at_work": self.env._("In progress"),
+            "stopped": self.env._("Stopped"),
+        }
+        return {name: {"label": label} for name, label in labels.items()}
+
+    @api.model
+    def _customer_names(self, sortby, filterby, search):
+        """The names of the apps that are looked for, in the order of the list: what is
+        bought by one name is shown together."""
+        # Addresses are pasted as browsers write them.
+        words = re.sub(r"^https?://|[/:].*$", "", search.strip())
+        domain = Domain("name", "ilike", words) | Domain("hostname", "ilike", words)
+        if filterby in FILTERED_STATES:
+            domain &= Domain("state", "in", FILTERED_STATES[filterby])
+        rows = self._read_group(
+            domain, ["name"], ["create_date:max", "state:array_agg"], order="name"
+        )
+        if sortby == "newest":
+            rows.sort(key=lambda row: row[1], reverse=True)
+        elif sortby == "state":
+            rows.sort(key=lambda row: min(map(STATES_BY_URGENCY.index, row[2])))
+        return [name for name, _created, _states in rows]
+
+    def _customer_list_status(self):
+        """What the list shows of these apps, in their order, and asks for again while
+        one of them is at work."""
+        at_work = any(app.state in STATES_AT_WORK for app in self)
+        counts = self.grouped("customer_state").items()
+        return {
+            "ask_again": ASK_AGAIN_AT_WORK if at_work else 0,
+            # One sentence for screen readers, spoken whenever it changes.
+            "announcement": ", ".join(f"{state}: {len(of)}" for state, of in counts),
+            "cards": self.grouped("name"),
+        }
+
+    def _customer_can_open(self):
+        self.ensure_one()
+        return self.state in ("running", "degraded") and bool(self.url)
+
+    # -- one app -----------------------------------------------------------------
 
     def _customer_status(self):
         """What the customer's page shows and asks for again while something runs."""
@@ -50,7 +119,7 @@ class KubernetesAppPortal(models.AbstractModel):
             "at_work": at_work,
             "ask_again": ASK_AGAIN_AT_WORK if at_work else 0,
             "explanation": self._customer_explanation(),
-            "is_open": app.state in ("running", "degraded") and bool(app.url),
+            "is_open": app._customer_can_open(),
             # One sentence for screen readers, spoken whenever it changes.
             "announcement": ": ".join([self.customer_state, *now[-1:]]),
             "job": job and app._customer_job(job, steps),

@@ -24,7 +24,7 @@ KEY_MINUTES = 30 * 24 * 60
 REASONS = 64
 
 # What makes others: these come first, whatever their severity.
-CAUSES = ("cluster_unreachable", "cluster_unserved", "worker_unseen")
+CAUSES = ("cluster_unreachable", "cluster_unserved", "worker_unseen", "key_expired")
 # What follows from a cluster that cannot be reached or is not served, where it began
 # after that.
 SYMPTOMS = (
@@ -44,6 +44,16 @@ STATES_AT_WORK = (
     "resetting",
     "stopping",
     "deleting",
+)
+# An app's states: those first that need somebody, then what changes.
+STATES_BY_URGENCY = (
+    "failed",
+    "degraded",
+    *STATES_AT_WORK,
+    "new",
+    "running",
+    "stopped",
+    "deleted",
 )
 
 
@@ -197,6 +207,10 @@ class KubernetesAttention(models.Model):
                    AND other.cluster_id = reasons.cluster_id
                    AND other.since <= reasons.since
                    AND reasons.reason = ANY(%s)
+                    OR other.reason = 'key_expired'
+                   AND other.worker_id = reasons.worker_id
+                   AND other.since <= reasons.since + make_interval(mins => %s)
+                   AND reasons.reason = 'worker_unseen'
               ORDER BY other.id LIMIT 1) cause ON TRUE
             """,
             SQL(" UNION ALL ").join(
@@ -205,6 +219,7 @@ class KubernetesAttention(models.Model):
             list(CAUSES),
             list(CAUSES),
             list(SYMPTOMS),
+            UNSEEN_MINUTES,
         )
 
     def _part(self, number, reason, severity, columns, tables):
@@ -487,7 +502,13 @@ class KubernetesAttention(models.Model):
             22: (
                 "key_expiring",
                 "3",
-                self._key_columns(),
+                self._key_columns(
+                    SQL(
+                        "GREATEST(key.create_date,"
+                        " key.expires_at - make_interval(mins => %s))",
+                        KEY_MINUTES,
+                    )
+                ),
                 SQL(
                     "%s WHERE worker.active AND key.expires_at > %s"
                     " AND key.expires_at < %s",
@@ -499,7 +520,7 @@ class KubernetesAttention(models.Model):
             23: (
                 "key_expired",
                 "2",
-                self._key_columns(),
+                self._key_columns(SQL("key.expires_at")),
                 SQL(
                     "%s WHERE worker.active AND key.expires_at <= %s",
                     self._worker_keys(),
@@ -560,13 +581,13 @@ class KubernetesAttention(models.Model):
             LAST_ATTEMPTS,
         )
 
-    def _key_columns(self):
+    def _key_columns(self, since):
         return {
             "id": SQL("worker.id"),
             "worker_id": SQL("worker.id"),
             "name": SQL("worker.name"),
             "message": SQL("to_char(key.expires_at, 'YYYY-MM-DD')"),
-            "since": SQL("key.create_date"),
+            "since": since,
         }
 
     def _worker_keys(self):

@@ -199,6 +199,12 @@ class KubernetesJob(models.Model):
     error_message = fields.Text(readonly=True)
     error_hint = fields.Text(string="How to Fix", readonly=True)
     error_manifest = fields.Char(string="Manifest", readonly=True)
+    error_manifest_id = fields.Many2one(
+        "kubernetes.manifest",
+        string="Manifest",
+        compute="_compute_error_manifest_id",
+        help="The manifest that the error speaks of, where the app still has it.",
+    )
     error_url = fields.Char(string="Manifest's URL", readonly=True)
     error_document = fields.Integer(string="Document", readonly=True)
     error_line = fields.Integer(string="Line", readonly=True)
@@ -278,6 +284,16 @@ class KubernetesJob(models.Model):
                 "kubernetes_hosting.error_excerpts",
                 [job._excerpt_values(item) for item in excerpts],
             )
+
+    @api.depends("error_manifest", "app_id", "manifest_id")
+    def _compute_error_manifest_id(self):
+        for job in self:
+            manifests = job.manifest_id
+            if job.app_id:
+                manifests |= job.app_id._manifests() | job.app_id._reset_manifests()
+            job.error_manifest_id = manifests.filtered(
+                lambda manifest, name=job.error_manifest: manifest.name == name
+            )[:1]
 
     @api.model
     def _render_html(self, template, items):
@@ -511,27 +527,26 @@ class KubernetesJob(models.Model):
         return companies or self.env.company
 
     def _join(self, options, delay=0):
-        """Somebody asks again for a job that waits: it no longer waits for its
+        """Somebody asks again for jobs that wait: they no longer wait for their
         backoff, and the newest wish counts."""
-        self.ensure_one()
         run_at = fields.Datetime.now() + timedelta(seconds=delay)
-        values = {"run_at": min(run_at, self.run_at)}
+        self.filtered(lambda job: job.run_at > run_at).write({"run_at": run_at})
         if options is not None:
-            values["options"] = options
-        self.write(values)
+            self.write({"options": options})
         self._wake_workers()
 
     @api.model
-    def _joinable(self, app, kind, user):
-        """The app's waiting job that a request of this user for this kind joins."""
+    def _joinable(self, apps, kind, user):
+        """The apps' waiting jobs that a request of this user for this kind joins, one
+        of each app at most."""
         waiting = [
-            ("app_id", "=", app.id),
+            ("app_id", "in", apps.ids),
             ("kind", "=", kind),
             ("state", "=", "pending"),
         ]
         if kind in OWN_KINDS:
             waiting.append(("requested_by", "=", user.id))
-        return self.search(waiting, limit=1)
+        return self.search(waiting)
 
     def _check_operator(self):
         """Whoever may not change an app or manifest may not handle its jobs either."""

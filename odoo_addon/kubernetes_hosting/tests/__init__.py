@@ -38,3 +38,4 @@ from . import test_request
 from . import test_results
 from . import test_retention
 from . import test_scale
+from . import test_screens

@@ -189,6 +189,55 @@ class TestAttention(KubernetesTransactionCase):
         self.worker.last_seen = self.ago(minutes=3)
         self.assertEqual(self.reasons(), ["worker_unseen", "app_degraded"])
 
+    def test_an_expired_key_is_the_cause_of_a_worker_that_is_away(self):
+        """The worker was there until its key ended: only the key is to be mended."""
+        self.app.state = "degraded"
+        self.worker._create_key()
+        key = self.worker.key_ids
+        key.sudo().expires_at = self.ago(minutes=10)
+        self.worker.last_seen = self.ago(minutes=11)
+        cause, symptom, app = (
+            self.rows()
+            .sorted("id")
+            .sorted(
+                lambda row: ("key_expired", "worker_unseen", "app_degraded").index(
+                    row.reason
+                )
+            )
+        )
+        self.assertTrue(cause.is_cause)
+        self.assertEqual(cause.since, key.expires_at)
+        self.assertEqual(symptom.cause_id, cause)
+        self.assertFalse(app.cause_id)
+        self.assertEqual(self.reasons()[0], "key_expired")
+        # Whoever was away before has another reason, too.
+        self.worker.last_seen = self.ago(minutes=13)
+        self.env.invalidate_all()
+        unseen = self.rows().filtered(lambda row: row.reason == "worker_unseen")
+        self.assertFalse(unseen.cause_id)
+
+    def test_a_key_that_expires_soon_says_since_when_it_is_told(self):
+        self.app.state = "running"
+        self.worker._create_key()
+        key = self.worker.key_ids
+        key.sudo().expires_at = self.ago(days=-20)
+        row = self.rows()
+        self.assertEqual(row.reason, "key_expiring")
+        self.assertFalse(row.is_cause)
+        # It was made just now, with less than thirty days to go.
+        self.assertEqual(row.since, key.create_date)
+        self.env.cr.execute(
+            "UPDATE kubernetes_worker_key SET create_date = %s WHERE id = %s",
+            [self.ago(days=300), key.id],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.rows().since, self.ago(days=10))
+
+    def test_the_help_speaks_of_what_is_installed(self):
+        """Mail domains are an addon of its own."""
+        action = self.env.ref("kubernetes_hosting.kubernetes_attention_action")
+        self.assertNotIn("mail domain", action.help)
+
     def test_a_cluster_says_which_new_apps_wait_for_it_and_since_when(self):
         self.cluster.write({"state": "unreachable", "message": "refused"})
         self.app.state_since = self.ago(minutes=50)

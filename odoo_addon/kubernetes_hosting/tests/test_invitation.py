@@ -5,6 +5,8 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
+from odoo.modules import get_module_path
+from odoo.modules.migration import load_script
 from odoo.tools import mute_logger
 
 from ..models.mail_address import mail_addresses
@@ -38,6 +40,37 @@ class TestInvitation(InvitationCase, KubernetesTransactionCase):
         self.assertTrue(self.app.invitation_message_id)
         self.assertIn("Invitation sent", self.notes())
         self.assertFalse(mail.exists())
+
+    def test_the_subject_names_the_environment_that_is_not_production(self):
+        """Two apps of one name, two mails that can be told apart."""
+        app = self.create_app("shop", self.int)
+        self.become_reachable(app)
+        mail = self.own_mail(app)
+        self.assertEqual(mail.subject, "Your app shop (Integration) is ready")
+
+    def test_an_update_puts_the_environment_into_the_former_subject(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        template = self.env.ref("kubernetes_hosting.mail_template_app_invitation")
+        german = template.with_context(lang="de_DE")
+        migrate = load_script(
+            f"{get_module_path('kubernetes_hosting')}"
+            "/migrations/19.0.1.3.0/post-migration.py",
+            "post_migration",
+        ).migrate
+        subjects = template.subject, german.subject
+        template.subject = "Your app {{ object.name }} is ready"
+        german.subject = "Ihre App {{ object.name }} ist bereit"
+        self.env.flush_all()
+        migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertEqual((template.subject, german.subject), subjects)
+        # What somebody has written stays.
+        template.subject = german.subject = "Welcome to {{ object.name }}"
+        self.env.flush_all()
+        migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertEqual(template.subject, "Welcome to {{ object.name }}")
+        self.assertEqual(german.subject, "Welcome to {{ object.name }}")
 
     def test_a_mail_that_does_not_leave_odoo_is_told(self):
         self.become_reachable()

@@ -1,6 +1,9 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import json
+from urllib.parse import quote
+
 from lxml import html
 
 from odoo import SUPERUSER_ID, fields
@@ -117,6 +120,185 @@ class TestPortal(KubernetesCase, HttpCase):
         text, _wrap = self.page("/my/apps/page/2")
         self.assertIn("shop-080", text)
 
+    def another(self, name, environment=None, **values):
+        app = self.create_app(
+            name, environment, partner_id=self.anna.partner_id.id, **values
+        )
+        self.env.flush_all()
+        return app
+
+    def names(self, query=""):
+        """The names on the cards, in their order."""
+        text, wrap = self.page(f"/my/apps{query}")
+        return [title.text_content().strip() for title in wrap.xpath(".//section/h2")]
+
+    def test_one_card_for_a_name_with_its_environments(self):
+        integration = self.another("shop", self.int)
+        self.app._enqueue("deploy")
+        self.finish(self.claim(self.app))
+        self.sign_in("anna")
+        _text, wrap = self.page("/my/apps")
+        (card,) = wrap.xpath(".//section")
+        self.assertEqual(card.xpath("string(h2)"), "shop")
+        production, other = (
+            " ".join(row.text_content().split()) for row in card.xpath("ul/li")
+        )
+        self.assertIn("Production shop shop.apps.example.com Running Open", production)
+        self.assertIn(f"shop {integration.hostname} Waiting to be set up", other)
+        # What does not answer cannot be opened.
+        self.assertNotIn("Open", other)
+        self.assertEqual(
+            [link.get("href") for link in card.xpath(".//a[@target='_blank']")],
+            ["http://shop.apps.example.com:8080"],
+        )
+        for app in self.app | integration:
+            self.assertIn(f"/my/apps/{app.id}", self.links(wrap))
+
+    def test_search_by_name_and_address(self):
+        self.another("harbour")
+        self.sign_in("anna")
+        self.assertEqual(self.names(), ["harbour", "shop"])
+        for words, found in (
+            ("HARB", ["harbour"]),
+            ("apps.example.com", ["harbour", "shop"]),
+            ("https://shop.apps.example.com:8080/web?debug=1", ["shop"]),
+            (" shop ", ["shop"]),
+            ("other", []),
+        ):
+            with self.subTest(words):
+                self.assertEqual(self.names(f"?search={quote(words)}"), found)
+
+    def test_what_is_not_found_is_said(self):
+        self.sign_in("anna")
+        for query in ("?search=nothing", "?filterby=stopped"):
+            text, wrap = self.page(f"/my/apps{query}")
+            self.assertIn("None of your apps matches.", text)
+            self.assertNotIn("You have no apps yet", text)
+            # The way back, and the way to look for something else.
+            (back,) = wrap.xpath(".//a[normalize-space()='Show all apps']/@href")
+            self.assertEqual(back.removeprefix("/en"), "/my/apps")
+            self.assertTrue(wrap.xpath("//input[@name='search']"))
+
+    def test_filter_by_state_and_sort(self):
+        states = {
+            "anchor": "running",
+            "buoy": "failed",
+            "crane": "resetting",
+            "dock": "stopped",
+            "ebb": "degraded",
+        }
+        for name, state in states.items():
+            self.another(name).sudo().write({"state": state})
+        self.another("dock", self.int).sudo().write({"state": "failed"})
+        self.env.flush_all()
+        self.sign_in("anna")
+        for filterby, found in (
+            ("all", ["anchor", "buoy", "crane", "dock", "ebb", "shop"]),
+            ("running", ["anchor"]),
+            ("problem", ["buoy", "dock", "ebb"]),
+            ("at_work", ["crane", "shop"]),
+            ("stopped", ["dock"]),
+            ("no such filter", ["anchor", "buoy", "crane", "dock", "ebb", "shop"]),
+        ):
+            with self.subTest(filterby):
+                self.assertEqual(self.names(f"?filterby={quote(filterby)}"), found)
+        # What needs somebody first, then what changes.
+        self.assertEqual(
+            self.names("?sortby=state"),
+            ["buoy", "dock", "ebb", "crane", "shop", "anchor"],
+        )
+        self.env.cr.execute(
+            "UPDATE kubernetes_app SET create_date = create_date - interval '1 day'"
+            " WHERE name NOT IN ('crane', 'shop')"
+        )
+        self.env.cr.execute(
+            "UPDATE kubernetes_app SET create_date = create_date + interval '1 day'"
+            " WHERE name = 'shop'"
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.names("?sortby=newest")[:2], ["shop", "crane"])
+        _text, wrap = self.page("/my/apps?filterby=problem&sortby=state")
+        self.assertEqual(len(wrap.xpath(".//section[h2='dock']/ul/li")), 2)
+
+    def test_the_list_moves_on_until_nothing_runs(self):
+        integration = self.another("shop", self.int)
+        shown = (self.app | integration).ids
+        self.sign_in("anna")
+        _text, wrap = self.page("/my/apps")
+        status = wrap.xpath("//div[@data-url]")[0]
+        self.assertEqual(json.loads(status.get("data-params")), {"app_ids": shown})
+        self.assertIsNone(status.get("data-ask-again"))
+
+        def look():
+            return self.make_jsonrpc_request("/my/apps/status", {"app_ids": shown})
+
+        self.assertEqual(look()["ask_again"], 0)
+        self.app._enqueue("deploy")
+        self.env.flush_all()
+        _text, wrap = self.page("/my/apps")
+        status = wrap.xpath("//div[@data-url]")[0]
+        self.assertEqual(status.get("data-ask-again"), "2")
+        waiting = look()
+        self.assertEqual(waiting["ask_again"], 2)
+        self.assertIn("Being set up", waiting["html"])
+        self.assertEqual(
+            waiting["announcement"], "Being set up: 1, Waiting to be set up: 1"
+        )
+        self.finish(self.claim(self.app))
+        done = look()
+        self.assertEqual(done["ask_again"], 0)
+        self.assertEqual(done["announcement"], "Running: 1, Waiting to be set up: 1")
+        self.assertIn('href="http://shop.apps.example.com:8080"', done["html"])
+        # What goes while somebody looks does not vanish under their eyes.
+        self.app._enqueue("delete", {"keep_volumes": True})
+        self.finish(self.claim(self.app))
+        self.assertIn("Deleted", look()["html"])
+
+    def test_the_lists_status_tells_of_the_own_apps_only(self):
+        self.sign_in("anna")
+        answer = self.make_jsonrpc_request(
+            "/my/apps/status", {"app_ids": [self.other.id, self.app.id, 10**15, "x"]}
+        )
+        self.assertIn("shop.apps.example.com", answer["html"])
+        self.assertNotIn("other", answer["html"])
+        for app_ids in (None, "x", []):
+            answer = self.make_jsonrpc_request("/my/apps/status", {"app_ids": app_ids})
+            self.assertNotIn("shop", answer["html"])
+
+    def test_the_list_refreshes_by_itself_in_the_browser(self):
+        self.app._enqueue("deploy")
+        self.env.flush_all()
+        looks = []
+        original = type(self.app)._customer_list_status
+
+        def look(apps):
+            looks.append(1)
+            if len(looks) >= 3 and self.app.live_job_id:
+                self.finish(self.claim(self.app))
+                apps.invalidate_recordset()
+            return original(apps)
+
+        self.patch(type(self.app), "_customer_list_status", look)
+        self.browser_js(
+            "/my/apps",
+            """
+            const status = document.querySelector(".o_kubernetes_app_status");
+            const waiting = status.textContent.includes("Being set up");
+            const timer = setInterval(() => {
+                const spoken = status.querySelector("[aria-live]").textContent;
+                const open = status.querySelector("a[target=_blank]");
+                if (waiting && open && spoken === "Running: 1") {
+                    clearInterval(timer);
+                    console.log("test successful");
+                }
+            }, 100);
+            """,
+            ready="!!document.querySelector('.o_kubernetes_app_status')",
+            login="anna",
+            cookies={"frontend_lang": "en_US"},
+            timeout=300,
+        )
+
     # -- detail ------------------------------------------------------------------
 
     def test_detail_shows_state_address_and_environment(self):
@@ -204,6 +386,8 @@ class TestPortal(KubernetesCase, HttpCase):
         text, _wrap = self.page("/my/apps")
         self.assertIn("Produktion", text)
         self.assertIn("Wird eingerichtet", text)
+        for words in ("In Arbeit", "Mit Problemen", "Neueste"):
+            self.assertIn(words, text)
         text, _wrap = self.page(f"/my/apps/{self.other.id}")
         self.assertIn("Letzter Vorgang", text)
         self.assertIn("Wird installiert läuft", text)
@@ -310,3 +494,43 @@ class TestPortal(KubernetesCase, HttpCase):
         self.assertIn("You have no apps yet", text)
         text, _wrap = self.page(f"/my/apps/{self.app.id}")
         self.assertIn("Deleted", text)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalOnAPhone(KubernetesCase, HttpCase):
+    """390 pixels are wide enough, also for the longest name."""
+
+    browser_size = "390x844"
+    touch_enabled = True
+
+    def test_the_list_needs_no_scrolling_to_the_side(self):
+        anna = new_test_user(self.env, "anna", groups="base.group_portal")
+        name = "a-name-that-is-as-long-as-ours"
+        for environment in self.prod | self.int:
+            app = self.create_app(name, environment, partner_id=anna.partner_id.id)
+            app.sudo().write({"state": "degraded"})
+        self.env.flush_all()
+        self.browser_js(
+            "/my/apps",
+            """
+            const page = document.documentElement;
+            const open = document.querySelectorAll(
+                ".o_kubernetes_app_status a[target=_blank]"
+            );
+            const inside = [...open].every(
+                (button) => button.getBoundingClientRect().right <= page.clientWidth
+            );
+            if (window.innerWidth !== 390) {
+                console.error("as wide as " + window.innerWidth);
+            } else if (page.scrollWidth > page.clientWidth) {
+                console.error("scrolls to " + page.scrollWidth);
+            } else if (open.length === 2 && inside) {
+                console.log("test successful");
+            } else {
+                console.error(document.body.innerText);
+            }
+            """,
+            ready="!!document.querySelector('section')",
+            login="anna",
+            timeout=300,
+        )

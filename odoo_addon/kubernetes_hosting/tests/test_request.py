@@ -9,6 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_path, mute_logger
+from odoo.tools.safe_eval import safe_eval
 
 from .test_apply import DIFF
 from .test_life import LifeCase
@@ -94,8 +95,102 @@ class TestRequest(LifeCase):
             " 1 app is left out; the list says why.",
         )
         self.assertIn("replicas: 2", request.line_ids[0].diff_html)
+        self.assertFalse(request.is_idle)
         request.action_confirm()
         self.assertEqual(apps.mapped("state"), ["deploying", "deploying", "new"])
+
+    def test_apply_is_not_offered_first_where_nothing_would_change(self):
+        apps = self.deployed("shop") + self.deployed("wiki")
+        request = self.ask(apps, "apply")
+        self.assertFalse(request.is_idle)
+        for job in self.claim():
+            job._conclude(self.outcome("done", diff={"objects": [], "unchanged": 2}))
+        self.env.invalidate_all()
+        self.assertTrue(request.is_idle)
+        view = self.env.ref("kubernetes_hosting.kubernetes_app_request_view_form")
+        buttons = etree.fromstring(view.arch).xpath("//button[@name='action_confirm']")
+        offered = {
+            button.get("string"): button.get("class")
+            for button in buttons
+            if not safe_eval(
+                button.get("invisible"),
+                {
+                    "kind": "deploy",
+                    **{
+                        name: request[name]
+                        for name in ("is_at_work", "is_idle", "is_possible")
+                    },
+                },
+            )
+        }
+        self.assertEqual(offered, {"Apply Anyway": "btn-secondary"})
+
+    def cost(self, action):
+        """How many queries a press of a button needs, to the end of its request."""
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        action()
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        self.env.flush_all()
+        return self.env.cr.sql_log_count - before
+
+    def assert_as_cheap(self, action, apps, what=None):
+        """Of twenty apps as cheap as of two, but for what Odoo looks up now and
+        then."""
+        few = self.cost(lambda: action(apps[:2]))
+        many = self.cost(lambda: action(apps[2:]))
+        self.assertLessEqual(many, few + 3, what)
+
+    def test_twenty_apps_cost_as_many_queries_as_two(self):
+        apps = self.env["kubernetes.app"]
+        for number in range(22):
+            apps += self.deployed(f"many-{number}")
+        states = {
+            "refresh": "running",
+            "apply": "deploying",
+            "restart": "restarting",
+            "stop": "stopping",
+            "start": "starting",
+        }
+        for kind, state in states.items():
+            self.assert_as_cheap(
+                lambda some, kind=kind: getattr(some, f"action_{kind}")(), apps, kind
+            )
+            asked = apps.job_ids.filtered(lambda job: job.state == "pending")
+            self.assertEqual(len(asked), 22)
+            self.assertEqual(set(apps.mapped("state")), {state})
+            for job in asked:
+                job._finish("done")
+            apps.observed_state = "stopped" if kind == "stop" else "running"
+            apps._update_state()
+
+    def test_asking_again_costs_no_more_for_twenty(self):
+        apps = self.env["kubernetes.app"]
+        for number in range(22):
+            apps += self.deployed(f"many-{number}")
+        apps.action_refresh()
+        self.assert_as_cheap(lambda some: some.action_refresh(), apps)
+        waiting = apps.job_ids.filtered(lambda job: job.state == "pending")
+        self.assertEqual(len(waiting), 22)
+        for app in apps:
+            self.assertIn("it waits already", app.message_ids[0].body)
+
+    def test_the_question_costs_no_more_for_twenty(self):
+        apps = self.env["kubernetes.app"]
+        for number in range(22):
+            apps += self.deployed(f"many-{number}")
+
+        def look(some, kind):
+            request = self.ask(some, kind)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            return request.said, request.line_ids.mapped("outcome")
+
+        for kind in ("restart", "apply"):
+            self.assert_as_cheap(lambda some, kind=kind: look(some, kind), apps, kind)
 
     def test_an_app_never_deployed_starts_by_a_deploy(self):
         app = self.create_app(manifest_line_ids=[])

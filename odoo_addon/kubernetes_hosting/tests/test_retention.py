@@ -86,7 +86,7 @@ class TestRetention(KubernetesQueueCase):
         self.assertTrue(self.vacuum())
         self.app._update_state()
         self.assertEqual(self.app.state, state)
-        self.assertFalse(self.app._is_undeployed())
+        self.assertTrue(self.app.is_deployed)
 
     def test_what_waits_or_runs_never_goes(self):
         self.ended("refresh", days=50)

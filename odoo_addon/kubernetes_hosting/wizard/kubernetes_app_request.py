@@ -31,6 +31,9 @@ class KubernetesAppRequest(models.TransientModel):
     said = fields.Char(compute="_compute_said")
     is_at_work = fields.Boolean(compute="_compute_is_at_work")
     is_possible = fields.Boolean(compute="_compute_is_possible")
+    is_idle = fields.Boolean(
+        compute="_compute_is_idle", help="All were compared, and nothing would change."
+    )
 
     @api.depends("line_ids.job_id.state")
     def _compute_is_at_work(self):
@@ -42,6 +45,14 @@ class KubernetesAppRequest(models.TransientModel):
     def _compute_is_possible(self):
         for request in self:
             request.is_possible = bool(request._possible())
+
+    @api.depends("line_ids.job_id.state", "line_ids.refusal")
+    def _compute_is_idle(self):
+        for request in self:
+            request.is_idle = all(
+                line.job_id.state == "done" and not line.change_count
+                for line in request._possible()
+            )
 
     def _possible(self):
         """The lines whose apps can be asked."""
@@ -127,8 +138,9 @@ class KubernetesAppRequest(models.TransientModel):
         self.ensure_one()
         lines = self._possible()
         if self.kind == "deploy" and len(lines) <= COMPARED_APPS:
+            jobs = lines.app_id._enqueue_all("diff").grouped("app_id")
             for line in lines:
-                line._as_system().job_id = line.app_id._enqueue("diff")
+                line._as_system().job_id = jobs[line.app_id]
 
     def _action_open(self):
         self.ensure_one()

@@ -17,6 +17,9 @@ from odoo.addons.kubernetes_hosting.models.mail_address import (
 )
 from odoo.addons.kubernetes_hosting.models.plain_text import plain_text
 
+from .kubernetes_attention import VERIFICATION_MINUTES
+
+VERIFICATION_TIME = timedelta(minutes=VERIFICATION_MINUTES)
 # So long the invitation waits to be told whether the domain is verified; for DNS it
 # does not wait.
 INVITATION_WAITS = timedelta(seconds=10)
@@ -30,6 +33,13 @@ UNCERTAIN_ERRORS = ("invitation_uncertain", "lease_lost")
 # How soon a customer's page asks again, in seconds, while the mail domain waits for its
 # DNS records.
 ASK_AGAIN_UNVERIFIED = 30
+# The badge on a customer's page.
+MAIL_COLORS = {
+    "active": "success",
+    "connecting": "info",
+    "unverified": "warning",
+    "failed": "danger",
+}
 
 
 class KubernetesApp(models.Model):
@@ -222,13 +232,11 @@ class KubernetesApp(models.Model):
         """Whoever asks for the mail domain now, by whatever button, waits for what
         comes of it; why it failed before is told no more."""
         result = super()._ask(kind, options, delay)
-        app = self._as_system()
-        if (
-            kind == "mail_domain"
-            and not delay
-            and app.mail_state in ("none", "failed", "released")
-        ):
-            app._set_mail_state("waiting")
+        if kind == "mail_domain" and not delay:
+            apps = self._as_system()
+            apps.filtered(
+                lambda app: app.mail_state in ("none", "failed", "released")
+            )._set_mail_state("waiting")
         return result
 
     def _set_mail_state(self, state, message=False, hint=False, **values):
@@ -499,14 +507,26 @@ class KubernetesApp(models.Model):
         }
         labels = {
             "active": self.env._("Active"),
+            "connecting": self.env._("Being connected"),
             "unverified": self.env._("Not confirmed yet"),
             "failed": self.env._("Needs our attention"),
         }
+        shown = self.mail_state if self.mail_state in texts else "unverified"
+        # As long as it is so with every new domain, it is no warning.
+        now = fields.Datetime.now()
+        if shown == "unverified" and now < VERIFICATION_TIME + (
+            self.mail_registered_at or now
+        ):
+            shown = "connecting"
         to_set = self.mail_state != "active" and not self.mail_published
         return {
             "domain": self.mail_domain,
             "state": self.mail_state,
-            "label": labels.get(self.mail_state, labels["unverified"]),
-            "text": texts.get(self.mail_state, texts["unverified"]),
+            "color": MAIL_COLORS[shown],
+            "label": labels[shown],
+            "text": texts.get(shown, texts["unverified"]),
             "records": self.dns_record_ids if to_set else self.dns_record_ids.browse(),
+            "checked": to_set
+            and self.mail_checked_at
+            and self._customer_time(self.mail_checked_at),
         }

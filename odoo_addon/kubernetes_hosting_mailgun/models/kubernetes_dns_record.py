@@ -1,7 +1,12 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import re
+
 from odoo import api, fields, models
+
+# Types of records whose value is a name.
+NAMING_TYPES = ("CNAME", "MX")
 
 
 class KubernetesDnsRecord(models.Model):
@@ -24,7 +29,7 @@ class KubernetesDnsRecord(models.Model):
     purpose_label = fields.Char(string="For", compute="_compute_labels")
     record_type = fields.Char(string="Type", required=True, readonly=True)
     name = fields.Char(required=True, readonly=True)
-    value = fields.Text(required=True, readonly=True)
+    value = fields.Char(required=True, readonly=True)
     priority = fields.Integer(readonly=True)
     has_priority = fields.Boolean(readonly=True)
     validity = fields.Char(required=True, readonly=True)
@@ -47,6 +52,36 @@ class KubernetesDnsRecord(models.Model):
             record.validity_label = validities.get(
                 record.validity, self.env._("Not checked yet")
             )
+
+    def _host(self):
+        """The name as most providers ask for it: what stands before the domain, ``@``
+        for the domain itself. Empty for a name that is not below it."""
+        self.ensure_one()
+        name, domain = self.name.rstrip("."), self.app_id.mail_domain
+        if name == domain:
+            return "@"
+        below = f".{domain}"
+        return name.removesuffix(below) if name.endswith(below) else ""
+
+    def _zone_text(self):
+        """The records as lines of a zone file, by absolute names."""
+        return "\n".join(record._zone_line() for record in self)
+
+    def _zone_line(self):
+        """RFC 1035, section 5.1."""
+        self.ensure_one()
+        if self.record_type == "TXT":
+            value = self.value.replace("\\", r"\\").replace('"', r"\"")
+            # One string has at most 255 characters; readers join them again.
+            parts = re.findall(r"(?:\\.|[^\\]){1,255}", value)
+            value = " ".join(f'"{part}"' for part in parts)
+        elif self.record_type in NAMING_TYPES:
+            value = f"{self.value.rstrip('.')}."
+        else:
+            value = self.value
+        if self.has_priority:
+            value = f"{self.priority} {value}"
+        return f"{self.name.rstrip('.')}. IN {self.record_type} {value}"
 
     @api.model
     def _values_list(self, records):

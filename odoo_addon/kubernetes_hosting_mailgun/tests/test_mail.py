@@ -741,6 +741,26 @@ class TestInvitation(MailCase, KubernetesTransactionCase):
         self.assertIn("Produktion", message["html"])
         self.assertNotIn("Password:", message["text"])
 
+    def test_the_subject_names_the_environment_that_is_not_production(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.env["ir.module.module"]._load_module_terms(
+            ["kubernetes_hosting", "kubernetes_hosting_mailgun"], ["de_DE"]
+        )
+        self.int.mail_domain = True
+        for number, (lang, subject) in enumerate(
+            (
+                ("en_US", "Your app shop-0 (Integration) is ready"),
+                ("de_DE", "Ihre App shop-1 (Integration) ist bereit"),
+            )
+        ):
+            self.customer.lang = lang
+            app = self.create_app(f"shop-{number}", self.int)
+            self.become_reachable(app)
+            found = {**self.domain("active"), "name": app.hostname}
+            self.done(self.claim("mail_domain", app), mail_domain=found)
+            message = self.live("invitation", app)._contract_values()["message"]
+            self.assertEqual(message["subject"], subject)
+
     def test_the_template_is_the_operators_to_edit(self):
         template = self.env.ref("kubernetes_hosting.mail_template_app_invitation")
         template.subject = "Welcome aboard {{ object.name }}"

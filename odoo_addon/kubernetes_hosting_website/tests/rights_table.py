@@ -62,7 +62,7 @@ MODELS = {
         " mail_published mail_registered_at mail_state namespace_id observed_at"
         " observed_message observed_state password_link_ids product_id sale_order_id"
         " sale_order_line_id state state_message state_since stopped_by_subscription"
-        " subscription_id uid unit_no wanted_state",
+        " subscription_id uid unit_no urgency wanted_state",
         reads={
             "A": "access_token access_url access_warning active create_date create_uid"
             " customer_state delete_on display_name environment_id hostname id name"
@@ -325,6 +325,7 @@ ROUTES = {
     ),
     "/my/apps": (("GET", "/my/apps"), ""),
     "/my/apps/page/<int:page>": (("GET", "/my/apps/page/1"), ""),
+    "/my/apps/status": (("JSON", "/my/apps/status", {"app_ids": [1]}), ""),
     "/my/apps/<int:app_id>": (("GET", "/my/apps/{app}"), f"A {STAFF}"),
     "/my/apps/<int:app_id>/status": (
         ("JSON", "/my/apps/{app}/status"),

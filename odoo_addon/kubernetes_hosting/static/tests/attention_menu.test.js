@@ -49,8 +49,9 @@ test("the menu counts what needs attention, symptoms not", async () => {
     patchWithCleanup(session, {kubernetes_attention: true});
     mockService("action", {doAction: (action) => expect.step(action)});
     let count = 2;
-    onRpc("search_count", ({args}) => {
+    onRpc("search_count", ({args, kwargs}) => {
         expect(args[0]).toEqual([["cause_id", "=", false]]);
+        expect(kwargs.limit).toBe(100);
         return count;
     });
     const change = await mountMenu();
@@ -67,6 +68,23 @@ test("the menu counts what needs attention, symptoms not", async () => {
     await advanceTime(10000);
     await animationFrame();
     expect(".o_kubernetes_attention").toHaveCount(0);
+});
+
+test("more than can be counted at a glance is said to be more", async () => {
+    patchWithCleanup(session, {kubernetes_attention: true});
+    let count = 99;
+    onRpc("search_count", () => count);
+    const change = await mountMenu();
+    expect(".o_kubernetes_attention .badge").toHaveText("99");
+    count = 100;
+    change();
+    await advanceTime(10000);
+    await animationFrame();
+    expect(".o_kubernetes_attention .badge").toHaveText("99+");
+    expect(".o_kubernetes_attention button").toHaveAttribute(
+        "aria-label",
+        "Needs attention: more than 99"
+    );
 });
 
 test("who has no right to it is shown nothing, and asks for nothing", async () => {

@@ -27,6 +27,12 @@ class Job extends models.Model {
 class App extends models.Model {
     _name = "kubernetes.app";
     name = fields.Char();
+    state = fields.Selection({
+        selection: [
+            ["running", "Running"],
+            ["failed", "Failed"],
+        ],
+    });
     job_id = fields.Many2one({relation: "kubernetes.job"});
     part_ids = fields.One2many({
         relation: "kubernetes.app",
@@ -34,9 +40,9 @@ class App extends models.Model {
     });
     whole_id = fields.Many2one({relation: "kubernetes.app"});
     _records = [
-        {id: 1, name: "shop", job_id: 1, part_ids: [3]},
-        {id: 2, name: "wiki", job_id: 2},
-        {id: 3, name: "part", job_id: 2, whole_id: 1},
+        {id: 1, name: "shop", state: "running", job_id: 1, part_ids: [3]},
+        {id: 2, name: "wiki", state: "failed", job_id: 2},
+        {id: 3, name: "part", state: "running", job_id: 2, whole_id: 1},
     ];
 }
 
@@ -171,6 +177,39 @@ test("a kanban follows, too", async () => {
     await change("kubernetes.app", 2, {name: "blog"});
     expect.verifySteps(["search"]);
     expect(".o_kanban_record:eq(1)").toHaveText("blog");
+});
+
+const BY_STATE = `
+    <kanban js_class="kubernetes_kanban" default_group_by="state">
+        <templates>
+            <t t-name="card"><field name="state" class="o_kubernetes_state"/></t>
+        </templates>
+    </kanban>`;
+
+test("cards do not say what their column says", async () => {
+    await mountView({type: "kanban", resModel: "kubernetes.app", arch: BY_STATE});
+    expect(".o_kanban_group").toHaveCount(2);
+    expect(".o_kubernetes_state").toHaveCount(3);
+    expect(".o_kubernetes_state:visible").toHaveCount(0);
+});
+
+test("grouped by something else, cards say their state", async () => {
+    await mountView({
+        type: "kanban",
+        resModel: "kubernetes.app",
+        arch: BY_STATE,
+        groupBy: ["job_id"],
+    });
+    expect(".o_kubernetes_state:visible").toHaveCount(3);
+});
+
+test("on a phone the cards are one list, unless somebody groups them", async () => {
+    patchWithCleanup(getService("ui"), {isSmall: true});
+    const view = {type: "kanban", resModel: "kubernetes.app", arch: BY_STATE};
+    await mountView(view);
+    expect(".o_kanban_group").toHaveCount(0);
+    expect(".o_kubernetes_state:visible").toHaveCount(3);
+    expect.verifySteps(["search"]);
 });
 
 test("what needs attention follows every model", async () => {

@@ -188,7 +188,7 @@ test("every place that a problem shows is marked, and leads there", async () => 
 test("what a chosen config map lacks is told, and asked for anew", async () => {
     await mount({resId: 1});
     await finish();
-    expect(".o_kubernetes_found").toHaveText(/Choose a config map/);
+    expect(".o_kubernetes_preview").toHaveText(/Choose a config map/);
     expect(".o_kubernetes_found").not.toHaveText(/Missing/);
     await contains(".o_field_widget[name=preview_config_map_id] input").click();
     await contains(".o-autocomplete--dropdown-item:eq(0)").click();

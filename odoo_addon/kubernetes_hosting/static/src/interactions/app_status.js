@@ -8,8 +8,8 @@ import {markup} from "@odoo/owl";
 const WAIT_MILLISECONDS = 10000;
 
 /**
- * Keeps the state of an app up to date on the customer's page as long as it may change by
- * itself. Screen readers hear one sentence whenever it changes.
+ * Keeps the state of an app, or of those in the list, up to date on the customer's page as
+ * long as it may change by itself. Screen readers hear one sentence whenever it changes.
  */
 export class AppStatus extends Interaction {
     static selector = ".o_kubernetes_app_status";
@@ -29,7 +29,10 @@ export class AppStatus extends Interaction {
     async poll() {
         let status = null;
         try {
-            status = await this.waitFor(rpc(this.el.dataset.url, {}, {silent: true}));
+            const {url, params} = this.el.dataset;
+            status = await this.waitFor(
+                rpc(url, JSON.parse(params || "{}"), {silent: true})
+            );
         } catch {
             this.waitForTimeout(this.poll, WAIT_MILLISECONDS);
             return;

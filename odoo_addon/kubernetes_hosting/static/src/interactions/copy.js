@@ -51,9 +51,9 @@ export class CopyButtons extends Interaction {
             news.textContent = copyNews(copied);
         }
         if (copied) {
-            button.classList.replace("btn-outline-secondary", "btn-success");
+            button.classList.replace("btn-light", "btn-success");
             this.waitForTimeout(
-                () => button.classList.replace("btn-success", "btn-outline-secondary"),
+                () => button.classList.replace("btn-success", "btn-light"),
                 1500
             );
         }

@@ -9,6 +9,8 @@ import {CHANGED} from "./live_reload";
 
 // Everybody who works here counts: at most once in this time (ms).
 const GATHER = 10000;
+// More than these are not counted.
+const MOST = 99;
 
 /** How much needs attention, in the menu of every app; nothing where all is well. */
 export class AttentionMenu extends Component {
@@ -22,7 +24,7 @@ export class AttentionMenu extends Component {
                 t-on-click="open"
             >
                 <i class="fa fa-exclamation-triangle" aria-hidden="true"/>
-                <span class="badge rounded-pill text-bg-danger" t-esc="state.count"/>
+                <span class="badge rounded-pill text-bg-danger" t-esc="number"/>
             </button>
         </div>`;
     static props = {};
@@ -50,14 +52,22 @@ export class AttentionMenu extends Component {
         });
     }
 
+    get number() {
+        return this.state.count > MOST ? `${MOST}+` : String(this.state.count);
+    }
+
     get label() {
-        return sprintf(_t("Needs attention: %s"), this.state.count);
+        return this.state.count > MOST
+            ? sprintf(_t("Needs attention: more than %s"), MOST)
+            : sprintf(_t("Needs attention: %s"), this.state.count);
     }
 
     async count() {
-        this.state.count = await this.orm.silent.searchCount("kubernetes.attention", [
-            ["cause_id", "=", false],
-        ]);
+        this.state.count = await this.orm.silent.searchCount(
+            "kubernetes.attention",
+            [["cause_id", "=", false]],
+            {limit: MOST + 1}
+        );
     }
 
     open() {

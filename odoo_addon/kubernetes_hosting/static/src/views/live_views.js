@@ -6,6 +6,7 @@ import {KanbanController} from "@web/views/kanban/kanban_controller";
 import {kanbanView} from "@web/views/kanban/kanban_view";
 import {ListController} from "@web/views/list/list_controller";
 import {listView} from "@web/views/list/list_view";
+import {SearchModel} from "@web/search/search_model";
 import {useLiveReload} from "./live_reload";
 import {useSafeConfirmation, useSafeFocus} from "./safe_focus";
 
@@ -96,11 +97,26 @@ export class KubernetesListController extends ListController {
     }
 }
 
+/** On a phone one column fills the screen: there the cards are one list, unless somebody
+ * groups them. */
+export class KubernetesKanbanSearchModel extends SearchModel {
+    async load(config) {
+        const defaultGroupBy = this.env.isSmall ? undefined : config.defaultGroupBy;
+        await super.load({...config, defaultGroupBy});
+    }
+}
+
 export class KubernetesKanbanController extends KanbanController {
     setup() {
         super.setup();
         useSafeConfirmation();
         useLiveList();
+    }
+
+    /** Cards do not say what their column says. */
+    get className() {
+        const grouped = this.model.root.groupByField?.name === "state";
+        return `${super.className || ""} ${grouped ? "o_kubernetes_by_state" : ""}`;
     }
 }
 
@@ -108,4 +124,8 @@ registry
     .category("views")
     .add("kubernetes_form", {...formView, Controller: KubernetesFormController})
     .add("kubernetes_list", {...listView, Controller: KubernetesListController})
-    .add("kubernetes_kanban", {...kanbanView, Controller: KubernetesKanbanController});
+    .add("kubernetes_kanban", {
+        ...kanbanView,
+        Controller: KubernetesKanbanController,
+        SearchModel: KubernetesKanbanSearchModel,
+    });

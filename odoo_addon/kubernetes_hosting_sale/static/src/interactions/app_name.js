@@ -27,7 +27,7 @@ export class AppName extends Interaction {
             "t-out": () => this.answer.message,
             "t-att-class": () => ({
                 "text-danger": this.isRefused,
-                "text-success": this.answer.state === "free",
+                "text-success-emphasis": this.answer.state === "free",
             }),
         },
         ".o_kubernetes_app_name_part": {

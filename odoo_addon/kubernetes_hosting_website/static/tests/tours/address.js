@@ -10,7 +10,7 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_address", {
     steps: () => [
         {trigger: ".o_kubernetes_app_name input", run: "edit my-shop"},
         {
-            trigger: ".o_kubernetes_app_name_message.text-success",
+            trigger: ".o_kubernetes_app_name_message.text-success-emphasis",
         },
         {trigger: SUBMIT, run: "click", expectUnloadPage: true},
         {

@@ -57,7 +57,7 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_names", {
             trigger: `${FIRST} [aria-live] button:contains(/^taken-name-2$/)`,
             run: "click",
         },
-        {trigger: `${FIRST} .o_kubernetes_app_name_message.text-success`},
+        {trigger: `${FIRST} .o_kubernetes_app_name_message.text-success-emphasis`},
         {
             content: "The address is shown",
             trigger: `${FIRST} .o_kubernetes_app_name_part:contains(/^taken-name-2$/)`,
@@ -71,7 +71,7 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_names", {
             trigger: `${SECOND} .o_kubernetes_app_name_message:contains(another app)`,
         },
         {trigger: `${SECOND} input`, run: "edit other-name"},
-        {trigger: `${SECOND} .o_kubernetes_app_name_message.text-success`},
+        {trigger: `${SECOND} .o_kubernetes_app_name_message.text-success-emphasis`},
         {
             content: "Reload: what was typed is there",
             trigger: "body",
@@ -81,7 +81,7 @@ registry.category("web_tour.tours").add("kubernetes_hosting_website_names", {
         {trigger: `${FIRST} input:value(taken-name-2)`},
         {trigger: `${SECOND} input:value(other-name)`},
         {
-            trigger: `${SECOND} .o_kubernetes_app_name_message.text-success`,
+            trigger: `${SECOND} .o_kubernetes_app_name_message.text-success-emphasis`,
         },
         {trigger: SUBMIT, run: "click", expectUnloadPage: true},
         {

@@ -1,0 +1,107 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from lxml import etree, html
+
+from odoo.tools.safe_eval import safe_eval
+
+from .test_apply import DIFF
+from .test_life import LifeCase
+
+EXCERPT = {
+    "of": "manifest",
+    "name": "Odoo",
+    "line": 12,
+    "column": 1,
+    "from": 1,
+    "length": 4,
+    "text": "kind: X",
+    "label": "unknown",
+}
+
+
+class TestScreens(LifeCase):
+    """What operators' lists and forms say first."""
+
+    def arch(self, name):
+        view = self.env.ref(f"kubernetes_hosting.{name}")
+        return etree.fromstring(view.get_combined_arch())
+
+    def many(self):
+        """An app in each state, with names against their order."""
+        states = ("running", "stopped", "failed", "restarting", "degraded", "deleting")
+        apps = self.env["kubernetes.app"]
+        for number, state in enumerate(states):
+            app = self.create_app(f"app-{number}")
+            app.write({"state": state, "ingress_state": "ready"})
+            apps += app
+        return apps
+
+    def test_the_list_begins_with_what_needs_somebody(self):
+        apps = self.many()
+        unreached = self.create_app("unreached")
+        unreached.write({"state": "running", "ingress_state": "no_address"})
+        order = self.arch("kubernetes_app_view_list").get("default_order")
+        found = self.env["kubernetes.app"].search(
+            [("id", "in", (apps + unreached).ids)], order=order
+        )
+        self.assertEqual(
+            found.mapped("name"),
+            ["app-2", "app-4", "unreached", "app-3", "app-5", "app-0", "app-1"],
+        )
+
+    def test_columns_begin_with_what_needs_somebody_and_none_is_empty(self):
+        apps = self.many()
+        groups = apps.with_context(read_group_expand=True).web_read_group(
+            [("id", "in", apps.ids)], ["state"], ["__count"]
+        )["groups"]
+        self.assertEqual(
+            [group["state"] for group in groups],
+            ["failed", "degraded", "restarting", "deleting", "running", "stopped"],
+        )
+        self.assertEqual({group["__count"] for group in groups}, {1})
+
+    def test_namespaces_begin_with_those_in_the_cluster(self):
+        app = self.deployed()
+        gone = self.create_app("gone").namespace_id
+        gone.state = "deleted"
+        action = self.env.ref("kubernetes_hosting.kubernetes_namespace_action")
+        (default,) = safe_eval(action.context)
+        (chosen,) = self.arch("kubernetes_namespace_view_search").xpath(
+            f"//filter[@name='{default.removeprefix('search_default_')}']"
+        )
+        found = self.env["kubernetes.namespace"].search(safe_eval(chosen.get("domain")))
+        self.assertIn(app.namespace_id, found)
+        self.assertNotIn(gone, found)
+
+    def test_a_job_that_failed_for_good_does_not_count_its_attempts(self):
+        form = self.arch("kubernetes_job_view_form")
+        (of,) = form.xpath("//field[@name='max_attempts']")
+        (over,) = form.xpath("//div[normalize-space()='failed, not tried again']")
+        for state, shown, hidden in (("running", of, over), ("failed", over, of)):
+            self.assertFalse(safe_eval(shown.get("invisible"), {"state": state}))
+            self.assertTrue(safe_eval(hidden.get("invisible"), {"state": state}))
+
+    def test_an_error_leads_to_its_manifest(self):
+        app = self.deployed()
+        app.action_apply()
+        job = self.claim()
+        error = {"code": "template_render", "message": "x", "hint": None}
+        job._finish("failed", {**error, "manifest": "Odoo"})
+        self.assertEqual(job.error_manifest_id, self.manifests[1])
+        app.manifest_line_ids[1].unlink()
+        self.env.invalidate_all()
+        self.assertFalse(job.error_manifest_id)
+        self.assertEqual(job.error_manifest, "Odoo")
+
+    def test_long_lines_are_scrolled_by_keyboard(self):
+        job = self.deployed().job_ids
+        job.error_excerpts = [EXCERPT]
+        job.error_manifest = "Odoo"
+        for text, label in (
+            (job._render_diff(DIFF["objects"]), "Deployment odoo"),
+            (job.error_html, "Odoo, line 12"),
+        ):
+            block = html.fromstring(text).xpath("//pre")[0]
+            self.assertEqual(block.get("tabindex"), "0")
+            self.assertEqual(block.get("aria-label"), label)
