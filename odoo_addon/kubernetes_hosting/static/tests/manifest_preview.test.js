@@ -75,7 +75,11 @@ beforeEach(async () => {
     await loadBundle("web.ace_lib");
     patchWithCleanup(user, {hasGroup: async () => isOperator});
     patchWithCleanup(getService("bus_service"), {
-        workerState: "CONNECTED",
+        // What the bus itself finds out comes at any time.
+        get workerState() {
+            return "CONNECTED";
+        },
+        set workerState(_state) {},
         subscribe(type, callback) {
             if (type === "kubernetes.changed") {
                 listeners.add(callback);
