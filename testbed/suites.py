@@ -27,7 +27,9 @@ UNITTEST_RESULT = re.compile(r"^Ran (\d+) tests? in ", re.M)
 UNITTEST_FAILED = re.compile(r"^FAILED \((.*)\)", re.M)
 #: How unittest, Odoo, cargo and pytest name a failed test in their logs.
 FAILED_TEST = re.compile(
-    r"^(?:.*odoo\.addons\.\S+: )?(?:FAIL|ERROR): (.+)$"
+    r"^.*odoo\.addons\.\S+: (?:FAIL|ERROR): (.+)$"
+    # In brackets where it is: PostgreSQL's errors begin with the same word.
+    r"|^(?:FAIL|ERROR): ([\w.]+ \(.+\).*)$"
     r"|^test (.+) \.\.\. FAILED$"
     r"|^(?:FAILED|ERROR) (\S+::\S+)",
     re.M,

@@ -300,6 +300,7 @@ class CountingTest(unittest.TestCase):
                     "FAIL: test_a (tests.x.A.test_a)\n"
                     "2026-11-21 05:05:56,722 2 ERROR db odoo.addons.a.tests.b: "
                     "ERROR: B.test_b\n"
+                    "ERROR: could not serialize access due to concurrent update\n"
                     "test policy::c - should panic ... FAILED\n"
                     "test policy::d ... ok\n"
                     "tests/e2e/test_e.py::test_e FAILED [ 10%]\n"
