@@ -1,6 +1,6 @@
 //! What stands in a `package.yml`.
 //!
-//! The comments of these types are the descriptions in `docs/package.schema.json`, which editors show.
+//! The comments of these types are the descriptions in `src/package/package.schema.json`, which editors show.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::problem::Problem;
 
 /// What the types of [`super::description`] say; who holds one against the other is their test.
-const SCHEMA: &str = include_str!("../../docs/package.schema.json");
+const SCHEMA: &str = include_str!("package.schema.json");
 /// Names that are less alike than this are not proposed.
 const ALIKE: f64 = 0.8;
 

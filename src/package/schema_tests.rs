@@ -1,4 +1,4 @@
-//! `docs/package.schema.json` is what the types of [`super::description`] say. `PACKAGE_WRITE=1` writes it anew.
+//! `src/package/package.schema.json` is what the types of [`super::description`] say. `PACKAGE_WRITE=1` writes it anew.
 
 use std::fs;
 use std::path::Path;
@@ -18,14 +18,14 @@ fn the_schema_is_what_the_types_say() {
     in_words_of_json(&mut schema);
     without_nulls(&mut schema);
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/package.schema.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/package/package.schema.json");
     if std::env::var_os("PACKAGE_WRITE").is_some() {
         fs::write(file, text).unwrap();
         return;
     }
     assert!(
         fs::read_to_string(file).unwrap() == text,
-        "`PACKAGE_WRITE=1 cargo test --lib package::schema_tests` writes docs/package.schema.json"
+        "`PACKAGE_WRITE=1 cargo test --lib package::schema_tests` writes src/package/package.schema.json"
     );
 }
 
