@@ -341,42 +341,70 @@ fn a_container_ends_when_odoo_does() {
     assert_eq!(container.start(&["sh", "start.sh"]).ended().0, Some(3));
 }
 
-#[test]
-fn a_mail_login_that_comes_later_reaches_odoo_without_a_restart() {
-    let container = Container::new();
+/// A mail login, file by file.
+const LOGIN: [(&str, &str); 5] = [
+    ("from", "Shop <noreply@shop.example>"),
+    ("host", "smtp.example"),
+    ("password", "secret"),
+    ("port", "465"),
+    ("username", "noreply"),
+];
+
+/// An Odoo that takes its configuration anew at SIGHUP: what it was told of last stands in `told`.
+fn odoo_that_is_told(container: &Container) {
     container.program("pg_isready", "");
     container.program(
         "odoo",
         "trap 'cp run/odoo.conf told' HUP\necho Odoo is up >> called\nwhile :; do sleep 0.1; done",
     );
-    let process = container.start(&["sh", "start.sh"]);
-    until("Odoo runs", || {
-        container.called().contains("is up").then_some(())
-    });
-    let conf = || std::fs::read_to_string(container.path("run/odoo.conf")).unwrap();
-    assert!(!conf().contains("smtp_server"));
-    for (key, value) in [
-        ("from", "Shop <noreply@shop.example>"),
-        ("host", "smtp.example"),
-        ("password", "secret"),
-        ("port", "465"),
-        ("username", "noreply"),
-    ] {
-        std::fs::write(container.path("smtp").join(key), value).unwrap();
-    }
+}
+
+/// Waits until Odoo has the whole login; all five files may come one after the other here.
+fn told(container: &Container) -> String {
     let told = until("Odoo is told", || {
         let told = std::fs::read_to_string(container.path("told")).ok()?;
-        // All five may come one after the other here.
         told.contains("smtp_user = noreply").then_some(told)
     });
-    assert!(told.contains("smtp_server = smtp.example\nsmtp_port = 465\nsmtp_ssl = True\n"));
-    assert!(told.contains("smtp_password = secret\n"));
-    assert!(told.contains("from_filter = shop.example\n"));
     assert_eq!(
         container.called().matches("odoo").count(),
         1,
         "one Odoo all the time"
     );
+    told
+}
+
+#[test]
+fn a_mail_login_that_comes_later_reaches_odoo_without_a_restart() {
+    let container = Container::new();
+    odoo_that_is_told(&container);
+    let process = container.start(&["sh", "start.sh"]);
+    until("Odoo runs", || {
+        container.called().contains("is up").then_some(())
+    });
+    let conf = std::fs::read_to_string(container.path("run/odoo.conf")).unwrap();
+    assert!(!conf.contains("smtp_server"));
+    for (key, value) in LOGIN {
+        std::fs::write(container.path("smtp").join(key), value).unwrap();
+    }
+    let told = told(&container);
+    assert!(told.contains("smtp_server = smtp.example\nsmtp_port = 465\nsmtp_ssl = True\n"));
+    assert!(told.contains("smtp_password = secret\n"));
+    assert!(told.contains("from_filter = shop.example\n"));
+    drop(process);
+}
+
+#[test]
+fn a_mail_login_that_comes_in_the_moment_of_the_start_reaches_odoo() {
+    let container = Container::new();
+    odoo_that_is_told(&container);
+    // The configuration was made without it when it is moved to its place.
+    let mut comes = "/bin/mv \"$@\"\n".to_owned();
+    for (key, value) in LOGIN {
+        comes += &format!("printf %s '{value}' > smtp/{key}\n");
+    }
+    container.program("mv", &comes);
+    let process = container.start(&["sh", "start.sh"]);
+    told(&container);
     drop(process);
 }
 

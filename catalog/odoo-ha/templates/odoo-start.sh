@@ -8,8 +8,9 @@ odoo=
 trap '[ "$odoo" ] || exit 143; kill -TERM "$odoo"' TERM
 
 wait_for_postgres
-configure
+# Looked at first: one that comes while the configuration is made is seen as new.
 mail=$(mail_login)
+configure
 odoo &
 odoo=$!
 
