@@ -491,7 +491,9 @@ async fn the_policy_alone_refuses_it_too_whatever_rbac_allows() {
         let message = refusal(what, client.request_text(request).await);
         let policy = match what {
             // config/admission-pod-security.yaml refuses it, too, and the API server names one of them.
-            "create a pod in kube-system" => "ValidatingAdmissionPolicy 'chandlery",
+            "create a pod in kube-system" | "replace a foreign namespace" => {
+                "ValidatingAdmissionPolicy 'chandlery"
+            }
             _ => "ValidatingAdmissionPolicy 'chandlery'",
         };
         assert!(by_server || message.contains(policy), "{what}: {message}");

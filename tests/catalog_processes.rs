@@ -100,8 +100,11 @@ impl Container {
     fn start(&self, words: &[&str]) -> Process {
         let here = self.folder.path();
         let path = std::env::var("PATH").unwrap();
-        let child = Command::new("unshare")
+        // Whoever runs the tests may have left a signal ignored, as `nohup` does; a container begins with none.
+        let child = Command::new("env")
             .args([
+                "--default-signal",
+                "unshare",
                 "--user",
                 "--map-root-user",
                 "--pid",
