@@ -100,13 +100,14 @@ impl<S> Retry<S> {
                 return Ok(response);
             };
             let wait = match wait {
-                Wait::Everybody(wait) => {
-                    self.not_before.later(wait);
-                    wait
+                Wait::Everybody(asked) => {
+                    // Whoever answers may ask for years.
+                    self.not_before.later(asked.min(LONGEST));
+                    asked
                 }
                 Wait::This => pause,
             };
-            if began.elapsed() + wait > LONGEST {
+            if wait > LONGEST.saturating_sub(began.elapsed()) {
                 return Ok(response);
             }
             sleep(wait).await;
@@ -339,6 +340,16 @@ mod tests {
         let began = Instant::now();
         assert_eq!(server.send(APPLY).await.0, 429);
         assert_eq!((server.asked(), began.elapsed()), (1, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_asks_for_years_keeps_others_no_longer_than_any_request() {
+        let busy = (429, Some("18446744073709551615"), json!({"code": 429}));
+        let server = server(vec![busy, taken()]);
+        let began = Instant::now();
+        assert_eq!(server.send(APPLY).await.0, 429);
+        assert_eq!(server.send(APPLY).await.0, 200);
+        assert_eq!((server.asked(), began.elapsed()), (2, LONGEST));
     }
 
     #[tokio::test(start_paused = true)]
