@@ -1,5 +1,6 @@
 //! What a name that nothing has may have been meant for.
 
+use crate::error::Advice;
 use crate::value::error::{Error, Result};
 
 /// One of so many letters may be another one in a name that is offered for an unknown one.
@@ -20,6 +21,26 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         is_near.then_some((changes, lower.chars().count().abs_diff(letters), known))
     });
     candidates.min().map(|(_, _, known)| known)
+}
+
+/// Why a filter or a test cannot be used: it is refused for a reason, with what helps then, or nothing has its name.
+pub fn unusable<'a>(
+    what: &str,
+    name: &str,
+    refused: Option<(&str, Advice)>,
+    known: impl Iterator<Item = &'a str>,
+) -> Error {
+    if let Some((reason, advice)) = refused {
+        return Error::unsupported(
+            format!("the {what} '{name}' is refused: it {reason}"),
+            advice,
+        );
+    }
+    let hint = match nearest(name, known) {
+        Some(near) => format!("Did you mean '{near}'?"),
+        None => "Write the template without it.".to_owned(),
+    };
+    Error::unsupported(format!("The {what} '{name}' is unknown."), hint)
 }
 
 /// Says that nothing has this name, unless it is one of a collection, of which this library knows a part only.

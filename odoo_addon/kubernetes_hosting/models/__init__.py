@@ -31,4 +31,6 @@ from . import kubernetes_worker
 from . import kubernetes_worker_call
 from . import kubernetes_worker_key
 from . import kubernetes_attention
+from . import kubernetes_attention_told
 from . import res_config_settings
+from . import res_users

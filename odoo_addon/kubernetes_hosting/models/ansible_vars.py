@@ -29,6 +29,21 @@ SECRET_KEY = re.compile(
 )
 
 
+# How PyYAML begins to tell of the commonest mistakes: it has no codes for them.
+MISTAKES = {
+    "found character '\\t'": "tab",
+    "found character '": "beginning",
+    "mapping values are not allowed here": "colon",
+    "could not find expected ':'": "no_colon",
+    "expected <block end>, but found": "indentation",
+    "expected ',' or ": "bracket",
+    "found unexpected end of stream": "quotes",
+    "found unknown escape character": "escape",
+}
+# Where the mistake begins helps more than where it shows.
+AT_BEGINNING = ("no_colon", "bracket", "quotes")
+
+
 class VarsError(Exception):
     """What is wrong with a text as YAML, and where.
 
@@ -220,7 +235,18 @@ def _of_marked(error):
         return VarsError("braces", *where)
     if "could not determine a constructor for the tag" in words:
         return VarsError("tag", *where, words.rpartition(" ")[2].strip("'"))
+    for beginning, code in MISTAKES.items():
+        if words.startswith(beginning):
+            if code in AT_BEGINNING and error.context_mark:
+                mark = error.context_mark
+            return VarsError(code, mark.line + 1, mark.column + 1, _quoted(words))
     return VarsError("yaml", *where, words)
+
+
+def _quoted(words):
+    """What PyYAML's sentence has between its quotation marks, or an empty text."""
+    found = re.search("'(.+)'", words)
+    return found.group(1) if found else ""
 
 
 def _at(node, code):

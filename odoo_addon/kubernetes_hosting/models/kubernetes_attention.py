@@ -17,6 +17,8 @@ AT_WORK_MINUTES = 30
 LAST_ATTEMPTS = 3
 # Of the apps that wait for a cluster the row names as many.
 NAMED_APPS = 5
+# A mail to whoever is on duty names so many rows, and how many more there are.
+MAILED_ROWS = 20
 # How long before its end a key is told of.
 KEY_MINUTES = 30 * 24 * 60
 
@@ -791,3 +793,40 @@ class KubernetesAttention(models.Model):
         if self.found_id:
             return self.found_id
         return self.app_id or self.cluster_id or self.worker_id or self.manifest_id
+
+    # -- what whoever is on duty is told --------------------------------------------
+
+    def _notify_on_duty(self, user):
+        """One notification of all these rows, as the user has notifications: by e-mail
+        or in the inbox. The rows are the user's, in their language."""
+        subject = self[0].name
+        if len(self) > 1:
+            subject = self.env._("%(first)s and %(count)s more", first=subject, count=len(self) - 1)
+        self.env["mail.thread"].sudo().message_notify(
+            subject=self.env._("Needs attention: %s", subject),
+            body=self.env["ir.qweb"]._render(
+                "kubernetes_hosting.attention_mail",
+                {
+                    "rows": [row._mail_values() for row in self[:MAILED_ROWS]],
+                    "more": max(0, len(self) - MAILED_ROWS),
+                    "url": f"{self.get_base_url()}/odoo/kubernetes-attention",
+                },
+                lang=user.lang,
+            ),
+            partner_ids=user.partner_id.ids,
+            author_id=self.env.ref("base.partner_root").id,
+            email_layout_xmlid="mail.mail_notification_light",
+        )
+
+    def _mail_values(self):
+        self.ensure_one()
+        record = self._record()
+        reasons = dict(self._fields["reason"]._description_selection(self.env))
+        return {
+            "name": self.name,
+            "reason": reasons[self.reason],
+            "details": (self.details or "").splitlines(),
+            "since": self.since
+            and format_datetime(self.env, self.since, dt_format="short"),
+            "url": f"{self.get_base_url()}/odoo/{record._name}/{record.id}",
+        }

@@ -110,6 +110,27 @@ class KubernetesConfigMap(models.Model):
             ),
             "braces": self.env._("put a value that begins with {{ into quotes"),
             "tag": self.env._("Ansible knows no tag %s", error.detail),
+            "tab": self.env._("a tab cannot indent; use blanks"),
+            "beginning": self.env._(
+                "put a value that begins with %s into quotes", error.detail
+            ),
+            "colon": self.env._(
+                "a value that has a colon with a blank behind it needs quotes, or the"
+                " line is indented too far"
+            ),
+            "no_colon": self.env._(
+                "a colon with a blank behind it is missing after the key"
+            ),
+            "indentation": self.env._(
+                "the line is not indented as those that it belongs to"
+            ),
+            "escape": self.env._(
+                "in double quotes \\%s has no meaning; use single quotes, or two"
+                " backslashes",
+                error.detail,
+            ),
+            "bracket": self.env._("the bracket that stands here is not closed"),
+            "quotes": self.env._("the quotation mark that stands here is not closed"),
             "vault_header": self.env._(
                 "what is marked !vault does not begin as Ansible Vault writes it, with"
                 " a line such as $ANSIBLE_VAULT;1.1;AES256"

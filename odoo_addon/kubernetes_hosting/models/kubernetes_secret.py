@@ -135,6 +135,11 @@ class KubernetesSecretLine(models.Model):
         default="alphanumeric",
     )
 
+    origin = fields.Char(
+        string="Value",
+        compute="_compute_origin",
+        help="Where the value is that a deploy uses.",
+    )
     first_password = fields.Boolean(
         copy=False,
         help="The customer gets this value with the invitation, to sign in for the"
@@ -200,6 +205,19 @@ class KubernetesSecretLine(models.Model):
     def _compute_is_set(self):
         for line in self:
             line.is_set = bool(line.stored_value)
+
+    @api.depends("is_set", "generate", "secret_id.app_ids.inventory")
+    @api.depends_context("lang")
+    def _compute_origin(self):
+        for line in self:
+            if line.generate and any(line.secret_id.app_ids.mapped("inventory")):
+                line.origin = self.env._("Generated, in the cluster only")
+            elif line.generate:
+                line.origin = self.env._("Generated at the first deploy")
+            elif line.is_set:
+                line.origin = self.env._("Set here")
+            else:
+                line.origin = self.env._("Missing")
 
     @api.depends("type", "stored_value")
     @api.depends_context("lang")

@@ -3,6 +3,7 @@ from . import test_action
 from . import test_app
 from . import test_apply
 from . import test_attention
+from . import test_attention_told
 from . import test_change
 from . import test_calls
 from . import test_certain

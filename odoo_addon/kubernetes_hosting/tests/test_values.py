@@ -104,6 +104,30 @@ class TestValues(KubernetesTransactionCase):
         self.assertTrue(created.is_set)
         self.assertEqual(created.sudo().stored_value, "t0ken")
 
+    def test_where_the_value_of_a_secret_is(self):
+        app = self.create_app()
+        app.secret_id.line_ids = [Command.create({"key": "given_later"})]
+
+        def origins():
+            return {line.key: line.origin for line in app.secret_id.line_ids}
+
+        expected = {
+            "smtp_password": "Set here",
+            "postgres_password": "Generated at the first deploy",
+            "given_later": "Missing",
+        }
+        self.assertEqual(origins(), expected)
+        app.inventory = [
+            {
+                "api_version": "v1",
+                "kind": "Secret",
+                "namespace": "shop-prod",
+                "name": "x",
+            }
+        ]
+        expected["postgres_password"] = "Generated, in the cluster only"
+        self.assertEqual(origins(), expected)
+
     def test_an_empty_value_keeps_what_is_set(self):
         line = self.secret.line_ids[0]
         line.write({"value": "", "sequence": 3})

@@ -196,6 +196,25 @@ class TestVarsFile(TransactionCase):
             found = (caught.exception.line, caught.exception.column)
             self.assertEqual(found, (line, column), text)
 
+    def test_the_commonest_mistakes_are_told_in_words_of_ours(self):
+        for text, line, column, words in [
+            ("a: 1\n\tb: 2", 2, 1, "a tab cannot indent"),
+            ("a: @x", 1, 4, "begins with @ into quotes"),
+            ("a: `x", 1, 4, "begins with ` into quotes"),
+            ("a: b: c", 1, 5, "a colon with a blank behind it needs quotes"),
+            ("a: 1\nb\nc: 2", 2, 1, "is missing after the key"),
+            ("a:\n  - 1\n - 2", 3, 2, "not indented as those"),
+            ("a: [1", 1, 4, "the bracket that stands here is not closed"),
+            ("a: {b: 1", 1, 4, "the bracket that stands here is not closed"),
+            ("x: 1\na: 'b\nc: 1\n", 2, 4, "the quotation mark that stands here"),
+            ('a: "\\q"', 1, 6, "\\q has no meaning"),
+        ]:
+            with self.assertRaises(ansible_vars.VarsError, msg=text) as caught:
+                ansible_vars.load(text)
+            problem = self.env["kubernetes.config.map"]._vars_problem(caught.exception)
+            self.assertIn(f"Line {line}, column {column}: ", problem)
+            self.assertIn(words, problem, text)
+
     def test_an_encrypted_file_is_refused_with_the_way_out(self):
         with self.assertRaises(ansible_vars.VarsError) as caught:
             ansible_vars.load("$ANSIBLE_VAULT;1.1;AES256\n6231\n")
@@ -315,9 +334,9 @@ class TestVarsImport(KubernetesTransactionCase):
     def test_bad_yaml_is_told_with_line_and_column_and_nothing_is_lost(self):
         before = self.values()
         wizard = self.wizard("odoo_image: odoo:20.0\nodoo_port: [8069\n")
-        self.assertIn("Line 3, column 1", wizard.problem)
+        self.assertIn("Line 2, column 12", wizard.problem)
         self.assertFalse(wizard.line_ids._records)
-        with self.assertRaisesRegex(UserError, "Line 3, column 1"):
+        with self.assertRaisesRegex(UserError, "Line 2, column 12"):
             wizard.save().action_import()
         self.assertEqual(self.values(), before)
         wizard.text = "odoo_image: odoo:20.0\nodoo_port: [8069]\n"

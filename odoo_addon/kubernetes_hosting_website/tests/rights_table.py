@@ -119,6 +119,9 @@ MODELS = {
             "operator administrator": "action_apply action_retry",
         },
     ),
+    "kubernetes.attention.told": Model(
+        "-       -     -     -        -    -        r             -",
+    ),
     "kubernetes.attribute.value": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
     ),
@@ -277,6 +280,9 @@ EXTENSIONS = {
     "res.partner": Extension(
         reads={f"{STAFF} other": "kubernetes_app_count"},
         calls={f"A {STAFF} other": "action_view_kubernetes_apps"},
+    ),
+    "res.users": Extension(
+        reads={f"A employee {STAFF} other": "kubernetes_on_duty"},
     ),
     "sale.order": Extension(
         reads={

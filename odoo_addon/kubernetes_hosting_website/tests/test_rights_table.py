@@ -132,6 +132,7 @@ class RightsTableCase(HostingSaleCase):
             "res.company": env.company,
             "res.config.settings": env["res.config.settings"].create({}),
             "res.partner": customer,
+            "res.users": cls.users["A"],
             "sale.order": order,
             "sale.order.line": order.order_line[:1],
             "sale.subscription": app.subscription_id,
@@ -141,6 +142,11 @@ class RightsTableCase(HostingSaleCase):
         }
         for model, values in {
             "kubernetes.app.change": {"app_id": app.id, "source": "limits"},
+            "kubernetes.attention.told": {
+                "user_id": env.user.id,
+                "row": 1,
+                "seen_at": fields.Datetime.now(),
+            },
             "kubernetes.attribute.value": {"value_id": value.value_ids.id, "key": "x"},
             "kubernetes.config.map.action": {
                 "config_map_id": app.config_map_id.id,

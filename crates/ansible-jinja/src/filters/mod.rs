@@ -178,17 +178,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Why a filter cannot be used.
 pub fn unknown(name: &str) -> Error {
-    if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| *refused == plain(name)) {
-        return Error::unsupported(
-            format!("the filter '{name}' is refused: it {reason}"),
-            Advice::UseVariable("the value that it would give"),
-        );
-    }
-    let hint = match suggest::nearest(name, names()) {
-        Some(near) => format!("Did you mean '{near}'?"),
-        None => "Write the template without it.".to_owned(),
-    };
-    Error::unsupported(format!("The filter '{name}' is unknown."), hint)
+    let refused = REFUSED
+        .iter()
+        .find(|(refused, _)| *refused == plain(name))
+        .map(|(_, reason)| (*reason, Advice::UseVariable("the value that it would give")));
+    suggest::unusable("filter", name, refused, names())
 }
 
 /// Puts a value through a filter. A failure is a value, too, unless nothing may hide it.

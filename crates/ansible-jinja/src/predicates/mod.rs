@@ -135,17 +135,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Why a test cannot be used.
 pub fn unknown(name: &str) -> Error {
-    if let Some(reason) = refused(name) {
-        return Error::unsupported(
-            format!("the test '{name}' is refused: it {reason}"),
-            Advice::UseVariable("what it would say, true or false,"),
-        );
-    }
-    let hint = match suggest::nearest(name, names()) {
-        Some(near) => format!("Did you mean '{near}'?"),
-        None => "Write the template without it.".to_owned(),
-    };
-    Error::unsupported(format!("The test '{name}' is unknown."), hint)
+    let advice = Advice::UseVariable("what it would say, true or false,");
+    let refused = refused(name).map(|reason| (reason, advice));
+    suggest::unusable("test", name, refused, names())
 }
 
 /// Asks a test. A failure is a value, unless nothing may hide it.
