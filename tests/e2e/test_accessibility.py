@@ -7,9 +7,11 @@ everything else each finding fails, also one of a rule that axe-core learns late
 
 import os
 import re
+import uuid
 from pathlib import Path
 
 import shop
+from apps import wait_until
 from playwright.sync_api import expect
 
 LEVELS = ("serious", "critical")
@@ -220,4 +222,64 @@ def test_backend(page, bed, operator, hosting):
     open_screen(page, f"kubernetes.manifest/{manifest['id']}")
     expect(page.locator(".o_kubernetes_preview")).to_be_visible()
     look("manifest form")
+    checked.says_nothing()
+
+
+def test_wizards_of_administrators(page, administrator, kubectl, hosting, unique):
+    """A worker's key, a vars.yml, a namespace that is taken over."""
+    checked = Checked(page, BACKEND)
+    shop.log_in(page, "admin", "admin")
+    dialog = page.get_by_role("dialog")
+
+    def press(button, words):
+        page.get_by_role("button", name=button, exact=True).first.click()
+        expect(dialog).to_contain_text(words)
+        checked.look(f"{button} dialog")
+
+    worker = administrator.call("kubernetes.worker", "create", {"name": unique})
+    open_screen(page, f"kubernetes.worker/{worker}")
+    press("Create Key", "Valid")
+    dialog.get_by_role("button", name="Create Key").click()
+    expect(dialog).to_contain_text("shown only now")
+    checked.look("key dialog")
+    dialog.get_by_role("button", name="I have copied it").click()
+    expect(dialog).to_have_count(0)
+    administrator.call("kubernetes.worker", "write", [worker], {"active": False})
+
+    open_screen(page, "action-kubernetes_hosting.kubernetes_config_map_action")
+    press("Import vars.yml", "paste it here")
+    dialog.locator("[name=text] textarea").fill("size: 3\nname: [x\n")
+    dialog.locator("[name=text] textarea").blur()
+    expect(dialog).to_contain_text("the bracket that stands here is not closed")
+    checked.look("import with an error")
+    dialog.locator("[name=text] textarea").fill("size: 3\nname: x\n")
+    dialog.locator("[name=text] textarea").blur()
+    expect(dialog).to_contain_text("2 new")
+    checked.look("import")
+    dialog.get_by_role("button", name="Discard").click()
+    expect(dialog).to_have_count(0)
+
+    # As from a database that was restored: of ours, and of no app that Odoo knows.
+    known = kubectl.get("namespace", hosting.namespace(hosting.production))
+    labels = {**known["metadata"]["labels"]}
+    labels.pop("kubernetes.io/metadata.name")
+    name = f"found-{unique}"
+    kubectl("create", "namespace", name)
+    try:
+        labels["chandlery.dev/uid"] = uuid.uuid4().hex
+        kubectl("label", "namespace", name, *(f"{k}={v}" for k, v in labels.items()))
+        wait_until(
+            f"Odoo is told of {name}",
+            lambda: administrator.search_read(
+                "kubernetes.namespace.found", [("name", "=", name)], ["id"]
+            ),
+        )
+        (found,) = administrator.search_read(
+            "kubernetes.namespace.found", [("name", "=", name)], ["id"]
+        )
+        open_screen(page, f"kubernetes.namespace.found/{found['id']}")
+        press("Take Over", name)
+        dialog.locator(".modal-header .btn-close").click()
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
     checked.says_nothing()
