@@ -801,15 +801,18 @@ class KubernetesAttention(models.Model):
         or in the inbox. The rows are the user's, in their language."""
         subject = self[0].name
         if len(self) > 1:
-            subject = self.env._("%(first)s and %(count)s more", first=subject, count=len(self) - 1)
+            subject = self.env._(
+                "%(first)s and %(count)s more", first=subject, count=len(self) - 1
+            )
         self.env["mail.thread"].sudo().message_notify(
             subject=self.env._("Needs attention: %s", subject),
             body=self.env["ir.qweb"]._render(
                 "kubernetes_hosting.attention_mail",
                 {
                     "rows": [row._mail_values() for row in self[:MAILED_ROWS]],
-                    "more": max(0, len(self) - MAILED_ROWS),
-                    "url": f"{self.get_base_url()}/odoo/kubernetes-attention",
+                    "more": len(self) > MAILED_ROWS
+                    and self.env._("%s more", len(self) - MAILED_ROWS),
+                    "url": f"{self[0].get_base_url()}/odoo/kubernetes-attention",
                 },
                 lang=user.lang,
             ),
@@ -827,6 +830,8 @@ class KubernetesAttention(models.Model):
             "reason": reasons[self.reason],
             "details": (self.details or "").splitlines(),
             "since": self.since
-            and format_datetime(self.env, self.since, dt_format="short"),
+            and self.env._(
+                "Since %s", format_datetime(self.env, self.since, dt_format="short")
+            ),
             "url": f"{self.get_base_url()}/odoo/{record._name}/{record.id}",
         }

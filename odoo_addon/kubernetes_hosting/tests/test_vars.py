@@ -181,7 +181,7 @@ class TestVarsFile(TransactionCase):
             ("a: 1\nb: [\n", 3, 1),
             ("a: b: c", 1, 5),
             ("a: 1\n\tb: 2", 2, 1),
-            ("a: 'open", 1, 9),
+            ("a: 'open", 1, 4),
             ("a: 1\nb: \x07", 2, 4),
             ("- a\n- b", 1, 1),
             ("text", 1, 1),
@@ -567,8 +567,8 @@ class TestVarsExport(KubernetesCase, HttpCase):
     def test_a_value_that_is_no_yaml_is_told(self):
         line = self.config_map.line_ids[1]
         line.value = "a: [1"
-        self.assertIn("Line 1, column 6", line.problem)
-        with self.assertRaisesRegex(UserError, "odoo_replicas[^\\0]*Line 1, column 6"):
+        self.assertIn("Line 1, column 4", line.problem)
+        with self.assertRaisesRegex(UserError, "odoo_replicas[^\\0]*Line 1, column 4"):
             self.config_map.action_export()
         line.type = "string"
         self.assertFalse(line.problem)

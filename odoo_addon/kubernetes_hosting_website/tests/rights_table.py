@@ -282,7 +282,7 @@ EXTENSIONS = {
         calls={f"A {STAFF} other": "action_view_kubernetes_apps"},
     ),
     "res.users": Extension(
-        reads={f"A employee {STAFF} other": "kubernetes_on_duty"},
+        reads={f"A employee {STAFF}": "kubernetes_on_duty"},
     ),
     "sale.order": Extension(
         reads={
