@@ -81,9 +81,8 @@ async fn work(settings: Settings) -> ExitCode {
                     );
                 }
             };
-            let (wake_up, listening, channel) =
-                (worker.wake_up(), worker.listening(), worker.wake());
-            tokio::spawn(async move { wake::listen(client, channel, &wake_up, &listening).await });
+            let worker = Arc::new(worker);
+            tokio::spawn(listen(client, worker.clone()));
             tokio::spawn(systemd::watchdog());
             info!(
                 odoo = settings.odoo.url,
@@ -94,12 +93,22 @@ async fn work(settings: Settings) -> ExitCode {
                 env!("CARGO_PKG_VERSION"),
             );
             systemd::ready(&format!("serving {} clusters", settings.clusters.len()));
-            Arc::new(worker).run(closing).await;
+            worker.run(closing).await;
             info!("the worker has ended");
             ExitCode::SUCCESS
         }
         Err(problem) => refuse(&[problem], 1),
     }
+}
+
+async fn listen(client: Client, worker: Arc<Worker<Client, Runner>>) {
+    let (wake_up, listening) = (worker.wake_up(), worker.listening());
+    let ear = wake::Ear {
+        wake_up: &wake_up,
+        listening: &listening,
+        cancelled: &|ids| worker.cancelled(ids),
+    };
+    wake::listen(client, worker.wake(), ear).await;
 }
 
 async fn start(settings: &Settings) -> Result<(Worker<Client, Runner>, Client), Problem> {

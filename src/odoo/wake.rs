@@ -28,14 +28,19 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// The longest message: an announcement is some hundred bytes, and Odoo sends several in one.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// Notifies `wake_up` whenever Odoo announces work, and says whether it would. Follows the channel that the last claim named;
-/// never returns.
-pub async fn listen(
-    client: Client,
-    mut channel: watch::Receiver<Option<Wake>>,
-    wake_up: &Notify,
-    listening: &AtomicBool,
-) {
+/// Whom to tell what is heard.
+#[derive(Clone, Copy)]
+pub struct Ear<'a> {
+    /// Notified whenever Odoo announces work.
+    pub wake_up: &'a Notify,
+    /// Whether it would be.
+    pub listening: &'a AtomicBool,
+    /// Called with the ids of jobs that somebody wants to cancel.
+    pub cancelled: &'a (dyn Fn(&[i64]) + Sync),
+}
+
+/// Tells of what Odoo announces. Follows the channel that the last claim named; never returns.
+pub async fn listen(client: Client, mut channel: watch::Receiver<Option<Wake>>, ear: Ear<'_>) {
     let mut last = 0;
     let mut pauses = pauses();
     let mut said = false;
@@ -47,18 +52,18 @@ pub async fn listen(
             continue;
         };
         let ended = tokio::select! {
-            error = follow(&client, &wake, &mut last, wake_up, listening) => Some(error),
+            error = follow(&client, &wake, &mut last, ear) => Some(error),
             // Another channel: begin anew at once.
             Ok(()) = channel.changed() => None,
         };
-        let listened = listening.swap(false, Ordering::Relaxed);
+        let listened = ear.listening.swap(false, Ordering::Relaxed);
         let Some(error) = ended else {
             last = 0;
             continue;
         };
         if listened {
             // Whoever relied on it asks by himself from now on.
-            wake_up.notify_one();
+            ear.wake_up.notify_one();
             info!("the wake-up connection ended ({error}); polling until it is back");
             pauses = self::pauses();
             said = false;
@@ -85,14 +90,8 @@ fn pauses() -> impl Iterator<Item = Duration> {
 }
 
 /// Listens until the connection ends; returns why it did.
-async fn follow(
-    client: &Client,
-    wake: &Wake,
-    last: &mut i64,
-    wake_up: &Notify,
-    listening: &AtomicBool,
-) -> String {
-    match try_follow(client, wake, last, wake_up, listening).await {
+async fn follow(client: &Client, wake: &Wake, last: &mut i64, ear: Ear<'_>) -> String {
+    match try_follow(client, wake, last, ear).await {
         Ok(ControlFlow::Break(())) => "closed by Odoo".to_owned(),
         Ok(ControlFlow::Continue(())) => "silence".to_owned(),
         Err(error) => error.to_string(),
@@ -105,8 +104,7 @@ async fn try_follow(
     client: &Client,
     wake: &Wake,
     last: &mut i64,
-    wake_up: &Notify,
-    listening: &AtomicBool,
+    ear: Ear<'_>,
 ) -> Result<ControlFlow<()>, Error> {
     let mut request = address(client)?.into_client_request()?;
     // Odoo refuses a websocket without an origin; whose it is matters to browsers only.
@@ -127,10 +125,10 @@ async fn try_follow(
     let subscribe =
         json!({"event_name": "subscribe", "data": {"channels": [wake.channel], "last": *last}});
     socket.send(Message::text(subscribe.to_string())).await?;
-    listening.store(true, Ordering::Relaxed);
+    ear.listening.store(true, Ordering::Relaxed);
     debug!("listening for the wake-up");
     // What was announced while nobody listened.
-    wake_up.notify_one();
+    ear.wake_up.notify_one();
     loop {
         let Ok(message) = timeout(SILENCE, socket.next()).await else {
             return Ok(ControlFlow::Continue(()));
@@ -138,7 +136,7 @@ async fn try_follow(
         let message = match message.transpose() {
             Err(tungstenite::Error::Capacity(_)) => {
                 // Nothing gets better by asking again soon.
-                listening.store(false, Ordering::Relaxed);
+                ear.listening.store(false, Ordering::Relaxed);
                 return Err(too_long().into());
             }
             message => message?,
@@ -146,8 +144,12 @@ async fn try_follow(
         match message {
             None | Some(Message::Close(_)) => return Ok(ControlFlow::Break(())),
             Some(Message::Text(text)) => {
-                if announces(&text, &wake.event, last) {
-                    wake_up.notify_one();
+                let heard = announced(&text, &wake.event, last);
+                if heard.work {
+                    ear.wake_up.notify_one();
+                }
+                if !heard.cancelled.is_empty() {
+                    (ear.cancelled)(&heard.cancelled);
                 }
             }
             Some(_) => socket.flush().await?,
@@ -179,20 +181,37 @@ struct Notification {
 #[derive(Deserialize)]
 struct NotificationMessage {
     r#type: String,
+    #[serde(default)]
+    payload: Value,
 }
 
-/// Whether a frame holds the event; remembers the latest notification, to go on after it when reconnecting.
-fn announces(frame: &str, event: &str, last: &mut i64) -> bool {
+/// What a frame tells.
+#[derive(Default)]
+struct Announced {
+    /// That there is something to claim.
+    work: bool,
+    /// The ids of jobs that somebody wants to cancel.
+    cancelled: Vec<i64>,
+}
+
+/// Reads a frame; remembers the latest notification, to go on after it when reconnecting.
+fn announced(frame: &str, event: &str, last: &mut i64) -> Announced {
     let notifications: Vec<Value> = serde_json::from_str(frame).unwrap_or_default();
-    let mut found = false;
+    let mut heard = Announced::default();
     for notification in notifications {
         // Odoo's bus carries other things too, now and in later versions.
         if let Ok(Notification { id, message }) = serde_json::from_value(notification) {
             *last = id.max(*last);
-            found |= message.r#type == event;
+            if message.r#type != event {
+                continue;
+            }
+            match message.payload["cancelled"].as_array() {
+                Some(ids) => heard.cancelled.extend(ids.iter().filter_map(Value::as_i64)),
+                None => heard.work = true,
+            }
         }
     }
-    found
+    heard
 }
 
 #[cfg(test)]
@@ -239,12 +258,20 @@ mod tests {
         (socket, subscribed)
     }
 
+    fn ear<'a>(wake_up: &'a Notify, listening: &'a AtomicBool) -> Ear<'a> {
+        Ear {
+            wake_up,
+            listening,
+            cancelled: &|_| {},
+        }
+    }
+
     #[tokio::test]
     async fn the_bell_rings_when_odoo_announces_work_and_goes_on_after_a_lost_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (_sender, receiver) = watch::channel(Some(wake()));
         let (wake_up, connected) = (Notify::new(), AtomicBool::new(false));
-        let listening = listen(client(&listener), receiver, &wake_up, &connected);
+        let listening = listen(client(&listener), receiver, ear(&wake_up, &connected));
         let odoo = async {
             let (mut socket, subscribed) = accept(&listener).await;
             assert_eq!(
@@ -296,7 +323,7 @@ mod tests {
             .with_websocket_at(websocket.parse().unwrap());
         let (wake, wake_up) = (wake(), Notify::new());
         let (mut last, listening) = (0, AtomicBool::new(false));
-        let following = follow(&client, &wake, &mut last, &wake_up, &listening);
+        let following = follow(&client, &wake, &mut last, ear(&wake_up, &listening));
         let odoo = async {
             let (stream, _) = listener.accept().await.unwrap();
             let mut head = vec![0; 4096];
@@ -318,7 +345,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (client, wake, wake_up) = (client(&listener), wake(), Notify::new());
         let (mut last, listening) = (0, AtomicBool::new(false));
-        let following = follow(&client, &wake, &mut last, &wake_up, &listening);
+        let following = follow(&client, &wake, &mut last, ear(&wake_up, &listening));
         let odoo = async {
             let (mut socket, _) = accept(&listener).await;
             let part = |of| {
@@ -360,6 +387,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_cancelled_is_named_and_is_nothing_to_claim() {
+        let frame = json!([
+            {"id": 4, "message": {"type": "bell", "payload": {"cancelled": [7, "x", 9]}}},
+            {"id": 5, "message": {"type": "other", "payload": {"cancelled": [8]}}},
+        ]);
+        let heard = announced(&frame.to_string(), "bell", &mut 0);
+        assert!(!heard.work);
+        assert_eq!(heard.cancelled, [7, 9]);
+    }
+
+    #[test]
     fn other_notifications_and_strange_frames_do_not_ring() {
         let mut last = 3;
         for frame in [
@@ -369,10 +407,8 @@ mod tests {
             r#"[{"id": 9, "message": {"type": "other", "payload": null}}]"#,
             r#"[{"id": "x", "message": {"type": "kubernetes.job/pending"}}]"#,
         ] {
-            assert!(
-                !announces(frame, "kubernetes.job/pending", &mut last),
-                "{frame}"
-            );
+            let heard = announced(frame, "kubernetes.job/pending", &mut last);
+            assert!(!heard.work && heard.cancelled.is_empty(), "{frame}");
         }
         assert_eq!(last, 9);
     }

@@ -39,6 +39,8 @@ struct LeasedJob {
     slot: Arc<Slot>,
     outcome: Option<Outcome>,
     lease: Lease,
+    /// Whether somebody may want it to stop: it is asked about at once.
+    is_asked_about: bool,
 }
 
 /// How long a job is ours. Counted from before the call that gave or renewed it, by a clock that is never set: so it
@@ -86,12 +88,14 @@ pub struct PendingReport {
 
 impl LeasedJob {
     fn has_news(&self) -> bool {
-        self.outcome.is_some() || self.step_log.has_news()
+        self.outcome.is_some() || self.is_asked_about || self.step_log.has_news()
     }
 
     /// Whether its news are to be told at once.
     fn is_urgent(&self) -> bool {
-        self.outcome.is_some() || self.kind.is_awaited() && self.step_log.has_news()
+        self.outcome.is_some()
+            || self.is_asked_about
+            || self.kind.is_awaited() && self.step_log.has_news()
     }
 }
 
@@ -123,6 +127,7 @@ impl InFlight {
                 slot: slot.clone(),
                 outcome: None,
                 lease,
+                is_asked_about: false,
             },
         );
         if let Some(earlier) = earlier {
@@ -150,6 +155,17 @@ impl InFlight {
         {
             held.outcome = Some(outcome);
             self.news.notify_one();
+        }
+    }
+
+    /// Has those of the jobs that are held told of at once: the answer says whether one is to stop.
+    pub fn ask_about(&self, ids: &[i64]) {
+        let mut held = self.held();
+        for id in ids {
+            if let Some(held) = held.get_mut(id) {
+                held.is_asked_about = true;
+                self.news.notify_one();
+            }
         }
     }
 
@@ -204,6 +220,7 @@ impl InFlight {
                 continue;
             }
             held.step_log.ack(acked);
+            held.is_asked_about = false;
             held.lease = Lease::new(sent_at, response.lease_seconds);
             held.step_log.touch_until(held.lease.stop_at());
             let over = match (answer.answer, report.outcome) {

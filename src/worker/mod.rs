@@ -181,6 +181,11 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
         self.listening.clone()
     }
 
+    /// Somebody wants to cancel these jobs: asks Odoo about those that it holds.
+    pub fn cancelled(&self, ids: &[i64]) {
+        self.in_flight.ask_about(ids);
+    }
+
     /// The channel on which Odoo announces work, as the last claim named it.
     pub fn wake(&self) -> watch::Receiver<Option<Wake>> {
         self.wake.subscribe()

@@ -208,6 +208,7 @@ struct Bench {
     health: Arc<Health>,
     wake_up: Arc<Notify>,
     listening: Arc<AtomicBool>,
+    worker: Arc<Worker<Double, FakeHandler>>,
     seen: Arc<Mutex<Vec<AppSeen>>>,
     looked_at: Arc<Mutex<BTreeSet<Uid>>>,
     /// What the cluster says has changed.
@@ -255,6 +256,7 @@ impl Bench {
             metrics.clone(),
         );
         let closing = CancellationToken::new();
+        let worker = Arc::new(worker);
         Self {
             odoo,
             calls,
@@ -265,7 +267,8 @@ impl Bench {
             seen,
             looked_at,
             changes,
-            run: tokio::spawn(Arc::new(worker).run(closing.clone())),
+            run: tokio::spawn(worker.clone().run(closing.clone())),
+            worker,
             closing,
             outcomes: Vec::new(),
         }
@@ -729,6 +732,22 @@ async fn stop_cancels_the_job_where_it_waits_and_says_so() {
             .iter()
             .any(|(_, call)| matches!(call, Call::Report(_)))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_said_to_be_cancelled_is_asked_about_at_once_and_no_other() {
+    let mut bench = Bench::start([job(1), job(2)], one_step(|_| std::future::pending()));
+    bench.during(2).await;
+    let asked = Instant::now();
+    bench.odoo.answer(1, Answer::Stop);
+    bench.worker.cancelled(&[1, 99]);
+    let (at, report) = bench.next_report().await;
+    let told: Vec<i64> = report.jobs.iter().map(|job| job.id).collect();
+    assert_eq!(told, [1]);
+    assert!(at - asked < Duration::from_millis(100), "{:?}", at - asked);
+    let (id, outcome) = bench.next_outcome().await;
+    assert_eq!((id, outcome.state), (1, OutcomeState::Cancelled));
+    assert!(asked.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

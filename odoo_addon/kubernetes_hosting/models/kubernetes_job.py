@@ -638,9 +638,14 @@ class KubernetesJob(models.Model):
         )
 
     def _cancel(self):
-        self.filtered(
+        running = self.filtered(
             lambda job: job.state == "running" and not job.cancel_requested
-        ).cancel_requested = True
+        )
+        if running:
+            running.cancel_requested = True
+            self.env["bus.bus"]._sendone(
+                self._wake_channel(), WAKE_EVENT, {"cancelled": running.ids}
+            )
         self.filtered(lambda job: job.state == "pending")._finish("cancelled")
 
     # -- what the worker gets ----------------------------------------------------

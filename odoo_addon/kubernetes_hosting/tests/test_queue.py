@@ -168,6 +168,22 @@ class TestQueue(KubernetesQueueCase):
         calls = [call.args[1:] for call in sendone.call_args_list]
         self.assertIn((self.jobs._wake_channel(), WAKE_EVENT, {}), calls)
 
+    def test_workers_hear_at_once_which_running_jobs_are_to_end(self):
+        self.create_app()._enqueue("deploy")
+        running = self.claim()
+        waiting = self.create_app("other")._enqueue("deploy")
+        jobs = running | waiting
+        with patch.object(
+            type(self.env["bus.bus"]), "_sendone", autospec=True
+        ) as sendone:
+            jobs.action_cancel()
+            running.action_cancel()
+        calls = [call.args[1:] for call in sendone.call_args_list]
+        told = [call for call in calls if call[1] == WAKE_EVENT]
+        self.assertEqual(
+            told, [(self.jobs._wake_channel(), WAKE_EVENT, {"cancelled": running.ids})]
+        )
+
     def test_the_wake_channel_cannot_be_guessed_and_stays(self):
         channel = self.jobs._wake_channel()
         self.assertRegex(channel, r"^kubernetes_worker_[0-9a-f]{32}$")
