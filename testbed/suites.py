@@ -3,7 +3,7 @@
 """The test suites: what each needs of the test bed, how it is run, how its result is
 counted.
 
-Suites that mostly wait (for Odoo, pods, a browser) run beside those that compute.
+Suites that mostly wait (for Odoo, a browser, real pods) run beside those that compute.
 A suite that ran no test at all has failed, whatever its exit status says.
 """
 
@@ -37,9 +37,6 @@ FAILED_TEST = re.compile(
 #: So many names of failed tests are repeated at the end.
 MAX_NAMES = 20
 
-#: Suites that are run only where they are named: not yet seen to pass everywhere.
-BY_NAME = ("apps",)
-
 #: How far the ports of the test bed with real pods are from those of the other.
 REAL = 400
 
@@ -59,8 +56,8 @@ class Suites:
             "addons": ("waits", self.packages, self.addons),
             "integration": ("computes", self.cluster, self.integration),
             "e2e": ("waits", self.whole_demo, self.e2e),
-            "real": ("waits", self.real_pods, self.real),
-            "apps": ("waits", self.real_demo, self.apps),
+            "real": ("real", self.real_pods, self.real),
+            "apps": ("real", self.real_demo, self.apps),
         }
 
     def run(self, names, keep=False):
@@ -74,7 +71,7 @@ class Suites:
                 f"There is no suite {unknown[0]!r}.",
                 hint=f"SUITE is one of: {', '.join(self.all)}.",
             )
-        names = names or [name for name in self.all if name not in BY_NAME]
+        names = names or list(self.all)
         keep = keep or self.bed_runs()
         if keep:
             print(f"The test bed {self.instance.name} is used as it is and left so.")
