@@ -122,6 +122,7 @@ def test_shop_and_portal(page, operator, hosting, unique):
     for app in (hosting.production, hosting.integration):
         page.goto(f"/my/apps/{app}")
         look("app")
+    assert_badges_are_coloured(page)
     for details in page.locator("details:not([open]) summary").all():
         details.click()
     look("app, all unfolded")
@@ -133,6 +134,22 @@ def test_shop_and_portal(page, operator, hosting, unique):
         dialog.get_by_role("button", name="Cancel").click()
         expect(dialog).to_have_count(0)
     checked.says_nothing()
+
+
+def assert_badges_are_coloured(page):
+    """Odoo's website has a way of its own to draw them."""
+    badges = page.locator(".o_kubernetes_badge")
+    expect(badges.first).to_be_visible()
+    styles = badges.evaluate_all(
+        """badges => badges.map(badge => {
+            const {backgroundColor, borderTopWidth} = getComputedStyle(badge);
+            return [backgroundColor, borderTopWidth];
+        })"""
+    )
+    for background, border in styles:
+        red, green, blue, *alpha = map(float, re.findall(r"[\d.]+", background))
+        assert min(red, green, blue) < 245 and alpha in ([], [1]), background
+        assert float(border.removesuffix("px")) > 0, border
 
 
 def open_screen(page, address):

@@ -190,7 +190,7 @@ def test_without_mailgun_a_one_time_link_shows_the_password(
         # Once.
         again = visitor()
         again.goto(address)
-        expect(again.locator("body")).to_contain_text("This link shows no password")
+        expect(again.locator("body")).to_contain_text("This link is not valid")
     # Odoo has never had it.
     jobs = administrator.search_read(
         "kubernetes.job", [("app_id", "=", app["id"])], ["result", "options"]

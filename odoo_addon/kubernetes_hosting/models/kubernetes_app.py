@@ -310,7 +310,7 @@ class KubernetesApp(models.Model):
     )
     observed_message = fields.Text(readonly=True, copy=False, groups=USER)
     observed_at = fields.Datetime(
-        string="Last Observed", readonly=True, copy=False, groups=USER
+        string="Last Checked", readonly=True, copy=False, groups=USER
     )
     ingress_state = fields.Selection(
         [

@@ -146,7 +146,7 @@ class KubernetesAttention(models.Model):
             ("job_runs_long", "Job runs too long"),
             ("app_at_work", "App at work too long"),
             ("ingress_no_address", "Ingress without address"),
-            ("worker_unseen", "Worker unseen"),
+            ("worker_unseen", "Worker offline"),
             ("worker_refused", "Worker refused: versions do not fit"),
             ("cluster_unreachable", "Cluster unreachable"),
             ("cluster_unserved", "No worker serves it"),

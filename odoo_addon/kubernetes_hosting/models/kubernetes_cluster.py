@@ -64,7 +64,7 @@ class KubernetesCluster(models.Model):
         readonly=True,
         copy=False,
         tracking=True,
-        help="Not Seen: no worker has announced this cluster lately.",
+        help="Not Seen: no worker has reported this cluster in the last two minutes.",
     )
     version = fields.Char(string="Kubernetes Version", readonly=True, copy=False)
     message = fields.Char(readonly=True, copy=False)

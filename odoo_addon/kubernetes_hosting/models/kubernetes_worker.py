@@ -131,7 +131,7 @@ class KubernetesWorker(models.Model):
         "kubernetes_worker_cluster_rel",
         "worker_id",
         "cluster_id",
-        string="Serves",
+        string="Clusters",
         default=lambda self: self._default_cluster_ids(),
         tracking=True,
         copy=False,

@@ -10,6 +10,7 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_path
 from odoo.tools.translate import trans_export
 
+QUOTED = re.compile("“([^”]+)”")
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]|\{\w+\}")
 
 
@@ -63,3 +64,14 @@ class TestTranslations(TransactionCase):
                 sorted(PLACEHOLDER.findall(entry.msgstr)),
                 entry.msgid,
             )
+
+    def test_german_quotes_buttons_and_fields_as_they_are_called_there(self):
+        names = {
+            entry.msgid: entry.msgstr
+            for entry in self.german
+            if any(place.startswith("model") for place, _line in entry.occurrences)
+        }
+        for entry in self.german:
+            for name in QUOTED.findall(entry.msgid):
+                if name in names:
+                    self.assertIn(f"„{names[name]}“", entry.msgstr, entry.msgid)

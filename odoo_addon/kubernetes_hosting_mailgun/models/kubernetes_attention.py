@@ -18,7 +18,7 @@ class KubernetesAttention(models.Model):
 
     reason = fields.Selection(
         selection_add=[
-            ("mail_unverified", "Domain unverified"),
+            ("mail_unverified", "Domain not verified"),
             ("mail_failed", "Mail domain failed"),
         ]
     )

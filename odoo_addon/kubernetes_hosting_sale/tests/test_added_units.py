@@ -38,7 +38,7 @@ class TestAddedUnits(HostingSaleCase, HttpCase):
         self.assertIn(url, self.order.activity_ids.note)
         self.assertEqual(self._names(), {"shop"}, "Not before there is a name")
         page = self.url_open(self.order.get_portal_url()).text
-        self.assertIn("Hostings were added to your order", page)
+        self.assertIn("Your order has new hosting packages", page)
         self.assertIn(f"/my/orders/{self.order.id}/app_names", page)
         page = self._send(**{f"name-{self.line.id}-2": "bakery"}).text
         self.assertIn("bakery-int.sale-test.example", page)
