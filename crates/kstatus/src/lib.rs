@@ -2,11 +2,11 @@
 //! sigs.k8s.io/cli-utils.
 //!
 //! ```
-//! use kstatus::{Status, status};
+//! use kstatus::{Reason, Status, status};
 //! use serde_json::json;
 //!
 //! let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}});
-//! assert_eq!(status(&claim), Status::InProgress("it is not bound to a volume yet".to_owned()));
+//! assert_eq!(status(&claim), Status::InProgress(Reason::NotBound));
 //! assert_eq!(status(&claim).to_string(), "in progress: it is not bound to a volume yet");
 //! ```
 //!
@@ -21,10 +21,10 @@ use serde_json::Value;
 pub enum Status {
     /// It is what its manifest says.
     Current,
-    /// It is on the way; the text says what is missing.
-    InProgress(String),
-    /// It will not get there without a change; the text says why.
-    Failed(String),
+    /// It is on the way: what is missing.
+    InProgress(Reason),
+    /// It will not get there without a change: why.
+    Failed(Reason),
     /// It is being deleted.
     Terminating,
 }
@@ -37,6 +37,125 @@ impl fmt::Display for Status {
             Self::Failed(why) => write!(f, "failed: {why}"),
             Self::Terminating => f.write_str("terminating"),
         }
+    }
+}
+
+/// Why an object is not what its manifest says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// In the words of its controller.
+    Told(String),
+    /// Its controller has not seen it yet.
+    Unseen,
+    /// Its controller has seen an earlier version only.
+    Outdated {
+        generation: i64,
+        observed: i64,
+    },
+    /// A rollout took longer than it may without any progress, in seconds.
+    NoProgress(i64),
+    /// A rollout that somebody has paused.
+    Paused,
+    /// Not all of its pods are so far.
+    Pods {
+        are: Pods,
+        now: i64,
+        wanted: i64,
+    },
+    /// So many pods more than it needs.
+    PodsToGo(i64),
+    /// So many pods of the version before.
+    OldPodsToGo(i64),
+    PodsNotAvailable,
+    PodsNotScheduled,
+    PodsBeingUpdated,
+    /// A Job without a pod yet.
+    NotStarted,
+    /// A Job with so many pods at work, and so many that failed.
+    JobRuns {
+        active: i64,
+        failed: i64,
+    },
+    PodFailed,
+    PodNotReady,
+    PodPending,
+    PodWithoutPhase,
+    /// A claim without a volume.
+    NotBound,
+    /// A claim whose volume is no more.
+    VolumeLost,
+    /// A Service without the address of its load balancer.
+    NoLoadBalancer,
+    /// A definition of a kind that is not served yet.
+    NotEstablished,
+}
+
+/// What pods have become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pods {
+    Created,
+    Scheduled,
+    Labelled,
+    Updated,
+    Current,
+    Available,
+    Ready,
+}
+
+impl fmt::Display for Pods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Scheduled => "scheduled",
+            Self::Labelled => "labelled",
+            Self::Updated => "updated",
+            Self::Current => "current",
+            Self::Available => "available",
+            Self::Ready => "ready",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Told(words) => words,
+            Self::Outdated {
+                generation,
+                observed,
+            } => {
+                return write!(
+                    f,
+                    "its controller has not yet seen generation {generation}, only {observed}"
+                );
+            }
+            Self::NoProgress(seconds) => {
+                return write!(f, "its rollout made no progress for {seconds} s");
+            }
+            Self::Pods { are, now, wanted } => return write!(f, "{now} of {wanted} pods {are}"),
+            Self::PodsToGo(number) => return write!(f, "{number} pods are still to go"),
+            Self::OldPodsToGo(number) => return write!(f, "{number} old pods are still to go"),
+            Self::JobRuns { active, failed: 0 } => {
+                return write!(f, "it is running ({active} active)");
+            }
+            Self::JobRuns { active, failed } => {
+                return write!(f, "it is running ({active} active, {failed} failed so far)");
+            }
+            Self::Unseen => "its controller has not seen it yet",
+            Self::Paused => "it is paused (`spec.paused: true`), so its pods are not replaced",
+            Self::PodsNotAvailable => "its pods are not available yet",
+            Self::PodsNotScheduled => "its pods are not scheduled yet",
+            Self::PodsBeingUpdated => "its pods are being updated",
+            Self::NotStarted => "it has not started yet",
+            Self::PodFailed => "the pod has failed",
+            Self::PodNotReady => "the pod is running but not ready",
+            Self::PodPending => "the pod is pending",
+            Self::PodWithoutPhase => "the pod has no phase yet",
+            Self::NotBound => "it is not bound to a volume yet",
+            Self::VolumeLost => "its volume is lost",
+            Self::NoLoadBalancer => "its load balancer has no address yet",
+            Self::NotEstablished => "it is not established yet",
+        })
     }
 }
 
@@ -75,19 +194,20 @@ fn generic(object: &Value) -> Option<Status> {
     if let (Some(generation), Some(observed)) = (generation, observed)
         && observed != generation
     {
-        return Some(Status::InProgress(format!(
-            "its controller has not yet seen generation {generation}, only {observed}"
-        )));
+        return Some(Status::InProgress(Reason::Outdated {
+            generation,
+            observed,
+        }));
     }
     if let Some(condition) =
         condition(object, "Stalled").filter(|condition| condition["status"] == "True")
     {
-        return Some(Status::Failed(reason(condition)));
+        return Some(Status::Failed(Reason::Told(reason(condition))));
     }
     if let Some(condition) =
         condition(object, "Reconciling").filter(|condition| condition["status"] == "True")
     {
-        return Some(Status::InProgress(reason(condition)));
+        return Some(Status::InProgress(Reason::Told(reason(condition))));
     }
     None
 }
@@ -95,7 +215,7 @@ fn generic(object: &Value) -> Option<Status> {
 /// Kinds without rules of their own, custom resources among them, may carry a `Ready` condition.
 fn ready_condition(object: &Value) -> Status {
     match condition(object, "Ready") {
-        Some(ready) if ready["status"] != "True" => Status::InProgress(reason(ready)),
+        Some(ready) if ready["status"] != "True" => Status::InProgress(Reason::Told(reason(ready))),
         _ => Status::Current,
     }
 }
@@ -105,13 +225,12 @@ fn deployment(object: &Value) -> Status {
     if let Some(progressing) = condition(object, "Progressing")
         && progressing["reason"] == "ProgressDeadlineExceeded"
     {
-        return Status::Failed(format!(
-            "its rollout made no progress for {} s",
-            spec["progressDeadlineSeconds"].as_i64().unwrap_or(600)
+        return Status::Failed(Reason::NoProgress(
+            spec["progressDeadlineSeconds"].as_i64().unwrap_or(600),
         ));
     }
     if object["metadata"]["generation"].is_i64() && !status["observedGeneration"].is_i64() {
-        return Status::InProgress("its controller has not seen it yet".to_owned());
+        return Status::InProgress(Reason::Unseen);
     }
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
     let [replicas, updated, ready, available] = counts(
@@ -124,29 +243,27 @@ fn deployment(object: &Value) -> Status {
         ],
     );
     if updated < wanted && spec["paused"] == true {
-        return Status::Failed(
-            "it is paused (`spec.paused: true`), so its pods are not replaced".to_owned(),
-        );
+        return Status::Failed(Reason::Paused);
     }
     if updated < wanted {
-        return waiting("pods updated", updated, wanted);
+        return waiting(Pods::Updated, updated, wanted);
     }
     if replicas > wanted {
-        return Status::InProgress(format!("{} old pods are still to go", replicas - wanted));
+        return Status::InProgress(Reason::OldPodsToGo(replicas - wanted));
     }
     if available < updated {
-        return waiting("pods available", available, updated);
+        return waiting(Pods::Available, available, updated);
     }
     if ready < wanted {
-        return waiting("pods ready", ready, wanted);
+        return waiting(Pods::Ready, ready, wanted);
     }
     if let Some(available) = condition(object, "Available")
         && available["status"] != "True"
     {
-        return Status::InProgress(reason(available));
+        return Status::InProgress(Reason::Told(reason(available)));
     }
     if condition(object, "Available").is_none() && wanted > 0 {
-        return Status::InProgress("its pods are not available yet".to_owned());
+        return Status::InProgress(Reason::PodsNotAvailable);
     }
     Status::Current
 }
@@ -154,7 +271,7 @@ fn deployment(object: &Value) -> Status {
 fn stateful_set(object: &Value) -> Status {
     let (spec, status) = (&object["spec"], &object["status"]);
     if object["metadata"]["generation"].is_i64() && !status["observedGeneration"].is_i64() {
-        return Status::InProgress("its controller has not seen it yet".to_owned());
+        return Status::InProgress(Reason::Unseen);
     }
     if spec["updateStrategy"]["type"] == "OnDelete" {
         return Status::Current;
@@ -170,13 +287,13 @@ fn stateful_set(object: &Value) -> Status {
         ],
     );
     if replicas < wanted {
-        return waiting("pods created", replicas, wanted);
+        return waiting(Pods::Created, replicas, wanted);
     }
     if ready < wanted {
-        return waiting("pods ready", ready, wanted);
+        return waiting(Pods::Ready, ready, wanted);
     }
     if replicas > wanted {
-        return Status::InProgress(format!("{} pods are still to go", replicas - wanted));
+        return Status::InProgress(Reason::PodsToGo(replicas - wanted));
     }
     if let Some(partition) = spec["updateStrategy"]["rollingUpdate"]["partition"]
         .as_i64()
@@ -184,15 +301,15 @@ fn stateful_set(object: &Value) -> Status {
     {
         let wanted = (wanted - partition).max(0);
         if updated < wanted {
-            return waiting("pods updated", updated, wanted);
+            return waiting(Pods::Updated, updated, wanted);
         }
         return Status::Current;
     }
     if current < wanted {
-        return waiting("pods current", current, wanted);
+        return waiting(Pods::Current, current, wanted);
     }
     if status["currentRevision"] != status["updateRevision"] {
-        return Status::InProgress("its pods are being updated".to_owned());
+        return Status::InProgress(Reason::PodsBeingUpdated);
     }
     Status::Current
 }
@@ -200,12 +317,12 @@ fn stateful_set(object: &Value) -> Status {
 fn replica_set(object: &Value) -> Status {
     let (spec, status) = (&object["spec"], &object["status"]);
     if object["metadata"]["generation"].is_i64() && !status["observedGeneration"].is_i64() {
-        return Status::InProgress("its controller has not seen it yet".to_owned());
+        return Status::InProgress(Reason::Unseen);
     }
     if let Some(failure) =
         condition(object, "ReplicaFailure").filter(|condition| condition["status"] == "True")
     {
-        return Status::InProgress(reason(failure));
+        return Status::InProgress(Reason::Told(reason(failure)));
     }
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
     let [replicas, labelled, available, ready] = counts(
@@ -218,16 +335,16 @@ fn replica_set(object: &Value) -> Status {
         ],
     );
     if labelled < wanted {
-        return waiting("pods labelled", labelled, wanted);
+        return waiting(Pods::Labelled, labelled, wanted);
     }
     if available < wanted {
-        return waiting("pods available", available, wanted);
+        return waiting(Pods::Available, available, wanted);
     }
     if ready < wanted {
-        return waiting("pods ready", ready, wanted);
+        return waiting(Pods::Ready, ready, wanted);
     }
     if replicas > wanted {
-        return Status::InProgress(format!("{} pods are still to go", replicas - wanted));
+        return Status::InProgress(Reason::PodsToGo(replicas - wanted));
     }
     Status::Current
 }
@@ -235,10 +352,10 @@ fn replica_set(object: &Value) -> Status {
 fn daemon_set(object: &Value) -> Status {
     let status = &object["status"];
     if !status["observedGeneration"].is_i64() {
-        return Status::InProgress("its controller has not seen it yet".to_owned());
+        return Status::InProgress(Reason::Unseen);
     }
     let Some(wanted) = status["desiredNumberScheduled"].as_i64() else {
-        return Status::InProgress("its pods are not scheduled yet".to_owned());
+        return Status::InProgress(Reason::PodsNotScheduled);
     };
     let [current, updated, available, ready] = counts(
         status,
@@ -250,16 +367,16 @@ fn daemon_set(object: &Value) -> Status {
         ],
     );
     if current < wanted {
-        return waiting("pods scheduled", current, wanted);
+        return waiting(Pods::Scheduled, current, wanted);
     }
     if updated < wanted {
-        return waiting("pods updated", updated, wanted);
+        return waiting(Pods::Updated, updated, wanted);
     }
     if available < wanted {
-        return waiting("pods available", available, wanted);
+        return waiting(Pods::Available, available, wanted);
     }
     if ready < wanted {
-        return waiting("pods ready", ready, wanted);
+        return waiting(Pods::Ready, ready, wanted);
     }
     Status::Current
 }
@@ -270,7 +387,7 @@ fn job(object: &Value) -> Status {
     if let Some(failed) =
         condition(object, "Failed").filter(|condition| condition["status"] == "True")
     {
-        return Status::Failed(reason(failed));
+        return Status::Failed(Reason::Told(reason(failed)));
     }
     if condition(object, "Complete").is_some_and(|condition| condition["status"] == "True") {
         return Status::Current;
@@ -279,36 +396,33 @@ fn job(object: &Value) -> Status {
         return Status::Current;
     }
     if !object["status"]["startTime"].is_string() {
-        return Status::InProgress("it has not started yet".to_owned());
+        return Status::InProgress(Reason::NotStarted);
     }
     let [active, failed] = counts(&object["status"], ["active", "failed"]);
-    Status::InProgress(match failed {
-        0 => format!("it is running ({active} active)"),
-        _ => format!("it is running ({active} active, {failed} failed so far)"),
-    })
+    Status::InProgress(Reason::JobRuns { active, failed })
 }
 
 fn pod(object: &Value) -> Status {
     match text(&object["status"]["phase"]) {
         "Succeeded" => Status::Current,
         "Failed" => Status::Failed(match text(&object["status"]["message"]) {
-            "" => "the pod has failed".to_owned(),
-            message => message.to_owned(),
+            "" => Reason::PodFailed,
+            message => Reason::Told(message.to_owned()),
         }),
         "Running" => match condition(object, "Ready") {
             Some(ready) if ready["status"] == "True" => Status::Current,
-            _ => Status::InProgress("the pod is running but not ready".to_owned()),
+            _ => Status::InProgress(Reason::PodNotReady),
         },
-        "Pending" => Status::InProgress("the pod is pending".to_owned()),
-        _ => Status::InProgress("the pod has no phase yet".to_owned()),
+        "Pending" => Status::InProgress(Reason::PodPending),
+        _ => Status::InProgress(Reason::PodWithoutPhase),
     }
 }
 
 fn persistent_volume_claim(object: &Value) -> Status {
     match text(&object["status"]["phase"]) {
         "Bound" => Status::Current,
-        "Lost" => Status::Failed("its volume is lost".to_owned()),
-        _ => Status::InProgress("it is not bound to a volume yet".to_owned()),
+        "Lost" => Status::Failed(Reason::VolumeLost),
+        _ => Status::InProgress(Reason::NotBound),
     }
 }
 
@@ -319,7 +433,7 @@ fn service(object: &Value) -> Status {
             .as_array()
             .is_none_or(Vec::is_empty);
         if text(&spec["clusterIP"]).is_empty() || no_address {
-            return Status::InProgress("its load balancer has no address yet".to_owned());
+            return Status::InProgress(Reason::NoLoadBalancer);
         }
     }
     Status::Current
@@ -328,12 +442,12 @@ fn service(object: &Value) -> Status {
 fn pod_disruption_budget(object: &Value) -> Status {
     if object["metadata"]["generation"].is_i64() && !object["status"]["observedGeneration"].is_i64()
     {
-        return Status::InProgress("its controller has not seen it yet".to_owned());
+        return Status::InProgress(Reason::Unseen);
     }
     if let Some(unknown) = condition(object, "DisruptionAllowed")
         && unknown["reason"] == "SyncFailed"
     {
-        return Status::InProgress(reason(unknown));
+        return Status::InProgress(Reason::Told(reason(unknown)));
     }
     Status::Current
 }
@@ -342,7 +456,9 @@ fn pod_disruption_budget(object: &Value) -> Status {
 /// keeps the pods that there are.
 fn horizontal_pod_autoscaler(object: &Value) -> Status {
     match condition(object, "AbleToScale") {
-        Some(able) if able["reason"] == "FailedGetScale" => Status::InProgress(reason(able)),
+        Some(able) if able["reason"] == "FailedGetScale" => {
+            Status::InProgress(Reason::Told(reason(able)))
+        }
         _ => Status::Current,
     }
 }
@@ -351,11 +467,11 @@ fn custom_resource_definition(object: &Value) -> Status {
     if let Some(accepted) = condition(object, "NamesAccepted")
         && accepted["status"] == "False"
     {
-        return Status::Failed(reason(accepted));
+        return Status::Failed(Reason::Told(reason(accepted)));
     }
     match condition(object, "Established") {
         Some(established) if established["status"] == "True" => Status::Current,
-        _ => Status::InProgress("it is not established yet".to_owned()),
+        _ => Status::InProgress(Reason::NotEstablished),
     }
 }
 
@@ -389,8 +505,8 @@ fn counts<const N: usize>(status: &Value, fields: [&str; N]) -> [i64; N] {
     fields.map(|field| status[field].as_i64().unwrap_or(0))
 }
 
-fn waiting(what: &str, now: i64, wanted: i64) -> Status {
-    Status::InProgress(format!("{now} of {wanted} {what}"))
+fn waiting(are: Pods, now: i64, wanted: i64) -> Status {
+    Status::InProgress(Reason::Pods { are, now, wanted })
 }
 
 fn text(value: &Value) -> &str {

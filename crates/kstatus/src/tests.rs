@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Status, status};
+use super::{Reason, Status, status};
 
 fn with(object: Value, more: Value) -> Value {
     let (mut object, more) = (object, more);
@@ -14,14 +14,14 @@ fn with(object: Value, more: Value) -> Value {
 
 fn in_progress(object: &Value) -> String {
     match status(object) {
-        Status::InProgress(message) => message,
+        Status::InProgress(reason) => reason.to_string(),
         other => panic!("{other:?}: {object}"),
     }
 }
 
 fn failed(object: &Value) -> String {
     match status(object) {
-        Status::Failed(message) => message,
+        Status::Failed(reason) => reason.to_string(),
         other => panic!("{other:?}: {object}"),
     }
 }
@@ -197,7 +197,7 @@ fn a_paused_rollout_fails_and_an_autoscaler_without_target_is_on_its_way() {
                 "conditions": [{"type": "Available", "status": "True"}]}}),
         )
     };
-    assert!(matches!(paused(0), Status::Failed(why) if why.contains("paused")));
+    assert!(matches!(paused(0), Status::Failed(Reason::Paused)));
     assert_eq!(paused(1), Status::Current);
     let scaler = |reason: &str| {
         status(
@@ -207,12 +207,15 @@ fn a_paused_rollout_fails_and_an_autoscaler_without_target_is_on_its_way() {
     };
     assert_eq!(
         scaler("FailedGetScale"),
-        Status::InProgress("no target".to_owned())
+        Status::InProgress(Reason::Told("no target".to_owned()))
     );
     assert_eq!(scaler("BackoffBoth"), Status::Current);
     let budget = status(
         &json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
         "status": {"conditions": [{"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": "no controllers"}]}}),
     );
-    assert_eq!(budget, Status::InProgress("no controllers".to_owned()));
+    assert_eq!(
+        budget,
+        Status::InProgress(Reason::Told("no controllers".to_owned()))
+    );
 }
