@@ -13,6 +13,8 @@ use crate::code::Code;
 use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Variables by name, in order. Of two with one name the later wins.
 #[derive(Clone, Debug, Default)]
@@ -247,7 +249,7 @@ pub fn decides_file(text: &str, files: &Files, variables: &Resolved) -> Option<O
 pub fn read_value(name: &str, text: &str, origin: &str) -> Result<Data, Problem> {
     ansible_jinja::read_value(name, text, origin).map_err(|error| {
         explained(Problem::new(Code::Variables, error.message()), &error)
-            .hint("Correct the value, or make its type `string`.")
+            .hint(sentence!("Correct the value, or make its type `string`."))
     })
 }
 
@@ -267,43 +269,49 @@ fn of_rendering(error: &Error) -> Problem {
 
 /// A problem with what the error says of its place, the lines it speaks of, and what to do.
 fn explained(problem: Problem, error: &Error) -> Problem {
-    let advice: Vec<String> = error.advice().iter().map(words).collect();
+    let advice = error.advice().iter().map(words);
     Problem {
         line: error.line(),
         column: error.column(),
-        hint: Some(advice.join(" ")).filter(|hint| !hint.is_empty()),
+        hint: Some(Sentence::joined(" ", advice)).filter(|hint| !hint.is_empty()),
         ..problem
     }
     .with(error.snippets().iter().map(excerpt))
 }
 
 /// What to do, where variables come from an app's config map and secret.
-fn words(advice: &Advice) -> String {
+fn words(advice: &Advice) -> Sentence {
     match advice {
         Advice::AddVariable(name) => {
-            format!(
-                "Add the key '{name}' to the app's config map or secret, or correct the manifest."
+            sentence!(
+                "Add the key '{name}' to the app's config map or secret, or correct the manifest.",
+                name
             )
         }
         Advice::AddOrCorrect => {
-            "Add the key to the app's config map or correct the manifest.".to_owned()
+            sentence!("Add the key to the app's config map or correct the manifest.")
         }
         Advice::AddVariables => {
-            "Add the missing keys to the app's config map or secret, or correct the manifest."
-                .to_owned()
+            sentence!(
+                "Add the missing keys to the app's config map or secret, or correct the manifest."
+            )
         }
         Advice::SetVariable(name) => {
-            format!("Add the key '{name}' to the app's config map or secret.")
+            sentence!(
+                "Add the key '{name}' to the app's config map or secret.",
+                name
+            )
         }
-        Advice::UseVariable(what) => format!("Put {what} into a config map or secret."),
-        Advice::VaultPassword(id) => format!(
-            "Name the file that holds the password of `{id}` in the worker's settings, [vault.password_files], or give `chandlery render` --vault-id {id}@FILE."
+        Advice::UseVariable(what) => sentence!("Put {what} into a config map or secret.", what),
+        Advice::VaultPassword(id) => sentence!(
+            "Name the file that holds the password of `{id}` in the worker's settings, [vault.password_files], or give `chandlery render` --vault-id {id}@FILE.",
+            id
         ),
         Advice::Release(member) => match member.as_str() {
-            "Namespace" => "Write `namespace`.".to_owned(),
-            _ => "Write `app_name`.".to_owned(),
+            "Namespace" => sentence!("Write `namespace`."),
+            _ => sentence!("Write `app_name`."),
         },
-        other => other.to_string(),
+        other => other.to_string().into(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::kubernetes::permissions::{
 use crate::mailgun::{self, Mailgun};
 use crate::odoo::contract::{ClaimRequest, ClusterState, NEWEST, WorkerIdentity};
 use crate::problem::Problem;
+use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 /// One thing, and how it is.
@@ -242,7 +243,7 @@ async fn check_cluster(
         name: name.to_owned(),
         reachable: false,
         version: None,
-        message: String::new(),
+        message: Sentence::default(),
     };
     let thing = format!("cluster {name}");
     let reached = async {

@@ -7,18 +7,16 @@ use serde_json::Value;
 
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// What is said where the secrets decide more than the values of fields that are known to depend on them: always the same,
 /// since any place, object or reason would tell of them.
 pub fn untold() -> Problem {
     Problem {
         is_free_of_secrets: true,
-        ..Problem::new(
-            Code::SecretDependent,
-            "The manifests depend on a secret in a way that Chandlery does not tell: with its real content they fail or are refused, or become something else than with other contents of the same shape. Where and why is not told, since it would tell of the secret.",
-        )
+        ..Problem::new(Code::SecretDependent, sentence!("The manifests depend on a secret in a way that Chandlery does not tell: with its real content they fail or are refused, or become something else than with other contents of the same shape. Where and why is not told, since it would tell of the secret."))
     }
-    .hint("See whether all secrets have the right values. Use a secret only as a value, with `| to_json` around it, and neither in conditions, loops, indexes and sums nor in names: what a secret's content decides belongs into the config map.")
+    .hint(sentence!("See whether all secrets have the right values. Use a secret only as a value, with `| to_json` around it, and neither in conditions, loops, indexes and sums nor in names: what a secret's content decides belongs into the config map."))
 }
 
 /// The part of a value that depends on a secret.

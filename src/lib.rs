@@ -3,7 +3,7 @@
 //! Data flows one way. [`worker`] claims jobs and hands each to its handler in [`job`]; a handler calls the rooms
 //! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
 //! readiness, ingress), [`mailgun`] (domains, messages) and [`odoo`] (the three calls); the rooms know nothing of each
-//! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What must not be shown
+//! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What people are told is a [`sentence`]. What must not be shown
 //! is known as [`dependence`], and hidden by [`redact`]. Who waits gives back its [`slot`].
 //! [`package`] says what is wrong with an application's package before anybody deploys it.
 
@@ -27,6 +27,7 @@ pub mod package;
 pub mod policy;
 pub mod problem;
 pub mod redact;
+pub mod sentence;
 pub mod settings;
 pub mod slot;
 pub mod telemetry;

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{Code, Retry};
 use crate::excerpt::{Excerpt, TextOf};
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// More lines than this are not shown.
 const MOST_EXCERPTS: usize = 50;
@@ -19,14 +21,17 @@ const MOST_EXCERPTS: usize = 50;
 /// A failure as an operator reads it. Members that do not apply are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Problem {
     /// A stable word for programs, in snake case: `manifest_fetch`, `template_render`, `apply_refused`, …
     pub code: Code,
     /// What is wrong, in one or two sentences. Never holds a secret.
-    pub message: String,
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
     /// The way out: what to do about it.
-    pub hint: Option<String>,
+    #[serde(flatten, with = "sentence::as_hint")]
+    #[cfg_attr(test, schemars(with = "sentence::Hint"))]
+    pub hint: Option<Sentence>,
     /// Title of the manifest concerned.
     pub manifest: Option<String>,
     /// Where that manifest came from.
@@ -54,7 +59,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of this code. Where the code leaves open whether it may pass by itself, it stays until somebody changes
     /// something.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl Into<Sentence>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -64,7 +69,7 @@ impl Problem {
     }
 
     /// A problem that may pass by itself, of a code that leaves that open.
-    pub fn transient(code: Code, message: impl Into<String>) -> Self {
+    pub fn transient(code: Code, message: impl Into<Sentence>) -> Self {
         Self {
             retry: true,
             ..Self::new(code, message)
@@ -72,7 +77,7 @@ impl Problem {
     }
 
     /// Adds the way out.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Sentence>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -109,7 +114,7 @@ impl Problem {
             true => Renderer::styled(),
             false => Renderer::plain(),
         };
-        let mut message = self.message.clone();
+        let mut message = self.message.to_string();
         let parts = [self.other_field(), self.object.as_deref()];
         for part in parts.into_iter().flatten() {
             message = format!("{part}: {message}");

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 
 use crate::excerpt::Excerpt;
 use crate::problem::Problem;
+use crate::sentence::Sentence;
 
 /// Stands for what must not be shown.
 pub const HIDDEN: &str = "***";
@@ -117,6 +118,11 @@ impl Redactor {
         hidden + &text[done..]
     }
 
+    /// A sentence in which no secret can be read, neither in its text nor in what it is made of.
+    pub fn sentence(&self, sentence: &Sentence) -> Sentence {
+        sentence.hidden(|text| self.text(text))
+    }
+
     /// A problem in which no secret can be read. Manifest and URL are Odoo's, and made of no values.
     pub fn problem(&self, problem: Problem) -> Problem {
         if problem.is_free_of_secrets {
@@ -124,8 +130,8 @@ impl Redactor {
         }
         let some = |text: Option<String>| text.map(|text| self.text(&text));
         Problem {
-            message: self.text(&problem.message),
-            hint: some(problem.hint),
+            message: self.sentence(&problem.message),
+            hint: problem.hint.map(|hint| self.sentence(&hint)),
             object: some(problem.object),
             field: some(problem.field),
             excerpts: problem
@@ -292,6 +298,7 @@ mod tests {
     use super::*;
     use crate::code::Code;
     use crate::excerpt::TextOf;
+    use crate::sentence;
 
     fn hidden(secret: &str, text: &str) -> String {
         Redactor::new([secret.to_owned()]).text(text)
@@ -358,7 +365,11 @@ mod tests {
                     .named("x-hunter2")
                     .label("hunter2!"),
             ],
-            ..Problem::new(Code::Internal, "hunter2 is wrong").hint("not hunter2")
+            ..Problem::new(
+                Code::Internal,
+                sentence!("{name} is wrong", name = "hunter2"),
+            )
+            .hint(sentence!("not {name}", name = "hunter2"))
         };
         let redactor = Redactor::new([secret.to_owned()]);
         let shown = format!("{:?} {redactor:?}", redactor.problem(problem));

@@ -1253,7 +1253,7 @@ async fn readiness_waits_for_deployments_and_volumes() {
     let applied = home.apply(&together(&[CLAIM, DEPLOYMENT])).await.unwrap();
     let mut told = Vec::new();
     wait_until_ready(&home.cluster, &applied.inventory, LIMIT, |message| {
-        told.push(message.to_owned())
+        told.push(message.to_string())
     })
     .await
     .unwrap();
@@ -1305,7 +1305,7 @@ async fn a_pod_that_fits_on_no_node_is_named_after_the_wait() {
         &home.cluster,
         &applied.inventory,
         Duration::from_secs(1),
-        |message| told.push(message.to_owned()),
+        |message| told.push(message.to_string()),
     )
     .await
     .unwrap_err();
@@ -1554,7 +1554,7 @@ async fn of_a_watched_cluster_is_known_what_was_applied_and_what_came_of_it() {
 
 async fn seen(home: &Home) -> (State, String) {
     let seen = observe(&home.app()).await.unwrap();
-    (seen.state, seen.message)
+    (seen.state, seen.message.to_string())
 }
 
 async fn deploy(home: &Home, text: &str) -> Vec<ObjectRef> {
@@ -1674,7 +1674,7 @@ async fn an_app_of_custom_resources_alone_is_as_these_say_themselves() {
     inventory::write(&app, &inventory).await.unwrap();
     let seen = || async {
         let seen = observe(&app).await.unwrap();
-        (seen.state, seen.message)
+        (seen.state, seen.message.to_string())
     };
     assert_eq!(
         seen().await,
@@ -2002,7 +2002,7 @@ async fn a_delete_without_keeping_volumes_removes_the_namespace() {
         &applied.inventory,
         Keep::Nothing,
         LIMIT,
-        |message| told.push(message.to_owned()),
+        |message| told.push(message.to_string()),
     )
     .await
     .unwrap();
@@ -2134,7 +2134,7 @@ async fn changes_are_counted_per_object() {
 async fn said_while_waiting(home: &Home, objects: &[ObjectRef], words: &str) {
     let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
     let waiting = wait_until_ready(&home.cluster, objects, LIMIT, |message| {
-        let _ = says.send(message.to_owned());
+        let _ = says.send(message.to_string());
     });
     let mut waiting = pin!(waiting);
     let mut last = String::new();

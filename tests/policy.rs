@@ -371,7 +371,7 @@ fn a_claim_without_a_class_passes_where_the_clusters_default_has_a_provisioner()
             default: default.map(str::to_owned),
             ..storage_classes()
         };
-        let draw = |violation: &Violation| violation.message.clone();
+        let draw = |violation: &Violation| violation.message.to_string();
         drawn_on(claim, &Policy::default(), &classes, draw).join("\n")
     };
     assert_eq!(messages(Some("fast")), "");

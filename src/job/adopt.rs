@@ -1,10 +1,11 @@
 //! `adopt`: takes a namespace over that an operator has chosen from what the cluster shows, with the mail domain that
 //! belongs to it, and looks at it.
 
-use super::{JobContext, mail_domain, refresh, step_log};
+use super::{JobContext, mail_domain, refresh};
 use crate::kubernetes::{self, Former};
 use crate::odoo::contract::{FoundNamespace, JobResult, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// The handler of such a job.
 pub async fn adopt(
@@ -23,9 +24,13 @@ pub async fn adopt(
         .step(StepCode::Adopting, async |step| {
             let namespace = &app.namespace;
             let relabelled = kubernetes::adopt(&context.target, &former, &app.inventory).await?;
-            step.say(format!(
-                "The namespace {namespace} is this app's; {} got its labels",
-                step_log::count(relabelled, "object")
+            let taken = sentence!("The namespace {namespace} is this app's", namespace);
+            step.say(taken.and(
+                "; ",
+                match relabelled {
+                    1 => sentence!("1 object got its labels"),
+                    number => sentence!("{number} objects got its labels", number),
+                },
             ));
             Ok(())
         })

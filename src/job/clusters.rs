@@ -10,6 +10,8 @@ use crate::code::Code;
 use crate::kubernetes::{Access, Cluster};
 use crate::odoo::contract::ClusterState;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::settings;
 
 /// A look at a cluster may take no longer.
@@ -38,7 +40,7 @@ impl Clusters {
             let found = Found {
                 problem: Some(Problem::new(
                     Code::ClusterUnreachable,
-                    "It was not looked at yet.",
+                    sentence!("It was not looked at yet."),
                 )),
                 ..Found::default()
             };
@@ -67,9 +69,11 @@ impl Clusters {
         let served = self.0.get(name).ok_or_else(|| {
             Problem::new(
                 Code::ClusterUnknown,
-                format!("This worker does not serve the cluster '{name}'."),
+                sentence!("This worker does not serve the cluster '{name}'.", name),
             )
-            .hint("Add it to the worker's settings, or correct the name of the cluster in Odoo.")
+            .hint(sentence!(
+                "Add it to the worker's settings, or correct the name of the cluster in Odoo."
+            ))
         })?;
         served.connect().await
     }
@@ -81,14 +85,14 @@ impl Clusters {
                 name: name.to_owned(),
                 reachable: false,
                 version: None,
-                message: "not in the worker's settings".to_owned(),
+                message: sentence!("not in the worker's settings"),
             };
         };
         let look = async { served.connect().await?.version().await };
         let found = timeout(CHECK_TIMEOUT, look).await.unwrap_or_else(|_| {
             Err(Problem::new(
                 Code::ClusterUnreachable,
-                "It did not answer in time.",
+                sentence!("It did not answer in time."),
             ))
         });
         let mut seen = served.found();
@@ -130,7 +134,7 @@ impl Served {
             message: found
                 .problem
                 .as_ref()
-                .map_or(String::new(), |problem| problem.message.clone()),
+                .map_or(Sentence::default(), |problem| problem.message.clone()),
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::step_log::objects;
 use super::{JobContext, mail_domain};
 use crate::kubernetes::{self, Keep};
 use crate::odoo::contract::{DeleteOptions, JobResult, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// How long Kubernetes may take to let go of everything.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -17,6 +19,7 @@ pub async fn delete(
     result: &mut JobResult,
 ) -> Result<(), Problem> {
     let app = &context.app;
+    let namespace = &app.namespace;
     let keep = match options.keep_volumes {
         true => Keep::Volumes,
         false => Keep::Nothing,
@@ -35,14 +38,23 @@ pub async fn delete(
                     deleted.namespace_deleted,
                     deleted.kept.len(),
                 ) {
-                    (0, true, _) => "There was nothing to delete".to_owned(),
-                    (objects, true, _) => {
-                        format!("{objects} objects and the namespace {}", app.namespace)
-                    }
-                    (objects, false, 0) => format!("{objects} objects"),
-                    (objects, false, kept) => format!(
-                        "{objects} objects; {kept} volumes are kept in {}",
-                        app.namespace
+                    (0, true, _) => sentence!("There was nothing to delete"),
+                    (number, true, _) => sentence!(
+                        "{objects} and the namespace {namespace}",
+                        objects = objects(number as usize),
+                        namespace
+                    ),
+                    (number, false, 0) => objects(number as usize),
+                    (number, false, kept) => objects(number as usize).and(
+                        "; ",
+                        match kept {
+                            1 => sentence!("1 volume is kept in {namespace}", namespace),
+                            _ => sentence!(
+                                "{number} volumes are kept in {namespace}",
+                                number = kept,
+                                namespace
+                            ),
+                        },
                     ),
                 },
             );

@@ -4,7 +4,7 @@
 //! Running it twice changes nothing the second time.
 
 use super::rendering::{self, Wanted};
-use super::step_log::{StepHandle, count};
+use super::step_log::{StepHandle, objects};
 use super::{JobContext, ready};
 use crate::kubernetes::generated::Generated;
 use crate::kubernetes::{self, Applied, generated, inventory, namespace};
@@ -13,6 +13,8 @@ use crate::odoo::contract::{
     JobResult, Manifest, ManifestValues, Manifests, ObjectCounts, StepCode,
 };
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// The handler of such a job.
 pub async fn deploy(
@@ -95,8 +97,8 @@ async fn make_namespace(
     .await?;
     generated::store(&context.target, &wanted.generated).await?;
     step.say_as_is(match created {
-        true => format!("{name} created"),
-        false => format!("{name} is there"),
+        true => sentence!("{name} created", name),
+        false => sentence!("{name} is there", name),
     });
     Ok(())
 }
@@ -108,13 +110,7 @@ async fn apply(
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
     let all = wanted.objects.len();
-    let progress = |applied: &Applied| {
-        step.say_as_is(format!(
-            "{} of {}",
-            applied.inventory.len(),
-            count(all, "object")
-        ))
-    };
+    let progress = |applied: &Applied| step.say_as_is(part_of(applied.inventory.len(), all));
     kubernetes::apply(
         &context.target.cluster,
         &wanted.objects,
@@ -128,11 +124,8 @@ async fn apply(
     let started = kubernetes::start(&context.target).await?;
     step.say_as_is(match started.len() {
         0 => changes(applied),
-        started => format!(
-            "{}; {} started again",
-            changes(applied),
-            count(started, "workload")
-        ),
+        1 => changes(applied).and("; ", sentence!("1 workload started again")),
+        number => changes(applied).and("; ", sentence!("{number} workloads started again", number)),
     });
     Ok(())
 }
@@ -178,23 +171,24 @@ async fn prune(
         names.join(", ")
     };
     let mut message = match pruned.removed.as_slice() {
-        [] => "Nothing to remove".to_owned(),
-        removed => format!("{} removed", names(removed)),
+        [] => sentence!("Nothing to remove"),
+        removed => sentence!("{objects} removed", objects = names(removed)),
     };
     if !pruned.kept.is_empty() {
-        message += &format!(
-            "; kept though no manifest has it any more: {}",
-            names(&pruned.kept)
+        let kept = sentence!(
+            "kept though no manifest has it any more: {objects}",
+            objects = names(&pruned.kept)
         );
+        message = message.and("; ", kept);
     }
     if pruned.held.is_empty() {
         step.say_as_is(message);
     } else {
         let held: Vec<String> = pruned.held.iter().map(ToString::to_string).collect();
-        step.warn(format!(
-            "{message}; being deleted, but still there: {}. The program that the finalizer belongs to must run and let go",
-            held.join(", ")
-        ));
+        step.warn(message.and("; ", sentence!(
+            "being deleted, but still there: {objects}. The program that the finalizer belongs to must run and let go",
+            objects = held.join(", ")
+        )));
     }
     let mut inventory = applied.inventory.clone();
     inventory.extend(pruned.kept);
@@ -206,21 +200,35 @@ async fn prune(
 }
 
 /// What applying did, in a sentence.
-fn changes(applied: &Applied) -> String {
-    let all = count(applied.inventory.len(), "object");
-    let parts: Vec<String> = [
-        (applied.created, "created"),
-        (applied.changed, "changed"),
-        (applied.unchanged, "unchanged"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, word)| format!("{number} {word}"))
-    .collect();
-    if applied.created == 0 && applied.changed == 0 {
-        format!("{all}, nothing changed")
+fn changes(applied: &Applied) -> Sentence {
+    let all = objects(applied.inventory.len());
+    let Applied {
+        created,
+        changed,
+        unchanged,
+        ..
+    } = *applied;
+    let parts = [
+        (created, sentence!("{number} created", number = created)),
+        (changed, sentence!("{number} changed", number = changed)),
+        (
+            unchanged,
+            sentence!("{number} unchanged", number = unchanged),
+        ),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    if created == 0 && changed == 0 {
+        all.and(", ", sentence!("nothing changed"))
     } else {
-        format!("{all}: {}", parts.join(", "))
+        all.and(": ", Sentence::joined(", ", parts.map(|(_, part)| part)))
+    }
+}
+
+/// How far it is with all objects.
+pub fn part_of(done: usize, all: usize) -> Sentence {
+    match all {
+        1 => sentence!("{done} of 1 object", done),
+        _ => sentence!("{done} of {all} objects", done, all),
     }
 }
 

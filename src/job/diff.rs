@@ -1,12 +1,15 @@
 //! `diff`: says what a deploy would change, from a dry run by the API server, and changes nothing.
 
+use super::deploy::part_of;
 use super::diff_text::readable;
 use super::rendering::Wanted;
-use super::step_log::{StepHandle, count};
+use super::step_log::StepHandle;
 use super::{JobContext, deploy};
 use crate::kubernetes::{self, Comparison};
 use crate::odoo::contract::{Diff, DiffAction, JobResult, Manifests, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Fetches and renders as a deploy does, then compares.
 pub async fn diff(
@@ -36,7 +39,7 @@ async fn compare(
         &context.target,
         &wanted.objects,
         &context.app.inventory,
-        |done| step.say_as_is(format!("{done} of {}", count(all, "object"))),
+        |done| step.say_as_is(part_of(done, all)),
     )
     .await
     .map_err(|problem| wanted.known.problem(problem))?;
@@ -46,31 +49,43 @@ async fn compare(
 }
 
 /// What would change, in a sentence.
-pub fn summary(comparison: &Comparison, diff: &Diff, namespace: &str) -> String {
+pub fn summary(comparison: &Comparison, diff: &Diff, namespace: &str) -> Sentence {
     if comparison.is_new {
-        return format!(
-            "The namespace {namespace} is not there yet: all of {} would be created",
-            count(diff.objects.len(), "object")
-        );
+        return match diff.objects.len() {
+            1 => sentence!(
+                "The namespace {namespace} is not there yet: all of 1 object would be created",
+                namespace
+            ),
+            number => sentence!(
+                "The namespace {namespace} is not there yet: all of {number} objects would be created",
+                namespace,
+                number
+            ),
+        };
     }
     let number = |action| {
         let objects = diff.objects.iter();
         objects.filter(|object| object.action == action).count()
     };
-    let parts: Vec<String> = [
-        (number(DiffAction::Create), "would be created"),
-        (number(DiffAction::Change), "changed"),
-        (number(DiffAction::Delete), "removed"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, word)| format!("{number} {word}"))
-    .collect();
-    match parts.is_empty() {
-        true => format!(
-            "Nothing would change; {} stay as they are",
-            count(diff.unchanged as usize, "object")
+    let [created, changed, removed] =
+        [DiffAction::Create, DiffAction::Change, DiffAction::Delete].map(number);
+    let parts = [
+        (
+            created,
+            sentence!("{number} would be created", number = created),
         ),
-        false => format!("{}, {} unchanged", parts.join(", "), diff.unchanged),
+        (changed, sentence!("{number} changed", number = changed)),
+        (removed, sentence!("{number} removed", number = removed)),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts = Sentence::joined(", ", parts.map(|(_, part)| part));
+    let number = diff.unchanged;
+    match (parts.is_empty(), number) {
+        (true, 1) => sentence!("Nothing would change; 1 object stay as they are"),
+        (true, _) => sentence!(
+            "Nothing would change; {number} objects stay as they are",
+            number
+        ),
+        (false, _) => parts.and(", ", sentence!("{number} unchanged", number)),
     }
 }

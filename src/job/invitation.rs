@@ -12,6 +12,7 @@ use crate::kubernetes::namespace::{self, Marked};
 use crate::mailgun::{self, message};
 use crate::odoo::contract::{JobResult, Message, SecretLine, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// On the app's namespace: the job that last began to send an invitation. Whoever finds its own job there cannot know
 /// whether the mail went out before it was cut off.
@@ -52,7 +53,7 @@ async fn send(
     }
     match message::send(mailgun, &domain, &mail).await {
         Ok(id) => {
-            step.say(format!("Sent to {recipients}"));
+            step.say(sentence!("Sent to {recipients}", recipients));
             Ok(id)
         }
         Err(problem) => {
@@ -84,11 +85,8 @@ fn domain(context: &JobContext, from: &str) -> Result<String, Problem> {
         return Ok(wanted);
     }
     // Another worker may be the one that said it.
-    Err(Problem::transient(
-        Code::MailSender,
-        format!("This worker does not send from '{wanted}', which is neither the app's mail domain nor its sending domain."),
-    )
-    .hint("Set mailgun.sending_domain to the same domain in the settings of all workers that have a Mailgun key."))
+    Err(Problem::transient(Code::MailSender, sentence!("This worker does not send from '{wanted}', which is neither the app's mail domain nor its sending domain.", wanted))
+    .hint(sentence!("Set mailgun.sending_domain to the same domain in the settings of all workers that have a Mailgun key.")))
 }
 
 /// The mail with the password in its place.
@@ -138,11 +136,8 @@ fn address(text: &str) -> &str {
 }
 
 fn uncertain(recipients: &str) -> Problem {
-    Problem::new(
-        Code::InvitationUncertain,
-        format!("The invitation to {recipients} may have been sent: an earlier attempt was cut off while it sent it."),
-    )
-    .hint("Ask the customer, or look into Mailgun's log of the domain. If it is not there, press Send Invitation Again.")
+    Problem::new(Code::InvitationUncertain, sentence!("The invitation to {recipients} may have been sent: an earlier attempt was cut off while it sent it.", recipients))
+    .hint(sentence!("Ask the customer, or look into Mailgun's log of the domain. If it is not there, press Send Invitation Again."))
 }
 
 #[cfg(test)]

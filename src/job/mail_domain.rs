@@ -22,6 +22,8 @@ use crate::odoo::contract::{
     DnsRecord, JobResult, MailDomain, MailDomainState, MailMark, StepCode,
 };
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// The user of the domain that the app sends as.
 const USER: &str = "noreply";
@@ -84,19 +86,26 @@ pub async fn release(context: &JobContext, result: &mut JobResult) -> Result<(),
                 }),
             };
             match released {
-                Ok(Released::Deleted) => step.say(format!("{name} is released at Mailgun")),
-                Ok(Released::AlreadyGone) => step.say(format!("{name} is not at Mailgun any more")),
-                Ok(Released::NotOurs) => step.warn(format!(
-                    "{name} at Mailgun is not this app's and is left alone"
+                Ok(Released::Deleted) => step.say(sentence!("{name} is released at Mailgun", name)),
+                Ok(Released::AlreadyGone) => {
+                    step.say(sentence!("{name} is not at Mailgun any more", name))
+                }
+                Ok(Released::NotOurs) => step.warn(sentence!(
+                    "{name} at Mailgun is not this app's and is left alone",
+                    name
                 )),
                 Err(problem) if problem.retry => return Err(problem),
                 Err(problem) => {
-                    let message = format!("{name} is still at Mailgun: {}", problem.message);
+                    let message = sentence!(
+                        "{name} is still at Mailgun: {problem}",
+                        name,
+                        problem = problem.message
+                    );
                     step.warn(&message);
                     return Ok((MailDomainState::Unverified, message));
                 }
             }
-            Ok((MailDomainState::Released, String::new()))
+            Ok((MailDomainState::Released, Sentence::default()))
         })
         .await?;
     result.mail_domain = Some(MailDomain {
@@ -122,14 +131,24 @@ pub async fn take_over(context: &JobContext, former: Option<&str>) -> Result<(),
         .step_log
         .step(StepCode::MailDomain, async |step| {
             match domain::take_over(mailgun, name, &former, &mark(context)).await {
-                Ok(true) => step.say(format!(
-                    "{name} at Mailgun is this app's now; its DKIM record has a new name"
+                Ok(true) => step.say(sentence!(
+                    "{name} at Mailgun is this app's now; its DKIM record has a new name",
+                    name
                 )),
-                Ok(false) => step.say(format!(
-                    "There is no mail domain {name} of the former app at Mailgun"
+                Ok(false) => step.say(sentence!(
+                    "There is no mail domain {name} of the former app at Mailgun",
+                    name
                 )),
                 Err(problem) if problem.retry => return Err(problem),
-                Err(problem) => step.warn(format!("{name} is not taken over: {problem}")),
+                Err(problem) => {
+                    let hint = problem.hint.clone().unwrap_or_default();
+                    let told = problem.message.clone().and("\n  ", hint);
+                    step.warn(sentence!(
+                        "{name} is not taken over: {problem}",
+                        name,
+                        problem = told
+                    ));
+                }
             }
             Ok(())
         })
@@ -155,12 +174,18 @@ async fn register(
     Ok(
         match domain::register(mailgun, name, &mark(context)).await? {
             Registered::Created(domain) => {
-                step.say(format!("{name} is registered at Mailgun ({region})"));
+                step.say(sentence!(
+                    "{name} is registered at Mailgun ({region})",
+                    name,
+                    region
+                ));
                 domain
             }
             Registered::Adopted(domain) => {
-                step.say(format!(
-                    "{name} was registered at Mailgun ({region}) before"
+                step.say(sentence!(
+                    "{name} was registered at Mailgun ({region}) before",
+                    name,
+                    region
                 ));
                 domain
             }
@@ -177,30 +202,35 @@ async fn publish(
     let ingress = ingress::read(&context.target).await?;
     let addresses = to_contract::ingress(ingress).addresses;
     let (endpoints, left_out) = endpoints(&domain.records, &context.app.hostname, &addresses);
-    let by_hand = "Set the DNS records by hand";
     match dns::publish(&context.target, &endpoints).await {
         Ok(false) => {
-            step.warn(format!(
-                "The cluster has no external-dns with its kind DNSEndpoint. {by_hand}"
+            step.warn(sentence!(
+                "The cluster has no external-dns with its kind DNSEndpoint. Set the DNS records by hand"
             ));
             Ok(false)
         }
         Ok(true) if left_out.is_empty() => {
-            step.say(format!("{} records published", domain.records.len()));
+            step.say(sentence!(
+                "{number} records published",
+                number = domain.records.len()
+            ));
             Ok(true)
         }
         Ok(true) => {
-            step.warn(format!(
-                "{} of {} records published; not published: {}",
-                domain.records.len() - left_out.len(),
-                domain.records.len(),
-                left_out.join("; ")
+            step.warn(sentence!(
+                "{number} of {all} records published; not published: {records}",
+                number = domain.records.len() - left_out.len(),
+                all = domain.records.len(),
+                records = Sentence::joined("; ", left_out)
             ));
             Ok(false)
         }
         Err(problem) if problem.retry => Err(problem),
         Err(problem) => {
-            step.warn(format!("{} {by_hand}, or put that right.", problem.message));
+            step.warn(problem.message.and(
+                " ",
+                sentence!("Set the DNS records by hand, or put that right."),
+            ));
             Ok(false)
         }
     }
@@ -216,7 +246,7 @@ async fn verify(
         State::Active | State::Disabled => domain,
     };
     match domain.state {
-        State::Active => step.say("Mailgun sees the DNS records"),
+        State::Active => step.say(sentence!("Mailgun sees the DNS records")),
         State::Unverified => step.warn(missing(&domain)),
         State::Disabled => step.warn(disabled(&domain).message),
     }
@@ -239,66 +269,68 @@ async fn give_credentials(
         username: made.login,
         password: context.hidden(made.password),
     };
-    let change = match smtp::store(app, &login).await? {
-        Change::Created => "created",
-        Change::Changed => "changed",
-        Change::Unchanged => "unchanged",
+    let name = smtp::SECRET_NAME;
+    let message = match smtp::store(app, &login).await? {
+        Change::Created => sentence!("Secret {name} created", name),
+        Change::Changed => sentence!("Secret {name} changed", name),
+        Change::Unchanged => sentence!("Secret {name} unchanged", name),
     };
-    let mut message = format!("Secret {} {change}", smtp::SECRET_NAME);
     step.say(&message);
     let restarted = smtp::restart_users(app).await?;
     if !restarted.is_empty() {
         let names: Vec<String> = restarted.iter().map(ToString::to_string).collect();
-        message += &format!("; {} restarted to use it", names.join(", "));
-        step.say(message);
+        let restarted = sentence!("{objects} restarted to use it", objects = names.join(", "));
+        step.say(message.and("; ", restarted));
     }
     Ok(())
 }
 
 /// What Mailgun does not see yet, as far as it matters for sending.
-fn missing(domain: &Domain) -> String {
+fn missing(domain: &Domain) -> Sentence {
     let needed = |record: &&Record| {
         record.purpose == Purpose::Sending
             && record.record_type == RecordType::Txt
             && record.validity != Validity::Valid
     };
-    let missing: Vec<String> = domain
+    let missing: Vec<Sentence> = domain
         .records
         .iter()
         .filter(needed)
         .map(|record| match record.validity {
-            Validity::Invalid => format!("TXT {} (something else is there)", record.name),
-            _ => format!("TXT {}", record.name),
+            Validity::Invalid => {
+                sentence!("TXT {name} (something else is there)", name = &record.name)
+            }
+            _ => format!("TXT {}", record.name).into(),
         })
         .collect();
     match missing.is_empty() {
-        true => "Mailgun does not see the DNS records yet".to_owned(),
-        false => format!(
-            "Mailgun does not see the DNS records yet: {}",
-            missing.join(", ")
+        true => sentence!("Mailgun does not see the DNS records yet"),
+        false => sentence!(
+            "Mailgun does not see the DNS records yet: {records}",
+            records = Sentence::joined(", ", missing)
         ),
     }
 }
 
 fn disabled(domain: &Domain) -> Problem {
-    let reason = match &domain.disabled {
-        Some(reason) => format!(": {reason}"),
-        None => String::new(),
-    };
-    Problem::new(
-        Code::MailDomainDisabled,
-        format!(
-            "Mailgun has disabled the mail domain {}{reason}.",
-            domain.name
+    let name = &domain.name;
+    let message = match &domain.disabled {
+        Some(reason) => sentence!(
+            "Mailgun has disabled the mail domain {name}: {reason}.",
+            name,
+            reason
         ),
-    )
-    .hint("Clear that up with Mailgun's support; then ask for the mail domain again.")
+        None => sentence!("Mailgun has disabled the mail domain {name}.", name),
+    };
+    Problem::new(Code::MailDomainDisabled, message).hint(sentence!(
+        "Clear that up with Mailgun's support; then ask for the mail domain again."
+    ))
 }
 
 /// The domain in the words of the contract.
 fn told(domain: &Domain, published: bool) -> MailDomain {
     let (state, message) = match domain.state {
-        State::Active => (MailDomainState::Active, String::new()),
+        State::Active => (MailDomainState::Active, Sentence::default()),
         State::Unverified => (MailDomainState::Unverified, missing(domain)),
         State::Disabled => (MailDomainState::Unverified, disabled(domain).message),
     };
@@ -338,7 +370,7 @@ fn endpoints(
     records: &[Record],
     hostname: &str,
     addresses: &[String],
-) -> (Vec<Endpoint>, Vec<String>) {
+) -> (Vec<Endpoint>, Vec<Sentence>) {
     let hostname = hostname.to_lowercase();
     let alias = match addresses
         .iter()
@@ -353,18 +385,20 @@ fn endpoints(
         let name = record.name.to_lowercase();
         let record_type = record.record_type.as_str();
         let reason = if name != hostname && !name.ends_with(&format!(".{hostname}")) {
-            Some("it is not the app's".to_owned())
+            Some(sentence!("it is not the app's"))
         } else if !PUBLISHED_TYPES.contains(&record_type) {
-            Some("external-dns does not know this type".to_owned())
+            Some(sentence!("external-dns does not know this type"))
         } else if name == hostname && !matches!(record_type, "MX" | "TXT") {
-            Some("it would take the place of the app's own address".to_owned())
+            Some(sentence!(
+                "it would take the place of the app's own address"
+            ))
         } else if name == hostname {
-            alias.map(|alias| format!("the app's address there is the host name {alias}, beside which no other record may stand"))
+            alias.map(|alias| sentence!("the app's address there is the host name {alias}, beside which no other record may stand", alias))
         } else {
             None
         };
         if let Some(reason) = reason {
-            left_out.push(format!("{record_type} {name}: {reason}"));
+            left_out.push(Sentence::from(format!("{record_type} {name}")).and(": ", reason));
             continue;
         }
         let target = target(record);

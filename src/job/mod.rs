@@ -45,6 +45,8 @@ use crate::odoo::contract::{
 };
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::settings::{self, Settings};
 
 pub use clusters::Clusters;
@@ -167,11 +169,11 @@ impl JobContext {
         self.shared.mailgun.as_ref().ok_or_else(|| {
             Problem::new(
                 Code::MailgunUnset,
-                "This worker has no Mailgun account in its settings.",
+                sentence!("This worker has no Mailgun account in its settings."),
             )
-            .hint(
-                "Set [mailgun] in the worker's settings; `chandlery check` says whether it works.",
-            )
+            .hint(sentence!(
+                "Set [mailgun] in the worker's settings; `chandlery check` says whether it works."
+            ))
         })
     }
 
@@ -191,11 +193,8 @@ impl JobContext {
         let made = made.remove(key).map(|text| self.hidden(text));
         made.ok_or_else(|| Problem {
             object: Some(format!("Secret/{}", generated::SECRET_NAME)),
-            ..Problem::new(
-                Code::PasswordMissing,
-                format!("The app has no password under the key `{key}`."),
-            )
-            .hint("See that the app's secret has a line of this key with a value or a rule to generate one, press Apply, then try again.")
+            ..Problem::new(Code::PasswordMissing, sentence!("The app has no password under the key `{key}`.", key))
+            .hint(sentence!("See that the app's secret has a line of this key with a value or a rule to generate one, press Apply, then try again."))
         })
     }
 
@@ -403,12 +402,13 @@ pub fn outcome(ended: Result<(), Problem>, result: JobResult, step_log: &StepLog
 /// hidden already.
 fn redacted(mut result: JobResult, redactor: &Redactor) -> JobResult {
     let hide = |text: &mut String| *text = redactor.text(text);
+    let hide_in = |sentence: &mut Sentence| *sentence = redactor.sentence(sentence);
     if let Some(observation) = &mut result.observation {
-        hide(&mut observation.message);
+        hide_in(&mut observation.message);
         observation.ingress.hosts.iter_mut().for_each(hide);
     }
     if let Some(domain) = &mut result.mail_domain {
-        hide(&mut domain.message);
+        hide_in(&mut domain.message);
     }
     result
 }

@@ -17,6 +17,8 @@ use super::JobContext;
 use crate::code::Code;
 use crate::odoo::contract::{JobResult, Password, PasswordOptions, SecretLine, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Says to HKDF what the key is for.
 const INFO: &[u8] = b"chandlery password v1";
@@ -44,7 +46,7 @@ pub async fn password(
 fn point(public_key: &str) -> Result<Vec<u8>, Problem> {
     STANDARD
         .decode(public_key)
-        .map_err(|_| bad_key("it is not base64"))
+        .map_err(|_| bad_key(sentence!("it is not base64")))
 }
 
 fn seal(browser: &[u8], password: &SecretString) -> Result<Password, Problem> {
@@ -54,8 +56,9 @@ fn seal(browser: &[u8], password: &SecretString) -> Result<Password, Problem> {
     let mut nonce = [0; NONCE_LEN];
     random.fill(&mut nonce).map_err(no_random)?;
     let theirs = UnparsedPublicKey::new(&ECDH_P256, browser);
-    let ciphertext = agree_ephemeral(ours, &theirs, |shared| encrypt(shared, nonce, password))
-        .map_err(|_| bad_key("it is not an uncompressed point of P-256"))??;
+    let ciphertext =
+        agree_ephemeral(ours, &theirs, |shared| encrypt(shared, nonce, password))
+            .map_err(|_| bad_key(sentence!("it is not an uncompressed point of P-256")))??;
     Ok(Password {
         public_key: STANDARD.encode(public_key),
         nonce: STANDARD.encode(nonce),
@@ -80,23 +83,27 @@ fn encrypt(
         )?;
         Ok::<_, Unspecified>(text)
     };
-    encrypted()
-        .map_err(|_| Problem::new(Code::Internal, "The worker could not encrypt the password."))
+    encrypted().map_err(|_| {
+        Problem::new(
+            Code::Internal,
+            sentence!("The worker could not encrypt the password."),
+        )
+    })
 }
 
 fn no_random(_: Unspecified) -> Problem {
     Problem::transient(
         Code::Internal,
-        "The worker's machine gives no random numbers.",
+        sentence!("The worker's machine gives no random numbers."),
     )
 }
 
-fn bad_key(reason: &str) -> Problem {
+fn bad_key(reason: Sentence) -> Problem {
     Problem::new(
         Code::PasswordPublicKey,
-        format!("The browser's public key cannot be used: {reason}."),
+        sentence!("The browser's public key cannot be used: {reason}.", reason),
     )
-    .hint("Open the link again in an up-to-date browser.")
+    .hint(sentence!("Open the link again in an up-to-date browser."))
 }
 
 #[cfg(test)]

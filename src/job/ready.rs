@@ -10,6 +10,7 @@ use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
 use crate::odoo::contract::{IngressState, JobResult, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
 use crate::slot;
 
 /// How many characters of the last line of a Job's log are told.
@@ -81,7 +82,7 @@ async fn wait(
     .await;
     match waited {
         Ok(()) => {
-            step.say("Everything is ready");
+            step.say(sentence!("Everything is ready"));
             Ok(())
         }
         Err(problem) => Err(with_logs(context, objects, problem).await),
@@ -108,8 +109,10 @@ async fn tell_job(
     let name = &job.name;
     let end = logs::end_of_log(&context.target.cluster, &context.app.namespace, name).await;
     let text = end.map(|end| context.step_log.redactor().text(&end.text));
-    let line = text.as_deref().ok().and_then(last_line).unwrap_or("done");
-    step.say(format!("Job {name}: {line}"));
+    step.say(match text.as_deref().ok().and_then(last_line) {
+        Some(line) => sentence!("Job {name}: {line}", name, line),
+        None => sentence!("Job {name}: done", name),
+    });
     Ok(())
 }
 
@@ -132,12 +135,7 @@ async fn with_logs(context: &JobContext, objects: &[ObjectRef], problem: Problem
     let redactor = context.step_log.redactor();
     let mut message = problem.message.clone();
     for end in logs::of_failing(&context.target.cluster, object).await {
-        message += &format!(
-            "\nThe end of the log of pod {}, container {}:\n{}",
-            end.pod,
-            end.container,
-            logs::last_bytes(&redactor.text(&end.text))
-        );
+        message = message.and("\n", logs::told(&end, &redactor));
     }
     Problem { message, ..problem }
 }
@@ -158,10 +156,10 @@ async fn wait_for_ingress(context: &JobContext, step: &StepHandle<'_>) -> Result
             unknown = Some(ingress::unknown_classes(&context.target).await?);
         }
         if let Some(names) = unknown.as_deref().filter(|names| !names.is_empty()) {
-            sentence += &format!(
-                "; the cluster has no ingress class {}, so that perhaps no controller looks at it: `kubectl get ingressclasses` lists those that there are",
-                names.join(", ")
-            );
+            sentence = sentence.and("; ", sentence!(
+                "the cluster has no ingress class {names}, so that perhaps no controller looks at it: `kubectl get ingressclasses` lists those that there are",
+                names = names.join(", ")
+            ));
         }
         if patience.is_over() {
             step.warn(sentence);

@@ -4,6 +4,7 @@ use super::{JobContext, to_contract};
 use crate::kubernetes;
 use crate::odoo::contract::{IngressState, JobResult, ObservedState, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// Looks at the workloads, then tells of the ingress.
 pub async fn refresh(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
@@ -13,8 +14,8 @@ pub async fn refresh(context: &JobContext, result: &mut JobResult) -> Result<(),
             let seen = kubernetes::observe(&context.target).await?;
             let seen = to_contract::observation(seen);
             match seen.state {
-                ObservedState::Running => step.say("Everything is ready"),
-                ObservedState::Stopped => step.say("Stopped"),
+                ObservedState::Running => step.say(sentence!("Everything is ready")),
+                ObservedState::Stopped => step.say(sentence!("Stopped")),
                 ObservedState::Degraded | ObservedState::Missing => step.warn(&seen.message),
             }
             Ok(seen)

@@ -1,6 +1,6 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
-use super::step_log::{StepHandle, count};
+use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
 use super::{JobContext, policy_rules};
 use crate::ansible::Files;
@@ -13,6 +13,7 @@ use crate::object::Object;
 use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen, ManifestValues};
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sentence;
 
 /// What is to be in the cluster.
 pub struct Wanted {
@@ -67,11 +68,11 @@ async fn fetch_all(
         pin::check(source, manifest.pin.as_deref())?;
     }
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
-    step.say_as_is(format!(
-        "{}, {:.1} KiB",
-        count(sources.len(), "manifest"),
-        bytes as f64 / 1024.0
-    ));
+    let size = format!("{:.1}", bytes as f64 / 1024.0);
+    step.say_as_is(match sources.len() {
+        1 => sentence!("1 manifest, {size} KiB", size),
+        number => sentence!("{number} manifests, {size} KiB", number, size),
+    });
     Ok(sources)
 }
 
@@ -82,7 +83,7 @@ async fn computed<T: Send + 'static>(
     tokio::task::spawn_blocking(compute).await.map_err(|_| {
         Problem::new(
             Code::Internal,
-            "The worker met a defect of its own while rendering.",
+            sentence!("The worker met a defect of its own while rendering."),
         )
     })
 }
@@ -201,11 +202,11 @@ async fn with_stand_ins(
     for ((source, made), seen) in all_made.iter().zip(&mut result.manifests) {
         seen.variables.clone_from(&made.rendered.variables);
         if !source.files.is_empty() {
-            step.say_as_is(format!(
-                "{} uses {}",
-                source.title,
-                count(source.files.len(), "file")
-            ));
+            let title = &source.title;
+            step.say_as_is(match source.files.len() {
+                1 => sentence!("{title} uses 1 file", title),
+                number => sentence!("{title} uses {number} files", title, number),
+            });
         }
         let parsed = made.objects();
         objects.extend(parsed.objects);
@@ -218,13 +219,13 @@ async fn with_stand_ins(
 fn check_drafts(drafts: Drafts, rules: &Rules<'_>, step: &StepHandle<'_>) -> Result<(), Problem> {
     let objects = manifest::check(drafts.objects, rules)?;
     if objects.is_empty() {
-        return Err(Problem::new(Code::ManifestCheck, "The manifests hold no objects.").hint(
-            "Add manifests to the app, or delete the app: a deploy of nothing would remove all that runs.",
+        return Err(Problem::new(Code::ManifestCheck, sentence!("The manifests hold no objects.")).hint(
+            sentence!("Add manifests to the app, or delete the app: a deploy of nothing would remove all that runs."),
         ));
     }
     match drafts.warnings.first() {
         Some(warning) => step.warn_as_is(warning.to_string().replace('\n', " ")),
-        None => step.say_as_is(count(objects.len(), "object")),
+        None => step.say_as_is(step_log::objects(objects.len())),
     }
     Ok(())
 }

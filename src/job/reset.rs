@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::rendering::Wanted;
-use super::step_log::{CancelReason, StepHandle, count};
+use super::step_log::{CancelReason, StepHandle, objects};
 use super::{JobContext, deploy, ready, restart, to_contract};
 use crate::code::Code;
 use crate::kubernetes::generated::{self, Generated};
@@ -17,6 +17,8 @@ use crate::kubernetes::{self, Applied, Keep, hook_job, logs, namespace};
 use crate::object::{Object, ObjectRef};
 use crate::odoo::contract::{JobResult, Manifest, ManifestValues, Manifests, Production, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// On the namespace: the job whose fresh data is there.
 const RESET: &str = "chandlery.dev/reset";
@@ -49,9 +51,9 @@ async fn delete_all(
 ) -> Result<(), Problem> {
     let app = &context.app;
     if namespace::ensure(&context.target).await? {
-        step.say("There was nothing to delete");
+        step.say(sentence!("There was nothing to delete"));
     } else if is_done(context).await? {
-        step.say("Deleted by an earlier attempt");
+        step.say(sentence!("Deleted by an earlier attempt"));
     } else {
         let deleted = kubernetes::delete(
             &context.target,
@@ -62,10 +64,7 @@ async fn delete_all(
         )
         .await?;
         result.inventory = Some(deleted.kept);
-        step.say(format!(
-            "{}, volumes among them",
-            count(deleted.objects as usize, "object")
-        ));
+        step.say(objects(deleted.objects as usize).and(", ", sentence!("volumes among them")));
     }
     done(context).await
 }
@@ -73,8 +72,8 @@ async fn delete_all(
 fn only_beside_production(context: &JobContext) -> Result<(), Problem> {
     match context.app.is_production() {
         true => Err(
-            Problem::new(Code::ResetRefused, "Production is never reset.")
-                .hint("Reset the app of another environment instead."),
+            Problem::new(Code::ResetRefused, sentence!("Production is never reset."))
+                .hint(sentence!("Reset the app of another environment instead.")),
         ),
         false => Ok(()),
     }
@@ -90,10 +89,13 @@ pub async fn by_manifests(
     only_beside_production(context)?;
     let step_log = &context.step_log;
     if manifests.is_empty() {
-        return Err(
-            Problem::new(Code::ManifestCheck, "The app has no reset manifests.")
-                .hint("Add them to the app, or choose to reset it by starting from scratch."),
-        );
+        return Err(Problem::new(
+            Code::ManifestCheck,
+            sentence!("The app has no reset manifests."),
+        )
+        .hint(sentence!(
+            "Add them to the app, or choose to reset it by starting from scratch."
+        )));
     }
     let production = production(context, values.production.as_ref()).await?;
     let mut wanted =
@@ -149,12 +151,12 @@ async fn run(
     let title = objects.first().map_or("", |object| &object.manifest);
     if namespace::find(&context.target).await? == namespace::Found::Absent {
         return Err(
-            Problem::new(Code::NotThere, "The app is not in the cluster.")
-                .hint("Press Apply to deploy it; then it can be reset."),
+            Problem::new(Code::NotThere, sentence!("The app is not in the cluster."))
+                .hint(sentence!("Press Apply to deploy it; then it can be reset.")),
         );
     }
     if is_done(context).await? {
-        step.say(format!("{title}: done by an earlier attempt"));
+        step.say(sentence!("{title}: done by an earlier attempt", title));
         return Ok(());
     }
     step.say(title);
@@ -164,12 +166,12 @@ async fn run(
     kubernetes::apply(cluster, objects, owner, applied, |_| {}).await?;
     let references: Vec<ObjectRef> = objects.iter().map(Object::reference).collect();
     let waited = kubernetes::wait_until_ready(cluster, &references, JOBS_LIMIT, |waiting| {
-        step.say(format!("{title}: {waiting}"))
+        step.say(Sentence::from(title).and(": ", waiting))
     })
     .await;
     match waited {
         Ok(()) => {
-            step.say(format!("{title}: done"));
+            step.say(sentence!("{title}: done", title));
             Ok(())
         }
         Err(problem) => Err(with_log(context, wanted, problem).await),
@@ -188,24 +190,17 @@ async fn with_log(context: &JobContext, wanted: &Wanted, problem: Problem) -> Pr
     };
     let message = match logs::end_of_log(&context.target.cluster, &context.app.namespace, job).await
     {
-        Ok(end) => {
-            let text = wanted.redactor.text(&end.text);
-            format!(
-                "{}\nThe end of the log of pod {}, container {}:\n{}",
-                problem.message,
-                end.pod,
-                end.container,
-                logs::last_bytes(&text)
-            )
-        }
-        Err(reason) => format!("{}\nIts log cannot be read: {reason}.", problem.message),
+        Ok(end) => logs::told(&end, &wanted.redactor),
+        Err(reason) => sentence!(
+            "Its log cannot be read: {reason}.",
+            reason = reason.to_string()
+        ),
     };
     wanted.redactor.problem(Problem {
-        message,
-        hint: Some(
+        message: problem.message.and("\n", message),
+        hint: Some(sentence!(
             "Correct what the Job complains about, then reset again: it starts from the beginning."
-                .to_owned(),
-        ),
+        )),
         ..problem
     })
 }
@@ -261,7 +256,10 @@ async fn production(
     };
     let secrets = generated::read(&production).await;
     secrets.map(Some).map_err(|problem| Problem {
-        message: format!("Production cannot be read: {}", problem.message),
+        message: sentence!(
+            "Production cannot be read: {problem}",
+            problem = problem.message
+        ),
         ..problem
     })
 }

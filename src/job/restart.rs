@@ -6,6 +6,8 @@ use crate::kubernetes;
 use crate::kubernetes::restart::Reason;
 use crate::odoo::contract::{JobResult, StepCode, WantedState};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Restarts all workloads and waits until they are ready.
 pub async fn restart(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
@@ -31,12 +33,18 @@ pub async fn roll_out(
     let restarted = kubernetes::restart(&context.target, &app.inventory, reason, job).await?;
     let names: Vec<String> = restarted.objects.iter().map(ToString::to_string).collect();
     let message = match names.as_slice() {
-        [] => "There is nothing to restart".to_owned(),
-        names => names.join(", "),
+        [] => sentence!("There is nothing to restart"),
+        names => names.join(", ").into(),
     };
     match restarted.not.as_slice() {
         [] => step.say(message),
-        not => step.warn(format!("{message}; not restarted: {}", not.join(", "))),
+        not => step.warn(message.and(
+            "; ",
+            sentence!(
+                "not restarted: {objects}",
+                objects = Sentence::joined(", ", not.iter().cloned())
+            ),
+        )),
     }
     Ok(())
 }

@@ -14,6 +14,8 @@ use crate::kubernetes::Fence;
 use crate::odoo::contract::{Step, StepCode, StepState};
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Why a job has to end before its handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,12 +176,15 @@ impl StepLog {
     fn stopped(&self) -> Problem {
         match self.stop_reason() {
             Some(CancelReason::Released) => {
-                Problem::new(Code::Released, "Handed back: the worker stops.")
+                Problem::new(Code::Released, sentence!("Handed back: the worker stops."))
             }
-            Some(CancelReason::Lost) => {
-                Problem::new(Code::LeaseLost, "The job is no longer this worker's.")
+            Some(CancelReason::Lost) => Problem::new(
+                Code::LeaseLost,
+                sentence!("The job is no longer this worker's."),
+            ),
+            Some(CancelReason::Cancelled) | None => {
+                Problem::new(Code::Cancelled, sentence!("Cancelled."))
             }
-            Some(CancelReason::Cancelled) | None => Problem::new(Code::Cancelled, "Cancelled."),
         }
     }
 
@@ -193,7 +198,7 @@ impl StepLog {
                 state: StepState::Running,
                 started_at: now(),
                 seconds: None,
-                message: String::new(),
+                message: Sentence::default(),
             },
             began: Instant::now(),
             revision: 1,
@@ -216,13 +221,13 @@ pub struct StepHandle<'a> {
 
 impl StepHandle<'_> {
     /// Says how far it is; the last word stays when the step is over.
-    pub fn say(&self, message: impl Into<String>) {
+    pub fn say(&self, message: impl Into<Sentence>) {
         let message = self.redacted(message);
         self.change(|line| line.step.message = message);
     }
 
     /// The same, for something that deserves a look though the job goes on.
-    pub fn warn(&self, message: impl Into<String>) {
+    pub fn warn(&self, message: impl Into<Sentence>) {
         let message = self.redacted(message);
         self.change(|line| {
             line.step.message = message;
@@ -232,13 +237,13 @@ impl StepHandle<'_> {
 
     /// The same as [`Self::say`], for words that are made without any secret: what would be hidden in them would tell that it
     /// is a secret.
-    pub fn say_as_is(&self, message: impl Into<String>) {
+    pub fn say_as_is(&self, message: impl Into<Sentence>) {
         let message = message.into();
         self.change(|line| line.step.message = message);
     }
 
     /// The same as [`Self::warn`], for such words.
-    pub fn warn_as_is(&self, message: impl Into<String>) {
+    pub fn warn_as_is(&self, message: impl Into<Sentence>) {
         let message = message.into();
         self.change(|line| {
             line.step.message = message;
@@ -246,18 +251,18 @@ impl StepHandle<'_> {
         });
     }
 
-    fn told(&self, problem: &Problem) -> String {
+    fn told(&self, problem: &Problem) -> Sentence {
         match problem.is_free_of_secrets {
             true => problem.message.clone(),
-            false => self.redacted(problem.message.as_str()),
+            false => self.redacted(&problem.message),
         }
     }
 
-    fn redacted(&self, message: impl Into<String>) -> String {
-        self.step_log.redactor().text(&message.into())
+    fn redacted(&self, message: impl Into<Sentence>) -> Sentence {
+        self.step_log.redactor().sentence(&message.into())
     }
 
-    fn end(&self, state: StepState, message: Option<String>) {
+    fn end(&self, state: StepState, message: Option<Sentence>) {
         self.change(|line| {
             if line.step.state == StepState::Running || state == StepState::Failed {
                 line.step.state = state;
@@ -297,11 +302,11 @@ pub fn now() -> Timestamp {
     now.round(Unit::Millisecond).unwrap_or(now)
 }
 
-/// A number of things, in words.
-pub fn count(number: usize, thing: &str) -> String {
+/// A number of objects.
+pub fn objects(number: usize) -> Sentence {
     match number {
-        1 => format!("1 {thing}"),
-        _ => format!("{number} {thing}s"),
+        1 => sentence!("1 object"),
+        _ => sentence!("{number} objects", number),
     }
 }
 
@@ -317,7 +322,7 @@ mod tests {
         let (steps, _) = step_log.pending();
         steps
             .into_iter()
-            .map(|step| (step.number, step.state, step.message))
+            .map(|step| (step.number, step.state, step.message.into()))
             .collect()
     }
 

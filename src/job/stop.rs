@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::step_log::count;
 use super::{JobContext, ready};
 use crate::kubernetes::{self, Stopped};
 use crate::odoo::contract::{JobResult, StepCode};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// How long pods may take to end.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -30,24 +31,25 @@ pub async fn stop(context: &JobContext, result: &mut JobResult) -> Result<(), Pr
     Ok(())
 }
 
-fn words(stopped: &Stopped) -> String {
+fn words(stopped: &Stopped) -> Sentence {
     let mut parts = vec![match stopped.changed.len() {
-        0 if stopped.deleted.is_empty() => "Nothing was running".to_owned(),
-        0 => "Stopped".to_owned(),
-        changed => format!("{} stopped", count(changed, "workload")),
+        0 if stopped.deleted.is_empty() => sentence!("Nothing was running"),
+        0 => sentence!("Stopped"),
+        1 => sentence!("1 workload stopped"),
+        number => sentence!("{number} workloads stopped", number),
     }];
     if !stopped.deleted.is_empty() {
         let deleted: Vec<String> = stopped.deleted.iter().map(ToString::to_string).collect();
-        parts.push(format!(
-            "{} deleted, since nothing can stop a pod without a controller: Start cannot bring it back, Apply does",
-            deleted.join(", ")
+        parts.push(sentence!(
+            "{pods} deleted, since nothing can stop a pod without a controller: Start cannot bring it back, Apply does",
+            pods = deleted.join(", ")
         ));
     }
     if !stopped.others.is_empty() {
-        parts.push(format!(
-            "not of this app's manifests and still running in its namespace: {}",
-            stopped.others.join(", ")
+        parts.push(sentence!(
+            "not of this app's manifests and still running in its namespace: {objects}",
+            objects = stopped.others.join(", ")
         ));
     }
-    parts.join("; ")
+    Sentence::joined("; ", parts)
 }

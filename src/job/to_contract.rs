@@ -7,6 +7,8 @@ use crate::kubernetes::{self, Owner};
 use crate::odoo::contract::{
     Ingress, IngressState, NamespaceSeen, Observation, ObservedState, Uid,
 };
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// An app's observation.
 pub fn observation(seen: kubernetes::Observation) -> Observation {
@@ -39,13 +41,19 @@ pub fn ingress(seen: kubernetes::Ingress) -> Ingress {
 }
 
 /// An app's ingress in a sentence, for a step.
-pub fn ingress_sentence(ingress: &Ingress) -> String {
+pub fn ingress_sentence(ingress: &Ingress) -> Sentence {
     let hosts = ingress.hosts.join(", ");
     match ingress.state {
-        IngressState::None => "The app has no ingress".to_owned(),
-        IngressState::NoAddress if ingress.message.is_empty() => format!("{hosts}: no address yet"),
+        IngressState::None => sentence!("The app has no ingress"),
+        IngressState::NoAddress if ingress.message.is_empty() => {
+            sentence!("{hosts}: no address yet", hosts)
+        }
         IngressState::NoAddress => ingress.message.clone(),
-        IngressState::Ready => format!("{hosts} has the address {}", ingress.addresses.join(", ")),
+        IngressState::Ready => sentence!(
+            "{hosts} has the address {addresses}",
+            hosts,
+            addresses = ingress.addresses.join(", ")
+        ),
     }
 }
 

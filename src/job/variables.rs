@@ -13,6 +13,8 @@ use crate::manifest::given::{Given, ORIGIN};
 use crate::odoo::contract::{App, Cluster, ManifestValues, Production, SecretLine, ValueType};
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 const CONFIG_MAP: &str = "config map";
 const SECRET: &str = "secret";
@@ -82,9 +84,9 @@ fn check_names(app: &App, production: Option<&Production>) -> Result<(), Problem
     let wrong = |what: &str, value: &str, is: &str| {
         Problem::new(
             Code::Contract,
-            format!("The app's {what} {value:?} is no {is}, so that a manifest could say something else with it."),
+            sentence!("The app's {what} {value} is no {is}, so that a manifest could say something else with it.", what, value = format!("{value:?}"), is),
         )
-        .hint("Odoo's addons make no such app: whoever changed its record has to put it right there.")
+        .hint(sentence!("Odoo's addons make no such app: whoever changed its record has to put it right there."))
     };
     for (what, value) in own.into_iter().chain(beside.into_iter().flatten()) {
         let is_sign = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
@@ -143,7 +145,10 @@ fn secret_value(line: &SecretLine) -> Result<Option<Data>, Problem> {
             Ok(value) => Ok(Some(value)),
             // What the reader has to say may quote the value.
             Err(problem) => Err(Problem {
-                message: format!("The value of `{}` ({SECRET}) is not YAML.", line.key),
+                message: sentence!(
+                    "The value of `{key}` (secret) is not YAML.",
+                    key = &line.key
+                ),
                 excerpts: Vec::new(),
                 ..problem
             }),
@@ -169,19 +174,13 @@ pub fn secrets(lines: &[SecretLine]) -> Redactor {
 
 /// The text of a line that holds a value, as a person types it.
 pub fn set_text(line: &SecretLine, vault: &Vault) -> Result<SecretString, Problem> {
-    let wrong = |what: &str| {
-        Problem::new(
-            Code::PasswordMissing,
-            format!(
-                "The value of `{}` (secret) is {what}, so that it cannot be told to the customer.",
-                line.key
-            ),
-        )
-        .hint("Give the app's first password as a plain value, or let it be generated.")
+    let wrong = |what: Sentence| {
+        Problem::new(Code::PasswordMissing, sentence!("The value of `{key}` (secret) is {what}, so that it cannot be told to the customer.", key = &line.key, what))
+        .hint(sentence!("Give the app's first password as a plain value, or let it be generated."))
     };
     match secret_value(line)? {
         Some(Data::Text(text)) if ["{{", "{%", "{#"].iter().any(|begin| text.contains(begin)) => {
-            Err(wrong("a template"))
+            Err(wrong(sentence!("a template")))
         }
         Some(Data::Text(text) | Data::Literal(text)) => Ok(SecretString::from(text)),
         Some(Data::Vault(text)) => vault.open(&text).map_err(|closed| {
@@ -190,7 +189,7 @@ pub fn set_text(line: &SecretLine, vault: &Vault) -> Result<SecretString, Proble
         Some(Data::Int(number)) => Ok(SecretString::from(number.to_string())),
         Some(Data::Big(number)) => Ok(SecretString::from(number.to_string())),
         Some(Data::Float(number)) => Ok(SecretString::from(float_text(number))),
-        _ => Err(wrong("no text")),
+        _ => Err(wrong(sentence!("no text"))),
     }
 }
 
@@ -200,26 +199,27 @@ pub fn rules(secret: &[SecretLine]) -> Result<Vec<Rule>, Problem> {
     let rules = lines.filter_map(|line| line.generate.as_ref().map(|generate| (line, generate)));
     rules
         .map(|(line, generate)| {
-            let wrong = |reason: String| {
+            let wrong = |reason: Sentence| {
                 Problem::new(
                     Code::Variables,
-                    format!(
-                        "The rule for `{}` (secret) cannot be followed: {reason}.",
-                        line.key
+                    sentence!(
+                        "The rule for `{key}` (secret) cannot be followed: {reason}.",
+                        key = &line.key,
+                        reason
                     ),
                 )
-                .hint("Correct the line in the app's secret.")
+                .hint(sentence!("Correct the line in the app's secret."))
             };
             let alphabet = match generate.alphabet.as_str() {
                 "alphanumeric" => Alphabet::Alphanumeric,
                 "hex" => Alphabet::Hex,
                 "ascii" => Alphabet::Ascii,
-                other => return Err(wrong(format!("there is no alphabet '{other}'"))),
+                other => return Err(wrong(sentence!("there is no alphabet '{other}'", other))),
             };
             if !(1..=4096).contains(&generate.length) {
-                return Err(wrong(format!(
-                    "a length of {} is not between 1 and 4096",
-                    generate.length
+                return Err(wrong(sentence!(
+                    "a length of {number} is not between 1 and 4096",
+                    number = generate.length
                 )));
             }
             Ok(Rule {

@@ -10,6 +10,8 @@ use super::{App, dns, isolation, namespace, owned, role_binding};
 use crate::code::Code;
 use crate::object::ObjectRef;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Whose a namespace was when the operator looked at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
         owner,
     } = app;
     let api: Api<Namespace> = Api::all(cluster.client.clone());
-    let doing = format!("take over the namespace {namespace}");
+    let doing = sentence!("take over the namespace {namespace}", namespace);
     let found = cluster
         .call(api.get_opt(namespace))
         .await
@@ -65,7 +67,10 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
         return Err(other(
             Code::NamespaceMissing,
             namespace,
-            format!("There is no namespace {namespace} in the cluster any more."),
+            sentence!(
+                "There is no namespace {namespace} in the cluster any more.",
+                namespace
+            ),
         ));
     };
     let ours = owner.owns_namespace(&found.metadata);
@@ -75,8 +80,9 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
         return Err(other(
             Code::NamespaceOther,
             namespace,
-            format!(
-                "The namespace {namespace} is not the one that was chosen any more: it was made anew or given to another app since."
+            sentence!(
+                "The namespace {namespace} is not the one that was chosen any more: it was made anew or given to another app since.",
+                namespace
             ),
         ));
     }
@@ -137,7 +143,10 @@ async fn relabel(app: &App, former: &Former, inventory: &[ObjectRef]) -> Result<
         };
         let problem = |error| Problem {
             object: Some(object.to_string()),
-            ..cluster.problem(&error, &format!("take over {object} in {namespace}"))
+            ..cluster.problem(
+                &error,
+                sentence!("take over {object} in {namespace}", object, namespace),
+            )
         };
         let found = cluster.call(api.get_metadata_opt(&object.name)).await;
         let Some(found) = found.map_err(problem)? else {
@@ -169,12 +178,10 @@ fn params() -> PatchParams {
     }
 }
 
-fn other(code: Code, namespace: &str, message: String) -> Problem {
+fn other(code: Code, namespace: &str, message: Sentence) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
-        ..Problem::new(code, message).hint(
-            "Nothing was changed. Look at the list again (Kubernetes > Configuration > Namespaces Found); it is a minute old at most.",
-        )
+        ..Problem::new(code, message).hint(sentence!("Nothing was changed. Look at the list again (Kubernetes > Configuration > Namespaces Found); it is a minute old at most."))
     }
 }
 

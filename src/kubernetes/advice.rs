@@ -5,6 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::object::Object;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// What is wrong.
 pub(super) enum Kind<'a> {
@@ -91,9 +93,24 @@ pub(super) fn what_stands(value: &Value) -> &'static str {
     }
 }
 
-pub(super) const WEBHOOK_DOWN: &str = "A program that must agree to every such object does not answer. The cluster's administrator finds it with `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` and brings it back, or removes its configuration; the job is tried again.";
-pub(super) const UNCOUNTED: &str = "The quota is new and not counted yet; the job is tried again. If it stays so, the cluster's controller manager does not run.";
-pub(super) const SHRUNK: &str = "Put the old size back. Less space needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.";
+pub(super) fn webhook_down() -> Sentence {
+    sentence!(
+        "A program that must agree to every such object does not answer. The cluster's administrator finds it with `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` and brings it back, or removes its configuration; the job is tried again."
+    )
+}
+
+pub(super) fn uncounted() -> Sentence {
+    sentence!(
+        "The quota is new and not counted yet; the job is tried again. If it stays so, the cluster's controller manager does not run."
+    )
+}
+
+pub(super) fn shrunk() -> Sentence {
+    sentence!(
+        "Put the old size back. Less space needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it."
+    )
+}
+
 /// Mappings whose keys are anybody's.
 const FREE: [&str; 5] = [
     "data",
@@ -102,59 +119,85 @@ const FREE: [&str; 5] = [
     "metadata.labels",
     "metadata.annotations",
 ];
-const LABEL: &str = "Use lower-case letters, digits and `-` only, with a letter or digit at both ends, for example by `{{ name | lower | regex_replace('[^a-z0-9]+', '-') }}`.";
-const LABEL_VALUE: &str = "Use letters, digits, `-`, `_` and `.` only, at most 63 of them, with a letter or digit at both ends. Other text belongs under metadata.annotations.";
+fn label() -> Sentence {
+    sentence!(
+        "Use lower-case letters, digits and `-` only, with a letter or digit at both ends, for example by `{{{{ name | lower | regex_replace('[^a-z0-9]+', '-') }}}}`."
+    )
+}
+
+fn label_value() -> Sentence {
+    sentence!(
+        "Use letters, digits, `-`, `_` and `.` only, at most 63 of them, with a letter or digit at both ends. Other text belongs under metadata.annotations."
+    )
+}
 
 /// What to do about one finding.
-pub(super) fn of(kind: &Kind, object: &Object, path: &str) -> String {
+pub(super) fn of(kind: &Kind, object: &Object, path: &str) -> Sentence {
     match kind {
-        Kind::Unknown => format!(
-            "Check the spelling of `{}` and its indentation. {} lists the fields that there are.",
-            last(path),
-            explain(object, parent(path))
+        Kind::Unknown => sentence!(
+            "Check the spelling of `{field}` and its indentation. {command} lists the fields that there are.",
+            field = last(path),
+            command = explain(object, parent(path))
         ),
         Kind::Type(mismatch) => of_type(mismatch, object, path),
         Kind::Quantity(value) => of_quantity(value),
         Kind::Base64 if object.kind() == "Secret" => {
-            "Values under `data` are base64: write `{{ value | b64encode }}`, or put the plain text under `stringData`.".to_owned()
+            sentence!(
+                "Values under `data` are base64: write `{{{{ value | b64encode }}}}`, or put the plain text under `stringData`."
+            )
         }
         Kind::Base64 => {
-            "This value is base64: write `{{ value | b64encode }}`; plain text belongs under `data`.".to_owned()
+            sentence!(
+                "This value is base64: write `{{{{ value | b64encode }}}}`; plain text belongs under `data`."
+            )
         }
-        Kind::Whole => "Write a whole number, for example by `{{ value | int }}`.".to_owned(),
-        Kind::Large => format!("Write a smaller number. {} says what it means.", explain(object, path)),
+        Kind::Whole => sentence!("Write a whole number, for example by `{{{{ value | int }}}}`."),
+        Kind::Large => sentence!(
+            "Write a smaller number. {command} says what it means.",
+            command = explain(object, path)
+        ),
         Kind::Other(words) => of_words(words, object, path),
     }
 }
 
-fn of_type(mismatch: &Mismatch, object: &Object, path: &str) -> String {
-    let advice = match mismatch {
+fn of_type(mismatch: &Mismatch, object: &Object, path: &str) -> Sentence {
+    match mismatch {
         Mismatch::Type(Wanted::Text, Value::Object(_) | Value::Array(_)) => {
-            "Write it as one text: `|` behind the name and the lines indented below, or `{{ value | to_json | to_json }}`."
+            sentence!(
+                "Write it as one text: `|` behind the name and the lines indented below, or `{{{{ value | to_json | to_json }}}}`."
+            )
         }
         Mismatch::Type(Wanted::Text, _) => {
-            "Quote what stands there, for example `\"{{ value }}\"` or `{{ value | string | to_json }}`: without quotes, digits become a number and `yes` a boolean."
+            sentence!(
+                "Quote what stands there, for example `\"{{{{ value }}}}\"` or `{{{{ value | string | to_json }}}}`: without quotes, digits become a number and `yes` a boolean."
+            )
         }
-        Mismatch::Type(Wanted::Number, _) => "Write the number without quotes and without a unit.",
+        Mismatch::Type(Wanted::Number, _) => {
+            sentence!("Write the number without quotes and without a unit.")
+        }
         Mismatch::Type(Wanted::Flag, _) => {
-            "Write `true` or `false` without quotes, for example by `{{ value | bool | to_json }}`."
+            sentence!(
+                "Write `true` or `false` without quotes, for example by `{{{{ value | bool | to_json }}}}`."
+            )
         }
         Mismatch::Type(Wanted::List, _) => {
-            "Write a list: a line that begins with `- ` for each item."
+            sentence!("Write a list: a line that begins with `- ` for each item.")
         }
         Mismatch::Type(Wanted::Mapping, _) => {
-            "Write a mapping: a line `name: value` for each field, indented below."
+            sentence!("Write a mapping: a line `name: value` for each field, indented below.")
         }
-        Mismatch::Lacks(_) => "Add it to this item of the list.",
-        Mismatch::Twice(_) => "Remove one of the two, or name it otherwise.",
+        Mismatch::Lacks(_) => sentence!("Add it to this item of the list."),
+        Mismatch::Twice(_) => sentence!("Remove one of the two, or name it otherwise."),
         Mismatch::Type(Wanted::Other(_), _) | Mismatch::Other(_) => {
-            return format!("{} says what belongs there.", explain(object, path));
+            sentence!(
+                "{command} says what belongs there.",
+                command = explain(object, path)
+            )
         }
-    };
-    advice.to_owned()
+    }
 }
 
-fn of_quantity(value: &Value) -> String {
+fn of_quantity(value: &Value) -> Sentence {
     let given = value.as_str().unwrap_or_default();
     let number: String = given
         .chars()
@@ -172,308 +215,381 @@ fn of_quantity(value: &Value) -> String {
         ("", _) | (_, "") => String::new(),
         (number, unit) => format!(": `{number}{unit}` instead of `{given}`"),
     };
-    format!(
-        "Write a number, directly followed by a unit where one is needed (Ki, Mi, Gi, Ti; k, M, G, T; m for thousandths){example}."
+    sentence!(
+        "Write a number, directly followed by a unit where one is needed (Ki, Mi, Gi, Ti; k, M, G, T; m for thousandths){example}.",
+        example
     )
 }
 
-fn of_words(words: &str, object: &Object, path: &str) -> String {
+fn of_words(words: &str, object: &Object, path: &str) -> Sentence {
     let field = last(path);
     let has = |text: &str| words.contains(text);
     if let Some(values) = words
         .split_once("supported values: ")
         .map(|(_, values)| values)
     {
-        return format!("Write one of these: {}.", values.replace('"', "`"));
+        return sentence!(
+            "Write one of these: {values}.",
+            values = values.replace('"', "`")
+        );
     }
     if has("must be either") || has("must be '") {
-        return format!(
-            "Write one of the values that it names. {} says what they mean.",
-            explain(object, path)
+        return sentence!(
+            "Write one of the values that it names. {command} says what they mean.",
+            command = explain(object, path)
         );
     }
     if path.ends_with("schedule") {
         return match has("TZ") {
-            true => "Take the time zone out of the schedule, and write it as `timeZone: Europe/Berlin` beside it.".to_owned(),
-            false => "A schedule has five parts: minute (0-59), hour (0-23), day of the month (1-31), month (1-12), day of the week (0-6, Sunday is 0). Every night at three is `0 3 * * *`.".to_owned(),
+            true => sentence!(
+                "Take the time zone out of the schedule, and write it as `timeZone: Europe/Berlin` beside it."
+            ),
+            false => sentence!(
+                "A schedule has five parts: minute (0-59), hour (0-23), day of the month (1-31), month (1-12), day of the week (0-6, Sunday is 0). Every night at three is `0 3 * * *`."
+            ),
         };
     }
     if has("time zone") {
-        return "Write a name of the time zone database, such as `Europe/Berlin` or `Etc/UTC`."
-            .to_owned();
+        return sentence!(
+            "Write a name of the time zone database, such as `Europe/Berlin` or `Etc/UTC`."
+        );
     }
     if words.starts_with("Required value") {
         return of_required(words, object, path);
     }
     if words.starts_with("Not found: ") && path.contains("volumeMounts") {
-        return "Add a volume of this name under `volumes` of the pod, or correct the name."
-            .to_owned();
+        return sentence!(
+            "Add a volume of this name under `volumes` of the pod, or correct the name."
+        );
     }
     if words.starts_with("Not found: ") {
-        return "Correct the name, or add to the manifest what is meant by it.".to_owned();
+        return sentence!("Correct the name, or add to the manifest what is meant by it.");
     }
     if words.starts_with("Duplicate value") || has("duplicate") {
-        return "Remove one of the two, or name it otherwise.".to_owned();
+        return sentence!("Remove one of the two, or name it otherwise.");
     }
     if has("must be no more than") || words.starts_with("Too long") {
         return of_length(words, object, path);
     }
     if words.starts_with("Too many") {
-        return "Remove some items of the list, or divide them among several objects.".to_owned();
+        return sentence!("Remove some items of the list, or divide them among several objects.");
     }
     if has("DNS-1035 label") {
-        return "Use lower-case letters, digits and `-` only, with a letter at the beginning and a letter or digit at the end.".to_owned();
+        return sentence!(
+            "Use lower-case letters, digits and `-` only, with a letter at the beginning and a letter or digit at the end."
+        );
     }
     if has("RFC 1123 label") || has("RFC 1123 subdomain") {
-        return LABEL.to_owned();
+        return label();
     }
     if path.contains("labels") && has("must consist of") || has("valid label") {
-        return LABEL_VALUE.to_owned();
+        return label_value();
     }
     if has("environment variable name") {
-        return "Use letters, digits and `_` in the names of environment variables.".to_owned();
+        return sentence!("Use letters, digits and `_` in the names of environment variables.");
     }
     if has("valid config key") || path.starts_with("data.") && has("must consist of") {
-        return "Use letters, digits, `-`, `_` and `.` in the names of keys.".to_owned();
+        return sentence!("Use letters, digits, `-`, `_` and `.` in the names of keys.");
     }
     if has("must consist of") || has("must contain only") || has("must contain at least") {
-        return format!("Write `{field}` with the characters that it names.");
+        return sentence!("Write `{field}` with the characters that it names.", field);
     }
     if has("valid percent string") || has("%") {
-        return "Write a number of pods, or a percentage from 0% to 100% without a blank."
-            .to_owned();
+        return sentence!(
+            "Write a number of pods, or a percentage from 0% to 100% without a blank."
+        );
     }
     if has("(octal)") {
-        return "Write the mode in octal with a zero in front, such as `0644`.".to_owned();
+        return sentence!("Write the mode in octal with a zero in front, such as `0644`.");
     }
     if has("absolute path") {
-        return "Begin the path with `/`.".to_owned();
+        return sentence!("Begin the path with `/`.");
     }
     if has("limit of") {
-        return "Raise the limit of this resource to at least its request, or lower the request."
-            .to_owned();
+        return sentence!(
+            "Raise the limit of this resource to at least its request, or lower the request."
+        );
     }
     if has("does not match template") {
-        return "Write the same labels under `spec.selector.matchLabels` and `spec.template.metadata.labels`.".to_owned();
+        return sentence!(
+            "Write the same labels under `spec.selector.matchLabels` and `spec.template.metadata.labels`."
+        );
     }
     if has("not auto-generated") {
-        return "Remove `spec.selector`: the cluster writes it for every Job.".to_owned();
+        return sentence!("Remove `spec.selector`: the cluster writes it for every Job.");
     }
     if has("more than 1 volume type") || has("more than 1 handler type") {
-        return "Keep one of the two and remove the other; each volume and each probe is of one type.".to_owned();
+        return sentence!(
+            "Keep one of the two and remove the other; each volume and each probe is of one type."
+        );
     }
     if has("cannot be both")
         || has("cannot set both")
         || has("may not be specified when")
         || has("may not be set when")
     {
-        return format!(
-            "Keep one of the two. {} says what each means.",
-            explain(object, parent(path))
+        return sentence!(
+            "Keep one of the two. {command} says what each means.",
+            command = explain(object, parent(path))
         );
     }
     if has("either `defaultBackend` or `rules`") {
-        return "Add `rules` with `host: {{ hostname }}` and a path to a Service.".to_owned();
+        return sentence!("Add `rules` with `host: {{{{ hostname }}}}` and a path to a Service.");
     }
     if has("API group") {
-        return "Write the whole apiVersion, such as `apps/v1`.".to_owned();
+        return sentence!("Write the whole apiVersion, such as `apps/v1`.");
     }
     if has("valid IP address") || has("not in the valid range") {
-        return "Remove the address: the cluster gives the Service one, and its name leads there."
-            .to_owned();
+        return sentence!(
+            "Remove the address: the cluster gives the Service one, and its name leads there."
+        );
     }
     if let Some(range) = between(words, "must be between ", ", inclusive") {
-        return format!("Write a number between {range}.");
+        return sentence!("Write a number between {range}.", range);
     }
     if let Some((_, least)) = words.split_once("must be greater than or equal to ") {
-        return format!("Write {} or more.", least.trim_end_matches('.'));
+        return sentence!(
+            "Write {least} or more.",
+            least = least.trim_end_matches('.')
+        );
     }
     if has("must be greater than") {
-        return "Write a larger number.".to_owned();
+        return sentence!("Write a larger number.");
     }
     if has("must be less than") {
-        return "Write a smaller number.".to_owned();
+        return sentence!("Write a smaller number.");
     }
     if let Some((_, pattern)) = words.split_once("should match '") {
-        return format!(
-            "Write a value that matches the pattern `{}`.",
-            pattern.trim_end_matches('\'')
+        return sentence!(
+            "Write a value that matches the pattern `{pattern}`.",
+            pattern = pattern.trim_end_matches('\'')
         );
     }
     if words.starts_with("Forbidden") {
-        return format!("Remove `{field}`, or change what excludes it.");
+        return sentence!("Remove `{field}`, or change what excludes it.", field);
     }
     match path {
-        "" => format!(
-            "Change the object so that it holds. {} describes it.",
-            explain(object, path)
+        "" => sentence!(
+            "Change the object so that it holds. {command} describes it.",
+            command = explain(object, path)
         ),
-        _ => format!(
-            "Change what stands there so that it holds. {} describes the field.",
-            explain(object, path)
+        _ => sentence!(
+            "Change what stands there so that it holds. {command} describes the field.",
+            command = explain(object, path)
         ),
     }
 }
 
-fn of_required(words: &str, object: &Object, path: &str) -> String {
+fn of_required(words: &str, object: &Object, path: &str) -> Sentence {
     if path.ends_with("restartPolicy") {
-        return "Write `restartPolicy: Never` or `restartPolicy: OnFailure` in the pod's template: a Job ends.".to_owned();
+        return sentence!(
+            "Write `restartPolicy: Never` or `restartPolicy: OnFailure` in the pod's template: a Job ends."
+        );
     }
     if words.contains("handler type") {
-        return "Add `httpGet`, `tcpSocket`, `exec` or `grpc` to the probe.".to_owned();
+        return sentence!("Add `httpGet`, `tcpSocket`, `exec` or `grpc` to the probe.");
     }
     if path.ends_with("pathType") {
-        return "Add `pathType: Prefix` (or `Exact`).".to_owned();
+        return sentence!("Add `pathType: Prefix` (or `Exact`).");
     }
     if path.starts_with("spec.ports") && path.ends_with("name") {
-        return "Give each port of the Service a `name`: with more than one they need it."
-            .to_owned();
+        return sentence!(
+            "Give each port of the Service a `name`: with more than one they need it."
+        );
     }
     if path.ends_with("backend") {
-        return "Add `port.number` or `port.name` of the Service.".to_owned();
+        return sentence!("Add `port.number` or `port.name` of the Service.");
     }
     if path.ends_with("accessModes") {
-        return "Add `accessModes: [ReadWriteOnce]`.".to_owned();
+        return sentence!("Add `accessModes: [ReadWriteOnce]`.");
     }
-    format!(
-        "Add `{}`. {} describes it.",
-        last(path),
-        explain(object, path)
+    sentence!(
+        "Add `{field}`. {command} describes it.",
+        field = last(path),
+        command = explain(object, path)
     )
 }
 
-fn of_length(words: &str, object: &Object, path: &str) -> String {
+fn of_length(words: &str, object: &Object, path: &str) -> Sentence {
     if words.contains("bytes") && path.starts_with("metadata.annotations") {
-        return "All annotations of an object together may have 256 KiB. Put long text into a ConfigMap instead.".to_owned();
+        return sentence!(
+            "All annotations of an object together may have 256 KiB. Put long text into a ConfigMap instead."
+        );
     }
     let most = words
         .split(|one: char| !one.is_ascii_digit())
         .rfind(|part| !part.is_empty());
     match (most, object.kind()) {
-        (Some("52"), "CronJob") => "Shorten the name to at most 52 characters: the cluster adds 11 to the names of its Jobs.".to_owned(),
-        (Some(most), _) => format!("Shorten it to at most {most} characters, for example by `{{{{ value[:{most}] }}}}`."),
-        (None, _) => "Shorten it.".to_owned(),
+        (Some("52"), "CronJob") => sentence!(
+            "Shorten the name to at most 52 characters: the cluster adds 11 to the names of its Jobs."
+        ),
+        (Some(most), _) => sentence!(
+            "Shorten it to at most {most} characters, for example by `{{{{ value[:{most}] }}}}`.",
+            most
+        ),
+        (None, _) => sentence!("Shorten it."),
     }
 }
 
 /// An object that has too many bytes.
-pub(super) fn too_large(object: &Object) -> String {
+pub(super) fn too_large(object: &Object) -> Sentence {
     match object.kind() {
-        kind @ ("ConfigMap" | "Secret") => format!(
-            "A {kind} may have 1 MiB. Divide it among several of other names, or have the pod fetch the data: from its image, from a volume, or by an init container."
+        kind @ ("ConfigMap" | "Secret") => sentence!(
+            "A {kind} may have 1 MiB. Divide it among several of other names, or have the pod fetch the data: from its image, from a volume, or by an init container.",
+            kind
         ),
-        kind => format!(
-            "An object may have about 1.5 MiB. Move what makes this {kind} so large into ConfigMaps of less than 1 MiB each, or out of the cluster."
+        kind => sentence!(
+            "An object may have about 1.5 MiB. Move what makes this {kind} so large into ConfigMaps of less than 1 MiB each, or out of the cluster.",
+            kind
         ),
     }
 }
 
 /// An object in the cluster that its kind's schema has left behind.
-pub(super) fn outgrown(object: &Object) -> String {
-    format!(
-        "The definition of the kind was changed since it was applied. Delete it with `{}` and deploy again.",
-        delete(object)
+pub(super) fn outgrown(object: &Object) -> Sentence {
+    sentence!(
+        "The definition of the kind was changed since it was applied. Delete it with `{command}` and deploy again.",
+        command = delete(object)
     )
 }
 
 /// Fields that are in the cluster and exclude what the manifest says.
-pub(super) fn left_over(left: &[String], object: &Object) -> String {
+pub(super) fn left_over(left: &[String], object: &Object) -> Sentence {
     let nulls: Vec<String> = left
         .iter()
         .map(|path| format!("`{}: null`", last(path)))
         .collect();
     let below = parent(&left[0]);
-    format!(
-        "Write {} under `{below}` of the {}: that removes it from the cluster.",
-        nulls.join(" and "),
-        object.kind()
+    sentence!(
+        "Write {nulls} under `{below}` of the {kind}: that removes it from the cluster.",
+        nulls = nulls.join(" and "),
+        below,
+        kind = object.kind()
     )
 }
 
 /// What cannot be changed on an object that exists.
-pub(super) fn immutable(object: &Object, path: &str) -> String {
+pub(super) fn immutable(object: &Object, path: &str) -> Sentence {
     let kind = object.kind();
     let delete = delete(object);
     let way = match kind {
-        "Job" => format!("A Job cannot be changed once it is there. Give it a name that changes with what it does, such as `{}-{{{{ version }}}}`: the deploy then removes the old one. Or delete it with `{delete}` and deploy again.", object.name()),
-        "StatefulSet" => format!("Put the old value back. Or delete the StatefulSet alone with `{delete} --cascade=orphan`, which leaves its pods and volumes as they are, and deploy again: it is made anew around them. Volumes that exist keep their size."),
-        "PersistentVolumeClaim" => "Put the old value back. A volume that is otherwise needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it.".to_owned(),
-        "ConfigMap" | "Secret" if path != "type" => format!("It is marked `immutable: true`. Give the {kind} another name, and use that in the pods: the deploy then removes the old one. Or delete it with `{delete}` and deploy again."),
-        "Service" => format!("Put the old value back, or delete the Service with `{delete}` and deploy again: it gets another address under the same name."),
-        "Deployment" | "DaemonSet" => format!("Put the old value back. Or give the {kind} another name: the deploy then removes the old one with its pods. Or delete it with `{delete}` and deploy again; it does not run meanwhile."),
-        _ => format!("Put the old value back. Or give the object another name: the deploy then removes the old one. Or delete it with `{delete}` and deploy again."),
+        "Job" => sentence!(
+            "A Job cannot be changed once it is there. Give it a name that changes with what it does, such as `{name}-{{{{ version }}}}`: the deploy then removes the old one. Or delete it with `{delete}` and deploy again.",
+            name = object.name(),
+            delete
+        ),
+        "StatefulSet" => sentence!(
+            "Put the old value back. Or delete the StatefulSet alone with `{delete} --cascade=orphan`, which leaves its pods and volumes as they are, and deploy again: it is made anew around them. Volumes that exist keep their size.",
+            delete
+        ),
+        "PersistentVolumeClaim" => sentence!(
+            "Put the old value back. A volume that is otherwise needs a claim of another name: it begins empty, and the old volume stays until somebody deletes it."
+        ),
+        "ConfigMap" | "Secret" if path != "type" => sentence!(
+            "It is marked `immutable: true`. Give the {kind} another name, and use that in the pods: the deploy then removes the old one. Or delete it with `{delete}` and deploy again.",
+            kind,
+            delete
+        ),
+        "Service" => sentence!(
+            "Put the old value back, or delete the Service with `{delete}` and deploy again: it gets another address under the same name.",
+            delete
+        ),
+        "Deployment" | "DaemonSet" => sentence!(
+            "Put the old value back. Or give the {kind} another name: the deploy then removes the old one with its pods. Or delete it with `{delete}` and deploy again; it does not run meanwhile.",
+            kind,
+            delete
+        ),
+        _ => sentence!(
+            "Put the old value back. Or give the object another name: the deploy then removes the old one. Or delete it with `{delete}` and deploy again.",
+            delete
+        ),
     };
     match kind {
         "Job" => way,
-        _ => format!("This cannot be changed on an object that exists. {way}"),
+        _ => sentence!("This cannot be changed on an object that exists.").and(" ", way),
     }
 }
 
 /// What to do about the words of admission, and the field that they mean, where they mean one.
-pub(super) fn of_admission(words: &str, object: &Object) -> (String, String) {
+pub(super) fn of_admission(words: &str, object: &Object) -> (String, Sentence) {
     let has = |text: &str| words.contains(text);
-    let whole = |advice: String| (String::new(), advice);
+    let whole = |advice: Sentence| (String::new(), advice);
     if let Some(advice) = of_own_quota(words) {
         return whole(advice);
     }
     if let Some(name) = between(words, "exceeded quota: ", ",") {
-        return whole(format!(
-            "The ResourceQuota {name} is not Chandlery's: whoever made it raises it, or the manifest asks for less."
+        return whole(sentence!(
+            "The ResourceQuota {name} is not Chandlery's: whoever made it raises it, or the manifest asks for less.",
+            name
         ));
     }
     if let Some(missing) = between(words, "must specify ", " for") {
-        return whole(format!(
-            "The namespace's quota counts {missing}: write it under `resources` of each container."
+        return whole(sentence!(
+            "The namespace's quota counts {missing}: write it under `resources` of each container.",
+            missing
         ));
     }
     if has("maximum") && has(" usage per ")
         || has("minimum") && has(" usage per ")
         || has("ratio per")
     {
-        return whole("Ask for an amount within these limits. They are the namespace's LimitRange's: what the app gets is raised on its page Limits.".to_owned());
+        return whole(sentence!(
+            "Ask for an amount within these limits. They are the namespace's LimitRange's: what the app gets is raised on its page Limits."
+        ));
     }
     if has("violates PodSecurity") {
-        return whole("Remove from the pod what is named. An administrator may allow it in the cluster's policy: Pod Security.".to_owned());
+        return whole(sentence!(
+            "Remove from the pod what is named. An administrator may allow it in the cluster's policy: Pod Security."
+        ));
     }
     if has("denied the request") {
-        return whole("A program of the cluster's administrator refuses it: do what it says, or have its rule changed (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`).".to_owned());
+        return whole(sentence!(
+            "A program of the cluster's administrator refuses it: do what it says, or have its rule changed (`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`)."
+        ));
     }
     if has("ValidatingAdmissionPolicy") {
-        return whole("A rule of the cluster's administrator refuses it: do what it says, or have the policy changed (`kubectl get validatingadmissionpolicies`).".to_owned());
+        return whole(sentence!(
+            "A rule of the cluster's administrator refuses it: do what it says, or have the policy changed (`kubectl get validatingadmissionpolicies`)."
+        ));
     }
     if has("can be resized") {
         return (
             "spec.resources.requests.storage".to_owned(),
-            "Put the old size back, or have the administrator set `allowVolumeExpansion: true` on the StorageClass, if its driver can. A larger volume by another name begins empty.".to_owned(),
+            sentence!(
+                "Put the old size back, or have the administrator set `allowVolumeExpansion: true` on the StorageClass, if its driver can. A larger volume by another name begins empty."
+            ),
         );
     }
     if has("service account") {
         return (
             "spec.serviceAccountName".to_owned(),
-            "Add the ServiceAccount to the manifest, before what uses it, or correct its name."
-                .to_owned(),
+            sentence!(
+                "Add the ServiceAccount to the manifest, before what uses it, or correct its name."
+            ),
         );
     }
     if has("PriorityClass") {
         return (
             "spec.priorityClassName".to_owned(),
-            "Remove it, or write a class that `kubectl get priorityclasses` lists.".to_owned(),
+            sentence!("Remove it, or write a class that `kubectl get priorityclasses` lists."),
         );
     }
     if has("could not find the requested resource") {
         return (
             "apiVersion".to_owned(),
-            "The cluster no longer serves this kind: install what provides it, or correct apiVersion and kind.".to_owned(),
+            sentence!(
+                "The cluster no longer serves this kind: install what provides it, or correct apiVersion and kind."
+            ),
         );
     }
-    whole(format!(
-        "The cluster refuses the object as a whole, in these words. {} describes its fields; `kubectl apply --server-side --dry-run=server` tries it without a deploy.",
-        explain(object, "")
+    whole(sentence!(
+        "The cluster refuses the object as a whole, in these words. {command} describes its fields; `kubectl apply --server-side --dry-run=server` tries it without a deploy.",
+        command = explain(object, "")
     ))
 }
 
 /// The way out where the app's own quota refuses something.
-pub(super) fn of_own_quota(words: &str) -> Option<String> {
+pub(super) fn of_own_quota(words: &str) -> Option<Sentence> {
     let (_, words) = words.split_once("exceeded quota: chandlery-quota")?;
     let asked = words
         .split_once(", used:")
@@ -483,15 +599,20 @@ pub(super) fn of_own_quota(words: &str) -> Option<String> {
         found.split('=').next()
     };
     Some(if let Some(plural) = of("count/") {
-        format!(
-            "The app has as many of these objects as any app may have, whatever its limits are. Have the manifests hold fewer, or delete those that nobody needs: `kubectl get {plural}` in its namespace lists them."
+        sentence!(
+            "The app has as many of these objects as any app may have, whatever its limits are. Have the manifests hold fewer, or delete those that nobody needs: `kubectl get {plural}` in its namespace lists them.",
+            plural
         )
     } else if of("services.").is_some() {
-        "An administrator may allow such Services in the cluster's policy.".to_owned()
+        sentence!("An administrator may allow such Services in the cluster's policy.")
     } else if asked.contains("ephemeral-storage") {
-        "What an app may write to the disks of its nodes grows with its Pods: raise these on its page Limits and press Apply, or write a smaller `ephemeral-storage` under `resources.limits`.".to_owned()
+        sentence!(
+            "What an app may write to the disks of its nodes grows with its Pods: raise these on its page Limits and press Apply, or write a smaller `ephemeral-storage` under `resources.limits`."
+        )
     } else {
-        "Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for.".to_owned()
+        sentence!(
+            "Raise what the app gets on its page Limits and press Apply, or lower what the manifest asks for."
+        )
     })
 }
 

@@ -31,6 +31,8 @@ use crate::cause::chain;
 use crate::code::Code;
 use crate::object::{Kind, Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::slot;
 
 /// How long a connection may take to be made.
@@ -81,8 +83,8 @@ impl Cluster {
         let mut config = match access {
             Access::Kubeconfig { path, context } => {
                 let wrong = |error: &dyn std::fmt::Display| {
-                    Problem::new(Code::ClusterSettings, format!("The kubeconfig {} cannot be used: {error}.", path.display()))
-                        .hint("Check the cluster's `kubeconfig` and `context` in the worker's settings.")
+                    Problem::new(Code::ClusterSettings, sentence!("The kubeconfig {path} cannot be used: {error}.", path = path.display().to_string(), error = error.to_string()))
+                        .hint(sentence!("Check the cluster's `kubeconfig` and `context` in the worker's settings."))
                 };
                 let kubeconfig = Kubeconfig::read_from(path).map_err(|error| wrong(&chain(&error)))?;
                 let options = KubeConfigOptions {
@@ -94,11 +96,8 @@ impl Cluster {
                     .map_err(|error| wrong(&chain(&error)))?
             }
             Access::InCluster => Config::incluster().map_err(|error| {
-                Problem::new(
-                    Code::ClusterSettings,
-                    format!("The worker does not run inside a cluster: {}.", chain(&error)),
-                )
-                .hint("Set `in_cluster` only for a worker that runs as a pod with a service account; otherwise name a kubeconfig.")
+                Problem::new(Code::ClusterSettings, sentence!("The worker does not run inside a cluster: {error}.", error = chain(&error)))
+                .hint(sentence!("Set `in_cluster` only for a worker that runs as a pod with a service account; otherwise name a kubeconfig."))
             })?,
         };
         // kube's own retry lasts for many minutes, longer than a job's lease: retrying is the job queue's work.
@@ -111,24 +110,21 @@ impl Cluster {
         let client = tokio::task::spawn_blocking(move || client(config));
         let client = slot::unless_soon(tokio::time::timeout(CALL_TIMEOUT, client)).await;
         let Ok(Ok(client)) = client else {
-            return Err(Problem::new(
-                Code::ClusterUnreachable,
-                format!(
-                    "The credentials for {url} were not there within {} s.",
-                    CALL_TIMEOUT.as_secs()
-                ),
-            )
-            .hint("See whether the command that the kubeconfig names for them (`exec`) comes to its end."));
+            return Err(Problem::new(Code::ClusterUnreachable, sentence!("The credentials for {url} were not there within {seconds} s.", url, seconds = CALL_TIMEOUT.as_secs()))
+            .hint(sentence!("See whether the command that the kubeconfig names for them (`exec`) comes to its end.")));
         };
         let client = client.map_err(|error| {
             Problem::new(
                 Code::ClusterSettings,
-                format!(
-                    "The credentials for {url} cannot be used: {}.",
-                    chain(&error)
+                sentence!(
+                    "The credentials for {url} cannot be used: {error}.",
+                    url,
+                    error = chain(&error)
                 ),
             )
-            .hint("Check the certificates, tokens and commands named in the kubeconfig.")
+            .hint(sentence!(
+                "Check the certificates, tokens and commands named in the kubeconfig."
+            ))
         })?;
         Ok(Self {
             client,
@@ -170,7 +166,7 @@ impl Cluster {
         self.call(self.client.apiserver_version())
             .await
             .map(|info| info.git_version)
-            .map_err(|error| self.problem(&error, "read the version"))
+            .map_err(|error| self.problem(&error, sentence!("read the version")))
     }
 
     /// Calls the API server with the limit on time, and not behind the fence: there the call is dropped, and with it the
@@ -260,7 +256,7 @@ impl Cluster {
     }
 
     /// What a failed call means; `doing` completes "The cluster does not let the worker …".
-    pub(super) fn problem(&self, error: &CallError, doing: &str) -> Problem {
+    pub(super) fn problem(&self, error: &CallError, doing: impl Into<Sentence>) -> Problem {
         error::call_problem(error, &self.url, doing)
     }
 

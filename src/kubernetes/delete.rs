@@ -15,6 +15,8 @@ use super::{App, Cluster, Owner, namespace, owned};
 use crate::code::Code;
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::slot;
 
 /// What a delete leaves in the cluster.
@@ -46,7 +48,7 @@ pub async fn delete(
     inventory: &[ObjectRef],
     keep: Keep,
     limit: Duration,
-    mut progress: impl FnMut(&str),
+    mut progress: impl FnMut(&Sentence),
 ) -> Result<Deleted, Problem> {
     let App {
         cluster,
@@ -174,7 +176,7 @@ async fn delete_volumes(
     namespace: &str,
     claims: Vec<ObjectRef>,
     patience: Patience,
-    progress: &mut impl FnMut(&str),
+    progress: &mut impl FnMut(&Sentence),
 ) -> Result<u32, Problem> {
     let mut left = claims;
     let mut deleted = 0;
@@ -188,12 +190,12 @@ async fn delete_volumes(
         {
             Ok(_) => deleted += 1,
             Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(cluster.problem(&error, &format!("delete {claim}"))),
+            Err(error) => return Err(cluster.problem(&error, sentence!("delete {claim}", claim))),
         }
     }
     let gone = async {
         while !left.is_empty() {
-            let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+            let names: Vec<Sentence> = left.iter().map(|left| left.to_string().into()).collect();
             wait(patience, &names, progress).await?;
             left = volumes(cluster, kinds, namespace).await?;
         }
@@ -207,7 +209,7 @@ async fn wait_until_gone(
     kinds: &Kinds,
     doomed: &[ObjectRef],
     patience: Patience,
-    progress: &mut impl FnMut(&str),
+    progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
     let App {
         cluster,
@@ -230,7 +232,7 @@ async fn wait_until_gone(
 async fn delete_namespace(
     app: &App,
     patience: Patience,
-    progress: &mut impl FnMut(&str),
+    progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
     let App {
         cluster,
@@ -238,7 +240,7 @@ async fn delete_namespace(
         owner,
     } = app;
     let api: Api<Namespace> = Api::all(cluster.client.clone());
-    let doing = format!("delete the namespace {namespace}");
+    let doing = sentence!("delete the namespace {namespace}", namespace);
     loop {
         let found = cluster
             .call(api.get_opt(namespace))
@@ -269,7 +271,7 @@ async fn delete_namespace(
             true => format!("Namespace/{namespace}"),
             false => format!("Namespace/{namespace}: {}", stuck.join("; ")),
         };
-        wait(patience, &[what], progress).await?;
+        wait(patience, &[what.into()], progress).await?;
     }
 }
 
@@ -279,7 +281,7 @@ async fn still_there(
     kinds: &Kinds,
     objects: &[ObjectRef],
     owner: &Owner,
-) -> Result<Vec<String>, Problem> {
+) -> Result<Vec<Sentence>, Problem> {
     let mut left = Vec::new();
     for reference in objects {
         let Some(api) = cluster.api_of(kinds, reference) else {
@@ -288,29 +290,31 @@ async fn still_there(
         let found = cluster
             .call(api.get_metadata_opt(&reference.name))
             .await
-            .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
+            .map_err(|error| cluster.problem(&error, sentence!("read {reference}", reference)))?;
         let Some(found) = found.filter(|found| owner.owns(&found.metadata)) else {
             continue;
         };
         left.push(match waits_for(&found.metadata) {
-            Some(waits) => format!("{reference} ({waits})"),
-            None => reference.to_string(),
+            Some(waits) => format!("{reference} ({waits})").into(),
+            None => reference.to_string().into(),
         });
     }
     Ok(left)
 }
 
 /// Pods that are still ending hold their volumes.
-async fn ending_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<String>, Problem> {
+async fn ending_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<Sentence>, Problem> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = cluster
         .list_metadata(&api, &ListParams::default())
         .await
-        .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(&error, sentence!("list pods in {namespace}", namespace))
+        })?;
     Ok(pods
         .iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_some())
-        .map(|pod| format!("Pod/{}", pod.name_any()))
+        .map(|pod| format!("Pod/{}", pod.name_any()).into())
         .collect())
 }
 
@@ -325,7 +329,9 @@ async fn volumes(
     let claims = cluster
         .list_metadata(&cluster.api(kind, Some(namespace)), &ListParams::default())
         .await
-        .map_err(|error| cluster.problem(&error, &format!("list volumes in {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(&error, sentence!("list volumes in {namespace}", namespace))
+        })?;
     Ok(claims
         .iter()
         .map(|claim| ObjectRef {
@@ -339,12 +345,13 @@ async fn volumes(
 
 async fn wait(
     patience: Patience,
-    left: &[String],
-    progress: &mut impl FnMut(&str),
+    left: &[Sentence],
+    progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
-    let late = |what: &str| {
-        Problem::new(Code::NotDeleted, format!("Still in the cluster: {what}."))
-            .hint("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here.")
+    let late = |what: Sentence| {
+        Problem::new(Code::NotDeleted, sentence!("Still in the cluster: {what}.", what))
+            .hint(sentence!("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here."))
     };
-    patience.wait(left, "is gone", progress, late).await
+    let until = |what: Sentence| sentence!("Waiting until {what} is gone", what);
+    patience.wait(left, until, progress, late).await
 }

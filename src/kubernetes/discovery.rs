@@ -8,6 +8,7 @@ use kube::discovery::{Discovery, Scope};
 use super::Cluster;
 use crate::object::{Kind, Kinds};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// How long what was found is trusted: an operator who installs a new kind does not want to wait longer.
 const FRESH: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ impl Cluster {
         // Who waits for somebody else's look does not begin one of the same length after it.
         self.call(self.look_for_kinds())
             .await
-            .map_err(|error| self.problem(&error, "list the kinds it serves"))
+            .map_err(|error| self.problem(&error, sentence!("list the kinds it serves")))
     }
 
     async fn look_for_kinds(&self) -> kube::Result<Arc<Kinds>> {

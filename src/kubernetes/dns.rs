@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::owner::FIELD_MANAGER;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// external-dns' kind; a cluster without external-dns' CRD does not serve it.
 pub const API_VERSION: &str = "externaldns.k8s.io/v1alpha1";
@@ -39,7 +40,10 @@ pub async fn publish(app: &App, endpoints: &[Endpoint]) -> Result<bool, Problem>
     let api = cluster.api(kind, Some(namespace));
     let problem = |error| Problem {
         object: Some(format!("{KIND}/{NAME}")),
-        ..cluster.problem(&error, &format!("publish DNS records in {namespace}"))
+        ..cluster.problem(
+            &error,
+            sentence!("publish DNS records in {namespace}", namespace),
+        )
     };
     let found = cluster
         .call(api.get_metadata_opt(NAME))

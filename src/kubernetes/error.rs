@@ -6,13 +6,15 @@ use std::time::Duration;
 use http_body_util::LengthLimitError;
 use kube::core::Status;
 
-use super::advice::{self, UNCOUNTED, WEBHOOK_DOWN};
+use super::advice::{self, uncounted, webhook_down};
 use super::cluster::{MOST_OBJECTS, MOST_OF_AN_ANSWER};
 use super::retry;
 use crate::body;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Why a call to the API server failed.
 #[derive(Debug)]
@@ -66,65 +68,92 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// What a failed call means for the operator; `doing` completes "The cluster does not let the worker …".
-pub(super) fn call_problem(error: &CallError, url: &str, doing: &str) -> Problem {
+pub(super) fn call_problem(error: &CallError, url: &str, doing: impl Into<Sentence>) -> Problem {
+    let doing = doing.into();
     match error {
         // What the job's step log says of it, too; nobody is told, for the job is somebody else's.
         CallError::Fenced => {
-            Problem::new(Code::LeaseLost, "The job is no longer this worker's.")
+            Problem::new(Code::LeaseLost, sentence!("The job is no longer this worker's."))
         }
         CallError::Timeout(limit) => {
-            Problem::new(Code::ClusterUnreachable, format!("The cluster at {url} did not answer within {} s.", limit.as_secs_f32()))
-                .hint("Check that the API server runs and is reachable from the worker.")
+            Problem::new(Code::ClusterUnreachable, sentence!("The cluster at {url} did not answer within {seconds} s.", url, seconds = limit.as_secs_f32().to_string()))
+                .hint(sentence!("Check that the API server runs and is reachable from the worker."))
         }
-        CallError::TooLong => Problem::new(
-            Code::ClusterAnswer,
-            format!("The worker could not {doing}: the cluster at {url} answers with more than {}, which is not read.", body::size(MOST_OF_AN_ANSWER)),
-        )
-        .hint("Look with kubectl what is so large, and delete what is not needed. If it is nothing, something else than an API server answers there."),
-        CallError::TooMany => Problem::new(
-            Code::ClusterAnswer,
-            format!("The worker could not {doing}: the cluster at {url} has more than {MOST_OBJECTS} of them, which are not read."),
-        )
-        .hint("Look with kubectl what makes so many, and delete what is not needed: `kubectl get` with the flag --chunk-size shows them in parts."),
+        CallError::TooLong => Problem::new(Code::ClusterAnswer, sentence!("The worker could not {doing}: the cluster at {url} answers with more than {size}, which is not read.", doing, url, size = body::size(MOST_OF_AN_ANSWER)))
+        .hint(sentence!("Look with kubectl what is so large, and delete what is not needed. If it is nothing, something else than an API server answers there.")),
+        CallError::TooMany => Problem::new(Code::ClusterAnswer, sentence!("The worker could not {doing}: the cluster at {url} has more than {number} of them, which are not read.", doing, url, number = MOST_OBJECTS))
+        .hint(sentence!("Look with kubectl what makes so many, and delete what is not needed: `kubectl get` with the flag --chunk-size shows them in parts.")),
         CallError::Unreachable(error @ (kube::Error::Auth(_) | kube::Error::InferConfig(_) | kube::Error::InferKubeconfig(_))) => {
-            Problem::new(Code::ClusterCredentials, format!("The credentials for the cluster at {url} cannot be used: {}.", chain(error)))
-                .hint("Check the credentials in the worker's kubeconfig for this cluster.")
+            Problem::new(Code::ClusterCredentials, sentence!("The credentials for the cluster at {url} cannot be used: {error}.", url, error = chain(error)))
+                .hint(sentence!("Check the credentials in the worker's kubeconfig for this cluster."))
         }
         CallError::Unreachable(error) => {
-            Problem::new(Code::ClusterUnreachable, format!("The cluster at {url} cannot be reached: {}.", chain(error)))
-                .hint("Check that the API server runs and is reachable from the worker.")
+            Problem::new(Code::ClusterUnreachable, sentence!("The cluster at {url} cannot be reached: {error}.", url, error = chain(error)))
+                .hint(sentence!("Check that the API server runs and is reachable from the worker."))
         }
         CallError::Refused(status) => match status.code {
-            401 => Problem::new(Code::ClusterCredentials, format!("The cluster at {url} does not accept the worker's credentials."))
-                .hint("Renew the credentials in the worker's kubeconfig for this cluster."),
-            _ if status.message.contains("failed calling webhook") => Problem::new(Code::AdmissionUnavailable, sentence(&format!("The cluster cannot {doing} now: {}", webhook_words(&status.message))))
-                .hint(WEBHOOK_DOWN),
-            _ if retry::is_uncounted(status) => Problem::new(Code::QuotaUnknown, format!("The cluster cannot {doing} yet: {}", sentence(&status.message)))
-                .hint(UNCOUNTED),
-            403 => Problem::new(Code::ClusterForbidden, format!("The cluster does not let the worker {doing}: {}", sentence(&status.message)))
-                .hint("Give the worker's account this permission; `chandlery check` lists all that it lacks."),
-            429 | 500.. => Problem::new(Code::ClusterUnreachable, format!("The cluster at {url} cannot {doing} now: {}", sentence(&status.message)))
-                .hint("The API server is overloaded or one of its parts is down; it usually passes."),
+            401 => Problem::new(Code::ClusterCredentials, sentence!("The cluster at {url} does not accept the worker's credentials.", url))
+                .hint(sentence!("Renew the credentials in the worker's kubeconfig for this cluster.")),
+            _ if status.message.contains("failed calling webhook") => Problem::new(Code::AdmissionUnavailable, sentence!("The cluster cannot {doing} now: {message}.", doing, message = webhook_words(&status.message)))
+                .hint(webhook_down()),
+            _ if retry::is_uncounted(status) => Problem::new(Code::QuotaUnknown, sentence!("The cluster cannot {doing} yet: {message}", doing, message = ended(&status.message)))
+                .hint(uncounted()),
+            403 => Problem::new(Code::ClusterForbidden, sentence!("The cluster does not let the worker {doing}: {message}", doing, message = ended(&status.message)))
+                .hint(sentence!("Give the worker's account this permission; `chandlery check` lists all that it lacks.")),
+            429 | 500.. => Problem::new(Code::ClusterUnreachable, sentence!("The cluster at {url} cannot {doing} now: {message}", url, doing, message = ended(&status.message)))
+                .hint(sentence!("The API server is overloaded or one of its parts is down; it usually passes.")),
             _ => Problem {
                 retry: status.code == 409,
-                ..Problem::new(Code::ClusterRefused, format!("The cluster refused to {doing}: {}", sentence(&status.message)))
+                ..Problem::new(Code::ClusterRefused, sentence!("The cluster refused to {doing}: {message}", doing, message = ended(&status.message)))
             },
         },
     }
 }
 
-/// An admission webhook that could not be called, without the way in which Go says so.
-pub(super) fn webhook_words(message: &str) -> String {
+/// An admission webhook that could not be called, and why, without the way in which Go says so. Without a reason it
+/// answers with something else than a review.
+fn webhook(message: &str) -> (&str, Option<&str>) {
     let name = advice::between(message, "failed calling webhook \"", "\"").unwrap_or_default();
     let why = message.rsplit(": ").next().unwrap_or_default();
-    match why.contains(['{', '\\']) {
-        true => format!("the admission webhook {name} answers with something else than a review"),
-        false => format!("the admission webhook {name} cannot be called: {why}"),
+    (name, Some(why).filter(|why| !why.contains(['{', '\\'])))
+}
+
+/// That an admission webhook could not be called.
+pub(super) fn of_webhook(message: &str) -> Sentence {
+    match webhook(message) {
+        (name, None) => sentence!(
+            "The admission webhook {name} answers with something else than a review.",
+            name
+        ),
+        (name, Some(why)) => {
+            sentence!(
+                "The admission webhook {name} cannot be called: {why}.",
+                name,
+                why
+            )
+        }
+    }
+}
+
+/// The same within a sentence.
+fn webhook_words(message: &str) -> Sentence {
+    match webhook(message) {
+        (name, None) => sentence!(
+            "the admission webhook {name} answers with something else than a review",
+            name
+        ),
+        (name, Some(why)) => {
+            sentence!(
+                "the admission webhook {name} cannot be called: {why}",
+                name,
+                why
+            )
+        }
     }
 }
 
 /// Ends a text with a full stop.
-pub(super) fn sentence(text: &str) -> String {
+pub(super) fn ended(text: &str) -> String {
     let text = text.trim();
     if text.ends_with(['.', '!', '?']) {
         text.to_owned()

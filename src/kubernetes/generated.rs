@@ -14,6 +14,7 @@ use super::owner::FIELD_MANAGER;
 use super::{App, foreign_object};
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// The Secret that holds them. Manifests may not have one of this name.
 pub const SECRET_NAME: &str = "chandlery-generated";
@@ -68,7 +69,11 @@ pub async fn read(app: &App) -> Result<Generated, Problem> {
         .map_err(|error| {
             cluster.problem(
                 &error,
-                &format!("read the secret {SECRET_NAME} in {namespace}"),
+                sentence!(
+                    "read the secret {name} in {namespace}",
+                    name = SECRET_NAME,
+                    namespace
+                ),
             )
         })?;
     // Another app's passwords are never this one's, wherever they stand.
@@ -85,9 +90,14 @@ pub async fn read(app: &App) -> Result<Generated, Problem> {
             field: Some(format!("data.{key}")),
             ..Problem::new(
                 Code::GeneratedSecret,
-                format!("The generated value of {key} in the cluster is not text."),
+                sentence!(
+                    "The generated value of {key} in the cluster is not text.",
+                    key
+                ),
             )
-            .hint("Somebody changed the secret by hand: put a text there.")
+            .hint(sentence!(
+                "Somebody changed the secret by hand: put a text there."
+            ))
         })?;
         values.insert(key, SecretString::from(text));
     }
@@ -117,7 +127,7 @@ pub async fn store(app: &App, values: &Generated) -> Result<(), Problem> {
         return Ok(());
     }
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
-    let doing = format!("keep generated values in {namespace}");
+    let doing = sentence!("keep generated values in {namespace}", namespace);
     let problem = |error| Problem {
         object: Some(format!("Secret/{SECRET_NAME}")),
         ..cluster.problem(&error, &doing)
@@ -206,9 +216,12 @@ fn raced(namespace: &str) -> Problem {
         object: Some(format!("Secret/{SECRET_NAME}")),
         ..Problem::transient(
             Code::GeneratedSecret,
-            format!("Another worker made passwords for {namespace} at the same moment."),
+            sentence!(
+                "Another worker made passwords for {namespace} at the same moment.",
+                namespace
+            ),
         )
-        .hint("The next attempt uses those.")
+        .hint(sentence!("The next attempt uses those."))
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Cluster, Owner};
 use crate::code::Code;
 use crate::object::{Object, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
 use crate::slot;
 use crate::uid::Uid;
 
@@ -48,7 +49,9 @@ pub async fn delete_previous(
             let found = cluster
                 .call(api.get_opt(&reference.name))
                 .await
-                .map_err(|error| cluster.problem(&error, &format!("read {reference}")))?;
+                .map_err(|error| {
+                    cluster.problem(&error, sentence!("read {reference}", reference))
+                })?;
             let Some(found) = found.and_then(|found| serde_json::to_value(found).ok()) else {
                 break;
             };
@@ -66,8 +69,8 @@ pub async fn delete_previous(
             if patience.is_over() {
                 return Err(Problem {
                     object: Some(reference.to_string()),
-                    ..Problem::new(Code::NotDeleted, format!("{reference} of an earlier reset does not go."))
-                        .hint("Its pod does not end, or something holds it with a finalizer. The next attempt goes on from here.")
+                    ..Problem::new(Code::NotDeleted, sentence!("{reference} of an earlier reset does not go.", reference))
+                        .hint(sentence!("Its pod does not end, or something holds it with a finalizer. The next attempt goes on from here."))
                 });
             }
             slot::waiting(patience.pause()).await;

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::App;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Whether the app can be reached from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Ingress {
     /// Whether every host is covered by a certificate's entry. False without hosts.
     pub tls: bool,
     /// What is missing, for people; empty when nothing is.
-    pub message: String,
+    pub message: Sentence,
 }
 
 impl Ingress {
@@ -60,7 +62,12 @@ async fn list(app: &App) -> Result<Vec<KubernetesIngress>, Problem> {
     cluster
         .list(&api, &ListParams::default().labels(&owner.selector()))
         .await
-        .map_err(|error| cluster.problem(&error, &format!("list the ingresses of {namespace}")))
+        .map_err(|error| {
+            cluster.problem(
+                &error,
+                sentence!("list the ingresses of {namespace}", namespace),
+            )
+        })
 }
 
 /// The classes that the app's Ingress objects name and that the cluster does not have: no controller looks at these.
@@ -73,7 +80,7 @@ pub async fn unknown_classes(app: &App) -> Result<Vec<String>, Problem> {
             Err(error) if error.is_not_found() => unknown.push(name),
             // Without the right nothing is said of them.
             Err(error) if error.is_forbidden() => {}
-            Err(error) => return Err(cluster.problem(&error, "read ingress classes")),
+            Err(error) => return Err(cluster.problem(&error, sentence!("read ingress classes"))),
             Ok(_) => {}
         }
     }
@@ -142,13 +149,13 @@ fn summarise(ingresses: &[KubernetesIngress]) -> Ingress {
         list.dedup();
     }
     let (state, message) = match (ingresses.len(), waiting.as_slice()) {
-        (0, _) => (IngressState::None, String::new()),
-        (_, []) => (IngressState::Ready, String::new()),
+        (0, _) => (IngressState::None, Sentence::default()),
+        (_, []) => (IngressState::Ready, Sentence::default()),
         (_, waiting) => (
             IngressState::NoAddress,
-            format!(
-                "The ingress controller has not written an address to {} yet",
-                waiting.join(", ")
+            sentence!(
+                "The ingress controller has not written an address to {names} yet",
+                names = waiting.join(", ")
             ),
         ),
     };

@@ -113,7 +113,7 @@ async fn get(cluster: &Cluster, kinds: &Kinds, object: &ObjectRef) -> Result<Loo
         Err(error) if error.is_forbidden() => Ok(Look::Hidden),
         Err(error) => Err(Problem {
             object: Some(object.to_string()),
-            ..cluster.problem(&error, &format!("read {object}"))
+            ..cluster.problem(&error, format!("read {object}"))
         }),
     }
 }

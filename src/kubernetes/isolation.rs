@@ -15,6 +15,8 @@ use super::{App, Cluster, Owner, foreign_object};
 use crate::code::Code;
 use crate::policy::{Limits, POD_SECURITY_VERSION, PodSecurity, Policy, inside};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::slot;
 
 /// The objects' names. Manifests may not have one of these.
@@ -94,7 +96,11 @@ async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem
         let found = cluster.call(api.get(QUOTA)).await.map_err(|error| {
             cluster.problem(
                 &error,
-                &format!("read the ResourceQuota {QUOTA} in {namespace}"),
+                sentence!(
+                    "read the ResourceQuota {name} in {namespace}",
+                    name = QUOTA,
+                    namespace
+                ),
             )
         })?;
         let wanted = found.spec.and_then(|spec| spec.hard);
@@ -107,9 +113,14 @@ async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem
                 object: Some(format!("ResourceQuota/{QUOTA}")),
                 ..Problem::new(
                     Code::QuotaUncounted,
-                    format!("The cluster has not counted what {namespace} uses."),
+                    sentence!(
+                        "The cluster has not counted what {namespace} uses.",
+                        namespace
+                    ),
                 )
-                .hint("That is the work of kube-controller-manager: see whether it runs.")
+                .hint(sentence!(
+                    "That is the work of kube-controller-manager: see whether it runs."
+                ))
             });
         }
         slot::waiting(patience.pause()).await;
@@ -145,7 +156,7 @@ impl Own<'_> {
         cluster
             .call(api.patch(self.name(), &params, &Patch::Apply(&self.object)))
             .await
-            .map_err(|error| self.problem(cluster, &error, "put"))?;
+            .map_err(|error| self.problem(cluster, &error, sentence!("put")))?;
         Ok(())
     }
 
@@ -160,7 +171,7 @@ impl Own<'_> {
         {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(self.problem(cluster, &error, "remove")),
+            Err(error) => Err(self.problem(cluster, &error, sentence!("remove"))),
         }
     }
 
@@ -170,7 +181,7 @@ impl Own<'_> {
         let found = cluster
             .call(api.get_metadata_opt(self.name()))
             .await
-            .map_err(|error| self.problem(cluster, &error, "read"))?;
+            .map_err(|error| self.problem(cluster, &error, sentence!("read")))?;
         match found {
             Some(found) if !self.owner.owns(&found.metadata) => {
                 Err(foreign_object(self.kind(), self.name()))
@@ -184,21 +195,29 @@ impl Own<'_> {
         let kinds = cluster.kinds().await?;
         match kinds.get(api_version, self.kind()) {
             Some(kind) => Ok(cluster.api(kind, Some(self.namespace))),
-            None => Err(Problem::new(
-                Code::ClusterKinds,
-                format!("The cluster does not know {} of {api_version}.", self.kind()),
-            )
-            .hint("Every Kubernetes has this kind: see whether the API server's group is switched off.")),
+            None => Err(Problem::new(Code::ClusterKinds, sentence!("The cluster does not know {kind} of {api_version}.", kind = self.kind(), api_version))
+            .hint(sentence!("Every Kubernetes has this kind: see whether the API server's group is switched off."))),
         }
     }
 
-    fn problem(&self, cluster: &Cluster, error: &super::error::CallError, verb: &str) -> Problem {
+    fn problem(
+        &self,
+        cluster: &Cluster,
+        error: &super::error::CallError,
+        verb: Sentence,
+    ) -> Problem {
         let (kind, name) = (self.kind(), self.name());
         Problem {
             object: Some(format!("{kind}/{name}")),
             ..cluster.problem(
                 error,
-                &format!("{verb} the {kind} {name} in {}", self.namespace),
+                sentence!(
+                    "{verb} the {kind} {name} in {namespace}",
+                    verb,
+                    kind,
+                    name,
+                    namespace = self.namespace
+                ),
             )
         }
     }
@@ -229,7 +248,12 @@ async fn label(cluster: &Cluster, namespace: &str, policy: &Policy) -> Result<()
     cluster
         .call(api.patch(namespace, &params, &Patch::Apply(&patch)))
         .await
-        .map_err(|error| cluster.problem(&error, &format!("label the namespace {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(
+                &error,
+                sentence!("label the namespace {namespace}", namespace),
+            )
+        })?;
     Ok(())
 }
 

@@ -6,6 +6,9 @@ use kube::api::{Api, ListParams, LogParams};
 
 use super::{Cluster, workload};
 use crate::object::ObjectRef;
+use crate::redact::Redactor;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// How many lines are read, …
 const LINES: i64 = 20;
@@ -23,6 +26,17 @@ pub struct LogEnd {
     pub container: String,
     /// As the container wrote them: may hold secrets.
     pub text: String,
+}
+
+/// The end of a log, in which no secret can be read, for people.
+pub fn told(end: &LogEnd, redactor: &Redactor) -> Sentence {
+    let text = redactor.text(&end.text);
+    let told = sentence!(
+        "The end of the log of pod {pod}, container {container}:",
+        pod = &end.pod,
+        container = &end.container
+    );
+    told.and("\n", last_bytes(&text))
 }
 
 /// Reads the end of the log of a Job's newest failed pod, or why it cannot be read.

@@ -73,15 +73,13 @@ pub use watch::{WatchEvent, changes};
 
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// An object under a name of ours that does not carry the app's labels.
 fn foreign_object(kind: &str, name: &str) -> Problem {
     Problem {
         object: Some(format!("{kind}/{name}")),
-        ..Problem::new(
-            Code::ObjectForeign,
-            format!("The app's namespace has a {kind} {name} that Chandlery did not make for this app."),
-        )
-        .hint(format!("Chandlery never takes over an object. Remove or rename the {kind}; its name is Chandlery's own."))
+        ..Problem::new(Code::ObjectForeign, sentence!("The app's namespace has a {kind} {name} that Chandlery did not make for this app.", kind, name))
+        .hint(sentence!("Chandlery never takes over an object. Remove or rename the {kind}; its name is Chandlery's own.", kind))
     }
 }

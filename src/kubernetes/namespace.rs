@@ -10,6 +10,7 @@ use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME, 
 use super::{App, Cluster, Owner, role_binding};
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// Which pods the API server lets into a namespace. From its first moment on, so that nothing can run there before.
 const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
@@ -56,7 +57,12 @@ pub async fn owner(cluster: &Cluster, namespace: &str) -> Result<Option<Owner>, 
     let found = cluster
         .call(api.get_opt(namespace))
         .await
-        .map_err(|error| cluster.problem(&error, &format!("read the namespace {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(
+                &error,
+                sentence!("read the namespace {namespace}", namespace),
+            )
+        })?;
     let Some(found) = found else {
         return Ok(None);
     };
@@ -132,7 +138,9 @@ async fn annotate(cluster: &Cluster, found: &Namespace, annotations: Value) -> R
     {
         Ok(_) => Ok(()),
         Err(error) if error.is_conflict() => Err(changed(&name)),
-        Err(error) => Err(cluster.problem(&error, &format!("annotate the namespace {name}"))),
+        Err(error) => {
+            Err(cluster.problem(&error, sentence!("annotate the namespace {name}", name)))
+        }
     }
 }
 
@@ -149,9 +157,12 @@ async fn existing(app: &App) -> Result<Namespace, Problem> {
             object: Some(format!("Namespace/{namespace}")),
             ..Problem::new(
                 Code::NamespaceMissing,
-                format!("The app is not in the cluster: there is no namespace {namespace}."),
+                sentence!(
+                    "The app is not in the cluster: there is no namespace {namespace}.",
+                    namespace
+                ),
             )
-            .hint("Press Apply to deploy the app, then try again.")
+            .hint(sentence!("Press Apply to deploy the app, then try again."))
         }),
     }
 }
@@ -168,7 +179,12 @@ pub(super) async fn read(app: &App) -> Result<Option<Namespace>, Problem> {
     let found = cluster
         .call(api.get_opt(namespace))
         .await
-        .map_err(|error| cluster.problem(&error, &format!("read the namespace {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(
+                &error,
+                sentence!("read the namespace {namespace}", namespace),
+            )
+        })?;
     match found {
         None => Ok(None),
         Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(&found, Some(owner))),
@@ -211,9 +227,10 @@ pub async fn ensure(app: &App) -> Result<bool, Problem> {
                     .map(|()| true),
                 // Somebody was faster: it counts only if it is ours.
                 Err(error) if error.is_conflict() => find(app).await.map(|_| false),
-                Err(error) => {
-                    Err(cluster.problem(&error, &format!("create the namespace {namespace}")))
-                }
+                Err(error) => Err(cluster.problem(
+                    &error,
+                    sentence!("create the namespace {namespace}", namespace),
+                )),
             }
         }
     }
@@ -230,7 +247,7 @@ pub async fn list(cluster: &Cluster, instance: &str) -> Result<Vec<OurNamespace>
     let found = cluster
         .list_metadata(&api, &ListParams::default().labels(&selector))
         .await
-        .map_err(|error| cluster.problem(&error, "list namespaces"))?;
+        .map_err(|error| cluster.problem(&error, sentence!("list namespaces")))?;
     Ok(found
         .into_iter()
         .map(|found| ours(found.metadata))
@@ -259,40 +276,56 @@ fn ours(found: ObjectMeta) -> OurNamespace {
 
 /// Why a namespace is not the app's (`None`: of no app that Chandlery knows), and the way out.
 fn foreign(found: &Namespace, owner: Option<&Owner>) -> Problem {
-    const ANOTHER_NAME: &str =
-        "Remove or rename the one in the cluster, or give the app another name.";
-    let namespace = found.name_any();
+    let namespace = &found.name_any();
     let label = |name: &str| found.labels().get(name).map(String::as_str);
-    let whose = format!(
-        "the app {} ({}), number {}",
-        label(NAME).unwrap_or_default(),
-        label(ENVIRONMENT).unwrap_or_default(),
-        label(APP).unwrap_or("?"),
+    let whose = sentence!(
+        "the app {name} ({environment}), number {number}",
+        name = label(NAME).unwrap_or_default(),
+        environment = label(ENVIRONMENT).unwrap_or_default(),
+        number = label(APP).unwrap_or("?"),
     );
+    let another_name =
+        || sentence!("Remove or rename the one in the cluster, or give the app another name.");
     let (message, hint) = if label(MANAGED_BY) != Some(FIELD_MANAGER) || label(INSTANCE).is_none() {
         (
-            format!("The namespace {namespace} exists and was not made by Chandlery."),
-            format!("Chandlery never takes over a namespace of somebody else. {ANOTHER_NAME}"),
+            sentence!(
+                "The namespace {namespace} exists and was not made by Chandlery.",
+                namespace
+            ),
+            sentence!("Chandlery never takes over a namespace of somebody else.")
+                .and(" ", another_name()),
         )
     } else if owner.is_some_and(|owner| label(INSTANCE) != Some(owner.instance.as_str())) {
         (
-            format!(
-                "The namespace {namespace} exists and belongs to another Odoo database, {}.",
-                label(INSTANCE).unwrap_or_default()
+            sentence!(
+                "The namespace {namespace} exists and belongs to another Odoo database, {database}.",
+                namespace,
+                database = label(INSTANCE).unwrap_or_default()
             ),
-            format!(
-                "Chandlery never takes over a namespace of another Odoo database. {ANOTHER_NAME}"
-            ),
+            sentence!("Chandlery never takes over a namespace of another Odoo database.")
+                .and(" ", another_name()),
         )
     } else if label(UID).is_none() {
         (
-            format!("The namespace {namespace} exists and was made by an older version of Chandlery for {whose}: it has no uid, so nothing proves that it is this app's."),
-            "If it is, an operator takes it over in Odoo: Kubernetes > Configuration > Namespaces Found.".to_owned(),
+            sentence!(
+                "The namespace {namespace} exists and was made by an older version of Chandlery for {whose}: it has no uid, so nothing proves that it is this app's.",
+                namespace,
+                whose
+            ),
+            sentence!(
+                "If it is, an operator takes it over in Odoo: Kubernetes > Configuration > Namespaces Found."
+            ),
         )
     } else {
         (
-            format!("The namespace {namespace} exists and belongs to another app: {whose}. An app of the same name that Odoo has forgotten, as after the restore of a backup, is another app."),
-            "If it shall be this app's, an operator takes it over in Odoo: Kubernetes > Configuration > Namespaces Found. Otherwise press \"New Namespace\" on the app and apply it again.".to_owned(),
+            sentence!(
+                "The namespace {namespace} exists and belongs to another app: {whose}. An app of the same name that Odoo has forgotten, as after the restore of a backup, is another app.",
+                namespace,
+                whose
+            ),
+            sentence!(
+                "If it shall be this app's, an operator takes it over in Odoo: Kubernetes > Configuration > Namespaces Found. Otherwise press \"New Namespace\" on the app and apply it again."
+            ),
         )
     };
     Problem {
@@ -307,16 +340,19 @@ pub(super) fn changed(namespace: &str) -> Problem {
         object: Some(format!("Namespace/{namespace}")),
         ..Problem::new(
             Code::NamespaceChanged,
-            format!("Somebody else wrote on the namespace {namespace} at the same moment."),
+            sentence!(
+                "Somebody else wrote on the namespace {namespace} at the same moment.",
+                namespace
+            ),
         )
-        .hint("The next attempt finds out what that was.")
+        .hint(sentence!("The next attempt finds out what that was."))
     }
 }
 
 pub(super) fn terminating(namespace: &str) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
-        ..Problem::new(Code::NamespaceTerminating, format!("The namespace {namespace} is still being deleted."))
-            .hint("The job starts again when it is gone. If it stays for long, see the namespace's conditions in the cluster.")
+        ..Problem::new(Code::NamespaceTerminating, sentence!("The namespace {namespace} is still being deleted.", namespace))
+            .hint(sentence!("The job starts again when it is gone. If it stays for long, see the namespace's conditions in the cluster."))
     }
 }

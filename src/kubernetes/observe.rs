@@ -11,6 +11,8 @@ use super::{App, inventory, namespace, owned, scale, wait};
 use crate::code::Code;
 use crate::object::ObjectRef;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// How an app is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub enum State {
 pub struct Observation {
     pub state: State,
     /// What is not ready and why; empty when all is.
-    pub message: String,
+    pub message: Sentence,
     pub ingress: Ingress,
     /// When it was looked at.
     pub seen_at: Timestamp,
@@ -63,7 +65,7 @@ const NAMED: usize = 3;
 /// Looks at an app. A namespace that is not the app's is a problem, one that does not exist is [`State::Missing`].
 pub async fn observe(app: &App) -> Result<Observation, Problem> {
     let seen_at = Timestamp::now();
-    let missing = |message: String| Observation {
+    let missing = |message: Sentence| Observation {
         state: State::Missing,
         message,
         ingress: Ingress::none(),
@@ -74,13 +76,14 @@ pub async fn observe(app: &App) -> Result<Observation, Problem> {
             let objects = owned::objects(app, &LOOKED_AT).await?;
             judge(app, namespace.metadata, objects, seen_at).await
         }
-        Ok(None) => Ok(missing(format!(
-            "The namespace {} is not in the cluster",
-            app.namespace
+        Ok(None) => Ok(missing(sentence!(
+            "The namespace {namespace} is not in the cluster",
+            namespace = &app.namespace
         ))),
-        Err(problem) if problem.code == Code::NamespaceTerminating => {
-            Ok(missing(problem.message.trim_end_matches('.').to_owned()))
-        }
+        Err(problem) if problem.code == Code::NamespaceTerminating => Ok(missing(sentence!(
+            "The namespace {namespace} is still being deleted",
+            namespace = &app.namespace
+        ))),
         Err(problem) => Err(problem),
     }
 }
@@ -128,8 +131,14 @@ async fn judge(
         return Ok(Observation {
             state: State::Missing,
             message: match runs {
-                true => format!("Nothing of the app runs in the namespace {namespace}"),
-                false => format!("Nothing of the app is in the namespace {namespace}"),
+                true => sentence!(
+                    "Nothing of the app runs in the namespace {namespace}",
+                    namespace
+                ),
+                false => sentence!(
+                    "Nothing of the app is in the namespace {namespace}",
+                    namespace
+                ),
             },
             ingress,
             seen_at,
@@ -145,8 +154,7 @@ async fn judge(
         true => Vec::new(),
         false => nothing_behind(&objects),
     };
-    let is_gone = |gone: &ObjectRef| format!("{} {}: {}", gone.kind, gone.name, wait::GONE);
-    missing.extend(gone.iter().map(is_gone));
+    missing.extend(gone.iter().map(|gone| wait::named(gone, wait::gone())));
     for object in &objects {
         // Volumes that wait for their first pod do so for good while the app is stopped.
         if stopped && object["kind"] == "PersistentVolumeClaim" {
@@ -154,7 +162,7 @@ async fn judge(
         }
         let reference = owned::reference(object);
         if let Some(not_ready) = wait::explain(cluster, &reference, object).await {
-            missing.push(not_ready.to_string());
+            missing.push(not_ready.sentence());
         }
     }
     let state = match (missing.is_empty(), stopped) {
@@ -164,10 +172,10 @@ async fn judge(
     };
     let more = missing.len().saturating_sub(NAMED);
     missing.truncate(NAMED);
-    let mut message = missing.join("; ");
     if more > 0 {
-        message.push_str(&format!("; and {more} more"));
+        missing.push(sentence!("and {number} more", number = more));
     }
+    let message = Sentence::joined("; ", missing);
     Ok(Observation {
         state,
         message,
@@ -196,7 +204,7 @@ fn is_stopped(workloads: &[&Value]) -> bool {
 }
 
 /// What an ingress leads to that is scaled to 0, though the rest of the app runs: it answers nobody.
-fn nothing_behind(objects: &[Value]) -> Vec<String> {
+fn nothing_behind(objects: &[Value]) -> Vec<Sentence> {
     let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
     let services: BTreeSet<&str> = of_kind("Ingress").flat_map(backends).collect();
     let mut resting = Vec::new();
@@ -223,9 +231,10 @@ fn nothing_behind(objects: &[Value]) -> Vec<String> {
                 .iter()
                 .map(|object| owned::reference(object).to_string())
                 .collect();
-            resting.push(format!(
-                "nothing runs behind the ingress: {} (Service {name}) is scaled to 0",
-                names.join(", ")
+            resting.push(sentence!(
+                "nothing runs behind the ingress: {workloads} (Service {name}) is scaled to 0",
+                workloads = names.join(", "),
+                name
             ));
         }
     }
@@ -294,10 +303,10 @@ mod tests {
                 workload("postgres", postgres),
             ]
         };
-        assert_eq!(nothing_behind(&objects(1, 1)), Vec::<String>::new());
+        assert_eq!(nothing_behind(&objects(1, 1)), Vec::<Sentence>::new());
         assert_eq!(
             nothing_behind(&objects(1, 0)),
-            Vec::<String>::new(),
+            Vec::<Sentence>::new(),
             "no ingress leads there"
         );
         assert_eq!(

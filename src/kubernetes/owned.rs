@@ -59,7 +59,7 @@ pub(super) async fn objects(app: &App, of: &[(&str, &str)]) -> Result<Vec<Value>
             .list(&cluster.api(kind, Some(namespace)), &selected)
             .await
             .map_err(|error| {
-                cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
+                cluster.problem(&error, format!("list {} in {namespace}", kind.plural))
             })?;
         objects.extend(found.into_iter().map(|object| whole(kind, object)));
     }
@@ -147,7 +147,7 @@ async fn list(
         Ok(listed) => listed,
         Err(error) if error.is_forbidden() => return Ok(Vec::new()),
         Err(error) => {
-            return Err(cluster.problem(&error, &format!("list {} in {namespace}", kind.plural)));
+            return Err(cluster.problem(&error, format!("list {} in {namespace}", kind.plural)));
         }
     };
     let found = listed.iter().map(|object| Found {

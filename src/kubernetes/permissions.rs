@@ -13,6 +13,8 @@ use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use super::{Cluster, role_binding};
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// One thing that the worker must be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +139,7 @@ impl Cluster {
         let answer = self
             .call(reviews.create(&PostParams::default(), &review))
             .await
-            .map_err(|error| self.problem(&error, "ask for its permissions"))?;
+            .map_err(|error| self.problem(&error, sentence!("ask for its permissions")))?;
         Ok(answer.status.is_some_and(|status| status.allowed))
     }
 
@@ -176,14 +178,14 @@ impl Cluster {
         }
         let binds = asked("bind", RBAC, "clusterroles", role_binding::ROLE, "");
         if !self.may(binds).await? {
-            return Err(without_role("bind itself to"));
+            return Err(without_role(sentence!("bind itself to")));
         }
         let roles: Api<ClusterRole> = Api::all(self.client.clone());
         let role = match self.call(roles.get(role_binding::ROLE)).await {
             Ok(role) => role,
-            Err(error) if error.is_not_found() => return Err(without_role("find")),
-            Err(error) if error.is_forbidden() => return Err(without_role("read")),
-            Err(error) => return Err(self.problem(&error, "read a ClusterRole")),
+            Err(error) if error.is_not_found() => return Err(without_role(sentence!("find"))),
+            Err(error) if error.is_forbidden() => return Err(without_role(sentence!("read"))),
+            Err(error) => return Err(self.problem(&error, sentence!("read a ClusterRole"))),
         };
         let rules = role.rules.unwrap_or_default();
         missing.retain(|permission| !rules.iter().any(|rule| grants(rule, permission)));
@@ -234,7 +236,7 @@ impl Cluster {
     /// Whether the worker cannot make the first namespace, nor the second, which an earlier version of the policy let
     /// pass.
     async fn keeps(&self, first: ObjectMeta, second: ObjectMeta) -> Result<Kept, Problem> {
-        let wrong = |error: &CallError| self.problem(error, "create namespaces");
+        let wrong = |error: &CallError| self.problem(error, sentence!("create namespaces"));
         // Where this is refused it is for another reason.
         self.try_namespace(labelled(&[OURS]))
             .await
@@ -320,13 +322,10 @@ fn grants(rule: &PolicyRule, permission: &Permission) -> bool {
         && rule.resource_names.iter().flatten().next().is_none()
 }
 
-fn without_role(doing: &str) -> Problem {
+fn without_role(doing: Sentence) -> Problem {
     let role = role_binding::ROLE;
-    Problem::new(
-        Code::Permissions,
-        format!("The worker cannot {doing} the ClusterRole {role}, which gives it its rights in apps' namespaces."),
-    )
-    .hint("Apply config/rbac.yaml of this version to the cluster.")
+    Problem::new(Code::Permissions, sentence!("The worker cannot {doing} the ClusterRole {role}, which gives it its rights in apps' namespaces.", doing, role))
+    .hint(sentence!("Apply config/rbac.yaml of this version to the cluster."))
 }
 
 /// Rights as people read them: one line for each resource.

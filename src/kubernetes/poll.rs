@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// How soon the cluster is looked at again at first, …
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
@@ -48,24 +50,26 @@ impl Patience {
         }
     }
 
-    /// Says what is waited for (`Waiting until Pod/odoo is gone`) and pauses once. When it is over it is the problem that
-    /// `late` makes of the names of what is `left`.
+    /// Says what is waited for, as `until` words it, and pauses once. When it is over it is the problem that `late` makes of
+    /// the names of what is `left`.
     pub(super) async fn wait(
         &self,
-        left: &[String],
-        end: &str,
-        progress: &mut impl FnMut(&str),
-        late: impl FnOnce(&str) -> Problem,
+        left: &[Sentence],
+        until: impl FnOnce(Sentence) -> Sentence,
+        progress: &mut impl FnMut(&Sentence),
+        late: impl FnOnce(Sentence) -> Problem,
     ) -> Result<(), Problem> {
         let what = match left {
             [one] => one.clone(),
-            [first, more @ ..] => format!("{first} and {} more", more.len()),
-            [] => String::new(),
+            [first, more @ ..] => {
+                sentence!("{first} and {number} more", first, number = more.len())
+            }
+            [] => Sentence::default(),
         };
         if self.is_over() {
-            return Err(late(&what));
+            return Err(late(what));
         }
-        progress(&format!("Waiting until {what} {end}"));
+        progress(&until(what));
         self.pause().await;
         Ok(())
     }

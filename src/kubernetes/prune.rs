@@ -10,6 +10,7 @@ use super::owner::OWN_NAMES;
 use super::{App, Cluster, Owner, owned};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// Kinds that are never pruned: they hold an app's data, or everything.
 pub const NEVER_PRUNED: [&str; 3] = ["PersistentVolumeClaim", "PersistentVolume", "Namespace"];
@@ -127,7 +128,7 @@ async fn remove_ours(
     };
     let problem = |error| Problem {
         object: Some(reference.to_string()),
-        ..cluster.problem(&error, &format!("delete {reference}"))
+        ..cluster.problem(&error, sentence!("delete {reference}", reference))
     };
     let Some(found) = cluster
         .call(api.get_metadata_opt(&reference.name))

@@ -10,7 +10,7 @@ use kube::core::Status;
 use serde_json::Value;
 
 use super::advice::{self, Kind, Mismatch, Wanted, between, what_stands};
-use super::error::{CallError, call_problem, sentence, webhook_words};
+use super::error::{CallError, call_problem, ended, of_webhook};
 use super::field;
 use super::retry::is_uncounted;
 use super::unnamed::{Ask, Questions};
@@ -19,6 +19,8 @@ use crate::dependence::Dependent;
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::redact::HIDDEN;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// More things that are wrong are counted, not told.
 const MOST_TOLD: usize = 8;
@@ -57,7 +59,7 @@ struct Finding {
     /// Empty where no field is meant.
     field: String,
     words: String,
-    advice: String,
+    advice: Sentence,
 }
 
 /// What a failed call means. `ask` says what the server has against another object in this one's place, in a dry run.
@@ -67,20 +69,23 @@ pub(super) async fn problem<'a>(
     ask: &'a Ask<'a>,
 ) -> Problem {
     let object = attempt.object;
-    let kind = format!("apply a {}", object.kind());
+    let kind = sentence!("apply a {kind}", kind = object.kind());
     let CallError::Refused(status) = error else {
-        return object.locate(call_problem(error, attempt.url, "apply this object"));
+        return object.locate(call_problem(
+            error,
+            attempt.url,
+            sentence!("apply this object"),
+        ));
     };
     let known = Known::new(attempt);
     match class(status) {
         Class::Call => object.locate(call_problem(error, attempt.url, &kind)),
         Class::Passes(code, hint) => {
-            let words = match code {
-                Code::AdmissionUnavailable => webhook_words(&status.message),
-                _ => known.without_secrets(&status.message),
+            let message = match code {
+                Code::AdmissionUnavailable => of_webhook(&status.message),
+                _ => ended(&capital(&short(&known.without_secrets(&status.message)))).into(),
             };
-            let words = short(&words);
-            object.locate(Problem::new(code, sentence(&capital(&words))).hint(hint))
+            object.locate(Problem::new(code, message).hint(hint))
         }
         Class::Object => {
             let mut questions = Questions::new(ask);
@@ -94,7 +99,7 @@ enum Class {
     /// The account's, the connection's or the server's.
     Call,
     /// It may pass: the code and the way out.
-    Passes(Code, &'static str),
+    Passes(Code, Sentence),
     /// The object's.
     Object,
 }
@@ -104,17 +109,17 @@ fn class(status: &Status) -> Class {
     if is_terminating(status) {
         return Class::Passes(
             Code::NamespaceTerminating,
-            "The namespace is being deleted; the job starts again when it is gone.",
+            sentence!("The namespace is being deleted; the job starts again when it is gone."),
         );
     }
     if message.contains("failed calling webhook") {
-        return Class::Passes(Code::AdmissionUnavailable, advice::WEBHOOK_DOWN);
+        return Class::Passes(Code::AdmissionUnavailable, advice::webhook_down());
     }
     if is_too_large(status) || is_schema(status) || is_conversion(status) {
         return Class::Object;
     }
     if is_uncounted(status) {
-        return Class::Passes(Code::QuotaUnknown, advice::UNCOUNTED);
+        return Class::Passes(Code::QuotaUnknown, advice::uncounted());
     }
     match status.code {
         404 if status
@@ -124,12 +129,16 @@ fn class(status: &Status) -> Class {
         {
             Class::Passes(
                 Code::NamespaceGone,
-                "Somebody has deleted the app's namespace; the next attempt makes it anew.",
+                sentence!(
+                    "Somebody has deleted the app's namespace; the next attempt makes it anew."
+                ),
             )
         }
         409 => Class::Passes(
             Code::ApplyConflict,
-            "Something else changed the object at the same moment; the next attempt usually succeeds.",
+            sentence!(
+                "Something else changed the object at the same moment; the next attempt usually succeeds."
+            ),
         ),
         403 if is_permission(message) => Class::Call,
         401 | 429 | 501.. => Class::Call,
@@ -744,7 +753,7 @@ fn immutable(path: &str, message: &str, known: &Known) -> Finding {
     let object = known.object;
     let shrunk = message.contains("can not be less than");
     let advice = match shrunk {
-        true => advice::SHRUNK.to_owned(),
+        true => advice::shrunk(),
         false => advice::immutable(object, changes.first().map_or(path, |(path, ..)| path)),
     };
     if known.is_secret(path) && changes.len() == 1 {
@@ -840,44 +849,48 @@ fn of_words(status: &Status, known: &Known) -> Finding {
 fn told(found: Vec<Finding>, object: &Object) -> Problem {
     let line = |finding: &Finding| object.locate_field(&finding.field, Problem::default()).line;
     let message = match found.as_slice() {
-        [only] if only.field.is_empty() => sentence(&capital(&only.words)),
-        [only] => sentence(&format!("{}: {}", only.field, only.words)),
+        [only] if only.field.is_empty() => ended(&capital(&only.words)).into(),
+        [only] => ended(&format!("{}: {}", only.field, only.words)).into(),
         several => {
-            let mut message = format!("The API server finds {} things wrong:", several.len());
+            let mut told = vec![sentence!(
+                "The API server finds {number} things wrong:",
+                number = several.len()
+            )];
             for finding in several.iter().take(MOST_TOLD) {
-                message += "\n- ";
-                if let Some(line) = line(finding) {
-                    message += &format!("line {line}, ");
-                }
-                if !finding.field.is_empty() {
-                    message += &format!("{}: ", finding.field);
-                }
-                message += &finding.words;
+                let place = Sentence::from(finding.field.as_str());
+                let words = place.and(": ", finding.words.as_str());
+                told.push(match line(finding) {
+                    Some(line) => sentence!("- line {line}, {words}", line, words),
+                    None => Sentence::from(format!("- {words}")),
+                });
             }
             if several.len() > MOST_TOLD {
-                message += &format!("\n… and {} more", several.len() - MOST_TOLD);
+                told.push(sentence!(
+                    "… and {number} more",
+                    number = several.len() - MOST_TOLD
+                ));
             }
-            message
+            Sentence::joined("\n", told)
         }
     };
     // Each way out once, with the lines that it is for.
-    let mut ways: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut ways: Vec<(&Sentence, Vec<String>)> = Vec::new();
     for finding in found.iter().take(MOST_TOLD) {
         let line = line(finding).map(|line| line.to_string());
-        match ways.iter_mut().find(|(way, _)| *way == finding.advice) {
+        match ways.iter_mut().find(|(way, _)| **way == finding.advice) {
             Some((_, lines)) => lines.extend(line.filter(|line| !lines.contains(line))),
             None => ways.push((&finding.advice, line.into_iter().collect())),
         }
     }
     let hint = match ways.as_slice() {
-        [(only, _)] => (*only).to_owned(),
+        [(only, _)] => (*only).clone(),
         several => {
             let several = several.iter().map(|(way, lines)| match lines.as_slice() {
-                [] => (*way).to_owned(),
-                [line] => format!("Line {line}: {way}"),
-                lines => format!("Lines {}: {way}", lines.join(", ")),
+                [] => (*way).clone(),
+                [line] => sentence!("Line {line}: {way}", line, way = *way),
+                lines => sentence!("Lines {lines}: {way}", lines = lines.join(", "), way = *way),
             });
-            several.collect::<Vec<_>>().join("\n")
+            Sentence::joined("\n", several)
         }
     };
     let problem = Problem::new(Code::ApplyRefused, message).hint(hint);

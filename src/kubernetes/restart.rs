@@ -11,6 +11,8 @@ use super::{App, Cluster};
 use crate::code::Code;
 use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::uid::Uid;
 
 /// On a pod template: the job that restarted it last.
@@ -51,7 +53,7 @@ pub struct Restarted {
     /// What restarts for this job, be it since now or since an earlier attempt.
     pub objects: Vec<ObjectRef>,
     /// What does not, and why.
-    pub not: Vec<String>,
+    pub not: Vec<Sentence>,
 }
 
 /// Restarts each workload of the app that has reason to, once per `job`: another attempt at the same job finds its mark
@@ -70,11 +72,12 @@ pub async fn restart(
     if namespace::find(app).await? == Found::Absent {
         return Err(Problem::new(
             Code::NotThere,
-            format!(
-                "The namespace {namespace} is not in the cluster: there is nothing to restart."
+            sentence!(
+                "The namespace {namespace} is not in the cluster: there is nothing to restart.",
+                namespace
             ),
         )
-        .hint("Press Apply to deploy the app."));
+        .hint(sentence!("Press Apply to deploy the app.")));
     }
     let mut workloads = owned::objects(app, &WORKLOADS).await?;
     workloads.sort_by_key(|workload| {
@@ -93,7 +96,11 @@ pub async fn restart(
     for workload in workloads.iter().filter(concerned) {
         let object = reference(workload);
         if let Some(reason) = stands_still(workload) {
-            restarted.not.push(format!("{object} {reason}"));
+            restarted.not.push(sentence!(
+                "{object} {reason}",
+                object = object.to_string(),
+                reason
+            ));
             continue;
         }
         if !is_restarted_by(workload, job) {
@@ -108,9 +115,9 @@ pub async fn restart(
 pub fn stopped() -> Problem {
     Problem::new(
         Code::Stopped,
-        "The app is stopped; there is nothing to restart.",
+        sentence!("The app is stopped; there is nothing to restart."),
     )
-    .hint("Start it instead.")
+    .hint(sentence!("Start it instead."))
 }
 
 async fn mark(
@@ -137,7 +144,7 @@ async fn mark(
         .map(|after| cluster.memory.wrote(&after))
         .map_err(|error| Problem {
             object: Some(object.to_string()),
-            ..cluster.problem(&error, &format!("restart {object}"))
+            ..cluster.problem(&error, sentence!("restart {object}", object))
         })
 }
 
@@ -151,12 +158,15 @@ fn is_restarted_by(workload: &Value, job: &Uid) -> bool {
 }
 
 /// Why a workload would not follow a change of its template.
-fn stands_still(workload: &Value) -> Option<&'static str> {
+fn stands_still(workload: &Value) -> Option<Sentence> {
     if workload["spec"]["paused"] == true {
-        return Some("is paused: `kubectl rollout resume` lets it go on");
+        return Some(sentence!(
+            "is paused: `kubectl rollout resume` lets it go on"
+        ));
     }
-    (workload["spec"]["updateStrategy"]["type"] == "OnDelete")
-        .then_some("replaces its pods only when they are deleted (updateStrategy OnDelete)")
+    (workload["spec"]["updateStrategy"]["type"] == "OnDelete").then(|| {
+        sentence!("replaces its pods only when they are deleted (updateStrategy OnDelete)")
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::Cluster;
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 use crate::slot;
 
 /// The ClusterRole that says what the worker may do in an app's namespace.
@@ -64,7 +65,10 @@ pub(super) async fn ensure(cluster: &Cluster, namespace: &str) -> Result<(), Pro
             return Err(without_rights(namespace, &error.to_string()));
         }
         Err(error) => {
-            return Err(cluster.problem(&error, &format!("bind its rights in {namespace}")));
+            return Err(cluster.problem(
+                &error,
+                sentence!("bind its rights in {namespace}", namespace),
+            ));
         }
     };
     let deadline = Instant::now() + limit;
@@ -96,7 +100,7 @@ async fn account(cluster: &Cluster) -> Result<String, Problem> {
     let answer = cluster
         .call(reviews.create(&PostParams::default(), &SelfSubjectReview::default()))
         .await
-        .map_err(|error| cluster.problem(&error, "ask for its own name"))?;
+        .map_err(|error| cluster.problem(&error, sentence!("ask for its own name")))?;
     let user = answer.status.and_then(|status| status.user_info);
     Ok(user.and_then(|user| user.username).unwrap_or_default())
 }
@@ -129,11 +133,8 @@ fn binding(account: &str) -> Option<RoleBinding> {
 fn without_rights(namespace: &str, reason: &str) -> Problem {
     Problem {
         object: Some(format!("RoleBinding/{NAME}")),
-        ..Problem::new(
-            Code::NamespaceAccess,
-            format!("The worker has no rights in the namespace {namespace}: {}.", reason.trim_end_matches('.')),
-        )
-        .hint(format!("Apply config/rbac.yaml of this version to the cluster; `chandlery check` says what still lacks. If the namespace has a RoleBinding {NAME} that is not to the ClusterRole {ROLE} and the worker's account, delete it: the worker makes its own."))
+        ..Problem::new(Code::NamespaceAccess, sentence!("The worker has no rights in the namespace {namespace}: {reason}.", namespace, reason = reason.trim_end_matches('.')))
+        .hint(sentence!("Apply config/rbac.yaml of this version to the cluster; `chandlery check` says what still lacks. If the namespace has a RoleBinding {binding} that is not to the ClusterRole {role} and the worker's account, delete it: the worker makes its own.", binding = NAME, role = ROLE))
     }
 }
 

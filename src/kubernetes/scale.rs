@@ -25,6 +25,8 @@ use super::{App, Cluster};
 use crate::code::Code;
 use crate::object::ObjectRef;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::slot;
 
 /// On a stopped Deployment or StatefulSet: how many replicas it had.
@@ -59,7 +61,7 @@ pub struct Stopped {
 pub async fn stop(
     app: &App,
     limit: Duration,
-    mut progress: impl FnMut(&str),
+    mut progress: impl FnMut(&Sentence),
 ) -> Result<Stopped, Problem> {
     let App {
         cluster,
@@ -89,7 +91,10 @@ pub async fn stop(
         loop {
             match left(app, &workloads).await {
                 Ok((ours, others)) if ours.is_empty() => return Ok(others),
-                Ok((ours, _)) => wait(patience, &ours, &mut progress).await?,
+                Ok((ours, _)) => {
+                    let ours: Vec<Sentence> = ours.into_iter().map(Sentence::from).collect();
+                    wait(patience, &ours, &mut progress).await?;
+                }
                 // A short absence of the API server must not fail a stop that goes on without it.
                 Err(problem) if problem.retry && !patience.is_over() => {
                     progress(&problem.message);
@@ -217,7 +222,7 @@ async fn patch(cluster: &Cluster, workload: &Value, mut change: Value) -> Result
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) => Err(Problem {
             object: Some(object.to_string()),
-            ..cluster.problem(&error, &format!("change {object}"))
+            ..cluster.problem(&error, sentence!("change {object}", object))
         }),
     }
 }
@@ -236,7 +241,9 @@ async fn jobs_of_cron_jobs(
     let jobs = cluster
         .list(&api, &ListParams::default())
         .await
-        .map_err(|error| cluster.problem(&error, &format!("list jobs in {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(&error, sentence!("list jobs in {namespace}", namespace))
+        })?;
     let known = uids(workloads, &["Job"]);
     Ok(jobs
         .into_iter()
@@ -280,7 +287,9 @@ async fn running(
     let pods = cluster
         .list(&api, &ListParams::default())
         .await
-        .map_err(|error| cluster.problem(&error, &format!("list pods in {namespace}")))?;
+        .map_err(|error| {
+            cluster.problem(&error, sentence!("list pods in {namespace}", namespace))
+        })?;
     let jobs = uids(workloads, &["Job"]);
     let lone = uids(workloads, &["Pod"]);
     let selectors: Vec<Selector> = workloads.iter().filter_map(selector).collect();
@@ -310,14 +319,15 @@ async fn running(
 
 async fn wait(
     patience: Patience,
-    left: &[String],
-    progress: &mut impl FnMut(&str),
+    left: &[Sentence],
+    progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
-    let late = |what: &str| {
-        Problem::new(Code::NotStopped, format!("Still running: {what}."))
-            .hint("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more.")
+    let late = |what: Sentence| {
+        Problem::new(Code::NotStopped, sentence!("Still running: {what}.", what))
+            .hint(sentence!("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more."))
     };
-    patience.wait(left, "has ended", progress, late).await
+    let until = |what: Sentence| sentence!("Waiting until {what} has ended", what);
+    patience.wait(left, until, progress, late).await
 }
 
 fn is_lone_pod(workload: &Value) -> bool {

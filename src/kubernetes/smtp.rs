@@ -15,6 +15,7 @@ use super::{App, Change, foreign_object};
 use crate::code::Code;
 use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// The Secret that holds it. Manifests may not have one of this name, but refer to it: with `optional: true`, since it
 /// comes to be only when the app runs.
@@ -117,7 +118,10 @@ pub async fn store(app: &App, login: &Login) -> Result<Change, Problem> {
         Err(error) if error.is_conflict() => Err(raced(namespace)),
         Err(error) => Err(Problem {
             object: Some(format!("Secret/{SECRET_NAME}")),
-            ..cluster.problem(&error, &format!("keep the mail login in {namespace}"))
+            ..cluster.problem(
+                &error,
+                sentence!("keep the mail login in {namespace}", namespace),
+            )
         }),
     }
 }
@@ -152,7 +156,10 @@ pub async fn restart_users(app: &App) -> Result<Vec<ObjectRef>, Problem> {
             Err(error) => {
                 return Err(Problem {
                     object: Some(reference.to_string()),
-                    ..cluster.problem(&error, &format!("restart {reference} in {namespace}"))
+                    ..cluster.problem(
+                        &error,
+                        sentence!("restart {reference} in {namespace}", reference, namespace),
+                    )
                 });
             }
         }
@@ -170,7 +177,11 @@ pub async fn restart_users(app: &App) -> Result<Vec<ObjectRef>, Problem> {
         Err(error) if error.is_conflict() => Err(raced(namespace)),
         Err(error) => Err(cluster.problem(
             &error,
-            &format!("note on {SECRET_NAME} in {namespace} that its workloads were restarted"),
+            sentence!(
+                "note on {name} in {namespace} that its workloads were restarted",
+                name = SECRET_NAME,
+                namespace
+            ),
         )),
     }
 }
@@ -188,7 +199,11 @@ async fn read(app: &App) -> Result<Option<Secret>, Problem> {
         .map_err(|error| {
             cluster.problem(
                 &error,
-                &format!("read the secret {SECRET_NAME} in {namespace}"),
+                sentence!(
+                    "read the secret {name} in {namespace}",
+                    name = SECRET_NAME,
+                    namespace
+                ),
             )
         })?;
     match found {
@@ -213,7 +228,14 @@ async fn users(app: &App) -> Result<Vec<(ObjectRef, Api<DynamicObject>)>, Proble
         };
         let api = cluster.api(kind, Some(namespace));
         let workloads = cluster.list(&api, &selected).await.map_err(|error| {
-            cluster.problem(&error, &format!("list {} in {namespace}", kind.plural))
+            cluster.problem(
+                &error,
+                sentence!(
+                    "list {plural} in {namespace}",
+                    plural = kind.plural,
+                    namespace
+                ),
+            )
         })?;
         users.extend(
             workloads
@@ -252,9 +274,12 @@ fn raced(namespace: &str) -> Problem {
         object: Some(format!("Secret/{SECRET_NAME}")),
         ..Problem::new(
             Code::SmtpSecret,
-            format!("Another worker wrote the mail login of {namespace} at the same moment."),
+            sentence!(
+                "Another worker wrote the mail login of {namespace} at the same moment.",
+                namespace
+            ),
         )
-        .hint("The next attempt uses that one.")
+        .hint(sentence!("The next attempt uses that one."))
     }
 }
 

@@ -9,6 +9,7 @@ use kube::api::{Api, ListParams};
 use super::Cluster;
 use crate::policy::StorageClasses;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// Of classes whose volumes nobody makes.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
@@ -24,7 +25,7 @@ pub async fn classes(cluster: &Cluster) -> Result<StorageClasses, Problem> {
     let found = cluster
         .list(&api, &ListParams::default())
         .await
-        .map_err(|error| cluster.problem(&error, "list storage classes"))?;
+        .map_err(|error| cluster.problem(&error, sentence!("list storage classes")))?;
     Ok(sorted(&found))
 }
 

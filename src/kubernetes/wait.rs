@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use kstatus::{Status, status};
+use kstatus::{Pods, Reason, Status, status};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -14,31 +14,37 @@ use super::workload::{self, Cause, JobEnd};
 use crate::code::Code;
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::slot;
 
 /// What is said of an object that was there.
-pub(super) const GONE: &str = "it is no longer in the cluster";
+pub(super) fn gone() -> Sentence {
+    sentence!("it is no longer in the cluster")
+}
 
 /// One object that is not (yet) what its manifest says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotReady {
     pub object: ObjectRef,
     /// What is missing, with the reason from pods and events where there is one.
-    pub message: String,
+    pub message: Sentence,
     /// Whether it stays so until somebody changes something.
     pub permanent: bool,
     /// What there is to do about it.
     pub cause: Cause,
 }
 
-impl std::fmt::Display for NotReady {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {}: {}",
-            self.object.kind, self.object.name, self.message
-        )
+impl NotReady {
+    /// The object and what is missing.
+    pub fn sentence(&self) -> Sentence {
+        named(&self.object, self.message.clone())
     }
+}
+
+/// What is said of an object.
+pub(super) fn named(object: &ObjectRef, message: Sentence) -> Sentence {
+    Sentence::from(format!("{} {}", object.kind, object.name)).and(": ", message)
 }
 
 /// Waits until all objects are ready. `progress` is told what is waited for, each time that changes.
@@ -53,10 +59,10 @@ pub async fn wait_until_ready(
     cluster: &Cluster,
     objects: &[ObjectRef],
     limit: Duration,
-    mut progress: impl FnMut(&str),
+    mut progress: impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
     let patience = Patience::new(limit);
-    let mut told = String::new();
+    let mut told = Sentence::default();
     let mut left = objects.to_vec();
     let namespace = objects
         .iter()
@@ -130,22 +136,32 @@ async fn until_settled(
 ///
 /// # Errors
 /// When that is in vain, or takes too long.
-fn still(missing: &[NotReady], patience: Patience, limit: Duration) -> Result<String, Problem> {
+fn still(missing: &[NotReady], patience: Patience, limit: Duration) -> Result<Sentence, Problem> {
     if let Some(failure) = missing.iter().find(|missing| missing.permanent) {
-        return Err(failed(failure, failure.to_string()));
+        return Err(failed(failure, failure.sentence()));
     }
     let Some(first) = missing.first() else {
-        return Ok(String::new());
+        return Ok(Sentence::default());
     };
     if patience.is_over() {
         return Err(failed(
             first,
-            format!("{first} (not ready after {} s)", limit.as_secs()),
+            sentence!(
+                "{object} (not ready after {seconds} s)",
+                object = first.sentence(),
+                seconds = limit.as_secs()
+            ),
         ));
     }
     Ok(match missing.len() {
-        1 => first.to_string(),
-        more => format!("{first}; {} more objects are not ready", more - 1),
+        1 => first.sentence(),
+        2 => first
+            .sentence()
+            .and("; ", sentence!("1 more object is not ready")),
+        number => first.sentence().and(
+            "; ",
+            sentence!("{number} more objects are not ready", number = number - 1),
+        ),
     })
 }
 
@@ -190,7 +206,7 @@ async fn exists(cluster: &Cluster, kinds: &Kinds, object: &ObjectRef) -> Result<
     let found = cluster.call(api.get_metadata_opt(&object.name)).await;
     found.map(|found| found.is_some()).map_err(|error| Problem {
         object: Some(object.to_string()),
-        ..cluster.problem(&error, &format!("read {object}"))
+        ..cluster.problem(&error, sentence!("read {object}", object))
     })
 }
 
@@ -206,21 +222,23 @@ async fn look(
             told => told,
         });
     }
-    let gone = |message: &str| NotReady {
+    let not_there = |message: Sentence| NotReady {
         object: object.clone(),
-        message: message.to_owned(),
+        message,
         permanent: false,
         cause: Cause::Other,
     };
     let Some(api) = cluster.api_of(kinds, object) else {
-        return Ok(Some(gone("the cluster no longer serves this kind")));
+        return Ok(Some(not_there(sentence!(
+            "the cluster no longer serves this kind"
+        ))));
     };
     let found = match cluster.call(api.get_opt(&object.name)).await {
         Ok(found) => found,
         Err(error) => {
             return Err(Problem {
                 object: Some(object.to_string()),
-                ..cluster.problem(&error, &format!("read {object}"))
+                ..cluster.problem(&error, sentence!("read {object}", object))
             });
         }
     };
@@ -231,11 +249,11 @@ async fn look(
             Some(JobEnd::Failed(message)) => Some(NotReady {
                 permanent: true,
                 cause: Cause::told(&message),
-                ..gone(&message)
+                ..not_there(message)
             }),
-            None => Some(gone(GONE)),
+            None => Some(not_there(gone())),
         }),
-        _ => Ok(Some(gone(GONE))),
+        _ => Ok(Some(not_there(gone()))),
     }
 }
 
@@ -255,7 +273,7 @@ pub(super) async fn explain(
     };
     Some(match told.permanent {
         true => NotReady {
-            message: format!("{}: {}", told.message, reason.text),
+            message: told.message.and(": ", reason.text),
             cause: told.cause.min(reason.cause),
             ..told
         },
@@ -272,9 +290,9 @@ pub(super) async fn explain(
 fn said(object: &ObjectRef, value: &Value) -> Option<NotReady> {
     let (message, permanent) = match status(value) {
         Status::Current => return None,
-        Status::InProgress(message) => (message, false),
-        Status::Failed(message) => (message, true),
-        Status::Terminating => ("it is being deleted".to_owned(), false),
+        Status::InProgress(reason) => (worded(&reason), false),
+        Status::Failed(reason) => (worded(&reason), true),
+        Status::Terminating => (sentence!("it is being deleted"), false),
     };
     let cause = match permanent && value["spec"]["paused"] == true {
         true => Cause::Paused,
@@ -288,17 +306,128 @@ fn said(object: &ObjectRef, value: &Value) -> Option<NotReady> {
     })
 }
 
-fn tell(told: &mut String, message: String, progress: &mut impl FnMut(&str)) {
+/// What [`kstatus`] says, as a sentence.
+fn worded(reason: &Reason) -> Sentence {
+    match *reason {
+        Reason::Told(ref words) => words.into(),
+        Reason::Unseen => sentence!("its controller has not seen it yet"),
+        Reason::Outdated {
+            generation,
+            observed,
+        } => sentence!(
+            "its controller has not yet seen generation {generation}, only {observed}",
+            generation,
+            observed
+        ),
+        Reason::NoProgress(seconds) => {
+            sentence!("its rollout made no progress for {seconds} s", seconds)
+        }
+        Reason::Paused => {
+            sentence!("it is paused (`spec.paused: true`), so its pods are not replaced")
+        }
+        Reason::Pods { are, now, wanted } => match are {
+            Pods::Created => sentence!("{now} of {wanted} pods created", now, wanted),
+            Pods::Scheduled => sentence!("{now} of {wanted} pods scheduled", now, wanted),
+            Pods::Labelled => sentence!("{now} of {wanted} pods labelled", now, wanted),
+            Pods::Updated => sentence!("{now} of {wanted} pods updated", now, wanted),
+            Pods::Current => sentence!("{now} of {wanted} pods current", now, wanted),
+            Pods::Available => sentence!("{now} of {wanted} pods available", now, wanted),
+            Pods::Ready => sentence!("{now} of {wanted} pods ready", now, wanted),
+        },
+        Reason::PodsToGo(number) => sentence!("{number} pods are still to go", number),
+        Reason::OldPodsToGo(number) => sentence!("{number} old pods are still to go", number),
+        Reason::PodsNotAvailable => sentence!("its pods are not available yet"),
+        Reason::PodsNotScheduled => sentence!("its pods are not scheduled yet"),
+        Reason::PodsBeingUpdated => sentence!("its pods are being updated"),
+        Reason::NotStarted => sentence!("it has not started yet"),
+        Reason::JobRuns { active, failed: 0 } => {
+            sentence!("it is running ({active} active)", active)
+        }
+        Reason::JobRuns { active, failed } => sentence!(
+            "it is running ({active} active, {failed} failed so far)",
+            active,
+            failed
+        ),
+        Reason::PodFailed => sentence!("the pod has failed"),
+        Reason::PodNotReady => sentence!("the pod is running but not ready"),
+        Reason::PodPending => sentence!("the pod is pending"),
+        Reason::PodWithoutPhase => sentence!("the pod has no phase yet"),
+        Reason::NotBound => sentence!("it is not bound to a volume yet"),
+        Reason::VolumeLost => sentence!("its volume is lost"),
+        Reason::NoLoadBalancer => sentence!("its load balancer has no address yet"),
+        Reason::NotEstablished => sentence!("it is not established yet"),
+    }
+}
+
+fn tell(told: &mut Sentence, message: Sentence, progress: &mut impl FnMut(&Sentence)) {
     if *told != message {
         progress(&message);
         *told = message;
     }
 }
 
-fn failed(missing: &NotReady, message: String) -> Problem {
+fn failed(missing: &NotReady, message: Sentence) -> Problem {
     let hint = missing.cause.hint(&missing.object.kind);
     Problem {
         object: Some(missing.object.to_string()),
-        ..Problem::new(Code::NotReady, format!("{message}.")).hint(hint)
+        ..Problem::new(Code::NotReady, sentence!("{message}.", message)).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_worded_as_the_library_says_it() {
+        let pods = [
+            Pods::Created,
+            Pods::Scheduled,
+            Pods::Labelled,
+            Pods::Updated,
+            Pods::Current,
+            Pods::Available,
+            Pods::Ready,
+        ];
+        let of_pods = pods.map(|are| Reason::Pods {
+            are,
+            now: 1,
+            wanted: 3,
+        });
+        let others = [
+            Reason::Told("quota {x}".to_owned()),
+            Reason::Unseen,
+            Reason::Outdated {
+                generation: 2,
+                observed: 1,
+            },
+            Reason::NoProgress(600),
+            Reason::Paused,
+            Reason::PodsToGo(2),
+            Reason::OldPodsToGo(2),
+            Reason::PodsNotAvailable,
+            Reason::PodsNotScheduled,
+            Reason::PodsBeingUpdated,
+            Reason::NotStarted,
+            Reason::JobRuns {
+                active: 1,
+                failed: 0,
+            },
+            Reason::JobRuns {
+                active: 1,
+                failed: 2,
+            },
+            Reason::PodFailed,
+            Reason::PodNotReady,
+            Reason::PodPending,
+            Reason::PodWithoutPhase,
+            Reason::NotBound,
+            Reason::VolumeLost,
+            Reason::NoLoadBalancer,
+            Reason::NotEstablished,
+        ];
+        for reason in of_pods.into_iter().chain(others) {
+            assert_eq!(worded(&reason), reason.to_string());
+        }
     }
 }

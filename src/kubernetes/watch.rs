@@ -21,6 +21,7 @@ use super::permissions::NEEDED_TO_WATCH;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// What a watch tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,12 +221,6 @@ async fn until_it_may(cluster: Cluster) {
 }
 
 fn problem(error: &watcher::Error, url: &str, plural: &str) -> Problem {
-    Problem::new(
-        Code::ClusterWatch,
-        format!(
-            "The {plural} of the cluster at {url} cannot be watched: {}.",
-            chain(error)
-        ),
-    )
-    .hint("`chandlery check` says whether the worker's account may watch; config/rbac-watch.yaml lets it.")
+    Problem::new(Code::ClusterWatch, sentence!("The {plural} of the cluster at {url} cannot be watched: {error}.", plural, url, error = chain(error)))
+    .hint(sentence!("`chandlery check` says whether the worker's account may watch; config/rbac-watch.yaml lets it."))
 }

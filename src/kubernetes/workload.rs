@@ -10,12 +10,14 @@ use super::Cluster;
 use super::advice;
 use super::error::CallError;
 use crate::object::ObjectRef;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Why it is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reason {
     /// `pod odoo-6c9 cannot pull its image: …`
-    pub(super) text: String,
+    pub(super) text: Sentence,
     /// Whether it stays so until somebody changes something.
     pub(super) permanent: bool,
     pub(super) cause: Cause,
@@ -23,7 +25,7 @@ pub(super) struct Reason {
 
 impl Reason {
     /// What the cluster says, and what may pass.
-    fn told(text: String) -> Self {
+    fn told(text: Sentence) -> Self {
         Self {
             cause: Cause::told(&text),
             permanent: false,
@@ -37,7 +39,7 @@ impl Reason {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// What the app gets is used up; says what there is to do about it.
-    Limits(String),
+    Limits(Sentence),
     /// So is what another ResourceQuota of the namespace gives.
     Quota,
     PodSecurity,
@@ -77,41 +79,59 @@ impl Cause {
     }
 
     /// What to do about it where an object of this kind is not ready.
-    pub(super) fn hint(&self, kind: &str) -> &str {
+    pub(super) fn hint(&self, kind: &str) -> Sentence {
         match self {
-            Self::Limits(advice) => advice,
+            Self::Limits(advice) => advice.clone(),
             Self::Quota => {
-                "The namespace's ResourceQuota keeps its pods out: raise it, or lower what the manifest asks for."
+                sentence!(
+                    "The namespace's ResourceQuota keeps its pods out: raise it, or lower what the manifest asks for."
+                )
             }
             Self::PodSecurity => {
-                "Change what the pod does, or have an administrator allow it in the cluster's policy: Pod Security."
+                sentence!(
+                    "Change what the pod does, or have an administrator allow it in the cluster's policy: Pod Security."
+                )
             }
             Self::Paused => {
-                "Remove `paused: true` from the manifest and deploy again; where somebody paused it by hand, `kubectl rollout resume` goes on."
+                sentence!(
+                    "Remove `paused: true` from the manifest and deploy again; where somebody paused it by hand, `kubectl rollout resume` goes on."
+                )
             }
             Self::Memory => {
-                "The container used more memory than its limit: raise `resources.limits.memory`, or have the app use less."
+                sentence!(
+                    "The container used more memory than its limit: raise `resources.limits.memory`, or have the app use less."
+                )
             }
             Self::Deadline => {
-                "Raise `spec.activeDeadlineSeconds` of the Job, or find in its log what takes so long."
+                sentence!(
+                    "Raise `spec.activeDeadlineSeconds` of the Job, or find in its log what takes so long."
+                )
             }
             Self::Failures => {
-                "Read the log of the Job's pods, and correct what they complain about."
+                sentence!("Read the log of the Job's pods, and correct what they complain about.")
             }
             Self::Image => {
-                "Check the image's name and tag, that the registry can be reached from the cluster, and its pull secret."
+                sentence!(
+                    "Check the image's name and tag, that the registry can be reached from the cluster, and its pull secret."
+                )
             }
             Self::Crash => {
-                "Read the container's log (`kubectl logs --previous`) and correct what it complains about."
+                sentence!(
+                    "Read the container's log (`kubectl logs --previous`) and correct what it complains about."
+                )
             }
             Self::Scheduling => {
-                "Free or add resources in the cluster, or lower what the manifest requests."
+                sentence!(
+                    "Free or add resources in the cluster, or lower what the manifest requests."
+                )
             }
             Self::Other if kind == "PersistentVolumeClaim" => {
-                "Check the claim's storage class and that its provisioner runs."
+                sentence!("Check the claim's storage class and that its provisioner runs.")
             }
             Self::Other => {
-                "See the object's events in the cluster (`kubectl describe`), correct the cause and deploy again."
+                sentence!(
+                    "See the object's events in the cluster (`kubectl describe`), correct the cause and deploy again."
+                )
             }
         }
     }
@@ -144,7 +164,7 @@ async fn explain(
     if kind == "PersistentVolumeClaim" {
         // That no class provides it is told by an event that is no warning.
         let event = newest_event(cluster, namespace, kind, name, "").await?;
-        return Ok(event.map(Reason::told));
+        return Ok(event.map(|event| Reason::told(event.into())));
     }
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let pods = if kind == "Pod" {
@@ -173,10 +193,10 @@ async fn explain(
     };
     let of_pods = pods.iter().find_map(pod_reason);
     if let Some(text) = cannot_make {
-        let told = Reason::told(text);
+        let told = Reason::told(text.into());
         return Ok(Some(match of_pods {
             Some(reason) => Reason {
-                text: format!("{}; {}", reason.text, told.text),
+                text: reason.text.and("; ", told.text),
                 permanent: reason.permanent,
                 cause: reason.cause.min(told.cause),
             },
@@ -190,16 +210,20 @@ async fn explain(
         if !is_ready(pod)
             && let Some(text) = newest_warning(cluster, namespace, "Pod", &pod.name_any()).await?
         {
-            let told = Reason::told(text);
+            let told = Reason::told(text.into());
             return Ok(Some(Reason {
-                text: format!("pod {}: {}", pod.name_any(), told.text),
+                text: sentence!(
+                    "pod {name}: {event}",
+                    name = pod.name_any(),
+                    event = told.text
+                ),
                 ..told
             }));
         }
     }
     if pods.is_empty() {
         let event = newest_warning(cluster, namespace, kind, name).await?;
-        return Ok(event.map(Reason::told));
+        return Ok(event.map(|event| Reason::told(event.into())));
     }
     Ok(None)
 }
@@ -234,7 +258,7 @@ async fn not_made(cluster: &Cluster, object: &Value) -> Result<Option<String>, C
 /// How a Job ended that is no longer there.
 pub(super) enum JobEnd {
     Done,
-    Failed(String),
+    Failed(Sentence),
 }
 
 /// What the events say of a Job that is gone, for example since its `ttlSecondsAfterFinished` are over. `None`: nothing.
@@ -245,9 +269,12 @@ pub(super) async fn end_of_job(cluster: &Cluster, job: &ObjectRef) -> Option<Job
     let event = event.ok().flatten()?;
     match event.split(": ").next()? {
         "Completed" => Some(JobEnd::Done),
-        "BackoffLimitExceeded" | "DeadlineExceeded" | "PodFailurePolicy" => Some(JobEnd::Failed(
-            format!("it has failed and is no longer in the cluster: {event}"),
-        )),
+        "BackoffLimitExceeded" | "DeadlineExceeded" | "PodFailurePolicy" => {
+            Some(JobEnd::Failed(sentence!(
+                "it has failed and is no longer in the cluster: {event}",
+                event = &event
+            )))
+        }
         _ => None,
     }
 }
@@ -264,7 +291,7 @@ fn pod_reason(pod: &Pod) -> Option<Reason> {
     for container in containers {
         if let Some(reason) = container_reason(container) {
             return Some(Reason {
-                text: format!("pod {name} {}", reason.text),
+                text: sentence!("pod {name} {problem}", name, problem = reason.text),
                 ..reason
             });
         }
@@ -278,7 +305,12 @@ fn pod_reason(pod: &Pod) -> Option<Reason> {
         let reason = condition.reason.as_deref().unwrap_or("Unschedulable");
         let message = condition.message.as_deref().unwrap_or("no node fits");
         return Some(Reason {
-            text: format!("pod {name} cannot be scheduled: {reason}: {message}"),
+            text: sentence!(
+                "pod {name} cannot be scheduled: {reason}: {message}",
+                name,
+                reason,
+                message
+            ),
             permanent: false,
             cause: Cause::Scheduling,
         });
@@ -290,8 +322,10 @@ fn pod_reason(pod: &Pod) -> Option<Reason> {
             .as_deref()
             .map(|message| format!(": {message}"))
             .unwrap_or_default();
-        return Some(Reason::told(format!(
-            "pod {name} has failed: {reason}{message}"
+        return Some(Reason::told(sentence!(
+            "pod {name} has failed: {reason}",
+            name,
+            reason = format!("{reason}{message}")
         )));
     }
     None
@@ -323,9 +357,10 @@ fn container_reason(container: &ContainerStatus) -> Option<Reason> {
             | "RegistryUnavailable"
             | "ErrImageNeverPull"
             | "InvalidImageName" => {
-                let text = format!(
-                    "cannot pull its image {}: {reason}{message}",
-                    container.image
+                let text = sentence!(
+                    "cannot pull its image {image}: {reason}",
+                    image = &container.image,
+                    reason = format!("{reason}{message}")
                 );
                 (text, Cause::Image)
             }
@@ -338,19 +373,25 @@ fn container_reason(container: &ContainerStatus) -> Option<Reason> {
                             .filter(|why| *why != "Error")
                             .map(|why| format!(", {why}"))
                             .unwrap_or_default();
-                        format!(", last exit code {}{why}", exit.exit_code)
+                        sentence!(
+                            "last exit code {code}",
+                            code = format!("{}{why}", exit.exit_code)
+                        )
                     })
                     .unwrap_or_default();
-                let text = format!(
-                    "keeps crashing: CrashLoopBackOff, container {} restarted {} times{exit}",
-                    container.name, container.restart_count
+                let text = sentence!(
+                    "keeps crashing: CrashLoopBackOff, container {container} restarted {number} times",
+                    container = &container.name,
+                    number = container.restart_count
                 );
+                let text = text.and(", ", exit);
                 (text, crash)
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                let text = format!(
-                    "cannot start its container {}: {reason}{message}",
-                    container.name
+                let text = sentence!(
+                    "cannot start its container {container}: {reason}",
+                    container = &container.name,
+                    reason = format!("{reason}{message}")
                 );
                 (text, Cause::Other)
             }
@@ -369,9 +410,12 @@ fn container_reason(container: &ContainerStatus) -> Option<Reason> {
     {
         let reason = exit.reason.as_deref().unwrap_or("Error");
         return Some(Reason {
-            text: format!(
-                "container {} ended with exit code {} ({reason}) and was started again, {} times so far",
-                container.name, exit.exit_code, container.restart_count
+            text: sentence!(
+                "container {container} ended with exit code {code} ({reason}) and was started again, {number} times so far",
+                container = &container.name,
+                code = exit.exit_code,
+                reason,
+                number = container.restart_count
             ),
             permanent: false,
             cause: crash,
@@ -384,9 +428,11 @@ fn container_reason(container: &ContainerStatus) -> Option<Reason> {
     {
         let reason = terminated.reason.as_deref().unwrap_or("Error");
         return Some(Reason {
-            text: format!(
-                "container {} ended with exit code {} ({reason})",
-                container.name, terminated.exit_code
+            text: sentence!(
+                "container {container} ended with exit code {code} ({reason})",
+                container = &container.name,
+                code = terminated.exit_code,
+                reason
             ),
             permanent: false,
             cause: crash,

@@ -14,6 +14,7 @@ use crate::body::{self, BodyError};
 use crate::code::Code;
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
+use crate::sentence;
 use crate::slot;
 
 /// What Mailgun documents as the wait after a 429, for the case that an answer leaves it out.
@@ -121,16 +122,14 @@ impl Mailgun {
     pub fn new(access: Access) -> Result<Self, Problem> {
         let text = access.url.as_deref().unwrap_or(access.region.url());
         let base = address(text).map_err(|reason| {
-            Problem::new(Code::MailgunUrl, format!("{reason}.")).hint(format!(
-                "Leave the address out to use {} or set one that begins with https://.",
-                access.region.url()
+            Problem::new(Code::MailgunUrl, sentence!("{reason}.", reason)).hint(sentence!(
+                "Leave the address out to use {url} or set one that begins with https://.",
+                url = access.region.url()
             ))
         })?;
         if access.key.expose_secret().is_empty() {
             return Err(
-                Problem::new(Code::MailgunKey, "The Mailgun API key is empty.").hint(
-                    "Give the worker an API key of the account (Mailgun: Account > API Security).",
-                ),
+                Problem::new(Code::MailgunKey, sentence!("The Mailgun API key is empty.")).hint(sentence!("Give the worker an API key of the account (Mailgun: Account > API Security).")),
             );
         }
         let http = Client::builder()
@@ -139,7 +138,9 @@ impl Mailgun {
             .redirect(redirect::Policy::none())
             .user_agent(concat!("chandlery/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Problem::new(Code::Internal, format!("No HTTP client: {error}")))?;
+            .map_err(|error| {
+                Problem::new(Code::Internal, sentence!("No HTTP client: {error}", error))
+            })?;
         Ok(Self { http, base, access })
     }
 

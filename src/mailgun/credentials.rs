@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::client::{Mailgun, Request};
 use super::error::Error;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// As long as Mailgun allows, in characters.
 const PASSWORD_LENGTH: usize = 32;
@@ -43,8 +44,12 @@ pub async fn ensure(
 ) -> Result<Credentials, Problem> {
     let login = format!("{user}@{domain}");
     let password = known.filter(fits).unwrap_or_else(generate);
-    let problem =
-        |error: Error| error.problem(mailgun, &format!("set the SMTP password of {login}"));
+    let problem = |error: Error| {
+        error.problem(
+            mailgun,
+            sentence!("set the SMTP password of {login}", login),
+        )
+    };
 
     let change = Request::new(
         Method::PUT,

@@ -9,6 +9,8 @@ use super::error::{self, Error};
 use super::record::{self, Record, is_true, text};
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// A domain as Mailgun shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +92,7 @@ pub enum Released {
 
 /// Looks a domain up. `None`: this account has none of this name in this region, or does not show it yet.
 pub async fn find(mailgun: &Mailgun, name: &str) -> Result<Option<Domain>, Problem> {
-    let doing = format!("look up the mail domain {name}");
+    let doing = sentence!("look up the mail domain {name}", name);
     match mailgun
         .call(Request::new(Method::GET, ["v4", "domains", name]))
         .await
@@ -117,7 +119,7 @@ pub async fn count(mailgun: &Mailgun) -> Result<u64, Problem> {
         let shown = || page["items"].as_array().map(|items| items.len() as u64);
         counted.or_else(shown).ok_or(lacking("its domains"))
     });
-    answer.map_err(|error| error.problem(mailgun, "list the account's domains"))
+    answer.map_err(|error| error.problem(mailgun, sentence!("list the account's domains")))
 }
 
 /// Makes sure that the account has the domain and that it bears the mark.
@@ -135,10 +137,10 @@ pub async fn register(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Regi
         Err(Error::Refused { message, .. }) if says_it_exists(&message) => {
             return match find(mailgun, name).await? {
                 Some(found) => adopt(found, mark),
-                None => Err(unseen(mailgun, name, &message)),
+                None => Err(unseen(mailgun, name, message)),
             };
         }
-        Err(error) => return Err(error.problem(mailgun, &registering(name))),
+        Err(error) => return Err(error.problem(mailgun, registering(name))),
     };
     // That it is made, is said by the success alone; what it needs may have to be asked for.
     let told = domain(&answer, name, mailgun, &registering(name))?;
@@ -146,7 +148,7 @@ pub async fn register(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Regi
         Some(whole) if !whole.records.is_empty() => whole,
         part => (find(mailgun, name).await?)
             .or(part)
-            .ok_or_else(|| unseen(mailgun, name, "it was just made"))?,
+            .ok_or_else(|| unseen(mailgun, name, sentence!("it was just made")))?,
     };
     if !mark.is_on(&created) {
         tracing::warn!(domain = name, "Mailgun did not take the DKIM selector");
@@ -159,7 +161,7 @@ pub async fn register(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Regi
 /// # Errors
 /// `mail_domain_missing` (passes): register it again.
 pub async fn verify(mailgun: &Mailgun, name: &str) -> Result<Domain, Problem> {
-    let doing = format!("verify the mail domain {name}");
+    let doing = sentence!("verify the mail domain {name}", name);
     let answer = mailgun
         .call(Request::new(Method::PUT, ["v4", "domains", name, "verify"]))
         .await
@@ -189,7 +191,9 @@ pub async fn take_over(
         .field("dkim_selector", mark.selector());
     match mailgun.call(request).await {
         Ok(_) => Ok(true),
-        Err(error) => Err(error.problem(mailgun, &format!("take over the mail domain {name}"))),
+        Err(error) => {
+            Err(error.problem(mailgun, sentence!("take over the mail domain {name}", name)))
+        }
     }
 }
 
@@ -204,7 +208,9 @@ pub async fn release(mailgun: &Mailgun, name: &str, mark: &Mark) -> Result<Relea
     match mailgun.call(request).await {
         Ok(_) => Ok(Released::Deleted),
         Err(Error::NotFound { .. }) => Ok(Released::AlreadyGone),
-        Err(error) => Err(error.problem(mailgun, &format!("release the mail domain {name}"))),
+        Err(error) => {
+            Err(error.problem(mailgun, sentence!("release the mail domain {name}", name)))
+        }
     }
 }
 
@@ -226,7 +232,7 @@ fn domain(
     answer: &Value,
     name: &str,
     mailgun: &Mailgun,
-    doing: &str,
+    doing: &Sentence,
 ) -> Result<Option<Domain>, Problem> {
     let answered = &answer["domain"];
     if !answered.is_object() {
@@ -237,9 +243,16 @@ fn domain(
     {
         return Err(Problem::new(
             Code::MailgunAnswer,
-            format!("Could not {doing}: Mailgun answered for {other} instead."),
+            sentence!(
+                "Could not {doing}: Mailgun answered for {other} instead.",
+                doing,
+                other
+            ),
         )
-        .hint(format!("The worker asked {}.", mailgun.address())));
+        .hint(sentence!(
+            "The worker asked {address}.",
+            address = mailgun.address()
+        )));
     }
     let disabled = &answered["disabled"];
     let reason = ["reason", "note", "code"]
@@ -280,15 +293,9 @@ fn adopt(found: Domain, mark: &Mark) -> Result<Registered, Problem> {
         return Ok(Registered::Adopted(found));
     }
     let name = &found.name;
-    Err(Problem::new(
-        Code::MailDomainForeign,
-        format!("The Mailgun account has the domain {name} already, but Chandlery did not register it for this app."),
-    )
-    .hint(format!(
-        "Give the app another name. If the app shall take the domain over, set its DKIM selector at Mailgun to '{selector}' \
-         (PUT /v3/domains/{name}/dkim_selector) or delete it there, then try again.",
-        selector = mark.selector()
-    )))
+    Err(Problem::new(Code::MailDomainForeign, sentence!("The Mailgun account has the domain {name} already, but Chandlery did not register it for this app.", name))
+    .hint(sentence!("Give the app another name. If the app shall take the domain over, set its DKIM selector at Mailgun to '{selector}' \
+         (PUT /v3/domains/{name}/dkim_selector) or delete it there, then try again.", selector = mark.selector(), name)))
 }
 
 /// Mailgun's words for a name of one's own and for one of others.
@@ -302,28 +309,19 @@ fn is_taken(message: &str) -> bool {
 }
 
 /// The name can be neither found nor created.
-fn unseen(mailgun: &Mailgun, name: &str, message: &str) -> Problem {
+fn unseen(mailgun: &Mailgun, name: &str, message: impl Into<Sentence>) -> Problem {
+    let message = message.into();
     let region = error::name(mailgun.region());
-    if is_taken(message) {
-        return Problem::new(
-            Code::MailDomainTaken,
-            format!("Somebody else has the mail domain {name} at Mailgun: {message}."),
-        )
-        .hint(format!(
-            "It belongs to another Mailgun account, or to this one in another region than {region}. Delete it there, \
-             ask Mailgun's support to release it, or give the app another name."
-        ));
+    if is_taken(&message) {
+        return Problem::new(Code::MailDomainTaken, sentence!("Somebody else has the mail domain {name} at Mailgun: {message}.", name, message))
+        .hint(sentence!("It belongs to another Mailgun account, or to this one in another region than {region}. Delete it there, \
+             ask Mailgun's support to release it, or give the app another name.", region));
     }
-    Problem::new(
-        Code::MailDomainMissing,
-        format!("Mailgun says of the mail domain {name} that it exists, but does not show it: {message}."),
-    )
-    .hint(format!(
-        "If it was registered moments ago, this passes. Otherwise it belongs to another Mailgun account, or to this one \
-         in another region than {region}."
-    ))
+    Problem::new(Code::MailDomainMissing, sentence!("Mailgun says of the mail domain {name} that it exists, but does not show it: {message}.", name, message))
+    .hint(sentence!("If it was registered moments ago, this passes. Otherwise it belongs to another Mailgun account, or to this one \
+         in another region than {region}.", region))
 }
 
-fn registering(name: &str) -> String {
-    format!("register the mail domain {name}")
+fn registering(name: &str) -> Sentence {
+    sentence!("register the mail domain {name}", name)
 }

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::record::text;
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// A mail. Its bodies may hold a password, so that `Debug` does not show them.
 #[derive(Clone, Default)]
@@ -57,12 +58,9 @@ pub async fn send(mailgun: &Mailgun, domain: &str, message: &Message) -> Result<
     match mailgun.call(request).await {
         // Mailgun has taken it, whatever else the answer holds.
         Ok(queued) => Ok(text(&queued["id"]).unwrap_or_default().to_owned()),
-        Err(error) if is_unconfirmed(&error) => Err(Problem::new(
-            Code::MailUnconfirmed,
-            format!("Mailgun did not confirm the mail to {recipients}, which may have been sent: it {error}."),
-        )
-        .hint("Look for the recipient in Mailgun's log of the domain. If the mail is not there, send it again.")),
-        Err(error) => Err(error.problem(mailgun, &format!("send a mail to {recipients}"))),
+        Err(error) if is_unconfirmed(&error) => Err(Problem::new(Code::MailUnconfirmed, sentence!("Mailgun did not confirm the mail to {recipients}, which may have been sent: it {error}.", recipients, error = error.sentence()))
+        .hint(sentence!("Look for the recipient in Mailgun's log of the domain. If the mail is not there, send it again."))),
+        Err(error) => Err(error.problem(mailgun, sentence!("send a mail to {recipients}", recipients))),
     }
 }
 
@@ -136,19 +134,21 @@ fn check(message: &Message) -> Result<(), Problem> {
                 .flat_map(|(name, value)| [name, value]),
         );
     let wrong = if message.to.is_empty() {
-        "it has no recipient"
+        sentence!("it has no recipient")
     } else if message.text.is_none() && message.html.is_none() {
-        "it has neither text nor HTML"
+        sentence!("it has neither text nor HTML")
     } else if lines.into_iter().any(|line| line.contains(['\r', '\n'])) {
-        "an address, the subject or a header has a line break"
+        sentence!("an address, the subject or a header has a line break")
     } else {
         return Ok(());
     };
     Err(Problem::new(
         Code::MailInvalid,
-        format!("The mail cannot be sent: {wrong}."),
+        sentence!("The mail cannot be sent: {wrong}.", wrong),
     )
-    .hint("Correct the mail template or the customer's address, then send it again."))
+    .hint(sentence!(
+        "Correct the mail template or the customer's address, then send it again."
+    )))
 }
 
 #[cfg(test)]

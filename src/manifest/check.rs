@@ -5,6 +5,8 @@ use super::{numbers, policy};
 use crate::code::Code;
 use crate::object::{Kind, Kinds, Object};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Names under which the worker keeps objects of its own in an app's namespace, and what they are for.
 const RESERVED: [(&str, &str, &str); 7] = [
@@ -52,14 +54,8 @@ pub fn check(objects: Vec<Object>, rules: &Rules) -> Result<Vec<Object>, Problem
             .find(|first| first.reference().is_same_object(&reference))
         {
             return Err(object.locate(
-                Problem::new(
-                    Code::ManifestCheck,
-                    format!(
-                        "The same object stands in {}, document {}, line {} already.",
-                        first.manifest, first.document, first.line
-                    ),
-                )
-                .hint("Remove one of them, or give it another name."),
+                Problem::new(Code::ManifestCheck, sentence!("The same object stands in {manifest}, document {document}, line {line} already.", manifest = &first.manifest, document = first.document, line = first.line))
+                .hint(sentence!("Remove one of them, or give it another name.")),
             ));
         }
         checked.push(object);
@@ -78,16 +74,18 @@ fn identify<'a>(object: &Object, kinds: &'a Kinds) -> Result<&'a Kind, Problem> 
 
 /// What can be said of an object without knowing the cluster: it must have apiVersion, kind and a name.
 pub fn well_formed(object: &Object) -> Result<(), Problem> {
-    let wrong = |field: &str, message: String, hint: &str| {
+    let wrong = |field: &str, message: Sentence, hint: Sentence| {
         Err(object.locate_field(field, Problem::new(Code::ManifestCheck, message).hint(hint)))
     };
     if !object.value.is_object() {
         return Err(object.locate(
             Problem::new(
                 Code::ManifestCheck,
-                "This document is not a Kubernetes object: it is not a mapping.",
+                sentence!("This document is not a Kubernetes object: it is not a mapping."),
             )
-            .hint("Every document needs apiVersion, kind and metadata."),
+            .hint(sentence!(
+                "Every document needs apiVersion, kind and metadata."
+            )),
         ));
     }
     for field in ["apiVersion", "kind"] {
@@ -96,11 +94,17 @@ pub fn well_formed(object: &Object) -> Result<(), Problem> {
             serde_json::Value::Null => {
                 return wrong(
                     field,
-                    format!("The object has no {field}."),
-                    "Every object needs apiVersion, kind and metadata.name.",
+                    sentence!("The object has no {field}.", field),
+                    sentence!("Every object needs apiVersion, kind and metadata.name."),
                 );
             }
-            _ => return wrong(field, format!("{field} is not a text."), "Quote it."),
+            _ => {
+                return wrong(
+                    field,
+                    sentence!("{field} is not a text.", field),
+                    sentence!("Quote it."),
+                );
+            }
         }
     }
     let name = &object.value["metadata"]["name"];
@@ -110,52 +114,55 @@ pub fn well_formed(object: &Object) -> Result<(), Problem> {
                 return wrong(
                     "metadata.name",
                     message,
-                    "Correct the name, or the variables it is made of.",
+                    sentence!("Correct the name, or the variables it is made of."),
                 );
             }
         }
         None if name.is_null() && object.value["metadata"]["generateName"].is_string() => {
             return wrong(
                 "metadata.generateName",
-                "Objects need a fixed name; a generated one would be another at every deploy."
-                    .to_owned(),
-                "Write metadata.name instead of generateName.",
+                sentence!(
+                    "Objects need a fixed name; a generated one would be another at every deploy."
+                ),
+                sentence!("Write metadata.name instead of generateName."),
             );
         }
         None if name.is_null() => {
             return wrong(
                 "metadata.name",
-                "The object has no name.".to_owned(),
-                "Give it one in metadata.name.",
+                sentence!("The object has no name."),
+                sentence!("Give it one in metadata.name."),
             );
         }
         None => {
             return wrong(
                 "metadata.name",
-                "The object's name is not a text.".to_owned(),
-                "Quote it: a name of digits is a number otherwise.",
+                sentence!("The object's name is not a text."),
+                sentence!("Quote it: a name of digits is a number otherwise."),
             );
         }
     }
     if let Some(field) = numbers::too_large(object) {
         return wrong(
             &field,
-            "The number is too large for this field, which has 32 bits: the API server would take another one for it, in silence.".to_owned(),
-            "Write a number between -2147483648 and 2147483647.",
+            sentence!(
+                "The number is too large for this field, which has 32 bits: the API server would take another one for it, in silence."
+            ),
+            sentence!("Write a number between -2147483648 and 2147483647."),
         );
     }
     Ok(())
 }
 
 /// Most names are DNS names; those of RBAC only must be usable in a URL.
-fn wrong_name(name: &str, object: &Object) -> Option<String> {
+fn wrong_name(name: &str, object: &Object) -> Option<Sentence> {
     if name.is_empty() {
-        return Some("The object's name is empty.".to_owned());
+        return Some(sentence!("The object's name is empty."));
     }
     if name.len() > 253 {
-        return Some(format!(
-            "The object's name has {} characters, more than 253.",
-            name.len()
+        return Some(sentence!(
+            "The object's name has {number} characters, more than 253.",
+            number = name.len()
         ));
     }
     let usable = if object
@@ -174,7 +181,7 @@ fn wrong_name(name: &str, object: &Object) -> Option<String> {
         bytes.iter().all(|byte| inner(*byte)) && edge(bytes.first()) && edge(bytes.last())
     };
     (!usable).then(|| {
-        format!("`{name}` cannot be an object's name: lower-case letters, digits, `-` and `.` only, a letter or digit at both ends.")
+        sentence!("`{name}` cannot be an object's name: lower-case letters, digits, `-` and `.` only, a letter or digit at both ends.", name)
     })
 }
 
@@ -193,24 +200,32 @@ fn unknown_kind(object: &Object, kinds: &Kinds) -> Problem {
             .filter(|(alike, _)| *alike >= ALIKE)
             .max_by(|(one, _), (other, _)| one.total_cmp(other));
         let hint = match near {
-            Some((_, near)) => format!("Did you mean `{near}`?"),
-            None => {
+            Some((_, near)) => sentence!("Did you mean `{near}`?", near),
+            None => sentence!(
                 "Install what provides this kind in the cluster, or correct kind and apiVersion."
-                    .to_owned()
-            }
+            )
+            .to_owned(),
         };
         ("kind", hint)
     } else {
         (
             "apiVersion",
-            format!("The cluster serves {kind} as {}.", elsewhere.join(", ")),
+            sentence!(
+                "The cluster serves {kind} as {elsewhere}.",
+                kind,
+                elsewhere = elsewhere.join(", ")
+            ),
         )
     };
     object.locate_field(
         field,
         Problem::new(
             Code::ManifestCheck,
-            format!("The cluster does not know {kind} of {api_version}."),
+            sentence!(
+                "The cluster does not know {kind} of {api_version}.",
+                kind,
+                api_version
+            ),
         )
         .hint(hint),
     )
@@ -230,9 +245,9 @@ fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
                 "metadata.namespace",
                 Problem::new(
                     Code::ManifestCheck,
-                    format!("A {} has no namespace.", kind.kind),
+                    sentence!("A {kind} has no namespace.", kind = kind.kind),
                 )
-                .hint("Remove metadata.namespace."),
+                .hint(sentence!("Remove metadata.namespace.")),
             ));
         }
         return Ok(());
@@ -243,9 +258,13 @@ fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
                 "metadata.name",
                 Problem::new(
                     Code::ManifestCheck,
-                    format!("The name {name} is taken: Chandlery keeps {purpose} there."),
+                    sentence!(
+                        "The name {name} is taken: Chandlery keeps {purpose} there.",
+                        name,
+                        purpose
+                    ),
                 )
-                .hint(format!("Give the {reserved} another name.")),
+                .hint(sentence!("Give the {reserved} another name.", reserved)),
             ));
         }
     }
@@ -263,9 +282,15 @@ fn place(object: &mut Object, kind: &Kind, own: &str) -> Result<(), Problem> {
                 "metadata.namespace",
                 Problem::new(
                     Code::ManifestCheck,
-                    format!("The object stands in the namespace {given}, but the app's is {own}."),
+                    sentence!(
+                        "The object stands in the namespace {given}, but the app's is {own}.",
+                        given,
+                        own
+                    ),
                 )
-                .hint("Remove metadata.namespace, or write `{{ namespace }}`."),
+                .hint(sentence!(
+                    "Remove metadata.namespace, or write `{{{{ namespace }}}}`."
+                )),
             ))
         }
     }

@@ -16,6 +16,8 @@ use crate::ansible::Files;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 use crate::slot;
 
 /// How far fetching may go.
@@ -68,10 +70,11 @@ impl Source {
     /// Reads a template from a file; its path is its title.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let name = path.display().to_string();
-        let problem =
-            |message: String| Problem::new(Code::ManifestFetch, message).in_manifest(&name, &name);
+        let problem = |message: Sentence| {
+            Problem::new(Code::ManifestFetch, message).in_manifest(&name, &name)
+        };
         let bytes = std::fs::read(path)
-            .map_err(|error| problem(format!("The file cannot be read: {error}.")))?;
+            .map_err(|error| problem(sentence!("The file cannot be read: {error}.", error)))?;
         let text = text(bytes).map_err(problem)?;
         Ok(Self::new(&name, &name, text))
     }
@@ -112,7 +115,10 @@ impl Fetcher {
                 .map_err(|error| {
                     Problem::new(
                         Code::Internal,
-                        format!("No HTTP client can be made: {}.", causes(&error)),
+                        sentence!(
+                            "No HTTP client can be made: {error}.",
+                            error = causes(&error)
+                        ),
                     )
                 })
         };
@@ -138,9 +144,11 @@ impl Fetcher {
             Answer::Absent(status) => Err(named(
                 Problem::new(
                     Code::ManifestFetch,
-                    format!("The server answered {status}."),
+                    sentence!("The server answered {status}.", status),
                 )
-                .hint("There is no manifest at this URL: correct it, or put the file there."),
+                .hint(sentence!(
+                    "There is no manifest at this URL: correct it, or put the file there."
+                )),
                 &shown,
             )),
         });
@@ -168,12 +176,14 @@ impl Fetcher {
             Ok(answer) => answer,
             Err(_) => Err(Problem::transient(
                 Code::ManifestFetch,
-                format!(
-                    "The server did not answer in full within {} s.",
-                    self.limits.time.as_secs_f32()
+                sentence!(
+                    "The server did not answer in full within {seconds} s.",
+                    seconds = self.limits.time.as_secs_f32().to_string()
                 ),
             )
-            .hint("Check that the server is reachable from the worker.")),
+            .hint(sentence!(
+                "Check that the server is reachable from the worker."
+            ))),
         };
         answer.map_err(|problem| named(problem, &without_login(url)))
     }
@@ -212,7 +222,7 @@ impl Fetcher {
                 return Ok(response);
             };
             self.may_go_on(&url, &next).map_err(|problem| Problem {
-                message: format!("The server redirects: {}", problem.message),
+                message: sentence!("The server redirects: {message}", message = problem.message),
                 ..problem
             })?;
             // What a host gets to read, another one does not, nor does it get its own by somebody else's redirect.
@@ -223,21 +233,24 @@ impl Fetcher {
         }
         Err(Problem::new(
             Code::ManifestFetch,
-            format!(
-                "The server redirects more than {} times.",
-                self.limits.redirects
+            sentence!(
+                "The server redirects more than {redirects} times.",
+                redirects = self.limits.redirects
             ),
         )
-        .hint("Correct the URL to where it leads in the end."))
+        .hint(sentence!("Correct the URL to where it leads in the end.")))
     }
 
     /// Judges where a redirect leads.
     fn may_go_on(&self, from: &Url, to: &Url) -> Result<(), Problem> {
         if from.scheme() == "https" && to.scheme() == "http" {
-            return Err(
-                Problem::new(Code::ManifestFetch, "it leads from https to http.")
-                    .hint("Correct the URL to where it leads in the end, by https."),
-            );
+            return Err(Problem::new(
+                Code::ManifestFetch,
+                sentence!("it leads from https to http."),
+            )
+            .hint(sentence!(
+                "Correct the URL to where it leads in the end, by https."
+            )));
         }
         self.reach.check(to)
     }
@@ -276,12 +289,14 @@ impl Fetcher {
             if bytes.len() + chunk.len() > self.limits.bytes {
                 return Err(Problem::new(
                     Code::ManifestFetch,
-                    format!(
-                        "The manifest is larger than {} KiB.",
-                        self.limits.bytes / 1024
+                    sentence!(
+                        "The manifest is larger than {number} KiB.",
+                        number = self.limits.bytes / 1024
                     ),
                 )
-                .hint("Check that the URL leads to a manifest, or split it into several."));
+                .hint(sentence!(
+                    "Check that the URL leads to a manifest, or split it into several."
+                )));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -301,7 +316,7 @@ fn named(problem: Problem, url: &str) -> Problem {
         return problem;
     }
     Problem {
-        message: format!("{url}: {}", problem.message),
+        message: sentence!("{url}: {message}", url, message = problem.message),
         ..problem
     }
 }
@@ -325,9 +340,9 @@ fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Problem> {
     next.map(Some).ok_or_else(|| {
         Problem::new(
             Code::ManifestFetch,
-            "The server redirects to what is no URL.",
+            sentence!("The server redirects to what is no URL."),
         )
-        .hint("Correct the URL to where it leads in the end.")
+        .hint(sentence!("Correct the URL to where it leads in the end."))
     })
 }
 
@@ -346,9 +361,14 @@ fn refused_addresses(error: &reqwest::Error) -> Option<&str> {
 fn unreachable(error: &reqwest::Error) -> Problem {
     Problem::transient(
         Code::ManifestFetch,
-        format!("The server cannot be reached: {}.", causes(error)),
+        sentence!(
+            "The server cannot be reached: {error}.",
+            error = causes(error)
+        ),
     )
-    .hint("Check the URL, and that the server is reachable from the worker.")
+    .hint(sentence!(
+        "Check the URL, and that the server is reachable from the worker."
+    ))
 }
 
 /// Takes a response only if it is a manifest's.
@@ -359,14 +379,16 @@ fn accepted(response: Response) -> Result<Response, Problem> {
             retry: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
             ..Problem::new(
                 Code::ManifestFetch,
-                format!("The server answered {status}."),
+                sentence!("The server answered {status}.", status),
             )
         };
         return Err(problem.hint(match status.as_u16() {
             401 | 403 => {
-                "The server wants a login: publish the manifest where the worker may read it."
+                sentence!(
+                    "The server wants a login: publish the manifest where the worker may read it."
+                )
             }
-            _ => "Check the URL, and the server behind it.",
+            _ => sentence!("Check the URL, and the server behind it."),
         }));
     }
     let html = response
@@ -377,14 +399,14 @@ fn accepted(response: Response) -> Result<Response, Problem> {
     if html {
         return Err(Problem::new(
             Code::ManifestFetch,
-            "The server answered with a web page, not with a manifest.",
+            sentence!("The server answered with a web page, not with a manifest."),
         )
-        .hint("Use the address of the raw file."));
+        .hint(sentence!("Use the address of the raw file.")));
     }
     Ok(response)
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, String> {
+fn text(bytes: Vec<u8>) -> Result<String, Sentence> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid]
@@ -392,7 +414,10 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
             .filter(|byte| **byte == b'\n')
             .count()
             + 1;
-        format!("The manifest is not a text in UTF-8 (first wrong byte in line {line}).")
+        sentence!(
+            "The manifest is not a text in UTF-8 (first wrong byte in line {line}).",
+            line
+        )
     })
 }
 
@@ -409,9 +434,11 @@ fn parsed(address: &str) -> Result<Url, Problem> {
 fn unusable(reason: &str) -> Problem {
     Problem::new(
         Code::ManifestFetch,
-        format!("The URL cannot be used: {reason}."),
+        sentence!("The URL cannot be used: {reason}.", reason),
     )
-    .hint("Give the manifest a URL that begins with https://.")
+    .hint(sentence!(
+        "Give the manifest a URL that begins with https://."
+    ))
 }
 
 /// A login is refused, and not shown.

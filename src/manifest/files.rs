@@ -8,6 +8,7 @@ use super::{Fetcher, Source};
 use crate::ansible::Failure;
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// How many files a template may ask for.
 const FILES: usize = 50;
@@ -33,7 +34,7 @@ pub async fn with_files<T: Send + 'static>(
         let (given, made) = making.await.map_err(|_| {
             Problem::new(
                 Code::Internal,
-                "The worker met a defect of its own while rendering.",
+                sentence!("The worker met a defect of its own while rendering."),
             )
         })?;
         source = given;
@@ -44,9 +45,10 @@ pub async fn with_files<T: Send + 'static>(
         };
         let refused = |problem: Problem| {
             Problem {
-                message: format!(
-                    "The file `{name}`, which the template uses: {}",
-                    problem.message
+                message: sentence!(
+                    "The file `{name}`, which the template uses: {message}",
+                    name,
+                    message = problem.message
                 ),
                 ..problem
             }
@@ -58,12 +60,15 @@ pub async fn with_files<T: Send + 'static>(
             return Err(refused(
                 Problem::new(
                     Code::ManifestFetch,
-                    format!(
-                        "it is too much: a template may use {FILES} files of {} KiB together.",
-                        BYTES / 1024
+                    sentence!(
+                        "it is too much: a template may use {number} files of {size} KiB together.",
+                        number = FILES,
+                        size = BYTES / 1024
                     ),
                 )
-                .hint("Put parts of them into the template, or split it into several."),
+                .hint(sentence!(
+                    "Put parts of them into the template, or split it into several."
+                )),
             ));
         }
         source.files.insert(&name, text);
@@ -96,7 +101,7 @@ fn read(path: &Path) -> Result<Option<String>, Problem> {
         }
         Err(error) => Err(Problem::new(
             Code::ManifestFetch,
-            format!("it cannot be read: {error}."),
+            sentence!("it cannot be read: {error}.", error),
         )),
     }
 }

@@ -12,6 +12,8 @@ use crate::code::Code;
 use crate::lines::Lines;
 use crate::object::Object;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// More warnings than this help nobody.
 const MOST_WARNINGS: usize = 100;
@@ -81,7 +83,7 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
         warnings.push(located(warning.document, place, None, problem));
     }
     for document in &stream.documents {
-        let wrong = |message: String, path: &str| {
+        let wrong = |message: Sentence, path: &str| {
             let place = lines.place(document.number, path);
             let problem = Problem {
                 field: Some(path.to_owned()).filter(|path| !path.is_empty()),
@@ -95,17 +97,21 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
             )
         };
         let refused =
-            |(message, path): (String, String)| wrong(message, &path).hint(way_out(&path));
+            |(message, path): (Sentence, String)| wrong(message, &path).hint(way_out(&path));
         let mut lists = Vec::new();
         shapes(&document.value, "", &mut lists).map_err(refused)?;
         for path in lists {
             let message = match path.as_str() {
-                "" => "kubectl takes the items out of this list, Ansible reads it as one object.",
+                "" => sentence!(
+                    "kubectl takes the items out of this list, Ansible reads it as one object."
+                ),
                 _ => {
-                    "The items of this list within a list are taken out, too; kubectl refuses such a list."
+                    sentence!(
+                        "The items of this list within a list are taken out, too; kubectl refuses such a list."
+                    )
                 }
             };
-            warnings.push(wrong(message.to_owned(), &member(&path, "kind")));
+            warnings.push(wrong(message, &member(&path, "kind")));
         }
     }
     Ok(Documents {
@@ -124,7 +130,7 @@ fn member(path: &str, field: &str) -> String {
 }
 
 /// Looks at the shape of an object, or of a list and its items, and finds the lists.
-fn shapes(value: &Value, path: &str, lists: &mut Vec<String>) -> Result<(), (String, String)> {
+fn shapes(value: &Value, path: &str, lists: &mut Vec<String>) -> Result<(), (Sentence, String)> {
     shape(value, path)?;
     if !is_list(value, path) {
         return Ok(());
@@ -134,9 +140,10 @@ fn shapes(value: &Value, path: &str, lists: &mut Vec<String>) -> Result<(), (Str
         Value::Array(items) => items.len(),
         Value::Null => 0,
         _ => {
-            let message =
-                "The field `items` must be a list: what has it is a list of objects to kubectl.";
-            return Err((message.to_owned(), member(path, "items")));
+            let message = sentence!(
+                "The field `items` must be a list: what has it is a list of objects to kubectl."
+            );
+            return Err((message, member(path, "items")));
         }
     };
     for index in 0..items {
@@ -147,11 +154,11 @@ fn shapes(value: &Value, path: &str, lists: &mut Vec<String>) -> Result<(), (Str
 }
 
 /// What kubectl asks of a document before it looks further: a kind, and texts where only texts can stand.
-fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
+fn shape(value: &Value, path: &str) -> Result<(), (Sentence, String)> {
     let at = |field: &str| member(path, field);
     let Some(object) = value.as_object() else {
         return Err((
-            "This document is not a mapping with `apiVersion` and `kind`.".to_owned(),
+            sentence!("This document is not a mapping with `apiVersion` and `kind`."),
             path.to_owned(),
         ));
     };
@@ -159,13 +166,13 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
         Some(Value::String(kind)) if !kind.is_empty() => {}
         Some(Value::Null) | None => {
             return Err((
-                "The field `kind` is missing: it says what the document describes.".to_owned(),
+                sentence!("The field `kind` is missing: it says what the document describes."),
                 at("kind"),
             ));
         }
         Some(_) => {
             return Err((
-                "The field `kind` must be a text that is not empty.".to_owned(),
+                sentence!("The field `kind` must be a text that is not empty."),
                 at("kind"),
             ));
         }
@@ -175,7 +182,7 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
         Some(Value::String(version)) if version.matches('/').count() <= 1 => {}
         Some(_) => {
             return Err((
-                "The field `apiVersion` must be a text such as `v1` or `apps/v1`.".to_owned(),
+                sentence!("The field `apiVersion` must be a text such as `v1` or `apps/v1`."),
                 at("apiVersion"),
             ));
         }
@@ -185,7 +192,7 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
         Some(Value::Object(metadata)) => metadata,
         Some(_) => {
             return Err((
-                "The field `metadata` must be a mapping.".to_owned(),
+                sentence!("The field `metadata` must be a mapping."),
                 at("metadata"),
             ));
         }
@@ -196,7 +203,10 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
             .is_some_and(|value| !value.is_string() && !value.is_null())
         {
             return Err((
-                format!("The field `metadata.{name}` must be a text; quote it."),
+                sentence!(
+                    "The field `metadata.{name}` must be a text; quote it.",
+                    name
+                ),
                 at(&format!("metadata.{name}")),
             ));
         }
@@ -207,7 +217,7 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
         };
         let Some(values) = values.as_object() else {
             return Err((
-                format!("The field `metadata.{name}` must be a mapping."),
+                sentence!("The field `metadata.{name}` must be a mapping.", name),
                 at(&format!("metadata.{name}")),
             ));
         };
@@ -219,13 +229,18 @@ fn shape(value: &Value, path: &str) -> Result<(), (String, String)> {
         if let Some(first) = wrong.first() {
             let message = match wrong.as_slice() {
                 [one] => {
-                    format!("The value of `{one}` in `metadata.{name}` must be a text; quote it.")
+                    sentence!(
+                        "The value of `{one}` in `metadata.{name}` must be a text; quote it.",
+                        one,
+                        name
+                    )
                 }
                 several => {
                     let keys: Vec<String> = several.iter().map(|key| format!("`{key}`")).collect();
-                    format!(
-                        "The values of {} in `metadata.{name}` must be texts; quote them.",
-                        keys.join(", ")
+                    sentence!(
+                        "The values of {keys} in `metadata.{name}` must be texts; quote them.",
+                        keys = keys.join(", "),
+                        name
                     )
                 }
             };
@@ -295,27 +310,35 @@ fn unwrap(
 }
 
 /// What to do about a document that is no object, or about one of its fields.
-fn way_out(path: &str) -> &'static str {
+fn way_out(path: &str) -> Sentence {
     let field = path.rsplit_once("metadata.").map_or("", |(_, field)| field);
     if path.ends_with("kind") || path.ends_with("apiVersion") {
-        "Every document needs texts in `apiVersion` and `kind`, such as `apps/v1` and `Deployment`."
+        sentence!(
+            "Every document needs texts in `apiVersion` and `kind`, such as `apps/v1` and `Deployment`."
+        )
     } else if field.contains('.') || matches!(field, "name" | "namespace" | "generateName") {
-        "Write quotes around it, for example `\"{{ value }}\"`: without them, digits become a number and `yes` a boolean."
+        sentence!(
+            "Write quotes around it, for example `\"{{{{ value }}}}\"`: without them, digits become a number and `yes` a boolean."
+        )
     } else if path.ends_with("metadata") || !field.is_empty() {
-        "Write a mapping: a line `name: value` for each, indented below."
+        sentence!("Write a mapping: a line `name: value` for each, indented below.")
     } else {
-        "Every document needs `apiVersion`, `kind` and `metadata`. A text such as `---` in the wrong place cuts a document in two."
+        sentence!(
+            "Every document needs `apiVersion`, `kind` and `metadata`. A text such as `---` in the wrong place cuts a document in two."
+        )
     }
 }
 
-fn hint(kind: ErrorKind) -> &'static str {
+fn hint(kind: ErrorKind) -> Sentence {
     match kind {
-        ErrorKind::Tab => "YAML is indented with blanks, never with tabs.",
+        ErrorKind::Tab => sentence!("YAML is indented with blanks, never with tabs."),
         ErrorKind::TooDeep | ErrorKind::TooManyNodes | ErrorKind::TooMuchRepeated => {
-            "Write the values out instead of repeating them by aliases."
+            sentence!("Write the values out instead of repeating them by aliases.")
         }
         _ => {
-            "A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
+            sentence!(
+                "A value that holds `: `, `#` or quotes must itself be quoted, for example with `| to_json`."
+            )
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{Fetcher, Source, with_files};
 use crate::ansible::{self, Failure};
 use crate::code::Code;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// Looks for all files that a template names, and makes the digest cover them.
 pub async fn gather(fetcher: &Fetcher, address: &str, source: Source) -> Result<Source, Problem> {
@@ -39,14 +40,8 @@ fn whole(source: &Source) -> String {
 /// Refuses a content that is not the one a manifest is pinned to.
 pub fn check(source: &Source, pin: Option<&str>) -> Result<(), Problem> {
     match pin {
-        Some(pin) if pin != source.digest => Err(Problem::new(
-            Code::ManifestChanged,
-            format!(
-                "The manifest has changed: it is pinned to {pin}, and now is {}.",
-                source.digest
-            ),
-        )
-        .hint("Look at what has changed in the manifest's form in Odoo, then press Pin there: what waits for it goes on by itself.")
+        Some(pin) if pin != source.digest => Err(Problem::new(Code::ManifestChanged, sentence!("The manifest has changed: it is pinned to {pin}, and now is {digest}.", pin, digest = &source.digest))
+        .hint(sentence!("Look at what has changed in the manifest's form in Odoo, then press Pin there: what waits for it goes on by itself."))
         .in_manifest(&source.title, &source.url)),
         _ => Ok(()),
     }
@@ -55,13 +50,8 @@ pub fn check(source: &Source, pin: Option<&str>) -> Result<(), Problem> {
 /// Of a pinned manifest, no further file is looked for: the digest says nothing of it.
 pub fn only_pinned(failure: Failure, source: &Source, pin: Option<&str>) -> Failure {
     match failure {
-        Failure::Needs(name) if pin.is_some() => Problem::new(
-            Code::ManifestUnpinned,
-            format!(
-                "The manifest is pinned, and uses the file `{name}` by a name that is computed: the pin does not cover it."
-            ),
-        )
-        .hint("Write the file's name into the manifest as text, or press Unpin in the manifest's form in Odoo.")
+        Failure::Needs(name) if pin.is_some() => Problem::new(Code::ManifestUnpinned, sentence!("The manifest is pinned, and uses the file `{name}` by a name that is computed: the pin does not cover it.", name))
+        .hint(sentence!("Write the file's name into the manifest as text, or press Unpin in the manifest's form in Odoo."))
         .in_manifest(&source.title, &source.url)
         .into(),
         failure => failure,

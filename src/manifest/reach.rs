@@ -22,6 +22,8 @@ use crate::code::Code;
 use crate::loopback::is_loopback;
 use crate::policy::INSIDE;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// IPv4 by NAT64: the last four bytes are the address.
 const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
@@ -208,9 +210,6 @@ pub struct Reach {
     pub headers: BTreeMap<Place, HeaderMap>,
 }
 
-/// Whose decision it is, in every refusal.
-const WHO: &str = "whoever runs the worker";
-
 impl Reach {
     /// The internet, and the hosts of some URLs, over http as well.
     pub fn named(urls: &[String]) -> Self {
@@ -231,18 +230,16 @@ impl Reach {
 
     /// Judges a URL before it is asked. The addresses of a name are judged when the connection is made.
     pub fn check(&self, url: &Url) -> Result<(), Problem> {
-        let refused = |message: String| Problem::new(Code::ManifestFetch, message);
+        let refused = |message: Sentence| Problem::new(Code::ManifestFetch, message);
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused(format!("The URL cannot be used: `{}` is not fetched.", url.scheme()))
-                .hint("Use a URL that begins with https:// (or http://, where the worker's settings allow that)."));
+            return Err(refused(sentence!("The URL cannot be used: `{scheme}` is not fetched.", scheme = url.scheme()))
+                .hint(sentence!("Use a URL that begins with https:// (or http://, where the worker's settings allow that).")));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused("The URL holds a login, which everybody who sees the URL could read.".to_owned()).hint(format!(
-                "Take it out of the URL; {WHO} sets what the host needs under [manifests.hosts] in the worker's settings."
-            )));
+            return Err(refused(sentence!("The URL holds a login, which everybody who sees the URL could read.")).hint(sentence!("Take it out of the URL; whoever runs the worker sets what the host needs under [manifests.hosts] in the worker's settings.")));
         }
         let Some(host) = url.host() else {
-            return Err(refused("The URL names no host.".to_owned()));
+            return Err(refused(sentence!("The URL names no host.")));
         };
         let address: Option<IpAddr> = match host {
             Host::Ipv4(address) => Some(address.into()),
@@ -259,12 +256,11 @@ impl Reach {
             && !is_loopback(url)
             && !self.allow_http.iter().any(|place| place.holds(url))
         {
-            return Err(refused(format!(
-                "The host `{host}` is asked over http: whoever is on the way could change the manifest."
+            return Err(refused(sentence!(
+                "The host `{host}` is asked over http: whoever is on the way could change the manifest.",
+                host
             ))
-            .hint(format!(
-                "Use https://. Where the host has none, {WHO} adds \"{host}\" to `allow_http` under [manifests] in the worker's settings."
-            )));
+            .hint(sentence!("Use https://. Where the host has none, whoever runs the worker adds \"{host}\" to `allow_http` under [manifests] in the worker's settings.", host)));
         }
         Ok(())
     }
@@ -315,13 +311,8 @@ impl Reach {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        Problem::new(
-            Code::ManifestFetch,
-            format!("The host `{host}` has the address {addresses}: manifests are fetched from the internet only."),
-        )
-        .hint(format!(
-            "Correct the URL. If that host is meant, {WHO} adds \"{place}\" or its network to `allow` under [manifests] in the worker's settings."
-        ))
+        Problem::new(Code::ManifestFetch, sentence!("The host `{host}` has the address {addresses}: manifests are fetched from the internet only.", host, addresses))
+        .hint(sentence!("Correct the URL. If that host is meant, whoever runs the worker adds \"{place}\" or its network to `allow` under [manifests] in the worker's settings.", place))
     }
 }
 

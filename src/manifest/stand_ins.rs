@@ -20,8 +20,14 @@ use crate::code::Code;
 use crate::dependence::{self, Dependent, secret_texts};
 use crate::object::Object;
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
-const WAY_OUT: &str = "What a secret's content decides belongs into the config map: put the name, the key or the switch there, and leave to the secret what only the app needs to know. A preview of the manifest shows the same.";
+fn way_out() -> Sentence {
+    sentence!(
+        "What a secret's content decides belongs into the config map: put the name, the key or the switch there, and leave to the secret what only the app needs to know. A preview of the manifest shows the same."
+    )
+}
 /// What says which object it is, and must not depend on a secret.
 const IDENTITY: [&str; 5] = [
     "apiVersion",
@@ -126,12 +132,15 @@ pub fn with_stand_ins(source: &Source, values: &Values) -> Result<Made, Failure>
         made.others.clone().objects(&other).objects,
     );
     if places(&objects) != places(&others) {
-        let what = "Which objects a list holds depends on a secret.";
+        let what = sentence!("Which objects a list holds depends on a secret.");
         return Err(of(source, what).into());
     }
     for (object, other) in objects.iter().zip(&others) {
         if let Some(field) = other_identity(object, other) {
-            let what = format!("The field `{field}` of an object depends on a secret.");
+            let what = sentence!(
+                "The field `{field}` of an object depends on a secret.",
+                field
+            );
             let problem = object.locate_field(field, of(source, &what));
             // Its name is made of a stand-in, and says nothing.
             let problem = Problem {
@@ -224,29 +233,29 @@ fn other_identity(object: &Object, other: &Object) -> Option<&'static str> {
 fn dependent(
     documents: &Documents,
     others: &Documents,
-) -> Result<BTreeMap<u32, Dependent>, (u32, u32, String)> {
+) -> Result<BTreeMap<u32, Dependent>, (u32, u32, Sentence)> {
     let mut found = BTreeMap::new();
     for (index, document) in documents.all.iter().enumerate() {
-        let wrong = |what: String| (document.number, document.line, what);
+        let wrong = |what: Sentence| (document.number, document.line, what);
         let other = others.all.get(index);
         let Some(other) = other.filter(|other| other.number == document.number) else {
-            return Err(wrong(
-                "Whether this document is there depends on a secret.".to_owned(),
-            ));
+            return Err(wrong(sentence!(
+                "Whether this document is there depends on a secret."
+            )));
         };
         let part = Dependent::between(&document.value, &other.value).map_err(|path| {
             wrong(match path.as_str() {
-                "" => "Which fields this document has depends on a secret.".to_owned(),
-                path => format!("Which keys `{path}` has depends on a secret."),
+                "" => sentence!("Which fields this document has depends on a secret."),
+                path => sentence!("Which keys `{path}` has depends on a secret.", path),
             })
         })?;
         let is_list = |value: &Value| value.get("items").is_some();
         if (is_list(&document.value) || is_list(&other.value))
             && (part == Dependent::All || *part.member("items") == Dependent::All)
         {
-            return Err(wrong(
-                "Which objects this list holds depends on a secret.".to_owned(),
-            ));
+            return Err(wrong(sentence!(
+                "Which objects this list holds depends on a secret."
+            )));
         }
         if !part.is_nothing() {
             found.insert(document.number, part);
@@ -257,30 +266,30 @@ fn dependent(
         Some(_) => {
             let last = documents.all.last();
             let (number, line) = last.map_or((1, 1), |last| (last.number, last.line));
-            let what = "Whether another document follows this one depends on a secret.";
-            Err((number, line, what.to_owned()))
+            let what = sentence!("Whether another document follows this one depends on a secret.");
+            Err((number, line, what))
         }
     }
 }
 
-fn of(source: &Source, what: &str) -> Problem {
+fn of(source: &Source, what: impl Into<Sentence>) -> Problem {
     Problem::new(Code::SecretDependent, what)
         .in_manifest(&source.title, &source.url)
-        .hint(WAY_OUT)
+        .hint(way_out())
 }
 
 /// A problem of one set of stand-ins only.
 fn only_some(problem: Problem) -> Problem {
-    let message = format!(
-        "Only some contents of a secret make this a manifest; with another one of the same shape: {}",
-        problem.message
+    let message = sentence!(
+        "Only some contents of a secret make this a manifest; with another one of the same shape: {problem}",
+        problem = &problem.message
     );
     Problem {
         message,
         code: Code::SecretDependent,
         ..problem
     }
-    .hint(WAY_OUT)
+    .hint(way_out())
 }
 
 /// Refuses a template that uses files whose names depend on a secret, before it asks for any.
@@ -296,7 +305,9 @@ fn of_file(source: &Source, line: Option<u32>) -> Problem {
         line,
         ..of(
             source,
-            "The name of an included file depends on a secret, or whether a file is included does. Nothing was fetched under that name.",
+            sentence!(
+                "The name of an included file depends on a secret, or whether a file is included does. Nothing was fetched under that name."
+            ),
         )
     }
 }

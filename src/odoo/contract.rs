@@ -17,6 +17,8 @@ pub use crate::object::ObjectRef;
 pub use crate::policy::{Limits, Policy};
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sentence;
+use crate::sentence::Sentence;
 pub use crate::uid::Uid;
 
 /// The version of the contract that this program speaks. `tests/contract/README.md` says when it rises.
@@ -115,7 +117,9 @@ pub struct ClusterState {
     /// The API server's version, such as `v1.35.4`; `None` while it was never reached.
     pub version: Option<String>,
     /// Why it is not reachable; empty when it is.
-    pub message: String,
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
 }
 
 /// What a job does.
@@ -338,8 +342,8 @@ impl Job {
             let mut secrets = Vec::new();
             scalars(&value["secret"], &mut secrets);
             let reason = Redactor::new(secrets).text(&error.to_string());
-            let problem = Problem::new(Code::Contract, format!("The worker cannot read this job: {reason}."))
-                .hint("Odoo's addons and the worker are of versions that do not fit together: update the older one.");
+            let problem = Problem::new(Code::Contract, sentence!("The worker cannot read this job: {reason}.", reason))
+                .hint(sentence!("Odoo's addons and the worker are of versions that do not fit together: update the older one."));
             Unreadable { id, token, problem }
         })
     }
@@ -720,8 +724,10 @@ pub struct Step {
     pub started_at: Timestamp,
     /// How long it took; `None` while it runs.
     pub seconds: Option<f64>,
-    /// Plain English for an operator. Never holds a secret.
-    pub message: String,
+    /// For an operator. Never holds a secret.
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
 }
 
 /// What a step does; customers read its translated label.
@@ -839,7 +845,9 @@ pub struct MailDomain {
     /// Whether the records stand in the cluster as a `DNSEndpoint`.
     pub published: bool,
     /// What is missing; empty when nothing is.
-    pub message: String,
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
     pub records: Vec<DnsRecord>,
 }
 
@@ -984,7 +992,9 @@ pub struct ObjectCounts {
 pub struct Observation {
     pub state: ObservedState,
     /// Why it is degraded; empty otherwise.
-    pub message: String,
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
     pub ingress: Ingress,
     pub seen_at: Timestamp,
 }
@@ -1013,7 +1023,9 @@ pub struct Ingress {
     /// IP addresses or host names the ingress controller has published.
     pub addresses: Vec<String>,
     pub tls: bool,
-    pub message: String,
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
 }
 
 /// How the way from outside stands.

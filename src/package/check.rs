@@ -15,6 +15,7 @@ use crate::manifest::given::{Given, ORIGIN};
 use crate::manifest::{preview, well_formed};
 use crate::object::{Object, group_of};
 use crate::problem::Problem;
+use crate::sentence::Sentence;
 
 /// The file that describes a package.
 pub const FILE: &str = "package.yml";
@@ -104,7 +105,7 @@ struct Package<'a> {
 }
 
 impl Package<'_> {
-    fn wrong(&mut self, path: &str, message: impl Into<String>, hint: impl Into<String>) {
+    fn wrong(&mut self, path: &str, message: impl Into<Sentence>, hint: impl Into<Sentence>) {
         let problem = Problem::new(Code::PackageInvalid, message).hint(hint);
         self.problems.push(self.located.locate(path, problem));
     }

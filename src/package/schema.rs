@@ -39,7 +39,7 @@ fn of_error(error: &ValidationError<'_>, schema: &Value, located: &Located) -> V
     };
     let one = |message: String, hint: Option<String>| {
         let problem = Problem {
-            hint,
+            hint: hint.map(Into::into),
             ..Problem::new(Code::PackageInvalid, message)
         };
         vec![located.locate(&path, problem)]

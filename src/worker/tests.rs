@@ -150,7 +150,7 @@ impl JobHandler for FakeHandler {
             name: "demo".to_owned(),
             reachable: true,
             version: Some("v1.35.4".to_owned()),
-            message: String::new(),
+            message: "".into(),
         }]
     }
 
@@ -1029,13 +1029,13 @@ fn app_seen(id: i64, message: &str) -> AppSeen {
             } else {
                 ObservedState::Degraded
             },
-            message: message.to_owned(),
+            message: message.into(),
             ingress: Ingress {
                 state: IngressState::None,
                 hosts: Vec::new(),
                 addresses: Vec::new(),
                 tls: false,
-                message: String::new(),
+                message: "".into(),
             },
             seen_at: jiff::Timestamp::now(),
         },

@@ -199,8 +199,8 @@ impl Home {
     pub fn masked(&self, problem: &Problem) -> Problem {
         let masked = |text: &Option<String>| text.as_ref().map(|text| self.without_names(text));
         Problem {
-            message: self.without_names(&problem.message),
-            hint: masked(&problem.hint),
+            message: self.without_names(&problem.message).into(),
+            hint: (problem.hint.as_deref()).map(|hint| self.without_names(hint).into()),
             field: masked(&problem.field),
             object: masked(&problem.object),
             ..problem.clone()

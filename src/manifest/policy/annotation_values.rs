@@ -4,6 +4,9 @@
 
 use ipnet::IpNet;
 
+use crate::sentence;
+use crate::sentence::Sentence;
+
 /// More networks than these make the controller slow for all.
 const MOST_NETWORKS: usize = 100;
 const LONGEST_NAME: usize = 253;
@@ -29,7 +32,7 @@ enum Shape {
 }
 
 /// What is wrong with the value of an annotation, if it is one of the usual ones: `must be …`.
-pub(super) fn problem(key: &str, value: &str) -> Option<String> {
+pub(super) fn problem(key: &str, value: &str) -> Option<Sentence> {
     let shape = shape(key)?;
     let fits = match shape {
         Shape::Size(most) => size(value).is_some_and(|bytes| bytes <= most << 20),
@@ -53,16 +56,17 @@ pub(super) fn problem(key: &str, value: &str) -> Option<String> {
         Shape::Of(known) => value.split(',').all(|one| known.contains(&one.trim())),
     };
     (!fits).then(|| match shape {
-        Shape::Size(most) => format!("must be a size up to {most}m, written as 512k or 1m"),
-        Shape::Number(most) => format!("must be a whole number from 0 to {most}"),
-        Shape::Truth => "must be true or false".to_owned(),
-        Shape::Switch => "must be on or off".to_owned(),
-        Shape::Networks => format!(
-            "must be networks such as 192.0.2.0/24, separated by commas, {MOST_NETWORKS} at most"
+        Shape::Size(most) => sentence!("must be a size up to {most}m, written as 512k or 1m", most),
+        Shape::Number(most) => sentence!("must be a whole number from 0 to {most}", most),
+        Shape::Truth => sentence!("must be true or false"),
+        Shape::Switch => sentence!("must be on or off"),
+        Shape::Networks => sentence!(
+            "must be networks such as 192.0.2.0/24, separated by commas, {number} at most",
+            number = MOST_NETWORKS
         ),
-        Shape::Name => "must be the name of an issuer".to_owned(),
-        Shape::One(known) => format!("must be one of {}", known.join(", ")),
-        Shape::Of(known) => format!("must be of {}", known.join(", ")),
+        Shape::Name => sentence!("must be the name of an issuer"),
+        Shape::One(known) => sentence!("must be one of {known}", known = known.join(", ")),
+        Shape::Of(known) => sentence!("must be of {known}", known = known.join(", ")),
     })
 }
 

@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::{Part, Report, Rule, Rules};
 use crate::object::Object;
-
-const HINT: &str = "Write `maxUnavailable: 1`.";
+use crate::sentence;
 
 pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mut Report) {
     if whole.get("kind").text() != "PodDisruptionBudget" {
@@ -33,8 +32,8 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
         report.refuse_with(
             Rule::Disruption,
             &most.path,
-            "No pod could ever move, so that its node cannot be taken out of service.",
-            HINT,
+            sentence!("No pod could ever move, so that its node cannot be taken out of service."),
+            sentence!("Write `maxUnavailable: 1`."),
         );
     }
     let workloads: Vec<_> = workloads(objects)
@@ -48,12 +47,7 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
             false => workloads.iter().map(|workload| workload.pods).sum(),
         };
         if amount.keeps_all(pods) {
-            report.refuse_with(
-                Rule::Disruption,
-                &least.path,
-                "As many pods as there are must stay, so that none could ever move, and its node cannot be taken out of service.",
-                HINT,
-            );
+            report.refuse_with(Rule::Disruption, &least.path, sentence!("As many pods as there are must stay, so that none could ever move, and its node cannot be taken out of service."), sentence!("Write `maxUnavailable: 1`."));
         }
     }
     // The API server moves no pod that two of them are about.
@@ -71,11 +65,11 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
         report.refuse_with(
             Rule::Disruption,
             &spec.get("selector").path,
-            format!(
-                "The PodDisruptionBudget {} is about the same pods: with two, no pod can move.",
-                another.name()
+            sentence!(
+                "The PodDisruptionBudget {name} is about the same pods: with two, no pod can move.",
+                name = another.name()
             ),
-            "Remove one of them.",
+            sentence!("Remove one of them."),
         );
     }
 }
@@ -114,8 +108,8 @@ fn told_amount(part: &Part, report: &mut Report) -> Option<Amount> {
         report.refuse_with(
             Rule::Disruption,
             &part.path,
-            "This must be a whole number of pods, or a percentage as text.",
-            "Write a number such as `1`, or a percentage such as `50%`.",
+            sentence!("This must be a whole number of pods, or a percentage as text."),
+            sentence!("Write a number such as `1`, or a percentage such as `50%`."),
         );
     }
     found

@@ -2,6 +2,7 @@
 
 use super::metadata::INGRESS_CLASS;
 use super::{Part, Report, Rule, Rules};
+use crate::sentence;
 
 /// Annotations whose values are host names, separated by commas or blanks. That the policy lists one does not give an app
 /// another's name.
@@ -47,11 +48,12 @@ fn check_name(name: &str, field: &str, rules: &Rules, report: &mut Report) {
         report.refuse_with(
             Rule::Hostname,
             field,
-            format!(
-                "The name {name} is not the app's: that is {}.",
-                rules.hostname
+            sentence!(
+                "The name {name} is not the app's: that is {hostname}.",
+                name,
+                hostname = rules.hostname
             ),
-            "Write `{{ hostname }}`.",
+            sentence!("Write `{{{{ hostname }}}}`."),
         );
     }
 }
@@ -71,8 +73,8 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
         report.refuse_with(
             Rule::Hostname,
             &backend.path,
-            "A default backend answers to every name that nobody else has.",
-            "Write a rule with `host: {{ hostname }}`.",
+            sentence!("A default backend answers to every name that nobody else has."),
+            sentence!("Write a rule with `host: {{{{ hostname }}}}`."),
         );
     }
     for tls in spec.get("tls").items(Rule::Ingress, report) {
@@ -82,8 +84,10 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
             report.refuse_with(
                 Rule::Ingress,
                 &secret.path,
-                "The Secret is Chandlery's: a certificate would be written over what is in it.",
-                "Name another Secret.",
+                sentence!(
+                    "The Secret is Chandlery's: a certificate would be written over what is in it."
+                ),
+                sentence!("Name another Secret."),
             );
         }
         for host in tls.get("hosts").items(Rule::Ingress, report) {
@@ -99,8 +103,8 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
             report.refuse_with(
                 Rule::Hostname,
                 &host.path,
-                "A rule without a host answers to every name.",
-                "Write `host: {{ hostname }}`.",
+                sentence!("A rule without a host answers to every name."),
+                sentence!("Write `host: {{{{ hostname }}}}`."),
             );
         }
         let http = rule.get("http");
@@ -113,12 +117,7 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
             let plain =
                 |sign: char| sign.is_ascii_alphanumeric() || "/-._~%+@:!&,=*".contains(sign);
             if path.is_set() && !(path.value.is_string() && path.text().chars().all(plain)) {
-                report.refuse_with(
-                    Rule::Ingress,
-                    &path.path,
-                    "The path becomes part of the ingress controller's configuration, and holds signs that mean something there.",
-                    "Write a plain path, for example `/`.",
-                );
+                report.refuse_with(Rule::Ingress, &path.path, sentence!("The path becomes part of the ingress controller's configuration, and holds signs that mean something there."), sentence!("Write a plain path, for example `/`."));
             }
         }
     }
@@ -131,16 +130,17 @@ fn check_class(class: &Part, rules: &Rules, report: &mut Report) {
             Rule::IngressClass,
             &class.path,
             match rules.ingress_class {
-                "" => format!(
-                    "The Ingress names the class {}, and the cluster has none in Odoo.",
-                    class.shown()
+                "" => sentence!(
+                    "The Ingress names the class {shown}, and the cluster has none in Odoo.",
+                    shown = class.shown()
                 ),
-                own => format!(
-                    "The Ingress names the class {}, but the cluster's is {own}.",
-                    class.shown()
+                own => sentence!(
+                    "The Ingress names the class {shown}, but the cluster's is {own}.",
+                    shown = class.shown(),
+                    own
                 ),
             },
-            "Write `{{ ingress_class }}`.",
+            sentence!("Write `{{{{ ingress_class }}}}`."),
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Part, Report, Rule, Rules};
 use crate::object::group_of;
+use crate::sentence;
 
 pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
     let kind = whole.get("kind").text();
@@ -13,14 +14,17 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
         return;
     }
     let hint = match name.as_str() {
-        "Namespace" => "Remove it: Chandlery makes the app's namespace itself.".to_owned(),
-        "Pod" => "Use a Deployment or a Job: they replace a pod whose node is gone.".to_owned(),
-        _ => format!("Remove it, or have `{name}` allowed."),
+        "Namespace" => sentence!("Remove it: Chandlery makes the app's namespace itself."),
+        "Pod" => sentence!("Use a Deployment or a Job: they replace a pod whose node is gone."),
+        _ => sentence!("Remove it, or have `{name}` allowed.", name),
     };
     report.refuse_with(
         Rule::Kind,
         "kind",
-        format!("Manifests may not hold {name} objects on this cluster."),
-        &hint,
+        sentence!(
+            "Manifests may not hold {name} objects on this cluster.",
+            name
+        ),
+        hint,
     );
 }

@@ -3,6 +3,7 @@
 
 use super::{Part, Report, Rule, Rules, annotation_values};
 use crate::object::NO_RESTART;
+use crate::sentence;
 
 /// Labels that mean something to people only.
 const RECOMMENDED: &str = "app.kubernetes.io/";
@@ -55,9 +56,9 @@ pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
                 &part.path,
                 match name {
                     "finalizers" => {
-                        "A finalizer would keep the object, and its namespace, from being deleted."
+                        sentence!("A finalizer would keep the object, and its namespace, from being deleted.")
                     }
-                    _ => "An owner would have the object deleted by somebody else.",
+                    _ => sentence!("An owner would have the object deleted by somebody else."),
                 },
             );
         }
@@ -74,12 +75,17 @@ pub(super) fn check(metadata: &Part, rules: &Rules, report: &mut Report) {
         if part.is_set() && !known.contains(&name) {
             let (message, hint) = match WRITTEN_BY_SERVER.contains(&name) {
                 true => (
-                    format!("`{name}` is written by the API server only."),
-                    "Remove it: `kubectl get -o yaml` shows it, but it belongs to the object in a cluster, not in a manifest.",
+                    sentence!("`{name}` is written by the API server only.", name),
+                    sentence!(
+                        "Remove it: `kubectl get -o yaml` shows it, but it belongs to the object in a cluster, not in a manifest."
+                    ),
                 ),
                 false => (
-                    format!("There is no field `{name}` in the metadata of an object."),
-                    "Check its spelling and indentation.",
+                    sentence!(
+                        "There is no field `{name}` in the metadata of an object.",
+                        name
+                    ),
+                    sentence!("Check its spelling and indentation."),
                 ),
             };
             report.refuse_with(Rule::Metadata, &part.path, message, hint);
@@ -100,11 +106,7 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
             && matches!(report.object.kind(), "ConfigMap" | "Secret")
             && !allowed(key, &rules.policy.annotations)
         {
-            report.refuse(
-                Rule::Annotation,
-                &part.path,
-                format!("By the label `{key}` {program} takes objects out of every namespace for its own."),
-            );
+            report.refuse(Rule::Annotation, &part.path, sentence!("By the label `{key}` {program} takes objects out of every namespace for its own.", key, program));
         }
         return;
     };
@@ -115,7 +117,11 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
         report.refuse(
             Rule::OwnLabel,
             &part.path,
-            format!("The {word} `{key}` is Chandlery's: it says whose the object is."),
+            sentence!(
+                "The {word} `{key}` is Chandlery's: it says whose the object is.",
+                word,
+                key
+            ),
         );
         return;
     }
@@ -128,7 +134,12 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
         report.refuse(
             Rule::Annotation,
             &part.path,
-            format!("The {word} `{key}` is for the program that {domain} belongs to."),
+            sentence!(
+                "The {word} `{key}` is for the program that {domain} belongs to.",
+                word,
+                key,
+                domain
+            ),
         );
         return;
     }
@@ -138,20 +149,17 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
         report.refuse_with(
             Rule::Ingress,
             &part.path,
-            format!(
-                "The value of `{key}` {problem}: the program that reads it is shared with others."
+            sentence!(
+                "The value of `{key}` {problem}: the program that reads it is shared with others.",
+                key,
+                problem
             ),
-            "Write such a value, or leave the annotation out.",
+            sentence!("Write such a value, or leave the annotation out."),
         );
         return;
     }
     if WRITTEN_INTO_FILES.contains(&domain) && part.text().contains(BREAK_OUT) {
-        report.refuse_with(
-            Rule::Ingress,
-            &part.path,
-            format!("The value of `{key}` becomes part of the ingress controller's configuration, and holds signs that mean something there."),
-            "Write a plain value.",
-        );
+        report.refuse_with(Rule::Ingress, &part.path, sentence!("The value of `{key}` becomes part of the ingress controller's configuration, and holds signs that mean something there.", key), sentence!("Write a plain value."));
     }
 }
 

@@ -32,6 +32,8 @@ use crate::code::Code;
 use crate::object::{Object, ObjectRef};
 use crate::policy::{Limits, PodSecurity, Policy, StorageClasses};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// How alike two fields must be for one to be offered for the other.
 const ALIKE: f64 = 0.95;
@@ -147,21 +149,21 @@ pub enum Rule {
 
 impl Rule {
     /// The field of the cluster's policy by which an administrator may allow it.
-    fn setting(self) -> Option<&'static str> {
+    fn setting(self) -> Option<Sentence> {
         match self {
-            Self::Kind => Some("Allowed Kinds"),
+            Self::Kind => Some(sentence!("Allowed Kinds")),
             Self::PodSecurity(_, PodSecurity::Restricted) => {
-                Some("Pod Security (Baseline or Privileged)")
+                Some(sentence!("Pod Security (Baseline or Privileged)"))
             }
             Self::PodSecurity(..) | Self::Pod | Self::PodVolume => {
-                Some("Pod Security (Privileged)")
+                Some(sentence!("Pod Security (Privileged)"))
             }
-            Self::Annotation => Some("Allowed Annotations"),
-            Self::LoadBalancer => Some("LoadBalancer Services"),
-            Self::NodePort => Some("NodePort Services"),
-            Self::Network => Some("Network Policy"),
-            Self::Storage => Some("Quota"),
-            Self::StorageClass => Some("Static Storage Classes"),
+            Self::Annotation => Some(sentence!("Allowed Annotations")),
+            Self::LoadBalancer => Some(sentence!("LoadBalancer Services")),
+            Self::NodePort => Some(sentence!("NodePort Services")),
+            Self::Network => Some(sentence!("Network Policy")),
+            Self::Storage => Some(sentence!("Quota")),
+            Self::StorageClass => Some(sentence!("Static Storage Classes")),
             Self::Claim
             | Self::Disruption
             | Self::Metadata
@@ -175,27 +177,33 @@ impl Rule {
     }
 
     /// How it is called in messages.
-    fn name(self) -> String {
+    fn name(self) -> Sentence {
         match self {
-            Self::PodSecurity(check, level) => format!("Pod Security {}, {check}", level.as_str()),
-            Self::Kind => "allowed kinds".to_owned(),
-            Self::Pod => "pods".to_owned(),
-            Self::Disruption => "disruption budgets".to_owned(),
-            Self::PodVolume => "volumes of pods".to_owned(),
-            Self::Claim => "volume claims".to_owned(),
-            Self::StorageClass => "storage classes".to_owned(),
-            Self::Storage => "storage of the app".to_owned(),
-            Self::Metadata => "metadata".to_owned(),
-            Self::Annotation => "annotations and labels of other programs".to_owned(),
-            Self::OwnLabel => "labels of Chandlery".to_owned(),
-            Self::Token => "tokens of the cluster".to_owned(),
-            Self::LoadBalancer => "LoadBalancer Services".to_owned(),
-            Self::NodePort => "NodePort Services".to_owned(),
-            Self::Service => "Services".to_owned(),
-            Self::Hostname => "hostnames".to_owned(),
-            Self::IngressClass => "ingress class".to_owned(),
-            Self::Ingress => "Ingresses".to_owned(),
-            Self::Network => "network policies".to_owned(),
+            Self::PodSecurity(check, level) => {
+                sentence!(
+                    "Pod Security {level}, {check}",
+                    level = level.as_str(),
+                    check
+                )
+            }
+            Self::Kind => sentence!("allowed kinds"),
+            Self::Pod => sentence!("pods"),
+            Self::Disruption => sentence!("disruption budgets"),
+            Self::PodVolume => sentence!("volumes of pods"),
+            Self::Claim => sentence!("volume claims"),
+            Self::StorageClass => sentence!("storage classes"),
+            Self::Storage => sentence!("storage of the app"),
+            Self::Metadata => sentence!("metadata"),
+            Self::Annotation => sentence!("annotations and labels of other programs"),
+            Self::OwnLabel => sentence!("labels of Chandlery"),
+            Self::Token => sentence!("tokens of the cluster"),
+            Self::LoadBalancer => sentence!("LoadBalancer Services"),
+            Self::NodePort => sentence!("NodePort Services"),
+            Self::Service => sentence!("Services"),
+            Self::Hostname => sentence!("hostnames"),
+            Self::IngressClass => sentence!("ingress class"),
+            Self::Ingress => sentence!("Ingresses"),
+            Self::Network => sentence!("network policies"),
         }
     }
 }
@@ -207,9 +215,9 @@ pub struct Violation<'a> {
     pub object: &'a Object,
     /// Path of the field within the object.
     pub field: String,
-    pub message: String,
+    pub message: Sentence,
     /// What else to do than to ask an administrator.
-    pub hint: String,
+    pub hint: Sentence,
 }
 
 impl Violation<'_> {
@@ -217,28 +225,35 @@ impl Violation<'_> {
     pub fn problem(&self, cluster: &str) -> Problem {
         let own = match self.hint.as_str() {
             "" if matches!(self.rule, Rule::PodSecurity(_, PodSecurity::Restricted)) => {
-                "Correct it."
+                sentence!("Correct it.")
             }
-            "" => "Remove it.",
-            hint => hint,
+            "" => sentence!("Remove it."),
+            _ => self.hint.clone(),
         };
         let allow = match (self.rule, self.rule.setting()) {
-            (Rule::IngressClass, _) => format!(
-                " An administrator may change the class under Kubernetes > Configuration > Clusters > {cluster}: Ingress Class."
+            (Rule::IngressClass, _) => sentence!(
+                "An administrator may change the class under Kubernetes > Configuration > Clusters > {cluster}: Ingress Class.",
+                cluster
             ),
             (Rule::Storage, _) => {
-                " An operator may change the app's limits on its page Limits.".to_owned()
+                sentence!("An operator may change the app's limits on its page Limits.")
             }
-            (_, Some(setting)) => format!(
-                " An administrator may allow this under Kubernetes > Configuration > Clusters > {cluster} > Policy: {setting}."
+            (_, Some(setting)) => sentence!(
+                "An administrator may allow this under Kubernetes > Configuration > Clusters > {cluster} > Policy: {setting}.",
+                cluster,
+                setting
             ),
-            (_, None) => " No policy allows this.".to_owned(),
+            (_, None) => sentence!("No policy allows this."),
         };
         let problem = Problem::new(
             Code::ManifestPolicy,
-            format!("{} (Rule: {}.)", self.message, self.rule.name()),
+            sentence!(
+                "{message} (Rule: {name}.)",
+                message = &self.message,
+                name = self.rule.name()
+            ),
         )
-        .hint(format!("{own}{allow}"));
+        .hint(own.and(" ", allow));
         self.object.locate_field(&self.field, problem)
     }
 }
@@ -278,23 +293,26 @@ pub fn refuse(violations: &[Violation], rules: &Rules) -> Result<(), Problem> {
     };
     let mut told = problem(first);
     if !others.is_empty() {
-        told.message += "\nAlso refused:";
+        told.message = told.message.and("\n", sentence!("Also refused:"));
     }
     for violation in others.iter().take(MOST_TOLD) {
         let other = problem(violation);
         let line = other.line.unwrap_or_default();
-        told.message += &format!(
-            "\n- {}, document {}, line {line}: {} {}: {}",
-            violation.object.manifest,
-            violation.object.document,
-            other.object.as_deref().unwrap_or_default(),
-            violation.field,
-            other.message,
+        let place = sentence!(
+            "- {manifest}, document {document}, line {line}: {object} {field}: {message}",
+            manifest = &violation.object.manifest,
+            document = violation.object.document,
+            line,
+            object = other.object.as_deref().unwrap_or_default(),
+            field = &violation.field,
+            message = other.message,
         );
+        told.message = told.message.and("\n", place);
         told = told.with(other.excerpts);
     }
     if others.len() > MOST_TOLD {
-        told.message += &format!("\n… and {} more.", others.len() - MOST_TOLD);
+        let more = sentence!("… and {number} more.", number = others.len() - MOST_TOLD);
+        told.message = told.message.and("\n", more);
     }
     Err(told)
 }
@@ -306,17 +324,23 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn refuse(&mut self, rule: Rule, field: &str, message: impl Into<String>) {
+    fn refuse(&mut self, rule: Rule, field: &str, message: impl Into<Sentence>) {
         self.refuse_with(rule, field, message, "");
     }
 
-    fn refuse_with(&mut self, rule: Rule, field: &str, message: impl Into<String>, hint: &str) {
+    fn refuse_with(
+        &mut self,
+        rule: Rule,
+        field: &str,
+        message: impl Into<Sentence>,
+        hint: impl Into<Sentence>,
+    ) {
         self.found.push(Violation {
             rule,
             object: self.object,
             field: field.to_owned(),
             message: message.into(),
-            hint: hint.to_owned(),
+            hint: hint.into(),
         });
     }
 }
@@ -388,7 +412,12 @@ impl<'a> Part<'a> {
                 })
                 .collect(),
             _ => {
-                report.refuse_with(rule, &self.path, "This must be a list.", "Write a list.");
+                report.refuse_with(
+                    rule,
+                    &self.path,
+                    sentence!("This must be a list."),
+                    sentence!("Write a list."),
+                );
                 Vec::new()
             }
         }
@@ -400,8 +429,8 @@ impl<'a> Part<'a> {
             report.refuse_with(
                 rule,
                 &self.path,
-                "This must be a mapping.",
-                "Write a mapping.",
+                sentence!("This must be a mapping."),
+                sentence!("Write a mapping."),
             );
         }
         for (name, part) in self.members() {
@@ -418,12 +447,15 @@ impl<'a> Part<'a> {
                 })
                 .filter(|(alike, _)| *alike >= ALIKE)
                 .max_by(|(one, _), (other, _)| one.total_cmp(other))
-                .map(|(_, known)| format!("Did you mean `{known}`?"));
+                .map(|(_, known)| sentence!("Did you mean `{known}`?", known = *known));
             report.refuse_with(
                 rule,
                 &part.path,
-                format!("The field `{name}` is not one that manifests may use here."),
-                alike.as_deref().unwrap_or_default(),
+                sentence!(
+                    "The field `{name}` is not one that manifests may use here.",
+                    name
+                ),
+                alike.unwrap_or_default(),
             );
         }
     }

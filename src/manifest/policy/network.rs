@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{Part, Report, Rule, Rules};
 use crate::policy::inside;
+use crate::sentence;
 
 const NAME: &str = "kubernetes.io/metadata.name";
 pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
@@ -28,12 +29,7 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
         let public =
             (rules.policy.load_balancer || rules.policy.node_port) && rule.get("ports").is_filled();
         if !from.is_filled() && !public {
-            report.refuse_with(
-                Rule::Network,
-                &from.path,
-                "The rule lets everybody in.",
-                "Say from where: pods of the app, or namespaces by the label kubernetes.io/metadata.name.",
-            );
+            report.refuse_with(Rule::Network, &from.path, sentence!("The rule lets everybody in."), sentence!("Say from where: pods of the app, or namespaces by the label kubernetes.io/metadata.name."));
         }
         for peer in from.items(Rule::Network, report) {
             check_peer(&peer, report);
@@ -42,7 +38,7 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
                 report.refuse(
                     Rule::Network,
                     &block.path,
-                    "The rule lets in addresses instead of pods.",
+                    sentence!("The rule lets in addresses instead of pods."),
                 );
             }
             names(&peer.get("namespaceSelector"), report);
@@ -53,17 +49,12 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
         let is_dns = only_dns(&rule.get("ports"), report);
         let to = rule.get("to");
         if !to.is_filled() {
-            report.refuse_with(
-                Rule::Network,
-                &to.path,
-                "The rule lets the pods out to everywhere, also into the cluster's own networks.",
-                match is_dns {
+            report.refuse_with(Rule::Network, &to.path, sentence!("The rule lets the pods out to everywhere, also into the cluster's own networks."), match is_dns {
                     true => {
-                        "Write `to: [{namespaceSelector: {}}]`: the cluster's DNS runs in pods."
+                        sentence!("Write `to: [{{namespaceSelector: {{}}}}]`: the cluster's DNS runs in pods.")
                     }
-                    false => "Say where to.",
-                },
-            );
+                    false => sentence!("Say where to."),
+                });
         }
         for peer in to.items(Rule::Network, report) {
             check_peer(&peer, report);
@@ -79,8 +70,11 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
                     report.refuse_with(
                         Rule::Network,
                         &peer.get("namespaceSelector").path,
-                        format!("The namespace {name} is not this app's in any environment."),
-                        "Remove it.",
+                        sentence!(
+                            "The namespace {name} is not this app's in any environment.",
+                            name
+                        ),
+                        sentence!("Remove it."),
                     );
                 }
             }
@@ -95,7 +89,11 @@ fn check_peer(peer: &Part, report: &mut Report) {
         report,
     );
     if !peer.is_filled() {
-        report.refuse(Rule::Network, &peer.path, "An empty peer is everybody.");
+        report.refuse(
+            Rule::Network,
+            &peer.path,
+            sentence!("An empty peer is everybody."),
+        );
     }
 }
 
@@ -120,12 +118,7 @@ fn names<'a>(selector: &Part<'a>, report: &mut Report) -> Vec<&'a str> {
         }
     }
     if names.is_empty() {
-        report.refuse_with(
-            Rule::Network,
-            &selector.path,
-            "The rule selects namespaces, but does not name them: other apps' may be among them.",
-            "Name them by the label kubernetes.io/metadata.name.",
-        );
+        report.refuse_with(Rule::Network, &selector.path, sentence!("The rule selects namespaces, but does not name them: other apps' may be among them."), sentence!("Name them by the label kubernetes.io/metadata.name."));
     }
     names
 }
@@ -149,8 +142,8 @@ fn check_block(block: &Part, report: &mut Report) {
         report.refuse_with(
             Rule::Network,
             &cidr.path,
-            format!("`{}` is no network.", cidr.shown()),
-            "Write it like 1.1.1.0/24.",
+            sentence!("`{shown}` is no network.", shown = cidr.shown()),
+            sentence!("Write it like 1.1.1.0/24."),
         );
         return;
     };
@@ -176,11 +169,11 @@ fn check_block(block: &Part, report: &mut Report) {
         report.refuse_with(
             Rule::Network,
             &cidr.path,
-            format!(
-                "The rule lets the pods out into networks that are not the internet: {}.",
-                open.join(", ")
+            sentence!(
+                "The rule lets the pods out into networks that are not the internet: {open}.",
+                open = open.join(", ")
             ),
-            "List them under `except`, or name a smaller network.",
+            sentence!("List them under `except`, or name a smaller network."),
         );
     }
 }

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::Part;
 use crate::policy::PodSecurity;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// What a check refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Finding {
     pub level: PodSecurity,
     /// Path of the field within the object.
     pub field: String,
-    pub message: String,
+    pub message: Sentence,
 }
 
 /// Capabilities that a container may add at the level baseline.
@@ -138,7 +140,7 @@ struct Pod<'a> {
 /// Where a finding is put down.
 type Found = Vec<Finding>;
 
-fn baseline(found: &mut Found, check: &'static str, part: &Part, message: impl Into<String>) {
+fn baseline(found: &mut Found, check: &'static str, part: &Part, message: impl Into<Sentence>) {
     found.push(Finding {
         check,
         level: PodSecurity::Baseline,
@@ -147,7 +149,7 @@ fn baseline(found: &mut Found, check: &'static str, part: &Part, message: impl I
     });
 }
 
-fn restricted(found: &mut Found, check: &'static str, part: &Part, message: impl Into<String>) {
+fn restricted(found: &mut Found, check: &'static str, part: &Part, message: impl Into<Sentence>) {
     found.push(Finding {
         check,
         level: PodSecurity::Restricted,
@@ -182,7 +184,7 @@ impl<'a> Pod<'a> {
                     found,
                     "hostNamespaces",
                     &part,
-                    format!("The pod would share the node's {what}."),
+                    sentence!("The pod would share the node's {what}.", what),
                 );
             }
         }
@@ -197,7 +199,7 @@ impl<'a> Pod<'a> {
                     found,
                     "privileged",
                     &privileged,
-                    "A privileged container owns the node.",
+                    sentence!("A privileged container owns the node."),
                 );
             }
             let mount = context.get("procMount");
@@ -213,7 +215,7 @@ impl<'a> Pod<'a> {
                         false => "procMount",
                     },
                     &mount,
-                    "The container would see more of the node's /proc than others.",
+                    sentence!("The container would see more of the node's /proc than others."),
                 );
             }
         }
@@ -224,7 +226,7 @@ impl<'a> Pod<'a> {
                     found,
                     "windowsHostProcess",
                     &process,
-                    "The container would be a process of the node.",
+                    sentence!("The container would be a process of the node."),
                 );
             }
         }
@@ -242,7 +244,7 @@ impl<'a> Pod<'a> {
                     found,
                     "capabilities_restricted",
                     &drop,
-                    "The container must drop all capabilities: `drop: [ALL]`.",
+                    sentence!("The container must drop all capabilities: `drop: [ALL]`."),
                 );
             }
             for add in listed(&all.get("add")) {
@@ -252,9 +254,9 @@ impl<'a> Pod<'a> {
                         found,
                         "capabilities_baseline",
                         &add,
-                        format!(
-                            "The capability {} reaches beyond the container.",
-                            add.shown()
+                        sentence!(
+                            "The capability {shown} reaches beyond the container.",
+                            shown = add.shown()
                         ),
                     );
                 } else if self.restricted && name != "NET_BIND_SERVICE" {
@@ -262,7 +264,10 @@ impl<'a> Pod<'a> {
                         found,
                         "capabilities_restricted",
                         &add,
-                        format!("The capability {name} may not be added: only NET_BIND_SERVICE."),
+                        sentence!(
+                            "The capability {name} may not be added: only NET_BIND_SERVICE.",
+                            name
+                        ),
                     );
                 }
             }
@@ -280,14 +285,14 @@ impl<'a> Pod<'a> {
                         found,
                         "hostPathVolumes",
                         &part,
-                        "The volume is a folder of the node.",
+                        sentence!("The volume is a folder of the node."),
                     );
                 } else if self.restricted && !VOLUMES.contains(&name) {
                     restricted(
                         found,
                         "restrictedVolumes",
                         &part,
-                        format!("Volumes of the type {name} may not be mounted."),
+                        sentence!("Volumes of the type {name} may not be mounted.", name),
                     );
                 }
             }
@@ -303,7 +308,7 @@ impl<'a> Pod<'a> {
                         found,
                         "hostPorts",
                         &port,
-                        "The container would take a port of the node.",
+                        sentence!("The container would take a port of the node."),
                     );
                 }
             }
@@ -319,7 +324,7 @@ impl<'a> Pod<'a> {
                     found,
                     "appArmorProfile",
                     &r#type,
-                    "The AppArmor profile must be RuntimeDefault or Localhost.",
+                    sentence!("The AppArmor profile must be RuntimeDefault or Localhost."),
                 );
             }
         }
@@ -335,7 +340,7 @@ impl<'a> Pod<'a> {
                     found,
                     "appArmorProfile",
                     &value,
-                    "The AppArmor profile must be runtime/default or localhost/….",
+                    sentence!("The AppArmor profile must be runtime/default or localhost/…."),
                 );
             }
         }
@@ -352,9 +357,9 @@ impl<'a> Pod<'a> {
                     found,
                     "seLinuxOptions",
                     &r#type,
-                    format!(
-                        "The SELinux type {} is not one of containers.",
-                        r#type.shown()
+                    sentence!(
+                        "The SELinux type {shown} is not one of containers.",
+                        shown = r#type.shown()
                     ),
                 );
             }
@@ -365,7 +370,7 @@ impl<'a> Pod<'a> {
                         found,
                         "seLinuxOptions",
                         &part,
-                        format!("The SELinux {name} may not be set."),
+                        sentence!("The SELinux {name} may not be set.", name),
                     );
                 }
             }
@@ -389,7 +394,7 @@ impl<'a> Pod<'a> {
                     found,
                     check,
                     &profile.get("type"),
-                    "The seccomp profile must be RuntimeDefault or Localhost.",
+                    sentence!("The seccomp profile must be RuntimeDefault or Localhost."),
                 );
             }
         }
@@ -401,7 +406,9 @@ impl<'a> Pod<'a> {
                         found,
                         check,
                         &profile,
-                        "The pod or the container must have the seccomp profile RuntimeDefault or Localhost.",
+                        sentence!(
+                            "The pod or the container must have the seccomp profile RuntimeDefault or Localhost."
+                        ),
                     );
                 }
             }
@@ -416,7 +423,10 @@ impl<'a> Pod<'a> {
                     found,
                     "sysctls",
                     &name,
-                    format!("The setting {} is not the pod's alone.", name.shown()),
+                    sentence!(
+                        "The setting {shown} is not the pod's alone.",
+                        shown = name.shown()
+                    ),
                 );
             }
         }
@@ -439,7 +449,7 @@ impl<'a> Pod<'a> {
                             found,
                             "hostProbesAndHostLifecycle",
                             &host,
-                            "The node would ask another host on the pod's behalf.",
+                            sentence!("The node would ask another host on the pod's behalf."),
                         );
                     }
                 }
@@ -460,7 +470,7 @@ impl<'a> Pod<'a> {
                     found,
                     "allowPrivilegeEscalation",
                     &escalation,
-                    "The container must set allowPrivilegeEscalation to false.",
+                    sentence!("The container must set allowPrivilegeEscalation to false."),
                 );
             }
         }
@@ -484,7 +494,7 @@ impl<'a> Pod<'a> {
                     found,
                     "runAsNonRoot",
                     &non_root,
-                    "The pod or the container must set runAsNonRoot to true.",
+                    sentence!("The pod or the container must set runAsNonRoot to true."),
                 );
             }
             let user = context.get("runAsUser");
@@ -493,7 +503,7 @@ impl<'a> Pod<'a> {
                     found,
                     "runAsUser",
                     &user,
-                    "The container must not run as root.",
+                    sentence!("The container must not run as root."),
                 );
             }
         }

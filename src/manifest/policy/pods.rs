@@ -11,6 +11,7 @@ use super::pod_security::{self, containers};
 use super::{Part, Report, Rule, Rules, metadata, volumes};
 use crate::object::Object;
 use crate::policy::PodSecurity;
+use crate::sentence;
 
 /// A pod that takes longer to end keeps deletes and stops from ending.
 const LONGEST_END: f64 = 600.0;
@@ -158,7 +159,7 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
             report.refuse(
                 Rule::Pod,
                 &manager.path,
-                "Another program would run the Job.",
+                sentence!("Another program would run the Job."),
             );
         }
         for name in ["failedJobsHistoryLimit", "successfulJobsHistoryLimit"] {
@@ -167,8 +168,11 @@ pub(super) fn check(whole: &Part, objects: &[Object], rules: &Rules, report: &mu
                 report.refuse_with(
                     Rule::Pod,
                     &limit.path,
-                    format!("A CronJob may keep {MOST_HISTORY} ended Jobs at most."),
-                    "Write a smaller number.",
+                    sentence!(
+                        "A CronJob may keep {number} ended Jobs at most.",
+                        number = MOST_HISTORY
+                    ),
+                    sentence!("Write a smaller number."),
                 );
             }
         }
@@ -227,7 +231,7 @@ fn check_fields(spec: &Part, report: &mut Report) {
                 report.refuse(
                     Rule::Pod,
                     &port.get("hostIP").path,
-                    "The container would listen on an address of the node.",
+                    sentence!("The container would listen on an address of the node."),
                 );
             }
         }
@@ -237,7 +241,7 @@ fn check_fields(spec: &Part, report: &mut Report) {
                 report.refuse(
                     Rule::PodVolume,
                     &propagation.path,
-                    "Mounts would pass between the node and the container.",
+                    sentence!("Mounts would pass between the node and the container."),
                 );
             }
             mount.only(&MOUNT, Rule::PodVolume, report);
@@ -261,7 +265,7 @@ fn check_place(spec: &Part, report: &mut Report) {
         report.refuse(
             Rule::Pod,
             &node.path,
-            "A pod that names its node is not asked whether it may run there.",
+            sentence!("A pod that names its node is not asked whether it may run there."),
         );
     }
     let scheduler = spec.get("schedulerName");
@@ -269,16 +273,12 @@ fn check_place(spec: &Part, report: &mut Report) {
         report.refuse(
             Rule::Pod,
             &scheduler.path,
-            "Another scheduler would choose the node.",
+            sentence!("Another scheduler would choose the node."),
         );
     }
     let priority = spec.get("priorityClassName");
     if priority.is_filled() {
-        report.refuse(
-            Rule::Pod,
-            &priority.path,
-            "The pod would come before others, and displace other apps' pods or the cluster's own.",
-        );
+        report.refuse(Rule::Pod, &priority.path, sentence!("The pod would come before others, and displace other apps' pods or the cluster's own."));
     }
     for toleration in spec.get("tolerations").items(Rule::Pod, report) {
         check_toleration(&toleration, report);
@@ -289,7 +289,7 @@ fn check_place(spec: &Part, report: &mut Report) {
             report.refuse(
                 Rule::Pod,
                 &part.path,
-                "The pod asks for the cluster's control plane.",
+                sentence!("The pod asks for the cluster's control plane."),
             );
         }
     }
@@ -311,7 +311,7 @@ fn check_place(spec: &Part, report: &mut Report) {
                 report.refuse(
                     Rule::Pod,
                     &expression.get("key").path,
-                    "The pod asks for the cluster's control plane.",
+                    sentence!("The pod asks for the cluster's control plane."),
                 );
             }
         });
@@ -330,22 +330,24 @@ fn check_toleration(toleration: &Part, report: &mut Report) {
     let (at, message) = if !key.is_filled() {
         (
             key.path,
-            "The pod would run on every node, whatever it is reserved for.",
+            sentence!("The pod would run on every node, whatever it is reserved for."),
         )
     } else if key.text().starts_with(CONTROL_PLANE) {
         (
             key.path,
-            "The pod would run on the cluster's control plane.",
+            sentence!("The pod would run on the cluster's control plane."),
         )
     } else if NODE_TROUBLES.contains(&key.text()) {
         (
             toleration.path.clone(),
-            "The pod would stay on a node that is not there: write `effect: NoExecute` and `tolerationSeconds`.",
+            sentence!(
+                "The pod would stay on a node that is not there: write `effect: NoExecute` and `tolerationSeconds`."
+            ),
         )
     } else {
         (
             key.path,
-            "The pod would run on nodes that are reserved or taken out of service.",
+            sentence!("The pod would run on nodes that are reserved or taken out of service."),
         )
     };
     report.refuse(Rule::Pod, &at, message);
@@ -378,12 +380,7 @@ fn check_pod_affinity(affinity: &Part, report: &mut Report) {
             if part.is_filled() && name == "namespaces"
                 || part.is_set() && name == "namespaceSelector"
             {
-                report.refuse_with(
-                    Rule::Pod,
-                    &part.path,
-                    "The pod would be placed by pods of other namespaces, and could keep them from starting.",
-                    "Remove it: without it the app's own pods are meant.",
-                );
+                report.refuse_with(Rule::Pod, &part.path, sentence!("The pod would be placed by pods of other namespaces, and could keep them from starting."), sentence!("Remove it: without it the app's own pods are meant."));
             }
         }
         term.only(
@@ -435,12 +432,7 @@ fn check_end(spec: &Part, report: &mut Report) {
                 .as_f64()
                 .is_none_or(|seconds| seconds > LONGEST_END)
         {
-            report.refuse_with(
-                Rule::Pod,
-                &end.path,
-                format!("A pod may take {LONGEST_END} seconds to end at most: deletes and stops wait for it."),
-                "Write a smaller number.",
-            );
+            report.refuse_with(Rule::Pod, &end.path, sentence!("A pod may take {seconds} seconds to end at most: deletes and stops wait for it.", seconds = LONGEST_END), sentence!("Write a smaller number."));
         }
     }
 }
@@ -452,7 +444,7 @@ fn check_account(spec: &Part, objects: &[Object], rules: &Rules, report: &mut Re
         report.refuse(
             Rule::Pod,
             &automount.path,
-            "The pod would get a token of the cluster.",
+            sentence!("The pod would get a token of the cluster."),
         );
     }
     let Some(inventory) = rules.inventory else {
@@ -473,11 +465,11 @@ fn check_account(spec: &Part, objects: &[Object], rules: &Rules, report: &mut Re
             report.refuse_with(
                 Rule::Pod,
                 &account.path,
-                format!(
-                    "The manifests have no ServiceAccount `{}`.",
-                    account.shown()
+                sentence!(
+                    "The manifests have no ServiceAccount `{shown}`.",
+                    shown = account.shown()
                 ),
-                "Leave it out, or add the ServiceAccount to the manifests.",
+                sentence!("Leave it out, or add the ServiceAccount to the manifests."),
             );
         }
     }

@@ -1,6 +1,7 @@
 //! Services: ways to the app's own pods, from within the cluster unless the policy allows more.
 
 use super::{Part, Report, Rule, Rules};
+use crate::sentence;
 
 const SERVICE: [&str; 20] = [
     "allocateLoadBalancerNodePorts",
@@ -37,41 +38,47 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
         "LoadBalancer" => report.refuse_with(
             Rule::LoadBalancer,
             &r#type.path,
-            "The Service would have an address of its own outside the cluster.",
-            "Use an Ingress.",
+            sentence!("The Service would have an address of its own outside the cluster."),
+            sentence!("Use an Ingress."),
         ),
         "NodePort" if rules.policy.node_port => {}
         "NodePort" => report.refuse_with(
             Rule::NodePort,
             &r#type.path,
-            "The Service would take a port of every node.",
-            "Use an Ingress.",
+            sentence!("The Service would take a port of every node."),
+            sentence!("Use an Ingress."),
         ),
         "ClusterIP" => {}
         _ if !r#type.is_set() => {}
         _ => report.refuse(
             Rule::Service,
             &r#type.path,
-            format!("A Service of the type {} leads elsewhere.", r#type.shown()),
+            sentence!(
+                "A Service of the type {shown} leads elsewhere.",
+                shown = r#type.shown()
+            ),
         ),
     }
     for (name, message) in [
         (
             "externalIPs",
-            "The Service would take traffic to these addresses, whoever they belong to.",
+            sentence!("The Service would take traffic to these addresses, whoever they belong to."),
         ),
-        ("externalName", "The Service would lead to another host."),
+        (
+            "externalName",
+            sentence!("The Service would lead to another host."),
+        ),
         (
             "loadBalancerIP",
-            "The Service would take this address, whoever it belongs to.",
+            sentence!("The Service would take this address, whoever it belongs to."),
         ),
         (
             "loadBalancerClass",
-            "Which program makes load balancers is the cluster's to say.",
+            sentence!("Which program makes load balancers is the cluster's to say."),
         ),
         (
             "healthCheckNodePort",
-            "The Service would take this port of every node.",
+            sentence!("The Service would take this port of every node."),
         ),
     ] {
         let part = spec.get(name);
@@ -86,7 +93,9 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
             report.refuse(
                 Rule::Service,
                 &address.path,
-                "Which address within the cluster a Service has is the cluster's to say.",
+                sentence!(
+                    "Which address within the cluster a Service has is the cluster's to say."
+                ),
             );
         }
     }
@@ -94,8 +103,8 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
         report.refuse_with(
             Rule::Service,
             &spec.get("selector").path,
-            "A Service without a selector leads to addresses that somebody else writes.",
-            "Select the app's pods.",
+            sentence!("A Service without a selector leads to addresses that somebody else writes."),
+            sentence!("Select the app's pods."),
         );
     }
     let nodes = rules.policy.node_port || rules.policy.load_balancer;
@@ -105,7 +114,7 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
             report.refuse(
                 Rule::NodePort,
                 &port.path,
-                "The Service would take a port of every node.",
+                sentence!("The Service would take a port of every node."),
             );
         }
     }

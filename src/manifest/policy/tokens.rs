@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Part, Report, Rule, Rules};
 use crate::policy::PodSecurity;
+use crate::sentence;
 
 /// The types of Kubernetes' own that hold what their maker put there.
 const SECRETS: [&str; 6] = [
@@ -26,15 +27,7 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
 fn check_secret(whole: &Part, report: &mut Report) {
     let r#type = whole.get("type");
     if r#type.is_filled() && !SECRETS.contains(&r#type.text()) {
-        report.refuse_with(
-            Rule::Token,
-            &r#type.path,
-            format!(
-                "Secrets of the type {} are another program's: the cluster's token controller puts tokens into some.",
-                r#type.shown()
-            ),
-            "Write `type: Opaque`.",
-        );
+        report.refuse_with(Rule::Token, &r#type.path, sentence!("Secrets of the type {shown} are another program's: the cluster's token controller puts tokens into some.", shown = r#type.shown()), sentence!("Write `type: Opaque`."));
     }
 }
 
@@ -44,7 +37,7 @@ fn check_account(whole: &Part, rules: &Rules, report: &mut Report) {
         report.refuse(
             Rule::Token,
             &secrets.path,
-            "A ServiceAccount may not name Secrets of tokens.",
+            sentence!("A ServiceAccount may not name Secrets of tokens."),
         );
     }
     let automount = whole.get("automountServiceAccountToken");
@@ -54,8 +47,8 @@ fn check_account(whole: &Part, rules: &Rules, report: &mut Report) {
         report.refuse_with(
             Rule::Pod,
             &automount.path,
-            "Pods with this ServiceAccount would get a token of the cluster.",
-            "Write `automountServiceAccountToken: false`.",
+            sentence!("Pods with this ServiceAccount would get a token of the cluster."),
+            sentence!("Write `automountServiceAccountToken: false`."),
         );
     }
 }

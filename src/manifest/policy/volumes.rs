@@ -3,6 +3,7 @@
 
 use super::{Part, Report, Rule, Rules, Violation, metadata, pods, quantity};
 use crate::object::Object;
+use crate::sentence;
 
 /// Volumes that hold what is the app's own, or the program itself.
 const VOLUMES: [&str; 9] = [
@@ -38,7 +39,7 @@ pub(super) fn check_pod(spec: &Part, rules: &Rules, report: &mut Report) {
                 report.refuse(
                     Rule::PodVolume,
                     &part.path,
-                    format!("A volume of the type {name} reaches outside the app."),
+                    sentence!("A volume of the type {name} reaches outside the app.", name),
                 );
             }
         }
@@ -54,9 +55,9 @@ pub(super) fn check_pod(spec: &Part, rules: &Rules, report: &mut Report) {
                         &part.path,
                         match name {
                             "serviceAccountToken" => {
-                                "The pod would get a token of the cluster.".to_owned()
+                                sentence!("The pod would get a token of the cluster.")
                             }
-                            _ => format!("What {name} gives is the cluster's."),
+                            _ => sentence!("What {name} gives is the cluster's.", name),
                         },
                     );
                 }
@@ -91,11 +92,13 @@ fn check_claim(claim: &Part, rules: &Rules, report: &mut Report) {
     for (name, message) in [
         (
             "volumeName",
-            "The claim names a volume, which may be somebody else's.",
+            sentence!("The claim names a volume, which may be somebody else's."),
         ),
         (
             "selector",
-            "The claim looks for a volume that is there already, which may be somebody else's.",
+            sentence!(
+                "The claim looks for a volume that is there already, which may be somebody else's."
+            ),
         ),
     ] {
         let part = spec.get(name);
@@ -112,19 +115,14 @@ fn check_claim(claim: &Part, rules: &Rules, report: &mut Report) {
             ("PersistentVolumeClaim", "") | ("VolumeSnapshot", "snapshot.storage.k8s.io")
         );
         if source.is_filled() && !is_own {
-            report.refuse_with(
-                Rule::Claim,
-                &source.path,
-                "A claim may begin as a copy of a PersistentVolumeClaim or a VolumeSnapshot only.",
-                "Remove it, or name one of the app's own namespace.",
-            );
+            report.refuse_with(Rule::Claim, &source.path, sentence!("A claim may begin as a copy of a PersistentVolumeClaim or a VolumeSnapshot only."), sentence!("Remove it, or name one of the app's own namespace."));
         }
         let namespace = source.get("namespace");
         if namespace.is_set() && namespace.text() != rules.namespace {
             report.refuse(
                 Rule::Claim,
                 &namespace.path,
-                "The claim would begin as a copy of another namespace's data.",
+                sentence!("The claim would begin as a copy of another namespace's data."),
             );
         }
     }
@@ -133,8 +131,11 @@ fn check_claim(claim: &Part, rules: &Rules, report: &mut Report) {
         report.refuse_with(
             Rule::Claim,
             &storage.path,
-            format!("`{}` is no amount of storage.", storage.shown()),
-            "Write it like 10Gi.",
+            sentence!(
+                "`{shown}` is no amount of storage.",
+                shown = storage.shown()
+            ),
+            sentence!("Write it like 10Gi."),
         );
     }
 }
@@ -147,38 +148,26 @@ fn check_class(claim: &Part, rules: &Rules, report: &mut Report) {
         .get("annotations")
         .get(metadata::STORAGE_CLASS);
     if old.is_set() {
-        report.refuse_with(
-            Rule::Claim,
-            &old.path,
-            "The annotation counts before the field `storageClassName`, and not every program knows it.",
-            "Write `storageClassName` instead.",
-        );
+        report.refuse_with(Rule::Claim, &old.path, sentence!("The annotation counts before the field `storageClassName`, and not every program knows it."), sentence!("Write `storageClassName` instead."));
     }
     let class = claim.get("spec").get("storageClassName");
     if class.is_set() && class.text().is_empty() {
-        report.refuse_with(
-            Rule::Claim,
-            &class.path,
-            "A claim of no storage class takes a volume that is there already, which may be somebody else's.",
-            "Leave it out for the cluster's default class, or name one.",
-        );
+        report.refuse_with(Rule::Claim, &class.path, sentence!("A claim of no storage class takes a volume that is there already, which may be somebody else's."), sentence!("Leave it out for the cluster's default class, or name one."));
         return;
     }
     let Some(classes) = rules.storage_classes else {
         return;
     };
     let others = match classes.provisioned.as_slice() {
-        [] => "Have the cluster's administrator add a class with a provisioner.".to_owned(),
-        names => format!("Name a class with a provisioner: {}.", names.join(", ")),
+        [] => sentence!("Have the cluster's administrator add a class with a provisioner."),
+        names => sentence!(
+            "Name a class with a provisioner: {names}.",
+            names = names.join(", ")
+        ),
     };
     let name = match (class.text(), &classes.default) {
         ("", None) => {
-            report.refuse_with(
-                Rule::Claim,
-                &class.path,
-                "The claim names no storage class, and the cluster has no default one: it would take a volume that is there already, which may be somebody else's.",
-                &others,
-            );
+            report.refuse_with(Rule::Claim, &class.path, sentence!("The claim names no storage class, and the cluster has no default one: it would take a volume that is there already, which may be somebody else's."), others);
             return;
         }
         ("", Some(default)) => default,
@@ -192,12 +181,7 @@ fn check_class(claim: &Part, rules: &Rules, report: &mut Report) {
         true => format!("The storage class `{name}` has no provisioner"),
         false => format!("The cluster has no storage class `{name}`"),
     };
-    report.refuse_with(
-        Rule::StorageClass,
-        &class.path,
-        format!("{why}: the claim would take any volume of that class that is there already, which may be somebody else's."),
-        &others,
-    );
+    report.refuse_with(Rule::StorageClass, &class.path, sentence!("{why}: the claim would take any volume of that class that is there already, which may be somebody else's.", why), others);
 }
 
 /// Whether some claim is among the objects, so that the cluster's storage classes matter.
@@ -231,12 +215,12 @@ pub(super) fn check_sum<'a>(objects: &'a [Object], rules: &Rules) -> Vec<Violati
                     rule: Rule::Storage,
                     object,
                     field,
-                    message: format!(
-                        "With this claim the app's volumes have {:.1} GiB, more than the {} GiB that it gets.",
-                        sum / GIB,
-                        limits.storage_gib
+                    message: sentence!(
+                        "With this claim the app's volumes have {sum} GiB, more than the {limit} GiB that it gets.",
+                        sum = format!("{:.1}", sum / GIB),
+                        limit = limits.storage_gib
                     ),
-                    hint: "Claim less.".to_owned(),
+                    hint: sentence!("Claim less."),
                 }];
             }
         }
