@@ -10,7 +10,7 @@ in the file under another place only is not translated.
 
 import re
 
-from . import odoo, processes
+from . import odoo, processes, sentences
 from .demo import own_addons
 
 #: Run in Odoo's shell, whose Python has polib.
@@ -42,6 +42,7 @@ UNTRANSLATED = re.compile(r"^UNTRANSLATED (.*)$", re.M)
 
 def update(instance):
     """Bring the files up to date; the terms that have no German yet."""
+    sentences.write()
     log = instance.logs / "translations.log"
     bed = odoo.Odoo(instance, log)
     template = odoo.template(bed, log)

@@ -1,5 +1,7 @@
 """What an operator does with an app, in the backend and beside it in the cluster."""
 
+import re
+
 import shop
 from apps import wait_until
 from playwright.sync_api import expect
@@ -72,6 +74,37 @@ def test_values_of_the_chosen_variant_go_into_the_app_and_the_cluster(
         container = odoo["spec"]["template"]["spec"]["containers"][0]
         assert container["resources"]["limits"]["memory"] == "5Gi"
         assert container["image"] == "docker.io/library/odoo:19.0"
+
+
+def test_what_the_worker_tells_is_read_in_the_operators_language(operator, hosting):
+    """Steps of a real deploy, in English and in German."""
+    (job,) = operator.search_read(
+        "kubernetes.job",
+        [("app_id", "=", hosting.production), ("kind", "=", "deploy")],
+        ["state", "step_ids"],
+        order="id",
+        limit=1,
+    )
+    assert job["state"] == "done"
+
+    def steps(lang):
+        read = operator.call(
+            "kubernetes.job.step",
+            "read",
+            job["step_ids"],
+            ["code", "message", "message_shown"],
+            context={"lang": lang},
+        )
+        return {step["code"]: step for step in read}
+
+    english, german = steps("en_US"), steps("de_DE")
+    for step in english.values():
+        assert step["message_shown"] == step["message"]
+    number = re.fullmatch(r"(\d+) manifests, .*", english["fetching"]["message"])[1]
+    assert german["fetching"]["message_shown"].startswith(f"{number} Manifeste, ")
+    namespace = hosting.namespace(hosting.production)
+    assert german["namespace"]["message_shown"] == f"{namespace} angelegt"
+    assert german["ingress"]["message_shown"].split(" hat die Adresse ")[1]
 
 
 def test_stop_start_and_restart(page, bed, operator, kubectl, hosting):

@@ -89,11 +89,15 @@ def members_told(text):
     return told
 
 
+#: What is made of itself has a chapter of its own.
+OF_ITSELF = "Words"
+
+
 def places(root, node):
     """What a JSON Schema says of one place, with all that it refers to and offers."""
     yield node
-    if "$ref" in node:
-        name = node["$ref"].removeprefix("#/$defs/")
+    name = node.get("$ref", "").removeprefix("#/$defs/")
+    if name and name != OF_ITSELF:
         yield from places(root, root["$defs"][name])
     for choice in (*node.get("anyOf", ()), *node.get("oneOf", ())):
         yield from places(root, choice)
@@ -301,5 +305,7 @@ def codes_of_odoo():
     return {
         code
         for file in models
-        for code in re.findall(r'"code": "(\w+)"', file.read_text())
+        for code in re.findall(
+            r'(?:"code": |(?<!\.)\b(?:told_)?error\()"(\w+)"', file.read_text()
+        )
     }

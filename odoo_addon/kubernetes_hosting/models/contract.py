@@ -21,6 +21,10 @@ FIRST = 1
 # less.
 LONGEST_TEXT = 10000
 LONGEST_QUOTED = 100
+# What a sentence is made of: of so many parts, so deep within one another. A worker
+# tells what is made of more in English alone.
+MOST_PARTS = 200
+DEEPEST = 8
 
 
 class ContractError(Exception):
@@ -246,7 +250,55 @@ def _time(value, path):
     return parsed.replace(microsecond=int((found["fraction"] or "")[:6].ljust(6, "0")))
 
 
+class Words:
+    """What a sentence is made of: a text that is quoted, a template with what stands in
+    its places, or several of these."""
+
+    def parse(self, value, path, _version):
+        return self._part(value, path, DEEPEST, [MOST_PARTS])
+
+    def _part(self, value, path, depth, left):
+        if not depth or not left[0]:
+            raise ContractError(f"{path}: is made of too much")
+        left[0] -= 1
+        if isinstance(value, str):
+            return _text(value, path)
+        if not isinstance(value, dict):
+            _fail(path, "a text or an object", value)
+        if "join" in value:
+            items = value.get("items")
+            if not isinstance(items, list):
+                _fail(f"{path}.items", "a list", items)
+            return {
+                "join": _text(value["join"], f"{path}.join"),
+                "items": [
+                    self._part(item, f"{path}.items[{n}]", depth - 1, left)
+                    for n, item in enumerate(items)
+                ],
+            }
+        values = value.get("values")
+        if not isinstance(values, dict):
+            _fail(f"{path}.values", "an object", values)
+        return {
+            "text": _text(value.get("text"), f"{path}.text"),
+            "values": {
+                self._name(name, path): self._part(
+                    item, f"{path}.values.{name}", depth - 1, left
+                )
+                for name, item in values.items()
+            },
+        }
+
+    def _name(self, name, path):
+        if not re.fullmatch(r"[A-Za-z_0-9]{1,50}", name):
+            raise ContractError(f"{path}.values: {_quoted(name)} is no name of a place")
+        return name
+
+
 TEXT = Scalar("string", _text)
+WORDS = Words()
+# Beside a text that people read: what it is made of.
+BESIDE = Since(2, OrNull(WORDS), None)
 # A manifest's text, a file's, a comparison's.
 WHOLE_TEXT = Scalar("string", _whole_text)
 # A word of tests/contract/vocabulary.json, of which a newer worker may know more.
@@ -274,6 +326,7 @@ INGRESS = Object(
         "addresses": List(TEXT),
         "tls": FLAG,
         "message": TEXT,
+        "message_words": BESIDE,
     }
 )
 
@@ -281,6 +334,7 @@ OBSERVATION = Object(
     {
         "state": OneOf("running", "degraded", "stopped", "missing"),
         "message": TEXT,
+        "message_words": BESIDE,
         "ingress": INGRESS,
         "seen_at": TIME,
     }
@@ -303,7 +357,9 @@ ERROR = Object(
     {
         "code": WORD,
         "message": TEXT,
+        "message_words": BESIDE,
         "hint": OrNull(TEXT),
+        "hint_words": BESIDE,
         "manifest": OrNull(TEXT),
         "url": OrNull(TEXT),
         "document": OrNull(INTEGER),
@@ -322,6 +378,7 @@ MAIL_DOMAIN = Object(
         "state": OneOf("unverified", "active", "released"),
         "published": FLAG,
         "message": TEXT,
+        "message_words": BESIDE,
         "records": List(
             Object(
                 {
@@ -420,6 +477,7 @@ STEP = Object(
         "started_at": TIME,
         "seconds": OrNull(SECONDS),
         "message": TEXT,
+        "message_words": BESIDE,
     }
 )
 
@@ -442,6 +500,7 @@ SHAPES = {
                         "reachable": FLAG,
                         "version": OrNull(TEXT),
                         "message": TEXT,
+                        "message_words": BESIDE,
                     }
                 )
             ),

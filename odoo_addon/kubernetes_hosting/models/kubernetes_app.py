@@ -15,7 +15,14 @@ from odoo.models import MAGIC_COLUMNS
 from odoo.tools import SQL, format_datetime, mute_logger
 
 from ..tools.isolated import AT_ONCE
+from ..tools.sentences import (
+    NAMESPACE_GONE,
+    NOT_STOPPED,
+    NOTHING_THERE,
+    SCALED_TO_ZERO,
+)
 from ..tools.together import read_together, write_together
+from ..tools.told import said, show, told, told_by, told_values
 from .kubernetes_attention import STATES_BY_URGENCY
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_limits import LIMITS
@@ -290,6 +297,10 @@ class KubernetesApp(models.Model):
         help="The lower, the sooner it needs somebody.",
     )
     state_message = fields.Text(readonly=True, copy=False, groups=USER)
+    state_message_words = fields.Json(readonly=True, copy=False, groups=USER)
+    state_message_shown = fields.Text(
+        string="State Message", compute="_compute_shown", groups=USER
+    )
     customer_state = fields.Char(
         compute="_compute_customer_state", help="The state as the customer reads it."
     )
@@ -309,6 +320,10 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     observed_message = fields.Text(readonly=True, copy=False, groups=USER)
+    observed_message_words = fields.Json(readonly=True, copy=False, groups=USER)
+    observed_message_shown = fields.Text(
+        string="Observed Message", compute="_compute_shown", groups=USER
+    )
     observed_at = fields.Datetime(
         string="Last Checked", readonly=True, copy=False, groups=USER
     )
@@ -334,6 +349,10 @@ class KubernetesApp(models.Model):
         string="Ingress TLS", readonly=True, copy=False, groups=USER
     )
     ingress_message = fields.Text(readonly=True, copy=False, groups=USER)
+    ingress_message_words = fields.Json(readonly=True, copy=False, groups=USER)
+    ingress_message_shown = fields.Text(
+        string="Ingress Message", compute="_compute_shown", groups=USER
+    )
     inventory = fields.Json(readonly=True, copy=False, prefetch=False, groups=USER)
     inventory_text = fields.Text(
         string="Objects", compute="_compute_inventory_text", groups=USER
@@ -448,6 +467,18 @@ class KubernetesApp(models.Model):
         }
         for app in self:
             app.customer_state = words.get(app.state, "")
+
+    @api.depends(
+        "state_message",
+        "state_message_words",
+        "observed_message",
+        "observed_message_words",
+        "ingress_message",
+        "ingress_message_words",
+    )
+    @api.depends_context("lang")
+    def _compute_shown(self):
+        show(self, "state_message", "observed_message", "ingress_message")
 
     @api.depends("state")
     def _compute_state_since(self):
@@ -1499,8 +1530,8 @@ class KubernetesApp(models.Model):
                 values = {}
                 if state != app.state:
                     values["state"] = state
-                if (message or False) != app.state_message:
-                    values["state_message"] = message
+                told = told_values("state_message", message)
+                values |= {name: told[name] for name in told if told[name] != app[name]}
                 if app.active != (state != "deleted"):
                     values["active"] = state != "deleted"
                 if values:
@@ -1532,12 +1563,12 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         if live:
             waiting = live.filtered("error_message")[-1:]
-            message = waiting._error_text() if waiting else False
+            message = waiting._error_told() if waiting else False
             return STATE_AT_WORK[self._decisive(live).kind], message
         if not last:
             return ("stopped" if self.wanted_state == "stopped" else "new"), False
         if last.state == "failed" and not self._has_recovered(last):
-            return "failed", last._error_text()
+            return "failed", last._error_told()
         if last.kind == "delete" and last.state == "done":
             return "deleted", False
         return self._observed_app_state()
@@ -1568,28 +1599,20 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         seen = self.observed_state
         if self.namespace_id.state == "missing":
-            return "degraded", self.env._(
-                "The namespace %s is not in the cluster any more, and nothing of this"
-                " app with it. Apply deploys it again, with empty volumes.",
-                self.namespace_id.name,
+            return "degraded", told(
+                NAMESPACE_GONE,
+                namespace=self.namespace_id.name,
             )
         if self.wanted_state == "stopped":
             if seen in ("running", "degraded"):
-                return "degraded", self.env._(
-                    "The app is to be stopped, but something of it runs in the"
-                    " cluster. Press “Stop” to stop it, “Start” to keep it running."
-                )
+                return "degraded", told(NOT_STOPPED)
             return "stopped", False
         if seen == "missing":
-            return "degraded", self.env._(
-                "Nothing of this app is in the cluster. Apply deploys it again."
-            )
+            return "degraded", told(NOTHING_THERE)
         if seen == "stopped":
-            return "stopped", self.observed_message or self.env._(
-                "Somebody scaled it to zero in the cluster. Start brings it back."
-            )
+            return "stopped", told_by(self, "observed_message") or told(SCALED_TO_ZERO)
         if seen == "degraded":
-            return "degraded", self.observed_message
+            return "degraded", told_by(self, "observed_message")
         return "running", False
 
     def _is_reachable(self):
@@ -1657,12 +1680,12 @@ class KubernetesApp(models.Model):
         ingress = observation["ingress"]
         values = {
             "observed_state": observation["state"],
-            "observed_message": observation["message"] or False,
+            **told_values("observed_message", said(observation)),
             "ingress_state": ingress["state"],
             "ingress_hosts": ", ".join(ingress["hosts"]) or False,
             "ingress_addresses": ", ".join(ingress["addresses"]) or False,
             "ingress_tls": ingress["tls"],
-            "ingress_message": ingress["message"] or False,
+            **told_values("ingress_message", said(ingress)),
             "observed_at": seen_at,
         }
         news = {name: value for name, value in values.items() if self[name] != value}
@@ -1679,12 +1702,12 @@ class KubernetesApp(models.Model):
             {
                 "inventory": [],
                 "observed_state": "unknown",
-                "observed_message": False,
+                **told_values("observed_message", False),
                 "ingress_state": "unknown",
                 "ingress_hosts": False,
                 "ingress_addresses": False,
                 "ingress_tls": False,
-                "ingress_message": False,
+                **told_values("ingress_message", False),
             }
         )
         self.namespace_id.state = "deleted" if namespace_deleted else "kept"

@@ -7,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import email_split
 
 from ..tools.isolated import AT_ONCE, isolated
+from ..tools.told import show, told_values
 from .kubernetes_app import USER
 from .mail_address import formatted_address, mail_addresses
 from .plain_text import plain_text
@@ -49,6 +50,10 @@ class KubernetesApp(models.Model):
         groups=USER,
     )
     invitation_problem = fields.Text(readonly=True, copy=False, groups=USER)
+    invitation_problem_words = fields.Json(readonly=True, copy=False, groups=USER)
+    invitation_problem_shown = fields.Text(
+        string="Invitation Problem", compute="_compute_invitation_shown", groups=USER
+    )
     invitation_lacks_address = fields.Boolean(readonly=True, copy=False, groups=USER)
     invitation_warning = fields.Text(
         compute="_compute_invitation_warning",
@@ -107,6 +112,11 @@ class KubernetesApp(models.Model):
         return result
 
     # -- reading -----------------------------------------------------------------
+
+    @api.depends("invitation_problem", "invitation_problem_words")
+    @api.depends_context("lang")
+    def _compute_invitation_shown(self):
+        show(self, "invitation_problem")
 
     @api.depends("invitation_state", "partner_id.email", "partner_id.display_name")
     @api.depends_context("lang")
@@ -253,7 +263,7 @@ class KubernetesApp(models.Model):
         self.write(
             {
                 "invitation_state": "sending",
-                "invitation_problem": False,
+                **told_values("invitation_problem", False),
                 "invitation_lacks_address": False,
                 "invitation_recipient": ", ".join(recipients),
             }
@@ -368,7 +378,7 @@ class KubernetesApp(models.Model):
         self.write(
             {
                 "invitation_state": "sent",
-                "invitation_problem": False,
+                **told_values("invitation_problem", False),
                 "invitation_sent_at": fields.Datetime.now(),
                 "invitation_message_id": message_id,
             }
@@ -385,11 +395,11 @@ class KubernetesApp(models.Model):
         self.write(
             {
                 "invitation_state": "failed",
-                "invitation_problem": problem,
+                **told_values("invitation_problem", problem),
                 "invitation_lacks_address": lacks_address,
             }
         )
-        self._log(self.env._("Invitation failed: %s", problem))
+        self._log(self.env._("Invitation failed: %s", self.invitation_problem_shown))
 
     def action_open_invitation_template(self):
         self._check_operator()

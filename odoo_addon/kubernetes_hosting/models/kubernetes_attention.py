@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_datetime
 
+from ..tools.told import show
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS, MANIFEST_CHANGED
 
 # How long something may take before it needs somebody.
@@ -79,17 +80,27 @@ class KubernetesAttention(models.Model):
             "company_id",
             "environment_id",
             "ingress_message",
+            "ingress_message_words",
             "ingress_since",
             "ingress_state",
             "invitation_problem",
+            "invitation_problem_words",
             "invitation_state",
             "name",
             "partner_id",
             "state",
             "state_message",
+            "state_message_words",
             "state_since",
         ],
-        "kubernetes.cluster": ["active", "last_reached", "message", "name", "state"],
+        "kubernetes.cluster": [
+            "active",
+            "last_reached",
+            "message",
+            "message_words",
+            "name",
+            "state",
+        ],
         "kubernetes.environment": ["code"],
         "kubernetes.app.manifest": ["app_id", "manifest_id"],
         "kubernetes.job": [
@@ -97,6 +108,7 @@ class KubernetesAttention(models.Model):
             "attempt",
             "error_code",
             "error_message",
+            "error_message_words",
             "finished_at",
             "kind",
             "max_attempts",
@@ -178,6 +190,8 @@ class KubernetesAttention(models.Model):
     )
     name = fields.Char(readonly=True)
     message = fields.Text(readonly=True)
+    message_words = fields.Json(readonly=True)
+    message_shown = fields.Text(string="Message", compute="_compute_shown")
     hint = fields.Text(compute="_compute_hint")
     details = fields.Text(compute="_compute_details")
     can_apply = fields.Boolean(compute="_compute_can")
@@ -248,6 +262,7 @@ class KubernetesAttention(models.Model):
         nothing = {
             "varchar": ("reason", "severity", "name"),
             "text": ("message",),
+            "jsonb": ("message_words",),
             "timestamp": ("since",),
             "integer": (
                 "id",
@@ -447,6 +462,7 @@ class KubernetesAttention(models.Model):
                     "company_id": SQL("cluster.company_id"),
                     "name": SQL("cluster.name"),
                     "message": SQL("cluster.message"),
+                    "message_words": SQL("cluster.message_words"),
                     "since": SQL("COALESCE(cluster.last_reached, cluster.create_date)"),
                 },
                 # One that nobody uses yet may still be without a worker.
@@ -642,8 +658,12 @@ class KubernetesAttention(models.Model):
     def _ago(self, minutes):
         return SQL("now() AT TIME ZONE 'UTC' - make_interval(mins => %s)", minutes)
 
-    def _app_columns(self, message, since):
+    def _app_columns(self, message, since, has_words=True):
+        """The columns of an app. Beside the column of its ``message`` stands another
+        one with what that is made of, where it ``has_words``."""
+        words = {"message_words": SQL(f"{message}_words")} if has_words else {}
         return {
+            **words,
             "id": SQL("app.id"),
             "app_id": SQL("app.id"),
             "partner_id": SQL("app.partner_id"),
@@ -709,14 +729,19 @@ class KubernetesAttention(models.Model):
             else:
                 row.hint = False
 
-    @api.depends("message", "hint", "symptom_count")
+    @api.depends("message", "message_words")
+    @api.depends_context("lang")
+    def _compute_shown(self):
+        show(self, "message")
+
+    @api.depends("message_shown", "hint", "symptom_count")
     @api.depends_context("lang", "tz")
     def _compute_details(self):
         for row in self:
             affected = row.symptom_count and self.env._(
                 "Apps affected: %s", row.symptom_count
             )
-            parts = [row.message, row.hint, affected]
+            parts = [row.message_shown, row.hint, affected]
             row.details = "\n".join(filter(None, parts)) or False
 
     def _unannounced_hint(self):

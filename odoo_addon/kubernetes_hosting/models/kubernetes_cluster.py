@@ -8,6 +8,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 
+from ..tools.told import said as said_in
+from ..tools.told import show, told_values
 from .kubernetes_worker import SEEN_STEP, is_news
 
 REACHED_LATELY = timedelta(seconds=30)
@@ -68,6 +70,8 @@ class KubernetesCluster(models.Model):
     )
     version = fields.Char(string="Kubernetes Version", readonly=True, copy=False)
     message = fields.Char(readonly=True, copy=False)
+    message_words = fields.Json(readonly=True, copy=False)
+    message_shown = fields.Char(string="Message", compute="_compute_shown")
     last_seen = fields.Datetime(
         readonly=True, copy=False, help="When a worker last announced this cluster."
     )
@@ -96,6 +100,11 @@ class KubernetesCluster(models.Model):
     _name_uniq = models.UniqueIndex(
         "(name)", "There is a cluster with this name already."
     )
+
+    @api.depends("message", "message_words")
+    @api.depends_context("lang")
+    def _compute_shown(self):
+        show(self, "message")
 
     @api.depends("app_ids")
     def _compute_app_count(self):
@@ -261,17 +270,18 @@ class KubernetesCluster(models.Model):
         word is fresh.
         """
         self.ensure_one()
+        told = said_in(said)
         if said["reachable"]:
             values = {
                 "state": "reachable",
                 "version": said["version"],
-                "message": False,
+                **told_values("message", False),
                 "last_reached": now,
             }
         elif self.last_reached and now - self.last_reached < REACHED_LATELY:
             values = {}
         else:
-            values = {"state": "unreachable", "message": said["message"]}
+            values = {"state": "unreachable", **told_values("message", told)}
         changed = {name: v for name, v in values.items() if self[name] != v}
         # Several workers at once: no write for a second or two of difference.
         stale = not self.last_seen or now - self.last_seen >= SEEN_STEP

@@ -10,7 +10,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..tools.sentences import PLACES
 from ..tools.together import know_lines
+from ..tools.told import joined, show, told, told_by, worded, words_of
 
 LEASE_SECONDS = 60
 POLL_SECONDS = 5
@@ -43,7 +45,9 @@ KEPT_RESULTS = ("diff", "preview", "password")
 ERROR_MEMBERS = (
     "code",
     "message",
+    "message_words",
     "hint",
+    "hint_words",
     "manifest",
     "url",
     "document",
@@ -180,7 +184,9 @@ class KubernetesJob(models.Model):
         compute_sudo=True,
         help="It waits, and no worker serves its cluster.",
     )
-    result_text = fields.Char(string="Objects", readonly=True)
+    result_text = fields.Char(readonly=True)
+    result_text_words = fields.Json(readonly=True)
+    result_text_shown = fields.Char(string="Objects", compute="_compute_shown")
     result = fields.Json(
         readonly=True,
         prefetch=False,
@@ -196,8 +202,14 @@ class KubernetesJob(models.Model):
     step_ids = fields.One2many("kubernetes.job.step", "job_id", readonly=True)
 
     error_code = fields.Char(readonly=True)
+    # In English as it was told, and beside it what it is made of; operators read the
+    # third, in their language.
     error_message = fields.Text(readonly=True)
-    error_hint = fields.Text(string="How to Fix", readonly=True)
+    error_message_words = fields.Json(readonly=True)
+    error_message_shown = fields.Text(string="Error Message", compute="_compute_shown")
+    error_hint = fields.Text(readonly=True)
+    error_hint_words = fields.Json(readonly=True)
+    error_hint_shown = fields.Text(string="How to Fix", compute="_compute_shown")
     error_manifest = fields.Char(string="Manifest", readonly=True)
     error_manifest_id = fields.Many2one(
         "kubernetes.manifest",
@@ -284,6 +296,18 @@ class KubernetesJob(models.Model):
                 "kubernetes_hosting.error_excerpts",
                 [job._excerpt_values(item) for item in excerpts],
             )
+
+    @api.depends(
+        "error_message",
+        "error_message_words",
+        "error_hint",
+        "error_hint_words",
+        "result_text",
+        "result_text_words",
+    )
+    @api.depends_context("lang")
+    def _compute_shown(self):
+        show(self, "error_message", "error_hint", "result_text")
 
     @api.depends("error_manifest", "app_id", "manifest_id")
     def _compute_error_manifest_id(self):
@@ -426,24 +450,24 @@ class KubernetesJob(models.Model):
         }.get(self.kind, self._customer_label())
 
     def _error_text(self):
-        """What went wrong, where, and the way out, as operators read it."""
+        """The same as operators read it."""
+        text = self._error_told()
+        return worded(self.env, text, text and words_of(text))
+
+    def _error_told(self):
+        """What went wrong, where, and the way out; False where nothing did."""
         self.ensure_one()
-        parts = [self.error_message, self._error_place(), self.error_hint]
-        return "\n".join(filter(None, parts)) or False
+        message, hint = told_by(self, "error_message"), told_by(self, "error_hint")
+        return joined("\n", [message, self._error_place(), hint])
 
     def _error_place(self):
         """``Manifest Odoo, line 12, column 17``: what is known of it."""
         self.ensure_one()
-        places = [
-            ("manifest", self.env._("Manifest")),
-            ("document", self.env._("document")),
-            ("line", self.env._("line")),
-            ("column", self.env._("column")),
-            ("object", self.env._("object")),
-            ("field", self.env._("field")),
-        ]
-        known = [(self[f"error_{name}"], label) for name, label in places]
-        return ", ".join(f"{label} {value}" for value, label in known if value)
+        known = {name: self[f"error_{name}"] for name in PLACES}
+        return joined(
+            ", ",
+            [told(PLACES[name], place=place) for name, place in known.items() if place],
+        )
 
     # -- asking ------------------------------------------------------------------
 
@@ -805,6 +829,7 @@ class KubernetesJob(models.Model):
                    write_date = %(now)s,
                    -- What stopped the attempt before is told by its steps.
                    error_code = NULL, error_message = NULL, error_hint = NULL,
+                   error_message_words = NULL, error_hint_words = NULL,
                    error_manifest = NULL, error_url = NULL, error_document = NULL,
                    error_line = NULL, error_column = NULL, error_object = NULL,
                    error_field = NULL, error_excerpts = NULL

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..tools.sentences import COUNTS, LEASE_LOST, SEE_WORKER
 from ..tools.together import know_lines, read_together, write_together
+from ..tools.told import error, joined, told, told_values
 from .kubernetes_job import (
     AWAITED_KINDS,
     CHANGING_KINDS,
@@ -20,7 +22,14 @@ from .kubernetes_job import (
 )
 
 # What a worker tells of a step.
-STEP_MEMBERS = ("code", "state", "started_at", "seconds", "message")
+STEP_MEMBERS = (
+    "code",
+    "state",
+    "started_at",
+    "seconds",
+    "message",
+    "message_words",
+)
 
 
 class End(NamedTuple):
@@ -89,7 +98,11 @@ class KubernetesJob(models.Model):
             (
                 "res.partner",
                 SQL(
-                    "id = (SELECT partner_id FROM res_users WHERE id = %s)",
+                    "id IN (SELECT partner_id FROM res_users WHERE id = %s"
+                    " UNION SELECT company.partner_id FROM res_users"
+                    " JOIN res_company company ON company.id = res_users.company_id"
+                    " WHERE res_users.id = %s)",
+                    self.env.uid,
                     self.env.uid,
                 ),
             ),
@@ -151,12 +164,13 @@ class KubernetesJob(models.Model):
 
     def _lease_lost(self):
         self.ensure_one()
-        return {
-            "code": "lease_lost",
-            "message": f"The worker {self.worker_id.name or ''} was not heard of"
-            f" any more during attempt {self.attempt}.",
-            "hint": "See whether the worker runs and reaches Odoo, then retry.",
-        }
+        message = told(
+            LEASE_LOST,
+            worker=self.worker_id.name or "",
+            attempt=self.attempt,
+        )
+        hint = told(SEE_WORKER)
+        return error("lease_lost", message, hint)
 
     def _extend_lease(self):
         self.lease_until = fields.Datetime.now() + timedelta(seconds=LEASE_SECONDS)
@@ -190,7 +204,7 @@ class KubernetesJob(models.Model):
                         number,
                         *(
                             model._fields[name].convert_to_column_insert(
-                                step[name], model
+                                step.get(name), model
                             )
                             for name in STEP_MEMBERS
                         ),
@@ -210,14 +224,15 @@ class KubernetesJob(models.Model):
                 """
                 INSERT INTO kubernetes_job_step (
                             job_id, attempt, worker_id, number, code, state,
-                            started_at, seconds, message,
+                            started_at, seconds, message, message_words,
                             create_uid, create_date, write_uid, write_date)
                      VALUES %s
                 ON CONFLICT (job_id, attempt, number) DO UPDATE
-                        SET (code, state, started_at, seconds, message,
+                        SET (code, state, started_at, seconds, message, message_words,
                              write_uid, write_date)
                           = (EXCLUDED.code, EXCLUDED.state, EXCLUDED.started_at,
                              EXCLUDED.seconds, EXCLUDED.message,
+                             EXCLUDED.message_words,
                              EXCLUDED.write_uid, EXCLUDED.write_date)
                 """,
                 SQL(", ").join(rows),
@@ -231,6 +246,7 @@ class KubernetesJob(models.Model):
     def _close_steps(self, ends):
         """Steps that the worker left open share the fate of their attempt."""
         model = self.env["kubernetes.job.step"]
+        words = model._fields["message_words"]
         model.flush_model()
         self.env.execute_query(
             SQL(
@@ -238,19 +254,25 @@ class KubernetesJob(models.Model):
                 UPDATE kubernetes_job_step step
                    SET state = ended.state,
                        message = COALESCE(ended.message, step.message),
+                       message_words = CASE WHEN ended.message IS NULL
+                                            THEN step.message_words
+                                            ELSE ended.message_words END,
                        write_uid = %s,
                        write_date = %s
-                  FROM (VALUES %s) ended (job_id, state, message)
+                  FROM (VALUES %s) ended (job_id, state, message, message_words)
                  WHERE step.job_id = ended.job_id AND step.state = 'running'
                 """,
                 self.env.uid,
                 self.env.cr.now(),
                 SQL(", ").join(
                     SQL(
-                        "(%s, %s, %s::text)",
+                        "(%s, %s, %s::text, %s::jsonb)",
                         job.id,
                         "done" if end.state == "done" else "failed",
                         end.error and end.error["message"] or None,
+                        words.convert_to_column(
+                            end.error and end.error.get("message_words"), model
+                        ),
                     )
                     for job, end in ends.items()
                 ),
@@ -403,7 +425,7 @@ class KubernetesJob(models.Model):
                 values["run_at"] = now + timedelta(seconds=end.delay)
             else:
                 values["finished_at"] = now
-                values["result_text"] = self._objects_text(end.result)
+                values |= told_values("result_text", self._objects_told(end.result))
             job.write(values)
         write_together(jobs)
         self._close_steps(ends)
@@ -466,11 +488,12 @@ class KubernetesJob(models.Model):
         for whoever asked, and of a fetched password it is enough that it failed."""
         texts = {}
         for job in self:
+            job = job.with_context(lang=job._chatter_lang())
             if job.kind not in OWN_KINDS:
-                text = self.env._("%(job)s failed", job=job._kind_label())
+                text = job.env._("%(job)s failed", job=job._kind_label())
                 if job.kind not in AWAITED_KINDS:
-                    text += f": {job.error_message}"
-                texts[job.app_id] = text
+                    text += f": {job.error_message_shown}"
+                texts[job.app_id.with_env(self.env)] = text
         self.env["kubernetes.app"]._log_each(texts)
 
     def _after(self, result):
@@ -493,10 +516,21 @@ class KubernetesJob(models.Model):
         if about and hook:
             about._run_isolated(hook, *arguments)
 
-    def _objects_text(self, result):
+    def _chatter_lang(self):
+        """The company's: a worker has none, and everybody reads the same chatter."""
+        self.ensure_one()
+        return self.company_id.sudo().partner_id.lang or self.env.lang
+
+    def _objects_told(self, result):
         objects = (result or {}).get("objects") or {}
-        parts = [f"{count} {what}" for what, count in objects.items() if count]
-        return ", ".join(parts) or False
+        return joined(
+            ", ",
+            [
+                told(COUNTS[what], number=count)
+                for what, count in objects.items()
+                if count
+            ],
+        )
 
     def _error_values(self, error):
         return {f"error_{name}": (error or {}).get(name) for name in ERROR_MEMBERS}

@@ -3,11 +3,14 @@
 
 from odoo import api, fields, models
 
+from ..tools.told import show
+
 
 class KubernetesJobStep(models.Model):
     """One line of a job's step log, as the worker reported it.
 
-    ``message`` is plain English for operators; customers see ``label`` and state.
+    ``message`` is English, for operators, who read it in their language as
+    ``message_shown``; customers see ``label`` and state.
     """
 
     _name = "kubernetes.job.step"
@@ -47,6 +50,8 @@ class KubernetesJobStep(models.Model):
     started_at = fields.Datetime(readonly=True)
     seconds = fields.Float(readonly=True, digits=(16, 2))
     message = fields.Text(readonly=True)
+    message_words = fields.Json(readonly=True)
+    message_shown = fields.Text(string="Message", compute="_compute_shown")
 
     _number_uniq = models.UniqueIndex("(job_id, attempt, number)")
 
@@ -56,6 +61,11 @@ class KubernetesJobStep(models.Model):
         names = self._names()
         for step in self:
             step.name = names.get(step.code) or step.code
+
+    @api.depends("message", "message_words")
+    @api.depends_context("lang")
+    def _compute_shown(self):
+        show(self, "message")
 
     @api.model
     def _names(self):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from ..tools.told import said, worded, words_of
 from .kubernetes_job import CHANGING_KINDS, MANIFEST_CHANGED
 
 # A worker asks every few seconds: where none did for so long, none is there.
@@ -485,7 +486,7 @@ class KubernetesManifest(models.Model):
         if job.state == "done" and preview:
             return {
                 "state": "done",
-                "preview": preview,
+                "preview": self._worded_preview(preview),
                 "previewed_at": job.finished_at,
             }
         return {
@@ -511,12 +512,28 @@ class KubernetesManifest(models.Model):
         return {
             "state": "done",
             "preview": {
-                **found,
+                **self._worded_preview(found),
                 "digest": self.digest or "",
                 "content": self.content or "",
                 "files": self.files or [],
             },
             "previewed_at": self.previewed_at or self.fetched_at,
+        }
+
+    @api.model
+    def _worded_preview(self, preview):
+        """A preview whose problems and warnings are in the reader's language."""
+
+        def shown(problem):
+            told = {name: said(problem, name) for name in ("message", "hint")}
+            return problem | {
+                name: worded(self.env, text, text and words_of(text))
+                for name, text in told.items()
+            }
+
+        return preview | {
+            name: [shown(problem) for problem in preview[name]]
+            for name in ("problems", "warnings")
         }
 
     @api.model

@@ -456,5 +456,5 @@ class KubernetesWorker(models.Model):
         clusters = self.env["kubernetes.cluster"].search(
             [("state", "!=", "unknown"), ("last_seen", "<", before)]
         )
-        clusters.write({"state": "unknown", "message": False})
+        clusters.write({"state": "unknown", "message": False, "message_words": False})
         clusters._changed()

@@ -11,7 +11,10 @@ from odoo import api, fields, models
 from odoo.tools import SQL, consteq
 
 from ..tools.isolated import AT_ONCE, TRY_AGAIN, at_once, error_summary, isolated
+from ..tools.sentences import NOT_PUT_TOGETHER, NOT_TAKEN_OVER, SEE_LOG
 from ..tools.together import know_lines, know_related, read_together, write_together
+from ..tools.told import error as told_error
+from ..tools.told import told
 from . import contract
 from .kubernetes_job import LEASE_SECONDS, POLL_SECONDS, WAKE_EVENT
 from .kubernetes_worker import WORKER_GROUP
@@ -200,7 +203,7 @@ class KubernetesWorkerCall(models.AbstractModel):
 
         def on_error(error):
             _logger.exception("Job %s cannot be given to a worker", job.id)
-            what = self._odoo_failed(error, "put together what the job needs")
+            what = self._odoo_failed(error, NOT_PUT_TOGETHER)
             job._finish("failed", what)
 
         with isolated(self.env, on_error):
@@ -233,7 +236,10 @@ class KubernetesWorkerCall(models.AbstractModel):
         def on_error(error):
             _logger.exception("The report on job %s cannot be taken over", report["id"])
             (job,) = self._held_jobs([report])
-            what = self._odoo_failed(error, "take over what the worker reported")
+            what = self._odoo_failed(
+                error,
+                NOT_TAKEN_OVER,
+            )
             job._settle({held: held._end_after(what) for held in job})
 
         with isolated(self.env, on_error):
@@ -263,11 +269,10 @@ class KubernetesWorkerCall(models.AbstractModel):
         ]
 
     def _odoo_failed(self, error, what):
-        return {
-            "code": "odoo_failed",
-            "message": f"Odoo could not {what} ({type(error).__name__}).",
-            "hint": "See the log of Odoo's server for the cause, then retry.",
-        }
+        """A problem of Odoo itself; ``what`` names the kind of ``error``."""
+        message = told(what, error=type(error).__name__)
+        hint = told(SEE_LOG)
+        return told_error("odoo_failed", message, hint)
 
     def _held_jobs(self, reports):
         """Lock and return the reported jobs as the worker holds them, an empty record

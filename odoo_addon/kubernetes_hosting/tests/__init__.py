@@ -29,6 +29,7 @@ from . import test_portal_app
 from . import test_queue
 from . import test_rights
 from . import test_rpc
+from . import test_told
 from . import test_translations
 from . import test_values
 from . import test_vars

@@ -53,6 +53,7 @@ class CallsCase(KubernetesQueueCase):
                     "reachable": True,
                     "version": "1.34",
                     "message": "",
+                    "message_words": None,
                 }
             ],
             "kinds": list(KINDS),
@@ -100,6 +101,7 @@ class CallsCase(KubernetesQueueCase):
                             "started_at": "2026-11-21T08:00:00Z",
                             "seconds": 1.0,
                             "message": "",
+                            "message_words": None,
                         }
                         for number in range(1, steps + 1)
                     ],

@@ -185,12 +185,14 @@ class KubernetesQueueCase(KubernetesTransactionCase):
         return {
             "state": state,
             "message": message,
+            "message_words": None,
             "ingress": {
                 "state": ingress,
                 "hosts": ["shop.apps.example.com"],
                 "addresses": ["127.0.0.1"] if ingress == "ready" else [],
                 "tls": False,
                 "message": "",
+                "message_words": None,
             },
             "seen_at": seen_at or fields.Datetime.now(),
         }

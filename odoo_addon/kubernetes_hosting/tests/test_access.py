@@ -207,6 +207,8 @@ class TestAccess(KubernetesTransactionCase):
         self.assertEqual(hers.customer_state, "Being set up")
         for field in (
             "state_message",
+            "state_message_shown",
+            "state_message_words",
             "inventory",
             "cluster_id",
             "namespace_id",

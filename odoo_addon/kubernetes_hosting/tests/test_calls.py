@@ -24,7 +24,9 @@ ERROR = {
     ),
     "code": "template_render",
     "message": "It broke",
+    "message_words": None,
     "hint": "Mend it",
+    "hint_words": None,
     "retry": False,
     "excerpts": [],
 }

@@ -116,7 +116,12 @@ class TestClaimedJobs(KubernetesTransactionCase):
             return values(app, siblings)
 
         calls = self.env["kubernetes.worker.call"].with_user(worker.user_id)
-        said = {"reachable": True, "version": "1", "message": ""}
+        said = {
+            "reachable": True,
+            "version": "1",
+            "message": "",
+            "message_words": None,
+        }
         params = {
             "contract": 2,
             "contract_minimum": 1,

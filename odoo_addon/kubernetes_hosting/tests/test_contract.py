@@ -939,6 +939,7 @@ class TestContract(KubernetesCase, HttpCase):
             "reachable": False,
             "version": None,
             "message": "connection refused",
+            "message_words": None,
         }
         self.assertEqual(self.claim(clusters=[down])["jobs"], [])
         self.env.invalidate_all()

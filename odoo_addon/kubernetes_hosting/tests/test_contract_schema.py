@@ -79,6 +79,12 @@ class Schema:
         own = set(self.node.get("properties", ()))
         return own.union(*(form.names for form in self.forms))
 
+    @property
+    def is_of_words(self):
+        """Whether it is what a sentence is made of, which refers to itself."""
+        words = self.root.get("$defs", {}).get("Words", {})
+        return "anyOf" in words and self.node.get("anyOf") == words["anyOf"]
+
     def differences(self, shape, path):
         """Where a shape of contract.py says something else."""
         if isinstance(shape, contract.OrNull):
@@ -96,6 +102,8 @@ class Schema:
                 else:
                     items = self.at(self.node["items"])
                     yield from items.differences(shape.item, f"{path}[]")
+            case contract.Words():
+                yield from [] if self.is_of_words else [f"{path}: is no words"]
             case contract.OneOf():
                 if self.words != set(shape.words):
                     yield f"{path}: is one of {self.words}, not of {set(shape.words)}"
@@ -149,14 +157,22 @@ class Schema:
         elif self.words:
             if value not in self.words:
                 yield f"{path}: {value} is not one of {self.words}"
+        elif self.is_of_words:
+            ways = [list(form.wrong(value, path)) for form in self.forms]
+            if all(ways):
+                yield f"{path}: is no words"
         elif kind not in self.kinds | (
             {"integer"} if "number" in self.kinds else set()
         ):
             yield f"{path}: is a {kind}, not {self.kinds}"
         elif kind == "object":
             yield from self.wrong_members(value, path)
+            others = self.node.get("additionalProperties")
             for name in value.keys() - self.names:
-                yield f"{path}.{name}: is unknown"
+                if others:
+                    yield from self.at(others).wrong(value[name], f"{path}.{name}")
+                else:
+                    yield f"{path}.{name}: is unknown"
         elif kind == "array":
             for n, item in enumerate(value):
                 yield from self.at(self.node["items"]).wrong(item, f"{path}[{n}]")

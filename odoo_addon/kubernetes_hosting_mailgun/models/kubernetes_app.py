@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
+from odoo.tools import LazyTranslate
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
 from odoo.addons.kubernetes_hosting.models.mail_address import (
@@ -16,9 +17,26 @@ from odoo.addons.kubernetes_hosting.models.mail_address import (
     mail_addresses,
 )
 from odoo.addons.kubernetes_hosting.models.plain_text import plain_text
+from odoo.addons.kubernetes_hosting.tools.told import (
+    joined,
+    said,
+    show,
+    told,
+    told_by,
+    told_values,
+)
 
 from .kubernetes_attention import VERIFICATION_MINUTES
 
+_lt = LazyTranslate(__name__)
+
+# pylint: disable=prefer-env-translation
+# Worded on reading: whoever writes it does not speak the reader's language.
+STILL_REGISTERED = _lt("The domain is still registered at Mailgun.")
+REMOVE_BY_HAND = _lt(
+    "Remove the domain {domain} at Mailgun by hand, then press “Domain Is Removed”."
+)
+# pylint: enable=prefer-env-translation
 VERIFICATION_TIME = timedelta(minutes=VERIFICATION_MINUTES)
 # So long the invitation waits to be told whether the domain is verified; for DNS it
 # does not wait.
@@ -88,13 +106,19 @@ class KubernetesApp(models.Model):
         tracking=True,
         groups=USER,
     )
-    mail_message = fields.Text(
-        string="What Mailgun Says", readonly=True, copy=False, groups=USER
+    mail_message = fields.Text(readonly=True, copy=False, groups=USER)
+    mail_message_words = fields.Json(readonly=True, copy=False, groups=USER)
+    mail_message_shown = fields.Text(
+        string="What Mailgun Says", compute="_compute_mail_shown", groups=USER
     )
     mail_hint = fields.Text(
         string="How to Fix", compute="_compute_mail_hint", groups=USER
     )
     mail_error_hint = fields.Text(readonly=True, copy=False, groups=USER)
+    mail_error_hint_words = fields.Json(readonly=True, copy=False, groups=USER)
+    mail_error_hint_shown = fields.Text(
+        string="Mail Domain's Hint", compute="_compute_mail_shown", groups=USER
+    )
     mail_published = fields.Boolean(
         string="Records Published",
         readonly=True,
@@ -135,11 +159,21 @@ class KubernetesApp(models.Model):
 
     # -- reading -----------------------------------------------------------------
 
-    @api.depends("mail_state", "mail_published", "mail_error_hint")
+    @api.depends(
+        "mail_message",
+        "mail_message_words",
+        "mail_error_hint",
+        "mail_error_hint_words",
+    )
+    @api.depends_context("lang")
+    def _compute_mail_shown(self):
+        show(self, "mail_message", "mail_error_hint")
+
+    @api.depends("mail_state", "mail_published", "mail_error_hint_shown")
     @api.depends_context("lang")
     def _compute_mail_hint(self):
         for app in self:
-            hint = app.mail_error_hint
+            hint = app.mail_error_hint_shown
             if app.mail_state == "unverified" and not hint:
                 hint = (
                     self.env._(
@@ -245,8 +279,8 @@ class KubernetesApp(models.Model):
         self.write(
             {
                 "mail_state": state,
-                "mail_message": message,
-                "mail_error_hint": hint,
+                **told_values("mail_message", message),
+                **told_values("mail_error_hint", hint),
                 **values,
             }
         )
@@ -273,7 +307,7 @@ class KubernetesApp(models.Model):
         self._keep_dns_records(found["records"])
         self._set_mail_state(
             found["state"],
-            found["message"] or False,
+            said(found),
             mail_domain=found["name"],
             mail_published=found["published"],
             mail_registered_at=self.mail_registered_at or now,
@@ -316,14 +350,13 @@ class KubernetesApp(models.Model):
         if job.kind == "mail_domain":
             self._mail_domain_failed(job)
         elif job.kind == "invitation":
-            self._invitation_failed(job._error_text())
+            self._invitation_failed(job._error_told())
 
     def _mail_domain_failed(self, job):
-        places = filter(None, [job.error_message, job._error_place()])
         self._set_mail_state(
             "failed",
-            "\n".join(places),
-            job.error_hint,
+            joined("\n", [told_by(job, "error_message"), job._error_place()]),
+            told_by(job, "error_hint"),
             mail_checked_at=fields.Datetime.now(),
             mail_check_count=self.mail_check_count + 1,
         )
@@ -341,12 +374,10 @@ class KubernetesApp(models.Model):
             return
         self._set_mail_state(
             "failed",
-            found["message"]
-            or self.env._("The domain is still registered at Mailgun."),
-            self.env._(
-                "Remove the domain %s at Mailgun by hand, then press “Domain Is"
-                " Removed”.",
-                found["name"],
+            said(found) or told(STILL_REGISTERED),
+            told(
+                REMOVE_BY_HAND,
+                domain=found["name"],
             ),
             mail_domain=found["name"],
         )

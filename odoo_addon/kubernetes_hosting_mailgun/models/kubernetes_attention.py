@@ -14,7 +14,14 @@ class KubernetesAttention(models.Model):
     """Mail domains may need an operator, too."""
 
     _inherit = "kubernetes.attention"
-    _depends = {"kubernetes.app": ["mail_message", "mail_registered_at", "mail_state"]}
+    _depends = {
+        "kubernetes.app": [
+            "mail_message",
+            "mail_message_words",
+            "mail_registered_at",
+            "mail_state",
+        ]
+    }
 
     reason = fields.Selection(
         selection_add=[

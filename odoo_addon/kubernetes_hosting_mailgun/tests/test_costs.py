@@ -29,6 +29,7 @@ class TestCosts(CallsCase):
                 "name": app.hostname,
                 "state": "active",
                 "message": "",
+                "message_words": None,
                 "records": [],
                 "published": True,
             }

@@ -111,7 +111,9 @@ class KubernetesAttention(models.Model):
             41: (
                 "deletion_not_announced",
                 "3",
-                self._app_columns("mail.failure_reason", "app.state_since"),
+                self._app_columns(
+                    "mail.failure_reason", "app.state_since", has_words=False
+                ),
                 SQL(
                     """%s LEFT JOIN mail_mail mail ON mail.id = app.delete_mail_id
                     WHERE app.delete_on IS NOT NULL AND app.wanted_state <> 'deleted'

@@ -52,16 +52,19 @@ MODELS = {
         "-       r     -     -        r    rwcd     rwcd          c",
         system="active change_ids delete_mail_id delete_on dns_record_ids hostname"
         " hostname_ids"
-        " ingress_addresses ingress_hosts ingress_message ingress_since ingress_state"
+        " ingress_addresses ingress_hosts ingress_message ingress_message_words"
+        " ingress_since ingress_state"
         " ingress_tls inventory invitation_due invitation_lacks_address"
         " invitation_mail_id invitation_message_id invitation_problem"
+        " invitation_problem_words"
         " invitation_recipient invitation_resent_at invitation_sent_at"
         " invitation_state job_ids"
-        " mail_check_count mail_checked_at mail_domain mail_error_hint mail_mark"
-        " mail_message"
+        " mail_check_count mail_checked_at mail_domain mail_error_hint"
+        " mail_error_hint_words mail_mark mail_message mail_message_words"
         " mail_published mail_registered_at mail_state namespace_id observed_at"
-        " observed_message observed_state password_link_ids product_id sale_order_id"
-        " sale_order_line_id state state_message state_since stopped_by_subscription"
+        " observed_message observed_message_words observed_state password_link_ids"
+        " product_id sale_order_id sale_order_line_id state state_message"
+        " state_message_words state_since stopped_by_subscription"
         " subscription_id uid unit_no urgency wanted_state",
         reads={
             "A": "access_token access_url access_warning active create_date create_uid"
@@ -127,7 +130,8 @@ MODELS = {
     ),
     "kubernetes.cluster": Model(
         "-       -     -     -        r    r        rwcd          -",
-        system="last_reached last_seen looked_at message state version worker_ids",
+        system="last_reached last_seen looked_at message message_words state version"
+        " worker_ids",
         calls={STAFF: "action_view_apps"},
     ),
     "kubernetes.config.map": Model(
