@@ -348,13 +348,12 @@ pub async fn make(folder: &Path) -> Result<(String, usize), Vec<Problem>> {
         return Err(problems);
     }
     let number = packages.len();
-    let packages = packages.iter().map(serde_json::to_value).collect();
-    let index = |packages| Index {
-        format: 1,
-        packages,
-    };
     let defect = |error: serde_json::Error| one(Problem::new(Code::Internal, error.to_string()));
-    let index = packages.map(index).map_err(defect)?;
+    let packages: Result<Vec<Value>, _> = packages.iter().map(serde_json::to_value).collect();
+    let index = Index {
+        format: 1,
+        packages: packages.map_err(defect)?,
+    };
     let text = serde_json::to_string_pretty(&index).map_err(defect)? + "\n";
     // What the worker says of it is said here already.
     if text.len() > BYTES {
@@ -426,9 +425,9 @@ async fn entry(root: &Path, folder: &Path, fetcher: &Fetcher) -> Result<Entry, V
     for path in description.manifests.all().flat_map(|(_, paths)| paths) {
         let file = folder.join(path);
         let source = Source::read(&file).map_err(one)?;
-        let source = pin::gather(fetcher, &file.display().to_string(), source);
-        let digest = source.await.map_err(one)?.digest;
-        entry.digests.insert(path.clone(), digest);
+        let address = file.display().to_string();
+        let source = pin::gather(fetcher, &address, source).await.map_err(one)?;
+        entry.digests.insert(path.clone(), source.digest);
     }
     Ok(entry)
 }

@@ -85,6 +85,7 @@ class KubernetesRepository(models.Model):
         copy=False,
         help="How many problems with packages the last index found.",
     )
+    job_ids = fields.One2many("kubernetes.job", "repository_id", readonly=True)
     live_job_id = fields.Many2one(
         "kubernetes.job", string="Index at Work", compute="_compute_live_job_id"
     )
@@ -108,6 +109,7 @@ class KubernetesRepository(models.Model):
             )
             repository.host = url and url.netloc
 
+    @api.depends("job_ids.state")
     def _compute_live_job_id(self):
         jobs = self.env["kubernetes.job"].search(
             [
@@ -264,6 +266,7 @@ class KubernetesRepository(models.Model):
             if job.state == "running" and job.options == {"url": self.url}:
                 return job
             job._as_system()._finish("cancelled")
+            job.flush_recordset()
         return jobs._enqueue_index(
             self,
             self.url,

@@ -235,7 +235,7 @@ MODELS = {
     ),
     "kubernetes.repository": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="error indexed_at package_ids problem_count run_ids",
+        system="error indexed_at job_ids package_ids problem_count run_ids",
         calls={
             KEEPERS: "action_index",
             f"{KEEPERS} other": "look_result request_look",
