@@ -94,7 +94,9 @@ class KubernetesPackage(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
-    version = fields.Char(related="latest_version_id.name", string="Version")
+    version = fields.Char(
+        related="latest_version_id.name", related_sudo=False, string="Version"
+    )
     is_gone = fields.Boolean(
         string="Disappeared",
         readonly=True,
@@ -107,8 +109,10 @@ class KubernetesPackage(models.Model):
         help="The repository has other contents under the same version, which nobody"
         " has accepted yet.",
     )
-    variable_html = fields.Html(related="latest_version_id.variable_html")
-    needs_text = fields.Text(related="latest_version_id.needs_text")
+    variable_html = fields.Html(
+        related="latest_version_id.variable_html", related_sudo=False
+    )
+    needs_text = fields.Text(related="latest_version_id.needs_text", related_sudo=False)
     app_count = fields.Integer(string="Apps", compute="_compute_app_count")
     outdated_count = fields.Integer(
         string="Apps with Another Version", compute="_compute_app_count"

@@ -44,11 +44,11 @@ class KubernetesPackaged(models.AbstractModel):
         help="A newer version of the package, or the same one as it was accepted since.",
     )
     available_version_name = fields.Char(
-        related="available_version_id.name", related_sudo=True, groups=USER
+        compute="_compute_available_version_id", compute_sudo=True, groups=USER
     )
 
     @api.depends(
-        "package_version_id.package_id.latest_version_id",
+        "package_version_id.package_id.latest_version_id.name",
         "package_version_id.digest",
         "package_digest",
     )
@@ -57,11 +57,13 @@ class KubernetesPackaged(models.AbstractModel):
             version = record.package_version_id
             latest = version.package_id.latest_version_id
             if latest._is_newer_than(version) and not latest.is_gone:
-                record.available_version_id = latest
+                available = latest
             elif version and version.digest != record.package_digest:
-                record.available_version_id = version
+                available = version
             else:
-                record.available_version_id = False
+                available = version.browse()
+            record.available_version_id = available
+            record.available_version_name = available.name
 
     def _made_of(self, version):
         """Note of which version these were made."""

@@ -293,7 +293,7 @@ class KubernetesRepository(models.Model):
         Returns ``{"state": …}``: ``refused`` with a message, ``no_worker``, or
         ``waiting`` with the ``job_id`` for ``look_result``.
         """
-        self.check_access("create")
+        self.browse().check_access("create")
         problem = self._url_problem(url)
         if problem:
             return {"state": "refused", "message": problem}
@@ -313,7 +313,7 @@ class KubernetesRepository(models.Model):
     def look_result(self, job_id):
         """What came of a look: ``{"state": …}`` with ``waiting``, ``no_worker``,
         ``failed`` with a message, or ``done`` with what is there in short."""
-        self.check_access("create")
+        self.browse().check_access("create")
         job = self.env["kubernetes.job"].search(
             [("id", "=", job_id), ("kind", "=", "index"), ("repository_id", "=", False)]
         )

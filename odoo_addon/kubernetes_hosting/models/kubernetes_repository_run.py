@@ -48,7 +48,7 @@ class KubernetesRepositoryRun(models.Model):
         prefetch=False,
         help="What has become of versions: {word: [package and version]}.",
     )
-    problems = fields.Json(readonly=True, prefetch=False)
+    problems = fields.Json(string="Problems Found", readonly=True, prefetch=False)
     error = fields.Text(readonly=True)
     change_text = fields.Text(string="What Changed", compute="_compute_change_text")
     problem_count = fields.Integer(string="Problems", compute="_compute_problems")

@@ -27,7 +27,7 @@ class KubernetesPackage(models.Model):
             raise AccessError(
                 self.env._(
                     "You may not make products. An administrator gives you the right"
-                    " to: Sales, Administrator."
+                    " in the settings of your user: Product, Create."
                 )
             )
         product = products.create(self._product_values(version))

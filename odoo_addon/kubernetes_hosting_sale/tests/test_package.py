@@ -22,7 +22,7 @@ class TestPackageProduct(Library, HostingSaleCase, TransactionCase):
         cls.operator = new_test_user(
             cls.env,
             "package-operator",
-            groups=f"{kubernetes},sales_team.group_sale_manager",
+            groups=f"{kubernetes},product.group_product_manager",
             lang="en_US",
         )
 
