@@ -212,7 +212,8 @@ mod tests {
     use crate::odoo::contract::{Job, Outcome, OutcomeState, Step, StepState};
     use crate::settings::Settings;
 
-    const MANIFEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    const MANIFEST: &str =
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
     /// A package with everything that one can have.
     fn entry(name: &str) -> Value {
@@ -263,7 +264,11 @@ selector:
         );
         let claim: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let jobs = claim["jobs"].as_array().unwrap();
-        let mut job = jobs.iter().find(|job| job["kind"] == "index").unwrap().clone();
+        let mut job = jobs
+            .iter()
+            .find(|job| job["kind"] == "index")
+            .unwrap()
+            .clone();
         job["options"]["url"] = url.into();
         let mut settings = Settings::default();
         settings.manifests.allow = vec!["127.0.0.1".parse().unwrap()];
@@ -325,7 +330,9 @@ selector:
 
     #[tokio::test]
     async fn of_a_thousand_packages_one_request_tells_all() {
-        let packages: Vec<Value> = (0..1000).map(|number| entry(&format!("p{number}"))).collect();
+        let packages: Vec<Value> = (0..1000)
+            .map(|number| entry(&format!("p{number}")))
+            .collect();
         let server = served(&packages).await;
         let before = std::time::Instant::now();
         let (outcome, _) = done(&server.uri()).await;

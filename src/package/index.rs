@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::check::{self, FILE as PACKAGE, ICON, TEXT, Texts, VARS};
 use super::Description;
+use super::check::{self, FILE as PACKAGE, ICON, TEXT, Texts, VARS};
 use crate::code::Code;
 use crate::manifest::{Fetcher, Limits, Reach, Source, digest, pin};
 use crate::problem::Problem;
@@ -28,7 +28,8 @@ const MOST: usize = 5000;
 /// How deep below the repository's folder a package may be.
 const DEPTH: usize = 4;
 /// The command that writes it.
-const MAKE: &str = "Run `chandlery package index` on the repository's folder, and put the file there.";
+const MAKE: &str =
+    "Run `chandlery package index` on the repository's folder, and put the file there.";
 
 /// The packages of a repository, as `chandlery package index` writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,7 +140,10 @@ pub async fn fetch(fetcher: &Fetcher, folder: &Url) -> Result<String, Problem> {
         code: Code::RepositoryFetch,
         ..problem
     };
-    let text = fetcher.index(&address, BYTES).await.map_err(of_repository)?;
+    let text = fetcher
+        .index(&address, BYTES)
+        .await
+        .map_err(of_repository)?;
     text.ok_or_else(|| {
         Problem::new(
             Code::RepositoryFetch,
@@ -216,7 +220,10 @@ fn twice(package: &Package, one: &str, other: &str) -> Problem {
 impl Entry {
     fn read(self, folder: &Url) -> Result<Package, Vec<Problem>> {
         if !check::is_below(&self.folder) {
-            let message = format!("The folder `{}` is not below the repository's.", self.folder);
+            let message = format!(
+                "The folder `{}` is not below the repository's.",
+                self.folder
+            );
             let address = below(folder, FILE).to_string();
             let problem = Problem::new(Code::RepositoryInvalid, message).hint(MAKE);
             return Err(vec![problem.in_manifest(FILE, &address)]);
@@ -229,7 +236,12 @@ impl Entry {
             problem.in_manifest(&name, &name)
         };
         let most = usize::try_from(TEXT).unwrap_or(usize::MAX);
-        if self.package.len().max(self.vars.as_ref().map_or(0, String::len)) > most {
+        if self
+            .package
+            .len()
+            .max(self.vars.as_ref().map_or(0, String::len))
+            > most
+        {
             let message = format!("One of its texts is longer than {} KiB.", TEXT >> 10);
             return Err(vec![wrong(message)]);
         }
@@ -292,7 +304,9 @@ impl Entry {
         let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= ICON);
         match fits && check::is_picture(Path::new(name), &bytes) {
             true => Ok(()),
-            false => Err(format!("What the index has for `{name}` is no such picture.")),
+            false => Err(format!(
+                "What the index has for `{name}` is no such picture."
+            )),
         }
     }
 
@@ -331,7 +345,10 @@ pub async fn make(folder: &Path) -> Result<(String, usize), Vec<Problem>> {
     packages_below(folder, 0, &mut folders)
         .map_err(|error| of(format!("The folder cannot be read: {error}.")))?;
     if folders.is_empty() {
-        let problem = Problem::new(Code::RepositoryInvalid, "There is no package in this folder.");
+        let problem = Problem::new(
+            Code::RepositoryInvalid,
+            "There is no package in this folder.",
+        );
         let hint = format!("A package is a folder with a {PACKAGE}: docs/packages.md shows one.");
         return Err(one(problem.hint(hint)));
     }

@@ -105,7 +105,10 @@ fn a_broken_package_is_named_with_line_and_column_and_costs_the_others_nothing()
         entry["package"] = broken.into();
     });
     let place = "https://example.com/packages/hello/package.yml, line 5, column 1: ";
-    assert!(said.contains(&format!("{place}`sumary` is nothing")), "{said}");
+    assert!(
+        said.contains(&format!("{place}`sumary` is nothing")),
+        "{said}"
+    );
     assert!(said.contains("Did you mean `summary`?"), "{said}");
     let said = wrong(|entry| entry["vars"] = "a: [\n".into());
     assert!(
@@ -201,7 +204,10 @@ fn what_is_no_index_is_refused_with_its_place() {
 
 #[test]
 fn an_address_is_that_of_a_folder() {
-    for address in ["https://example.com/packages", "https://example.com/packages/"] {
+    for address in [
+        "https://example.com/packages",
+        "https://example.com/packages/",
+    ] {
         let folder = folder(address).unwrap();
         assert_eq!(
             below(&folder, FILE).as_str(),
@@ -237,14 +243,22 @@ async fn serving(answer: ResponseTemplate) -> MockServer {
 async fn an_index_that_cannot_be_fetched_is_told_with_the_way_out() {
     let not_found = serving(ResponseTemplate::new(404)).await;
     let problem = fetched(&not_found, Reach::of_tests()).await.unwrap_err();
-    assert!(problem.message.contains("/index.json: There is no index.json"));
+    assert!(
+        problem
+            .message
+            .contains("/index.json: There is no index.json")
+    );
     assert!(problem.hint.unwrap().contains("chandlery package index"));
     assert!(!problem.retry);
 
     let large = "x".repeat(BYTES + 1);
     let large = serving(ResponseTemplate::new(200).set_body_string(large)).await;
     let problem = fetched(&large, Reach::of_tests()).await.unwrap_err();
-    assert!(problem.message.contains("The index is larger than 8192 KiB"));
+    assert!(
+        problem
+            .message
+            .contains("The index is larger than 8192 KiB")
+    );
 
     let broken = serving(ResponseTemplate::new(503)).await;
     let problem = fetched(&broken, Reach::of_tests()).await.unwrap_err();
@@ -264,7 +278,10 @@ async fn a_host_that_the_settings_do_not_allow_is_never_asked() {
     let elsewhere = ResponseTemplate::new(302).insert_header("location", "http://10.0.0.1/");
     let redirecting = serving(elsewhere).await;
     let problem = fetched(&redirecting, Reach::of_tests()).await.unwrap_err();
-    assert!(problem.message.contains("The server redirects"), "{problem}");
+    assert!(
+        problem.message.contains("The server redirects"),
+        "{problem}"
+    );
 }
 
 fn package(root: &Path, name: &str, description: &str) {
@@ -296,7 +313,11 @@ async fn a_folder_of_packages_becomes_a_repository_that_can_be_read() {
         ]
     );
     assert_eq!(read.packages[0].manifests[0].1.digest, digest(HELLO_YML));
-    assert_eq!(make(root.path()).await.unwrap().0, text, "it is the same each time");
+    assert_eq!(
+        make(root.path()).await.unwrap().0,
+        text,
+        "it is the same each time"
+    );
 }
 
 #[tokio::test]
@@ -311,5 +332,11 @@ async fn no_index_is_made_of_packages_with_problems() {
     assert!(problems[0].message.contains("is in the folder `copy`, too"));
     package(root.path(), "copy", "format: 1\n");
     let problems = make(root.path()).await.unwrap_err();
-    assert!(problems[0].url.as_ref().unwrap().ends_with("copy/package.yml"));
+    assert!(
+        problems[0]
+            .url
+            .as_ref()
+            .unwrap()
+            .ends_with("copy/package.yml")
+    );
 }

@@ -63,6 +63,7 @@ def test_an_operator_indexes_the_catalogs_repository_and_finds_its_packages(
         lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"),
     )
     page.locator(".o_searchview_input").fill("replication")
+    page.locator(".o_searchview_autocomplete").wait_for()
     page.keyboard.press("Enter")
     expect(cards).to_have_count(1)
 

@@ -18,11 +18,16 @@ class TestPackageProduct(Library, HostingSaleCase, TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.set_up_library()
-        kubernetes = "kubernetes_hosting.group_kubernetes_operator"
-        cls.operator = new_test_user(
+        cls.operator = cls.maker("package-operator", "sales_team.group_sale_manager")
+
+    @classmethod
+    def maker(cls, login, *groups):
+        """An operator who may make products."""
+        operator = "kubernetes_hosting.group_kubernetes_operator"
+        return new_test_user(
             cls.env,
-            "package-operator",
-            groups=f"{kubernetes},product.group_product_manager",
+            login,
+            groups=",".join((operator, "product.group_product_manager", *groups)),
             lang="en_US",
         )
 
@@ -131,6 +136,9 @@ class TestPackageProduct(Library, HostingSaleCase, TransactionCase):
         # What was sold stays as it is.
         self.assertEqual(apps.manifest_line_ids.manifest_id, old)
         self.assertEqual(set(apps.available_version_id.mapped("name")), {"1.1"})
+
+    def test_whoever_sees_no_subscriptions_makes_a_product_without_one(self):
+        self.assertFalse(self.made(self.maker("no-plans")).subscribable)
 
     def test_nothing_is_made_of_what_has_changed(self):
         self.index(self.changed_wiki())
