@@ -7,7 +7,6 @@ use url::Url;
 
 use super::Shared;
 use super::step_log::{StepLog, count};
-use crate::body::size;
 use crate::code::Code;
 use crate::odoo::contract::{
     IndexJob, JobResult, Label, LabelCondition, PackageGenerate, PackageManifest, PackageNeeds,
@@ -31,7 +30,7 @@ pub async fn index(
         .step(StepCode::Fetching, async |step| {
             let folder = index::folder(&job.options.url)?;
             let text = index::fetch(&shared.fetcher, &folder).await?;
-            step.say_as_is(size(text.len()));
+            step.say_as_is(format!("{:.1} KiB", text.len() as f64 / 1024.0));
             Ok((folder, text))
         })
         .await?;

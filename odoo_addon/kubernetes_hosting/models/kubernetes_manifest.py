@@ -299,6 +299,14 @@ class KubernetesManifest(models.Model):
         self._note_changes(used)
         return result
 
+    def _move(self, urls):
+        """Let the manifests of a package be fetched where it is now, ``{path: url}``:
+        pinned as they are, nothing else changes."""
+        for manifest in self:
+            url = urls.get(manifest.package_path)
+            if url and url != manifest.url:
+                super(KubernetesManifest, manifest).write({"url": url})
+
     def _used_contents(self):
         """Each manifest with what the next deploy uses of it, as far as Odoo knows."""
         return {

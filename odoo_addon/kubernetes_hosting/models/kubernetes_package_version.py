@@ -63,6 +63,9 @@ class KubernetesPackageVersion(models.Model):
         help="Of all that the repository's index said of it when it was first seen, or"
         " last accepted.",
     )
+    url = fields.Char(
+        string="URL", readonly=True, help="Where its folder is in the repository."
+    )
     content = fields.Json(required=True, readonly=True, prefetch=False)
     found_digest = fields.Char(
         string="Digest Now",
@@ -231,6 +234,7 @@ class KubernetesPackageVersion(models.Model):
                     "package_id": packages[item["name"]].id,
                     "name": item["version"],
                     "digest": item["digest"],
+                    "url": item["url"],
                     "content": self._kept(item),
                 }
                 for item in new
@@ -257,6 +261,12 @@ class KubernetesPackageVersion(models.Model):
             values["found_digest"] = found
             values["found"] = found and self._kept(item)
             changes["changed" if found else "restored"].append(name)
+        if not found and self.url != item["url"]:
+            # The same in another place.
+            values |= {"url": item["url"], "content": self._kept(item)}
+            self.manifest_ids._move(
+                {one["path"]: one["url"] for one in item["manifests"]}
+            )
         if values:
             self.write(values)
         if values.get("found_digest"):
@@ -285,10 +295,12 @@ class KubernetesPackageVersion(models.Model):
             {
                 "content": new,
                 "digest": digest,
+                "url": new["url"],
                 "found": False,
                 "found_digest": False,
             }
         )
+        system.manifest_ids._move({one["path"]: one["url"] for one in new["manifests"]})
         digests = {item["path"]: item["digest"] for item in new["manifests"]}
         for manifest in system.manifest_ids:
             pin = digests.get(manifest.package_path)

@@ -315,6 +315,23 @@ class TestIndex(LibraryCase):
         ordered = ["a", *versions[:-1]]
         self.assertEqual(sorted(versions[::-1], key=version_key), ordered)
 
+    def test_a_repository_that_has_moved_is_the_same(self):
+        self.tell([self.wiki()])
+        manifest = self.version()._manifests("deploy")
+        manifest._remember(manifest.pin, "kind: Service", [])
+        app = self.create_app(
+            manifest_line_ids=[fields.Command.create({"manifest_id": manifest.id})]
+        )
+        app.namespace_id.state = "active"
+        moved = self.wiki(url="https://example.com/wiki")
+        for item in moved["manifests"]:
+            item["url"] = f"https://example.com/wiki/{item['path']}"
+        self.index(moved)
+        self.assertEqual(manifest.url, "https://example.com/wiki/wiki.yml")
+        self.assertEqual(manifest.content, "kind: Service")
+        self.assertEqual(self.version().url, "https://example.com/wiki")
+        self.assertFalse(self.version().is_changed or app.is_changed)
+
     def test_a_thousand_packages_cost_few_queries(self):
         items = [
             self.wiki(name=f"wiki-{number}", title=f"Wiki {number}", digest=f"{number}")
