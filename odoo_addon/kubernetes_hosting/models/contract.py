@@ -423,9 +423,7 @@ PACKAGE = Object(
             }
         ),
         "labels": List(Object({"key": TEXT, "value": TEXT})),
-        "selector": List(
-            Object({"key": TEXT, "operator": TEXT, "values": List(TEXT)})
-        ),
+        "selector": List(Object({"key": TEXT, "operator": TEXT, "values": List(TEXT)})),
         "text": WHOLE_TEXT,
         "vars": WHOLE_TEXT,
     }

@@ -301,11 +301,16 @@ class KubernetesManifest(models.Model):
 
     def _move(self, urls):
         """Let the manifests of a package be fetched where it is now, ``{path: url}``:
-        pinned as they are, nothing else changes."""
-        for manifest in self:
-            url = urls.get(manifest.package_path)
-            if url and url != manifest.url:
-                super(KubernetesManifest, manifest).write({"url": url})
+        pinned as they are, nothing else changes. Returns those that have moved."""
+        moved = self.filtered(
+            lambda manifest: (
+                urls.get(manifest.package_path, manifest.url) != manifest.url
+            )
+        )
+        for manifest in moved:
+            url = urls[manifest.package_path]
+            super(KubernetesManifest, manifest).write({"url": url})
+        return moved
 
     def _used_contents(self):
         """Each manifest with what the next deploy uses of it, as far as Odoo knows."""

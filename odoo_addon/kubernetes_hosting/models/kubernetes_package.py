@@ -147,7 +147,7 @@ class KubernetesPackage(models.Model):
                 if package.latest_version_id._is_newer_than(version)
             )
 
-    # -- what an index tells -----------------------------------------------------------
+    # -- what an index tells -----------------------------------------------------
 
     @api.model
     def _take_over(self, repository, seen):
@@ -233,12 +233,10 @@ class KubernetesPackage(models.Model):
         known = model.search([("company_id", "=", company.id)])
         found = {category.name: category for category in known}
         new = sorted(names - found.keys())
-        made = model.create(
-            [{"name": name, "company_id": company.id} for name in new]
-        )
+        made = model.create([{"name": name, "company_id": company.id} for name in new])
         return {**found, **dict(zip(new, made, strict=True))}
 
-    # -- buttons -------------------------------------------------------------------------
+    # -- buttons -----------------------------------------------------------------
 
     def action_install(self):
         """Ask for a name, and install one app of the newest version."""

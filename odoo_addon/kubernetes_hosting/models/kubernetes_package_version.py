@@ -133,7 +133,9 @@ class KubernetesPackageVersion(models.Model):
                 (self.env._("ports of the nodes: %s"), needs.get("node_ports")),
                 (self.env._("kinds: %s"), ", ".join(needs.get("kinds") or ())),
             ]
-            version.needs_text = "\n".join(text % value for text, value in words if value)
+            version.needs_text = "\n".join(
+                text % value for text, value in words if value
+            )
 
     @api.depends(
         "found_digest",
@@ -195,7 +197,7 @@ class KubernetesPackageVersion(models.Model):
             and version_key(self.name) > version_key(other.name)
         )
 
-    # -- what an index tells -----------------------------------------------------------
+    # -- what an index tells -----------------------------------------------------
 
     @api.model
     def _take_over(self, packages, seen):
@@ -272,7 +274,7 @@ class KubernetesPackageVersion(models.Model):
         if values.get("found_digest"):
             self._preview_manifests()
 
-    # -- accepting -------------------------------------------------------------------------
+    # -- accepting ---------------------------------------------------------------
 
     def action_accept(self):
         """Take what the repository has under this version now, which the form shows and
@@ -318,7 +320,7 @@ class KubernetesPackageVersion(models.Model):
         (system | self)._changed()
         self.package_id._changed()
 
-    # -- what is made of it ------------------------------------------------------------------
+    # -- what is made of it ------------------------------------------------------
 
     def _manifests(self, purpose):
         """The manifests for this purpose in their order, each pinned to the content

@@ -41,7 +41,8 @@ class KubernetesPackaged(models.AbstractModel):
         compute="_compute_available_version_id",
         compute_sudo=True,
         groups=USER,
-        help="A newer version of the package, or the same one as it was accepted since.",
+        help="A newer version of the package, or the same one as it was accepted"
+        " since.",
     )
     available_version_name = fields.Char(
         compute="_compute_available_version_id", compute_sudo=True, groups=USER

@@ -237,7 +237,7 @@ class KubernetesRepository(models.Model):
         )
         return used.mapped("display_name")
 
-    # -- asking --------------------------------------------------------------------
+    # -- asking ------------------------------------------------------------------
 
     def action_index(self):
         """Read the repository now."""
@@ -343,7 +343,7 @@ class KubernetesRepository(models.Model):
             "problems": index["problems"][:NAMED_PROBLEMS],
         }
 
-    # -- what comes of it ------------------------------------------------------------
+    # -- what comes of it --------------------------------------------------------
 
     def _after_index(self, job, result):
         """A worker has read the repository. Of another URL than the present one it

@@ -93,8 +93,9 @@ class KubernetesRepositoryRun(models.Model):
     @api.autovacuum
     def _gc_runs(self):
         """Of each repository the latest runs stay."""
-        repositories = self.env["kubernetes.repository"].with_context(active_test=False)
-        for repository in repositories.search([]):
-            self.search(
-                [("repository_id", "=", repository.id)], offset=KEPT_RUNS
-            ).unlink()
+        counts = self._read_group([], ["repository_id"], ["__count"])
+        for repository, count in counts:
+            if count > KEPT_RUNS:
+                self.search(
+                    [("repository_id", "=", repository.id)], offset=KEPT_RUNS
+                ).unlink()

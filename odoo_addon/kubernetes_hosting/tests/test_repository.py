@@ -3,6 +3,7 @@
 
 import base64
 from datetime import timedelta
+from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
@@ -10,6 +11,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import mute_logger
 
+from ..models import kubernetes_repository_run
 from ..models.kubernetes_package import version_key
 from ..tools.labels import SelectorError, matches, read_labels, read_selector
 from .common import KubernetesTransactionCase
@@ -236,6 +238,15 @@ class TestRepository(LibraryCase):
         self.tell([self.wiki()])
         self.assertFalse(self.repository.error)
 
+    def test_of_the_history_the_latest_runs_stay(self):
+        for _number in range(5):
+            self.index(self.wiki())
+        runs = self.env["kubernetes.repository.run"]
+        kept = runs.search([], limit=2)
+        with patch.object(kubernetes_repository_run, "KEPT_RUNS", 2):
+            runs._gc_runs()
+        self.assertEqual(runs.search([]), kept)
+
     def test_what_an_index_has_done_is_gone_after_a_day(self):
         job = self.tell([self.wiki()])
         job.finished_at = fields.Datetime.now() - timedelta(days=2)
@@ -391,9 +402,7 @@ class TestChanged(LibraryCase):
         # … and a worker fetches what it is now.
         job = self.take(["preview"])
         self.assertEqual(job.manifest_id, self.manifest)
-        self.manifest._remember(
-            changed["manifests"][0]["digest"], "replicas: 3\n", []
-        )
+        self.manifest._remember(changed["manifests"][0]["digest"], "replicas: 3\n", [])
         self.assertIn("-replicas: 2", version.change_html)
         self.assertIn("+replicas: 3", version.change_html)
         self.assertNotIn(self.pin, version.change_html)
@@ -416,9 +425,7 @@ class TestChanged(LibraryCase):
 
     def test_accepting_lets_what_waited_go_on(self):
         app = self.create_app(
-            manifest_line_ids=[
-                fields.Command.create({"manifest_id": self.manifest.id})
-            ]
+            manifest_line_ids=[fields.Command.create({"manifest_id": self.manifest.id})]
         )
         app._made_of(self.version())
         app._enqueue("deploy")
@@ -490,9 +497,7 @@ class TestInstall(LibraryCase):
         )
         self.assertEqual(app.reset_mode, "manifests")
         self.assertEqual(app._reset_manifests().package_path, "reset.yml")
-        values = {
-            line.key: (line.type, line.value) for line in app.config_map_line_ids
-        }
+        values = {line.key: (line.type, line.value) for line in app.config_map_line_ids}
         self.assertEqual(
             values,
             {
@@ -568,7 +573,7 @@ class TestInstall(LibraryCase):
         self.take(["deploy"])._conclude(
             {"state": "done", "error": None, "result": None}
         )
-        app.config_map_line_ids.filtered(lambda l: l.key == "pages").value = "99"
+        app.config_map_line_ids.filtered(lambda line: line.key == "pages").value = "99"
         app.change_ids.sudo().unlink()
         extra = self.manifests[0]
         app.manifest_line_ids = [
