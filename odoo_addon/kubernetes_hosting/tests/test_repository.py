@@ -48,6 +48,7 @@ class TestRepository(LibraryCase):
         return repositories.look_result(job_id)
 
     def test_a_repository_is_indexed_when_it_is_made(self):
+        self.assertFalse(self.take(["deploy", "preview"]), "an older worker's kinds")
         job = self.take()
         self.assertEqual(job.repository_id, self.repository)
         self.assertEqual(job._contract_values()["options"], {"url": URL})
