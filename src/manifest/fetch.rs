@@ -18,6 +18,9 @@ use crate::code::Code;
 use crate::problem::Problem;
 use crate::slot;
 
+/// How much longer than a manifest an index may take.
+const INDEX_PATIENCE: u32 = 3;
+
 /// How far fetching may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -37,6 +40,17 @@ impl Default for Limits {
             redirects: 5,
         }
     }
+}
+
+/// What is fetched, and how far that may go.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// How people call it.
+    what: &'static str,
+    time: Duration,
+    bytes: usize,
+    /// What to do about one that is larger.
+    too_large: &'static str,
 }
 
 /// A template as fetched.
@@ -72,7 +86,7 @@ impl Source {
             |message: String| Problem::new(Code::ManifestFetch, message).in_manifest(&name, &name);
         let bytes = std::fs::read(path)
             .map_err(|error| problem(format!("The file cannot be read: {error}.")))?;
-        let text = text(bytes).map_err(problem)?;
+        let text = text(bytes, "manifest").map_err(problem)?;
         Ok(Self::new(&name, &name, text))
     }
 }
@@ -133,7 +147,8 @@ impl Fetcher {
         let url = parsed(address)
             .map_err(|problem| named(problem, address).in_manifest(title, address))?;
         let shown = without_login(&url);
-        let answer = self.text(&url).await.and_then(|answer| match answer {
+        let answer = self.text(&url, self.manifest()).await;
+        let answer = answer.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
             Answer::Absent(status) => Err(named(
                 Problem::new(
@@ -156,21 +171,44 @@ impl Fetcher {
             .map_err(|()| unusable("it has no path"))?
             .pop()
             .extend(path.split('/'));
-        Ok(match self.text(&url).await? {
+        Ok(match self.text(&url, self.manifest()).await? {
             Answer::Text(text) => Some(text),
             Answer::Absent(_) => None,
         })
     }
 
-    async fn text(&self, url: &Url) -> Result<Answer, Problem> {
-        let asked = tokio::time::timeout(self.limits.time, self.ask(url));
+    /// Fetches the index of a repository of packages, of so many bytes at most; none where there is no such file.
+    pub async fn index(&self, url: &Url, bytes: usize) -> Result<Option<String>, Problem> {
+        let wanted = Wanted {
+            what: "index",
+            time: self.limits.time * INDEX_PATIENCE,
+            bytes,
+            too_large: "Divide the repository into several.",
+        };
+        Ok(match self.text(url, wanted).await? {
+            Answer::Text(text) => Some(text),
+            Answer::Absent(_) => None,
+        })
+    }
+
+    fn manifest(&self) -> Wanted {
+        Wanted {
+            what: "manifest",
+            time: self.limits.time,
+            bytes: self.limits.bytes,
+            too_large: "Check that the URL leads to a manifest, or split it into several.",
+        }
+    }
+
+    async fn text(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
+        let asked = tokio::time::timeout(wanted.time, self.ask(url, wanted));
         let answer = match slot::unless_soon(asked).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::transient(
                 Code::ManifestFetch,
                 format!(
                     "The server did not answer in full within {} s.",
-                    self.limits.time.as_secs_f32()
+                    wanted.time.as_secs_f32()
                 ),
             )
             .hint("Check that the server is reachable from the worker.")),
@@ -178,7 +216,7 @@ impl Fetcher {
         answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
-    async fn ask(&self, url: &Url) -> Result<Answer, Problem> {
+    async fn ask(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
         let known = self.remembered().get(url.as_str());
         let etag = known.as_ref().map(|known| known.etag.clone());
         let response = self.follow(url, etag).await?;
@@ -190,9 +228,9 @@ impl Fetcher {
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(Answer::Absent(response.status()));
         }
-        let response = accepted(response)?;
+        let response = accepted(response, wanted.what)?;
         let etag = response.headers().get(ETAG).cloned();
-        let text = text(self.body(response).await?)
+        let text = text(self.body(response, wanted).await?, wanted.what)
             .map_err(|message| Problem::new(Code::ManifestFetch, message))?;
         match etag {
             Some(etag) => self.remembered().insert(url.as_str(), etag, &text),
@@ -266,22 +304,20 @@ impl Fetcher {
             })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Problem> {
+    async fn body(&self, mut response: Response, wanted: Wanted) -> Result<Vec<u8>, Problem> {
         let mut bytes = Vec::new();
         while let Some(chunk) = response
             .chunk()
             .await
             .map_err(|error| unreachable(&error))?
         {
-            if bytes.len() + chunk.len() > self.limits.bytes {
+            if bytes.len() + chunk.len() > wanted.bytes {
+                let (what, size) = (wanted.what, wanted.bytes / 1024);
                 return Err(Problem::new(
                     Code::ManifestFetch,
-                    format!(
-                        "The manifest is larger than {} KiB.",
-                        self.limits.bytes / 1024
-                    ),
+                    format!("The {what} is larger than {size} KiB."),
                 )
-                .hint("Check that the URL leads to a manifest, or split it into several."));
+                .hint(wanted.too_large));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -351,8 +387,8 @@ fn unreachable(error: &reqwest::Error) -> Problem {
     .hint("Check the URL, and that the server is reachable from the worker.")
 }
 
-/// Takes a response only if it is a manifest's.
-fn accepted(response: Response) -> Result<Response, Problem> {
+/// Takes a response only if it is that of a manifest, or what else is wanted.
+fn accepted(response: Response, what: &str) -> Result<Response, Problem> {
     let status = response.status();
     if !status.is_success() {
         let problem = Problem {
@@ -363,10 +399,10 @@ fn accepted(response: Response) -> Result<Response, Problem> {
             )
         };
         return Err(problem.hint(match status.as_u16() {
-            401 | 403 => {
-                "The server wants a login: publish the manifest where the worker may read it."
-            }
-            _ => "Check the URL, and the server behind it.",
+            401 | 403 => format!(
+                "The server wants a login: publish the {what} where the worker may read it."
+            ),
+            _ => "Check the URL, and the server behind it.".to_owned(),
         }));
     }
     let html = response
@@ -377,14 +413,14 @@ fn accepted(response: Response) -> Result<Response, Problem> {
     if html {
         return Err(Problem::new(
             Code::ManifestFetch,
-            "The server answered with a web page, not with a manifest.",
+            format!("The server answered with a web page, not with a {what}."),
         )
         .hint("Use the address of the raw file."));
     }
     Ok(response)
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, String> {
+fn text(bytes: Vec<u8>, what: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid]
@@ -392,11 +428,11 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
             .filter(|byte| **byte == b'\n')
             .count()
             + 1;
-        format!("The manifest is not a text in UTF-8 (first wrong byte in line {line}).")
+        format!("The {what} is not a text in UTF-8 (first wrong byte in line {line}).")
     })
 }
 
-pub(super) fn digest(text: &str) -> String {
+pub fn digest(text: impl AsRef<[u8]>) -> String {
     let digest = Sha256::digest(text);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
