@@ -337,7 +337,7 @@ pub(super) async fn try_apply(
                 };
                 return Ok((before, after));
             }
-            Err(error) if !dry_run && tries < TRIES && error.is_conflict() => {}
+            Err(error) if !dry_run && tries < TRIES && error.is_of_another() => {}
             Err(error) => break (before, error),
         }
     };

@@ -207,7 +207,7 @@ impl Own<'_> {
         if let Some(expected) = known {
             match self.patch(cluster, &api, expected).await {
                 // It is another one than was known: see whose.
-                Err(error) if error.is_conflict() => {}
+                Err(error) if error.is_of_another() => {}
                 patched => return patched.map_err(|error| self.problem(cluster, &error, "put")),
             }
         }
