@@ -79,7 +79,9 @@ pub async fn bring(
         })
         .await?;
     step_log.hide(&redactor);
-    ready::until_reachable(context, &applied.inventory, applied.jobs, result).await
+    let mut objects = applied.inventory;
+    objects.retain(|object| !inventory::is_ready_at_once(object));
+    ready::until_reachable(context, &objects, applied.jobs, result).await
 }
 
 async fn make_namespace(

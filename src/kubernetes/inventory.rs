@@ -94,6 +94,11 @@ fn lines(
     text.lines().filter_map(from_line)
 }
 
+/// Whether there is nothing to wait for in an object that was applied.
+pub fn is_ready_at_once(object: &ObjectRef) -> bool {
+    object.group().is_empty() && ONLY_THERE.contains(&object.kind.as_str())
+}
+
 /// The objects of an inventory as they are, and those that are gone. What the worker may not read counts as neither.
 pub(super) async fn look(
     cluster: &Cluster,
