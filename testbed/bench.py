@@ -97,7 +97,9 @@ def command_line():
     )
     parser.add_argument("apps", type=int, nargs="?", default=1000)
     parser.add_argument(
-        "--parts", default=",".join(PARTS), help="what is measured; default: %(default)s"
+        "--parts",
+        default=",".join(PARTS),
+        help="what is measured; default: %(default)s",
     )
     parser.add_argument("--json", default="bench.json", help="default: %(default)s")
     parser.add_argument(
@@ -254,7 +256,9 @@ class Bench(Demo):
 
     def removal(self):
         """All apps deleted with their namespaces."""
-        apps = self.count("SELECT count(*) FROM kubernetes_app WHERE name LIKE 'bench-%'")
+        apps = self.count(
+            "SELECT count(*) FROM kubernetes_app WHERE name LIKE 'bench-%'"
+        )
         self.ask("again", kind="delete", options={"keep_volumes": False})
         took, _ = self.until_done(apps)
         self.figures["deleted"] = apps / took
@@ -462,8 +466,8 @@ class Bench(Demo):
     # How soon
 
     def latency(self, purchases):
-        """From an operator's order for one app, while nothing else is done, to its claim
-        and to its namespace in the cluster."""
+        """From the request for one app, while nothing else is done, to its claim and to
+        its namespace in the cluster."""
         first = self.count("SELECT count(*) FROM kubernetes_app") + 1
         last = first + purchases - 1
         self.ask("make", first=first, last=last, deploy=False, **self.for_apps())
@@ -471,7 +475,8 @@ class Bench(Demo):
         client = Client(self.odoo_url, *LOGINS["operator"])
         waiting = self.database(
             "SELECT id, uid FROM kubernetes_app WHERE name LIKE 'bench-%'"
-            " AND id NOT IN (SELECT app_id FROM kubernetes_job WHERE app_id IS NOT NULL)"
+            " AND NOT EXISTS (SELECT FROM kubernetes_job"
+            " WHERE app_id = kubernetes_app.id)"
             " ORDER BY id"
         )
         seen = Seen(self.api)
@@ -639,9 +644,7 @@ class Bench(Demo):
                 )
             )
         customer = Client(self.odoo_url, *LOGINS["customer"])
-        self.figures["list_portal"] = customer.median(
-            lambda: customer.get("/my/apps")
-        )
+        self.figures["list_portal"] = customer.median(lambda: customer.get("/my/apps"))
 
     def said(self, text):
         print(text, flush=True)
@@ -762,15 +765,15 @@ class Seen:
 def renamed(objects, namespace):
     """The same app in another namespace."""
     old = objects[0]["metadata"]["name"]
-    return json.loads(json.dumps(objects).replace(json.dumps(old), json.dumps(namespace)))
+    return json.loads(
+        json.dumps(objects).replace(json.dumps(old), json.dumps(namespace))
+    )
 
 
 def bare(item):
     """An object as somebody would write it."""
     kept = ("name", "namespace", "labels", "annotations")
-    metadata = {
-        name: value for name, value in item["metadata"].items() if name in kept
-    }
+    metadata = {name: value for name, value in item["metadata"].items() if name in kept}
     metadata.get("labels", {}).pop("kubernetes.io/metadata.name", None)
     # What stands on it of the deploys before is not of the app.
     metadata.pop("annotations", None)

@@ -1,7 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Applies objects with Kubernetes' own Python client, for ``make bench``: a list of apps
-as JSON on standard input, each a list of objects. Prints the seconds that it took."""
+"""Applies objects with Kubernetes' own Python client, for ``make bench``: apps as JSON
+on standard input, each a list of objects. Prints the seconds that it took."""
 
 import json
 import sys

@@ -150,7 +150,9 @@ def judge(figures, lines=LINES):
     return [
         Verdict(
             line,
-            line.worth(figures) if all(name in figures for name in line.needs) else None,
+            line.worth(figures)
+            if all(name in figures for name in line.needs)
+            else None,
         )
         for line in lines
     ]
@@ -166,7 +168,9 @@ def table(figures):
     if not rows:
         return []
     width = max(len(says) for says, _, _ in rows)
-    return [f"{says:<{width}}  {value:>10} {unit}".rstrip() for says, value, unit in rows]
+    return [
+        f"{says:<{width}}  {value:>10} {unit}".rstrip() for says, value, unit in rows
+    ]
 
 
 def number(value):

@@ -72,7 +72,9 @@ class JudgeTest(unittest.TestCase):
 class TableTest(unittest.TestCase):
     def test_figures_stand_in_their_order_with_their_units(self):
         lines = table({"deploy": 12.34, "bare_8": 845.2, "apps": 1000})
-        self.assertEqual([line.split()[0] for line in lines], ["apps", "bare", "pending"])
+        self.assertEqual(
+            [line.split()[0] for line in lines], ["apps", "bare", "pending"]
+        )
         self.assertEqual(lines[0].split()[-1], "1,000")
         self.assertTrue(lines[1].endswith("845 objects/s"), lines)
         self.assertTrue(lines[2].endswith("12.3 apps/s"), lines)
