@@ -11,7 +11,7 @@
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::Cluster;
@@ -142,6 +142,11 @@ async fn keeps_replicas(
             .iter()
             .any(|entry| is_tools(entry) && has_replicas(entry));
     Ok(in_question && is_scaled(cluster, object).await?)
+}
+
+/// Whether tools have fields in an object.
+pub(super) fn has_tools(metadata: &ObjectMeta) -> bool {
+    metadata.managed_fields.iter().flatten().any(is_tools)
 }
 
 /// Whether these are the fields of a tool that brings manifests.
