@@ -7,7 +7,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset demo-ha demo-ha-down test lint parity benchmark fuzz screenshots odoo-tests translations
+.PHONY: help demo demo-status demo-env demo-down demo-reset demo-ha demo-ha-down test lint parity bench benchmark fuzz screenshots odoo-tests translations
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -50,6 +50,9 @@ parity: ## make what Ansible and kubectl make of the corpus anew, say what chang
 
 benchmark: ## how long a typical manifest takes here, with Jinja2 and PyYAML, and with Ansible
 	@$(TESTBED).benchmark
+
+bench: ## how fast Odoo, worker and API server are together, beside others; fails beyond its lines; APPS=50 is short
+	@$(TESTBED).bench $(or $(APPS),1000)
 
 fuzz: ## mutated templates, YAML, contract JSON and customers' texts against what reads them; SECONDS_EACH=600 makes it long
 	@$(TESTBED).fuzz --seconds $(or $(SECONDS_EACH),60)

@@ -169,6 +169,10 @@ pub enum Code {
     QuotaUnknown,
     /// The worker stops and hands the job back.
     Released,
+    /// The index of a repository cannot be fetched.
+    RepositoryFetch,
+    /// A repository's index cannot be read, or is not one.
+    RepositoryInvalid,
     /// The app may not be reset.
     ResetRefused,
     /// Something in a manifest hangs on the contents of a secret.
@@ -266,9 +270,11 @@ impl Code {
             | Self::SmtpSecret
             | Self::OdooUnreachable
             | Self::OdooUnavailable => Retry::Yes,
-            Self::ClusterRefused | Self::GeneratedSecret | Self::Internal | Self::ManifestFetch => {
-                Retry::Either
-            }
+            Self::ClusterRefused
+            | Self::GeneratedSecret
+            | Self::Internal
+            | Self::ManifestFetch
+            | Self::RepositoryFetch => Retry::Either,
             Self::AdmissionPolicy
             | Self::ApplyRefused
             | Self::Cancelled
@@ -315,6 +321,7 @@ impl Code {
             | Self::PasswordMissing
             | Self::PasswordPublicKey
             | Self::Permissions
+            | Self::RepositoryInvalid
             | Self::ResetRefused
             | Self::SecretDependent
             | Self::Settings

@@ -176,6 +176,7 @@ def main(env):
     texts(env)
     payment(env)
     cluster = the_cluster(env)
+    library(env)
     hosting_product(env, cluster)
     high_availability_product(env)
     people(env)
@@ -308,6 +309,16 @@ def the_cluster(env):
     )
 
 
+def library(env):
+    """The catalog as a repository: the first worker that asks reads it."""
+    keep(
+        env,
+        "kubernetes.repository",
+        {"url": SETTINGS["catalog_url"]},
+        {"name": "Catalog", "active": True},
+    )
+
+
 def hosting_product(env, cluster):
     catalog = Path(SETTINGS["catalog_folder"]) / "odoo"
     values = {**yaml.safe_load((catalog / "vars.yml").read_text()), **REQUESTS}
@@ -315,7 +326,11 @@ def hosting_product(env, cluster):
         keep(
             env,
             "kubernetes.manifest",
-            {"url": f"{SETTINGS['catalog_url']}/odoo/{file}"},
+            {
+                "url": f"{SETTINGS['catalog_url']}/odoo/{file}",
+                # Those of the library are its own.
+                "package_version_id": False,
+            },
             {"name": title, "active": True},
         )
         for title, file in (*MANIFESTS, RESET_MANIFEST)
@@ -418,7 +433,10 @@ def high_availability_product(env):
         keep(
             env,
             "kubernetes.manifest",
-            {"url": f"{SETTINGS['catalog_url']}/odoo-ha/{file}"},
+            {
+                "url": f"{SETTINGS['catalog_url']}/odoo-ha/{file}",
+                "package_version_id": False,
+            },
             {"name": title, "active": True},
         )
         for title, file in HA_MANIFESTS.items()
@@ -591,6 +609,7 @@ def people(env):
         "base.group_user",
         "base.group_partner_manager",
         "kubernetes_hosting.group_kubernetes_operator",
+        "product.group_product_manager",
         "sales_team.group_sale_manager",
         "account.group_account_invoice",
         "website.group_website_designer",
@@ -619,6 +638,7 @@ def user(env, role, name, groups, address):
         env["res.users"].with_context(active_test=False).search([("login", "=", login)])
     )
     if found:
+        found.group_ids = [Command.link(env.ref(group).id) for group in groups]
         return found
     found = env["res.users"].create(
         {

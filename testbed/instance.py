@@ -21,6 +21,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 #: All on 127.0.0.1, all shifted by PORT_OFFSET.
 PORTS = {
     "odoo": 8069,
+    "odoo-gevent": 8072,
     "postgresql": 15432,
     "etcd": 12379,
     "etcd-peer": 12380,
@@ -32,6 +33,7 @@ PORTS = {
     "traefik-api": 8081,
     "catalog": 8090,
     "mailgun": 8095,
+    "bench": 8099,
     "external-dns": 7979,
     "worker": 9091,  # 9090 would be the catalog of PORT_OFFSET=1000
 }

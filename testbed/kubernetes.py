@@ -180,6 +180,10 @@ class Kubernetes:
                 f"--service-account-private-key-file={pki / 'service-account.key'}",
                 "--use-service-account-credentials",
                 "--enable-hostpath-provisioner",
+                # By default it asks so seldom that many namespaces go slowly.
+                "--kube-api-qps=500",
+                "--kube-api-burst=1000",
+                "--concurrent-namespace-syncs=20",
             ],
             lambda: processes.http_ok(
                 f"https://127.0.0.1:{port('kube-controller-manager')}/healthz",

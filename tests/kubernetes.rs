@@ -1,6 +1,9 @@
 //! The kubernetes room against a real API server: the one that KUBECONFIG names. Each test has a namespace of its own
 //! and removes it.
 
+#[path = "common/counting.rs"]
+mod counting;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::pin::pin;
@@ -16,15 +19,16 @@ use chandlery::kubernetes::permissions::{NEEDED, NEEDED_CLUSTER_WIDE};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
     Access, App, Applied, Change, Cluster, Former, IngressState, Keep, Observation, Owner, State,
-    Stopped, WatchEvent, adopt, apply, apply_object, changes, compare, delete, ingress, inventory,
-    observe, prune, recall, start, stop, wait_until_ready,
+    Stopped, WatchEvent, adopt, apply, apply_knowing, apply_object, changes, compare, delete,
+    ingress, inventory, isolate, isolation, observe, prune, recall, start, stop, wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
-use chandlery::policy::{PodSecurity, Policy};
+use chandlery::policy::{Limits, PodSecurity, Policy};
 use chandlery::problem::Problem;
 use chandlery::slot::Slots;
 use chandlery::uid::Uid;
+use counting::{Asked, Door};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -118,6 +122,41 @@ impl Home {
         while changes.next().await.unwrap().unwrap() != WatchEvent::Resync {}
         tokio::spawn(async move { while changes.next().await.is_some() {} });
         home
+    }
+
+    /// The same, whose cluster is reached through a door that counts; each write takes so much longer.
+    async fn counted(holds: Duration) -> (Self, Door) {
+        let home = Self::with_namespace().await;
+        let door = Door::open(home.client.clone(), holds).await;
+        let home = home.through(&door).await;
+        home.cluster.kinds().await.unwrap();
+        door.asked();
+        (home, door)
+    }
+
+    /// As another worker reaches it, who knows nothing yet.
+    async fn through(mut self, door: &Door) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), door.kubeconfig().to_string()).unwrap();
+        let access = Access::Kubeconfig {
+            path: file.path().into(),
+            context: None,
+        };
+        self.cluster = Cluster::connect(&access).await.unwrap();
+        self
+    }
+
+    /// Applies as a deploy does: with what the last one has noted, and noting it again.
+    async fn deploys(&self, text: &str) -> Result<Applied, Problem> {
+        let app = self.app();
+        let known = namespace::bring(&app, BTreeMap::new()).await?.versions;
+        let objects = self.objects(text).await;
+        let (cluster, owner) = (&self.cluster, &self.owner);
+        let mut applied = Applied::default();
+        apply_knowing(cluster, &objects, owner, &known, &mut applied, |_| {}).await?;
+        let (inventory, versions) = (&applied.inventory, &applied.versions);
+        inventory::write_knowing(&app, inventory, versions).await?;
+        Ok(applied)
     }
 
     /// Waits until the watches have told that the app is like this.
@@ -662,6 +701,319 @@ async fn applying_twice_changes_nothing_and_says_so() {
         .unwrap();
     assert_eq!((third.created, third.changed, third.unchanged), (0, 1, 2));
     assert_eq!(first.inventory, third.inventory);
+}
+
+/// What was asked of these objects, as a list of methods with what came of them.
+fn of_objects(asked: &[Asked], plurals: &[&str]) -> Vec<(String, u16)> {
+    let path = |asked: &Asked| asked.path.split('?').next().unwrap().to_owned();
+    let is_of = |asked: &&Asked| {
+        let path = path(asked);
+        plurals
+            .iter()
+            .any(|plural| path.contains(&format!("/{plural}")))
+    };
+    let told = asked.iter().filter(is_of);
+    told.map(|asked| (asked.method.to_string(), asked.status))
+        .collect()
+}
+
+const SERVICE: &str = "\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n";
+
+#[tokio::test]
+async fn a_first_deploy_is_one_request_for_each_object() {
+    let (home, door) = Home::counted(Duration::ZERO).await;
+    let text = together(&[CONFIG_MAP, CLAIM, DEPLOYMENT, SERVICE]);
+    let objects = home.objects(&text).await;
+    let mut applied = Applied::default();
+    apply(&home.cluster, &objects, &home.owner, &mut applied, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(applied.created, 4);
+    let asked = door.asked();
+    let told: Vec<(&str, u16)> = asked
+        .iter()
+        .map(|asked| (asked.method.as_str(), asked.status))
+        .collect();
+    assert_eq!(told, [("PATCH", 201); 4], "{asked:#?}");
+}
+
+/// By what a watch has told, and by what the last deploy has noted of kinds that are not watched.
+#[tokio::test(flavor = "multi_thread")]
+async fn applying_what_is_there_already_is_one_request_for_each_object_and_no_write() {
+    let (home, door) = Home::counted(Duration::ZERO).await;
+    let mut changes = changes(&home.cluster, &home.owner.instance);
+    while changes.next().await.unwrap().unwrap() != WatchEvent::Resync {}
+    tokio::spawn(async move { while changes.next().await.is_some() {} });
+    let secret =
+        "\napiVersion: v1\nkind: Secret\nmetadata:\n  name: login\nstringData:\n  password: x\n";
+    let text = together(&[CONFIG_MAP, secret, CLAIM, DEPLOYMENT, SERVICE]);
+    let first = home.deploys(&text).await.unwrap();
+    assert_eq!(first.created, 5);
+    wait_until_ready(&home.cluster, &first.inventory, LIMIT, |_| {})
+        .await
+        .unwrap();
+    home.recalled(|seen| seen.state == State::Running).await;
+    let maps: Api<ConfigMap> = home.api();
+    let deployments: Api<Deployment> = home.api();
+    let versions = async || {
+        let map = maps.get("settings").await.unwrap().resource_version();
+        (
+            map,
+            deployments.get("web").await.unwrap().resource_version(),
+        )
+    };
+    // Controllers write on it for a moment longer.
+    let mut before = versions().await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = versions().await;
+        if std::mem::replace(&mut before, now.clone()) == now {
+            break;
+        }
+    }
+    door.asked();
+
+    let second = home.deploys(&text).await.unwrap();
+    assert_eq!((second.unchanged, second.changed), (5, 0));
+    let plurals = [
+        "configmaps",
+        "secrets",
+        "persistentvolumeclaims",
+        "deployments",
+        "services",
+    ];
+    let asked = door.asked();
+    let told = of_objects(&asked, &plurals);
+    let one = ("PATCH".to_owned(), 200);
+    assert_eq!(told, vec![one.clone(); 5], "{asked:#?}");
+    assert_eq!(versions().await, before);
+    let of_namespace = asked.iter().filter(|asked| asked.is_write());
+    assert_eq!(
+        of_namespace.count(),
+        5,
+        "nor is anything noted anew: {asked:#?}"
+    );
+
+    // A worker that was started since knows it from the namespace.
+    let again = home.through(&door).await;
+    again.cluster.kinds().await.unwrap();
+    door.asked();
+    let third = again
+        .deploys(&text.replace("a: one", "a: other"))
+        .await
+        .unwrap();
+    assert_eq!((third.unchanged, third.changed), (4, 1));
+    let asked = door.asked();
+    let told = of_objects(&asked, &["configmaps", "secrets"]);
+    assert_eq!(told, vec![one; 2], "{asked:#?}");
+}
+
+/// What was noted is no longer so: it is looked at, and then as if nothing had been noted.
+#[tokio::test]
+async fn what_is_otherwise_than_it_was_noted_is_looked_at_before_it_is_written() {
+    let (home, door) = Home::counted(Duration::ZERO).await;
+    home.deploys(CONFIG_MAP).await.unwrap();
+    kubectl(&home, &["apply", "-f", "-"], LEGACY);
+    door.asked();
+    let second = home.deploys(CONFIG_MAP).await.unwrap();
+    assert_eq!(second.changed, 1);
+    let maps: Api<ConfigMap> = home.api();
+    assert_eq!(keys(&maps.get("settings").await.unwrap()), ["a", "b"]);
+    let told = of_objects(&door.asked(), &["configmaps"]);
+    let methods: Vec<(&str, u16)> = told
+        .iter()
+        .map(|(method, status)| (method.as_str(), *status))
+        .collect();
+    // Refused; looked at; the fields taken over; applied.
+    assert_eq!(
+        methods,
+        [("PATCH", 409), ("GET", 200), ("PATCH", 200), ("PATCH", 200)]
+    );
+
+    // Another object of the same name.
+    maps.delete("settings", &DeleteParams::default())
+        .await
+        .unwrap();
+    kubectl(&home, &["create", "configmap", "settings"], "");
+    assert_eq!(home.deploys(CONFIG_MAP).await.unwrap().changed, 1);
+    // Or none at all.
+    maps.delete("settings", &DeleteParams::default())
+        .await
+        .unwrap();
+    assert_eq!(home.deploys(CONFIG_MAP).await.unwrap().created, 1);
+    assert_eq!(home.deploys(CONFIG_MAP).await.unwrap().unchanged, 1);
+}
+
+/// Also where somebody has written on the namespace that it is ours.
+#[tokio::test]
+async fn an_object_outside_the_namespace_is_not_touched_whatever_is_noted_of_it() {
+    let (home, door) = Home::counted(Duration::ZERO).await;
+    let roles: Api<ClusterRole> = Api::all(home.client.clone());
+    let foreign: ClusterRole =
+        serde_json::from_value(json!({"metadata": {"name": home.namespace}, "rules": []})).unwrap();
+    let foreign = roles
+        .create(&PostParams::default(), &foreign)
+        .await
+        .unwrap();
+    let note = format!(
+        "rbac.authorization.k8s.io/v1 ClusterRole {} {}:{}",
+        home.namespace,
+        foreign.uid().unwrap(),
+        foreign.resource_version().unwrap()
+    );
+    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    let noted = json!({"metadata": {"annotations": {"chandlery.dev/inventory": note}}});
+    namespaces
+        .patch(
+            &home.namespace,
+            &PatchParams::default(),
+            &Patch::Merge(noted),
+        )
+        .await
+        .unwrap();
+    let text = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {}\nrules:\n  - apiGroups: ['*']\n    resources: ['*']\n    verbs: ['*']\n",
+        home.namespace
+    );
+    let problem = home.deploys(&text).await.unwrap_err();
+    assert_eq!(problem.code.as_str(), "object_foreign");
+    let still = roles.get(&home.namespace).await.unwrap();
+    assert_eq!(still.resource_version(), foreign.resource_version());
+    let told = of_objects(&door.asked(), &["clusterroles"]);
+    assert_eq!(told, [("GET".to_owned(), 200)]);
+}
+
+/// What keeps an app to itself is one request each, too, and one that is somebody else's stays so.
+#[tokio::test]
+async fn what_isolates_an_app_is_brought_in_one_request_each_and_never_taken_over() {
+    let (home, door) = Home::counted(Duration::ZERO).await;
+    let app = home.app();
+    let policy = Policy::default();
+    let limits: Limits = serde_json::from_value(
+        json!({"cpu_millicores": 8000, "memory_mib": 12288, "storage_gib": 50, "pods": 20}),
+    )
+    .unwrap();
+    let bring = async || {
+        namespace::bring(&app, isolation::labels(&policy))
+            .await
+            .unwrap()
+    };
+    let versions = isolate(&app, &policy, &limits, &bring().await)
+        .await
+        .unwrap();
+    inventory::write_knowing(&app, &[], &versions)
+        .await
+        .unwrap();
+    door.asked();
+    let known = bring().await;
+    assert_eq!(known.versions, versions);
+    isolate(&app, &policy, &limits, &known).await.unwrap();
+    let asked = door.asked();
+    for plural in ["limitranges", "networkpolicies", "serviceaccounts"] {
+        assert_eq!(
+            of_objects(&asked, &[plural]),
+            [("PATCH".to_owned(), 200)],
+            "{asked:#?}"
+        );
+    }
+    // What is used is counted in its status: so it is looked at.
+    let quota = of_objects(&asked, &["resourcequotas"]);
+    assert_eq!(
+        quota,
+        [("GET".to_owned(), 200), ("PATCH".to_owned(), 200)],
+        "{asked:#?}"
+    );
+    let namespaces = Api::<Namespace>::all(home.client.clone());
+    let labels = namespaces
+        .get(&home.namespace)
+        .await
+        .unwrap()
+        .labels()
+        .clone();
+    for (label, value) in isolation::labels(&policy) {
+        assert_eq!(labels[&label], value);
+    }
+
+    kubectl(&home, &["delete", "limitrange", "chandlery-limits"], "");
+    let theirs = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: chandlery-limits}\nspec: {limits: [{type: Container, max: {cpu: 7m}}]}\n";
+    kubectl(&home, &["create", "-f", "-"], theirs);
+    let problem = isolate(&app, &policy, &limits, &bring().await)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (problem.code.as_str(), problem.object.as_deref()),
+        ("object_foreign", Some("LimitRange/chandlery-limits"))
+    );
+    let ranges: Api<k8s_openapi::api::core::v1::LimitRange> = home.api();
+    let still = ranges.get("chandlery-limits").await.unwrap();
+    assert!(!still.labels().contains_key("chandlery.dev/uid"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_need_each_other_goes_together_after_what_it_reads() {
+    let (home, door) = Home::counted(Duration::from_millis(300)).await;
+    let services: Vec<String> = (0..12)
+        .map(|number| SERVICE.replace("name: web", &format!("name: web-{number}")))
+        .collect();
+    let text = together(&[&services.join("---"), DEPLOYMENT, CONFIG_MAP, CLAIM]);
+    let applied = home.apply(&text).await.unwrap();
+    assert_eq!(applied.created, 15);
+    let asked = door.asked();
+    let plural = |asked: &Asked| {
+        let path = asked.path.split('?').next().unwrap().to_owned();
+        path.split('/').rev().nth(1).unwrap().to_owned()
+    };
+    let order: Vec<String> = asked.iter().map(plural).collect();
+    let mut first = order[..2].to_vec();
+    first.sort();
+    assert_eq!(
+        first,
+        ["configmaps", "persistentvolumeclaims"],
+        "{asked:#?}"
+    );
+    let beside: Vec<usize> = asked.iter().map(|asked| asked.beside).collect();
+    assert!(beside[..2].iter().all(|beside| *beside <= 2), "{beside:?}");
+    assert_eq!(beside.iter().max(), Some(&8), "{beside:?}");
+    // Named in the order of the manifest, whichever was sooner.
+    let names: Vec<&str> = applied
+        .inventory
+        .iter()
+        .map(|object| object.name.as_str())
+        .collect();
+    assert_eq!(names[..4], ["settings", "data", "web-0", "web-1"]);
+    assert_eq!(names.last(), Some(&"web"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_objects_that_are_refused_the_first_is_named() {
+    let (home, _) = Home::counted(Duration::ZERO).await;
+    let wrong = |name: &str| {
+        SERVICE
+            .replace("name: web", &format!("name: {name}"))
+            .replace("port: 80", "port: 99999")
+    };
+    let text = together(&[
+        DEPLOYMENT,
+        &wrong("first"),
+        &SERVICE.replace("name: web", "name: well"),
+        &wrong("second"),
+    ]);
+    for _ in 0..3 {
+        let objects = home.objects(&text).await;
+        let mut applied = Applied::default();
+        let problem = apply(&home.cluster, &objects, &home.owner, &mut applied, |_| {})
+            .await
+            .unwrap_err();
+        assert_eq!(problem.object.as_deref(), Some("Service/first"));
+        assert_eq!(problem.field.as_deref(), Some("spec.ports[0].port"));
+        assert_eq!(applied.under_way, []);
+        let names: Vec<&str> = applied
+            .inventory
+            .iter()
+            .map(|object| object.name.as_str())
+            .collect();
+        assert_eq!(names, ["web", "well"]);
+    }
 }
 
 #[tokio::test]
@@ -2277,7 +2629,7 @@ async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
         let pruned = prune(&home.app(), &old, &[]).await.unwrap();
         assert_eq!(pruned.removed, []);
         assert_eq!(
-            pruned.held[0].to_string(),
+            pruned.held[0].sentence().to_string(),
             "ConfigMap/settings (waits for the finalizer example.com/mine)"
         );
     }

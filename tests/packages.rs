@@ -59,6 +59,65 @@ fn the_catalog_is_a_repository_of_packages() {
     assert_eq!(said(&output).lines().count(), 2, "{}", said(&output));
 }
 
+fn index(folder: &Path, arguments: &[&str]) -> Output {
+    assert_cmd::Command::cargo_bin("chandlery")
+        .unwrap()
+        .current_dir(folder)
+        .args(["package", "index"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_catalogs_index_is_what_its_packages_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = index(root, &["catalog", "--check"]);
+    assert!(
+        output.status.success(),
+        "`chandlery package index catalog` writes it\n{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn one_command_makes_a_folder_a_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = folder.path().join("packages/hello");
+    fs::create_dir_all(&package).unwrap();
+    for file in ["package.yml", "hello.yml"] {
+        fs::copy(inputs().join("small").join(file), package.join(file)).unwrap();
+    }
+    let output = index(folder.path(), &["packages", "--check"]);
+    assert_eq!(output.status.code(), Some(1), "nothing is written");
+    assert!(!folder.path().join("packages/index.json").exists());
+    let output = index(folder.path(), &["packages"]);
+    assert_eq!(
+        said(&output),
+        "packages/index.json is written: packages: 1\n"
+    );
+    let output = index(folder.path(), &["packages", "--check"]);
+    assert_eq!(
+        said(&output),
+        "packages/index.json is up to date: packages: 1\n"
+    );
+    // A file that a manifest is made of has changed.
+    let manifest = package.join("hello.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{text}# changed\n")).unwrap();
+    let output = index(folder.path(), &["packages", "--check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("not what the packages say"));
+    // What is wrong is told as `package check` tells it, and nothing is written.
+    fs::remove_file(&manifest).unwrap();
+    let before = fs::read(folder.path().join("packages/index.json")).unwrap();
+    let output = index(folder.path(), &["packages"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("There is no file `hello.yml`"));
+    let after = fs::read(folder.path().join("packages/index.json")).unwrap();
+    assert_eq!(before, after);
+}
+
 #[test]
 fn of_several_packages_each_is_checked_and_one_that_is_wrong_is_enough() {
     let output = check(&inputs(), &["empty", "small", "nowhere"]);

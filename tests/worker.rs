@@ -1,6 +1,8 @@
 //! The program itself between a double of Odoo and a real API server (KUBECONFIG): killed, told to end, told twice.
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 #[path = "common/cluster.rs"]
 mod double;
 
@@ -9,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{App, DATABASE};
+use counting::{Asked, Door};
 use double::ClusterDouble;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -324,6 +327,107 @@ async fn a_worker_that_may_watch_tells_at_once_what_changes_and_not_only_at_the_
         .await
         .unwrap();
     odoo.observed(&app, "missing").await;
+    app.clean_up().await;
+}
+
+/// All requests of a deploy, in the order in which they were answered. What changes a cluster is a write, a question
+/// whether the worker may do something is none.
+fn told(asked: &[Asked]) -> (Vec<String>, Vec<String>) {
+    let asked = asked
+        .iter()
+        .filter(|asked| !asked.path.contains("selfsubject"));
+    let (writes, reads): (Vec<&Asked>, Vec<&Asked>) = asked.partition(|asked| asked.is_write());
+    let lines = |asked: Vec<&Asked>| {
+        let line = |asked: &Asked| format!("{} {} {}", asked.method, asked.path, asked.status);
+        asked.into_iter().map(line).collect()
+    };
+    (lines(writes), lines(reads))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_asks_one_request_for_each_object_and_one_of_what_is_there_writes_nothing() {
+    let app = App::new().await;
+    let door = Door::open(app.client.clone(), Duration::ZERO).await;
+    let kubeconfig = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(kubeconfig.path(), door.kubeconfig().to_string()).unwrap();
+    let (odoo, server) = Odoo::start(Vec::new()).await;
+    let _worker = Worker::start_with(&server, |command| {
+        command.env("CHANDLERY_CLUSTERS__DEMO__KUBECONFIG", kubeconfig.path());
+    });
+    // Its watches have told what is there.
+    let mut rounds = odoo.3.subscribe();
+    tokio::time::timeout(PATIENCE, rounds.wait_for(|rounds| *rounds > 0))
+        .await
+        .unwrap()
+        .unwrap();
+    let done = |report: &Value| report["outcome"]["state"] == "done";
+    door.asked();
+    odoo.queue(app.job("deploy"));
+    let first = odoo.reported("done", done).await;
+    let (writes, reads) = told(&door.asked());
+    let of_app = |lines: &[String]| -> Vec<String> {
+        let plurals = [
+            "configmaps/settings",
+            "claims/data",
+            "deployments/web",
+            "services/web",
+            "ingresses/web",
+        ];
+        let is_of = |line: &&String| plurals.iter().any(|plural| line.contains(plural));
+        lines.iter().filter(is_of).cloned().collect()
+    };
+    let made = of_app(&writes);
+    assert_eq!(made.len(), 5, "{writes:#?}");
+    assert!(
+        made.iter()
+            .all(|line| line.starts_with("PATCH ") && line.ends_with(" 201")),
+        "{made:#?}"
+    );
+    // That a kind that is not watched is there still is looked at in the end.
+    assert_eq!(of_app(&reads).len(), 1, "{reads:#?}");
+    // The namespace, what isolates it (four), the passwords, the app's objects, and what is noted of them.
+    assert_eq!(writes.len(), 12, "{writes:#?}");
+    // Of storage classes for the claim, and of the quota until it is counted.
+    assert!(reads.len() <= 4, "{reads:#?}");
+
+    odoo.observed(&app, "running").await;
+    let namespaces: Api<Namespace> = Api::all(app.client.clone());
+    let config_maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), &app.namespace);
+    let versions = async || {
+        let namespace = namespaces.get(&app.namespace).await.unwrap();
+        let map = config_maps.get("settings").await.unwrap();
+        (
+            namespace.metadata.resource_version,
+            map.metadata.resource_version,
+        )
+    };
+    let before = versions().await;
+    // Controllers write on new objects for a moment longer, of which the watches tell.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    door.asked();
+    odoo.forget();
+    let mut again = app.job("deploy");
+    again["app"]["inventory"] = first["outcome"]["result"]["inventory"].clone();
+    odoo.queue(again);
+    let second = odoo.reported("done", done).await;
+    let objects = &second["outcome"]["result"]["objects"];
+    assert_eq!(
+        (&objects["unchanged"], &objects["changed"]),
+        (&json!(5), &json!(0))
+    );
+    let (writes, reads) = told(&door.asked());
+    assert_eq!(of_app(&writes).len(), 5, "{writes:#?}");
+    assert_eq!(of_app(&reads).len(), 1, "{reads:#?}");
+    assert_eq!(versions().await, before);
+    // What isolates the app (four), and its objects: applied, and found as they are.
+    assert_eq!(writes.len(), 9, "{writes:#?}");
+    assert!(
+        writes
+            .iter()
+            .all(|line| line.starts_with("PATCH ") && line.ends_with(" 200")),
+        "{writes:#?}"
+    );
+    assert!(reads.len() <= 12, "{reads:#?}");
     app.clean_up().await;
 }
 

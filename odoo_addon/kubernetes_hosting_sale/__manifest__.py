@@ -16,6 +16,7 @@
         "data/mail_template.xml",
         "views/kubernetes_app_reservation_views.xml",
         "views/kubernetes_app_views.xml",
+        "views/kubernetes_package_views.xml",
         "views/product_attribute_views.xml",
         "views/product_template_templates.xml",
         "views/product_template_views.xml",

@@ -7,8 +7,9 @@ use super::rendering::{self, Wanted};
 use super::step_log::{StepHandle, objects};
 use super::{JobContext, ready};
 use crate::kubernetes::generated::Generated;
-use crate::kubernetes::{self, Applied, generated, inventory, namespace};
-use crate::object::Object;
+use crate::kubernetes::namespace::Home;
+use crate::kubernetes::prune::{Held, Pruned};
+use crate::kubernetes::{self, Applied, Versions, generated, inventory, isolation, namespace};
 use crate::odoo::contract::{
     JobResult, Manifest, ManifestValues, Manifests, ObjectCounts, StepCode,
 };
@@ -57,7 +58,7 @@ pub async fn bring(
     result: &mut JobResult,
 ) -> Result<(), Problem> {
     let step_log = &context.step_log;
-    step_log
+    let (home, own) = step_log
         .step(StepCode::Namespace, async |step| {
             make_namespace(context, &wanted, step).await
         })
@@ -65,63 +66,66 @@ pub async fn bring(
     let mut applied = Applied::default();
     let ended = step_log
         .step(StepCode::Applying, async |step| {
-            apply(context, &wanted, &mut applied, step).await
+            apply(context, &wanted, &home, &mut applied, step).await
         })
         .await;
-    tell_applied(context, &wanted, &applied, ended.is_err(), result);
+    applied.versions.extend(own);
+    tell_applied(context, &applied, result);
     let redactor = wanted.redactor.clone();
     // A thousand may wait from here on.
     drop(wanted);
     ended?;
     step_log
         .step(StepCode::Pruning, async |step| {
-            prune(context, &applied, step, result).await
+            prune(context, &home, &applied, step, result).await
         })
         .await?;
     step_log.hide(&redactor);
-    ready::until_reachable(context, &applied.inventory, applied.jobs, result).await
+    let mut objects = applied.inventory;
+    objects.retain(|object| !inventory::is_ready_at_once(object));
+    ready::until_reachable(context, &objects, applied.jobs, result).await
 }
 
 async fn make_namespace(
     context: &JobContext,
     wanted: &Wanted,
     step: &StepHandle<'_>,
-) -> Result<(), Problem> {
+) -> Result<(Home, Versions), Problem> {
     let name = &context.app.namespace;
-    let created = namespace::ensure(&context.target).await?;
-    kubernetes::isolate(
-        &context.target,
-        &context.cluster_record.policy,
-        &context.app.limits,
-    )
-    .await?;
-    generated::store(&context.target, &wanted.generated).await?;
-    step.say_as_is(match created {
+    let policy = &context.cluster_record.policy;
+    let home = namespace::bring(&context.target, isolation::labels(policy)).await?;
+    let own = kubernetes::isolate(&context.target, policy, &context.app.limits, &home).await?;
+    if wanted.has_new_values {
+        generated::store(&context.target, &wanted.generated).await?;
+    }
+    step.say_as_is(match home.is_new {
         true => sentence!("{name} created", name),
         false => sentence!("{name} is there", name),
     });
-    Ok(())
+    Ok((home, own))
 }
 
 async fn apply(
     context: &JobContext,
     wanted: &Wanted,
+    home: &Home,
     applied: &mut Applied,
     step: &StepHandle<'_>,
 ) -> Result<(), Problem> {
     let all = wanted.objects.len();
     let progress = |applied: &Applied| step.say_as_is(part_of(applied.inventory.len(), all));
-    kubernetes::apply(
+    kubernetes::apply_knowing(
         &context.target.cluster,
         &wanted.objects,
         &context.target.owner,
+        &home.versions,
         applied,
         progress,
     )
     .await
     .map_err(|problem| wanted.known.problem(problem))?;
     // A stop has scaled down what the manifests may say nothing about.
-    let started = kubernetes::start(&context.target).await?;
+    let started = kubernetes::start_applied(&context.target).await?;
     step.say_as_is(match started.len() {
         0 => changes(applied),
         1 => changes(applied).and("; ", sentence!("1 workload started again")),
@@ -131,24 +135,8 @@ async fn apply(
 }
 
 /// Puts down what is in the cluster now, also when applying did not come to its end.
-fn tell_applied(
-    context: &JobContext,
-    wanted: &Wanted,
-    applied: &Applied,
-    cut_short: bool,
-    result: &mut JobResult,
-) {
-    let mut inventory = applied.together_with(&context.app.inventory);
-    if cut_short && context.step_log.stop_reason().is_some() {
-        // The one under way when the job was stopped may have arrived: better named than forgotten.
-        let under_way = wanted
-            .objects
-            .get(applied.inventory.len())
-            .map(Object::reference);
-        inventory
-            .extend(under_way.filter(|new| !inventory.iter().any(|old| old.is_same_object(new))));
-    }
-    result.inventory = Some(inventory);
+fn tell_applied(context: &JobContext, applied: &Applied, result: &mut JobResult) {
+    result.inventory = Some(applied.together_with(&context.app.inventory));
     result.objects = ObjectCounts {
         created: applied.created,
         changed: applied.changed,
@@ -159,12 +147,17 @@ fn tell_applied(
 
 async fn prune(
     context: &JobContext,
+    home: &Home,
     applied: &Applied,
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
     let old = &context.app.inventory;
-    let pruned = kubernetes::prune(&context.target, old, &applied.inventory).await?;
+    let pruned = match home.is_new && old.is_empty() {
+        // Nothing can be there but what was just applied.
+        true => Pruned::default(),
+        false => kubernetes::prune(&context.target, old, &applied.inventory).await?,
+    };
     result.objects.pruned = u32::try_from(pruned.removed.len()).unwrap_or(u32::MAX);
     let names = |objects: &[_]| -> String {
         let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
@@ -184,16 +177,16 @@ async fn prune(
     if pruned.held.is_empty() {
         step.say_as_is(message);
     } else {
-        let held: Vec<String> = pruned.held.iter().map(ToString::to_string).collect();
+        let held = pruned.held.iter().map(Held::sentence);
         step.warn(message.and("; ", sentence!(
             "being deleted, but still there: {objects}. The program that the finalizer belongs to must run and let go",
-            objects = held.join(", ")
+            objects = Sentence::joined(", ", held)
         )));
     }
     let mut inventory = applied.inventory.clone();
     inventory.extend(pruned.kept);
     inventory.extend(pruned.held.into_iter().map(|held| held.object));
-    let written = inventory::write(&context.target, &inventory);
+    let written = inventory::write_knowing(&context.target, &inventory, &applied.versions);
     let written = written.await;
     result.inventory = Some(inventory);
     written

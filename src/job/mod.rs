@@ -10,6 +10,7 @@ mod delete;
 mod deploy;
 mod diff;
 mod diff_text;
+mod index;
 mod invitation;
 mod mail_domain;
 mod password;
@@ -257,6 +258,9 @@ impl Runner {
             // What concerns no app needs no cluster.
             Work::Preview(work) => {
                 return preview::preview(&self.shared, &work, &step_log, result).await;
+            }
+            Work::Index(work) => {
+                return index::index(&self.shared, &work, &step_log, result).await;
             }
             Work::App(work) => *work,
         };

@@ -4,7 +4,7 @@
 //! What is wrong with the manifest is what was asked for, not a failure of the job.
 
 use super::rendering::files_seen;
-use super::step_log::{StepLog, objects};
+use super::step_log::{StepLog, objects, problems};
 use super::variables::{rules, variables};
 use super::{Shared, policy_rules};
 use crate::ansible::vault::Vault;
@@ -17,7 +17,6 @@ use crate::odoo::contract::{
     PreviewJob, PreviewObject, Production, StepCode, Uid, WantedState,
 };
 use crate::problem::Problem;
-use crate::sentence;
 
 /// Fetches the manifest and looks at it.
 pub async fn preview(
@@ -50,8 +49,7 @@ pub async fn preview(
                     let preview = look(shared, job, manifest, source).await?;
                     match preview.problems.len() {
                         0 => step.say_as_is(objects(preview.objects.len())),
-                        1 => step.warn_as_is(sentence!("1 problem")),
-                        number => step.warn_as_is(sentence!("{number} problems", number)),
+                        number => step.warn_as_is(problems(number)),
                     }
                     Ok(preview)
                 })

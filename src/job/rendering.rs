@@ -21,6 +21,8 @@ pub struct Wanted {
     pub objects: Vec<Object>,
     /// All passwords made for the app, also those that are not in the cluster yet.
     pub generated: Generated,
+    /// Whether there are such.
+    pub has_new_values: bool,
     /// Hides the secrets.
     pub known: Redactor,
     /// Hides what the objects make of them, too, in what pods and programs beside the cluster say: any letter may be that.
@@ -119,7 +121,9 @@ pub async fn render(
             read => read?,
         },
     };
+    let there = made.len();
     let generated = generated::fill(made, &rules);
+    let has_new_values = generated.len() > there;
     let vault = &context.shared.vault;
     let variables = variables(
         given,
@@ -169,6 +173,7 @@ pub async fn render(
     Ok(Wanted {
         objects,
         generated,
+        has_new_values,
         known,
         redactor,
     })

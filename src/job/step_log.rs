@@ -310,6 +310,14 @@ pub fn objects(number: usize) -> Sentence {
     }
 }
 
+/// A number of problems.
+pub fn problems(number: usize) -> Sentence {
+    match number {
+        1 => sentence!("1 problem"),
+        _ => sentence!("{number} problems", number),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

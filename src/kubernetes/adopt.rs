@@ -89,7 +89,7 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
     if found.metadata.deletion_timestamp.is_some() {
         return Err(namespace::terminating(namespace));
     }
-    role_binding::ensure(cluster, namespace).await?;
+    role_binding::ensure(cluster, &found).await?;
     let relabelled = relabel(app, former, inventory).await?;
     if !ours {
         let patch = json!({"metadata": {

@@ -27,6 +27,7 @@ use super::error::{self, CallError};
 use super::fence::Fence;
 use super::memory::Memory;
 use super::retry::RetryLayer;
+use super::role_binding::Rights;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::object::{Kind, Kinds, ObjectRef};
@@ -68,6 +69,7 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
     pub(super) memory: Arc<Memory>,
+    pub(super) rights: Arc<Rights>,
     call_timeout: Duration,
     calls: Arc<Semaphore>,
     fence: Option<Fence>,
@@ -130,6 +132,7 @@ impl Cluster {
             client,
             discovered: Arc::default(),
             memory: Arc::default(),
+            rights: Arc::default(),
             call_timeout: CALL_TIMEOUT,
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
@@ -471,6 +474,7 @@ pub(super) mod tests {
             client: Client::try_from(config).unwrap(),
             discovered: Arc::default(),
             memory: Arc::default(),
+            rights: Arc::default(),
             call_timeout: CALL_TIMEOUT,
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,

@@ -295,7 +295,7 @@ async fn still_there(
             continue;
         };
         left.push(match waits_for(&found.metadata) {
-            Some(waits) => format!("{reference} ({waits})").into(),
+            Some(waits) => sentence!("{object} ({waits})", object = reference, waits),
             None => reference.to_string().into(),
         });
     }

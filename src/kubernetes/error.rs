@@ -55,6 +55,22 @@ impl CallError {
         self.code() == Some(409)
     }
 
+    /// Whether the object is another one, or another version, than a write was about. The API server takes another uid for a
+    /// field that somebody wants to change.
+    pub(super) fn is_of_another(&self) -> bool {
+        match self {
+            Self::Refused(status) => {
+                let causes = status.details.iter().flat_map(|details| &details.causes);
+                status.code == 409
+                    || status.code == 422
+                        && causes
+                            .into_iter()
+                            .any(|cause| cause.field == "metadata.uid")
+            }
+            _ => false,
+        }
+    }
+
     fn code(&self) -> Option<u16> {
         match self {
             Self::Refused(status) => Some(status.code),

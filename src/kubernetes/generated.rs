@@ -59,7 +59,10 @@ pub async fn read(app: &App) -> Result<Generated, Problem> {
         namespace,
         owner,
     } = app;
-    if namespace::find(app).await? == Found::Absent {
+    // What no watch knows of is looked for when the namespace is made.
+    let is_absent = cluster.memory.lacks(&owner.instance, namespace)
+        || cluster.memory.app(app).is_none() && namespace::find(app).await? == Found::Absent;
+    if is_absent {
         return Ok(Generated::new());
     }
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
@@ -132,40 +135,30 @@ pub async fn store(app: &App, values: &Generated) -> Result<(), Problem> {
         object: Some(format!("Secret/{SECRET_NAME}")),
         ..cluster.problem(&error, &doing)
     };
-    let found = cluster
-        .call(api.get_opt(SECRET_NAME))
-        .await
-        .map_err(problem)?;
-    let Some(found) = found else {
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(SECRET_NAME.to_owned()),
-                labels: Some(owner.object_labels()),
-                ..ObjectMeta::default()
-            },
-            type_: Some("Opaque".to_owned()),
-            data: Some(
-                values
-                    .iter()
-                    .map(|(key, value)| {
-                        (
-                            key.clone(),
-                            ByteString(value.expose_secret().as_bytes().to_vec()),
-                        )
-                    })
-                    .collect(),
-            ),
-            ..Secret::default()
-        };
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        return match cluster.call(api.create(&params, &secret)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_conflict() => Err(raced(namespace)),
-            Err(error) => Err(problem(error)),
-        };
+    let secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(SECRET_NAME.to_owned()),
+            labels: Some(owner.object_labels()),
+            ..ObjectMeta::default()
+        },
+        type_: Some("Opaque".to_owned()),
+        data: Some(values.iter().map(in_bytes).collect()),
+        ..Secret::default()
+    };
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    // Mostly there is none yet: values are stored when some were made.
+    match cluster.call(api.create(&params, &secret)).await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.is_conflict() => {}
+        Err(error) => return Err(problem(error)),
+    }
+    let found = cluster.call(api.get_opt(SECRET_NAME)).await;
+    // It went at the same moment.
+    let Some(found) = found.map_err(problem)? else {
+        return Err(raced(namespace));
     };
     if !owner.owns(&found.metadata) {
         return Err(foreign_object("Secret", SECRET_NAME));
@@ -199,6 +192,11 @@ pub async fn store(app: &App, values: &Generated) -> Result<(), Problem> {
         Err(error) if error.is_conflict() => Err(raced(namespace)),
         Err(error) => Err(problem(error)),
     }
+}
+
+fn in_bytes((key, value): (&String, &SecretString)) -> (String, ByteString) {
+    let bytes = value.expose_secret().as_bytes().to_vec();
+    (key.clone(), ByteString(bytes))
 }
 
 fn generate(length: usize, alphabet: Alphabet) -> SecretString {

@@ -1,17 +1,19 @@
 //! An app's inventory on its namespace: which objects a deploy has brought, so that whoever looks at the app later knows of
-//! every kind, and of what is gone.
+//! every kind, and of what is gone, and the next deploy of what it meets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::owner::FIELD_MANAGER;
+use super::owner::{FIELD_MANAGER, OWN_NAMES};
+use super::version::{Version, Versions};
 use super::{App, Cluster, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// On the namespace: a line for each object.
 const INVENTORY: &str = "chandlery.dev/inventory";
@@ -22,22 +24,36 @@ const AT_ONCE: usize = 8;
 /// Kinds of which being there is all that there is to know. Their contents are not read: they may be long, or secret.
 const ONLY_THERE: [&str; 3] = ["ConfigMap", "Secret", "ServiceAccount"];
 
-/// Writes down what a deploy has brought. A longer list than an annotation can hold is left out.
+/// Writes down what a deploy has brought.
 pub async fn write(app: &App, inventory: &[ObjectRef]) -> Result<(), Problem> {
+    write_knowing(app, inventory, &Versions::new()).await
+}
+
+/// The same with what is known of the objects, and of those that Chandlery itself keeps there. A longer list than an
+/// annotation can hold is left out.
+pub async fn write_knowing(
+    app: &App,
+    inventory: &[ObjectRef],
+    versions: &Versions,
+) -> Result<(), Problem> {
     let App {
         cluster, namespace, ..
     } = app;
-    let Some(found) = namespace::read(app).await? else {
-        return Ok(());
+    let found = match cluster.memory.app(app) {
+        Some((known, _)) => known,
+        None => match namespace::read(app).await? {
+            Some(found) => found.metadata,
+            None => return Ok(()),
+        },
     };
-    let text = Some(to_text(inventory)).filter(|text| text.len() <= LONGEST);
-    let annotations = found.metadata.annotations.as_ref();
+    let text = Some(to_text(inventory, versions)).filter(|text| text.len() <= LONGEST);
+    let annotations = found.annotations.as_ref();
     if annotations.and_then(|annotations| annotations.get(INVENTORY)) == text.as_ref() {
         return Ok(());
     }
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let patch = json!({"metadata": {
-        "uid": found.metadata.uid,
+        "uid": found.uid,
         "annotations": {INVENTORY: text},
     }});
     let params = PatchParams {
@@ -46,16 +62,42 @@ pub async fn write(app: &App, inventory: &[ObjectRef]) -> Result<(), Problem> {
     };
     let patch = Patch::Merge(patch);
     let patched = cluster.call(api.patch(namespace, &params, &patch));
-    patched.await.map(drop).map_err(|error| {
-        let doing = format!("annotate the namespace {namespace}");
-        cluster.problem(&error, &doing)
-    })
+    match patched.await {
+        Ok(written) => {
+            cluster.memory.read_namespace(&written);
+            Ok(())
+        }
+        Err(error) => {
+            let doing = format!("annotate the namespace {namespace}");
+            Err(cluster.problem(&error, &doing))
+        }
+    }
 }
 
 /// What was written down; nothing where no deploy has done so.
 pub(super) fn of(annotations: &BTreeMap<String, String>) -> Vec<ObjectRef> {
+    let lines = lines(annotations).map(|(object, _)| object);
+    let of_app = |object: &ObjectRef| !OWN_NAMES.contains(&object.name.as_str());
+    lines.filter(of_app).collect()
+}
+
+/// What was written down of the objects, and of those that Chandlery itself keeps there.
+pub(super) fn versions(annotations: &BTreeMap<String, String>) -> Versions {
+    lines(annotations)
+        .filter_map(|(object, word)| Some((object, Version::from_word(word?))))
+        .collect()
+}
+
+fn lines(
+    annotations: &BTreeMap<String, String>,
+) -> impl Iterator<Item = (ObjectRef, Option<&str>)> {
     let text = annotations.get(INVENTORY).map_or("", String::as_str);
-    text.lines().filter_map(from_line).collect()
+    text.lines().filter_map(from_line)
+}
+
+/// Whether there is nothing to wait for in an object that was applied.
+pub fn is_ready_at_once(object: &ObjectRef) -> bool {
+    object.group().is_empty() && ONLY_THERE.contains(&object.kind.as_str())
 }
 
 /// The objects of an inventory as they are, and those that are gone. What the worker may not read counts as neither.
@@ -113,21 +155,32 @@ async fn get(cluster: &Cluster, kinds: &Kinds, object: &ObjectRef) -> Result<Loo
         Err(error) if error.is_forbidden() => Ok(Look::Hidden),
         Err(error) => Err(Problem {
             object: Some(object.to_string()),
-            ..cluster.problem(&error, format!("read {object}"))
+            ..cluster.problem(&error, sentence!("read {object}", object))
         }),
     }
 }
 
-fn to_text(inventory: &[ObjectRef]) -> String {
+/// A line for each object: its `apiVersion`, kind and place, and in one more word what is known of it. What Chandlery keeps
+/// there of its own comes last.
+fn to_text(inventory: &[ObjectRef], versions: &Versions) -> String {
+    let own = versions
+        .keys()
+        .filter(|object| OWN_NAMES.contains(&object.name.as_str()) && !inventory.contains(object));
+    let own: BTreeSet<&ObjectRef> = own.collect();
     let lines: Vec<String> = inventory
         .iter()
+        .chain(own)
         .map(|object| {
             let place = match &object.namespace {
                 Some(namespace) => format!("{namespace}/"),
                 None => String::new(),
             };
+            let version = match versions.get(object) {
+                Some(version) => format!(" {}", version.to_word()),
+                None => String::new(),
+            };
             format!(
-                "{} {} {place}{}",
+                "{} {} {place}{}{version}",
                 object.api_version, object.kind, object.name
             )
         })
@@ -135,19 +188,20 @@ fn to_text(inventory: &[ObjectRef]) -> String {
     lines.join("\n")
 }
 
-fn from_line(line: &str) -> Option<ObjectRef> {
+fn from_line(line: &str) -> Option<(ObjectRef, Option<&str>)> {
     let mut words = line.split(' ');
     let (api_version, kind, place) = (words.next()?, words.next()?, words.next()?);
     let (namespace, name) = match place.split_once('/') {
         Some((namespace, name)) => (Some(namespace.to_owned()), name),
         None => (None, place),
     };
-    Some(ObjectRef {
+    let object = ObjectRef {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         namespace,
         name: name.to_owned(),
-    })
+    };
+    Some((object, words.next()))
 }
 
 #[cfg(test)]
@@ -166,9 +220,23 @@ mod tests {
             object("apps/v1", "Deployment", Some("shop-int")),
             object("rbac.authorization.k8s.io/v1", "ClusterRole", None),
         ];
-        let text = to_text(&inventory);
+        let text = to_text(&inventory, &Versions::new());
         let annotations = BTreeMap::from([(INVENTORY.to_owned(), text)]);
         assert_eq!(of(&annotations), inventory);
+        assert_eq!(versions(&annotations), Versions::new());
+        // With what is known of them, and of what is no manifest's.
+        let quota = ObjectRef {
+            name: OWN_NAMES[3].to_owned(),
+            ..object("v1", "ResourceQuota", Some("shop-int"))
+        };
+        let known = Versions::from([
+            (inventory[0].clone(), Version::from_word("u-1:7")),
+            (quota, Version::from_word("u-2")),
+        ]);
+        let text = to_text(&inventory, &known);
+        let annotations = BTreeMap::from([(INVENTORY.to_owned(), text)]);
+        assert_eq!(of(&annotations), inventory);
+        assert_eq!(versions(&annotations), known);
         assert_eq!(of(&BTreeMap::new()), []);
         let odd = BTreeMap::from([(INVENTORY.to_owned(), "by hand\n\nx".to_owned())]);
         assert_eq!(of(&odd), []);

@@ -3,16 +3,23 @@
 //! token of the cluster. Made before the app's objects and brought up to date by every deploy; what the policy has turned
 //! off is removed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
+use super::error::CallError;
+use super::namespace::Home;
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use super::poll::Patience;
+use super::version::{Expected, Version, Versions};
 use super::{App, Cluster, Owner, foreign_object};
 use crate::code::Code;
+use crate::object::ObjectRef;
 use crate::policy::{Limits, POD_SECURITY_VERSION, PodSecurity, Policy, inside};
 use crate::problem::Problem;
 use crate::sentence;
@@ -55,43 +62,80 @@ const COUNTS: [(&str, u32); 13] = [
 
 /// How long the cluster may take to count what a namespace uses.
 const COUNTING_LIMIT: Duration = Duration::from_secs(60);
+/// How long it takes mostly.
+const COUNTED_SOON: Duration = Duration::from_millis(30);
 
 /// Puts all of it into the namespace, which must exist and be the app's.
-pub async fn isolate(app: &App, policy: &Policy, limits: &Limits) -> Result<(), Problem> {
+pub async fn isolate(
+    app: &App,
+    policy: &Policy,
+    limits: &Limits,
+    home: &Home,
+) -> Result<Versions, Problem> {
     let App {
         cluster,
         namespace,
         owner,
     } = app;
-    label(cluster, namespace, policy).await?;
+    if labels(policy)
+        .iter()
+        .any(|(name, value)| home.labels.get(name) != Some(value))
+    {
+        label(cluster, namespace, policy).await?;
+    }
     let own = |object: Value| Own {
         namespace,
         owner,
+        home,
         object,
     };
-    own(account(policy)).apply(cluster).await?;
-    for (object, wanted) in [
+    let quotas = async {
         // First, so that no container is refused for what the LimitRange gives it.
-        (limit_range(limits), policy.quota),
-        (quota(policy, limits), policy.quota),
-        (network_policy(policy), policy.network_policy),
-    ] {
-        match wanted {
-            true => own(object).apply(cluster).await?,
-            false => own(object).remove(cluster).await?,
+        let range = own(limit_range(limits))
+            .bring(cluster, policy.quota)
+            .await?;
+        let quota = own(quota(policy, limits))
+            .bring(cluster, policy.quota)
+            .await?;
+        if let Some(quota) = &quota {
+            until_counted(cluster, namespace, quota).await?;
         }
-    }
-    match policy.quota {
-        true => until_counted(cluster, namespace).await,
-        false => Ok(()),
-    }
+        Ok([range, quota])
+    };
+    let ([range, quota], network, _) = futures::try_join!(
+        quotas,
+        own(network_policy(policy)).bring(cluster, policy.network_policy),
+        own(account(policy)).apply(cluster),
+    )?;
+    let brought = [range, quota, network].into_iter().flatten();
+    Ok(brought.filter_map(|object| known(&object)).collect())
+}
+
+fn known(object: &DynamicObject) -> Option<(ObjectRef, Version)> {
+    let types = object.types.as_ref()?;
+    let reference = ObjectRef {
+        api_version: types.api_version.clone(),
+        kind: types.kind.clone(),
+        namespace: object.metadata.namespace.clone(),
+        name: object.name_any(),
+    };
+    Some((reference, Version::of(object)?))
 }
 
 /// Waits until what the namespace uses has been counted against the quota: before that the API server refuses all that
 /// the quota is about.
-async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem> {
+async fn until_counted(
+    cluster: &Cluster,
+    namespace: &str,
+    applied: &DynamicObject,
+) -> Result<(), Problem> {
+    if applied.data["status"]["hard"] == applied.data["spec"]["hard"] {
+        return Ok(());
+    }
     let api: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), namespace);
     let patience = Patience::new(COUNTING_LIMIT);
+    // Mostly it comes at once.
+    slot::waiting(sleep(COUNTED_SOON)).await;
     loop {
         let found = cluster.call(api.get(QUOTA)).await.map_err(|error| {
             cluster.problem(
@@ -131,6 +175,7 @@ async fn until_counted(cluster: &Cluster, namespace: &str) -> Result<(), Problem
 struct Own<'a> {
     namespace: &'a str,
     owner: &'a Owner,
+    home: &'a Home,
     object: Value,
 }
 
@@ -143,25 +188,81 @@ impl Own<'_> {
         self.object["kind"].as_str().unwrap_or_default()
     }
 
-    async fn apply(mut self, cluster: &Cluster) -> Result<(), Problem> {
-        // The ServiceAccount is everybody's, and there before us.
-        if self.kind() != "ServiceAccount" {
-            self.check(cluster).await?;
-            self.owner.label(&mut self.object);
+    async fn bring(
+        self,
+        cluster: &Cluster,
+        wanted: bool,
+    ) -> Result<Option<DynamicObject>, Problem> {
+        match wanted {
+            true => self.apply(cluster).await.map(Some),
+            false => self.remove(cluster).await.map(|()| None),
         }
+    }
+
+    async fn apply(mut self, cluster: &Cluster) -> Result<DynamicObject, Problem> {
         let api = self.api(cluster).await?;
+        // The ServiceAccount is everybody's, and there before us.
+        if self.kind() == "ServiceAccount" {
+            return self
+                .patch(cluster, &api, Expected::Anything)
+                .await
+                .map_err(|error| self.problem(cluster, &error, sentence!("put")));
+        }
+        self.owner.label(&mut self.object);
+        let noted = self.home.versions.get(&self.reference());
+        // What nothing is noted of may have been made by an attempt that was ended.
+        let known = match noted {
+            None if !self.home.is_new => None,
+            noted => Expected::known(noted),
+        };
+        if let Some(expected) = known {
+            match self.patch(cluster, &api, expected).await {
+                // It is another one than was known: see whose.
+                Err(error) if error.is_of_another() => {}
+                patched => {
+                    return patched.map_err(|error| self.problem(cluster, &error, sentence!("put")));
+                }
+            }
+        }
+        let uid = self.check(cluster).await?;
+        let expected = match &uid {
+            Some(uid) => Expected::Object(uid),
+            None => Expected::Nothing,
+        };
+        self.patch(cluster, &api, expected)
+            .await
+            .map_err(|error| self.problem(cluster, &error, sentence!("put")))
+    }
+
+    async fn patch(
+        &self,
+        cluster: &Cluster,
+        api: &Api<DynamicObject>,
+        expected: Expected<'_>,
+    ) -> Result<DynamicObject, CallError> {
         let params = PatchParams::apply(FIELD_MANAGER)
             .force()
             .validation_strict();
-        cluster
-            .call(api.patch(self.name(), &params, &Patch::Apply(&self.object)))
-            .await
-            .map_err(|error| self.problem(cluster, &error, sentence!("put")))?;
-        Ok(())
+        let mut object = self.object.clone();
+        expected.put(&mut object);
+        let patch = Patch::Apply(object);
+        cluster.call(api.patch(self.name(), &params, &patch)).await
+    }
+
+    fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: self.object["apiVersion"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            kind: self.kind().to_owned(),
+            namespace: Some(self.namespace.to_owned()),
+            name: self.name().to_owned(),
+        }
     }
 
     async fn remove(&self, cluster: &Cluster) -> Result<(), Problem> {
-        if !self.check(cluster).await? {
+        if self.check(cluster).await?.is_none() {
             return Ok(());
         }
         let api = self.api(cluster).await?;
@@ -175,8 +276,8 @@ impl Own<'_> {
         }
     }
 
-    /// Whether it is there. One of this name that is not ours is a problem.
-    async fn check(&self, cluster: &Cluster) -> Result<bool, Problem> {
+    /// The uid of what is there. One of this name that is not ours is a problem.
+    async fn check(&self, cluster: &Cluster) -> Result<Option<String>, Problem> {
         let api = self.api(cluster).await?;
         let found = cluster
             .call(api.get_metadata_opt(self.name()))
@@ -186,11 +287,11 @@ impl Own<'_> {
             Some(found) if !self.owner.owns(&found.metadata) => {
                 Err(foreign_object(self.kind(), self.name()))
             }
-            found => Ok(found.is_some()),
+            found => Ok(found.and_then(|found| found.metadata.uid)),
         }
     }
 
-    async fn api(&self, cluster: &Cluster) -> Result<Api<kube::api::DynamicObject>, Problem> {
+    async fn api(&self, cluster: &Cluster) -> Result<Api<DynamicObject>, Problem> {
         let api_version = self.object["apiVersion"].as_str().unwrap_or_default();
         let kinds = cluster.kinds().await?;
         match kinds.get(api_version, self.kind()) {
@@ -200,12 +301,7 @@ impl Own<'_> {
         }
     }
 
-    fn problem(
-        &self,
-        cluster: &Cluster,
-        error: &super::error::CallError,
-        verb: Sentence,
-    ) -> Problem {
+    fn problem(&self, cluster: &Cluster, error: &CallError, verb: Sentence) -> Problem {
         let (kind, name) = (self.kind(), self.name());
         Problem {
             object: Some(format!("{kind}/{name}")),
@@ -223,26 +319,28 @@ impl Own<'_> {
     }
 }
 
+/// What the namespace says of the pods that may run in it.
+pub fn labels(policy: &Policy) -> BTreeMap<String, String> {
+    let of_mode = |mode| {
+        let label = format!("pod-security.kubernetes.io/{mode}");
+        [
+            (format!("{label}-version"), POD_SECURITY_VERSION.to_owned()),
+            (label, policy.pod_security.as_str().to_owned()),
+        ]
+    };
+    ["enforce", "warn", "audit"]
+        .into_iter()
+        .flat_map(of_mode)
+        .collect()
+}
+
 /// Says on the namespace which pods the API server admits; its other labels stay.
 async fn label(cluster: &Cluster, namespace: &str, policy: &Policy) -> Result<(), Problem> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
-    let labels: serde_json::Map<String, Value> = ["enforce", "warn", "audit"]
-        .into_iter()
-        .flat_map(|mode| {
-            let label = format!("pod-security.kubernetes.io/{mode}");
-            [
-                (
-                    format!("{label}-version"),
-                    Value::from(POD_SECURITY_VERSION),
-                ),
-                (label, policy.pod_security.as_str().into()),
-            ]
-        })
-        .collect();
     let patch = json!({
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": namespace, "labels": labels},
+        "metadata": {"name": namespace, "labels": labels(policy)},
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
     cluster

@@ -8,13 +8,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{ObjectMeta, TypeMeta};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::App;
-use super::owner::{INSTANCE, UID};
+use super::owner::{self, INSTANCE, Owner, UID};
+use super::version::Version;
+use super::{App, takeover};
 use crate::object::ObjectRef;
 
 /// The kinds that are kept: API group, version, kind and plural name. The first one are the namespaces themselves.
@@ -65,6 +67,10 @@ struct Entry {
     version: u64,
     /// The last list of its kind that it was in, or that was under way when it was written.
     list: u32,
+    /// Whether its version says enough to write on it: it is not about to go, and other tools have no fields in it.
+    is_plain: bool,
+    /// Whether a deploy of ours applied it. What controllers make of our objects may carry our labels, too.
+    applied: bool,
     /// As JSON, which takes a fifth of the room.
     json: Box<str>,
 }
@@ -126,6 +132,9 @@ impl Memory {
         let Some((namespace, name)) = place(kind, &object.metadata) else {
             return false;
         };
+        let is_plain =
+            object.metadata.deletion_timestamp.is_none() && !takeover::has_tools(&object.metadata);
+        let applied = owner::is_applied(&object.metadata);
         let json = essence(kind, object).to_string().into_boxed_str();
         let mut kept = self.kept();
         let list = kept.kinds[kind].lists;
@@ -133,16 +142,21 @@ impl Memory {
         let entry = home.objects.entry((kind, name)).or_insert(Entry {
             version: 0,
             list,
+            is_plain,
+            applied,
             json: Box::default(),
         });
         if std::mem::replace(&mut entry.list, list) != list {
             entry.version = 0;
         }
-        if entry.version > version || entry.json == json {
-            entry.version = entry.version.max(version);
+        if entry.version > version {
             return false;
         }
-        (entry.version, entry.json) = (version, json);
+        (entry.version, entry.is_plain, entry.applied) = (version, is_plain, applied);
+        if entry.json == json {
+            return false;
+        }
+        entry.json = json;
         home.changed.send_replace(());
         true
     }
@@ -156,6 +170,26 @@ impl Memory {
         {
             self.keep(kind, object.clone());
         }
+    }
+
+    /// Keeps a namespace that was just read or made.
+    pub(super) fn read_namespace(&self, namespace: &Namespace) {
+        if self.kept().labelled(&namespace.metadata) {
+            let object = DynamicObject {
+                types: None,
+                metadata: namespace.metadata.clone(),
+                data: json!({}),
+            };
+            self.keep(NAMESPACE, object);
+        }
+    }
+
+    /// Whether all namespaces of a database are known, and this is none of them.
+    pub(super) fn lacks(&self, instance: &str, namespace: &str) -> bool {
+        let kept = self.kept();
+        let home = kept.namespaces.get(namespace);
+        let known = kept.is_whole() && kept.instance == instance;
+        known && home.and_then(Home::namespace).is_none()
     }
 
     /// An object is gone.
@@ -217,6 +251,41 @@ impl Memory {
         let home = kept.namespaces.get(object.namespace.as_deref()?)?;
         let entry = home.objects.get(&key).filter(|_| kept.is_whole())?;
         serde_json::from_str(&entry.json).ok()
+    }
+
+    /// What is known of an app's object before it is applied, if it is one of those that are kept. Also where a watch was
+    /// lost: what has changed since then has another version.
+    pub(super) fn version(&self, object: &ObjectRef, owner: &Owner) -> Option<Version> {
+        let kind = kind_of(&object.api_version, &object.kind)?;
+        let kept = self.kept();
+        let home = kept.namespaces.get(object.namespace.as_deref()?)?;
+        let entry = home.objects.get(&(kind, object.name.clone()))?;
+        let known: DynamicObject = serde_json::from_str(&entry.json).ok()?;
+        let says_enough = entry.is_plain && entry.version > 0 && owner.owns(&known.metadata);
+        Some(Version {
+            uid: known.metadata.uid?,
+            version: says_enough.then(|| entry.version.to_string()),
+        })
+    }
+
+    /// Of some kinds that are kept, the objects of the app in its namespace, and whether a deploy of ours applied them.
+    /// `None` where they are not known.
+    pub(super) fn objects(&self, app: &App, kinds: &[(&str, &str)]) -> Option<Vec<(Value, bool)>> {
+        let kept = self.kept();
+        let known = kept.is_whole() && kept.instance == app.owner.instance;
+        let home = kept.namespaces.get(&app.namespace).filter(|_| known)?;
+        let mut found = Vec::new();
+        for (api_version, kind) in kinds {
+            let kind = kind_of(api_version, kind)?;
+            let of_kind = home.objects.iter().filter(|((of, _), _)| *of == kind);
+            for (_, entry) in of_kind {
+                let object: Value = serde_json::from_str(&entry.json).ok()?;
+                if object["metadata"]["labels"][UID] == app.owner.uid.as_str() {
+                    found.push((object, entry.applied));
+                }
+            }
+        }
+        Some(found)
     }
 
     /// The app's namespace and its objects. `None`: it has to be looked at, since they are not kept, or the namespace is
@@ -321,6 +390,11 @@ fn api_version(group: &str, version: &str) -> String {
         "" => version.to_owned(),
         group => format!("{group}/{version}"),
     }
+}
+
+/// Whether the objects of a kind are kept.
+pub(super) fn is_kept(api_version: &str, kind: &str) -> bool {
+    kind_of(api_version, kind).is_some()
 }
 
 fn kind_of(api_version: &str, kind: &str) -> Option<usize> {

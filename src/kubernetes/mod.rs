@@ -4,7 +4,7 @@
 //! it runs, and its ingress. The files in the order in which a deploy meets them: [`cluster`] reaches the API server
 //! (no longer than a [`fence`] lets it, and by [`retry`] again where it takes no more at this moment), [`permissions`], [`discovery`] and [`storage`] ask what it allows, knows and has, [`owner`] says
 //! what is ours, [`generated`] keeps passwords made for an app, [`namespace`] makes its home, in which [`role_binding`]
-//! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] (after a [`takeover`] from other tools) and
+//! gives the worker its rights, [`isolation`] keeps it to itself there, [`apply`] (in [`wave`]s, by the [`version`] that is known, after a [`takeover`] from other tools) and
 //! [`prune`] bring the objects there and take away what is no longer wanted, [`wait`] waits (by the rules of [`kstatus`], with the reasons that [`workload`]
 //! finds in pods and events), [`ingress`] and [`observe`] look (at what
 //! the [`inventory`] names, too), and [`watch`] says when to look again
@@ -50,13 +50,15 @@ pub mod smtp;
 pub mod storage;
 mod takeover;
 mod unnamed;
+pub mod version;
 pub mod wait;
 pub mod watch;
+mod wave;
 mod workload;
 
 pub use adopt::{Former, adopt};
 pub use app::App;
-pub use apply::{Applied, Change, apply, apply_object};
+pub use apply::{Applied, Change, apply, apply_knowing, apply_object};
 pub use cluster::{Access, Cluster};
 pub use delete::{Deleted, Keep, delete};
 pub use diff::{Comparison, Difference, compare};
@@ -67,7 +69,8 @@ pub use observe::{Observation, State, observe, recall};
 pub use owner::Owner;
 pub use prune::prune;
 pub use restart::{Restarted, restart};
-pub use scale::{Stopped, start, stop};
+pub use scale::{Stopped, start, start_applied, stop};
+pub use version::Versions;
 pub use wait::wait_until_ready;
 pub use watch::{WatchEvent, changes};
 

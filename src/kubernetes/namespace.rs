@@ -1,5 +1,7 @@
 //! An app's namespace: made once, labelled as ours, never taken over from somebody else.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
@@ -7,7 +9,8 @@ use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::owner::{APP, ENVIRONMENT, FIELD_MANAGER, INSTANCE, MANAGED_BY, NAME, UID};
-use super::{App, Cluster, Owner, role_binding};
+use super::version::Versions;
+use super::{App, Cluster, Owner, inventory, role_binding};
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::sentence;
@@ -190,49 +193,85 @@ pub(super) async fn read(app: &App) -> Result<Option<Namespace>, Problem> {
         Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(&found, Some(owner))),
         Some(found) if found.metadata.deletion_timestamp.is_some() => Err(terminating(namespace)),
         Some(found) => {
-            role_binding::ensure(cluster, namespace).await?;
+            role_binding::ensure(cluster, &found).await?;
             Ok(Some(found))
+        }
+    }
+}
+
+/// The app's namespace as a job that works in it has found or made it.
+pub struct Home {
+    /// Whether it was made just now: nothing of the app can be in it.
+    pub is_new: bool,
+    /// What the last deploy has noted of the app's objects.
+    pub versions: Versions,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl Home {
+    fn new(is_new: bool, namespace: Namespace) -> Self {
+        let annotations = namespace.metadata.annotations.unwrap_or_default();
+        Self {
+            is_new,
+            versions: inventory::versions(&annotations),
+            labels: namespace.metadata.labels.unwrap_or_default(),
         }
     }
 }
 
 /// Makes sure that the namespace exists and is this app's; says whether it had to be made.
 pub async fn ensure(app: &App) -> Result<bool, Problem> {
+    let labels = [(POD_SECURITY.to_owned(), "baseline".to_owned())];
+    bring(app, labels.into()).await.map(|home| home.is_new)
+}
+
+/// The same with labels that one that is made has from its first moment on, and with what is known of it then.
+pub async fn bring(app: &App, labels: BTreeMap<String, String>) -> Result<Home, Problem> {
     let App {
         cluster,
         namespace,
         owner,
     } = app;
-    match find(app).await? {
-        Found::Ours => Ok(false),
-        Found::Absent => {
-            let api: Api<Namespace> = Api::all(cluster.client.clone());
-            let mut labels = owner.namespace_labels();
-            labels.insert(POD_SECURITY.to_owned(), "baseline".to_owned());
-            let wanted = Namespace {
-                metadata: ObjectMeta {
-                    name: Some(namespace.to_owned()),
-                    labels: Some(labels),
-                    ..ObjectMeta::default()
-                },
-                ..Namespace::default()
-            };
-            let params = PostParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..PostParams::default()
-            };
-            match cluster.call(api.create(&params, &wanted)).await {
-                Ok(_) => role_binding::ensure(cluster, namespace)
-                    .await
-                    .map(|()| true),
-                // Somebody was faster: it counts only if it is ours.
-                Err(error) if error.is_conflict() => find(app).await.map(|_| false),
-                Err(error) => Err(cluster.problem(
-                    &error,
-                    sentence!("create the namespace {namespace}", namespace),
-                )),
-            }
+    // What no watch knows is made at once: there is one more request where it is somebody else's.
+    if !cluster.memory.lacks(&owner.instance, namespace)
+        && let Some(found) = read(app).await?
+    {
+        cluster.memory.read_namespace(&found);
+        return Ok(Home::new(false, found));
+    }
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let mut all = owner.namespace_labels();
+    all.extend(labels);
+    let wanted = Namespace {
+        metadata: ObjectMeta {
+            name: Some(namespace.to_owned()),
+            labels: Some(all),
+            ..ObjectMeta::default()
+        },
+        ..Namespace::default()
+    };
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    match cluster.call(api.create(&params, &wanted)).await {
+        Ok(made) => {
+            cluster.memory.read_namespace(&made);
+            role_binding::ensure(cluster, &made).await?;
+            Ok(Home::new(true, made))
         }
+        // Somebody was faster, or had it before: it counts only if it is ours.
+        Err(error) if error.is_conflict() => match read(app).await? {
+            Some(found) => {
+                cluster.memory.read_namespace(&found);
+                Ok(Home::new(false, found))
+            }
+            None => Err(changed(namespace)),
+        },
+        Err(error) => Err(cluster.problem(
+            &error,
+            sentence!("create the namespace {namespace}", namespace),
+        )),
     }
 }
 

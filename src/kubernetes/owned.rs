@@ -2,14 +2,15 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::ResourceExt;
-use kube::api::{ListParams, PartialObjectMeta};
+use kube::api::ListParams;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::owner::FIELD_MANAGER;
-use super::{App, Cluster, dns};
+use super::owner::is_applied;
+use super::{App, Cluster, dns, memory};
 use crate::object::{Kind, Kinds, ObjectRef, group_of};
 use crate::problem::Problem;
+use crate::sentence;
 
 /// How many lists are asked for at once.
 const AT_ONCE: usize = 8;
@@ -59,7 +60,14 @@ pub(super) async fn objects(app: &App, of: &[(&str, &str)]) -> Result<Vec<Value>
             .list(&cluster.api(kind, Some(namespace)), &selected)
             .await
             .map_err(|error| {
-                cluster.problem(&error, format!("list {} in {namespace}", kind.plural))
+                cluster.problem(
+                    &error,
+                    sentence!(
+                        "list {plural} in {namespace}",
+                        plural = kind.plural,
+                        namespace
+                    ),
+                )
             })?;
         objects.extend(found.into_iter().map(|object| whole(kind, object)));
     }
@@ -78,15 +86,25 @@ pub(super) async fn search(
         namespace,
         owner,
     } = app;
-    selected(
-        cluster,
-        kinds,
-        namespace,
-        &owner.selector(),
-        &SEARCHED,
-        inventory,
-    )
-    .await
+    let (kept, others): (Vec<_>, Vec<_>) = SEARCHED
+        .iter()
+        .partition(|(api_version, kind)| memory::is_kept(api_version, kind));
+    let Some(known) = cluster.memory.objects(app, &kept) else {
+        let selector = owner.selector();
+        return selected(cluster, kinds, namespace, &selector, &SEARCHED, inventory).await;
+    };
+    let mut found: Vec<Found> = known
+        .into_iter()
+        .map(|(object, applied)| Found {
+            object: reference(&object),
+            applied,
+        })
+        .collect();
+    let mut inventory = inventory.to_vec();
+    inventory.retain(|object| !memory::is_kept(&object.api_version, &object.kind));
+    let selector = owner.selector();
+    found.extend(selected(cluster, kinds, namespace, &selector, &others, &inventory).await?);
+    Ok(found)
 }
 
 /// The same of what other labels select, volumes among them.
@@ -147,7 +165,14 @@ async fn list(
         Ok(listed) => listed,
         Err(error) if error.is_forbidden() => return Ok(Vec::new()),
         Err(error) => {
-            return Err(cluster.problem(&error, format!("list {} in {namespace}", kind.plural)));
+            return Err(cluster.problem(
+                &error,
+                sentence!(
+                    "list {plural} in {namespace}",
+                    plural = kind.plural,
+                    namespace
+                ),
+            ));
         }
     };
     let found = listed.iter().map(|object| Found {
@@ -157,7 +182,7 @@ async fn list(
             namespace: Some(namespace.to_owned()),
             name: object.name_any(),
         },
-        applied: is_applied(object),
+        applied: is_applied(&object.metadata),
     });
     Ok(found.collect())
 }
@@ -179,13 +204,4 @@ fn whole(kind: &Kind, object: DynamicObject) -> Value {
     value["apiVersion"] = kind.api_version.clone().into();
     value["kind"] = kind.kind.clone().into();
     value
-}
-
-fn is_applied(object: &PartialObjectMeta<DynamicObject>) -> bool {
-    let metadata = &object.metadata;
-    let ours = metadata.managed_fields.iter().flatten().any(|entry| {
-        entry.manager.as_deref() == Some(FIELD_MANAGER)
-            && entry.operation.as_deref() == Some("Apply")
-    });
-    ours && metadata.owner_references.iter().flatten().next().is_none()
 }

@@ -27,6 +27,15 @@ pub const OWN_NAMES: [&str; 6] = [
     "chandlery-default-deny",
 ];
 
+/// Whether a deploy of ours applied an object. What controllers make of our objects may carry our labels, too.
+pub(super) fn is_applied(metadata: &ObjectMeta) -> bool {
+    let ours = metadata.managed_fields.iter().flatten().any(|entry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && entry.operation.as_deref() == Some("Apply")
+    });
+    ours && metadata.owner_references.iter().flatten().next().is_none()
+}
+
 /// The app that owns a namespace and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {

@@ -1,8 +1,6 @@
 //! Taking away what an app's manifests no longer contain: the old inventory minus the new, and what an attempt has
 //! applied that never came to say so.
 
-use std::fmt;
-
 use kube::api::{DeleteParams, Preconditions};
 
 use super::apply::waits_for;
@@ -11,6 +9,7 @@ use super::{App, Cluster, Owner, owned};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
 use crate::sentence;
+use crate::sentence::Sentence;
 
 /// Kinds that are never pruned: they hold an app's data, or everything.
 pub const NEVER_PRUNED: [&str; 3] = ["PersistentVolumeClaim", "PersistentVolume", "Namespace"];
@@ -31,12 +30,17 @@ pub struct Pruned {
 pub struct Held {
     pub object: ObjectRef,
     /// What it waits for: `waits for the finalizer example.com/x`.
-    pub waits: String,
+    pub waits: Sentence,
 }
 
-impl fmt::Display for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.object, self.waits)
+impl Held {
+    /// The object, and what it waits for.
+    pub fn sentence(&self) -> Sentence {
+        sentence!(
+            "{object} ({waits})",
+            object = self.object,
+            waits = self.waits
+        )
     }
 }
 
@@ -46,7 +50,7 @@ pub(super) enum Removal {
     Nothing,
     Removed,
     /// It stays until what it waits for has happened.
-    Held(String),
+    Held(Sentence),
 }
 
 /// Removes what the new inventory lacks, the last applied first: objects of the old one, and others in the namespace

@@ -17,6 +17,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use kube::client::Body;
 use kube::core::Status;
+use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::{BoxError, Layer, Service};
 
@@ -95,7 +96,15 @@ impl<S> Retry<S> {
             std::future::poll_fn(|context| self.inner.poll_ready(context)).await?;
             let response = self.inner.call(request).await?;
             let response = response.map(|body| body.map_err(Into::into).boxed_unsync());
-            let (response, wait) = not_now(response, is_apply).await?;
+            let body = again
+                .as_ref()
+                .filter(|_| is_apply && response.status() == StatusCode::CONFLICT)
+                .and_then(|request| request.body().try_clone());
+            let names_version = match body {
+                Some(body) => names_version(body).await,
+                None => false,
+            };
+            let (response, wait) = not_now(response, is_apply && !names_version).await?;
             let (Some(wait), Some(again)) = (wait, again) else {
                 return Ok(response);
             };
@@ -187,10 +196,20 @@ pub(super) fn is_uncounted(status: &Status) -> bool {
     status.code == 403 && status.message.contains("status unknown for quota")
 }
 
-/// A server-side apply names no version: whoever was faster does not make it wrong.
+/// A server-side apply that names no version is not wrong because somebody else was faster.
 fn is_apply(request: &Request<Body>) -> bool {
     let content_type = request.headers().get(CONTENT_TYPE);
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/apply-patch"))
+}
+
+/// Whether an apply says which object, or which version of it, it is about.
+async fn names_version(body: Body) -> bool {
+    let Ok(body) = body.collect().await else {
+        return false;
+    };
+    let object: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+    let metadata = &object["metadata"];
+    !metadata["uid"].is_null() || !metadata["resourceVersion"].is_null()
 }
 
 /// What the server asks for, in seconds: a date is not what API servers send.
@@ -214,7 +233,7 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use serde_json::{Value, json};
+    use serde_json::json;
     use tower::service_fn;
     use tower::util::BoxCloneSyncService;
 
@@ -254,9 +273,13 @@ mod tests {
         }
 
         async fn send(&self, content_type: &str) -> (u16, String) {
+            self.send_body(content_type, "{}").await
+        }
+
+        async fn send_body(&self, content_type: &str, body: &str) -> (u16, String) {
             let request = Request::patch("/api/v1/namespaces/shop/secrets/x")
                 .header(CONTENT_TYPE, content_type)
-                .body(Body::from(b"{}".to_vec()))
+                .body(Body::from(body.as_bytes().to_vec()))
                 .unwrap();
             let response = self.client.clone().call(request).await.unwrap();
             let code = response.status().as_u16();
@@ -379,6 +402,16 @@ mod tests {
                 (again, again),
                 "{words}"
             );
+        }
+    }
+    /// What is there then has to be looked at.
+    #[tokio::test(start_paused = true)]
+    async fn an_apply_that_names_the_version_it_is_about_is_told_at_once_that_it_is_another() {
+        for metadata in [json!({"resourceVersion": "7"}), json!({"uid": "u"})] {
+            let server = server(vec![changed("secrets", json!([])), taken()]);
+            let body = json!({"metadata": metadata}).to_string();
+            assert_eq!(server.send_body(APPLY, &body).await.0, 409);
+            assert_eq!(server.asked(), 1);
         }
     }
 }

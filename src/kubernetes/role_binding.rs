@@ -3,11 +3,15 @@
 //! Cluster-wide the worker may do next to nothing (config/rbac.yaml): what it needs for an app it may do in that app's
 //! namespace, once this binding is there.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{RoleBinding, RoleRef, Subject};
+use kube::ResourceExt;
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::time::{Instant, sleep};
 
@@ -29,13 +33,43 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The same for a binding that another worker may have made a moment ago.
 const LIMIT_OF_OTHERS: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long it is trusted that the worker may still work in a namespace.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// In which namespaces the worker was found to have its rights a moment ago: a job reads its namespace several times.
+#[derive(Default)]
+pub(super) struct Rights(Mutex<HashMap<String, Instant>>);
+
+impl Rights {
+    /// By the uid that Kubernetes gave the namespace: another of the same name has another.
+    fn are_known(&self, uid: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(uid).is_some_and(|at| at.elapsed() < FRESH)
+    }
+
+    fn know(&self, uid: String) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, at| at.elapsed() < FRESH);
+        known.insert(uid, Instant::now());
+    }
+}
 
 /// Makes sure that the worker may work in a namespace, which must be one of ours. Where it may already, be it by this
 /// binding or since it may everywhere, nothing is written.
 ///
 /// # Errors
 /// `namespace_access`: it may not, and cannot change that.
-pub(super) async fn ensure(cluster: &Cluster, namespace: &str) -> Result<(), Problem> {
+pub(super) async fn ensure(cluster: &Cluster, namespace: &Namespace) -> Result<(), Problem> {
+    let uid = namespace.uid().unwrap_or_default();
+    if cluster.rights.are_known(&uid) {
+        return Ok(());
+    }
+    bind(cluster, &namespace.name_any()).await?;
+    cluster.rights.know(uid);
+    Ok(())
+}
+
+async fn bind(cluster: &Cluster, namespace: &str) -> Result<(), Problem> {
     if may_work(cluster, namespace).await? {
         return Ok(());
     }
@@ -141,6 +175,17 @@ fn without_rights(namespace: &str, reason: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_it_may_work_in_a_namespace_is_known_for_half_a_minute_and_of_no_other() {
+        let rights = Rights::default();
+        rights.know("one".to_owned());
+        tokio::time::advance(FRESH / 2).await;
+        rights.know("another".to_owned());
+        assert!(rights.are_known("one") && !rights.are_known("none"));
+        tokio::time::advance(FRESH / 2).await;
+        assert!(!rights.are_known("one") && rights.are_known("another"));
+    }
 
     #[test]
     fn the_rights_are_bound_to_the_workers_own_account_and_to_no_other_kind() {

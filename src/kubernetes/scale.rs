@@ -133,6 +133,25 @@ pub async fn start(app: &App) -> Result<Vec<ObjectRef>, Problem> {
     Ok(started)
 }
 
+/// The same after an apply, whose answers have told what the app's workloads are like: where the cluster is watched it is
+/// asked for nothing as long as none was stopped.
+pub async fn start_applied(app: &App) -> Result<Vec<ObjectRef>, Problem> {
+    let memory = &app.cluster.memory;
+    if let (Some((namespace, _)), Some(workloads)) =
+        (memory.app(app), memory.objects(app, &WORKLOADS))
+    {
+        let annotations = namespace.annotations.unwrap_or_default();
+        // Jobs that a CronJob has made carry no labels of ours.
+        let runs = |(workload, _): &(Value, bool)| {
+            workload["kind"] != "CronJob" && to_start(workload).is_none()
+        };
+        if !annotations.contains_key(STOPPED) && workloads.iter().all(runs) {
+            return Ok(Vec::new());
+        }
+    }
+    start(app).await
+}
+
 /// Whether a stop has stopped this object, which would run otherwise.
 pub(super) fn was_stopped(workload: &Value) -> bool {
     match workload["kind"].as_str() {

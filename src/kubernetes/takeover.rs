@@ -11,7 +11,7 @@
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::Cluster;
@@ -21,6 +21,7 @@ use super::prune::NEVER_PRUNED;
 use crate::code::Code;
 use crate::object::Object;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// The managers of tools that bring whole objects: `kubectl apply` (by its old name, too), `create`, `replace` and `edit`,
 /// Ansible's `kubernetes.core` and what else uses Python's client, Helm.
@@ -81,9 +82,9 @@ pub(super) async fn take_over(
     Err(object.locate(
         Problem::new(
             Code::ApplyConflict,
-            format!("{} changes all the time.", object.reference()),
+            sentence!("{object} changes all the time.", object = object.reference()),
         )
-        .hint("Something else writes to it again and again: see who does (`kubectl get --show-managed-fields`), and let it stop."),
+        .hint(sentence!("Something else writes to it again and again: see who does (`kubectl get --show-managed-fields`), and let it stop.")),
     ))
 }
 
@@ -142,6 +143,11 @@ async fn keeps_replicas(
             .iter()
             .any(|entry| is_tools(entry) && has_replicas(entry));
     Ok(in_question && is_scaled(cluster, object).await?)
+}
+
+/// Whether tools have fields in an object.
+pub(super) fn has_tools(metadata: &ObjectMeta) -> bool {
+    metadata.managed_fields.iter().flatten().any(is_tools)
 }
 
 /// Whether these are the fields of a tool that brings manifests.

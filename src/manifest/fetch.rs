@@ -20,6 +20,9 @@ use crate::sentence;
 use crate::sentence::Sentence;
 use crate::slot;
 
+/// How much longer than a manifest an index may take.
+const INDEX_PATIENCE: u32 = 3;
+
 /// How far fetching may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -37,6 +40,40 @@ impl Default for Limits {
             time: Duration::from_secs(10),
             bytes: 1024 * 1024,
             redirects: 5,
+        }
+    }
+}
+
+/// What is fetched, and how far that may go.
+#[derive(Clone, Copy)]
+struct Wanted {
+    what: What,
+    time: Duration,
+    bytes: usize,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Manifest,
+    Index,
+}
+
+impl What {
+    /// How people call it.
+    fn sentence(self) -> Sentence {
+        match self {
+            Self::Manifest => sentence!("manifest"),
+            Self::Index => sentence!("index"),
+        }
+    }
+
+    /// What to do about one that is too large.
+    fn too_large(self) -> Sentence {
+        match self {
+            Self::Manifest => {
+                sentence!("Check that the URL leads to a manifest, or split it into several.")
+            }
+            Self::Index => sentence!("Divide the repository into several."),
         }
     }
 }
@@ -75,7 +112,7 @@ impl Source {
         };
         let bytes = std::fs::read(path)
             .map_err(|error| problem(sentence!("The file cannot be read: {error}.", error)))?;
-        let text = text(bytes).map_err(problem)?;
+        let text = text(bytes, What::Manifest).map_err(problem)?;
         Ok(Self::new(&name, &name, text))
     }
 }
@@ -139,7 +176,8 @@ impl Fetcher {
         let url = parsed(address)
             .map_err(|problem| named(problem, address).in_manifest(title, address))?;
         let shown = without_login(&url);
-        let answer = self.text(&url).await.and_then(|answer| match answer {
+        let answer = self.text(&url, self.manifest()).await;
+        let answer = answer.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
             Answer::Absent(status) => Err(named(
                 Problem::new(
@@ -164,21 +202,42 @@ impl Fetcher {
             .map_err(|()| unusable("it has no path"))?
             .pop()
             .extend(path.split('/'));
-        Ok(match self.text(&url).await? {
+        Ok(match self.text(&url, self.manifest()).await? {
             Answer::Text(text) => Some(text),
             Answer::Absent(_) => None,
         })
     }
 
-    async fn text(&self, url: &Url) -> Result<Answer, Problem> {
-        let asked = tokio::time::timeout(self.limits.time, self.ask(url));
+    /// Fetches the index of a repository of packages, of so many bytes at most; none where there is no such file.
+    pub async fn index(&self, url: &Url, bytes: usize) -> Result<Option<String>, Problem> {
+        let wanted = Wanted {
+            what: What::Index,
+            time: self.limits.time * INDEX_PATIENCE,
+            bytes,
+        };
+        Ok(match self.text(url, wanted).await? {
+            Answer::Text(text) => Some(text),
+            Answer::Absent(_) => None,
+        })
+    }
+
+    fn manifest(&self) -> Wanted {
+        Wanted {
+            what: What::Manifest,
+            time: self.limits.time,
+            bytes: self.limits.bytes,
+        }
+    }
+
+    async fn text(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
+        let asked = tokio::time::timeout(wanted.time, self.ask(url, wanted));
         let answer = match slot::unless_soon(asked).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::transient(
                 Code::ManifestFetch,
                 sentence!(
                     "The server did not answer in full within {seconds} s.",
-                    seconds = self.limits.time.as_secs_f32().to_string()
+                    seconds = wanted.time.as_secs_f32()
                 ),
             )
             .hint(sentence!(
@@ -188,7 +247,7 @@ impl Fetcher {
         answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
-    async fn ask(&self, url: &Url) -> Result<Answer, Problem> {
+    async fn ask(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
         let known = self.remembered().get(url.as_str());
         let etag = known.as_ref().map(|known| known.etag.clone());
         let response = self.follow(url, etag).await?;
@@ -200,9 +259,9 @@ impl Fetcher {
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(Answer::Absent(response.status()));
         }
-        let response = accepted(response)?;
+        let response = accepted(response, wanted.what)?;
         let etag = response.headers().get(ETAG).cloned();
-        let text = text(self.body(response).await?)
+        let text = text(self.body(response, wanted).await?, wanted.what)
             .map_err(|message| Problem::new(Code::ManifestFetch, message))?;
         match etag {
             Some(etag) => self.remembered().insert(url.as_str(), etag, &text),
@@ -279,24 +338,20 @@ impl Fetcher {
             })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Problem> {
+    async fn body(&self, mut response: Response, wanted: Wanted) -> Result<Vec<u8>, Problem> {
         let mut bytes = Vec::new();
         while let Some(chunk) = response
             .chunk()
             .await
             .map_err(|error| unreachable(&error))?
         {
-            if bytes.len() + chunk.len() > self.limits.bytes {
+            if bytes.len() + chunk.len() > wanted.bytes {
+                let (what, size) = (wanted.what.sentence(), wanted.bytes / 1024);
                 return Err(Problem::new(
                     Code::ManifestFetch,
-                    sentence!(
-                        "The manifest is larger than {number} KiB.",
-                        number = self.limits.bytes / 1024
-                    ),
+                    sentence!("The {what} is larger than {size} KiB.", what, size),
                 )
-                .hint(sentence!(
-                    "Check that the URL leads to a manifest, or split it into several."
-                )));
+                .hint(wanted.what.too_large()));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -371,8 +426,8 @@ fn unreachable(error: &reqwest::Error) -> Problem {
     ))
 }
 
-/// Takes a response only if it is a manifest's.
-fn accepted(response: Response) -> Result<Response, Problem> {
+/// Takes a response only if it is that of a manifest, or what else is wanted.
+fn accepted(response: Response, what: What) -> Result<Response, Problem> {
     let status = response.status();
     if !status.is_success() {
         let problem = Problem {
@@ -383,11 +438,10 @@ fn accepted(response: Response) -> Result<Response, Problem> {
             )
         };
         return Err(problem.hint(match status.as_u16() {
-            401 | 403 => {
-                sentence!(
-                    "The server wants a login: publish the manifest where the worker may read it."
-                )
-            }
+            401 | 403 => sentence!(
+                "The server wants a login: publish the {what} where the worker may read it.",
+                what = what.sentence()
+            ),
             _ => sentence!("Check the URL, and the server behind it."),
         }));
     }
@@ -399,14 +453,17 @@ fn accepted(response: Response) -> Result<Response, Problem> {
     if html {
         return Err(Problem::new(
             Code::ManifestFetch,
-            sentence!("The server answered with a web page, not with a manifest."),
+            sentence!(
+                "The server answered with a web page, not with a {what}.",
+                what = what.sentence()
+            ),
         )
         .hint(sentence!("Use the address of the raw file.")));
     }
     Ok(response)
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, Sentence> {
+fn text(bytes: Vec<u8>, what: What) -> Result<String, Sentence> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid]
@@ -415,13 +472,14 @@ fn text(bytes: Vec<u8>) -> Result<String, Sentence> {
             .count()
             + 1;
         sentence!(
-            "The manifest is not a text in UTF-8 (first wrong byte in line {line}).",
+            "The {what} is not a text in UTF-8 (first wrong byte in line {line}).",
+            what = what.sentence(),
             line
         )
     })
 }
 
-pub(super) fn digest(text: &str) -> String {
+pub fn digest(text: impl AsRef<[u8]>) -> String {
     let digest = Sha256::digest(text);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

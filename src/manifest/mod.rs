@@ -23,7 +23,7 @@ mod remembered;
 mod stand_ins;
 
 pub use check::{Rules, check, well_formed};
-pub use fetch::{Fetcher, Limits, Source};
+pub use fetch::{Fetcher, Limits, Source, digest};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};
 pub(crate) use parse::sentence;

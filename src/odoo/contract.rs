@@ -156,6 +156,8 @@ pub enum JobKind {
     Password,
     /// Takes over a namespace that an operator has chosen for the app.
     Adopt,
+    /// Says which packages a repository has. Needs no app and no cluster.
+    Index,
 }
 
 impl JobKind {
@@ -234,6 +236,7 @@ pub struct Job {
 #[cfg_attr(test, serde(untagged))]
 pub enum Work {
     Preview(Box<PreviewJob>),
+    Index(Box<IndexJob>),
     App(Box<AppJob>),
 }
 
@@ -241,13 +244,22 @@ pub enum Work {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
 #[cfg_attr(test, serde(tag = "kind", rename = "preview"))]
-#[cfg_attr(test, schemars(rename = "PreviewJob", transform = tests::with_its_kind))]
+#[cfg_attr(test, schemars(rename = "PreviewJob", transform = tests::of_preview))]
 pub struct PreviewJob {
     /// `None` where it is not known which one is meant.
     pub cluster: Option<Cluster>,
     pub manifests: [Manifest; 1],
     #[serde(flatten)]
     pub values: ManifestValues,
+}
+
+/// Says which packages a repository has. Needs no app.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+#[cfg_attr(test, serde(tag = "kind", rename = "index"))]
+#[cfg_attr(test, schemars(rename = "IndexJob", transform = tests::of_index))]
+pub struct IndexJob {
+    pub options: IndexOptions,
 }
 
 /// Something is done to an app.
@@ -358,6 +370,7 @@ impl Job {
         } = AnyJob::deserialize(value)?;
         let work = match kind {
             JobKind::Preview => Work::Preview(Box::deserialize(value)?),
+            JobKind::Index => Work::Index(Box::deserialize(value)?),
             _ => Work::App(Box::deserialize(value)?),
         };
         Ok(Self {
@@ -373,14 +386,15 @@ impl Job {
     pub fn kind(&self) -> JobKind {
         match &self.work {
             Work::Preview(_) => JobKind::Preview,
+            Work::Index(_) => JobKind::Index,
             Work::App(job) => job.action.kind(),
         }
     }
 
-    /// What it is done to; `None` for a preview.
+    /// What it is done to; `None` for a preview and an index.
     pub fn app(&self) -> Option<&App> {
         match &self.work {
-            Work::Preview(_) => None,
+            Work::Preview(_) | Work::Index(_) => None,
             Work::App(job) => Some(&job.app),
         }
     }
@@ -389,6 +403,7 @@ impl Job {
     pub fn secret(&self) -> &[SecretLine] {
         match &self.work {
             Work::Preview(job) => &job.values.secret,
+            Work::Index(_) => &[],
             Work::App(job) => job.action.secret(),
         }
     }
@@ -499,6 +514,14 @@ pub struct FoundNamespace {
     pub uid: Option<String>,
     /// As [`NamespaceSeen::app`].
     pub app: Option<i64>,
+}
+
+/// Which repository is read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct IndexOptions {
+    /// The address of the folder that its `index.json` is in.
+    pub url: String,
 }
 
 /// How a reset gives an app fresh data.
@@ -758,6 +781,7 @@ pub enum StepCode {
     Invitation,
     Password,
     Adopting,
+    Indexing,
 }
 
 impl StepCode {
@@ -834,6 +858,151 @@ pub struct JobResult {
     pub password: Option<Password>,
     pub diff: Option<Diff>,
     pub preview: Option<Preview>,
+    /// `index`: what is in the repository. Since version 2; `None` where it is absent.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub index: Option<RepositoryIndex>,
+}
+
+/// What is in a repository of packages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct RepositoryIndex {
+    /// All versions of all packages that nothing is wrong with.
+    pub packages: Vec<PackageSeen>,
+    /// What is wrong with the others, with line and column in their texts where there is one.
+    pub problems: Vec<Problem>,
+}
+
+/// One version of a package, as its repository's index tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackageSeen {
+    pub name: String,
+    pub version: String,
+    /// Of all that the index says of it.
+    pub digest: String,
+    /// The address of its folder.
+    pub url: String,
+    pub title: String,
+    pub summary: String,
+    /// Paragraphs, in Markdown; may be empty.
+    pub description: String,
+    /// An SVG or PNG in base64; empty where it has none.
+    pub icon: String,
+    /// May be empty, as `home` and `licence` may.
+    pub category: String,
+    pub keywords: Vec<String>,
+    pub home: String,
+    pub licence: String,
+    /// By what they are for, in the order in which they are applied.
+    pub manifests: Vec<PackageManifest>,
+    /// Codes, production first; never empty.
+    pub environments: Vec<String>,
+    /// In the order of a form.
+    pub variables: Vec<PackageVariable>,
+    pub needs: PackageNeeds,
+    pub labels: Vec<Label>,
+    /// Which clusters it may run on, by their labels: all conditions hold.
+    pub selector: Vec<LabelCondition>,
+    /// The text of its `package.yml`.
+    pub text: String,
+    /// The text of its `vars.yml`, which Ansible reads; empty where it has none.
+    pub vars: String,
+}
+
+/// A manifest of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackageManifest {
+    pub purpose: Purpose,
+    /// Below the package's folder.
+    pub path: String,
+    pub url: String,
+    /// As [`ManifestSeen::digest`].
+    pub digest: String,
+}
+
+/// What a package's manifest is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    Deploy,
+    Reset,
+}
+
+/// A variable of a package that somebody may set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackageVariable {
+    pub name: String,
+    pub title: String,
+    /// May be empty.
+    pub help: String,
+    /// `string`, `text`, `integer`, `number`, `boolean`, `quantity`, `list` or `mapping`.
+    pub r#type: String,
+    /// Its value where nobody sets it; `None`: it has none, or it stands in `vars.yml`.
+    pub default: Option<PackageValue>,
+    /// The only values that it may have; empty where it may have any.
+    pub choices: Vec<PackageValue>,
+    pub required: bool,
+    pub secret: bool,
+    pub generate: Option<PackageGenerate>,
+    /// The customer gets it with the invitation.
+    pub first_password: bool,
+    /// `operator`, `checkout` or `customer`.
+    pub set_by: String,
+}
+
+/// A value as a config map's line has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackageValue {
+    pub r#type: ValueType,
+    pub value: String,
+}
+
+/// The rule by which a package has a value generated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackageGenerate {
+    /// In characters.
+    pub length: u32,
+    /// `alphanumeric`, `hex` or `ascii`.
+    pub alphabet: String,
+}
+
+/// What a package takes of a cluster. What is empty is not asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackageNeeds {
+    /// The oldest version of Kubernetes, such as `1.30`.
+    pub kubernetes: String,
+    /// Kinds beyond those of every cluster, each with its group.
+    pub kinds: Vec<String>,
+    /// As Kubernetes writes amounts: `500m`, `2Gi`.
+    pub cpu: String,
+    pub memory: String,
+    pub storage: String,
+    pub node_ports: u32,
+}
+
+/// A label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct Label {
+    pub key: String,
+    pub value: String,
+}
+
+/// A condition on a label, in the words of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct LabelCondition {
+    pub key: String,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    pub operator: String,
+    pub values: Vec<String>,
 }
 
 /// An app's domain at Mailgun.
@@ -1133,9 +1302,17 @@ mod tests {
     use super::*;
 
     /// The tag that is written, which schemars does not see.
-    pub(super) fn with_its_kind(schema: &mut schemars::Schema) {
+    pub(super) fn of_preview(schema: &mut schemars::Schema) {
+        with_its_kind(schema, "preview");
+    }
+
+    pub(super) fn of_index(schema: &mut schemars::Schema) {
+        with_its_kind(schema, "index");
+    }
+
+    fn with_its_kind(schema: &mut schemars::Schema, kind: &str) {
         schema.ensure_object();
-        let kind = json!({"type": "string", "const": "preview"});
+        let kind = json!({"type": "string", "const": kind});
         schema.get_mut("properties").unwrap()["kind"] = kind;
         let required = schema.get_mut("required").unwrap();
         required.as_array_mut().unwrap().push(json!("kind"));

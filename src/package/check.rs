@@ -22,9 +22,10 @@ pub const FILE: &str = "package.yml";
 /// The file with values to start from.
 pub const VARS: &str = "vars.yml";
 /// How large a picture may be, in bytes.
-const ICON: u64 = 256 << 10;
+pub const ICON: u64 = 32 << 10;
 /// How large a description or a file with values may be, in bytes.
-const TEXT: u64 = 1 << 20;
+pub const TEXT: u64 = 1 << 20;
+const ICON_HINT: &str = "Give an SVG or PNG of at most 32 KiB.";
 /// The environment of a package that names none.
 const PRODUCTION: &str = "prod";
 
@@ -42,8 +43,8 @@ pub struct Checked {
 /// Checks the package in a folder.
 pub async fn check(folder: &Path) -> Checked {
     let mut checked = Checked::default();
-    if let Err(problem) = look(folder, &mut checked).await {
-        checked.problems.push(problem);
+    if let Err(problems) = look(folder, &mut checked).await {
+        checked.problems = problems;
     }
     let place = |problem: &Problem| (problem.url.clone(), problem.line, problem.column);
     checked.problems.sort_by_key(place);
@@ -51,34 +52,59 @@ pub async fn check(folder: &Path) -> Checked {
     checked
 }
 
-async fn look(folder: &Path, checked: &mut Checked) -> Result<(), Problem> {
-    let file = folder.join(FILE);
-    let (located, value) = Located::read(&file.display().to_string(), text(&file)?)?;
-    checked.problems = schema::problems(&located, &value)?;
-    if !checked.problems.is_empty() {
-        return Ok(());
-    }
-    let description: Description = serde_json::from_value(value)
-        .map_err(|error| located.locate("", Problem::new(Code::Internal, format!("{error}."))))?;
-    let mut package = Package {
-        folder,
-        located,
-        vars: Variables::new(),
-        problems: Vec::new(),
+async fn look(folder: &Path, checked: &mut Checked) -> Result<(), Vec<Problem>> {
+    let name = |file: &str| folder.join(file).display().to_string();
+    let vars = folder.join(VARS);
+    let mut unreadable = None;
+    let vars = match vars.exists().then(|| text(&vars)) {
+        Some(Ok(text)) => Some((name(VARS), text)),
+        Some(Err(problem)) => {
+            unreadable = Some(problem);
+            None
+        }
+        None => None,
     };
-    package.variables(&description);
-    package.placement(&description);
-    let files_are_there = package.files(&description);
+    let texts = Texts {
+        package: (name(FILE), text(&folder.join(FILE)).map_err(one)?),
+        vars,
+    };
+    let (mut package, description) = Package::read(texts)?;
+    package.problems.extend(unreadable);
+    let files_are_there = package.files(folder, &description);
     if files_are_there && package.problems.is_empty() {
-        checked.objects = package.render(&description).await;
+        checked.objects = package.render(folder, &description).await;
     }
     checked.problems = package.problems;
     checked.description = Some(description);
     Ok(())
 }
 
+fn one(problem: Problem) -> Vec<Problem> {
+    vec![problem]
+}
+
+/// The texts in which a package says what it is, each after what people call it.
+pub struct Texts {
+    /// `package.yml`.
+    pub package: (String, String),
+    /// `vars.yml`, where there is one.
+    pub vars: Option<(String, String)>,
+}
+
+/// What the texts of a package say, where nothing is wrong with them. Its other files are not looked at.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn said(texts: Texts) -> Result<Description, Vec<Problem>> {
+    let (package, description) = Package::read(texts)?;
+    match package.problems.is_empty() {
+        true => Ok(description),
+        false => Err(package.problems),
+    }
+}
+
 /// A text file of a package.
-fn text(file: &Path) -> Result<String, Problem> {
+pub fn text(file: &Path) -> Result<String, Problem> {
     let name = file.display().to_string();
     let wrong = |message: String| {
         Err(Problem::new(Code::PackageInvalid, message).in_manifest(&name, &name))
@@ -96,40 +122,72 @@ fn text(file: &Path) -> Result<String, Problem> {
     }
 }
 
-struct Package<'a> {
-    folder: &'a Path,
+struct Package {
     located: Located,
-    /// What stands in `vars.yml`.
+    /// What stands in `vars.yml`, and what people call that file.
     vars: Variables,
+    vars_name: String,
     problems: Vec<Problem>,
 }
 
-impl Package<'_> {
+impl Package {
+    /// Reads the texts, and says in `problems` what is wrong with what stands in them; where that is not even as the
+    /// schema has it, there is nothing but problems.
+    fn read(texts: Texts) -> Result<(Self, Description), Vec<Problem>> {
+        let (name, text) = texts.package;
+        let (located, value) = Located::read(&name, text).map_err(one)?;
+        let problems = schema::problems(&located, &value).map_err(one)?;
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let description: Description = serde_json::from_value(value).map_err(|error| {
+            let problem = Problem::new(Code::Internal, format!("{error}."));
+            one(located.locate("", problem))
+        })?;
+        let mut package = Self {
+            located,
+            vars: Variables::new(),
+            vars_name: VARS.to_owned(),
+            problems,
+        };
+        if let Some((name, text)) = texts.vars {
+            match Variables::read(&text, &name) {
+                Ok(vars) => package.vars = vars,
+                Err(problem) => package.problems.push(problem),
+            }
+            package.vars_name = name;
+        }
+        package.variables(&description);
+        package.placement(&description);
+        Ok((package, description))
+    }
+
     fn wrong(&mut self, path: &str, message: impl Into<Sentence>, hint: impl Into<Sentence>) {
         let problem = Problem::new(Code::PackageInvalid, message).hint(hint);
         self.problems.push(self.located.locate(path, problem));
     }
 
     fn variables(&mut self, description: &Description) {
-        let file = self.folder.join(VARS);
-        if file.exists() {
-            let name = file.display().to_string();
-            match text(&file).and_then(|text| Variables::read(&text, &name)) {
-                Ok(vars) => self.vars = vars,
-                Err(problem) => self.problems.push(problem),
-            }
-        }
         for name in Given::NAMES {
             if self.vars.get(name).is_some() {
-                let name_of_file = file.display().to_string();
-                let problem = given(name).in_manifest(&name_of_file, &name_of_file);
+                let problem = given(name).in_manifest(&self.vars_name, &self.vars_name);
                 self.problems.push(problem);
             }
         }
         let mut seen = BTreeSet::new();
+        let mut first_password = None;
         for (index, variable) in description.variables.iter().enumerate() {
             let path = format!("variables[{index}]");
             let name = &variable.name;
+            if variable.first_password
+                && let Some(other) = first_password.replace(name)
+            {
+                self.wrong(
+                    &format!("{path}.first_password"),
+                    format!("`{other}` is the first password, too."),
+                    "Keep one of the two: the invitation tells one password.",
+                );
+            }
             if !seen.insert(name) {
                 self.wrong(
                     &format!("{path}.name"),
@@ -162,6 +220,13 @@ impl Package<'_> {
                 &at(member),
                 format!("`{name}` is secret and has a value that everybody can read here."),
                 "Remove the value: let it be `generated`, or `required` of who installs the package.",
+            );
+        }
+        if variable.first_password && (!variable.secret || variable.r#type != Type::String) {
+            self.wrong(
+                &at("first_password"),
+                format!("`{name}` is the first password, and not a secret line of text."),
+                "Add `secret: true`, and leave out `type`.",
             );
         }
         if variable.generated.is_some() && !variable.secret {
@@ -335,12 +400,12 @@ impl Package<'_> {
     }
 
     /// Whether all manifests are there.
-    fn files(&mut self, description: &Description) -> bool {
+    fn files(&mut self, folder: &Path, description: &Description) -> bool {
         let mut all_there = true;
         for (purpose, paths) in description.manifests.all() {
             for (index, path) in paths.iter().enumerate() {
                 let place = format!("manifests.{purpose}[{index}]");
-                all_there &= self.file(&place, path);
+                all_there &= self.file(folder, &place, path);
                 if paths[..index].contains(path) {
                     self.wrong(
                         &place,
@@ -351,22 +416,17 @@ impl Package<'_> {
             }
         }
         if let Some(icon) = &description.icon
-            && self.file("icon", icon)
-            && let Err(message) = is_picture(&self.folder.join(icon))
+            && self.file(folder, "icon", icon)
+            && let Err(message) = picture(&folder.join(icon))
         {
-            self.wrong("icon", message, "Give an SVG or PNG of at most 256 KiB.");
+            self.wrong("icon", message, ICON_HINT);
         }
         all_there
     }
 
     /// Whether a path leads to a file of the package.
-    fn file(&mut self, place: &str, path: &str) -> bool {
-        let parts = Path::new(path).components();
-        let is_below = parts.clone().count() > 0
-            && parts
-                .into_iter()
-                .all(|part| matches!(part, Component::Normal(_)));
-        if !is_below || path.contains('\\') {
+    fn file(&mut self, folder: &Path, place: &str, path: &str) -> bool {
+        if !is_below(path) {
             self.wrong(
                 place,
                 format!("`{path}` leads out of the package."),
@@ -374,10 +434,10 @@ impl Package<'_> {
             );
             return false;
         }
-        let file = self.folder.join(path);
+        let file = folder.join(path);
         // A link may lead anywhere.
         let found = file.canonicalize().ok().filter(|file| file.is_file());
-        let folder = self.folder.canonicalize().unwrap_or_default();
+        let folder = folder.canonicalize().unwrap_or_default();
         match found {
             None => {
                 self.wrong(
@@ -400,8 +460,8 @@ impl Package<'_> {
     }
 
     /// Renders all manifests with the defaults, for each environment; gives the number of objects.
-    async fn render(&mut self, description: &Description) -> usize {
-        let path = |name: &String| self.folder.join(name).display().to_string();
+    async fn render(&mut self, folder: &Path, description: &Description) -> usize {
+        let path = |name: &String| folder.join(name).display().to_string();
         let deploy: Vec<String> = description.manifests.deploy.iter().map(path).collect();
         let reset: Vec<String> = description.manifests.reset.iter().map(path).collect();
         let production = [PRODUCTION.to_owned()];
@@ -616,19 +676,39 @@ fn is_label_value(value: &str) -> bool {
         && is_edge(value.chars().next_back())
 }
 
-/// Says why a file is no picture for the library.
-fn is_picture(file: &Path) -> Result<(), String> {
+/// Whether a path leads to something below the folder that it is relative to.
+pub fn is_below(path: &str) -> bool {
+    let parts = Path::new(path).components();
+    parts.clone().count() > 0
+        && parts
+            .into_iter()
+            .all(|part| matches!(part, Component::Normal(_)))
+        && !path.contains(['\\', '\0'])
+}
+
+/// Reads a picture for the library.
+///
+/// # Errors
+/// Why it is none.
+pub fn picture(file: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(file).map_or(0, |found| found.len());
     if size > ICON {
         return Err(format!("The picture has {} KiB.", size.div_ceil(1 << 10)));
     }
     let bytes =
         std::fs::read(file).map_err(|error| format!("The picture cannot be read: {error}."))?;
-    let is_svg = || String::from_utf8_lossy(&bytes).contains("<svg");
-    match file.extension().and_then(|extension| extension.to_str()) {
-        Some("png") if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Ok(()),
-        Some("svg") if is_svg() => Ok(()),
-        _ => Err("The file is not the picture that its name says.".to_owned()),
+    match is_picture(file, &bytes) {
+        true => Ok(bytes),
+        false => Err("The file is not the picture that its name says.".to_owned()),
+    }
+}
+
+/// Whether these are the bytes of a picture of the kind that its name says.
+pub fn is_picture(name: &Path, bytes: &[u8]) -> bool {
+    match name.extension().and_then(|extension| extension.to_str()) {
+        Some("png") => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+        Some("svg") => String::from_utf8_lossy(bytes).contains("<svg"),
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use strum::IntoStaticStr;
 
 /// Whether an optional member has its own schema: it is not there rather than null.
 #[cfg(test)]
@@ -44,7 +45,7 @@ pub struct Description {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<String>"))]
     pub description: Option<String>,
-    /// A picture beside `package.yml`: SVG or PNG of at most 256 KiB.
+    /// A picture beside `package.yml`: SVG or PNG of at most 32 KiB.
     #[serde(default)]
     #[cfg_attr(
         test,
@@ -148,15 +149,20 @@ pub struct Variable {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Schema<Generate>"))]
     pub generated: Option<Generate>,
+    /// Whether the customer gets it with the invitation, to sign in for the first time. It must be secret, and it is one
+    /// at most.
+    #[serde(default)]
+    pub first_password: bool,
     /// Who may set it beside the operator.
     #[serde(default)]
     pub set_by: SetBy,
 }
 
 /// What values a variable may have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Type {
     /// One line of text.
     #[default]
@@ -173,9 +179,10 @@ pub enum Type {
 }
 
 /// Who may set a variable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum SetBy {
     /// Nobody but the operator.
     #[default]
@@ -192,7 +199,7 @@ pub enum SetBy {
 #[serde(deny_unknown_fields)]
 pub struct Generate {
     /// How many characters.
-    #[cfg_attr(test, schemars(range(min = 8, max = 1024)))]
+    #[cfg_attr(test, schemars(range(min = 8, max = 256)))]
     pub length: u32,
     /// Of which characters.
     #[serde(default)]
@@ -200,9 +207,10 @@ pub struct Generate {
 }
 
 /// Which characters a value is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Alphabet {
     /// A-Z, a-z, 0-9.
     #[default]
@@ -293,7 +301,7 @@ pub struct Expression {
 }
 
 /// How a label is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Operator {
     In,

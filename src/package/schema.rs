@@ -1,7 +1,9 @@
 //! What `package.schema.json` has against a description, in words for whoever writes one.
 
+use std::sync::LazyLock;
+
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::{JsonType, ValidationError};
+use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
 use super::located::Located;
@@ -18,16 +20,21 @@ const ALIKE: f64 = 0.8;
 /// # Errors
 /// A defect of the schema.
 pub fn problems(located: &Located, value: &Value) -> Result<Vec<Problem>, Problem> {
-    let defect = |error: &dyn std::fmt::Display| {
+    let (schema, validator) = READ.as_ref().map_err(|error| {
         Problem::new(Code::Internal, format!("The schema of packages: {error}."))
-    };
-    let schema: Value = serde_json::from_str(SCHEMA).map_err(|error| defect(&error))?;
-    let validator = jsonschema::validator_for(&schema).map_err(|error| defect(&error))?;
+    })?;
     let errors = validator.iter_errors(value);
     Ok(errors
-        .flat_map(|error| of_error(&error, &schema, located))
+        .flat_map(|error| of_error(&error, schema, located))
         .collect())
 }
+
+/// The schema as it is read once, whatever the number of packages.
+static READ: LazyLock<Result<(Value, Validator), String>> = LazyLock::new(|| {
+    let schema: Value = serde_json::from_str(SCHEMA).map_err(|error| error.to_string())?;
+    let validator = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
+    Ok((schema, validator))
+});
 
 fn of_error(error: &ValidationError<'_>, schema: &Value, located: &Located) -> Vec<Problem> {
     let pointer = error.instance_path().as_str();

@@ -281,7 +281,9 @@ async fn an_object_that_the_api_server_refuses_is_named_and_what_came_before_sta
             .into_iter()
             .map(|object| object.kind)
             .collect();
-        assert_eq!(kinds, ["ConfigMap", "PersistentVolumeClaim"]);
+        // What goes beside it comes to its end.
+        let expected = ["ConfigMap", "PersistentVolumeClaim", "Service", "Ingress"];
+        assert_eq!(kinds, expected);
     })
     .await;
 }

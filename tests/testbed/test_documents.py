@@ -131,7 +131,7 @@ ELSEWHERE = {
 IN_JOB = ("reset_manifests", "cluster.policy", "app.inventory")
 IN_RESULT = (
     *("inventory", "observation", "preview.files", "preview.objects"),
-    *("preview.problems", "preview.warnings"),
+    *("preview.problems", "preview.warnings", "index.packages", "index.problems"),
 )
 
 
@@ -171,6 +171,7 @@ class ContractTest(unittest.TestCase):
             ("Policy", "claim_response", "Policy", (), "policy"),
             ("Object reference", "claim_response", "ObjectRef", (), ""),
             ("Result", "report_request", "JobResult", IN_RESULT, ""),
+            ("Package", "report_request", "PackageSeen", (), ""),
             ("Problem", "report_request", "Problem", (), ""),
             ("Observation", "observe_request", "Observation", (), ""),
         ):

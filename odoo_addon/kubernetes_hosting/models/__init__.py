@@ -15,6 +15,7 @@ from . import kubernetes_config_map
 from . import kubernetes_config_map_action
 from . import kubernetes_secret
 from . import kubernetes_manifest
+from . import kubernetes_packaged
 from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
@@ -30,6 +31,10 @@ from . import kubernetes_app_change
 from . import kubernetes_worker
 from . import kubernetes_worker_call
 from . import kubernetes_worker_key
+from . import kubernetes_repository
+from . import kubernetes_repository_run
+from . import kubernetes_package
+from . import kubernetes_package_version
 from . import kubernetes_attention
 from . import kubernetes_attention_told
 from . import res_config_settings

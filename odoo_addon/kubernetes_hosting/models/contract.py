@@ -424,6 +424,70 @@ PREVIEW = Object(
     }
 )
 
+# A value as a config map's line has it.
+PACKAGE_VALUE = Object({"type": OneOf("string", "yaml"), "value": WHOLE_TEXT})
+
+PACKAGE = Object(
+    {
+        "name": TEXT,
+        "version": TEXT,
+        "digest": TEXT,
+        "url": TEXT,
+        "title": TEXT,
+        "summary": TEXT,
+        "description": WHOLE_TEXT,
+        "icon": WHOLE_TEXT,
+        "category": TEXT,
+        "keywords": List(TEXT),
+        "home": TEXT,
+        "licence": TEXT,
+        "manifests": List(
+            Object(
+                {
+                    "purpose": OneOf("deploy", "reset"),
+                    "path": TEXT,
+                    "url": TEXT,
+                    "digest": TEXT,
+                }
+            )
+        ),
+        "environments": List(TEXT),
+        "variables": List(
+            Object(
+                {
+                    "name": TEXT,
+                    "title": TEXT,
+                    "help": TEXT,
+                    "type": TEXT,
+                    "default": OrNull(PACKAGE_VALUE),
+                    "choices": List(PACKAGE_VALUE),
+                    "required": FLAG,
+                    "secret": FLAG,
+                    "generate": OrNull(Object({"length": INTEGER, "alphabet": TEXT})),
+                    "first_password": FLAG,
+                    "set_by": TEXT,
+                }
+            )
+        ),
+        "needs": Object(
+            {
+                "kubernetes": TEXT,
+                "kinds": List(TEXT),
+                "cpu": TEXT,
+                "memory": TEXT,
+                "storage": TEXT,
+                "node_ports": INTEGER,
+            }
+        ),
+        "labels": List(Object({"key": TEXT, "value": TEXT})),
+        "selector": List(Object({"key": TEXT, "operator": TEXT, "values": List(TEXT)})),
+        "text": WHOLE_TEXT,
+        "vars": WHOLE_TEXT,
+    }
+)
+
+INDEX = Object({"packages": List(PACKAGE), "problems": List(ERROR)})
+
 RESULT = Object(
     {
         "manifests": List(
@@ -466,6 +530,7 @@ RESULT = Object(
         ),
         "diff": OrNull(DIFF),
         "preview": OrNull(PREVIEW),
+        "index": Since(2, OrNull(INDEX), None),
     }
 )
 

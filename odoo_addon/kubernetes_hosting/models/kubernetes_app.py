@@ -93,6 +93,7 @@ class KubernetesApp(models.Model):
         "kubernetes.live",
         "kubernetes.app.portal",
         "kubernetes.limits",
+        "kubernetes.packaged",
         "portal.mixin",
         "mail.thread",
         "mail.activity.mixin",
@@ -100,6 +101,12 @@ class KubernetesApp(models.Model):
     _order = "id desc"
     _rec_names_search = ["name", "hostname"]
     _check_company_auto = True
+    _package_fields = (
+        "config_map_id",
+        "secret_id",
+        "manifest_line_ids",
+        "reset_manifest_line_ids",
+    )
 
     name = fields.Char(
         required=True,
@@ -959,6 +966,17 @@ class KubernetesApp(models.Model):
             return self.browse()
         siblings = self._siblings()[self] if siblings is None else siblings
         return siblings.filtered(lambda app: app.environment_id.is_production)[:1]
+
+    # -- its package -------------------------------------------------------------
+
+    def action_update_package(self):
+        """Move to the available version; what that changes is then to be applied."""
+        self._check_operator()
+        result = super().action_update_package()
+        self.sudo()._log(
+            self.env._("Moved to %s", self.package_version_id.display_name)
+        )
+        return result
 
     # -- what the worker gets ----------------------------------------------------
 

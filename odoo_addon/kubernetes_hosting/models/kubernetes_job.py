@@ -12,7 +12,15 @@ from odoo.tools import SQL
 
 from ..tools.sentences import PLACES
 from ..tools.together import know_lines
-from ..tools.told import joined, show, told, told_by, worded, words_of
+from ..tools.told import (
+    joined,
+    show,
+    told,
+    told_by,
+    worded,
+    worded_problem,
+    words_of,
+)
 
 LEASE_SECONDS = 60
 POLL_SECONDS = 5
@@ -64,7 +72,8 @@ def _width(sign):
 
 
 class KubernetesJob(models.Model):
-    """One unit of work on one app, or the preview of a manifest.
+    """One unit of work on one app, the preview of a manifest, or the index of a
+    repository.
 
     pending → running → done, failed or cancelled. A running job goes back to pending
     when its lease ends, when its error can be tried again, or when the worker hands it
@@ -100,6 +109,7 @@ class KubernetesJob(models.Model):
             ("preview", "Preview"),
             ("password", "First Password"),
             ("adopt", "Take Over"),
+            ("index", "Index"),
         ],
         required=True,
         readonly=True,
@@ -109,7 +119,7 @@ class KubernetesJob(models.Model):
         readonly=True,
         index=True,
         ondelete="cascade",
-        help="Empty for the preview of a manifest.",
+        help="Empty for the preview of a manifest and the index of a repository.",
     )
     manifest_id = fields.Many2one(
         "kubernetes.manifest",
@@ -118,6 +128,13 @@ class KubernetesJob(models.Model):
         index="btree_not_null",
         ondelete="cascade",
         help="The manifest that a preview is of; empty while it is not saved.",
+    )
+    repository_id = fields.Many2one(
+        "kubernetes.repository",
+        string="Indexed Repository",
+        readonly=True,
+        ondelete="cascade",
+        help="The repository that an index is of; empty while it is not saved.",
     )
     cluster_id = fields.Many2one(
         related="app_id.cluster_id", store=True, index=True, precompute=True
@@ -241,8 +258,14 @@ class KubernetesJob(models.Model):
         "(app_id) WHERE state = 'running'", "A job of this app is running already."
     )
     _app_check = models.Constraint(
-        "CHECK (app_id IS NOT NULL OR kind = 'preview')", "A job needs an app."
+        "CHECK (app_id IS NOT NULL OR kind IN ('preview', 'index'))",
+        "A job needs an app.",
     )
+    _index_uniq = models.UniqueIndex(
+        "(repository_id) WHERE state IN ('pending', 'running')",
+        "The repository is being indexed already.",
+    )
+    _repository_idx = models.Index("(repository_id) WHERE repository_id IS NOT NULL")
     _pending_uniq = models.UniqueIndex(
         "(app_id, kind) WHERE state = 'pending' AND kind <> 'diff'",
         "The same job of this app is waiting already.",
@@ -257,11 +280,18 @@ class KubernetesJob(models.Model):
         for job in self:
             job.company_id = job.app_id.company_id or self.env.company
 
-    @api.depends("kind", "app_id.display_name", "options")
+    @api.depends("kind", "app_id.display_name", "repository_id.name", "options")
     @api.depends_context("lang")
     def _compute_display_name(self):
         for job in self:
-            about = job.app_id.display_name or (job.options or {}).get("title") or ""
+            options = job.options or {}
+            about = (
+                job.app_id.display_name
+                or job.repository_id.name
+                or options.get("title")
+                or (job.kind == "index" and options.get("url"))
+                or ""
+            )
             job.display_name = f"{job._kind_label()} {about}".strip()
 
     @api.depends("started_at", "finished_at")
@@ -352,6 +382,25 @@ class KubernetesJob(models.Model):
                 line=excerpt["line"],
             )
         return self.env._("%(name)s, line %(line)s", name=name, line=excerpt["line"])
+
+    @api.model
+    def _problem_values(self, problem):
+        """A problem of the contract to be read: where, what, how to fix it."""
+        place = problem["url"] or problem["manifest"] or ""
+        if problem["line"]:
+            place = self.env._(
+                "%(name)s, line %(line)s", name=place, line=problem["line"]
+            )
+        if problem["line"] and problem["column"]:
+            place = self.env._(
+                "%(place)s, column %(column)s", place=place, column=problem["column"]
+            )
+        excerpts = [
+            {**self._excerpt_values(excerpt), "title": place}
+            for excerpt in problem["excerpts"]
+        ]
+        shown = worded_problem(self.env, problem)
+        return {**shown, "place": place, "excerpts": excerpts}
 
     @api.model
     def _render_diff(self, objects):
@@ -530,6 +579,21 @@ class KubernetesJob(models.Model):
         )
 
     @api.model
+    def _enqueue_index(self, repository, url, company, **values):
+        """Ask a worker what is in the repository at ``url``; return the job. Of a
+        saved ``repository`` it is taken over; of another one the outcome stands in
+        ``result``, in short."""
+        return self._as_system().create(
+            {
+                "kind": "index",
+                "repository_id": repository.id,
+                "company_id": company.id,
+                "options": {"url": url},
+                **values,
+            }
+        )
+
+    @api.model
     def _preview_company(self, manifest, config_map, secret):
         """Whose preview it is, and so which workers may get it: the company of what it
         is made of; where all of that is shared, the company of whoever asks. Refuses
@@ -575,7 +639,8 @@ class KubernetesJob(models.Model):
     def _check_operator(self):
         """Whoever may not change an app or manifest may not handle its jobs either."""
         for job in self:
-            (job.app_id or self.env["kubernetes.manifest"]).check_access("write")
+            about = job.app_id or job.repository_id
+            (about or self.env["kubernetes.manifest"]).check_access("write")
 
     def action_cancel(self):
         """Drop jobs that wait and ask the worker to stop those that run."""
@@ -636,8 +701,21 @@ class KubernetesJob(models.Model):
                     number=self.id,
                 )
             )
+        elif self.kind == "index":
+            self._retry_index()
         else:
             self._retry_preview()
+
+    def _retry_index(self):
+        self.ensure_one()
+        if not self.repository_id:
+            raise UserError(
+                self.env._(
+                    "This was a look at a repository that is not saved. Enter its URL"
+                    " again under Library > Repositories."
+                )
+            )
+        self.repository_id.action_index()
 
     def _is_last_wish(self):
         """Whether the job failed, and nobody has asked since for anything that changes
@@ -699,6 +777,8 @@ class KubernetesJob(models.Model):
         }
         if self.kind == "preview":
             values.update(self._preview_values())
+        elif self.kind == "index":
+            values["options"] = {"url": values["options"]["url"]}
         elif self.kind in RENDERING_KINDS:
             values.update(
                 manifests=app._manifests()._contract_values(),
@@ -945,10 +1025,11 @@ class KubernetesJob(models.Model):
 
     @api.autovacuum
     def _gc_awaited(self):
-        """Comparisons, previews and passwords are of no use after a day."""
+        """Comparisons, previews and passwords are of no use after a day; what an index
+        has found stands in the repository's history."""
         gone = self.search(
             [
-                ("kind", "in", AWAITED_KINDS),
+                ("kind", "in", (*AWAITED_KINDS, "index")),
                 ("state", "in", ("done", "failed", "cancelled")),
                 ("finished_at", "<", fields.Datetime.now() - timedelta(days=1)),
             ],

@@ -320,6 +320,8 @@ class KubernetesJob(models.Model):
         """What the worker found out: manifests' contents, inventory, and what screens
         show."""
         kept = {name: result[name] for name in KEPT_RESULTS if result[name]}
+        if result["index"] and not self.repository_id:
+            kept["index"] = self.env["kubernetes.repository"]._in_short(result["index"])
         if kept:
             self.result = kept
         app = self.app_id
@@ -497,7 +499,7 @@ class KubernetesJob(models.Model):
         self.env["kubernetes.app"]._log_each(texts)
 
     def _after(self, result):
-        """Let the app, or the previewed manifest, go on from here: after a job that is
+        """Let the app, manifest or repository go on from here: after a job that is
         done its ``_after_<kind>(job, result)`` where it has one, after one that failed
         for good its ``_after_failed(job)``.
 
@@ -505,7 +507,7 @@ class KubernetesJob(models.Model):
         and the chatter: the worker's part is done and stays so.
         """
         self.ensure_one()
-        about = self.app_id or self.manifest_id
+        about = self.app_id or self.manifest_id or self.repository_id
         if self.state == "done":
             hook = getattr(about, f"_after_{self.kind}", None)
             arguments = (self, result)

@@ -86,6 +86,7 @@ class KubernetesJobStep(models.Model):
             "comparing": self.env._("Compare with the cluster"),
             "password": self.env._("Encrypt the password"),
             "adopting": self.env._("Take the namespace over"),
+            "indexing": self.env._("Read the packages"),
         }
 
     @api.depends("code")
@@ -114,6 +115,8 @@ class KubernetesJobStep(models.Model):
             "comparing": self.env._("Checking for changes"),
             "password": self.env._("Fetching your password"),
             "adopting": self.env._("Checking for changes"),
+            # No app of a customer's has such a job.
+            "indexing": self.env._("Working"),
         }
 
     def _customer_values(self):

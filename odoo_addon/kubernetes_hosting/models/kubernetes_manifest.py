@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..tools.told import said, worded, words_of
+from ..tools.told import worded_problem
 from .kubernetes_job import CHANGING_KINDS, MANIFEST_CHANGED
 
 # A worker asks every few seconds: where none did for so long, none is there.
@@ -167,6 +167,18 @@ class KubernetesManifest(models.Model):
         check_company=True,
         help="Whose values the preview is rendered with; they are never shown.",
     )
+    package_version_id = fields.Many2one(
+        "kubernetes.package.version",
+        string="Package",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The version of a package that it is part of.",
+    )
+    package_path = fields.Char(
+        readonly=True, copy=False, help="Where it is in the package."
+    )
     app_manifest_ids = fields.One2many("kubernetes.app.manifest", "manifest_id")
     app_count = fields.Integer(compute="_compute_app_count")
     is_editable = fields.Boolean(
@@ -287,6 +299,19 @@ class KubernetesManifest(models.Model):
             self._resume()
         self._note_changes(used)
         return result
+
+    def _move(self, urls):
+        """Let the manifests of a package be fetched where it is now, ``{path: url}``:
+        pinned as they are, nothing else changes. Returns those that have moved."""
+        moved = self.filtered(
+            lambda manifest: (
+                urls.get(manifest.package_path, manifest.url) != manifest.url
+            )
+        )
+        for manifest in moved:
+            url = urls[manifest.package_path]
+            super(KubernetesManifest, manifest).write({"url": url})
+        return moved
 
     def _used_contents(self):
         """Each manifest with what the next deploy uses of it, as far as Odoo knows."""
@@ -471,6 +496,26 @@ class KubernetesManifest(models.Model):
         job = jobs._enqueue_preview(title, url, manifest, config_map, secret)
         return {"state": "waiting", "job_id": job.id}
 
+    def _ask_preview(self):
+        """Let a worker fetch them, although nobody waits for it."""
+        self.env["kubernetes.job"]._as_system().create(
+            [
+                {
+                    "kind": "preview",
+                    "manifest_id": manifest.id,
+                    "company_id": manifest.company_id.id,
+                    "options": {
+                        "title": manifest.name,
+                        "url": manifest.url,
+                        "config_map_id": False,
+                        "secret_id": False,
+                    },
+                    "requested_by": self.env.uid,
+                }
+                for manifest in self
+            ]
+        )
+
     @api.model
     def preview_result(self, job_id):
         """What came of a preview: ``{"state": …}`` with ``waiting``, ``no_worker``
@@ -523,16 +568,8 @@ class KubernetesManifest(models.Model):
     @api.model
     def _worded_preview(self, preview):
         """A preview whose problems and warnings are in the reader's language."""
-
-        def shown(problem):
-            told = {name: said(problem, name) for name in ("message", "hint")}
-            return problem | {
-                name: worded(self.env, text, text and words_of(text))
-                for name, text in told.items()
-            }
-
         return preview | {
-            name: [shown(problem) for problem in preview[name]]
+            name: [worded_problem(self.env, problem) for problem in preview[name]]
             for name in ("problems", "warnings")
         }
 

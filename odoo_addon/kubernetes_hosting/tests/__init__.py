@@ -36,6 +36,7 @@ from . import test_vars
 from . import test_worker
 from . import test_worker_clusters
 from . import test_xml_ids
+from . import test_repository
 from . import test_request
 from . import test_results
 from . import test_retention

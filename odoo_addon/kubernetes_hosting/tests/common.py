@@ -26,6 +26,7 @@ KINDS = (
     "invitation",
     "password",
     "adopt",
+    "index",
 )
 
 
@@ -42,6 +43,7 @@ def job_result(**values):
         "password": None,
         "diff": None,
         "preview": None,
+        "index": None,
         **values,
     }
 

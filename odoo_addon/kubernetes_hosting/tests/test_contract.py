@@ -153,6 +153,9 @@ class TestContract(KubernetesCase, HttpCase):
             self.config_map,
             self.secret,
         )
+        self.env["kubernetes.repository"].create(
+            {"name": "Catalog", "url": wanted[7]["options"]["url"]}
+        )
         return production + shop + old
 
     def test_claim_answers_as_the_golden_file(self):
@@ -382,11 +385,18 @@ class TestContract(KubernetesCase, HttpCase):
         for name, kind, options in asked.values():
             self.create_app(name)._enqueue(kind, options)
         self.jobs._enqueue_preview("Odoo", "https://example.com/odoo.yml")
+        repository = self.env["kubernetes.repository"].create(
+            {"name": "Catalog", "url": "http://127.0.0.1:8090"}
+        )
         claimed = {
-            job["app"]["name"] if job["app"] else "preview": job
-            for job in self.claim()["jobs"]
+            job["app"]["name"] if job["app"] else job["kind"]: job
+            for job in self.claim(capacity=20)["jobs"]
         }
-        names = {**{key: values[0] for key, values in asked.items()}, 50: "preview"}
+        names = {
+            **{key: values[0] for key, values in asked.items()},
+            50: "preview",
+            51: "index",
+        }
         request = golden("report_request")
         manifests = dict(zip((3, 4), self.manifests.ids, strict=True))
         for job in request["jobs"]:
@@ -403,7 +413,7 @@ class TestContract(KubernetesCase, HttpCase):
             [job["answer"] for job in answer["jobs"]],
             [job["answer"] for job in golden("report_response")["jobs"]],
         )
-        shop, shelf, wiki, mail, news, docs, press, preview = (
+        shop, shelf, wiki, mail, news, docs, press, preview, index = (
             self.job(claimed[name]) for name in names.values()
         )
         self.assertEqual(shop.state, "running")
@@ -426,6 +436,9 @@ class TestContract(KubernetesCase, HttpCase):
         self.assertEqual(docs.result, {"password": outcomes[5]["result"]["password"]})
         self.assertEqual(press.result, {"diff": outcomes[6]["result"]["diff"]})
         self.assertEqual(preview.result, {"preview": outcomes[7]["result"]["preview"]})
+        self.assertEqual((index.state, index.result), ("done", False))
+        self.assertEqual(repository.package_ids.mapped("name"), ["wiki"])
+        self.assertEqual(repository.problem_count, 1)
         # None of these changes an app.
         self.assertEqual(
             (mail + news + docs + press).app_id.mapped("state"), ["new"] * 4

@@ -262,6 +262,7 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
             "diff": None,
             "preview": {**seen, "digest": "sha256:" + "1" * 64, "problems": []},
             "password": None,
+            "index": None,
         }
         job = app._enqueue("deploy")
         preview = self.jobs._enqueue_preview("Shared", manifest.url, manifest)

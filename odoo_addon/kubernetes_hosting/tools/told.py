@@ -89,6 +89,14 @@ def worded(env, text, words):
     return _text(words, env.lang or "en_US") if text and words else text
 
 
+def worded_problem(env, problem):
+    """A problem, the contract's, in the language of ``env``."""
+    return problem | {
+        name: worded(env, problem.get(name), problem.get(f"{name}_words"))
+        for name in ("message", "hint")
+    }
+
+
 def show(records, *names):
     """Compute the fields that show those of these names in the reader's language."""
     for record in records:

@@ -17,6 +17,7 @@ SENTENCES = (
     _lt("1 more object is not ready"),
     _lt("1 object"),
     _lt("1 object got its labels"),
+    _lt("1 package"),
     _lt("1 problem"),
     _lt("1 volume is kept in {namespace}"),
     _lt("1 workload started"),
@@ -211,6 +212,7 @@ SENTENCES = (
     _lt("Deleted by an earlier attempt"),
     _lt("Did you mean `{known}`?"),
     _lt("Did you mean `{near}`?"),
+    _lt("Divide the repository into several."),
     _lt(
         "Either Mailgun does not show a new domain yet (this passes), or it was deleted"
         " there or lives in the other region; the worker's is {region}."
@@ -270,12 +272,18 @@ SENTENCES = (
         "Install what provides this kind in the cluster, or correct kind and"
         " apiVersion."
     ),
+    _lt("Install what provides this kind, or correct apiVersion and kind."),
     _lt(
         "It belongs to another Mailgun account, or to this one in another region than"
         " {region}. Delete it there, ask Mailgun's support to release it, or give the"
         " app another name."
     ),
     _lt("It did not answer in time."),
+    _lt(
+        "It is applied when the old one is gone. A finalizer that stays belongs to a"
+        " program that no longer runs: bring that back, or take the finalizer away with"
+        " `kubectl edit`."
+    ),
     _lt(
         "It is marked `immutable: true`. Give the {kind} another name, and use that in"
         " the pods: the deploy then removes the old one. Or delete it with `{delete}`"
@@ -365,6 +373,10 @@ SENTENCES = (
     _lt("Nothing would change; 1 object stay as they are"),
     _lt("Nothing would change; {number} objects stay as they are"),
     _lt("Objects need a fixed name; a generated one would be another at every deploy."),
+    _lt(
+        "Objects outside the app's namespace are never taken over. Give yours a name of"
+        " its own, for example with the namespace in it."
+    ),
     _lt(
         "Odoo's addons and the worker are of versions that do not fit together: update"
         " the older one."
@@ -548,6 +560,10 @@ SENTENCES = (
         " succeeds."
     ),
     _lt(
+        "Something else writes to it again and again: see who does (`kubectl get"
+        " --show-managed-fields`), and let it stop."
+    ),
+    _lt(
         "Something holds it, usually a finalizer whose controller does not run. The"
         " next attempt goes on from here."
     ),
@@ -720,8 +736,6 @@ SENTENCES = (
     _lt("The kubeconfig {path} cannot be used: {error}."),
     _lt("The mail cannot be sent: {wrong}."),
     _lt("The manifest has changed: it is pinned to {pin}, and now is {digest}."),
-    _lt("The manifest is larger than {number} KiB."),
-    _lt("The manifest is not a text in UTF-8 (first wrong byte in line {line})."),
     _lt(
         "The manifest is pinned, and uses the file `{name}` by a name that is computed:"
         " the pin does not cover it."
@@ -846,14 +860,14 @@ SENTENCES = (
         " already."
     ),
     _lt("The seccomp profile must be RuntimeDefault or Localhost."),
-    _lt("The server answered with a web page, not with a manifest."),
+    _lt("The server answered with a web page, not with a {what}."),
     _lt("The server answered {status}."),
     _lt("The server cannot be reached: {error}."),
     _lt("The server did not answer in full within {seconds} s."),
     _lt("The server redirects more than {redirects} times."),
     _lt("The server redirects to what is no URL."),
     _lt("The server redirects: {message}"),
-    _lt("The server wants a login: publish the manifest where the worker may read it."),
+    _lt("The server wants a login: publish the {what} where the worker may read it."),
     _lt("The setting {shown} is not the pod's alone."),
     _lt("The value of `{key}` (secret) is not YAML."),
     _lt(
@@ -896,9 +910,12 @@ SENTENCES = (
     ),
     _lt("The worker does not run inside a cluster: {error}."),
     _lt("The worker has no rights in the namespace {namespace}: {reason}."),
+    _lt("The worker met a defect of its own while reading the index."),
     _lt("The worker met a defect of its own while rendering."),
     _lt("The worker's machine gives no random numbers."),
     _lt("The {plural} of the cluster at {url} cannot be watched: {error}."),
+    _lt("The {what} is larger than {size} KiB."),
+    _lt("The {what} is not a text in UTF-8 (first wrong byte in line {line})."),
     _lt("The {word} `{key}` is Chandlery's: it says whose the object is."),
     _lt("The {word} `{key}` is for the program that {domain} belongs to."),
     _lt("There is no field `{name}` in the metadata of an object."),
@@ -1107,6 +1124,7 @@ SENTENCES = (
     _lt("gave an answer without {what}"),
     _lt("gave no answer: {cause}"),
     _lt("hostnames"),
+    _lt("index"),
     _lt("ingress class"),
     _lt("is paused: `kubectl rollout resume` lets it go on"),
     _lt("it cannot be read: {error}."),
@@ -1157,6 +1175,7 @@ SENTENCES = (
     _lt("list volumes in {namespace}"),
     _lt("list {plural} in {namespace}"),
     _lt("look up the mail domain {name}"),
+    _lt("manifest"),
     _lt("metadata"),
     _lt("must be a size up to {most}m, written as 512k or 1m"),
     _lt("must be a whole number from 0 to {most}"),
@@ -1227,6 +1246,8 @@ SENTENCES = (
     _lt("volume claims"),
     _lt("volumes among them"),
     _lt("volumes of pods"),
+    _lt("waits for the finalizer {name}"),
+    _lt("waits for the finalizers {names}"),
     _lt("{command} says what belongs there."),
     _lt("{done} of 1 object"),
     _lt("{done} of {all} objects"),
@@ -1241,6 +1262,11 @@ SENTENCES = (
     _lt("{name} at Mailgun is not this app's and is left alone"),
     _lt("{name} at Mailgun is this app's now; its DKIM record has a new name"),
     _lt("{name} created"),
+    _lt(
+        "{name} is being deleted and {waits}: what is applied to it now would go with"
+        " it."
+    ),
+    _lt("{name} is being deleted: what is applied to it now would go with it."),
     _lt("{name} is not at Mailgun any more"),
     _lt("{name} is not taken over: {problem}"),
     _lt("{name} is registered at Mailgun ({region})"),
@@ -1263,6 +1289,7 @@ SENTENCES = (
     _lt("{number} objects got its labels"),
     _lt("{number} of {all} records published; not published: {records}"),
     _lt("{number} old pods are still to go"),
+    _lt("{number} packages"),
     _lt("{number} pods are still to go"),
     _lt("{number} problems"),
     _lt("{number} records published"),
@@ -1277,6 +1304,9 @@ SENTENCES = (
     _lt("{objects} removed"),
     _lt("{objects} restarted to use it"),
     _lt("{object} (not ready after {seconds} s)"),
+    _lt("{object} ({waits})"),
+    _lt("{object} changes all the time."),
+    _lt("{object} exists in the cluster and does not belong to this app."),
     _lt("{object} {reason}"),
     _lt(
         "{pods} deleted, since nothing can stop a pod without a controller: Start"

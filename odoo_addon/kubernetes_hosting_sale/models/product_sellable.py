@@ -196,15 +196,29 @@ class ProductTemplate(models.Model):
             line.key: line.value
             for line in (*template.kubernetes_config_map_id.line_ids, *variables)
         }
+        later = others.sudo().kubernetes_value_ids.mapped("key") if others else ()
         known = {
             *values,
             *template.kubernetes_secret_id.line_ids.mapped("key"),
-            *(others.sudo().kubernetes_value_ids.mapped("key") if others else ()),
+            *later,
             *GIVEN_VARIABLES,
             "sibling_namespaces",
         }
         names = ", ".join(chosen.mapped("name")) or template.name
         problems = []
+        unset = template._kubernetes_unset(values, later)
+        if unset:
+            problems.append(
+                (
+                    self.env._(
+                        "%(names)s: the package has no value for %(variables)s. Set it"
+                        " in the product's config map or secret:",
+                        names=names,
+                        variables=", ".join(unset),
+                    ),
+                    template.package_version_id,
+                )
+            )
         claimed = 0
         for manifest in template.kubernetes_manifest_ids.sorted().manifest_id:
             lacking = sorted(manifest._certain_variables() - known)
@@ -242,6 +256,26 @@ class ProductTemplate(models.Model):
                 )
             )
         return problems
+
+    def _kubernetes_unset(self, values, later):
+        """The titles of what the product's package wants to be set, and nobody has:
+        ``values`` are those of the config map and the variant, ``later`` the keys that
+        may be chosen in addition."""
+        self.ensure_one()
+        version = self.package_version_id
+        secrets = {
+            line.key: line.is_set or line.generate
+            for line in self.kubernetes_secret_id.line_ids
+        }
+        return [
+            item["title"]
+            for item in (version._required() if version else ())
+            if not (
+                secrets.get(item["name"])
+                if item["secret"]
+                else values.get(item["name"]) or item["name"] in later
+            )
+        ]
 
     @api.model
     def _kubernetes_give_templates_back(self):

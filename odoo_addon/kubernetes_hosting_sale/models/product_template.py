@@ -13,7 +13,18 @@ class ProductTemplate(models.Model):
     """A product may be a hosting: each unit sold becomes an app per environment."""
 
     _name = "product.template"
-    _inherit = ["product.template", "kubernetes.limits", "kubernetes.protected"]
+    _inherit = [
+        "product.template",
+        "kubernetes.limits",
+        "kubernetes.protected",
+        "kubernetes.packaged",
+    ]
+    _package_fields = (
+        "kubernetes_config_map_id",
+        "kubernetes_secret_id",
+        "kubernetes_manifest_ids",
+        "kubernetes_reset_manifest_ids",
+    )
 
     kubernetes_hosting = fields.Boolean(
         help="Each unit sold becomes one app in each of the environments below.",
@@ -299,6 +310,12 @@ class ProductTemplate(models.Model):
             self.kubernetes_environment_ids = self.env["kubernetes.environment"].search(
                 ["|", ("is_production", "=", True), ("code", "=", "int")]
             )
+
+    def action_update_package(self):
+        """Move to the available version. Apps that were sold before stay as they
+        are."""
+        self._kubernetes_check_may_share()
+        return super().action_update_package()
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()

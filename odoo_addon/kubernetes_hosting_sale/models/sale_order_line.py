@@ -274,6 +274,8 @@ class SaleOrderLine(models.Model):
                     "sale_order_line_id": self.id,
                     "unit_no": unit,
                     "subscription_id": subscription.id,
+                    "package_version_id": template.package_version_id.id,
+                    "package_digest": template.package_digest,
                     "hostname_ids": [fields.Command.link(hostname.id)],
                     "config_map_id": template.kubernetes_config_map_id.id,
                     "secret_id": template.kubernetes_secret_id.id,

@@ -62,9 +62,10 @@ MODELS = {
         " mail_check_count mail_checked_at mail_domain mail_error_hint"
         " mail_error_hint_words mail_mark mail_message mail_message_words"
         " mail_published mail_registered_at mail_state namespace_id observed_at"
-        " observed_message observed_message_words observed_state password_link_ids"
-        " product_id sale_order_id sale_order_line_id state state_message"
-        " state_message_words state_since stopped_by_subscription"
+        " observed_message observed_message_words observed_state package_digest"
+        " package_version_id password_link_ids product_id sale_order_id"
+        " sale_order_line_id state state_message state_message_words state_since"
+        " stopped_by_subscription"
         " subscription_id uid unit_no urgency wanted_state",
         reads={
             "A": "access_token access_url access_warning active create_date create_uid"
@@ -78,7 +79,7 @@ MODELS = {
             " action_forget_mail_domain action_keep action_new_namespace"
             " action_open_invitation_template"
             " action_refresh action_reset action_restart action_review"
-            " action_send_invitation action_start action_stop",
+            " action_send_invitation action_start action_stop action_update_package",
             STAFF: "action_view_namespace action_view_sale_order action_view_siblings"
             " action_view_subscription",
             f"A {STAFF}": "action_open action_view_jobs action_view_partner",
@@ -175,7 +176,8 @@ MODELS = {
     ),
     "kubernetes.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="content digest fetched_at files is_changed pin pinned_content"
+        system="content digest fetched_at files is_changed package_path"
+        " package_version_id pin pinned_content"
         " pinned_files preview previewed_at problem_count variables",
         calls={
             f"{KEEPERS} other": "request_preview",
@@ -205,6 +207,29 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
         calls={STAFF: "action_take_over"},
     ),
+    "kubernetes.package": Model(
+        "-       -     -     -        r    r        r             -",
+        calls={
+            KEEPERS: "action_install",
+            # Whoever may not make products is told so.
+            "": "action_make_product",
+            STAFF: "action_view_apps",
+        },
+    ),
+    "kubernetes.package.category": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.package.install": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_install"},
+    ),
+    "kubernetes.package.install.line": Model(
+        "-       -     -     -        -    rwcd     c             c",
+    ),
+    "kubernetes.package.version": Model(
+        "-       -     -     -        r    r        r             -",
+        calls={KEEPERS: "action_accept"},
+    ),
     "kubernetes.password.guess": Model(
         "-       -     -     -        -    -        r             -",
     ),
@@ -214,6 +239,18 @@ MODELS = {
     ),
     "kubernetes.product.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
+    ),
+    "kubernetes.repository": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        system="error indexed_at job_ids package_ids problem_count run_ids",
+        calls={
+            KEEPERS: "action_index",
+            f"{KEEPERS} other": "look_result request_look",
+            STAFF: "action_view_packages",
+        },
+    ),
+    "kubernetes.repository.run": Model(
+        "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.reserved.name": Model(
         "-       -     -     -        r    r        rwcd          r",
@@ -263,7 +300,9 @@ EXTENSIONS = {
     ),
     "product.template": Extension(
         reads={
-            STAFF: "kubernetes_app_count kubernetes_attribute_value_ids"
+            STAFF: "available_version_id available_version_name package_digest"
+            " package_version_id"
+            " kubernetes_app_count kubernetes_attribute_value_ids"
             " kubernetes_cluster_id kubernetes_config_map_id"
             " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
             " kubernetes_not_sellable kubernetes_problems"
@@ -271,7 +310,9 @@ EXTENSIONS = {
             " limit_cpu limit_memory limit_pods limit_storage",
             f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
         },
-        calls={STAFF: "action_view_kubernetes_apps"},
+        system="package_digest package_version_id",
+        # Who may write products: sellers, who are none of the columns.
+        calls={STAFF: "action_view_kubernetes_apps", "": "action_update_package"},
     ),
     "product.product": Extension(),
     "res.company": Extension(

@@ -36,6 +36,8 @@ ARGUMENTS = {
     "request_preview": ("https://example.com/x.yml", "Title"),
     "preview_result": (0,),
     "stored_preview": ("https://example.com/x.yml",),
+    "request_look": ("https://example.com/packages",),
+    "look_result": (0,),
     "create_subscription": ([], None),
 }
 MISSING = 1_000_000
@@ -187,6 +189,38 @@ class RightsTableCase(HostingSaleCase):
                 "company_id": env.company.id,
             }
         )
+        repository = env["kubernetes.repository"].create(
+            {"name": "table", "url": "https://example.com/packages"}
+        )
+        package = env["kubernetes.package"].create(
+            {"repository_id": repository.id, "name": "table", "title": "Table"}
+        )
+        version = env["kubernetes.package.version"].create(
+            {
+                "package_id": package.id,
+                "name": "1.0",
+                "digest": "x",
+                "content": {
+                    **dict.fromkeys(("text", "vars", "icon"), ""),
+                    "environments": ["prod"],
+                    "manifests": [],
+                    "variables": [],
+                    "needs": {},
+                },
+            }
+        )
+        package.latest_version_id = version
+        made |= {
+            "kubernetes.repository": repository,
+            "kubernetes.repository.run": env["kubernetes.repository.run"].create(
+                {"repository_id": repository.id, "state": "done"}
+            ),
+            "kubernetes.package": package,
+            "kubernetes.package.category": env["kubernetes.package.category"].create(
+                {"name": "table", "company_id": env.company.id}
+            ),
+            "kubernetes.package.version": version,
+        }
         worker = env["kubernetes.worker"].create({"name": "table"})
         worker._create_key()
         keys = env["kubernetes.worker.key.create"].with_user(cls.users["administrator"])
@@ -205,6 +239,10 @@ class RightsTableCase(HostingSaleCase):
                 "line_ids": [Command.create({"app_id": app.id})],
             },
             "kubernetes.app.reset": {"app_id": app.id},
+            "kubernetes.package.install": {
+                "version_id": version.id,
+                "line_ids": [Command.create({"key": "x", "title": "x"})],
+            },
             "kubernetes.namespace.adopt": {"found_id": found.id},
             "kubernetes.namespace.adopt.all": {},
             "kubernetes.config.map.import": {
@@ -213,6 +251,9 @@ class RightsTableCase(HostingSaleCase):
         }.items():
             made[model] = wizards[model].create(values)
         made["kubernetes.app.request.line"] = made["kubernetes.app.request"].line_ids
+        made["kubernetes.package.install.line"] = made[
+            "kubernetes.package.install"
+        ].line_ids
         made["kubernetes.config.map.import.line"] = made[
             "kubernetes.config.map.import"
         ].line_ids
