@@ -59,21 +59,52 @@ enum What {
 }
 
 impl What {
-    /// How people call it.
-    fn sentence(self) -> Sentence {
+    fn needs_login(self) -> Sentence {
         match self {
-            Self::Manifest => sentence!("manifest"),
-            Self::Index => sentence!("index"),
+            Self::Manifest => sentence!(
+                "The server wants a login: publish the manifest where the worker may read it."
+            ),
+            Self::Index => sentence!(
+                "The server wants a login: publish the index where the worker may read it."
+            ),
         }
     }
 
-    /// What to do about one that is too large.
-    fn too_large(self) -> Sentence {
+    fn is_too_large(self, number: usize) -> Sentence {
+        match self {
+            Self::Manifest => sentence!("The manifest is larger than {number} KiB.", number),
+            Self::Index => sentence!("The index is larger than {number} KiB.", number),
+        }
+    }
+
+    fn made_smaller(self) -> Sentence {
         match self {
             Self::Manifest => {
                 sentence!("Check that the URL leads to a manifest, or split it into several.")
             }
             Self::Index => sentence!("Divide the repository into several."),
+        }
+    }
+
+    fn is_a_page(self) -> Sentence {
+        match self {
+            Self::Manifest => {
+                sentence!("The server answered with a web page, not with a manifest.")
+            }
+            Self::Index => sentence!("The server answered with a web page, not with an index."),
+        }
+    }
+
+    fn is_no_text(self, line: usize) -> Sentence {
+        match self {
+            Self::Manifest => sentence!(
+                "The manifest is not a text in UTF-8 (first wrong byte in line {line}).",
+                line
+            ),
+            Self::Index => sentence!(
+                "The index is not a text in UTF-8 (first wrong byte in line {line}).",
+                line
+            ),
         }
     }
 }
@@ -346,12 +377,11 @@ impl Fetcher {
             .map_err(|error| unreachable(&error))?
         {
             if bytes.len() + chunk.len() > wanted.bytes {
-                let (what, size) = (wanted.what.sentence(), wanted.bytes / 1024);
                 return Err(Problem::new(
                     Code::ManifestFetch,
-                    sentence!("The {what} is larger than {size} KiB.", what, size),
+                    wanted.what.is_too_large(wanted.bytes / 1024),
                 )
-                .hint(wanted.what.too_large()));
+                .hint(wanted.what.made_smaller()));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -438,10 +468,7 @@ fn accepted(response: Response, what: What) -> Result<Response, Problem> {
             )
         };
         return Err(problem.hint(match status.as_u16() {
-            401 | 403 => sentence!(
-                "The server wants a login: publish the {what} where the worker may read it.",
-                what = what.sentence()
-            ),
+            401 | 403 => what.needs_login(),
             _ => sentence!("Check the URL, and the server behind it."),
         }));
     }
@@ -451,14 +478,8 @@ fn accepted(response: Response, what: What) -> Result<Response, Problem> {
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("text/html"));
     if html {
-        return Err(Problem::new(
-            Code::ManifestFetch,
-            sentence!(
-                "The server answered with a web page, not with a {what}.",
-                what = what.sentence()
-            ),
-        )
-        .hint(sentence!("Use the address of the raw file.")));
+        return Err(Problem::new(Code::ManifestFetch, what.is_a_page())
+            .hint(sentence!("Use the address of the raw file.")));
     }
     Ok(response)
 }
@@ -471,11 +492,7 @@ fn text(bytes: Vec<u8>, what: What) -> Result<String, Sentence> {
             .filter(|byte| **byte == b'\n')
             .count()
             + 1;
-        sentence!(
-            "The {what} is not a text in UTF-8 (first wrong byte in line {line}).",
-            what = what.sentence(),
-            line
-        )
+        what.is_no_text(line)
     })
 }
 

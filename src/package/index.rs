@@ -18,6 +18,8 @@ use super::check::{self, FILE as PACKAGE, ICON, TEXT, Texts, VARS};
 use crate::code::Code;
 use crate::manifest::{Fetcher, Limits, Reach, Source, digest, pin};
 use crate::problem::Problem;
+use crate::sentence;
+use crate::sentence::Sentence;
 
 /// The file that tells of all packages of a repository.
 pub const FILE: &str = "index.json";
@@ -27,9 +29,10 @@ pub const BYTES: usize = 8 << 20;
 const MOST: usize = 5000;
 /// How deep below the repository's folder a package may be.
 const DEPTH: usize = 4;
-/// The command that writes it.
-const MAKE: &str =
-    "Run `chandlery package index` on the repository's folder, and put the file there.";
+/// How it is written.
+fn make_it() -> Sentence {
+    sentence!("Run `chandlery package index` on the repository's folder, and put the file there.")
+}
 
 /// The packages of a repository, as `chandlery package index` writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,19 +104,25 @@ pub struct Manifest {
 /// # Errors
 /// Where it is none.
 pub fn folder(address: &str) -> Result<Url, Problem> {
-    let wrong = |reason: &str| {
+    let wrong = |reason: Sentence| {
         Problem::new(
             Code::RepositoryFetch,
-            format!("The URL {address} cannot be that of a repository: {reason}."),
+            sentence!(
+                "The URL {address} cannot be that of a repository: {reason}.",
+                address,
+                reason
+            ),
         )
-        .hint("Give the address of the folder that the repository's index.json is in.")
+        .hint(sentence!(
+            "Give the address of the folder that the repository's index.json is in."
+        ))
     };
-    let mut url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
+    let mut url = Url::parse(address).map_err(|error| wrong(error.to_string().into()))?;
     if url.cannot_be_a_base() {
-        return Err(wrong("it has no path"));
+        return Err(wrong(sentence!("it has no path")));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("it has a `?` or a `#`"));
+        return Err(wrong(sentence!("it has a `?` or a `#`")));
     }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
@@ -147,9 +156,13 @@ pub async fn fetch(fetcher: &Fetcher, folder: &Url) -> Result<String, Problem> {
     text.ok_or_else(|| {
         Problem::new(
             Code::RepositoryFetch,
-            format!("{address}: There is no {FILE} at this address."),
+            sentence!(
+                "{address}: There is no {file} at this address.",
+                address,
+                file = FILE
+            ),
         )
-        .hint(format!("Correct the URL. If it is right: {MAKE}"))
+        .hint(sentence!("Correct the URL. If it is right:").and(" ", make_it()))
     })
 }
 
@@ -159,24 +172,30 @@ pub async fn fetch(fetcher: &Fetcher, folder: &Url) -> Result<String, Problem> {
 /// Where it is none. What is wrong with one package is told beside the others.
 pub fn read(text: &str, folder: &Url) -> Result<Repository, Problem> {
     let address = below(folder, FILE).to_string();
-    let wrong = |message: String| {
+    let wrong = |message: Sentence| {
         Problem::new(Code::RepositoryInvalid, message)
-            .hint(MAKE)
+            .hint(make_it())
             .in_manifest(FILE, &address)
     };
     let index: Index = serde_json::from_str(text).map_err(|error| Problem {
         line: u32::try_from(error.line()).ok(),
         column: u32::try_from(error.column().max(1)).ok(),
-        ..wrong(format!("It is no index of packages: {error}."))
+        ..wrong(sentence!("It is no index of packages: {error}.", error))
     })?;
     if index.format != 1 {
-        let problem = wrong(format!("Its format is {}.", index.format));
-        return Err(problem.hint("This worker reads the format 1: update the worker."));
+        let problem = wrong(sentence!("Its format is {format}.", format = index.format));
+        return Err(problem.hint(sentence!(
+            "This worker reads the format 1: update the worker."
+        )));
     }
     if index.packages.len() > MOST {
         let number = index.packages.len();
-        let problem = wrong(format!("It has {number} packages; {MOST} are read."));
-        return Err(problem.hint("Divide the repository into several."));
+        let problem = wrong(sentence!(
+            "It has {number} packages; {most} are read.",
+            number,
+            most = MOST
+        ));
+        return Err(problem.hint(sentence!("Divide the repository into several.")));
     }
     let mut repository = Repository::default();
     let mut seen = BTreeMap::new();
@@ -184,7 +203,8 @@ pub fn read(text: &str, folder: &Url) -> Result<Repository, Problem> {
         let entry: Entry = match serde_json::from_value(value) {
             Ok(entry) => entry,
             Err(error) => {
-                let message = format!("`packages[{index}]` is no package: {error}.");
+                let place = format!("packages[{index}]");
+                let message = sentence!("`{place}` is no package: {error}.", place, error);
                 repository.problems.push(wrong(message));
                 continue;
             }
@@ -209,10 +229,16 @@ fn twice(package: &Package, one: &str, other: &str) -> Problem {
     let address = below(&package.url, PACKAGE).to_string();
     Problem::new(
         Code::PackageInvalid,
-        format!("{name} {version} is in the folder `{one}`, too."),
+        sentence!(
+            "{name} {version} is in the folder `{one}`, too.",
+            name,
+            version,
+            one
+        ),
     )
-    .hint(format!(
-        "Give the one in `{other}` another version, or remove one of the two."
+    .hint(sentence!(
+        "Give the one in `{other}` another version, or remove one of the two.",
+        other
     ))
     .in_manifest(&address, &address)
 }
@@ -220,19 +246,19 @@ fn twice(package: &Package, one: &str, other: &str) -> Problem {
 impl Entry {
     fn read(self, folder: &Url) -> Result<Package, Vec<Problem>> {
         if !check::is_below(&self.folder) {
-            let message = format!(
-                "The folder `{}` is not below the repository's.",
-                self.folder
+            let message = sentence!(
+                "The folder `{folder}` is not below the repository's.",
+                folder = self.folder
             );
             let address = below(folder, FILE).to_string();
-            let problem = Problem::new(Code::RepositoryInvalid, message).hint(MAKE);
+            let problem = Problem::new(Code::RepositoryInvalid, message).hint(make_it());
             return Err(vec![problem.in_manifest(FILE, &address)]);
         }
         let url = below(folder, &self.folder);
         let name = |file: &str| below(&url, file).to_string();
-        let wrong = |message: String| {
+        let wrong = |message: Sentence| {
             let name = name(PACKAGE);
-            let problem = Problem::new(Code::PackageInvalid, message).hint(MAKE);
+            let problem = Problem::new(Code::PackageInvalid, message).hint(make_it());
             problem.in_manifest(&name, &name)
         };
         let most = usize::try_from(TEXT).unwrap_or(usize::MAX);
@@ -242,7 +268,10 @@ impl Entry {
             .max(self.vars.as_ref().map_or(0, String::len))
             > most
         {
-            let message = format!("One of its texts is longer than {} KiB.", TEXT >> 10);
+            let message = sentence!(
+                "One of its texts is longer than {number} KiB.",
+                number = TEXT >> 10
+            );
             return Err(vec![wrong(message)]);
         }
         let description = check::said(Texts {
@@ -255,7 +284,7 @@ impl Entry {
             for path in paths {
                 match self.digests.get(path) {
                     _ if !check::is_below(path) => {
-                        problems.push(wrong(format!("`{path}` leads out of the package.")));
+                        problems.push(wrong(sentence!("`{path}` leads out of the package.", path)));
                     }
                     Some(digest) if is_digest(digest) => manifests.push((
                         purpose,
@@ -266,10 +295,11 @@ impl Entry {
                         },
                     )),
                     Some(_) => {
-                        problems.push(wrong(format!("The digest of `{path}` is none.")));
+                        problems.push(wrong(sentence!("The digest of `{path}` is none.", path)));
                     }
-                    None => problems.push(wrong(format!(
-                        "There is no file `{path}` in the package, as far as the index knows."
+                    None => problems.push(wrong(sentence!(
+                        "There is no file `{path}` in the package, as far as the index knows.",
+                        path
                     ))),
                 }
             }
@@ -291,21 +321,26 @@ impl Entry {
         })
     }
 
-    fn picture(&self, description: &Description) -> Result<(), String> {
+    fn picture(&self, description: &Description) -> Result<(), Sentence> {
         let (name, text) = match (&description.icon, &self.icon) {
             (Some(name), Some(text)) => (name, text),
             (None, None) => return Ok(()),
-            (Some(name), None) => return Err(format!("The index has no picture `{name}`.")),
+            (Some(name), None) => {
+                return Err(sentence!("The index has no picture `{name}`.", name));
+            }
             (None, Some(_)) => {
-                return Err("The index has a picture that the package does not name.".to_owned());
+                return Err(sentence!(
+                    "The index has a picture that the package does not name."
+                ));
             }
         };
         let bytes = BASE64.decode(text).unwrap_or_default();
         let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= ICON);
         match fits && check::is_picture(Path::new(name), &bytes) {
             true => Ok(()),
-            false => Err(format!(
-                "What the index has for `{name}` is no such picture."
+            false => Err(sentence!(
+                "What the index has for `{name}` is no such picture.",
+                name
             )),
         }
     }

@@ -20,6 +20,7 @@ use crate::odoo::contract::{
     ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState, Unreadable,
 };
 use crate::problem::Problem;
+use crate::sentence;
 use crate::slot;
 
 /// A full worker still says that it is there, without asking for jobs.
@@ -248,8 +249,10 @@ fn defect() -> Outcome {
     failed(
         Problem::new(
             Code::Internal,
-            "The worker met a defect of its own while it did this job.",
+            sentence!("The worker met a defect of its own while it did this job."),
         )
-        .hint("The worker's log says where; report it to Chandlery's developers."),
+        .hint(sentence!(
+            "The worker's log says where; report it to Chandlery's developers."
+        )),
     )
 }
