@@ -66,6 +66,10 @@ def main():
         with bench.instance.lock("bench"):
             try:
                 figures = bench.measure(arguments)
+            except Problem:
+                # What was measured by then is not lost.
+                print("", *bench_report.table(bench.figures), "", sep="\n")
+                raise
             finally:
                 bench.end_worker()
                 if not os.environ.get("KEEP"):
@@ -565,7 +569,7 @@ class Bench(Demo):
     def python(self, names, app, python):
         return float(
             processes.output_of(
-                [python, "-B", PYTHON_PEER, self.cluster.kubeconfig],
+                [python, "-BP", PYTHON_PEER, self.cluster.kubeconfig],
                 what="Applying with the Python client",
                 stdin=json.dumps([renamed(app, name) for name in names]),
             )

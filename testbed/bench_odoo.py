@@ -105,7 +105,7 @@ def crowd(apps, jobs):
         jobs,
         {
             "uid": uid,
-            "app_id": "(SELECT min(id) FROM kubernetes_app WHERE name LIKE 'crowd-%')"
+            "app_id": "(SELECT min(id) FROM kubernetes_app WHERE name LIKE 'crowd-%%')"
             f" + number %% {apps}",
             "finished_at": "now() - number * interval '10 seconds'",
         },
