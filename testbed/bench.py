@@ -11,6 +11,7 @@ its line; ``APPS=50 make bench`` is short. docs/performance.md says how to read 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ from .problem import Problem
 OFFSET = 3000
 FOLDER = Path(__file__).with_name("bench_app")
 SCRIPT = Path(__file__).with_name("bench_odoo.py")
+BARE = Path(__file__).with_name("bench_writers.py")
 PYTHON_PEER = Path(__file__).with_name("bench_python.py")
 REQUIREMENTS = Path(__file__).with_name("requirements-bench.txt")
 CHART = FOLDER / "chart"
@@ -56,13 +58,20 @@ LIST_RUNS = 5
 
 
 def main():
+    # Ended from outside, the test bed is still taken down.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = command_line().parse_args()
     try:
-        bench = Bench(instance.from_environment(OFFSET))
+        bench = Bench(instance.from_environment(OFFSET), arguments.program)
         with bench.instance.lock("bench"):
             try:
                 figures = bench.measure(arguments)
+            except Problem:
+                # What was measured by then is not lost.
+                print("", *bench_report.table(bench.figures), "", sep="\n")
+                raise
             finally:
+                bench.end_worker()
                 if not os.environ.get("KEEP"):
                     bench.reset()
     except Problem as problem:
@@ -101,6 +110,9 @@ def command_line():
         default=",".join(PARTS),
         help="what is measured; default: %(default)s",
     )
+    parser.add_argument(
+        "--program", type=Path, help="a worker that is there; default: one is built"
+    )
     parser.add_argument("--json", default="bench.json", help="default: %(default)s")
     parser.add_argument(
         "--idle-seconds", type=int, default=60, help="how long an idle minute is"
@@ -111,9 +123,11 @@ def command_line():
 class Bench(Demo):
     """A test bed in which time is measured."""
 
-    def __init__(self, instance):
+    def __init__(self, instance, program=None):
         super().__init__(instance, "simulated")
         self.figures = {}
+        self.given = program
+        self.program = program or worker.target_folder() / "release" / "chandlery"
 
     # What is other than in the demo
 
@@ -121,6 +135,9 @@ class Bench(Demo):
         step.say("not needed")
 
     def worker_program(self, step):
+        if self.given:
+            step.say(str(self.given))
+            return
         step.doing("cargo build --release")
         processes.run(
             [worker.cargo(self.build_log), "build", "--release", "--locked"]
@@ -213,10 +230,6 @@ class Bench(Demo):
         self.removal()
         return figures
 
-    @property
-    def program(self):
-        return worker.target_folder() / "release" / "chandlery"
-
     def throughput(self, apps, idle, idle_seconds):
         """Stage by stage, so that an idle minute can be measured with few and with many
         apps; the last and by far the largest stage is the one that is told."""
@@ -277,22 +290,22 @@ class Bench(Demo):
             self.remove(names)
 
     def apply_bare(self, apps, writers):
-        file = self.instance.state / "bench-objects.json"
-        file.write_text(json.dumps(apps))
+        """The seconds to make all of it, and to apply it once more."""
         said = processes.output_of(
-            [worker.cargo(self.build_log), "bench", "--locked", "--quiet"]
-            + ["--bench", "apply"],
+            [odoo.base_python(), "-B", BARE],
             what="Applying without Chandlery",
-            cwd=CHECKOUT,
-            env={
-                **worker.cargo_environment(),
-                "KUBECONFIG": str(self.cluster.kubeconfig),
-                "OBJECTS": str(file),
-                "WRITERS": str(writers),
-            },
+            stdin=json.dumps(
+                {
+                    "host": "127.0.0.1",
+                    "port": self.instance.port("kube-apiserver"),
+                    "pki": str(self.instance.state / "kubernetes" / "pki"),
+                    "writers": writers,
+                    "apps": [[(path_of(item), item) for item in app] for app in apps],
+                }
+            ),
         )
-        lines = (line.split("\t") for line in said.splitlines() if "\t" in line)
-        return {what: float(seconds) for what, seconds in lines}
+        created, unchanged = map(float, said.split())
+        return {"created": created, "unchanged": unchanged}
 
     def objects_of_an_app(self):
         """What Chandlery has written for one app, without what others have added, the
@@ -556,7 +569,7 @@ class Bench(Demo):
     def python(self, names, app, python):
         return float(
             processes.output_of(
-                [python, "-B", PYTHON_PEER, self.cluster.kubeconfig],
+                [python, "-BP", PYTHON_PEER, self.cluster.kubeconfig],
                 what="Applying with the Python client",
                 stdin=json.dumps([renamed(app, name) for name in names]),
             )
@@ -660,6 +673,18 @@ class Bench(Demo):
 PLURALS = {"NetworkPolicy": "networkpolicies"}
 
 
+def path_of(item):
+    """Where an object is applied: by force, as by one owner."""
+    version, metadata = item["apiVersion"], item["metadata"]
+    root = "/apis" if "/" in version else "/api"
+    place = (
+        f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    )
+    plural = PLURALS.get(item["kind"], f"{item['kind'].lower()}s")
+    options = "fieldManager=bench&force=true&fieldValidation=Strict"
+    return f"{root}/{version}{place}/{plural}/{metadata['name']}?{options}"
+
+
 class Database:
     """One connection, asked again and again."""
 
@@ -713,7 +738,7 @@ class Client:
             said = json.load(answer)
         if "error" in said:
             raise Problem(f"Odoo refused: {said['error']['data']['message']}")
-        return said["result"]
+        return said.get("result")
 
     def call(self, model, method, *arguments, **keywords):
         params = {

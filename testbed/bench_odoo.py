@@ -8,34 +8,35 @@ import os
 
 from odoo.fields import Command
 
+ENV = env  # noqa: F821
 ASKED = json.loads(os.environ["CHANDLERY_BENCH"])
 #: So many apps are made in one transaction.
 AT_ONCE = 100
 
 
 def apps():
-    return env["kubernetes.app"].search(  # noqa: F821
+    return ENV["kubernetes.app"].search(
         [("name", "=like", "bench-%"), ("wanted_state", "!=", "deleted")], order="id"
     )
 
 
 def make(first, last, manifest_url, cluster, deploy=True):
     """Apps from one number to another, and a deploy of each."""
-    cluster = env["kubernetes.cluster"].search([("name", "=", cluster)])  # noqa: F821
-    manifest = env["kubernetes.manifest"].search([("url", "=", manifest_url)])  # noqa: F821
+    cluster = ENV["kubernetes.cluster"].search([("name", "=", cluster)])
+    manifest = ENV["kubernetes.manifest"].search([("url", "=", manifest_url)])
     if not manifest:
         manifest = manifest.create({"name": "Bench", "url": manifest_url})
     config_map = template(
         "kubernetes.config.map", [{"key": "greeting", "value": "hello"}]
     )
     secret = template("kubernetes.secret", [{"key": "password", "generate": True}])
-    customer = env["res.partner"].search([("name", "=", "Demo Customer")], limit=1)  # noqa: F821
+    customer = ENV["res.partner"].search([("name", "=", "Demo Customer")], limit=1)
     for begin in range(first, last + 1, AT_ONCE):
-        made = env["kubernetes.app"].create(  # noqa: F821
+        made = ENV["kubernetes.app"].create(
             [
                 {
                     "name": f"bench-{number:05}",
-                    "environment_id": env.ref(  # noqa: F821
+                    "environment_id": ENV.ref(
                         "kubernetes_hosting.environment_prod"
                     ).id,
                     "cluster_id": cluster.id,
@@ -51,11 +52,11 @@ def make(first, last, manifest_url, cluster, deploy=True):
         )
         if deploy:
             made._enqueue_all("deploy")
-        env.cr.commit()  # noqa: F821
+        ENV.cr.commit()
 
 
 def template(model, lines):
-    found = env[model].search([("name", "=", "Bench"), ("is_template", "=", True)])  # noqa: F821
+    found = ENV[model].search([("name", "=", "Bench"), ("is_template", "=", True)])
     if found:
         return found
     return found.create(
@@ -74,14 +75,14 @@ def again(kind, greeting=None, options=None):
         lines = wanted.config_map_id.line_ids
         lines.filtered(lambda line: line.key == "greeting").write({"value": greeting})
     wanted._enqueue_all(kind, options)
-    env.cr.commit()  # noqa: F821
+    ENV.cr.commit()
 
 
 def crowd(apps, jobs):
     """Rows as of so many more apps that run, and so many of their jobs that are done,
     copied from one of each in the database itself."""
-    like = env["kubernetes.app"].search([("name", "=like", "bench-%")], limit=1)  # noqa: F821
-    env.flush_all()  # noqa: F821
+    like = ENV["kubernetes.app"].search([("name", "=like", "bench-%")], limit=1)
+    ENV.flush_all()
     (job,) = like.job_ids.filtered(lambda job: job.state == "done")[:1]
     uid = "md5(random()::text || number)"
     copy_rows(
@@ -104,26 +105,26 @@ def crowd(apps, jobs):
         jobs,
         {
             "uid": uid,
-            "app_id": "(SELECT min(id) FROM kubernetes_app WHERE name LIKE 'crowd-%')"
+            "app_id": "(SELECT min(id) FROM kubernetes_app WHERE name LIKE 'crowd-%%')"
             f" + number %% {apps}",
             "finished_at": "now() - number * interval '10 seconds'",
         },
     )
-    env.cr.commit()  # noqa: F821
-    env.cr.execute("ANALYZE kubernetes_app; ANALYZE kubernetes_job")  # noqa: F821
-    env.cr.commit()  # noqa: F821
+    ENV.cr.commit()
+    ENV.cr.execute("ANALYZE kubernetes_app; ANALYZE kubernetes_job")
+    ENV.cr.commit()
 
 
 def copy_rows(table, like, count, changed):
-    env.cr.execute(  # noqa: F821
+    ENV.cr.execute(
         "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
         " AND column_name != 'id'",
         [table],
     )
-    columns = [column for (column,) in env.cr.fetchall()]  # noqa: F821
+    columns = [column for (column,) in ENV.cr.fetchall()]
     values = [changed.get(column, f'"{column}"') for column in columns]
     names = ", ".join(f'"{column}"' for column in columns)
-    env.cr.execute(  # noqa: F821
+    ENV.cr.execute(
         f"INSERT INTO {table} ({names}) SELECT {', '.join(values)}"
         f" FROM {table}, generate_series(1, %s) AS number WHERE id = %s",
         [count, like],

@@ -62,8 +62,10 @@ const COUNTS: [(&str, u32); 13] = [
 
 /// How long the cluster may take to count what a namespace uses.
 const COUNTING_LIMIT: Duration = Duration::from_secs(60);
-/// How long it takes mostly.
+/// How soon it is looked at first; each further pause is twice as long, …
 const COUNTED_SOON: Duration = Duration::from_millis(30);
+/// … up to this.
+const COUNTED_LATE: Duration = Duration::from_secs(1);
 
 /// Puts all of it into the namespace, which must exist and be the app's.
 pub async fn isolate(
@@ -134,9 +136,10 @@ async fn until_counted(
     }
     let api: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), namespace);
     let patience = Patience::new(COUNTING_LIMIT);
-    // Mostly it comes at once.
-    slot::waiting(sleep(COUNTED_SOON)).await;
+    let mut pause = COUNTED_SOON;
     loop {
+        slot::waiting(sleep(pause)).await;
+        pause = (pause * 2).min(COUNTED_LATE);
         let found = cluster.call(api.get(QUOTA)).await.map_err(|error| {
             cluster.problem(
                 &error,
@@ -167,7 +170,6 @@ async fn until_counted(
                 ))
             });
         }
-        slot::waiting(patience.pause()).await;
     }
 }
 
