@@ -39,6 +39,8 @@ BACKEND = (
     ".o-tooltip",
     ".o_notebook_headers",
     ".o_optional_columns_dropdown",
+    ".o_search_panel",
+    ".o_field_many2many_tags .o-autocomplete",
 )
 #: Odoo's own, but not what is in it: its backend has no language, its dialogs no name.
 THEMSELVES = ("html", ".modal")
@@ -299,4 +301,34 @@ def test_wizards_of_administrators(page, administrator, kubectl, hosting, unique
         dialog.locator(".modal-header .btn-close").click()
     finally:
         kubectl("delete", "namespace", name, "--wait=false")
+    checked.says_nothing()
+
+
+def test_library(page, bed, operator):
+    """Repositories, before and after they are saved, packages, versions, and the dialog
+    that installs one."""
+    checked = Checked(page, BACKEND)
+    look = checked.look
+    shop.log_in(page, bed["OPERATOR_LOGIN"], bed["OPERATOR_PASSWORD"])
+    for model in ("package", "repository"):
+        open_screen(page, f"action-kubernetes_hosting.kubernetes_{model}_action")
+        for view in ("list", "kanban"):
+            page.locator(f"button.o_switch_view.o_{view}").click()
+            page.locator(f".o_{view}_view").wait_for()
+            look(f"{model} {view}")
+    for model in ("package", "package.version", "repository", "repository.run"):
+        (record,) = operator.search_read(f"kubernetes.{model}", [], ["id"], limit=1)
+        open_screen(page, f"kubernetes.{model}/{record['id']}")
+        look(f"{model} form")
+    (package,) = operator.search_read("kubernetes.package", [], ["id"], limit=1)
+    open_screen(page, f"kubernetes.package/{package['id']}")
+    page.locator("button[name=action_install]").click()
+    page.get_by_role("dialog").wait_for()
+    look("install dialog")
+    repositories = "action-kubernetes_hosting.kubernetes_repository_action"
+    open_screen(page, f"{repositories}/new")
+    page.locator(".o_field_widget[name=url] input").fill(bed["CATALOG_URL"])
+    page.keyboard.press("Tab")
+    expect(page.locator(".o_kubernetes_look")).to_contain_text("can be read")
+    look("a new repository")
     checked.says_nothing()
