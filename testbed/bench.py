@@ -677,9 +677,7 @@ def path_of(item):
     """Where an object is applied: by force, as by one owner."""
     version, metadata = item["apiVersion"], item["metadata"]
     root = "/apis" if "/" in version else "/api"
-    place = (
-        f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    )
+    place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
     plural = PLURALS.get(item["kind"], f"{item['kind'].lower()}s")
     options = "fieldManager=bench&force=true&fieldValidation=Strict"
     return f"{root}/{version}{place}/{plural}/{metadata['name']}?{options}"

@@ -36,9 +36,7 @@ def make(first, last, manifest_url, cluster, deploy=True):
             [
                 {
                     "name": f"bench-{number:05}",
-                    "environment_id": ENV.ref(
-                        "kubernetes_hosting.environment_prod"
-                    ).id,
+                    "environment_id": ENV.ref("kubernetes_hosting.environment_prod").id,
                     "cluster_id": cluster.id,
                     "partner_id": customer.id,
                     "config_map_id": config_map.id,
