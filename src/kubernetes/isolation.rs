@@ -220,7 +220,8 @@ impl Own<'_> {
                 // It is another one than was known: see whose.
                 Err(error) if error.is_of_another() => {}
                 patched => {
-                    return patched.map_err(|error| self.problem(cluster, &error, sentence!("put")));
+                    return patched
+                        .map_err(|error| self.problem(cluster, &error, sentence!("put")));
                 }
             }
         }
