@@ -77,7 +77,8 @@ async fn apply_all(client: &Client, kinds: &Kinds, app: &[Value]) -> Result<(), 
             Scope::Cluster => Api::all_with(client.clone(), resource),
         };
         let params = PatchParams::apply("bench").force();
-        let patched = api.patch(text("/metadata/name"), &params, &Patch::Apply(object));
+        let patch = Patch::Apply(object);
+        let patched = api.patch(text("/metadata/name"), &params, &patch);
         patched.await?;
     }
     Ok(())
