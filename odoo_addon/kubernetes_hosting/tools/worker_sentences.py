@@ -194,6 +194,7 @@ SENTENCES = (
     _lt("Correct it."),
     _lt("Correct the URL to where it leads in the end, by https."),
     _lt("Correct the URL to where it leads in the end."),
+    _lt("Correct the URL. If it is right:"),
     _lt(
         'Correct the URL. If that host is meant, whoever runs the worker adds "{place}"'
         " or its network to `allow` under [manifests] in the worker's settings."
@@ -235,6 +236,7 @@ SENTENCES = (
     _lt("Free or add resources in the cluster, or lower what the manifest requests."),
     _lt("Give each port of the Service a `name`: with more than one they need it."),
     _lt("Give it one in metadata.name."),
+    _lt("Give the address of the folder that the repository's index.json is in."),
     _lt(
         "Give the app another name. If the app shall take the domain over, set its DKIM"
         " selector at Mailgun to '{selector}' (PUT /v3/domains/{name}/dkim_selector) or"
@@ -242,6 +244,7 @@ SENTENCES = (
     ),
     _lt("Give the app's first password as a plain value, or let it be generated."),
     _lt("Give the manifest a URL that begins with https://."),
+    _lt("Give the one in `{other}` another version, or remove one of the two."),
     _lt(
         "Give the worker an API key of the account (Mailgun: Account > API Security)"
         " that is valid for {address}. A domain's sending key is not enough."
@@ -279,6 +282,7 @@ SENTENCES = (
         " app another name."
     ),
     _lt("It did not answer in time."),
+    _lt("It has {number} packages; {most} are read."),
     _lt(
         "It is applied when the old one is gone. A finalizer that stays belongs to a"
         " program that no longer runs: bring that back, or take the finalizer away with"
@@ -289,9 +293,11 @@ SENTENCES = (
         " the pods: the deploy then removes the old one. Or delete it with `{delete}`"
         " and deploy again."
     ),
+    _lt("It is no index of packages: {error}."),
     _lt("It is tried again. Can the worker's machine reach {address}?"),
     _lt("It is tried again. Mailgun tells about disturbances on its status page."),
     _lt("It was not looked at yet."),
+    _lt("Its format is {format}."),
     _lt("Its log cannot be read: {reason}."),
     _lt(
         "Its pod does not end, or something holds it with a finalizer. The next attempt"
@@ -385,6 +391,7 @@ SENTENCES = (
         "Odoo's addons make no such app: whoever changed its record has to put it right"
         " there."
     ),
+    _lt("One of its texts is longer than {number} KiB."),
     _lt(
         "Only some contents of a secret make this a manifest; with another one of the"
         " same shape: {problem}"
@@ -496,6 +503,10 @@ SENTENCES = (
     ),
     _lt("Renew the credentials in the worker's kubeconfig for this cluster."),
     _lt("Reset the app of another environment instead."),
+    _lt(
+        "Run `chandlery package index` on the repository's folder, and put the file"
+        " there."
+    ),
     _lt(
         "Say from where: pods of the app, or namespaces by the label"
         " kubernetes.io/metadata.name."
@@ -616,6 +627,7 @@ SENTENCES = (
     _lt("The URL cannot be used: {reason}."),
     _lt("The URL holds a login, which everybody who sees the URL could read."),
     _lt("The URL names no host."),
+    _lt("The URL {address} cannot be that of a repository: {reason}."),
     _lt("The admission webhook {name} answers with something else than a review."),
     _lt("The admission webhook {name} cannot be called: {why}."),
     _lt(
@@ -696,6 +708,7 @@ SENTENCES = (
         "The definition of the kind was changed since it was applied. Delete it with"
         " `{command}` and deploy again."
     ),
+    _lt("The digest of `{path}` is none."),
     _lt("The end of the log of pod {pod}, container {container}:"),
     _lt("The field `apiVersion` must be a text such as `v1` or `apps/v1`."),
     _lt(
@@ -710,6 +723,7 @@ SENTENCES = (
     _lt("The field `{name}` is not one that manifests may use here."),
     _lt("The file `{name}`, which the template uses: {message}"),
     _lt("The file cannot be read: {error}."),
+    _lt("The folder `{folder}` is not below the repository's."),
     _lt("The generated value of {key} in the cluster is not text."),
     _lt(
         "The host `{host}` has the address {addresses}: manifests are fetched from the"
@@ -719,6 +733,10 @@ SENTENCES = (
         "The host `{host}` is asked over http: whoever is on the way could change the"
         " manifest."
     ),
+    _lt("The index has a picture that the package does not name."),
+    _lt("The index has no picture `{name}`."),
+    _lt("The index is larger than {number} KiB."),
+    _lt("The index is not a text in UTF-8 (first wrong byte in line {line})."),
     _lt("The ingress controller has not written an address to {names} yet"),
     _lt(
         "The invitation to {recipients} may have been sent: an earlier attempt was cut"
@@ -736,6 +754,8 @@ SENTENCES = (
     _lt("The kubeconfig {path} cannot be used: {error}."),
     _lt("The mail cannot be sent: {wrong}."),
     _lt("The manifest has changed: it is pinned to {pin}, and now is {digest}."),
+    _lt("The manifest is larger than {number} KiB."),
+    _lt("The manifest is not a text in UTF-8 (first wrong byte in line {line})."),
     _lt(
         "The manifest is pinned, and uses the file `{name}` by a name that is computed:"
         " the pin does not cover it."
@@ -860,14 +880,16 @@ SENTENCES = (
         " already."
     ),
     _lt("The seccomp profile must be RuntimeDefault or Localhost."),
-    _lt("The server answered with a web page, not with a {what}."),
+    _lt("The server answered with a web page, not with a manifest."),
+    _lt("The server answered with a web page, not with an index."),
     _lt("The server answered {status}."),
     _lt("The server cannot be reached: {error}."),
     _lt("The server did not answer in full within {seconds} s."),
     _lt("The server redirects more than {redirects} times."),
     _lt("The server redirects to what is no URL."),
     _lt("The server redirects: {message}"),
-    _lt("The server wants a login: publish the {what} where the worker may read it."),
+    _lt("The server wants a login: publish the index where the worker may read it."),
+    _lt("The server wants a login: publish the manifest where the worker may read it."),
     _lt("The setting {shown} is not the pod's alone."),
     _lt("The value of `{key}` (secret) is not YAML."),
     _lt(
@@ -910,15 +932,16 @@ SENTENCES = (
     ),
     _lt("The worker does not run inside a cluster: {error}."),
     _lt("The worker has no rights in the namespace {namespace}: {reason}."),
+    _lt("The worker met a defect of its own while it did this job."),
     _lt("The worker met a defect of its own while reading the index."),
     _lt("The worker met a defect of its own while rendering."),
+    _lt("The worker's log says where; report it to Chandlery's developers."),
     _lt("The worker's machine gives no random numbers."),
     _lt("The {plural} of the cluster at {url} cannot be watched: {error}."),
-    _lt("The {what} is larger than {size} KiB."),
-    _lt("The {what} is not a text in UTF-8 (first wrong byte in line {line})."),
     _lt("The {word} `{key}` is Chandlery's: it says whose the object is."),
     _lt("The {word} `{key}` is for the program that {domain} belongs to."),
     _lt("There is no field `{name}` in the metadata of an object."),
+    _lt("There is no file `{path}` in the package, as far as the index knows."),
     _lt("There is no mail domain {name} of the former app at Mailgun"),
     _lt("There is no manifest at this URL: correct it, or put the file there."),
     _lt("There is no namespace {namespace} in the cluster any more."),
@@ -940,6 +963,7 @@ SENTENCES = (
     ),
     _lt("This worker does not serve the cluster '{name}'."),
     _lt("This worker has no Mailgun account in its settings."),
+    _lt("This worker reads the format 1: update the worker."),
     _lt("Use a Deployment or a Job: they replace a pod whose node is gone."),
     _lt(
         "Use a URL that begins with https:// (or http://, where the worker's settings"
@@ -983,6 +1007,7 @@ SENTENCES = (
         " these on its page Limits and press Apply, or write a smaller"
         " `ephemeral-storage` under `resources.limits`."
     ),
+    _lt("What the index has for `{name}` is no such picture."),
     _lt("What {name} gives is the cluster's."),
     _lt("Whether another document follows this one depends on a secret."),
     _lt("Whether this document is there depends on a secret."),
@@ -1079,6 +1104,8 @@ SENTENCES = (
         " only, a letter or digit at both ends."
     ),
     _lt("`{name}` is written by the API server only."),
+    _lt("`{path}` leads out of the package."),
+    _lt("`{place}` is no package: {error}."),
     _lt("`{shown}` is no amount of storage."),
     _lt("`{shown}` is no network."),
     _lt("a length of {number} is not between 1 and 4096"),
@@ -1124,12 +1151,13 @@ SENTENCES = (
     _lt("gave an answer without {what}"),
     _lt("gave no answer: {cause}"),
     _lt("hostnames"),
-    _lt("index"),
     _lt("ingress class"),
     _lt("is paused: `kubectl rollout resume` lets it go on"),
     _lt("it cannot be read: {error}."),
+    _lt("it has a `?` or a `#`"),
     _lt("it has failed and is no longer in the cluster: {event}"),
     _lt("it has neither text nor HTML"),
+    _lt("it has no path"),
     _lt("it has no recipient"),
     _lt("it has not started yet"),
     _lt("it is being deleted"),
@@ -1175,7 +1203,6 @@ SENTENCES = (
     _lt("list volumes in {namespace}"),
     _lt("list {plural} in {namespace}"),
     _lt("look up the mail domain {name}"),
-    _lt("manifest"),
     _lt("metadata"),
     _lt("must be a size up to {most}m, written as 512k or 1m"),
     _lt("must be a whole number from 0 to {most}"),
@@ -1248,6 +1275,7 @@ SENTENCES = (
     _lt("volumes of pods"),
     _lt("waits for the finalizer {name}"),
     _lt("waits for the finalizers {names}"),
+    _lt("{address}: There is no {file} at this address."),
     _lt("{command} says what belongs there."),
     _lt("{done} of 1 object"),
     _lt("{done} of {all} objects"),
@@ -1274,6 +1302,7 @@ SENTENCES = (
     _lt("{name} is still at Mailgun: {problem}"),
     _lt("{name} is there"),
     _lt("{name} was registered at Mailgun ({region}) before"),
+    _lt("{name} {version} is in the folder `{one}`, too."),
     _lt("{now} of {wanted} pods available"),
     _lt("{now} of {wanted} pods created"),
     _lt("{now} of {wanted} pods current"),
