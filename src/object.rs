@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dependence::Dependent;
-use crate::lines::Lines;
 use crate::problem::Problem;
+use crate::source_map::SourceMap;
 
 /// On a workload, in its manifest: for what it is not restarted since it follows by itself, separated by commas. `mail`: a
 /// new mail login; `reset`: data that a reset has replaced.
@@ -72,7 +72,7 @@ pub struct Object {
     /// Its path in its document: `items[0]` in a list, empty elsewhere.
     pub path: String,
     /// The text that these lines are of, beside its template.
-    pub lines: Arc<Lines>,
+    pub lines: Arc<SourceMap>,
     /// The object with stand-ins for all secrets, where there may be any: what is said of it is said of this.
     pub stand_in: Option<Value>,
 }
@@ -264,7 +264,7 @@ mod tests {
             line: 4,
             value: json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "odoo"}}),
             path: String::new(),
-            lines: Arc::new(Lines::new("", text, &Redactor::default())),
+            lines: Arc::new(SourceMap::new("", text, &Redactor::default())),
             stand_in: None,
         };
         let place = |field| {

@@ -267,7 +267,7 @@ impl Manifests {
     }
 }
 
-/// Patience of a deploy.
+/// Polling of a deploy.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::step_log::StepHandle;
 use super::{JobContext, to_contract};
-use crate::kubernetes::poll::Patience;
+use crate::kubernetes::poll::Polling;
 use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
 use crate::odoo::contract::{IngressState, JobResult, StepCode};
@@ -142,7 +142,7 @@ async fn with_logs(context: &JobContext, objects: &[ObjectRef], problem: Problem
 
 /// No address is not a failure: some controllers never write one, and observing tells it when it comes.
 async fn wait_for_ingress(context: &JobContext, step: &StepHandle<'_>) -> Result<(), Problem> {
-    let patience = Patience::new(Duration::from_secs(context.shared.patience.ingress_seconds));
+    let polling = Polling::new(Duration::from_secs(context.shared.patience.ingress_seconds));
     let mut unknown = None;
     loop {
         let seen = ingress::read(&context.target).await?;
@@ -161,12 +161,12 @@ async fn wait_for_ingress(context: &JobContext, step: &StepHandle<'_>) -> Result
                 names = names.join(", ")
             ));
         }
-        if patience.is_over() {
+        if polling.is_over() {
             step.warn(sentence);
             return Ok(());
         }
         step.say(sentence);
-        slot::waiting(patience.pause()).await;
+        slot::waiting(polling.pause()).await;
     }
 }
 

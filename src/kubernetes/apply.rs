@@ -533,7 +533,11 @@ mod tests {
             line: 1,
             value: serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}),
             path: String::new(),
-            lines: std::sync::Arc::new(crate::lines::Lines::new("", "", &Default::default())),
+            lines: std::sync::Arc::new(crate::source_map::SourceMap::new(
+                "",
+                "",
+                &Default::default(),
+            )),
             stand_in: None,
         }
     }

@@ -9,7 +9,7 @@ use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use super::apply::waits_for;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
-use super::poll::Patience;
+use super::poll::Polling;
 use super::prune::{NEVER_PRUNED, delete_ours};
 use super::{App, Cluster, Owner, namespace, owned};
 use crate::code::Code;
@@ -55,7 +55,7 @@ pub async fn delete(
         namespace,
         owner,
     } = app;
-    let patience = Patience::new(limit);
+    let polling = Polling::new(limit);
     let kinds = cluster.kinds().await?;
     let mut deleted = Deleted::default();
     let (present, going) = match namespace::find(app).await {
@@ -109,14 +109,13 @@ pub async fn delete(
                 deleted.objects += 1;
             }
         }
-        wait_until_gone(app, &kinds, &doomed, patience, &mut progress).await?;
+        wait_until_gone(app, &kinds, &doomed, polling, &mut progress).await?;
         let volumes = volumes(cluster, &kinds, namespace).await?;
         if keep == Keep::Volumes {
             deleted.kept.extend(volumes);
         } else {
             deleted.objects +=
-                delete_volumes(cluster, &kinds, namespace, volumes, patience, &mut progress)
-                    .await?;
+                delete_volumes(cluster, &kinds, namespace, volumes, polling, &mut progress).await?;
         }
     } else {
         deleted.objects += u32::try_from(
@@ -126,7 +125,7 @@ pub async fn delete(
                 .count(),
         )
         .unwrap_or(u32::MAX);
-        let gone = delete_namespace(app, patience, &mut progress);
+        let gone = delete_namespace(app, polling, &mut progress);
         slot::waiting(gone).await?;
         deleted.namespace_deleted = true;
     }
@@ -136,7 +135,7 @@ pub async fn delete(
             if left.is_empty() {
                 return Ok(deleted);
             }
-            wait(patience, &left, &mut progress).await?;
+            wait(polling, &left, &mut progress).await?;
         }
     };
     slot::waiting(gone).await
@@ -175,7 +174,7 @@ async fn delete_volumes(
     kinds: &Kinds,
     namespace: &str,
     claims: Vec<ObjectRef>,
-    patience: Patience,
+    polling: Polling,
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<u32, Problem> {
     let mut left = claims;
@@ -196,7 +195,7 @@ async fn delete_volumes(
     let gone = async {
         while !left.is_empty() {
             let names: Vec<Sentence> = left.iter().map(|left| left.to_string().into()).collect();
-            wait(patience, &names, progress).await?;
+            wait(polling, &names, progress).await?;
             left = volumes(cluster, kinds, namespace).await?;
         }
         Ok(deleted)
@@ -208,7 +207,7 @@ async fn wait_until_gone(
     app: &App,
     kinds: &Kinds,
     doomed: &[ObjectRef],
-    patience: Patience,
+    polling: Polling,
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
     let App {
@@ -223,7 +222,7 @@ async fn wait_until_gone(
             if left.is_empty() {
                 return Ok(());
             }
-            wait(patience, &left, progress).await?;
+            wait(polling, &left, progress).await?;
         }
     };
     slot::waiting(gone).await
@@ -231,7 +230,7 @@ async fn wait_until_gone(
 
 async fn delete_namespace(
     app: &App,
-    patience: Patience,
+    polling: Polling,
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
     let App {
@@ -271,7 +270,7 @@ async fn delete_namespace(
             true => format!("Namespace/{namespace}"),
             false => format!("Namespace/{namespace}: {}", stuck.join("; ")),
         };
-        wait(patience, &[what.into()], progress).await?;
+        wait(polling, &[what.into()], progress).await?;
     }
 }
 
@@ -344,7 +343,7 @@ async fn volumes(
 }
 
 async fn wait(
-    patience: Patience,
+    polling: Polling,
     left: &[Sentence],
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
@@ -353,5 +352,5 @@ async fn wait(
             .hint(sentence!("Something holds it, usually a finalizer whose controller does not run. The next attempt goes on from here."))
     };
     let until = |what: Sentence| sentence!("Waiting until {what} is gone", what);
-    patience.wait(left, until, progress, late).await
+    polling.wait(left, until, progress, late).await
 }

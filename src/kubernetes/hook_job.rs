@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::api::DeleteParams;
 use serde_json::Value;
 
-use super::poll::Patience;
+use super::poll::Polling;
 use super::prune::{NEVER_PRUNED, delete_ours};
 use super::{Cluster, Owner};
 use crate::code::Code;
@@ -39,7 +39,7 @@ pub async fn delete_previous(
     job: &Uid,
 ) -> Result<(), Problem> {
     let kinds = cluster.kinds().await?;
-    let patience = Patience::new(LIMIT);
+    let polling = Polling::new(LIMIT);
     for object in objects.iter().filter(|object| object.reference().is_job()) {
         let reference = object.reference();
         let Some(api) = cluster.api_of(&kinds, &reference) else {
@@ -66,14 +66,14 @@ pub async fn delete_previous(
                     break;
                 }
             }
-            if patience.is_over() {
+            if polling.is_over() {
                 return Err(Problem {
                     object: Some(reference.to_string()),
                     ..Problem::new(Code::NotDeleted, sentence!("{reference} of an earlier reset does not go.", reference))
                         .hint(sentence!("Its pod does not end, or something holds it with a finalizer. The next attempt goes on from here."))
                 });
             }
-            slot::waiting(patience.pause()).await;
+            slot::waiting(polling.pause()).await;
         }
     }
     Ok(())

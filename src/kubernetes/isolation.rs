@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use super::error::CallError;
 use super::namespace::Home;
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
-use super::poll::Patience;
+use super::poll::Polling;
 use super::version::{Expected, Version, Versions};
 use super::{App, Cluster, Owner, foreign_object};
 use crate::code::Code;
@@ -135,7 +135,7 @@ async fn until_counted(
         return Ok(());
     }
     let api: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), namespace);
-    let patience = Patience::new(COUNTING_LIMIT);
+    let polling = Polling::new(COUNTING_LIMIT);
     let mut pause = COUNTED_SOON;
     loop {
         slot::waiting(sleep(pause)).await;
@@ -155,7 +155,7 @@ async fn until_counted(
         if counted == wanted {
             return Ok(());
         }
-        if patience.is_over() {
+        if polling.is_over() {
             return Err(Problem {
                 object: Some(format!("ResourceQuota/{QUOTA}")),
                 ..Problem::new(

@@ -15,12 +15,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// How long something may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Polling {
     began: Instant,
     limit: Duration,
 }
 
-impl Patience {
+impl Polling {
     /// So long from now on.
     pub fn new(limit: Duration) -> Self {
         Self {
@@ -85,11 +85,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_waited_for_long_is_looked_at_seldom_and_what_comes_is_seen_within_a_tenth() {
-        let patience = Patience::new(Duration::from_secs(600));
+        let polling = Polling::new(Duration::from_secs(600));
         let began = Instant::now();
         let (mut looks, mut last) = (0, began);
-        while !patience.is_over() {
-            patience.pause().await;
+        while !polling.is_over() {
+            polling.pause().await;
             // Timers count in whole milliseconds.
             let late = last.elapsed().saturating_sub(Duration::from_millis(1));
             assert!(late <= SHORTEST_PAUSE.max((last - began) / 10), "{late:?}");

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::dependence::Dependent;
 use crate::excerpt::TextOf;
-use crate::lines::Lines;
 use crate::redact::Redactor;
+use crate::source_map::SourceMap;
 
 const TEMPLATE: &str =
     "kind: Service\nmetadata:\n  name: {{ app }}_web\nspec:\n  ports:\n    - port: 99999\n";
@@ -43,7 +43,7 @@ fn refused(causes: serde_json::Value) -> Problem {
         line: 1,
         value: json!({"kind": "Service", "metadata": {"name": "shop_web"}}),
         path: String::new(),
-        lines: Arc::new(Lines::new(TEMPLATE, RENDERED, &Redactor::default())),
+        lines: Arc::new(SourceMap::new(TEMPLATE, RENDERED, &Redactor::default())),
         stand_in: None,
     };
     of(status, &object)
@@ -73,7 +73,7 @@ fn what_is_quoted_of_a_field_that_depends_on_a_secret_is_hidden() {
     let value = json!({"kind": "Service", "metadata": {"name": "shop_web"}, "spec": {"ports": [{"port": "retnuh"}]}});
     let other = json!({"kind": "Service", "metadata": {"name": "shop_web"}, "spec": {"ports": [{"port": "qwrtzp"}]}});
     let dependent = Dependent::between(&value, &other).unwrap();
-    let lines = Lines::new(TEMPLATE, &rendered, &Redactor::default())
+    let lines = SourceMap::new(TEMPLATE, &rendered, &Redactor::default())
         .beside(&rendered.replace("retnuh", "qwrtzp"));
     let object = Object {
         manifest: "Odoo".to_owned(),
@@ -150,7 +150,11 @@ fn answered(code: u16, reason: &str, message: &str) -> Problem {
         line: 1,
         value: json!({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "b"}}),
         path: String::new(),
-        lines: Arc::new(Lines::new("", "kind: ConfigMap\n", &Redactor::default())),
+        lines: Arc::new(SourceMap::new(
+            "",
+            "kind: ConfigMap\n",
+            &Redactor::default(),
+        )),
         stand_in: None,
     };
     of(status, &object)

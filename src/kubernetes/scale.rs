@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::namespace::{self, Found};
 use super::owned::{self, reference};
 use super::owner::FIELD_MANAGER;
-use super::poll::Patience;
+use super::poll::Polling;
 use super::prune::delete_ours;
 use super::{App, Cluster};
 use crate::code::Code;
@@ -68,7 +68,7 @@ pub async fn stop(
         namespace,
         owner,
     } = app;
-    let patience = Patience::new(limit);
+    let polling = Polling::new(limit);
     let mut stopped = Stopped::default();
     if !is_there(app).await? {
         return Ok(stopped);
@@ -93,12 +93,12 @@ pub async fn stop(
                 Ok((ours, others)) if ours.is_empty() => return Ok(others),
                 Ok((ours, _)) => {
                     let ours: Vec<Sentence> = ours.into_iter().map(Sentence::from).collect();
-                    wait(patience, &ours, &mut progress).await?;
+                    wait(polling, &ours, &mut progress).await?;
                 }
                 // A short absence of the API server must not fail a stop that goes on without it.
-                Err(problem) if problem.retry && !patience.is_over() => {
+                Err(problem) if problem.retry && !polling.is_over() => {
                     progress(&problem.message);
-                    patience.pause().await;
+                    polling.pause().await;
                 }
                 Err(problem) => return Err(problem),
             }
@@ -337,7 +337,7 @@ async fn running(
 }
 
 async fn wait(
-    patience: Patience,
+    polling: Polling,
     left: &[Sentence],
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
@@ -346,7 +346,7 @@ async fn wait(
             .hint(sentence!("The pod does not end, or the node it runs on is away. The next attempt goes on waiting; `kubectl describe` says more."))
     };
     let until = |what: Sentence| sentence!("Waiting until {what} has ended", what);
-    patience.wait(left, until, progress, late).await
+    polling.wait(left, until, progress, late).await
 }
 
 fn is_lone_pod(workload: &Value) -> bool {

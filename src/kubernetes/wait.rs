@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::Cluster;
 use super::memory;
-use super::poll::Patience;
+use super::poll::Polling;
 use super::workload::{self, Cause, JobEnd};
 use crate::code::Code;
 use crate::object::{Kinds, ObjectRef};
@@ -61,7 +61,7 @@ pub async fn wait_until_ready(
     limit: Duration,
     mut progress: impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
-    let patience = Patience::new(limit);
+    let polling = Polling::new(limit);
     let mut told = Sentence::default();
     let mut left = objects.to_vec();
     let namespace = objects
@@ -89,18 +89,18 @@ pub async fn wait_until_ready(
                     continue;
                 }
                 Ok(missing) => {
-                    let message = still(&missing, patience, limit)?;
+                    let message = still(&missing, polling, limit)?;
                     tell(&mut told, message, &mut progress);
                     left = missing.into_iter().map(|missing| missing.object).collect();
                     looked_at_all = false;
                 }
                 // A short absence of the API server must not fail a rollout that goes on without it.
-                Err(problem) if problem.retry && !patience.is_over() => {
+                Err(problem) if problem.retry && !polling.is_over() => {
                     tell(&mut told, problem.message, &mut progress);
                 }
                 Err(problem) => return Err(problem),
             }
-            patience
+            polling
                 .pause_unless(until_settled(cluster, &left, &mut following))
                 .await;
             seen = not_ready(cluster, &left).await;
@@ -136,14 +136,14 @@ async fn until_settled(
 ///
 /// # Errors
 /// When that is in vain, or takes too long.
-fn still(missing: &[NotReady], patience: Patience, limit: Duration) -> Result<Sentence, Problem> {
+fn still(missing: &[NotReady], polling: Polling, limit: Duration) -> Result<Sentence, Problem> {
     if let Some(failure) = missing.iter().find(|missing| missing.permanent) {
         return Err(failed(failure, failure.sentence()));
     }
     let Some(first) = missing.first() else {
         return Ok(Sentence::default());
     };
-    if patience.is_over() {
+    if polling.is_over() {
         return Err(failed(
             first,
             sentence!(

@@ -60,8 +60,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::lines::Lines;
     use crate::redact::Redactor;
+    use crate::source_map::SourceMap;
 
     fn object(manifest: &str, kind: &str) -> Object {
         Object {
@@ -71,7 +71,7 @@ mod tests {
             line: 1,
             value: json!({"kind": kind, "metadata": {"name": "x"}}),
             path: String::new(),
-            lines: Arc::new(Lines::new("", "", &Redactor::default())),
+            lines: Arc::new(SourceMap::new("", "", &Redactor::default())),
             stand_in: None,
         }
     }

@@ -9,11 +9,11 @@ use yaml_dialects::{ErrorKind, Limits, divergence};
 use super::Rendered;
 use crate::ansible::Resolved;
 use crate::code::Code;
-use crate::lines::Lines;
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::sentence;
 use crate::sentence::Sentence;
+use crate::source_map::SourceMap;
 
 /// More warnings than this help nobody.
 const MOST_WARNINGS: usize = 100;
@@ -39,7 +39,7 @@ pub fn parse(rendered: &Rendered, variables: &Resolved) -> Result<Parsed, Proble
 pub(super) struct Documents {
     pub all: Vec<Document>,
     pub warnings: Vec<Problem>,
-    pub lines: Lines,
+    pub lines: SourceMap,
 }
 
 impl Documents {
@@ -61,7 +61,7 @@ impl Documents {
 
 /// Reads the documents of a rendered manifest.
 pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Documents, Problem> {
-    let lines = Lines::new(&rendered.template, &rendered.text, variables.redactor());
+    let lines = SourceMap::new(&rendered.template, &rendered.text, variables.redactor());
     let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {
         let problem = Problem {
             document: Some(document),
@@ -285,7 +285,7 @@ fn unwrap(
     rendered: &Rendered,
     number: u32,
     (value, line, path): (Value, u32, String),
-    lines: &Arc<Lines>,
+    lines: &Arc<SourceMap>,
     objects: &mut Vec<Object>,
 ) {
     if !is_list(&value, &path) {

@@ -53,6 +53,9 @@ class KubernetesAddressCount(models.AbstractModel):
 
     @api.autovacuum
     def _gc_counted(self):
+        # Odoo calls it on this model, too, which has no table.
+        if self._abstract:
+            return 0, False
         before = fields.Datetime.now() - timedelta(days=1)
         gone = self.search([("create_date", "<", before)], limit=GC_BATCH)
         gone.unlink()

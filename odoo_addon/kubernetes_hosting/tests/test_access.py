@@ -54,6 +54,7 @@ KEPT_BY_ADMINISTRATOR = [
 WRITTEN_BY_NOBODY = [
     "kubernetes.app.change",
     "kubernetes.attention",
+    "kubernetes.attention.told",
     "kubernetes.hostname",
     "kubernetes.job",
     "kubernetes.job.step",
@@ -68,6 +69,7 @@ WRITTEN_BY_NOBODY = [
     "kubernetes.worker.key",
 ]
 ALL = READ_BY_USER + [
+    "kubernetes.attention.told",
     "kubernetes.app.apply",
     "kubernetes.app.delete",
     "kubernetes.app.request",

@@ -162,3 +162,17 @@ class TestRetention(KubernetesQueueCase):
                 self.observation("degraded", fields.Datetime.now())
             )
             self.assertIn("kubernetes.changed", told)
+
+    def test_whatever_odoo_calls_to_clean_up_runs(self):
+        """On abstract models, too: Odoo calls it on each model that has it."""
+        called = []
+        for name in self.env.registry:
+            model = self.env[name]
+            for attribute in dir(type(model)):
+                method = getattr(type(model), attribute, None)
+                ours = getattr(method, "__module__", "") or ""
+                if hasattr(method, "_autovacuum") and "kubernetes_hosting" in ours:
+                    getattr(model, attribute)()
+                    called.append(name)
+        self.assertIn("kubernetes.address.count", called)
+        self.assertIn("kubernetes.password.guess", called)

@@ -16,7 +16,7 @@ use crate::redact::{HIDDEN, Redactor};
 
 /// The two texts. Shows no secret: neither the values of secret variables nor what a line makes of them.
 #[derive(Clone, Default)]
-pub struct Lines {
+pub struct SourceMap {
     template: String,
     rendered: String,
     redactor: Redactor,
@@ -30,7 +30,7 @@ pub struct Lines {
     dependent: BTreeMap<u32, Dependent>,
 }
 
-impl Lines {
+impl SourceMap {
     /// `rendered` was made of `template`. The redactor knows the secrets that it was made of.
     pub fn new(template: &str, rendered: &str, redactor: &Redactor) -> Self {
         Self {
@@ -257,16 +257,16 @@ fn between(template: &str, rendered: Excerpt) -> Excerpt {
     }
 }
 
-impl PartialEq for Lines {
+impl PartialEq for SourceMap {
     fn eq(&self, other: &Self) -> bool {
         (&self.template, &self.rendered) == (&other.template, &other.rendered)
     }
 }
 
-impl fmt::Debug for Lines {
+impl fmt::Debug for SourceMap {
     /// Without what was rendered, which holds secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines")
+        f.debug_struct("SourceMap")
             .field("template", &self.template)
             .finish_non_exhaustive()
     }
@@ -282,7 +282,7 @@ mod tests {
         let mut variables = Variables::new();
         variables.set_secret("password", "hunter2", "secret", false);
         variables.set("login", "odoo:{{ password }}", "config map");
-        let lines = Lines::new(template, rendered, variables.resolve().unwrap().redactor());
+        let lines = SourceMap::new(template, rendered, variables.resolve().unwrap().redactor());
         lines.locate(Problem::new(Code::Internal, "x"), line, 4, None)
     }
 
