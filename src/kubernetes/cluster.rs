@@ -147,9 +147,11 @@ impl Cluster {
         self
     }
 
-    /// The same cluster, which is not called behind the fence.
+    /// The same cluster for one job, which calls nothing behind the fence, and finds out for itself what it may do: another
+    /// job may have been done long ago.
     pub fn fenced(mut self, fence: Fence) -> Self {
         self.fence = Some(fence);
+        self.rights = Arc::default();
         self
     }
 

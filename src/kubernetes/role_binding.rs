@@ -36,7 +36,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long it is trusted that the worker may still work in a namespace.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// In which namespaces the worker was found to have its rights a moment ago: a job reads its namespace several times.
+/// In which namespaces the worker was found to have its rights a moment ago: a job, of which each has its own, reads its
+/// namespace several times.
 #[derive(Default)]
 pub(super) struct Rights(Mutex<HashMap<String, Instant>>);
 

@@ -15,6 +15,7 @@ use crate::manifest::given::{Given, ORIGIN};
 use crate::manifest::{preview, well_formed};
 use crate::object::{Object, group_of};
 use crate::problem::Problem;
+use crate::sentence;
 use crate::sentence::Sentence;
 
 /// The file that describes a package.
@@ -25,7 +26,6 @@ pub const VARS: &str = "vars.yml";
 pub const ICON: u64 = 32 << 10;
 /// How large a description or a file with values may be, in bytes.
 pub const TEXT: u64 = 1 << 20;
-const ICON_HINT: &str = "Give an SVG or PNG of at most 32 KiB.";
 /// The environment of a package that names none.
 const PRODUCTION: &str = "prod";
 
@@ -106,19 +106,22 @@ pub fn said(texts: Texts) -> Result<Description, Vec<Problem>> {
 /// A text file of a package.
 pub fn text(file: &Path) -> Result<String, Problem> {
     let name = file.display().to_string();
-    let wrong = |message: String| {
+    let wrong = |message: Sentence| {
         Err(Problem::new(Code::PackageInvalid, message).in_manifest(&name, &name))
     };
     match std::fs::metadata(file) {
         Ok(found) if found.len() > TEXT => {
-            return wrong(format!("The file is longer than {} KiB.", TEXT >> 10));
+            return wrong(sentence!(
+                "The file is longer than {number} KiB.",
+                number = TEXT >> 10
+            ));
         }
         Ok(_) => {}
-        Err(error) => return wrong(format!("The file cannot be read: {error}.")),
+        Err(error) => return wrong(sentence!("The file cannot be read: {error}.", error)),
     }
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(text),
-        Err(error) => wrong(format!("The file cannot be read: {error}.")),
+        Err(error) => wrong(sentence!("The file cannot be read: {error}.", error)),
     }
 }
 
@@ -184,15 +187,15 @@ impl Package {
             {
                 self.wrong(
                     &format!("{path}.first_password"),
-                    format!("`{other}` is the first password, too."),
-                    "Keep one of the two: the invitation tells one password.",
+                    sentence!("`{other}` is the first password, too.", other),
+                    sentence!("Keep one of the two: the invitation tells one password."),
                 );
             }
             if !seen.insert(name) {
                 self.wrong(
                     &format!("{path}.name"),
-                    format!("There are two variables `{name}`."),
-                    "Remove one of them.",
+                    sentence!("There are two variables `{name}`.", name),
+                    sentence!("Remove one of them."),
                 );
             }
             if Given::NAMES.contains(&name.as_str()) {
@@ -210,52 +213,58 @@ impl Package {
         if variable.default.is_some() && in_vars {
             self.wrong(
                 &at("default"),
-                format!("`{name}` has a value in {VARS}, too."),
-                "Keep one of the two.",
+                sentence!("`{name}` has a value in vars.yml, too.", name),
+                sentence!("Keep one of the two."),
             );
         }
         if variable.secret && (variable.default.is_some() || in_vars) {
             let member = if in_vars { "secret" } else { "default" };
             self.wrong(
                 &at(member),
-                format!("`{name}` is secret and has a value that everybody can read here."),
-                "Remove the value: let it be `generated`, or `required` of who installs the package.",
+                sentence!("`{name}` is secret and has a value that everybody can read here.", name),
+                sentence!("Remove the value: let it be `generated`, or `required` of who installs the package."),
             );
         }
         if variable.first_password && (!variable.secret || variable.r#type != Type::String) {
             self.wrong(
                 &at("first_password"),
-                format!("`{name}` is the first password, and not a secret line of text."),
-                "Add `secret: true`, and leave out `type`.",
+                sentence!(
+                    "`{name}` is the first password, and not a secret line of text.",
+                    name
+                ),
+                sentence!("Add `secret: true`, and leave out `type`."),
             );
         }
         if variable.generated.is_some() && !variable.secret {
             self.wrong(
                 &at("generated"),
-                format!("`{name}` is generated and not secret."),
-                "Add `secret: true`: what is generated is kept in the cluster alone.",
+                sentence!("`{name}` is generated and not secret.", name),
+                sentence!("Add `secret: true`: what is generated is kept in the cluster alone."),
             );
         }
         if variable.generated.is_some() && variable.r#type != Type::String {
             self.wrong(
                 &at("type"),
-                format!("`{name}` is generated, so it is a line of text."),
-                "Leave out `type`.",
+                sentence!("`{name}` is generated, so it is a line of text.", name),
+                sentence!("Leave out `type`."),
             );
         }
         let has_value = variable.default.is_some() || in_vars || variable.generated.is_some();
         if variable.required && has_value {
             self.wrong(
                 &at("required"),
-                format!("`{name}` is required, but has a value without anybody setting it."),
-                "Leave out `required`.",
+                sentence!(
+                    "`{name}` is required, but has a value without anybody setting it.",
+                    name
+                ),
+                sentence!("Leave out `required`."),
             );
         }
         if !variable.required && !has_value {
             self.wrong(
                 &at("name"),
-                format!("`{name}` has no value where nobody sets it."),
-                format!("Give it a `default` (or a value in {VARS}), or say `required: true`."),
+                sentence!("`{name}` has no value where nobody sets it.", name),
+                sentence!("Give it a `default` (or a value in vars.yml), or say `required: true`."),
             );
         }
         if let Some(default) = &variable.default {
@@ -263,8 +272,8 @@ impl Package {
             if !variable.choices.is_empty() && !variable.choices.contains(default) {
                 self.wrong(
                     &at("default"),
-                    format!("The default of `{name}` is none of its choices."),
-                    "Add it to the choices, or take one of them.",
+                    sentence!("The default of `{name}` is none of its choices.", name),
+                    sentence!("Add it to the choices, or take one of them."),
                 );
             }
         }
@@ -274,8 +283,8 @@ impl Package {
             if variable.choices[..index].contains(choice) {
                 self.wrong(
                     &place,
-                    format!("{choice} stands there twice."),
-                    "Remove one.",
+                    sentence!("{choice} stands there twice.", choice),
+                    sentence!("Remove one."),
                 );
             }
         }
@@ -290,31 +299,36 @@ impl Package {
         let (fits, what) = match variable.r#type {
             Type::String => (
                 value.as_str().is_some_and(|text| !text.contains('\n')),
-                "one line of text",
+                sentence!("one line of text"),
             ),
-            Type::Text => (value.is_string(), "a text"),
-            Type::Integer => (value.is_i64() || value.is_u64(), "a whole number"),
-            Type::Number => (value.is_number(), "a number"),
-            Type::Boolean => (value.is_boolean(), "true or false"),
+            Type::Text => (value.is_string(), sentence!("a text")),
+            Type::Integer => (
+                value.is_i64() || value.is_u64(),
+                sentence!("a whole number"),
+            ),
+            Type::Number => (value.is_number(), sentence!("a number")),
+            Type::Boolean => (value.is_boolean(), sentence!("true or false")),
             Type::Quantity => (
                 is_quantity(value),
-                "an amount as Kubernetes writes it, such as 500m or 2Gi",
+                sentence!("an amount as Kubernetes writes it, such as 500m or 2Gi"),
             ),
-            Type::List => (value.is_array(), "a list"),
-            Type::Mapping => (value.is_object(), "a mapping"),
+            Type::List => (value.is_array(), sentence!("a list")),
+            Type::Mapping => (value.is_object(), sentence!("a mapping")),
         };
         if !fits {
             let hint = match (variable.r#type, value) {
                 (Type::String | Type::Text, Value::Number(_) | Value::Bool(_)) => {
-                    "Put it in quotation marks."
+                    sentence!("Put it in quotation marks.")
                 }
-                _ => "Change the value, or the variable's `type`.",
+                _ => sentence!("Change the value, or the variable's `type`."),
             };
             self.wrong(
                 path,
-                format!(
-                    "{value} is not {what}, which `{}` has to be.",
-                    variable.name
+                sentence!(
+                    "{value} is not {what}, which `{name}` has to be.",
+                    value,
+                    what,
+                    name = variable.name
                 ),
                 hint,
             );
@@ -328,16 +342,16 @@ impl Package {
             if codes[..index].contains(code) {
                 self.wrong(
                     &format!("environments[{index}]"),
-                    format!("`{code}` stands there twice."),
-                    "Remove one.",
+                    sentence!("`{code}` stands there twice.", code),
+                    sentence!("Remove one."),
                 );
             }
         }
         if !description.manifests.reset.is_empty() && codes.len() < 2 {
             self.wrong(
                 "manifests.reset",
-                "A reset copies production into another environment, and the package has no other.",
-                "Name the others in `environments`, such as `[prod, int]`.",
+                sentence!("A reset copies production into another environment, and the package has no other."),
+                sentence!("Name the others in `environments`, such as `[prod, int]`."),
             );
         }
         let mut labels: Vec<(String, &str, &str)> = Vec::new();
@@ -370,15 +384,15 @@ impl Package {
         if speaks_of_values && values.is_empty() {
             self.wrong(
                 &format!("{path}.operator"),
-                format!("The condition on `{key}` names no values."),
-                "Add `values`.",
+                sentence!("The condition on `{key}` names no values.", key),
+                sentence!("Add `values`."),
             );
         }
         if !speaks_of_values && !values.is_empty() {
             self.wrong(
                 &format!("{path}.values"),
-                format!("The condition on `{key}` looks at no value."),
-                "Remove `values`, or say `In` or `NotIn`.",
+                sentence!("The condition on `{key}` looks at no value.", key),
+                sentence!("Remove `values`, or say `In` or `NotIn`."),
             );
         }
     }
@@ -387,14 +401,14 @@ impl Package {
         if !is_label_key(key) {
             self.wrong(
                 path,
-                format!("`{key}` cannot be a label."),
-                "A label is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit; a DNS name and `/` may stand before it.",
+                sentence!("`{key}` cannot be a label.", key),
+                sentence!("A label is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit; a DNS name and `/` may stand before it."),
             );
         } else if !is_label_value(value) {
             self.wrong(
                 path,
-                format!("The label `{key}` cannot have the value `{value}`."),
-                "A value is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit.",
+                sentence!("The label `{key}` cannot have the value `{value}`.", key, value),
+                sentence!("A value is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit."),
             );
         }
     }
@@ -409,8 +423,8 @@ impl Package {
                 if paths[..index].contains(path) {
                     self.wrong(
                         &place,
-                        format!("`{path}` stands there twice."),
-                        "Remove one.",
+                        sentence!("`{path}` stands there twice.", path),
+                        sentence!("Remove one."),
                     );
                 }
             }
@@ -419,7 +433,11 @@ impl Package {
             && self.file(folder, "icon", icon)
             && let Err(message) = picture(&folder.join(icon))
         {
-            self.wrong("icon", message, ICON_HINT);
+            self.wrong(
+                "icon",
+                message,
+                sentence!("Give an SVG or PNG of at most 32 KiB."),
+            );
         }
         all_there
     }
@@ -429,8 +447,8 @@ impl Package {
         if !is_below(path) {
             self.wrong(
                 place,
-                format!("`{path}` leads out of the package."),
-                "Name a file below the package's folder, without `..`.",
+                sentence!("`{path}` leads out of the package.", path),
+                sentence!("Name a file below the package's folder, without `..`."),
             );
             return false;
         }
@@ -442,16 +460,16 @@ impl Package {
             None => {
                 self.wrong(
                     place,
-                    format!("There is no file `{path}` in the package."),
-                    "Correct the path, or add the file.",
+                    sentence!("There is no file `{path}` in the package.", path),
+                    sentence!("Correct the path, or add the file."),
                 );
                 false
             }
             Some(found) if !found.starts_with(folder) => {
                 self.wrong(
                     place,
-                    format!("`{path}` leads out of the package."),
-                    "Put the file itself there instead of a link.",
+                    sentence!("`{path}` leads out of the package.", path),
+                    sentence!("Put the file itself there instead of a link."),
                 );
                 false
             }
@@ -574,8 +592,8 @@ impl Package {
             if !used.contains(name.as_str()) && !by_another {
                 self.wrong(
                     &format!("variables[{index}].name"),
-                    format!("No manifest uses `{name}`."),
-                    "Correct its name, or remove it.",
+                    sentence!("No manifest uses `{name}`.", name),
+                    sentence!("Correct its name, or remove it."),
                 );
             }
         }
@@ -594,18 +612,19 @@ impl Package {
         for kind in used.iter().filter(|kind| !needed.contains(kind)) {
             self.wrong(
                 "needs.kinds",
-                format!(
-                    "The manifests have objects of the kind {kind}, which not every cluster knows."
+                sentence!(
+                    "The manifests have objects of the kind {kind}, which not every cluster knows.",
+                    kind
                 ),
-                format!("Add `{kind}` to `needs.kinds`."),
+                sentence!("Add `{kind}` to `needs.kinds`.", kind),
             );
         }
         for (index, kind) in needed.iter().enumerate() {
             if !used.contains(kind) {
                 self.wrong(
                     &format!("needs.kinds[{index}]"),
-                    format!("With the defaults no manifest has an object of the kind {kind}."),
-                    "Remove it, or correct its name: kind and API group, such as `Certificate.cert-manager.io`.",
+                    sentence!("With the defaults no manifest has an object of the kind {kind}.", kind),
+                    sentence!("Remove it, or correct its name: kind and API group, such as `Certificate.cert-manager.io`."),
                 );
             }
         }
@@ -616,9 +635,12 @@ impl Package {
 fn given(name: &str) -> Problem {
     Problem::new(
         Code::PackageInvalid,
-        format!("Chandlery itself gives `{name}`: another value has no effect."),
+        sentence!(
+            "Chandlery itself gives `{name}`: another value has no effect.",
+            name
+        ),
     )
-    .hint("Take another name, or leave it out.")
+    .hint(sentence!("Take another name, or leave it out."))
 }
 
 /// Something of the variable's type for what must be set and is not known here.
@@ -690,16 +712,19 @@ pub fn is_below(path: &str) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn picture(file: &Path) -> Result<Vec<u8>, String> {
+pub fn picture(file: &Path) -> Result<Vec<u8>, Sentence> {
     let size = std::fs::metadata(file).map_or(0, |found| found.len());
     if size > ICON {
-        return Err(format!("The picture has {} KiB.", size.div_ceil(1 << 10)));
+        return Err(sentence!(
+            "The picture has {number} KiB.",
+            number = size.div_ceil(1 << 10)
+        ));
     }
-    let bytes =
-        std::fs::read(file).map_err(|error| format!("The picture cannot be read: {error}."))?;
+    let bytes = std::fs::read(file)
+        .map_err(|error| sentence!("The picture cannot be read: {error}.", error))?;
     match is_picture(file, &bytes) {
         true => Ok(bytes),
-        false => Err("The file is not the picture that its name says.".to_owned()),
+        false => Err(sentence!("The file is not the picture that its name says.")),
     }
 }
 

@@ -449,7 +449,7 @@ async fn entry(root: &Path, folder: &Path, fetcher: &Fetcher) -> Result<Entry, V
     }
     let one = |problem: Problem| vec![problem];
     let shown = folder.display().to_string();
-    let wrong = |message: &str| {
+    let wrong = |message: Sentence| {
         let problem = Problem::new(Code::RepositoryInvalid, message);
         vec![problem.in_manifest(&shown, &shown)]
     };
@@ -457,7 +457,7 @@ async fn entry(root: &Path, folder: &Path, fetcher: &Fetcher) -> Result<Entry, V
     let vars = folder.join(VARS);
     let mut entry = Entry {
         folder: relative
-            .ok_or_else(|| wrong("The folder's name is no text in UTF-8."))?
+            .ok_or_else(|| wrong(sentence!("The folder's name is no text in UTF-8.")))?
             .to_owned(),
         package: check::text(&folder.join(PACKAGE)).map_err(one)?,
         vars: match vars.exists() {
@@ -471,7 +471,7 @@ async fn entry(root: &Path, folder: &Path, fetcher: &Fetcher) -> Result<Entry, V
         return Ok(entry);
     };
     if let Some(icon) = &description.icon {
-        let bytes = check::picture(&folder.join(icon)).map_err(|message| wrong(&message))?;
+        let bytes = check::picture(&folder.join(icon)).map_err(wrong)?;
         entry.icon = Some(BASE64.encode(bytes));
     }
     for path in description.manifests.all().flat_map(|(_, paths)| paths) {

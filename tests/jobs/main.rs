@@ -339,7 +339,7 @@ async fn a_delete_keeps_the_volumes_and_the_next_deploy_finds_them_until_one_tak
         assert_done(&deleted);
         assert!(!deleted.result.namespace_deleted);
         assert!(
-            message(&steps, StepCode::Deleting).contains("1 volumes are kept"),
+            message(&steps, StepCode::Deleting).contains("1 volume is kept"),
             "{steps:?}"
         );
         let kept = deleted.result.inventory.as_ref().unwrap();

@@ -43,6 +43,10 @@ SENTENCES = (
     _lt("A default backend answers to every name that nobody else has."),
     _lt("A finalizer would keep the object, and its namespace, from being deleted."),
     _lt(
+        "A label is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending"
+        " with a letter or digit; a DNS name and `/` may stand before it."
+    ),
+    _lt(
         "A pod may take {seconds} seconds to end at most: deletes and stops wait for"
         " it."
     ),
@@ -60,6 +64,10 @@ SENTENCES = (
         " back, or removes its configuration; the job is tried again."
     ),
     _lt(
+        "A reset copies production into another environment, and the package has no"
+        " other."
+    ),
+    _lt(
         "A rule of the cluster's administrator refuses it: do what it says, or have the"
         " policy changed (`kubectl get validatingadmissionpolicies`)."
     ),
@@ -68,6 +76,10 @@ SENTENCES = (
         "A schedule has five parts: minute (0-59), hour (0-23), day of the month"
         " (1-31), month (1-12), day of the week (0-6, Sunday is 0). Every night at"
         " three is `0 3 * * *`."
+    ),
+    _lt(
+        "A value is up to 63 letters, digits, `-`, `_` and `.`, beginning and ending"
+        " with a letter or digit."
     ),
     _lt(
         "A value that holds `: `, `#` or quotes must itself be quoted, for example with"
@@ -84,8 +96,13 @@ SENTENCES = (
     _lt("Add `pathType: Prefix` (or `Exact`)."),
     _lt("Add `port.number` or `port.name` of the Service."),
     _lt("Add `rules` with `host: {{{{ hostname }}}}` and a path to a Service."),
+    _lt("Add `secret: true`, and leave out `type`."),
+    _lt("Add `secret: true`: what is generated is kept in the cluster alone."),
+    _lt("Add `values`."),
     _lt("Add `{field}`. {command} describes it."),
+    _lt("Add `{kind}` to `needs.kinds`."),
     _lt("Add a volume of this name under `volumes` of the pod, or correct the name."),
+    _lt("Add it to the choices, or take one of them."),
     _lt("Add it to the worker's settings, or correct the name of the cluster in Odoo."),
     _lt("Add it to this item of the list."),
     _lt(
@@ -159,6 +176,7 @@ SENTENCES = (
         " own."
     ),
     _lt("Cancelled."),
+    _lt("Chandlery itself gives `{name}`: another value has no effect."),
     _lt("Chandlery never takes over a namespace of another Odoo database."),
     _lt("Chandlery never takes over a namespace of somebody else."),
     _lt(
@@ -166,6 +184,7 @@ SENTENCES = (
         " Chandlery's own."
     ),
     _lt("Change the object so that it holds. {command} describes it."),
+    _lt("Change the value, or the variable's `type`."),
     _lt("Change what stands there so that it holds. {command} describes the field."),
     _lt(
         "Change what the pod does, or have an administrator allow it in the cluster's"
@@ -192,6 +211,7 @@ SENTENCES = (
     _lt("Claim less."),
     _lt("Clear that up with Mailgun's support; then ask for the mail domain again."),
     _lt("Correct it."),
+    _lt("Correct its name, or remove it."),
     _lt("Correct the URL to where it leads in the end, by https."),
     _lt("Correct the URL to where it leads in the end."),
     _lt("Correct the URL. If it is right:"),
@@ -203,6 +223,7 @@ SENTENCES = (
     _lt("Correct the mail template or the customer's address, then send it again."),
     _lt("Correct the name, or add to the manifest what is meant by it."),
     _lt("Correct the name, or the variables it is made of."),
+    _lt("Correct the path, or add the file."),
     _lt("Correct the value, or make its type `string`."),
     _lt(
         "Correct what the Job complains about, then reset again: it starts from the"
@@ -234,7 +255,9 @@ SENTENCES = (
     _lt("Every object needs apiVersion, kind and metadata.name."),
     _lt("Everything is ready"),
     _lt("Free or add resources in the cluster, or lower what the manifest requests."),
+    _lt("Give an SVG or PNG of at most 32 KiB."),
     _lt("Give each port of the Service a `name`: with more than one they need it."),
+    _lt("Give it a `default` (or a value in vars.yml), or say `required: true`."),
     _lt("Give it one in metadata.name."),
     _lt("Give the address of the folder that the repository's index.json is in."),
     _lt(
@@ -309,9 +332,13 @@ SENTENCES = (
         "Keep one of the two and remove the other; each volume and each probe is of one"
         " type."
     ),
+    _lt("Keep one of the two."),
     _lt("Keep one of the two. {command} says what each means."),
+    _lt("Keep one of the two: the invitation tells one password."),
     _lt("Leave it out for the cluster's default class, or name one."),
     _lt("Leave it out, or add the ServiceAccount to the manifests."),
+    _lt("Leave out `required`."),
+    _lt("Leave out `type`."),
     _lt("Leave the address out to use {url} or set one that begins with https://."),
     _lt("Line {line}: {way}"),
     _lt("Lines {lines}: {way}"),
@@ -354,15 +381,18 @@ SENTENCES = (
     _lt("Manifests may not hold {name} objects on this cluster."),
     _lt("Mounts would pass between the node and the container."),
     _lt("Name a class with a provisioner: {names}."),
+    _lt("Name a file below the package's folder, without `..`."),
     _lt("Name another Secret."),
     _lt(
         "Name the file that holds the password of `{id}` in the worker's settings,"
         " [vault.password_files], or give `chandlery render` --vault-id {id}@FILE."
     ),
+    _lt("Name the others in `environments`, such as `[prod, int]`."),
     _lt("Name them by the label kubernetes.io/metadata.name."),
     _lt("Network Policy"),
     _lt("No HTTP client can be made: {error}."),
     _lt("No HTTP client: {error}"),
+    _lt("No manifest uses `{name}`."),
     _lt("No pod could ever move, so that its node cannot be taken out of service."),
     _lt("No policy allows this."),
     _lt("NodePort Services"),
@@ -411,8 +441,10 @@ SENTENCES = (
     ),
     _lt("Production cannot be read: {problem}"),
     _lt("Production is never reset."),
+    _lt("Put it in quotation marks."),
     _lt("Put parts of them into the template, or split it into several."),
     _lt("Put right what Mailgun names, then try again."),
+    _lt("Put the file itself there instead of a link."),
     _lt(
         "Put the old size back, or have the administrator set `allowVolumeExpansion:"
         " true` on the StorageClass, if its driver can. A larger volume by another name"
@@ -475,10 +507,15 @@ SENTENCES = (
         " paused it by hand, `kubectl rollout resume` goes on."
     ),
     _lt("Remove `spec.selector`: the cluster writes it for every Job."),
+    _lt("Remove `values`, or say `In` or `NotIn`."),
     _lt("Remove `{field}`, or change what excludes it."),
     _lt(
         "Remove from the pod what is named. An administrator may allow it in the"
         " cluster's policy: Pod Security."
+    ),
+    _lt(
+        "Remove it, or correct its name: kind and API group, such as"
+        " `Certificate.cert-manager.io`."
     ),
     _lt("Remove it, or have `{name}` allowed."),
     _lt("Remove it, or name one of the app's own namespace."),
@@ -495,11 +532,16 @@ SENTENCES = (
     _lt("Remove one of the two, or name it otherwise."),
     _lt("Remove one of them, or give it another name."),
     _lt("Remove one of them."),
+    _lt("Remove one."),
     _lt("Remove or rename the one in the cluster, or give the app another name."),
     _lt("Remove some items of the list, or divide them among several objects."),
     _lt(
         "Remove the address: the cluster gives the Service one, and its name leads"
         " there."
+    ),
+    _lt(
+        "Remove the value: let it be `generated`, or `required` of who installs the"
+        " package."
     ),
     _lt("Renew the credentials in the worker's kubeconfig for this cluster."),
     _lt("Reset the app of another environment instead."),
@@ -584,6 +626,7 @@ SENTENCES = (
     _lt("Still running: {what}."),
     _lt("Stopped"),
     _lt("TXT {name} (something else is there)"),
+    _lt("Take another name, or leave it out."),
     _lt(
         "Take it out of the URL; whoever runs the worker sets what the host needs under"
         " [manifests.hosts] in the worker's settings."
@@ -690,6 +733,8 @@ SENTENCES = (
         " deploy."
     ),
     _lt("The cluster serves {kind} as {elsewhere}."),
+    _lt("The condition on `{key}` looks at no value."),
+    _lt("The condition on `{key}` names no values."),
     _lt("The container must drop all capabilities: `drop: [ALL]`."),
     _lt("The container must not run as root."),
     _lt("The container must set allowPrivilegeEscalation to false."),
@@ -704,6 +749,7 @@ SENTENCES = (
     _lt("The credentials for the cluster at {url} cannot be used: {error}."),
     _lt("The credentials for {url} cannot be used: {error}."),
     _lt("The credentials for {url} were not there within {seconds} s."),
+    _lt("The default of `{name}` is none of its choices."),
     _lt(
         "The definition of the kind was changed since it was applied. Delete it with"
         " `{command}` and deploy again."
@@ -723,7 +769,10 @@ SENTENCES = (
     _lt("The field `{name}` is not one that manifests may use here."),
     _lt("The file `{name}`, which the template uses: {message}"),
     _lt("The file cannot be read: {error}."),
+    _lt("The file is longer than {number} KiB."),
+    _lt("The file is not the picture that its name says."),
     _lt("The folder `{folder}` is not below the repository's."),
+    _lt("The folder's name is no text in UTF-8."),
     _lt("The generated value of {key} in the cluster is not text."),
     _lt(
         "The host `{host}` has the address {addresses}: manifests are fetched from the"
@@ -752,6 +801,7 @@ SENTENCES = (
         " namespace's conditions in the cluster."
     ),
     _lt("The kubeconfig {path} cannot be used: {error}."),
+    _lt("The label `{key}` cannot have the value `{value}`."),
     _lt("The mail cannot be sent: {wrong}."),
     _lt("The manifest has changed: it is pinned to {pin}, and now is {digest}."),
     _lt("The manifest is larger than {number} KiB."),
@@ -767,6 +817,9 @@ SENTENCES = (
         " tell of the secret."
     ),
     _lt("The manifests have no ServiceAccount `{shown}`."),
+    _lt(
+        "The manifests have objects of the kind {kind}, which not every cluster knows."
+    ),
     _lt("The manifests hold no objects."),
     _lt(
         "The name of an included file depends on a secret, or whether a file is"
@@ -832,6 +885,8 @@ SENTENCES = (
         "The path becomes part of the ingress controller's configuration, and holds"
         " signs that mean something there."
     ),
+    _lt("The picture cannot be read: {error}."),
+    _lt("The picture has {number} KiB."),
     _lt("The pod asks for the cluster's control plane."),
     _lt(
         "The pod does not end, or the node it runs on is away. The next attempt goes on"
@@ -940,8 +995,10 @@ SENTENCES = (
     _lt("The {plural} of the cluster at {url} cannot be watched: {error}."),
     _lt("The {word} `{key}` is Chandlery's: it says whose the object is."),
     _lt("The {word} `{key}` is for the program that {domain} belongs to."),
+    _lt("There are two variables `{name}`."),
     _lt("There is no field `{name}` in the metadata of an object."),
     _lt("There is no file `{path}` in the package, as far as the index knows."),
+    _lt("There is no file `{path}` in the package."),
     _lt("There is no mail domain {name} of the former app at Mailgun"),
     _lt("There is no manifest at this URL: correct it, or put the file there."),
     _lt("There is no namespace {namespace} in the cluster any more."),
@@ -1017,6 +1074,7 @@ SENTENCES = (
     _lt("Which objects a list holds depends on a secret."),
     _lt("Which objects this list holds depends on a secret."),
     _lt("Which program makes load balancers is the cluster's to say."),
+    _lt("With the defaults no manifest has an object of the kind {kind}."),
     _lt(
         "With this claim the app's volumes have {sum} GiB, more than the {limit} GiB"
         " that it gets."
@@ -1099,19 +1157,36 @@ SENTENCES = (
         "`chandlery check` says whether the worker's account may watch;"
         " config/rbac-watch.yaml lets it."
     ),
+    _lt("`{code}` stands there twice."),
+    _lt("`{key}` cannot be a label."),
     _lt(
         "`{name}` cannot be an object's name: lower-case letters, digits, `-` and `.`"
         " only, a letter or digit at both ends."
     ),
+    _lt("`{name}` has a value in vars.yml, too."),
+    _lt("`{name}` has no value where nobody sets it."),
+    _lt("`{name}` is generated and not secret."),
+    _lt("`{name}` is generated, so it is a line of text."),
+    _lt("`{name}` is required, but has a value without anybody setting it."),
+    _lt("`{name}` is secret and has a value that everybody can read here."),
+    _lt("`{name}` is the first password, and not a secret line of text."),
     _lt("`{name}` is written by the API server only."),
+    _lt("`{other}` is the first password, too."),
     _lt("`{path}` leads out of the package."),
+    _lt("`{path}` stands there twice."),
     _lt("`{place}` is no package: {error}."),
     _lt("`{shown}` is no amount of storage."),
     _lt("`{shown}` is no network."),
     _lt("a length of {number} is not between 1 and 4096"),
+    _lt("a list"),
+    _lt("a mapping"),
+    _lt("a number"),
     _lt("a template"),
+    _lt("a text"),
+    _lt("a whole number"),
     _lt("allowed kinds"),
     _lt("an address, the subject or a header has a line break"),
+    _lt("an amount as Kubernetes writes it, such as 500m or 2Gi"),
     _lt("and {number} more"),
     _lt("annotate the namespace {name}"),
     _lt("annotations and labels of other programs"),
@@ -1220,6 +1295,7 @@ SENTENCES = (
     _lt("note on {name} in {namespace} that its workloads were restarted"),
     _lt("nothing changed"),
     _lt("nothing runs behind the ingress: {workloads} (Service {name}) is scaled to 0"),
+    _lt("one line of text"),
     _lt("pod {name} cannot be scheduled: {reason}: {message}"),
     _lt("pod {name} has failed: {reason}"),
     _lt("pod {name} {problem}"),
@@ -1269,6 +1345,7 @@ SENTENCES = (
     _lt("the pod is running but not ready"),
     _lt("there is no alphabet '{other}'"),
     _lt("tokens of the cluster"),
+    _lt("true or false"),
     _lt("verify the mail domain {name}"),
     _lt("volume claims"),
     _lt("volumes among them"),
@@ -1276,6 +1353,7 @@ SENTENCES = (
     _lt("waits for the finalizer {name}"),
     _lt("waits for the finalizers {names}"),
     _lt("{address}: There is no {file} at this address."),
+    _lt("{choice} stands there twice."),
     _lt("{command} says what belongs there."),
     _lt("{done} of 1 object"),
     _lt("{done} of {all} objects"),
@@ -1348,6 +1426,7 @@ SENTENCES = (
     _lt("{title}: done"),
     _lt("{title}: done by an earlier attempt"),
     _lt("{url}: {message}"),
+    _lt("{value} is not {what}, which `{name}` has to be."),
     _lt("{verb} the {kind} {name} in {namespace}"),
     _lt(
         "{why}: the claim would take any volume of that class that is there already,"
