@@ -53,7 +53,7 @@ class Suites:
         self.all = {
             "testbed": ("waits", self.nothing, self.testbed),
             "rust": ("computes", self.nothing, self.rust),
-            "addons": ("waits", self.packages, self.addons),
+            "addons": ("computes", self.packages, self.addons),
             "integration": ("computes", self.cluster, self.integration),
             "e2e": ("waits", self.whole_demo, self.e2e),
             "real": ("real", self.real_pods, self.real),

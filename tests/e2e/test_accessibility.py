@@ -259,6 +259,9 @@ def test_wizards_of_administrators(page, administrator, kubectl, hosting, unique
     open_screen(page, f"kubernetes.worker/{worker}")
     press("Create Key", "Valid")
     dialog.get_by_role("button", name="Create Key").click()
+    # Odoo asks who it is.
+    dialog.locator("input[type=password]").fill("admin")
+    dialog.get_by_role("button", name="Confirm Password").click()
     expect(dialog).to_contain_text("shown only now")
     checked.look("key dialog")
     dialog.get_by_role("button", name="I have copied it").click()
