@@ -8,13 +8,12 @@ import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
 import {CHANGED} from "./live_reload";
+import {useTypedUrl} from "./typed_url";
 import {YamlCode} from "./yaml_code";
 
 const OPERATOR = "kubernetes_hosting.group_kubernetes_operator";
 const MODEL = "kubernetes.manifest";
 
-// How long (ms) nothing is typed before the URL counts as entered.
-const TYPED = 700;
 // How often (ms) the result is asked for, should the bus not tell of it.
 const WAIT = 1000;
 // How often (ms) a worker is looked for.
@@ -62,7 +61,7 @@ export class ManifestPreview extends Component {
             },
             () => [this.record.data.digest, this.record.data.previewed_at?.ts]
         );
-        this.followTyping();
+        useTypedUrl(this);
         this.followServer();
     }
 
@@ -84,22 +83,6 @@ export class ManifestPreview extends Component {
     }
 
     // -- asking ------------------------------------------------------------------
-
-    /** The form's URL counts when it is typed or pasted, not only when it is left. */
-    followTyping() {
-        let typed = null;
-        const onInput = (ev) => {
-            if (ev.target.closest?.(".o_field_widget[name=url]")) {
-                browser.clearTimeout(typed);
-                typed = browser.setTimeout(() => this.record.isDirty(), TYPED);
-            }
-        };
-        document.addEventListener("input", onInput);
-        onWillDestroy(() => {
-            browser.clearTimeout(typed);
-            document.removeEventListener("input", onInput);
-        });
-    }
 
     followServer() {
         const onChanged = (changed) => {

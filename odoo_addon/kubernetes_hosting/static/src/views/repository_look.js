@@ -5,12 +5,11 @@ import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
 import {CHANGED} from "./live_reload";
+import {useTypedUrl} from "./typed_url";
 
 const OPERATOR = "kubernetes_hosting.group_kubernetes_operator";
 const MODEL = "kubernetes.repository";
 
-// How long (ms) nothing is typed before the URL counts as entered.
-const TYPED = 700;
 // How often (ms) the result is asked for, should the bus not tell of it.
 const WAIT = 1000;
 
@@ -40,7 +39,7 @@ export class RepositoryLook extends Component {
             },
             () => [this.url, this.savedUrl]
         );
-        this.followTyping();
+        useTypedUrl(this);
         this.followServer();
     }
 
@@ -53,21 +52,6 @@ export class RepositoryLook extends Component {
     /** Of what is saved the history tells. */
     get savedUrl() {
         return this.record.resId ? this.record._values?.url : null;
-    }
-
-    followTyping() {
-        let typed = null;
-        const onInput = (ev) => {
-            if (ev.target.closest(".o_field_widget[name=url]")) {
-                browser.clearTimeout(typed);
-                typed = browser.setTimeout(() => this.record.isDirty(), TYPED);
-            }
-        };
-        document.addEventListener("input", onInput);
-        onWillDestroy(() => {
-            browser.clearTimeout(typed);
-            document.removeEventListener("input", onInput);
-        });
     }
 
     followServer() {
