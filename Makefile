@@ -7,7 +7,7 @@
 
 TESTBED = python3 -B -m testbed
 
-.PHONY: help demo demo-status demo-env demo-down demo-reset demo-ha demo-ha-down test lint parity bench benchmark fuzz screenshots odoo-tests translations
+.PHONY: help demo demo-status demo-env demo-down demo-reset demo-ha demo-ha-down test lint parity bench benchmark chaos fuzz screenshots odoo-tests translations
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -53,6 +53,9 @@ benchmark: ## how long a typical manifest takes here, with Jinja2 and PyYAML, an
 
 bench: ## how fast Odoo, worker and API server are together, beside others; fails beyond its lines; APPS=50 is short
 	@$(TESTBED).bench $(or $(APPS),1000)
+
+chaos: ## purchases while workers, Odoo, PostgreSQL, the API server, network and Mailgun fail; MINUTES=n, SEED=n
+	@$(TESTBED).chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## mutated templates, YAML, contract JSON and customers' texts against what reads them; SECONDS_EACH=600 makes it long
 	@$(TESTBED).fuzz --seconds $(or $(SECONDS_EACH),60)

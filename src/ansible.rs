@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use ansible_jinja::{Advice, Error, ErrorKind, Snippet};
+use ansible_jinja::{Advice, Error, ErrorKind, Snippet, UndefinedNames};
 use serde_json::Value as Json;
 use yaml_dialects::Data;
 
@@ -264,7 +264,46 @@ fn of_template(title: &str, url: &str, error: &Error, variables: &Resolved) -> P
 }
 
 fn of_rendering(error: &Error) -> Problem {
-    explained(Problem::new(Code::TemplateRender, error.message()), error)
+    explained(Problem::new(Code::TemplateRender, message(error)), error)
+}
+
+/// What is wrong. What is undefined is what operators meet most, and is told in their language.
+fn message(error: &Error) -> Sentence {
+    match error.undefined() {
+        [] => error.message().into(),
+        [one] if one.lines.is_empty() => {
+            let name = one.names.join("");
+            match &one.needed_by {
+                None => sentence!("'{name}' is undefined.", name),
+                Some(chain) => sentence!("'{name}' is undefined, needed by {chain}.", name, chain),
+            }
+        }
+        several => {
+            let number: usize = several.iter().map(|one| one.names.len()).sum();
+            let names = Sentence::joined(", ", several.iter().map(undefined));
+            sentence!("{number} values are undefined: {names}.", number, names)
+        }
+    }
+}
+
+/// Names that are undefined, with the places that use them.
+fn undefined(one: &UndefinedNames) -> Sentence {
+    let names: Vec<String> = one.names.iter().map(|name| format!("'{name}'")).collect();
+    let names = names.join(", ");
+    let lines = one.lines.join(", ");
+    let lines = match one.lines.len() {
+        1 => sentence!("line {lines}", lines),
+        _ => sentence!("lines {lines}", lines),
+    };
+    match &one.needed_by {
+        None => sentence!("{names} ({lines})", names, lines),
+        Some(chain) => sentence!(
+            "{names} (needed by {chain}, used in {lines})",
+            names,
+            chain,
+            lines
+        ),
+    }
 }
 
 /// A problem with what the error says of its place, the lines it speaks of, and what to do.
@@ -331,6 +370,41 @@ fn excerpt(snippet: &Snippet) -> Excerpt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_undefined_is_told_in_parts_that_another_language_can_put_together() {
+        let none = Variables::new().resolve().unwrap();
+        let message = |text: &str| render("Web", "web.yml", text, &none).unwrap_err().message;
+        assert_eq!(
+            message("{{ a }}\n"),
+            sentence!("'{name}' is undefined.", name = "a")
+        );
+        let one = |names: &str, lines: Sentence| sentence!("{names} ({lines})", names, lines);
+        let names = Sentence::joined(
+            ", ",
+            [
+                one("'a'", sentence!("lines {lines}", lines = "1, 2")),
+                one("'b'", sentence!("line {lines}", lines = "2")),
+            ],
+        );
+        assert_eq!(
+            message("{{ a }}\n{{ b }} {{ a }}\n"),
+            sentence!("{number} values are undefined: {names}.", number = 2, names)
+        );
+        let mut variables = Variables::new();
+        variables.set("c", "{{ d }}", "vars.yml");
+        let needs = variables.resolve().unwrap();
+        assert_eq!(
+            render("Web", "web.yml", "{{ c }}\n", &needs)
+                .unwrap_err()
+                .message,
+            sentence!(
+                "'{name}' is undefined, needed by {chain}.",
+                name = "d",
+                chain = "`c` (vars.yml)"
+            )
+        );
+    }
 
     #[test]
     fn secrets_are_blackened_in_problems() {

@@ -14,7 +14,8 @@ use crate::code::Code;
 use crate::job::{Capabilities, clusters};
 use crate::kubernetes::Cluster;
 use crate::kubernetes::permissions::{
-    Kept, NEEDED, NEEDED_CLUSTER_WIDE, NEEDED_FOR_MAIL, NEEDED_TO_WATCH, Permission, grouped,
+    Kept, NEEDED, NEEDED_CLUSTER_WIDE, NEEDED_FOR_CAPACITY, NEEDED_FOR_MAIL, NEEDED_TO_WATCH,
+    Permission, grouped,
 };
 use crate::mailgun::{self, Mailgun};
 use crate::odoo::contract::{ClaimRequest, ClusterState, NEWEST, WorkerIdentity};
@@ -139,8 +140,10 @@ async fn check_odoo(
     let request = ClaimRequest {
         worker: WorkerIdentity {
             name: settings.worker.name.clone(),
-            instance: uuid::Uuid::new_v4().to_string(),
+            // It does not stay: no process that works.
+            instance: String::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: gethostname::gethostname().to_string_lossy().into_owned(),
         },
         clusters,
         kinds,
@@ -244,6 +247,7 @@ async fn check_cluster(
         reachable: false,
         version: None,
         message: Sentence::default(),
+        capacity: None,
     };
     let thing = format!("cluster {name}");
     let reached = async {
@@ -340,6 +344,7 @@ async fn permissions(thing: &str, cluster: &Cluster, settings: &Settings) -> Vec
         lines.push(own_namespaces(thing, cluster).await);
         lines.push(own_pods(thing, cluster).await);
         lines.extend(watching(thing, cluster, settings).await);
+        lines.extend(counting(thing, cluster).await);
     }
     lines
 }
@@ -425,6 +430,22 @@ async fn watching(thing: &str, cluster: &Cluster, settings: &Settings) -> Option
                 "not allowed ({}): each app is looked at every {} s (worker.observe_seconds); apply config/rbac-watch.yaml to see at once what changes, and to ask for nothing else",
                 grouped(&missing).join("; "),
                 settings.worker.observe_seconds
+            )),
+        )),
+        Err(problem) => Some(Line::warning(thing, problem)),
+    }
+}
+
+/// Whether the worker may tell how much a cluster has.
+async fn counting(thing: &str, cluster: &Cluster) -> Option<Line> {
+    let thing = format!("{thing}, capacity");
+    match cluster.missing_permissions(NEEDED_FOR_CAPACITY).await {
+        Ok(missing) if missing.is_empty() => None,
+        Ok(missing) => Some(Line::new(
+            thing,
+            Ok(format!(
+                "not told ({} not allowed): Odoo does not show how much is free; apply config/rbac-watch.yaml to let it",
+                grouped(&missing).join("; ")
             )),
         )),
         Err(problem) => Some(Line::warning(thing, problem)),

@@ -1,7 +1,8 @@
-//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input (of
-//! `render --diff` 1 when something would change, 2 when something is wrong, as of `kubectl diff`).
+//! The commands, and how they end: exit status 0 when all is well, 1 when something is wrong, 2 for bad input or when Odoo
+//! could not be asked (of `render --diff` 1 when something would change, 2 when something is wrong, as of `kubectl diff`).
 
 mod extra_vars;
+mod operator;
 mod package;
 mod render;
 
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -48,6 +49,17 @@ enum Command {
     /// For who writes packages of applications
     #[command(subcommand)]
     Package(package::Package),
+    /// For operators: apps, by the same calls as Odoo's buttons make
+    App(operator::app::App),
+    /// For operators: the library's repositories
+    Repo(operator::repo::Repo),
+    /// Says which versions of addons, workers, contract and clusters run, what does not fit and what to do
+    UpgradeCheck(operator::upgrade_check::UpgradeCheck),
+    /// Prints a script that completes commands and arguments in a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs a command.
@@ -61,6 +73,15 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Check => crate::check::run(settings()).await,
         Command::Render(render) => render::run(&render, settings).await,
         Command::Package(package) => package::run(&package).await,
+        Command::App(app) => operator::app::run(&app).await,
+        Command::Repo(repo) => operator::repo::run(&repo).await,
+        Command::UpgradeCheck(check) => operator::upgrade_check::run(&check).await,
+        Command::Completion { shell } => {
+            let mut command = Arguments::command();
+            let name = command.get_name().to_owned();
+            clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Code {
     ClusterWatch,
     /// Odoo and the worker do not understand each other.
     Contract,
+    /// The DNS does not answer.
+    DnsUnanswered,
     /// Every user of the machine may read a file with a secret.
     FileMode,
     /// The Secret with the app's generated passwords is not what it was.
@@ -251,6 +253,7 @@ impl Code {
             | Self::ClusterUnknown
             | Self::ClusterUnreachable
             | Self::ClusterWatch
+            | Self::DnsUnanswered
             | Self::LeaseLost
             | Self::MailDomainMissing
             | Self::MailSender

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::ansible::vault;
 use crate::code::Code;
+use crate::dns::Server;
 use crate::loopback::is_loopback;
 use crate::mailgun::{self, Region};
 use crate::manifest::reach::{Allowed, Network, Place};
@@ -46,6 +47,7 @@ pub struct Settings {
     pub manifests: Manifests,
     pub deploy: Deploy,
     pub mailgun: Mailgun,
+    pub dns: DnsServers,
     pub vault: Vault,
     pub telemetry: Telemetry,
     /// The clusters this worker serves, under the names that Odoo knows them by.
@@ -332,6 +334,15 @@ impl Mailgun {
             patience: MAILGUN_PATIENCE,
         })
     }
+}
+
+/// Where the DNS records of apps' domains are looked up.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct DnsServers {
+    /// The servers to ask; empty: those of this machine.
+    pub servers: Vec<Server>,
 }
 
 /// The passwords that open values encrypted with ansible-vault.

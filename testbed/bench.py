@@ -9,6 +9,7 @@ its line; ``APPS=50 make bench`` is short. docs/performance.md says how to read 
 """
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -18,9 +19,7 @@ import tempfile
 import threading
 import time
 import xml.etree.ElementTree as xml
-from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib import request
 
 from . import (
     bench_report,
@@ -37,6 +36,15 @@ from .demo import DATABASE, LOGINS, Demo
 from .instance import CHECKOUT, write_private
 from .json_api import Cluster
 from .problem import Problem
+from .shop_client import (
+    Browser,
+    Client,
+    begin_payment,
+    confirm,
+    offered,
+    order,
+    pay,
+)
 
 OFFSET = 3000
 FOLDER = Path(__file__).with_name("bench_app")
@@ -49,12 +57,21 @@ WRITERS = (8, 32)
 #: So many apps the others install, one after the other.
 PEERS = 5
 PURCHASES = 100
+WARM = 5
+PRODUCT = "Bench Hosting"
+#: The same without an app.
+PLAIN = "Bench Service"
 #: How long to wait for jobs, in seconds: for each of them, and at least.
 PATIENCE = 5
 LEAST_PATIENCE = 600
 TICKS = os.sysconf("SC_CLK_TCK")
 CROWD = {"apps": 10_000, "jobs": 200_000}
 LIST_RUNS = 5
+#: Jobs of apps; the demo's repository has one of its own.
+WAITING = (
+    "SELECT count(*) FROM kubernetes_job WHERE state = 'pending' AND app_id IS NOT NULL"
+)
+RUNNING = WAITING.replace("pending", "running")
 
 
 def main():
@@ -123,6 +140,8 @@ def command_line():
 class Bench(Demo):
     """A test bed in which time is measured."""
 
+    http_workers = 2
+
     def __init__(self, instance, program=None):
         super().__init__(instance, "simulated")
         self.figures = {}
@@ -169,14 +188,6 @@ class Bench(Demo):
     @property
     def manifest_url(self):
         return f"http://127.0.0.1:{self.instance.port('bench')}/app.yml"
-
-    def odoo_daemon(self):
-        daemon = super().odoo_daemon()
-        daemon.argv = [word for word in daemon.argv if word != "--workers=0"]
-        gevent = self.instance.port("odoo-gevent")
-        daemon.argv += ["--workers=2", f"--gevent-port={gevent}"]
-        daemon.ports += (gevent,)
-        return daemon
 
     def worker(self, step):
         rights = worker.kubeconfig(
@@ -362,9 +373,7 @@ class Bench(Demo):
     def until_done(self, jobs):
         """Begin the worker and wait until all jobs are done; how long it took from its
         first claim on, and how many requests the API server got from it."""
-        waiting = self.count(
-            "SELECT count(*) FROM kubernetes_job WHERE state = 'pending'"
-        )
+        waiting = self.count(WAITING)
         if waiting != jobs:
             raise Problem(f"{waiting} jobs wait, and not {jobs}.")
         before = self.requests()
@@ -373,15 +382,11 @@ class Bench(Demo):
         claimed = None
         patience = max(LEAST_PATIENCE, PATIENCE * jobs)
         while True:
-            left = self.count(
-                "SELECT count(*) FROM kubernetes_job WHERE state = 'pending'"
-            )
+            left = self.count(WAITING)
             if claimed is None and left < jobs:
                 claimed = time.monotonic()
                 self.figures.setdefault("first_claim", claimed - begun)
-            if not left and not self.count(
-                "SELECT count(*) FROM kubernetes_job WHERE state = 'running'"
-            ):
+            if not left and not self.count(RUNNING):
                 break
             self.note_memory()
             if time.monotonic() - begun > patience:
@@ -479,49 +484,75 @@ class Bench(Demo):
     # How soon
 
     def latency(self, purchases):
-        """From the request for one app, while nothing else is done, to its claim and to
-        its namespace in the cluster."""
-        first = self.count("SELECT count(*) FROM kubernetes_app") + 1
-        last = first + purchases - 1
-        self.ask("make", first=first, last=last, deploy=False, **self.for_apps())
+        """From a payment in the shop, while nothing else is done, to the order's
+        confirmation, to its job's claim, and to its namespace in the cluster; and what
+        Odoo needs to confirm an order for the same product as one that is no hosting.
+        """
+        self.ask("offer", product=PRODUCT, plain=PLAIN, **self.for_apps())
         self.begin_worker()
-        client = Client(self.odoo_url, *LOGINS["operator"])
-        waiting = self.database(
-            "SELECT id, uid FROM kubernetes_app WHERE name LIKE 'bench-%'"
-            " AND NOT EXISTS (SELECT FROM kubernetes_job"
-            " WHERE app_id = kubernetes_app.id)"
-            " ORDER BY id"
-        )
+        operator = Client(self.odoo_url, *LOGINS["operator"])
+        product, plain = offered(operator, PRODUCT), offered(operator, PLAIN)
+        browser = Browser(self.odoo_url, *LOGINS["customer"])
+        numbers = itertools.count(1)
         seen = Seen(self.api)
-        client.call("kubernetes.app", "search_count", [])
-        time.sleep(5)
-        claims, objects = [], []
-        for row in waiting:
-            app, uid = row.split("|")
+        times = {"plain": [], "confirm": [], "claim": [], "object": []}
+        # The first ones are not told: what each of Odoo's processes reads once it has
+        # read then.
+        for _ in range(purchases + WARM):
+            browser.post("/shop/cart/add", plain)
+            reference = begin_payment(browser)
             begun = time.time()
-            client.call("kubernetes.app", "action_apply", [int(app)])
-            claimed = None
-            end = time.time() + 60
-            while uid not in seen.when and time.time() < end:
-                if claimed is None and self.count(
-                    f"SELECT count(*) FROM kubernetes_job WHERE app_id = {app}"
-                    " AND state != 'pending'"
-                ):
-                    claimed = time.time()
-                time.sleep(0.002)
-            if uid not in seen.when:
-                raise Problem(f"The app {app} was not in the cluster after 60 s.")
-            made = seen.when[uid]
-            objects.append(made - begun)
-            claims.append(min(claimed or made, made) - begun)
+            pay(browser, reference)
+            confirm(browser)
+            times["plain"].append(time.time() - begun)
+            (name,), reference = order(
+                browser, product, lambda: f"bench-paid-{next(numbers):03}"
+            )
             self.until_quiet()
-        for name, values in (("claim", claims), ("object", objects)):
+            begun = time.time()
+            pay(browser, reference)
+            confirmed = threading.Thread(target=confirm, args=[browser])
+            confirmed.start()
+            moments = self.moments(name, seen)
+            confirmed.join()
+            for what, moment in moments.items():
+                times[what].append(moment - begun)
+        for what, values in times.items():
             for part in (50, 99):
-                self.figures[f"{name}_p{part}"] = bench_report.percentile(values, part)
+                value = bench_report.percentile(values[WARM:], part)
+                self.figures[f"{what}_p{part}"] = value
+
+    def moments(self, name, seen):
+        """When the app of this name had a job, when a worker took it, and when the
+        first of its objects was in the cluster."""
+        found = {}
+        end = time.time() + 60
+        while time.time() < end:
+            # Once it has a job, whether it was claimed.
+            row = self.database(
+                "SELECT app.uid, job.state != 'pending' FROM kubernetes_app app"
+                " JOIN kubernetes_job job ON job.app_id = app.id"
+                f" WHERE app.name = '{name}' AND job.kind = 'deploy'"
+            )
+            now = time.time()
+            if row:
+                uid, claimed = row[0].split("|")
+                found.setdefault("confirm", now)
+                if claimed == "t":
+                    found.setdefault("claim", now)
+                if uid in seen.when:
+                    made = seen.when[uid]
+                    # What is in the cluster was claimed before.
+                    claimed = min(found.get("claim", made), made)
+                    confirmed = min(found["confirm"], claimed)
+                    return {"confirm": confirmed, "claim": claimed, "object": made}
+            time.sleep(0.002)
+        raise Problem(f"The app {name} was not in the cluster after 60 s.")
 
     def until_quiet(self):
         while self.count(
-            "SELECT count(*) FROM kubernetes_job WHERE state IN ('pending', 'running')"
+            "SELECT count(*) FROM kubernetes_job WHERE state = 'running' OR"
+            " state = 'pending' AND run_at <= now() AT TIME ZONE 'UTC'"
         ):
             time.sleep(0.02)
         time.sleep(0.1)
@@ -646,7 +677,7 @@ class Bench(Demo):
                 for field in arch.iter("field")
                 if field.get("name") in known
             }
-            self.figures[name] = client.median(
+            self.figures[name] = median(
                 lambda model=model, wanted=wanted: client.call(
                     model,
                     "web_search_read",
@@ -657,7 +688,7 @@ class Bench(Demo):
                 )
             )
         customer = Client(self.odoo_url, *LOGINS["customer"])
-        self.figures["list_portal"] = customer.median(lambda: customer.get("/my/apps"))
+        self.figures["list_portal"] = median(lambda: customer.get("/my/apps"))
 
     def said(self, text):
         print(text, flush=True)
@@ -668,6 +699,16 @@ class Bench(Demo):
         if isinstance(database, Database):
             database.close()
         super().reset()
+
+
+def median(ask):
+    ask()
+    times = []
+    for _ in range(LIST_RUNS):
+        begun = time.monotonic()
+        ask()
+        times.append(time.monotonic() - begun)
+    return bench_report.percentile(times, 50)
 
 
 PLURALS = {"NetworkPolicy": "networkpolicies"}
@@ -710,56 +751,6 @@ class Database:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
-
-
-class Client:
-    """Odoo's web client, as far as it asks for data."""
-
-    def __init__(self, url, login, password):
-        self.url = url
-        self.opener = request.build_opener(
-            request.ProxyHandler({}), request.HTTPCookieProcessor(CookieJar())
-        )
-        self.post(
-            "/web/session/authenticate",
-            {"db": DATABASE, "login": login, "password": password},
-        )
-
-    def post(self, path, params):
-        asked = {"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}
-        call = request.Request(
-            f"{self.url}{path}",
-            data=json.dumps(asked).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with self.opener.open(call, timeout=120) as answer:
-            said = json.load(answer)
-        if "error" in said:
-            raise Problem(f"Odoo refused: {said['error']['data']['message']}")
-        return said.get("result")
-
-    def call(self, model, method, *arguments, **keywords):
-        params = {
-            "model": model,
-            "method": method,
-            "args": arguments,
-            "kwargs": keywords,
-        }
-        return self.post(f"/web/dataset/call_kw/{model}/{method}", params)
-
-    def get(self, path):
-        with self.opener.open(f"{self.url}{path}", timeout=120) as answer:
-            return answer.read()
-
-    @staticmethod
-    def median(ask):
-        ask()
-        times = []
-        for _ in range(LIST_RUNS):
-            begun = time.monotonic()
-            ask()
-            times.append(time.monotonic() - begun)
-        return bench_report.percentile(times, 50)
 
 
 class Seen:

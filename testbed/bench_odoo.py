@@ -20,16 +20,13 @@ def apps():
     )
 
 
-def make(first, last, manifest_url, cluster, deploy=True):
+def make(first, last, manifest_url, cluster):
     """Apps from one number to another, and a deploy of each."""
     cluster = ENV["kubernetes.cluster"].search([("name", "=", cluster)])
     manifest = ENV["kubernetes.manifest"].search([("url", "=", manifest_url)])
     if not manifest:
         manifest = manifest.create({"name": "Bench", "url": manifest_url})
-    config_map = template(
-        "kubernetes.config.map", [{"key": "greeting", "value": "hello"}]
-    )
-    secret = template("kubernetes.secret", [{"key": "password", "generate": True}])
+    config_map, secret = templates()
     customer = ENV["res.partner"].search([("name", "=", "Demo Customer")], limit=1)
     for begin in range(first, last + 1, AT_ONCE):
         made = ENV["kubernetes.app"].create(
@@ -48,9 +45,47 @@ def make(first, last, manifest_url, cluster, deploy=True):
                 for number in range(begin, min(begin + AT_ONCE, last + 1))
             ]
         )
-        if deploy:
-            made._enqueue_all("deploy")
+        made._enqueue_all("deploy")
         ENV.cr.commit()
+
+
+def offer(product, plain, manifest_url, cluster):
+    """The demo's hosting of the bench's app alone, and without a choice; and the same
+    as a service that is no hosting."""
+    like = ENV["product.template"].search([("name", "=", "Odoo Hosting")])
+    manifest = ENV["kubernetes.manifest"].search([("url", "=", manifest_url)])
+    config_map, secret = templates()
+    hosting = like.copy(
+        {
+            "name": product,
+            "attribute_line_ids": False,
+            "kubernetes_cluster_id": ENV["kubernetes.cluster"]
+            .search([("name", "=", cluster)])
+            .id,
+            "kubernetes_config_map_id": config_map.id,
+            "kubernetes_secret_id": secret.id,
+            "kubernetes_environment_ids": [
+                Command.set([ENV.ref("kubernetes_hosting.environment_prod").id])
+            ],
+            "kubernetes_manifest_ids": [
+                Command.create({"sequence": 10, "manifest_id": manifest.id})
+            ],
+            "kubernetes_reset_mode": "empty",
+            "kubernetes_reset_manifest_ids": False,
+        }
+    )
+    hosting.write({"name": product, "is_published": True})
+    service = hosting.copy({"kubernetes_hosting": False})
+    service.write({"name": plain, "is_published": True})
+    ENV.cr.commit()
+
+
+def templates():
+    config_map = template(
+        "kubernetes.config.map", [{"key": "greeting", "value": "hello"}]
+    )
+    secret = template("kubernetes.secret", [{"key": "password", "generate": True}])
+    return config_map, secret
 
 
 def template(model, lines):

@@ -13,6 +13,7 @@ from . import (
     catalog_server,
     cluster,
     debian,
+    dns_double,
     go_programs,
     images,
     mail,
@@ -48,6 +49,9 @@ class Demo:
     """``kind`` of pods: real, simulated, or nothing for real ones where they can be
     had."""
 
+    #: None: one process answers everything.
+    http_workers = 0
+
     def __init__(self, instance, kind=""):
         self.instance = instance
         self.kind = kind
@@ -72,7 +76,7 @@ class Demo:
             ("Ingress controller", self.ingress),
             ("Node for real pods", self.node),
             ("Catalog file server", self.catalog),
-            ("Mailgun and external-dns (doubles)", self.mail),
+            ("Mailgun, external-dns and DNS (doubles)", self.mail),
             ("Worker program", self.worker_program),
             ("Addons and demo data", self.database),
             ("Odoo", self.odoo_server),
@@ -164,6 +168,7 @@ class Demo:
 
     def mail(self, step):
         changed = mail.ensure(self.instance)
+        changed = dns_double.daemon(self.instance).ensure() or changed
         changed = self.cluster.ensure_dns() or changed
         step.say(started(changed) if self.cluster.own else "Mailgun only")
 
@@ -253,6 +258,8 @@ class Demo:
 
     def odoo_daemon(self):
         port = self.instance.port("odoo")
+        # Which processes of its own for HTTP leave to another one: what stays open.
+        gevent = (self.instance.port("odoo-gevent"),) if self.http_workers else ()
         bed = odoo.Odoo(self.instance, self.setup_log)
         return processes.Daemon(
             name="odoo",
@@ -261,7 +268,8 @@ class Demo:
                 *("-d", DATABASE, f"--http-port={port}"),
                 f"--db-filter=^{DATABASE}$",
                 "--no-database-list",
-                "--workers=0",
+                f"--workers={self.http_workers}",
+                *(f"--gevent-port={port}" for port in gevent),
                 "--max-cron-threads=1",
                 # No mail leaves the demo: this port is closed, so a mail is marked as
                 # failed at once.
@@ -270,7 +278,7 @@ class Demo:
             variables=bed.variables(),
             log=self.instance.logs / "odoo.log",
             pid_file=self.instance.state / "run" / "odoo.pid",
-            ports=(port,),
+            ports=(port, *gevent),
             healthy=lambda: processes.http_ok(
                 f"{self.odoo_url}/web/health?db_server_status=1"
             ),
@@ -296,6 +304,7 @@ class Demo:
         return [
             postgresql.daemon(self.instance),
             mail.mailgun(self.instance),
+            dns_double.daemon(self.instance),
             *self.cluster.daemons(),
             catalog_server.daemon(self.instance),
             self.odoo_daemon(),
@@ -354,6 +363,7 @@ class Demo:
             "KUBECTL": str(self.cluster.kubectl),
             "CATALOG_URL": catalog_server.url(self.instance),
             "MAILGUN_URL": mail.url(self.instance),
+            "DNS_RECORDS": str(dns_double.records_file(self.instance)),
             "CHANDLERY": str(worker.program()),
             "LOGS": str(self.instance.logs),
         }

@@ -376,6 +376,7 @@ def hosting_product(env, cluster):
                 "Your own Odoo 19 with PostgreSQL. Production and integration included."
             ),
             "kubernetes_cluster_id": cluster.id,
+            "kubernetes_domains_allowed": True,
             "kubernetes_config_map_id": config_map(env, "Odoo Hosting", values).id,
             "kubernetes_secret_id": secret(env, "Odoo Hosting", SECRETS).id,
             "kubernetes_environment_ids": [

@@ -33,6 +33,7 @@ PORTS = {
     "traefik-api": 8081,
     "catalog": 8090,
     "mailgun": 8095,
+    "dns": 8053,
     "bench": 8099,
     "external-dns": 7979,
     "worker": 9091,  # 9090 would be the catalog of PORT_OFFSET=1000

@@ -14,6 +14,7 @@ Tests steer it by JSON under ``/_double/``:
 
 - ``GET messages`` (``?to=`` one recipient), ``DELETE messages``: the mails received.
 - ``GET domains``: each with its region, state, records and logins.
+- ``GET registrations``: the names that were registered, in order, again each time.
 - ``POST domains``: ``{"name": "…"}``, the account (US) has this domain, verified.
 - ``POST domains/NAME``: ``{"state": "disabled", "reason": "…"}`` or another state.
 - ``POST taken``: ``{"name": "…"}``, another account has this name.
@@ -187,6 +188,7 @@ class Mailgun:
         self.data = {
             "settings": dict(SETTINGS),
             "domains": {},
+            "registrations": [],
             "taken": [],
             "records": [],
             "endpoints": {},
@@ -312,6 +314,7 @@ class Mailgun:
             self.sign_as_parent(entry)
         entry["visible_in"] = self.setting("not_found_for")
         self.data["domains"][name] = entry
+        self.data["registrations"].append(name)
         shown = dict(entry["domain"])
         if password is not None:
             entry["credentials"][shown["smtp_login"]] = new_credential(password)
@@ -975,6 +978,7 @@ class Request(BaseHTTPRequestHandler):
         shown = {
             "messages": lambda: mailgun.messages(self.query.get("to")),
             "domains": mailgun.overview,
+            "registrations": lambda: mailgun.data["registrations"],
             "dns": mailgun.published,
             "settings": lambda: mailgun.data["settings"],
             "faults": lambda: mailgun.data["faults"],

@@ -147,10 +147,11 @@ class Odoo:
         self.subscription = subscription(log)
         self.data = instance.state / "odoo"
 
-    def command(self, *arguments, own_addons=True):
+    def command(self, *arguments, own_addons=OWN_ADDONS):
+        """A command of Odoo's, with our addons of this folder, or None."""
         addons = [self.source / PACKAGES / "odoo/addons", self.subscription]
-        if own_addons and OWN_ADDONS.exists():
-            addons.append(OWN_ADDONS)
+        if own_addons and own_addons.exists():
+            addons.append(own_addons)
         subcommand, *rest = arguments
         return [
             self.python,
@@ -216,7 +217,7 @@ def dump(odoo, log):
                     "--stop-after-init",
                     "--no-http",
                     "--max-cron-threads=0",
-                    own_addons=False,
+                    own_addons=None,
                 ),
                 log=log,
                 what="Making the template database",

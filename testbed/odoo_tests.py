@@ -135,7 +135,7 @@ def outcomes(instance, names, tags, own):
                     *options,
                     f"--http-port={processes.free_port()}",
                     f"--screenshots={log.with_suffix('.screenshots')}",
-                    own_addons=own,
+                    own_addons=odoo.OWN_ADDONS if own else None,
                 ),
                 log=log,
                 what="Odoo's own tests",

@@ -15,7 +15,7 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
-from . import addon_tests, axe, debian, node, odoo, pods, processes, worker
+from . import addon_tests, axe, debian, go_programs, node, odoo, pods, processes, worker
 from .demo import Demo, own_addons, stop_all
 from .instance import CHECKOUT, Instance
 from .problem import Problem, tail
@@ -37,8 +37,12 @@ FAILED_TEST = re.compile(
 #: So many names of failed tests are repeated at the end.
 MAX_NAMES = 20
 
-#: How far the ports of the test bed with real pods are from those of the other.
-REAL = 400
+#: Run where it is named only: what it finds takes longer than a change may wait.
+BY_NAME = "chaos"
+
+#: How far the ports of the test bed with real pods are from those of the other, and
+#: those of the one in which things fail.
+REAL, CHAOS = 400, 600
 
 
 class Suites:
@@ -48,16 +52,20 @@ class Suites:
         self.demo = Demo(instance, "simulated")
         #: Pods are real in a bed of their own: a bed has one kind.
         self.real_bed = Demo(Instance(instance.offset + REAL), "real")
+        self.chaos_bed = Instance(instance.offset + CHAOS)
         #: name -> (its lane, what it needs, how it is run). Lanes run side by side, the
         #: suites of a lane one after the other.
         self.all = {
             "testbed": ("waits", self.nothing, self.testbed),
             "rust": ("computes", self.nothing, self.rust),
             "addons": ("computes", self.packages, self.addons),
+            "upgrade": ("computes", self.packages, self.upgrade),
             "integration": ("computes", self.cluster, self.integration),
             "e2e": ("waits", self.whole_demo, self.e2e),
             "real": ("real", self.real_pods, self.real),
             "apps": ("real", self.real_demo, self.apps),
+            # It makes and takes away a bed of its own.
+            "chaos": ("waits", self.programs, self.chaos),
         }
 
     def run(self, names, keep=False):
@@ -71,7 +79,7 @@ class Suites:
                 f"There is no suite {unknown[0]!r}.",
                 hint=f"SUITE is one of: {', '.join(self.all)}.",
             )
-        names = names or list(self.all)
+        names = names or [name for name in self.all if name != BY_NAME]
         keep = keep or self.bed_runs()
         if keep:
             print(f"The test bed {self.instance.name} is used as it is and left so.")
@@ -82,8 +90,8 @@ class Suites:
             return self.run_each(names)
         finally:
             if not keep:
-                stop_all(self.instance)
-                stop_all(self.real_bed.instance)
+                for bed in (self.instance, self.real_bed.instance, self.chaos_bed):
+                    stop_all(bed)
 
     def bed_runs(self):
         return any(
@@ -201,6 +209,12 @@ class Suites:
         self.packages()
         self.demo.up()
 
+    def programs(self):
+        """What the suite's own bed would build first."""
+        self.packages()
+        for name in self.demo.cluster.programs():
+            go_programs.build(name, self.demo.build_log)
+
     def real_pods(self):
         self.packages()
         debian.install(node.MACHINE, self.demo.setup_log)
@@ -222,6 +236,9 @@ class Suites:
             PORT_OFFSET=str(self.real_bed.instance.offset),
             KUBECTL=str(self.real_bed.cluster.kubectl),
         )
+
+    def chaos(self, log):
+        return self.unittest(log, "tests/chaos", PORT_OFFSET=str(self.chaos_bed.offset))
 
     def apps(self, log):
         return self.pytest(log, self.real_bed, "tests/e2e/real")
@@ -277,6 +294,11 @@ class Suites:
 
     def addons(self, log):
         return addon_tests.run(self.instance, ",".join(own_addons()), log=log)
+
+    def upgrade(self, log):
+        return self.unittest(
+            log, "tests/upgrade", PORT_OFFSET=str(self.instance.offset)
+        )
 
     def e2e(self, log):
         return self.pytest(log, self.demo, "tests/e2e", "--ignore", "tests/e2e/real")

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 
-from . import cache, debian, kubernetes, mail, processes
+from . import cache, debian, dns_double, kubernetes, mail, processes
 from .instance import CHECKOUT, write_private
 from .problem import Problem
 
@@ -95,7 +95,15 @@ def write_settings(instance, database, cluster, cluster_kubeconfig):
     folder = instance.state / "worker"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "chandlery.toml"
-    settings = {
+    text = toml(settings(instance, database, cluster, cluster_kubeconfig))
+    if not file.exists() or file.read_text() != text:
+        write_private(file, text)
+    return file
+
+
+def settings(instance, database, cluster, cluster_kubeconfig):
+    """The worker's settings, a dict for each table."""
+    return {
         "odoo": {
             "url": f"http://127.0.0.1:{instance.port('odoo')}",
             "database": database,
@@ -110,17 +118,19 @@ def write_settings(instance, database, cluster, cluster_kubeconfig):
             "url": mail.url(instance),
             "sending_domain": mail.SENDING_DOMAIN,
         },
+        "dns": {"servers": [dns_double.address(instance)]},
         "telemetry": {"listen": f"127.0.0.1:{instance.port('worker')}"},
         f"clusters.{cluster}": {"kubeconfig": str(cluster_kubeconfig)},
     }
+
+
+def toml(settings):
     text = "# Written by the test bed.\n"
     for table, values in settings.items():
         # JSON's strings and numbers are TOML's.
         lines = (f"{key} = {json.dumps(value)}\n" for key, value in values.items())
         text += f"\n[{table}]\n{''.join(lines)}"
-    if not file.exists() or file.read_text() != text:
-        write_private(file, text)
-    return file
+    return text
 
 
 def daemon(instance, settings):

@@ -117,6 +117,7 @@ fn the_catalog_keeps_to_the_strict_policy_and_to_restricted_pods() {
                 ingress_class: &text("ingress_class"),
                 namespace: &text("namespace"),
                 hostname: &text("hostname"),
+                domains: &[],
                 siblings: &siblings,
                 limits: Some(&Limits {
                     cpu_millicores: 8000,
@@ -150,6 +151,7 @@ fn a_preview_of_the_catalog_without_values_is_not_refused_for_the_made_up_ones()
             ingress_class: "traefik",
             namespace: "shop-int",
             hostname: "shop-int.apps.example.com",
+            domains: &[],
             siblings: &siblings,
             limits: None,
             storage_classes: None,

@@ -129,6 +129,7 @@ fn refused(case: &str, policy: &Policy) -> Vec<String> {
         ingress_class: &text("ingress_class"),
         namespace: &text("namespace"),
         hostname: &text("hostname"),
+        domains: &[],
         siblings: &[],
         limits: Some(&Limits {
             cpu_millicores: 8000,

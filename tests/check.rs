@@ -203,6 +203,7 @@ async fn when_all_is_well_every_line_says_ok() {
          ok     cluster demo, admission policy: the worker is kept to its own namespaces\n\
          ok     cluster demo, Pod Security: the worker makes no pods that reach their nodes\n\
          ok     cluster demo, watching: not allowed (list, watch pods; list, watch services; list, watch persistentvolumeclaims; list, watch deployments.apps; list, watch statefulsets.apps; list, watch daemonsets.apps; list, watch jobs.batch; list, watch cronjobs.batch; list, watch ingresses.networking.k8s.io): each app is looked at every 30 s (worker.observe_seconds); apply config/rbac-watch.yaml to see at once what changes, and to ask for nothing else\n\
+         ok     cluster demo, capacity: not told (list nodes; list pods not allowed): Odoo does not show how much is free; apply config/rbac-watch.yaml to let it\n\
          ok     cluster demo: known to Odoo\n",
         scene.odoo.uri(),
         scene.cluster.uri()

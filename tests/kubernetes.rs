@@ -18,9 +18,10 @@ use chandlery::kubernetes::namespace::{self, OurNamespace};
 use chandlery::kubernetes::permissions::{NEEDED, NEEDED_CLUSTER_WIDE};
 use chandlery::kubernetes::prune::Pruned;
 use chandlery::kubernetes::{
-    Access, App, Applied, Change, Cluster, Former, IngressState, Keep, Observation, Owner, State,
-    Stopped, WatchEvent, adopt, apply, apply_knowing, apply_object, changes, compare, delete,
-    ingress, inventory, isolate, isolation, observe, prune, recall, start, stop, wait_until_ready,
+    Access, App, Applied, Change, Cluster, Former, Health, IngressState, Keep, ObjectSeen,
+    Observation, Owner, State, Stopped, WatchEvent, adopt, apply, apply_knowing, apply_object,
+    changes, compare, delete, ingress, inventory, isolate, isolation, observe, prune, recall,
+    start, stop, wait_until_ready,
 };
 use chandlery::manifest::{Rendered, Rules, check, parse, policy};
 use chandlery::object::{Object, ObjectRef};
@@ -203,6 +204,7 @@ impl Home {
                     ingress_class: "nobody",
                     namespace: &self.namespace,
                     hostname: &format!("{}.apps.localhost", self.namespace),
+                    domains: &[],
                     siblings: &[],
                     limits: None,
                     storage_classes: None,
@@ -544,6 +546,7 @@ async fn a_namespace_is_made_once_and_labelled_as_ours() {
             name: "shop".to_owned(),
             environment: "int".to_owned(),
             created_at: made.creation_timestamp().unwrap().0,
+            labels: made.labels().clone(),
         }]
     );
 }
@@ -705,7 +708,7 @@ async fn applying_twice_changes_nothing_and_says_so() {
 
 /// What was asked of these objects, as a list of methods with what came of them.
 fn of_objects(asked: &[Asked], plurals: &[&str]) -> Vec<(String, u16)> {
-    let path = |asked: &Asked| asked.path.split('?').next().unwrap().to_owned();
+    let path = |asked: &Asked| asked.request.uri().path().to_owned();
     let is_of = |asked: &&Asked| {
         let path = path(asked);
         plurals
@@ -713,7 +716,7 @@ fn of_objects(asked: &[Asked], plurals: &[&str]) -> Vec<(String, u16)> {
             .any(|plural| path.contains(&format!("/{plural}")))
     };
     let told = asked.iter().filter(is_of);
-    told.map(|asked| (asked.method.to_string(), asked.status))
+    told.map(|asked| (asked.request.method().to_string(), asked.status))
         .collect()
 }
 
@@ -732,7 +735,7 @@ async fn a_first_deploy_is_one_request_for_each_object() {
     let asked = door.asked();
     let told: Vec<(&str, u16)> = asked
         .iter()
-        .map(|asked| (asked.method.as_str(), asked.status))
+        .map(|asked| (asked.request.method().as_str(), asked.status))
         .collect();
     assert_eq!(told, [("PATCH", 201); 4], "{asked:#?}");
 }
@@ -960,7 +963,7 @@ async fn what_does_not_need_each_other_goes_together_after_what_it_reads() {
     assert_eq!(applied.created, 15);
     let asked = door.asked();
     let plural = |asked: &Asked| {
-        let path = asked.path.split('?').next().unwrap().to_owned();
+        let path = asked.request.uri().path().to_owned();
         path.split('/').rev().nth(1).unwrap().to_owned()
     };
     let order: Vec<String> = asked.iter().map(plural).collect();
@@ -1525,7 +1528,7 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
             .clone(),
     ];
 
-    let pruned = prune(&home.app(), &old, &new).await.unwrap();
+    let pruned = prune(&home.app(), &old, None, &new).await.unwrap();
     assert_eq!(
         pruned,
         Pruned {
@@ -1548,7 +1551,51 @@ async fn pruning_removes_what_is_gone_from_the_manifests_but_never_volumes() {
         .collect();
     names.retain(|name| name != "kube-root-ca.crt");
     assert_eq!(names, ["stays", "theirs"]);
-    assert_eq!(prune(&home.app(), &old, &new).await.unwrap().removed, []);
+    assert_eq!(
+        prune(&home.app(), &old, None, &new).await.unwrap().removed,
+        []
+    );
+}
+
+#[tokio::test]
+async fn what_was_noted_before_it_was_applied_is_pruned_though_no_inventory_names_it() {
+    let home = Home::with_namespace().await;
+    let app = home.app();
+    let no_note = inventory::announce(&app, None, &[]).await.unwrap();
+    assert_eq!(no_note, None, "what was brought before may be anything");
+    inventory::write(&app, &[]).await.unwrap();
+    let applied = home
+        .apply(&together(&[
+            CONFIG_MAP,
+            CLAIM,
+            &CONFIG_MAP.replace("settings", "stays"),
+        ]))
+        .await
+        .unwrap()
+        .inventory;
+    let mut wanted = applied.clone();
+    wanted.push(ObjectRef {
+        name: "not-yet".to_owned(),
+        ..wanted[0].clone()
+    });
+    let before = inventory::announce(&app, None, &wanted).await.unwrap();
+    assert_eq!(before, Some(Vec::new()));
+    let seen = observe(&app).await.unwrap().objects;
+    let gone = |seen: &&ObjectSeen| seen.health == Health::NotFound;
+    assert_eq!(seen.iter().find(gone), None, "it was never there");
+
+    // The attempt was killed here, and the next one brings one of the objects only.
+    let stays: Vec<ObjectRef> = applied
+        .iter()
+        .filter(|object| object.name == "stays")
+        .cloned()
+        .collect();
+    let noted = inventory::announce(&app, None, &stays).await.unwrap();
+    assert_eq!(noted.as_ref(), Some(&wanted));
+    let pruned = prune(&app, &[], noted.as_deref(), &stays).await.unwrap();
+    let removed: Vec<&str> = pruned.removed.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(removed, ["settings"]);
+    assert_eq!(pruned.kept, [reference("PersistentVolumeClaim", &applied)]);
 }
 
 #[tokio::test]
@@ -1578,7 +1625,7 @@ async fn what_a_killed_attempt_has_applied_is_pruned_though_no_inventory_names_i
         .find(|reference| reference.name == "stays")
         .unwrap();
 
-    let pruned = prune(&home.app(), &[], std::slice::from_ref(stays))
+    let pruned = prune(&home.app(), &[], None, std::slice::from_ref(stays))
         .await
         .unwrap();
     let removed: Vec<&str> = pruned.removed.iter().map(|one| one.name.as_str()).collect();
@@ -1674,6 +1721,12 @@ async fn a_pod_that_fits_on_no_node_is_named_after_the_wait() {
     let seen = observe(&home.app()).await.unwrap();
     assert_eq!(seen.state, State::Degraded);
     assert!(seen.message.contains("Unschedulable"), "{}", seen.message);
+    let [object] = &seen.objects[..] else {
+        panic!("{:?}", seen.objects);
+    };
+    assert_eq!(object.object.to_string(), "Deployment/web");
+    assert_eq!(object.health, Health::InProgress);
+    assert!(object.message.contains("Unschedulable"), "{object:?}");
 }
 
 /// A Deployment on a node that nothing simulates, so that its pod's status is the test's own.
@@ -1909,6 +1962,19 @@ async fn seen(home: &Home) -> (State, String) {
     (seen.state, seen.message.to_string())
 }
 
+/// How each object of the app is, and whether it is known when it was made.
+async fn healths(home: &Home) -> Vec<(String, Health, bool)> {
+    let objects = observe(&home.app()).await.unwrap().objects;
+    let one = |seen: ObjectSeen| {
+        (
+            seen.object.to_string(),
+            seen.health,
+            seen.created_at.is_some(),
+        )
+    };
+    objects.into_iter().map(one).collect()
+}
+
 async fn deploy(home: &Home, text: &str) -> Vec<ObjectRef> {
     let inventory = home.apply(text).await.unwrap().inventory;
     wait_until_ready(&home.cluster, &inventory, LIMIT, |_| {})
@@ -1951,6 +2017,13 @@ async fn of_an_app_that_runs_what_somebody_deletes_is_named_too() {
     kubectl(&home, &["delete", "configmap", "settings"], "");
     let gone = "ConfigMap settings: it is no longer in the cluster".to_owned();
     assert_eq!(seen(&home).await, (State::Degraded, gone));
+    assert_eq!(
+        healths(&home).await,
+        [
+            ("ConfigMap/settings".to_owned(), Health::NotFound, false),
+            ("Deployment/web".to_owned(), Health::Current, true),
+        ]
+    );
     // Nothing of it runs, whatever else is there.
     deploy(&home, &together(&[CONFIG_MAP, DEPLOYMENT])).await;
     kubectl(&home, &["delete", "deployment", "web"], "");
@@ -2626,7 +2699,7 @@ async fn what_a_finalizer_holds_is_not_said_to_be_removed() {
     let old = home.apply(CONFIG_MAP).await.unwrap().inventory;
     hold(&home, "settings", json!(["example.com/mine"])).await;
     for _ in 0..2 {
-        let pruned = prune(&home.app(), &old, &[]).await.unwrap();
+        let pruned = prune(&home.app(), &old, None, &[]).await.unwrap();
         assert_eq!(pruned.removed, []);
         assert_eq!(
             pruned.held[0].sentence().to_string(),

@@ -79,6 +79,7 @@ fn drawn_on(
         ingress_class: "traefik",
         namespace: "shop-prod",
         hostname: "shop.apps.example.com",
+        domains: &[],
         siblings: &siblings,
         limits: Some(&LIMITS),
         storage_classes: Some(storage_classes),

@@ -8,7 +8,7 @@ mod double;
 
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{App, DATABASE};
 use counting::{Asked, Door};
@@ -37,25 +37,53 @@ struct Odoo(
     watch::Sender<Vec<Value>>,
     /// How many times it was told of all namespaces.
     watch::Sender<u32>,
+    /// All that it was told by `observe`.
+    watch::Sender<Vec<Value>>,
 );
 
 #[derive(Default)]
 struct Queue {
     pending: Vec<Value>,
     claims: u32,
+    /// For how long after its claim one process observes alone; `None`: whoever wants.
+    alone: Option<Duration>,
+    observer: Option<(Value, Instant)>,
+    /// The processes that have claimed.
+    processes: Vec<Value>,
+}
+
+impl Queue {
+    /// What a process that claims is to observe.
+    fn observe(&mut self, process: &Value) -> Value {
+        let Some(alone) = self.alone else {
+            return Value::Null;
+        };
+        let now = Instant::now();
+        let other = self.observer.as_ref();
+        let held = other.is_some_and(|(other, until)| other != process && now < *until);
+        let ours: &[&str] = match held {
+            true => &[],
+            false => {
+                self.observer = Some((process.clone(), now + alone));
+                &["demo"]
+            }
+        };
+        json!({"clusters": ours, "seconds": alone.as_secs()})
+    }
 }
 
 impl Odoo {
     async fn start(jobs: Vec<Value>) -> (Self, MockServer) {
         let queue = Queue {
             pending: jobs,
-            claims: 0,
+            ..Queue::default()
         };
         let odoo = Self(
             Arc::new(Mutex::new(queue)),
             watch::channel(Vec::new()).0,
             watch::channel(Vec::new()).0,
             watch::channel(0).0,
+            watch::channel(Vec::new()).0,
         );
         let server = MockServer::start().await;
         Mock::given(path_regex("^/kubernetes_hosting/worker/"))
@@ -91,6 +119,29 @@ impl Odoo {
         assert!(found, "never seen {state}: {:#?}", self.2.borrow());
     }
 
+    /// Waits until it was told by `observe` what is true of it.
+    async fn told(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        let mut looks = self.4.subscribe();
+        let found = looks.wait_for(|all| all.iter().any(&is));
+        let found = tokio::time::timeout(PATIENCE, found).await.is_ok();
+        assert!(found, "never told {what}: {:#?}", self.4.borrow());
+    }
+
+    /// Waits until so many processes have claimed; returns them in the order of their first claims.
+    async fn claimed_by(&self, processes: usize) -> Vec<Value> {
+        let claimed = async {
+            loop {
+                let known = self.0.lock().unwrap().processes.clone();
+                if known.len() >= processes {
+                    return known;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let claimed = tokio::time::timeout(PATIENCE, claimed).await;
+        claimed.expect("it claims")
+    }
+
     fn forget(&self) {
         self.1.send_modify(Vec::clear);
         self.2.send_modify(Vec::clear);
@@ -113,6 +164,11 @@ impl Respond for Odoo {
             "claim" => {
                 let mut queue = self.0.lock().unwrap();
                 queue.claims += 1;
+                let process = &params["worker"]["instance"];
+                if !queue.processes.contains(process) {
+                    queue.processes.push(process.clone());
+                }
+                let observe = queue.observe(process);
                 assert_eq!(params["clusters"][0]["reachable"], true, "{params}");
                 let count = queue
                     .pending
@@ -120,6 +176,7 @@ impl Respond for Odoo {
                     .min(params["capacity"].as_u64().unwrap() as usize);
                 json!({
                     "database": DATABASE, "lease_seconds": 60, "poll_seconds": 0.2, "wake": null, "unknown_clusters": [],
+                    "observe": observe,
                     "jobs": queue.pending.drain(..count).collect::<Vec<_>>(),
                 })
             }
@@ -138,6 +195,7 @@ impl Respond for Odoo {
                 self.2.send_modify(|seen| seen.extend(apps.iter().cloned()));
                 let complete = params["complete"].is_object();
                 self.3.send_modify(|rounds| *rounds += u32::from(complete));
+                self.4.send_modify(|looks| looks.push(params.clone()));
                 json!({"unknown": []})
             }
         };
@@ -334,13 +392,20 @@ async fn a_worker_that_may_watch_tells_at_once_what_changes_and_not_only_at_the_
 /// other tests, too.
 fn told(app: &App, asked: &[Asked]) -> (Vec<String>, Vec<String>) {
     let is_of = |asked: &&Asked| {
-        let makes_it = asked.is_write() && asked.path.starts_with("/api/v1/namespaces?");
-        asked.path.contains(&app.namespace) || makes_it
+        let makes_it = asked.is_write() && asked.path().starts_with("/api/v1/namespaces?");
+        asked.path().contains(&app.namespace) || makes_it
     };
     let asked = asked.iter().filter(is_of);
     let (writes, reads): (Vec<&Asked>, Vec<&Asked>) = asked.partition(|asked| asked.is_write());
     let lines = |asked: Vec<&Asked>| {
-        let line = |asked: &Asked| format!("{} {} {}", asked.method, asked.path, asked.status);
+        let line = |asked: &Asked| {
+            format!(
+                "{} {} {}",
+                asked.request.method(),
+                asked.path(),
+                asked.status
+            )
+        };
         asked.into_iter().map(line).collect()
     };
     (lines(writes), lines(reads))
@@ -424,6 +489,9 @@ async fn a_deploy_asks_one_request_for_each_object_and_one_of_what_is_there_writ
     assert_eq!(of_app(&writes).len(), 5, "{writes:#?}");
     assert_eq!(watched(&reads), Vec::<String>::new());
     assert_eq!(versions().await, before);
+    // What may be left over is known from the note on the namespace.
+    let lists = |line: &&String| line.contains("labelSelector");
+    assert_eq!(reads.iter().filter(lists).count(), 0, "{reads:#?}");
     // What isolates the app (four), and its objects: applied, and found as they are.
     assert_eq!(writes.len(), 9, "{writes:#?}");
     assert!(
@@ -675,6 +743,66 @@ async fn an_app_on_the_cluster_is_observed_outside_any_job() {
     // A worker that starts tells all it sees, without a job.
     let _another = Worker::start(&server);
     odoo.observed(&app, "running").await;
+    app.clean_up().await;
+}
+
+/// Whether a look at the whole cluster names the app's namespace; `None` for other looks.
+fn names(look: &Value, app: &App) -> Option<bool> {
+    let all = look["complete"]["namespaces"].as_array()?;
+    Some(all.iter().any(|seen| seen["namespace"] == app.namespace))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_workers_one_observes_and_when_it_is_killed_the_other_one_tells_what_is_gone() {
+    let app = App::new().await;
+    let (odoo, server) = Odoo::start(vec![app.job("deploy")]).await;
+    odoo.0.lock().unwrap().alone = Some(Duration::from_secs(5));
+    let often = |command: &mut Command| {
+        command.env("CHANDLERY_WORKER__OBSERVE_SECONDS", "5");
+    };
+    let first = Worker::start_with(&server, often);
+    odoo.reported("done", |report| report["outcome"]["state"] == "done")
+        .await;
+    odoo.claimed_by(1).await;
+    let second = Worker::start_with(&server, often);
+    let processes = odoo.claimed_by(2).await;
+    let [one, other] = &processes[..] else {
+        panic!("{processes:?}");
+    };
+    // Several rounds, and what changes meanwhile.
+    odoo.forget();
+    odoo.4.send_modify(Vec::clear);
+    let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+    let none = Patch::Merge(json!({"spec": {"replicas": 0}}));
+    deployments
+        .patch("web", &PatchParams::default(), &none)
+        .await
+        .unwrap();
+    odoo.observed(&app, "stopped").await;
+    let rounds = *odoo.3.borrow();
+    let mut more = odoo.3.subscribe();
+    let three = more.wait_for(|told| *told >= rounds + 3);
+    tokio::time::timeout(PATIENCE, three)
+        .await
+        .unwrap()
+        .unwrap();
+    for look in odoo.4.borrow().iter() {
+        assert_eq!(&look["worker"]["instance"], one, "the other one stands by");
+        assert_ne!(names(look, &app), Some(false));
+    }
+
+    // The namespace goes while nobody observes.
+    first.signal("-KILL");
+    let namespaces: Api<Namespace> = Api::all(app.client.clone());
+    namespaces
+        .delete(&app.namespace, &DeleteParams::default())
+        .await
+        .unwrap();
+    odoo.told("that it is gone", |look| {
+        &look["worker"]["instance"] == other && names(look, &app) == Some(false)
+    })
+    .await;
+    drop(second);
     app.clean_up().await;
 }
 

@@ -39,6 +39,7 @@ fn refused(text: &str) -> bool {
         ingress_class: "traefik",
         namespace: "shop-prod",
         hostname: "shop.apps.example.com",
+        domains: &[],
         siblings: &[],
         limits: Some(&Limits {
             cpu_millicores: 8000,

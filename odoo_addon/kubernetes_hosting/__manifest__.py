@@ -3,7 +3,7 @@
 {
     "name": "Kubernetes Hosting",
     "summary": "Run customers' apps on Kubernetes: records, job queue, portal",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "category": "Services/Kubernetes",
     "author": "Chandlery contributors",
     "license": "AGPL-3",
@@ -22,6 +22,7 @@
         "wizard/kubernetes_app_request_views.xml",
         "wizard/kubernetes_app_reset_views.xml",
         "wizard/kubernetes_config_map_import_views.xml",
+        "wizard/kubernetes_database_moved_views.xml",
         "wizard/kubernetes_namespace_adopt_views.xml",
         "wizard/kubernetes_package_install_views.xml",
         "wizard/kubernetes_worker_key_views.xml",

@@ -3,7 +3,7 @@
 {
     "name": "Kubernetes Hosting: Mailgun",
     "summary": "Mail domains of hosted apps, and invitations sent from them",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Services/Kubernetes",
     "author": "Chandlery contributors",
     "license": "AGPL-3",

@@ -3,7 +3,7 @@
 {
     "name": "Kubernetes Hosting: Sale",
     "summary": "Sell hosted apps: a confirmed order line becomes running apps",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "category": "Services/Kubernetes",
     "author": "Chandlery contributors",
     "license": "AGPL-3",

@@ -3,7 +3,7 @@
 {
     "name": "Kubernetes Hosting: Website",
     "summary": "The shop asks for the names of hosted apps in the checkout",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Services/Kubernetes",
     "author": "Chandlery contributors",
     "license": "AGPL-3",

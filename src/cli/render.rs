@@ -222,9 +222,15 @@ async fn compare(
     };
     let name = target.cluster.as_deref().unwrap_or("(the cluster)");
     let (class, hostname) = (given("ingress_class"), given("hostname"));
+    // The app's own hostname is one of them.
+    let domains: Vec<String> = match values.get("hostnames") {
+        Some(names) => serde_json::from_value(names).unwrap_or_default(),
+        None => Vec::new(),
+    };
     let whose = Whose {
         namespace,
         hostname: &hostname,
+        domains: &domains,
         siblings: &siblings,
     };
     let storage_classes = match policy::are_claimed(&objects) {

@@ -7,23 +7,30 @@ use crate::odoo::contract::{FoundNamespace, JobResult, StepCode};
 use crate::problem::Problem;
 use crate::sentence;
 
-/// The handler of such a job.
+/// A namespace as an operator saw it.
+pub fn former(found: &FoundNamespace) -> Former {
+    Former {
+        object: found.object.clone(),
+        uid: found.uid.clone(),
+        app: found.app,
+    }
+}
+
+/// The handler of such a job. What its last deploy has brought is the app's inventory from then on.
 pub async fn adopt(
     context: &JobContext,
     found: &FoundNamespace,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let former = Former {
-        object: found.object.clone(),
-        uid: found.uid.clone(),
-        app: found.app,
-    };
+    let former = former(found);
     let app = &context.app;
     context
         .step_log
         .step(StepCode::Adopting, async |step| {
             let namespace = &app.namespace;
-            let relabelled = kubernetes::adopt(&context.target, &former, &app.inventory).await?;
+            let (relabelled, inventory) =
+                kubernetes::adopt(&context.target, &former, &app.inventory).await?;
+            result.inventory = Some(inventory);
             let taken = sentence!("The namespace {namespace} is this app's", namespace);
             step.say(taken.and(
                 "; ",

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::code::Code;
-use crate::kubernetes::{Access, Cluster};
-use crate::odoo::contract::ClusterState;
+use crate::kubernetes::{Access, Cluster, capacity};
+use crate::odoo::contract::{Capacity, ClusterState};
 use crate::problem::Problem;
 use crate::sentence;
 use crate::sentence::Sentence;
 use crate::settings;
 
+use super::to_contract;
+
 /// A look at a cluster may take no longer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is counted what a cluster has: all nodes and pods are listed for that.
+const COUNT_EVERY: Duration = Duration::from_secs(300);
 
 /// The clusters served, by the names that Odoo knows them by.
 pub struct Clusters(BTreeMap<String, Served>);
@@ -31,6 +35,8 @@ struct Found {
     version: Option<String>,
     /// Why it is not reachable; `None` when it is.
     problem: Option<Problem>,
+    capacity: Option<Capacity>,
+    counted_at: Option<Instant>,
 }
 
 impl Clusters {
@@ -86,15 +92,14 @@ impl Clusters {
                 reachable: false,
                 version: None,
                 message: sentence!("not in the worker's settings"),
+                capacity: None,
             };
         };
         let look = async { served.connect().await?.version().await };
-        let found = timeout(CHECK_TIMEOUT, look).await.unwrap_or_else(|_| {
-            Err(Problem::new(
-                Code::ClusterUnreachable,
-                sentence!("It did not answer in time."),
-            ))
-        });
+        let found = in_time(look).await;
+        if found.is_ok() {
+            served.count().await;
+        }
         let mut seen = served.found();
         match found {
             Ok(version) => {
@@ -103,6 +108,8 @@ impl Clusters {
             }
             Err(problem) => {
                 seen.problem = Some(problem);
+                seen.capacity = None;
+                seen.counted_at = None;
                 // The kubeconfig may be corrected or renewed meanwhile: read it again.
                 seen.connected = None;
             }
@@ -112,7 +119,36 @@ impl Clusters {
     }
 }
 
+/// What a look at a cluster found, or that it takes too long.
+async fn in_time<T>(look: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    timeout(CHECK_TIMEOUT, look).await.unwrap_or_else(|_| {
+        Err(Problem::new(
+            Code::ClusterUnreachable,
+            sentence!("It did not answer in time."),
+        ))
+    })
+}
+
 impl Served {
+    /// Counts what the cluster has, where that was long ago.
+    async fn count(&self) {
+        let now = Instant::now();
+        let is_known = |at: Instant| now.duration_since(at) < COUNT_EVERY;
+        if self.found().counted_at.is_some_and(is_known) {
+            return;
+        }
+        let counted = in_time(async { capacity(&self.connect().await?).await }).await;
+        let mut seen = self.found();
+        seen.counted_at = Some(now);
+        seen.capacity = Some(match counted {
+            Ok(capacity) => to_contract::capacity(&capacity),
+            Err(problem) => Capacity {
+                message: problem.message,
+                ..Capacity::default()
+            },
+        });
+    }
+
     async fn connect(&self) -> Result<Cluster, Problem> {
         let connected = self.found().connected.clone();
         match connected {
@@ -135,6 +171,7 @@ impl Served {
                 .problem
                 .as_ref()
                 .map_or(Sentence::default(), |problem| problem.message.clone()),
+            capacity: found.capacity.clone(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::kubernetes::generated::Generated;
 use crate::kubernetes::namespace::Home;
 use crate::kubernetes::prune::{Held, Pruned};
 use crate::kubernetes::{self, Applied, Versions, generated, inventory, isolation, namespace};
+use crate::object::{Object, ObjectRef};
 use crate::odoo::contract::{
     JobResult, Manifest, ManifestValues, Manifests, ObjectCounts, StepCode,
 };
@@ -64,8 +65,11 @@ pub async fn bring(
         })
         .await?;
     let mut applied = Applied::default();
+    let mut noted = None;
     let ended = step_log
         .step(StepCode::Applying, async |step| {
+            let objects: Vec<_> = wanted.objects.iter().map(Object::reference).collect();
+            noted = inventory::announce(&context.target, Some(&home), &objects).await?;
             apply(context, &wanted, &home, &mut applied, step).await
         })
         .await;
@@ -77,7 +81,8 @@ pub async fn bring(
     ended?;
     step_log
         .step(StepCode::Pruning, async |step| {
-            prune(context, &home, &applied, step, result).await
+            let old = (context.app.inventory.as_slice(), noted.as_deref());
+            prune(context, &home, old, &applied, step, result).await
         })
         .await?;
     step_log.hide(&redactor);
@@ -148,15 +153,15 @@ fn tell_applied(context: &JobContext, applied: &Applied, result: &mut JobResult)
 async fn prune(
     context: &JobContext,
     home: &Home,
+    (old, noted): (&[ObjectRef], Option<&[ObjectRef]>),
     applied: &Applied,
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
-    let old = &context.app.inventory;
     let pruned = match home.is_new && old.is_empty() {
         // Nothing can be there but what was just applied.
         true => Pruned::default(),
-        false => kubernetes::prune(&context.target, old, &applied.inventory).await?,
+        false => kubernetes::prune(&context.target, old, noted, &applied.inventory).await?,
     };
     result.objects.pruned = u32::try_from(pruned.removed.len()).unwrap_or(u32::MAX);
     let names = |objects: &[_]| -> String {
@@ -228,7 +233,6 @@ pub fn part_of(done: usize, all: usize) -> Sentence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::ObjectRef;
 
     #[test]
     fn applying_says_what_changed_and_that_nothing_did() {

@@ -10,6 +10,8 @@ mod delete;
 mod deploy;
 mod diff;
 mod diff_text;
+mod domain_ingress;
+mod domains;
 mod index;
 mod invitation;
 mod mail_domain;
@@ -17,6 +19,7 @@ mod password;
 mod preview;
 mod ready;
 mod refresh;
+mod remove;
 mod rendering;
 mod reset;
 mod restart;
@@ -37,6 +40,7 @@ use tracing::warn;
 
 use crate::ansible::vault::Vault;
 use crate::code::Code;
+use crate::dns::Dns;
 use crate::kubernetes::{self, WatchEvent, generated, namespace};
 use crate::mailgun;
 use crate::manifest::{Fetcher, policy};
@@ -60,6 +64,7 @@ fn policy_rules<'a>(site: &'a contract::Cluster, app: &'a App) -> policy::Rules<
     let whose = policy::Whose {
         namespace: &app.namespace,
         hostname: &app.hostname,
+        domains: &app.domains,
         siblings: &app.siblings,
     };
     policy::Rules::new(&site.policy, &site.name, &site.ingress_class, whose)
@@ -149,6 +154,7 @@ struct Shared {
     mailgun: Option<mailgun::Mailgun>,
     /// The operator's own domain there; empty: there is none.
     sending_domain: String,
+    dns: Dns,
 }
 
 /// One job on an app, with all that its handler needs.
@@ -220,6 +226,7 @@ impl Runner {
                     .map(mailgun::Mailgun::new)
                     .transpose()?,
                 sending_domain: settings.mailgun.sending_domain.clone(),
+                dns: Dns::new(&settings.dns.servers),
                 patience: settings.deploy.clone(),
                 vault: settings.vault.opener().clone(),
                 fetcher: Fetcher::new(settings.manifests.limits(), settings.manifests.reach())?,
@@ -262,6 +269,11 @@ impl Runner {
             Work::Index(work) => {
                 return index::index(&self.shared, &work, &step_log, result).await;
             }
+            Work::Remove(work) => {
+                let cluster = self.clusters.get(&work.cluster.name).await?;
+                let cluster = cluster.fenced(step_log.fence());
+                return remove::remove(&cluster, database, &work, &step_log, result).await;
+            }
             Work::App(work) => *work,
         };
         let AppJob {
@@ -287,7 +299,7 @@ impl Runner {
         };
         match &action {
             Action::Deploy(manifests) => deploy::deploy(context, manifests, result).await,
-            Action::Refresh => refresh::refresh(context, result).await,
+            Action::Refresh { .. } => refresh::with_logs(context, result).await,
             Action::Delete { options } => delete::delete(context, options, result).await,
             Action::Diff(manifests) => diff::diff(context, manifests, result).await,
             Action::Reset {
@@ -311,6 +323,7 @@ impl Runner {
                 password::password(context, options, secret, result).await
             }
             Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
+            Action::Domains { options } => domains::domains(context, options, result).await,
         }
     }
 
@@ -409,6 +422,10 @@ fn redacted(mut result: JobResult, redactor: &Redactor) -> JobResult {
     let hide_in = |sentence: &mut Sentence| *sentence = redactor.sentence(sentence);
     if let Some(observation) = &mut result.observation {
         hide_in(&mut observation.message);
+        for object in observation.objects.iter_mut().flatten() {
+            hide_in(&mut object.message);
+            hide(&mut object.log);
+        }
         observation.ingress.hosts.iter_mut().for_each(hide);
     }
     if let Some(domain) = &mut result.mail_domain {

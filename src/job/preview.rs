@@ -145,7 +145,9 @@ fn example(job: &PreviewJob) -> (App, Cluster) {
         environment: "prod".to_owned(),
         is_production: Some(true),
         hostname: "example.apps.example.com".to_owned(),
-        url: "https://example.apps.example.com".to_owned(),
+        domains: vec!["www.example.com".to_owned()],
+        primary_hostname: Some("www.example.com".to_owned()),
+        url: "https://www.example.com".to_owned(),
         namespace: "example-prod".to_owned(),
         wanted_state: WantedState::Running,
         limits: Limits {
@@ -163,6 +165,7 @@ fn example(job: &PreviewJob) -> (App, Cluster) {
         name: "example".to_owned(),
         domain: "apps.example.com".to_owned(),
         ingress_class: "nginx".to_owned(),
+        tls_issuer: "issuer".to_owned(),
         policy: Policy::default(),
     });
     (app, site)

@@ -8,13 +8,15 @@ use super::{JobContext, to_contract};
 use crate::kubernetes::poll::Polling;
 use crate::kubernetes::{self, ingress, logs};
 use crate::object::ObjectRef;
-use crate::odoo::contract::{IngressState, JobResult, StepCode};
+use crate::odoo::contract::{Health, IngressState, JobResult, StepCode};
 use crate::problem::Problem;
 use crate::sentence;
 use crate::slot;
 
 /// How many characters of the last line of a Job's log are told.
 const LINE: usize = 300;
+/// The logs of more objects than this are not read.
+const MOST_LOGS: usize = 5;
 
 /// Waits until the objects are ready and the ingress has an address, and puts down what is seen then. Of `jobs`, which
 /// were begun just now, and of those that an earlier attempt began, is told what they said last.
@@ -49,7 +51,26 @@ pub async fn until_reachable(
             .await?;
     }
     recall(context, result).await;
+    if ended.is_err() {
+        add_logs(context, result).await;
+    }
     ended
+}
+
+/// Adds to what was seen the ends of the logs of the objects that fail.
+pub async fn add_logs(context: &JobContext, result: &mut JobResult) {
+    let redactor = context.step_log.redactor();
+    let objects = result.observation.iter_mut();
+    let objects = objects.flat_map(|seen| seen.objects.iter_mut().flatten());
+    let failing = objects.filter(|seen| matches!(seen.health, Health::Failed | Health::InProgress));
+    for seen in failing.take(MOST_LOGS) {
+        let ends = logs::of_failing(&context.target.cluster, &seen.object).await;
+        let told = ends.iter().map(|end| {
+            let text = redactor.text(&end.text);
+            format!("{}/{}\n{}", end.pod, end.container, logs::last_bytes(&text))
+        });
+        seen.log = told.collect::<Vec<_>>().join("\n\n");
+    }
 }
 
 /// The same from what is known already. What is no good news is looked at: an object may have gone a moment ago.

@@ -2,7 +2,7 @@
 
 use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
-use super::{JobContext, policy_rules};
+use super::{JobContext, domain_ingress, policy_rules};
 use crate::ansible::Files;
 use crate::code::Code;
 use crate::dependence;
@@ -164,10 +164,16 @@ pub async fn render(
         objects.extend(parsed.objects);
         secrets.extend(parsed.secrets);
     }
-    let objects = manifest::check(objects, &rules).map_err(|problem| match values.differ() {
-        true => dependence::untold(),
-        false => problem.free_of_secrets(),
-    })?;
+    let mut objects =
+        manifest::check(objects, &rules).map_err(|problem| match values.differ() {
+            true => dependence::untold(),
+            false => problem.free_of_secrets(),
+        })?;
+    objects.extend(domain_ingress::beside(
+        &objects,
+        app,
+        &context.cluster_record,
+    ));
     let known = values.secret().redactor().clone();
     let redactor = known.and(secrets);
     Ok(Wanted {

@@ -13,7 +13,7 @@ use super::{JobContext, deploy, ready, restart, to_contract};
 use crate::code::Code;
 use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::restart::Reason;
-use crate::kubernetes::{self, Applied, Keep, hook_job, logs, namespace};
+use crate::kubernetes::{self, Applied, Keep, hook_job, inventory, logs, namespace};
 use crate::object::{Object, ObjectRef};
 use crate::odoo::contract::{JobResult, Manifest, ManifestValues, Manifests, Production, StepCode};
 use crate::problem::Problem;
@@ -104,6 +104,8 @@ pub async fn by_manifests(
         hook_job::mark(object, &context.job);
     }
     step_log.hide(&wanted.redactor);
+    let objects: Vec<ObjectRef> = wanted.objects.iter().map(Object::reference).collect();
+    inventory::announce(&context.target, None, &objects).await?;
     let mut applied = Applied::default();
     let ended = run_all(context, &wanted, &mut applied).await;
     let left = clean_up(context, &wanted, &ended).await;

@@ -5,10 +5,30 @@ use jiff::{Timestamp, Unit};
 use crate::kubernetes::namespace::OurNamespace;
 use crate::kubernetes::{self, Owner};
 use crate::odoo::contract::{
-    Ingress, IngressState, NamespaceSeen, Observation, ObservedState, Uid,
+    Capacity, Health, Ingress, IngressState, Label, NamespaceSeen, ObjectSeen, Observation,
+    ObservedState, Uid,
 };
 use crate::sentence;
 use crate::sentence::Sentence;
+
+/// What a cluster has.
+pub fn capacity(seen: &kubernetes::Capacity) -> Capacity {
+    let whole = |number: f64| number.round().clamp(0.0, f64::from(i32::MAX)) as u32;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let mib = |bytes: f64| whole(bytes / 1024.0 / 1024.0);
+    let (there, asked) = (seen.allocatable, seen.requested);
+    Capacity {
+        nodes: count(seen.nodes),
+        nodes_ready: count(seen.nodes_ready),
+        cpu_millicores: whole(there.cpu * 1000.0),
+        cpu_millicores_requested: whole(asked.cpu * 1000.0),
+        memory_mib: mib(there.memory),
+        memory_mib_requested: mib(asked.memory),
+        pods: whole(there.pods),
+        pods_requested: whole(asked.pods),
+        message: Sentence::default(),
+    }
+}
 
 /// An app's observation.
 pub fn observation(seen: kubernetes::Observation) -> Observation {
@@ -21,7 +41,25 @@ pub fn observation(seen: kubernetes::Observation) -> Observation {
         },
         message: seen.message,
         ingress: ingress(seen.ingress),
+        objects: Some(seen.objects.into_iter().map(object).collect()),
         seen_at: fine_enough(seen.seen_at),
+    }
+}
+
+fn object(seen: kubernetes::ObjectSeen) -> ObjectSeen {
+    ObjectSeen {
+        object: seen.object,
+        health: match seen.health {
+            kubernetes::Health::Current => Health::Current,
+            kubernetes::Health::InProgress => Health::InProgress,
+            kubernetes::Health::Failed => Health::Failed,
+            kubernetes::Health::Terminating => Health::Terminating,
+            kubernetes::Health::NotFound => Health::NotFound,
+        },
+        created_at: seen.created_at,
+        images: seen.images,
+        message: seen.message,
+        log: String::new(),
     }
 }
 
@@ -78,6 +116,11 @@ pub fn namespace(seen: OurNamespace) -> NamespaceSeen {
         name: seen.name,
         environment: seen.environment,
         created_at: seen.created_at,
+        labels: seen
+            .labels
+            .into_iter()
+            .map(|(key, value)| Label { key, value })
+            .collect(),
     }
 }
 

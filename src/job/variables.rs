@@ -51,11 +51,14 @@ pub fn variables(
         app_name: &app.name,
         environment: &app.environment,
         hostname: &app.hostname,
+        hostnames: &app.hostnames(),
+        primary_hostname: app.primary_hostname(),
         url: &app.url,
         namespace: &app.namespace,
         cluster_name: &site.name,
         cluster_domain: &site.domain,
         ingress_class: &site.ingress_class,
+        tls_issuer: &site.tls_issuer,
         sibling_namespaces: &app.siblings,
     };
     given.set(&mut variables);
@@ -74,6 +77,8 @@ fn check_names(app: &App, production: Option<&Production>) -> Result<(), Problem
         ("hostname", &app.hostname),
         ("namespace", &app.namespace),
     ];
+    let domains = app.domains.iter().chain(&app.primary_hostname);
+    let domains = domains.map(|name| ("domain", name));
     let beside = production.map(|beside| {
         [
             ("production's name", &beside.name),
@@ -88,7 +93,8 @@ fn check_names(app: &App, production: Option<&Production>) -> Result<(), Problem
         )
         .hint(sentence!("Odoo's addons make no such app: whoever changed its record has to put it right there."))
     };
-    for (what, value) in own.into_iter().chain(beside.into_iter().flatten()) {
+    let all = own.into_iter().chain(domains);
+    for (what, value) in all.chain(beside.into_iter().flatten()) {
         let is_sign = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
         if value.is_empty() || value.len() > 253 || !value.bytes().all(is_sign) {
             return Err(wrong(what, value, "DNS name"));
@@ -320,8 +326,49 @@ mod tests {
             ("cluster_name", "demo"),
             ("cluster_domain", "apps.localhost"),
             ("ingress_class", "traefik"),
+            ("primary_hostname", "shop-int.apps.localhost"),
+            ("tls_issuer", ""),
         ] {
             assert_eq!(resolved.get(name), Some(json!(value)), "{name}");
+        }
+        assert_eq!(
+            resolved.get("hostnames"),
+            Some(json!(["shop-int.apps.localhost"]))
+        );
+    }
+
+    #[test]
+    fn domains_come_first_and_none_says_something_else_in_a_manifest() {
+        let with = |domains: Value| {
+            job(move |job| {
+                job["app"]["primary_hostname"] = domains[0].clone();
+                job["app"]["domains"] = domains;
+                job["cluster"]["tls_issuer"] = json!("letsencrypt");
+            })
+        };
+        let job = with(json!(["www.example.org", "example.org"]));
+        let resolved = gathered(&job, &Generated::new());
+        let resolved = resolved.unwrap().resolve().unwrap();
+        assert_eq!(
+            resolved.get("hostnames"),
+            Some(json!([
+                "www.example.org",
+                "example.org",
+                "shop-int.apps.localhost"
+            ]))
+        );
+        assert_eq!(
+            resolved.get("hostname"),
+            Some(json!("shop-int.apps.localhost"))
+        );
+        assert_eq!(
+            resolved.get("primary_hostname"),
+            Some(json!("www.example.org"))
+        );
+        assert_eq!(resolved.get("tls_issuer"), Some(json!("letsencrypt")));
+        for name in ["a\"b.example.org", "{{ x }}", "*.example.org", ""] {
+            let problem = gathered(&with(json!([name])), &Generated::new()).unwrap_err();
+            assert!(problem.message.contains("is no DNS name"), "{problem}");
         }
     }
 

@@ -6,6 +6,7 @@ use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
 use super::owner::{APP, FIELD_MANAGER, INSTANCE, MANAGED_BY, OWN_NAMES, UID};
+use super::version::TRIES;
 use super::{App, dns, isolation, namespace, owned, role_binding};
 use crate::code::Code;
 use crate::object::ObjectRef;
@@ -40,6 +41,15 @@ impl Former {
             && (self.uid.is_some() || label(APP) == Some(&self.app_label()))
     }
 
+    /// Whether a namespace still is the one that the operator looked at.
+    pub(super) fn still_is(&self, instance: &str, metadata: &ObjectMeta) -> bool {
+        let labels = metadata.labels.as_ref();
+        let manager = labels.and_then(|labels| labels.get(MANAGED_BY));
+        metadata.uid.as_ref() == Some(&self.object)
+            && manager.is_some_and(|manager| manager == FIELD_MANAGER)
+            && self.owned(instance, metadata)
+    }
+
     fn app_label(&self) -> String {
         self.app.map(|app| app.to_string()).unwrap_or_default()
     }
@@ -47,11 +57,16 @@ impl Former {
 
 /// Gives the namespace and what is in it to the app, if it still is as the operator saw it. The namespace comes last:
 /// until then nothing of it is the app's. What is the app's already stays so, so that another attempt goes on where one
-/// was cut off. Returns how many objects were given new labels.
+/// was cut off. Returns how many objects were given new labels, and the app's inventory, to which belongs what the last
+/// deploy has noted on the namespace.
 ///
 /// # Errors
 /// `namespace_missing`, `namespace_other`: it is gone, or another one than was seen.
-pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Result<usize, Problem> {
+pub async fn adopt(
+    app: &App,
+    former: &Former,
+    inventory: &[ObjectRef],
+) -> Result<(usize, Vec<ObjectRef>), Problem> {
     let App {
         cluster,
         namespace,
@@ -74,9 +89,8 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
         ));
     };
     let ours = owner.owns_namespace(&found.metadata);
-    let managed = found.labels().get(MANAGED_BY).map(String::as_str) == Some(FIELD_MANAGER);
     let same = found.uid().as_deref() == Some(former.object.as_str());
-    if !same || !(ours || managed && former.owned(&owner.instance, &found.metadata)) {
+    if !(same && ours || former.still_is(&owner.instance, &found.metadata)) {
         return Err(other(
             Code::NamespaceOther,
             namespace,
@@ -89,8 +103,14 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
     if found.metadata.deletion_timestamp.is_some() {
         return Err(namespace::terminating(namespace));
     }
-    role_binding::ensure(cluster, &found).await?;
-    let relabelled = relabel(app, former, inventory).await?;
+    role_binding::ensure(cluster, &found, false).await?;
+    let mut inventory = inventory.to_vec();
+    for noted in super::inventory::of(found.annotations()) {
+        if !inventory.iter().any(|known| known.is_same_object(&noted)) {
+            inventory.push(noted);
+        }
+    }
+    let relabelled = relabel(app, former, &inventory).await?;
     if !ours {
         let patch = json!({"metadata": {
             "resourceVersion": found.metadata.resource_version,
@@ -103,7 +123,7 @@ pub async fn adopt(app: &App, former: &Former, inventory: &[ObjectRef]) -> Resul
             Err(error) => return Err(cluster.problem(&error, &doing)),
         }
     }
-    Ok(relabelled)
+    Ok((relabelled, inventory))
 }
 
 async fn relabel(app: &App, former: &Former, inventory: &[ObjectRef]) -> Result<usize, Problem> {
@@ -148,24 +168,28 @@ async fn relabel(app: &App, former: &Former, inventory: &[ObjectRef]) -> Result<
                 sentence!("take over {object} in {namespace}", object, namespace),
             )
         };
-        let found = cluster.call(api.get_metadata_opt(&object.name)).await;
-        let Some(found) = found.map_err(problem)? else {
-            continue;
-        };
-        if !former.owned(&owner.instance, &found.metadata) {
-            continue;
-        }
-        let patch = json!({"metadata": {
-            "resourceVersion": found.metadata.resource_version,
-            "labels": owner.object_labels(),
-        }});
-        let (params, patch) = (params(), Patch::Merge(patch));
-        let patched = cluster.call(api.patch_metadata(&object.name, &params, &patch));
-        match patched.await {
-            Ok(_) => relabelled += 1,
-            Err(error) if error.is_not_found() => {}
-            Err(error) if error.is_conflict() => return Err(namespace::changed(namespace)),
-            Err(error) => return Err(problem(error)),
+        for left in (0..TRIES).rev() {
+            let found = cluster.call(api.get_metadata_opt(&object.name)).await;
+            let found = found.map_err(problem)?;
+            let Some(found) = found.filter(|found| former.owned(&owner.instance, &found.metadata))
+            else {
+                break;
+            };
+            let patch = json!({"metadata": {
+                "resourceVersion": found.metadata.resource_version,
+                "labels": owner.object_labels(),
+            }});
+            let (params, patch) = (params(), Patch::Merge(patch));
+            let patched = cluster.call(api.patch_metadata(&object.name, &params, &patch));
+            match patched.await {
+                Ok(_) => relabelled += 1,
+                Err(error) if error.is_not_found() => {}
+                // Its controller has written on it meanwhile.
+                Err(error) if error.is_conflict() && left > 0 => continue,
+                Err(error) if error.is_conflict() => return Err(namespace::changed(namespace)),
+                Err(error) => return Err(problem(error)),
+            }
+            break;
         }
     }
     Ok(relabelled)
@@ -178,7 +202,7 @@ fn params() -> PatchParams {
     }
 }
 
-fn other(code: Code, namespace: &str, message: Sentence) -> Problem {
+pub(super) fn other(code: Code, namespace: &str, message: Sentence) -> Problem {
     Problem {
         object: Some(format!("Namespace/{namespace}")),
         ..Problem::new(code, message).hint(sentence!("Nothing was changed. Look at the list again (Kubernetes > Configuration > Namespaces Found); it is a minute old at most."))
@@ -206,6 +230,36 @@ mod tests {
                     .collect(),
             ),
             ..ObjectMeta::default()
+        }
+    }
+
+    /// Whose namespace may be deleted or taken over: of copies of a database and of other ones never another's.
+    #[test]
+    fn a_namespace_is_the_one_that_was_seen_by_all_its_labels_and_its_own_uid() {
+        let seen = || ObjectMeta {
+            uid: Some("0e9f".to_owned()),
+            ..metadata(&[
+                (MANAGED_BY, FIELD_MANAGER),
+                (INSTANCE, "db"),
+                (APP, "7"),
+                (UID, "abc"),
+            ])
+        };
+        let former = former(Some("abc"));
+        assert!(former.still_is("db", &seen()));
+        assert!(!former.still_is("another database", &seen()));
+        let made_anew = ObjectMeta {
+            uid: Some("1e9f".to_owned()),
+            ..seen()
+        };
+        assert!(!former.still_is("db", &made_anew));
+        for label in [MANAGED_BY, INSTANCE, UID] {
+            let mut other = seen();
+            let labels = other.labels.as_mut().unwrap();
+            labels.insert(label.to_owned(), "other".to_owned());
+            assert!(!former.still_is("db", &other), "{label}");
+            other.labels.as_mut().unwrap().remove(label);
+            assert!(!former.still_is("db", &other), "{label}");
         }
     }
 

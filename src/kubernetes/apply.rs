@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::error::CallError;
 use super::owner::FIELD_MANAGER;
 use super::refused::{self, Attempt};
-use super::version::{Expected, Version, Versions};
+use super::version::{Expected, TRIES, Version, Versions};
 use super::{Cluster, Owner, retry, takeover, wave};
 use crate::code::Code;
 use crate::dependence::{self, Dependent};
@@ -21,8 +21,6 @@ use crate::sentence::Sentence;
 
 /// How many objects of one app are applied at once.
 const AT_ONCE: usize = 8;
-/// How often an object may have become another one between a look at it and the apply.
-const TRIES: u32 = 3;
 
 /// On an object: which of its fields depend on a secret, as JSON pointers.
 pub(super) const SECRET_FIELDS: &str = "chandlery.dev/secret-fields";
@@ -307,21 +305,17 @@ pub(super) async fn try_apply(
                     .hint(sentence!("Objects outside the app's namespace are never taken over. Give yours a name of its own, for example with the namespace in it.")),
             ));
         }
+        let mut mine = None;
         if let Some(found) = &before {
             lasting(found, object)?;
             if !dry_run {
-                takeover::take_over(cluster, &api, object, found.clone()).await?;
+                mine = takeover::take_over(cluster, &api, object, found).await?;
             }
         }
         // Only the very object that was looked at: one of the same name made meanwhile may be somebody else's.
-        let uid = before
-            .as_ref()
-            .and_then(|before| before.metadata.uid.as_deref());
-        let expected = match uid {
-            _ if dry_run => Expected::Anything,
-            Some(uid) => Expected::Object(uid),
-            None if kind.namespaced => Expected::Anything,
-            None => Expected::Nothing,
+        let expected = match dry_run {
+            true => Expected::Anything,
+            false => Expected::seen(mine.as_ref().or(before.as_ref()).map(|seen| &seen.metadata)),
         };
         let patch = Patch::Apply(whole(&object.value, object, owner, expected));
         let params = params(dry_run);

@@ -19,12 +19,13 @@ use kube::{Client, Config};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tower::buffer::BufferLayer;
+use tower::util::MapRequestLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
 
 use super::error::{self, CallError};
-use super::fence::Fence;
+use super::fence::{self, Fence};
 use super::memory::Memory;
 use super::retry::RetryLayer;
 use super::role_binding::Rights;
@@ -70,6 +71,8 @@ pub struct Cluster {
     pub(super) discovered: Arc<Mutex<Option<super::discovery::Discovered>>>,
     pub(super) memory: Arc<Memory>,
     pub(super) rights: Arc<Rights>,
+    /// The name by which the API server knows the worker, from when it first had to bind its rights on.
+    pub(super) account: Arc<OnceCell<String>>,
     call_timeout: Duration,
     calls: Arc<Semaphore>,
     fence: Option<Fence>,
@@ -133,6 +136,7 @@ impl Cluster {
             discovered: Arc::default(),
             memory: Arc::default(),
             rights: Arc::default(),
+            account: Arc::default(),
             call_timeout: CALL_TIMEOUT,
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,
@@ -177,8 +181,8 @@ impl Cluster {
     /// Calls the API server with the limit on time, and not behind the fence: there the call is dropped, and with it the
     /// connection that it is on, before somebody else may have the job.
     ///
-    /// What remains is a request that the API server has read already: it ends the work on it when the connection is gone,
-    /// unless the object is on its way into etcd by then. That takes far less than the rest of the lease behind the fence.
+    /// What remains is a request that the API server has read already: it ends the work on it when the connection is gone, or
+    /// after [`fence::MARGIN`]. `docs/adr/0011-what-a-lost-attempt-may-still-do.md` says what else there may be.
     ///
     /// A job whose call hangs has no slot until it is answered.
     pub(super) fn call<T>(
@@ -301,6 +305,7 @@ fn client(config: Config) -> kube::Result<Client> {
     let builder = ClientBuilder::try_from(config)?;
     let buffered = BufferLayer::new(CALLS_AT_ONCE);
     let builder = builder.with_layer(&bounded).with_layer(&buffered);
+    let builder = builder.with_layer(&MapRequestLayer::new(fence::limit));
     Ok(builder.with_layer(&RetryLayer::default()).build())
 }
 
@@ -345,7 +350,7 @@ pub(super) mod tests {
     }
 
     /// A cluster whose API server is at this address.
-    async fn at(url: &str) -> Cluster {
+    pub(in crate::kubernetes) async fn at(url: &str) -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kubeconfig");
@@ -477,6 +482,7 @@ pub(super) mod tests {
             discovered: Arc::default(),
             memory: Arc::default(),
             rights: Arc::default(),
+            account: Arc::default(),
             call_timeout: CALL_TIMEOUT,
             calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             fence: None,

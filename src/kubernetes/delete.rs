@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Preconditions};
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Preconditions};
 
 use super::apply::waits_for;
 use super::generated::SECRET_NAME;
 use super::owner::OWN_NAMES;
 use super::poll::Polling;
-use super::prune::{NEVER_PRUNED, delete_ours};
+use super::prune::{NEVER_PRUNED, Removal, delete_ours, remove};
 use super::{App, Cluster, Owner, namespace, owned};
 use crate::code::Code;
 use crate::object::{Kinds, ObjectRef};
@@ -112,7 +112,9 @@ pub async fn delete(
         wait_until_gone(app, &kinds, &doomed, polling, &mut progress).await?;
         let volumes = volumes(cluster, &kinds, namespace).await?;
         if keep == Keep::Volumes {
-            deleted.kept.extend(volumes);
+            deleted
+                .kept
+                .extend(volumes.into_iter().map(|claim| claim.object));
         } else {
             deleted.objects +=
                 delete_volumes(cluster, &kinds, namespace, volumes, polling, &mut progress).await?;
@@ -125,7 +127,8 @@ pub async fn delete(
                 .count(),
         )
         .unwrap_or(u32::MAX);
-        let gone = delete_namespace(app, polling, &mut progress);
+        let is_ours = |metadata: &_| owner.owns_namespace(metadata);
+        let gone = delete_namespace(cluster, namespace, is_ours, polling, &mut progress);
         slot::waiting(gone).await?;
         deleted.namespace_deleted = true;
     }
@@ -173,29 +176,26 @@ async fn delete_volumes(
     cluster: &Cluster,
     kinds: &Kinds,
     namespace: &str,
-    claims: Vec<ObjectRef>,
+    claims: Vec<Claim>,
     polling: Polling,
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<u32, Problem> {
     let mut left = claims;
     let mut deleted = 0;
     for claim in &left {
-        let Some(api) = cluster.api_of(kinds, claim) else {
-            continue;
-        };
-        match cluster
-            .call(api.delete(&claim.name, &DeleteParams::background()))
-            .await
-        {
-            Ok(_) => deleted += 1,
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(cluster.problem(&error, sentence!("delete {claim}", claim))),
+        let Claim { object, uid } = claim;
+        // One of the same name made later holds other data.
+        let is_meant = |found: &ObjectMeta| found.uid == *uid;
+        let params = DeleteParams::background();
+        match remove(cluster, kinds, object, &params, is_meant).await? {
+            Removal::Nothing => {}
+            Removal::Removed | Removal::Held(_) => deleted += 1,
         }
     }
     let gone = async {
         while !left.is_empty() {
-            let names: Vec<Sentence> = left.iter().map(|left| left.to_string().into()).collect();
-            wait(polling, &names, progress).await?;
+            let names = left.iter().map(|claim| claim.object.to_string().into());
+            wait(polling, &names.collect::<Vec<_>>(), progress).await?;
             left = volumes(cluster, kinds, namespace).await?;
         }
         Ok(deleted)
@@ -228,16 +228,14 @@ async fn wait_until_gone(
     slot::waiting(gone).await
 }
 
-async fn delete_namespace(
-    app: &App,
+/// Deletes a namespace for as long as it `is_ours`, and waits until it is gone.
+pub(super) async fn delete_namespace(
+    cluster: &Cluster,
+    namespace: &str,
+    is_ours: impl Fn(&ObjectMeta) -> bool,
     polling: Polling,
     progress: &mut impl FnMut(&Sentence),
 ) -> Result<(), Problem> {
-    let App {
-        cluster,
-        namespace,
-        owner,
-    } = app;
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let doing = sentence!("delete the namespace {namespace}", namespace);
     loop {
@@ -245,13 +243,14 @@ async fn delete_namespace(
             .call(api.get_opt(namespace))
             .await
             .map_err(|error| cluster.problem(&error, &doing))?;
-        let Some(found) = found.filter(|found| owner.owns_namespace(&found.metadata)) else {
+        let Some(found) = found.filter(|found| is_ours(&found.metadata)) else {
             return Ok(());
         };
         if found.metadata.deletion_timestamp.is_none() {
             let params = DeleteParams::background().preconditions(Preconditions {
                 uid: found.metadata.uid.clone(),
-                ..Preconditions::default()
+                // It may be given to somebody else meanwhile.
+                resource_version: found.metadata.resource_version.clone(),
             });
             match cluster.call(api.delete(namespace, &params)).await {
                 Ok(_) => {}
@@ -317,11 +316,13 @@ async fn ending_pods(cluster: &Cluster, namespace: &str) -> Result<Vec<Sentence>
         .collect())
 }
 
-async fn volumes(
-    cluster: &Cluster,
-    kinds: &Kinds,
-    namespace: &str,
-) -> Result<Vec<ObjectRef>, Problem> {
+/// A volume of the app.
+struct Claim {
+    object: ObjectRef,
+    uid: Option<String>,
+}
+
+async fn volumes(cluster: &Cluster, kinds: &Kinds, namespace: &str) -> Result<Vec<Claim>, Problem> {
     let Some(kind) = kinds.get("v1", "PersistentVolumeClaim") else {
         return Ok(Vec::new());
     };
@@ -333,11 +334,14 @@ async fn volumes(
         })?;
     Ok(claims
         .iter()
-        .map(|claim| ObjectRef {
-            api_version: kind.api_version.clone(),
-            kind: kind.kind.clone(),
-            namespace: Some(namespace.to_owned()),
-            name: claim.name_any(),
+        .map(|claim| Claim {
+            object: ObjectRef {
+                api_version: kind.api_version.clone(),
+                kind: kind.kind.clone(),
+                namespace: Some(namespace.to_owned()),
+                name: claim.name_any(),
+            },
+            uid: claim.metadata.uid.clone(),
         })
         .collect())
 }

@@ -1,12 +1,12 @@
 //! What applying would change, from the API server's own dry run. Nothing is changed by comparing.
 
+use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::apply::{SECRET_FIELDS, refusal, secret_fields, try_apply};
-use super::namespace::{self, Found};
 use super::prune::{self, NEVER_PRUNED};
-use super::{App, scale, wait};
+use super::{App, inventory, namespace, scale, wait};
 use crate::dependence::Dependent;
 use crate::object::{Object, ObjectRef};
 use crate::problem::Problem;
@@ -39,16 +39,17 @@ pub struct Comparison {
 pub async fn compare(
     app: &App,
     objects: &[Object],
-    inventory: &[ObjectRef],
+    known: &[ObjectRef],
     mut progress: impl FnMut(usize),
 ) -> Result<Comparison, Problem> {
     let App { cluster, owner, .. } = app;
     let mut comparison = Comparison::default();
-    if namespace::find(app).await? == Found::Absent {
+    let Some(found) = namespace::read(app).await? else {
         comparison.is_new = true;
         comparison.differences = objects.iter().map(new).collect();
         return Ok(comparison);
-    }
+    };
+    let noted = inventory::noted(found.annotations());
     let kinds = cluster.kinds().await?;
     for (index, object) in objects.iter().enumerate() {
         progress(index + 1);
@@ -77,7 +78,7 @@ pub async fn compare(
         }
     }
     let wanted: Vec<ObjectRef> = objects.iter().map(Object::reference).collect();
-    let mut doomed = prune::left_over(app, &kinds, inventory, &wanted).await?;
+    let mut doomed = prune::left_over(app, &kinds, known, noted.as_deref(), &wanted).await?;
     doomed.retain(|object| !NEVER_PRUNED.contains(&object.kind.as_str()));
     let gone = wait::missing(cluster, &doomed).await?;
     doomed.retain(|object| !gone.contains(object));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::owner::FIELD_MANAGER;
+use super::version::{Expected, TRIES};
 use crate::problem::Problem;
 use crate::sentence;
 
@@ -45,23 +46,30 @@ pub async fn publish(app: &App, endpoints: &[Endpoint]) -> Result<bool, Problem>
             sentence!("publish DNS records in {namespace}", namespace),
         )
     };
-    let found = cluster
-        .call(api.get_metadata_opt(NAME))
-        .await
-        .map_err(problem)?;
-    if found.is_some_and(|found| !owner.owns(&found.metadata)) {
-        return Err(super::foreign_object(KIND, NAME));
+    let mut tries = 0;
+    loop {
+        let found = cluster.call(api.get_metadata_opt(NAME)).await;
+        let found = found.map_err(problem)?;
+        if let Some(found) = &found
+            && !owner.owns(&found.metadata)
+        {
+            return Err(super::foreign_object(KIND, NAME));
+        }
+        tries += 1;
+        let mut wanted = object(namespace, endpoints);
+        owner.label(&mut wanted);
+        Expected::seen(found.as_ref().map(|found| &found.metadata)).put(&mut wanted);
+        let params = PatchParams::apply(FIELD_MANAGER)
+            .force()
+            .validation_strict();
+        let wanted = Patch::Apply(&wanted);
+        match cluster.call(api.patch(NAME, &params, &wanted)).await {
+            Ok(_) => return Ok(true),
+            // external-dns writes on it, too.
+            Err(error) if error.is_of_another() && tries < TRIES => {}
+            Err(error) => return Err(problem(error)),
+        }
     }
-    let mut wanted = object(namespace, endpoints);
-    owner.label(&mut wanted);
-    let params = PatchParams::apply(FIELD_MANAGER)
-        .force()
-        .validation_strict();
-    cluster
-        .call(api.patch(NAME, &params, &Patch::Apply(&wanted)))
-        .await
-        .map_err(problem)?;
-    Ok(true)
 }
 
 fn object(namespace: &str, endpoints: &[Endpoint]) -> Value {

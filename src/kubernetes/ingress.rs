@@ -49,7 +49,7 @@ pub async fn read(app: &App) -> Result<Ingress, Problem> {
     Ok(summarise(&list(app).await?))
 }
 
-async fn list(app: &App) -> Result<Vec<KubernetesIngress>, Problem> {
+pub(super) async fn list(app: &App) -> Result<Vec<KubernetesIngress>, Problem> {
     let App {
         cluster,
         namespace,

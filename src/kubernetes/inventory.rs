@@ -2,14 +2,16 @@
 //! every kind, and of what is gone, and the next deploy of what it meets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::namespace::Home;
 use super::owner::{FIELD_MANAGER, OWN_NAMES};
-use super::version::{Version, Versions};
+use super::version::{TRIES, Version, Versions};
 use super::{App, Cluster, namespace};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
@@ -17,6 +19,11 @@ use crate::sentence;
 
 /// On the namespace: a line for each object.
 const INVENTORY: &str = "chandlery.dev/inventory";
+/// The first line of a note in which every object stood before it was applied. Workers of before wrote none, and only
+/// afterwards.
+const WHOLE: &str = "noted-first";
+/// After an object in the place of what is known of it: it was about to be applied.
+const ANNOUNCED: &str = "-";
 /// Kubernetes takes 256 KiB of annotations on one object.
 const LONGEST: usize = 200 * 1024;
 /// How many objects are read at once.
@@ -36,55 +43,130 @@ pub async fn write_knowing(
     inventory: &[ObjectRef],
     versions: &Versions,
 ) -> Result<(), Problem> {
+    let text = Some(to_text(inventory, versions)).filter(|text| text.len() <= LONGEST);
+    let known = app.cluster.memory.app(app).map(|(known, _)| known);
+    put(app, known, |_| text.clone()).await
+}
+
+/// Writes down what is about to be applied, so that whatever becomes of this attempt, the next one knows where to look for
+/// what is left over. Returns what was written down before; `None` where there may be more than that: nothing was, by
+/// a worker that did not do so beforehand, or it is too long.
+pub async fn announce(
+    app: &App,
+    home: Option<&Home>,
+    wanted: &[ObjectRef],
+) -> Result<Option<Vec<ObjectRef>>, Problem> {
+    let mut before = None;
+    let known = home.map(|home| home.metadata.clone());
+    put(app, known, |annotations| {
+        before = noted(annotations);
+        announced(annotations, wanted)
+    })
+    .await?;
+    Ok(before)
+}
+
+/// Writes the note that `text` makes of the annotations as they are, where it is another one.
+async fn put(
+    app: &App,
+    mut known: Option<ObjectMeta>,
+    mut text: impl FnMut(&BTreeMap<String, String>) -> Option<String>,
+) -> Result<(), Problem> {
     let App {
         cluster, namespace, ..
     } = app;
-    let found = match cluster.memory.app(app) {
-        Some((known, _)) => known,
-        None => match namespace::read(app).await? {
-            Some(found) => found.metadata,
-            None => return Ok(()),
-        },
-    };
-    let text = Some(to_text(inventory, versions)).filter(|text| text.len() <= LONGEST);
-    let annotations = found.annotations.as_ref();
-    if annotations.and_then(|annotations| annotations.get(INVENTORY)) == text.as_ref() {
-        return Ok(());
-    }
-    let api: Api<Namespace> = Api::all(cluster.client.clone());
-    let patch = json!({"metadata": {
-        "uid": found.uid,
-        "annotations": {INVENTORY: text},
-    }});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    let patch = Patch::Merge(patch);
-    let patched = cluster.call(api.patch(namespace, &params, &patch));
-    match patched.await {
-        Ok(written) => {
-            cluster.memory.read_namespace(&written);
-            Ok(())
+    let mut tries = 0;
+    loop {
+        let found = match known.take() {
+            Some(known) => known,
+            None => match namespace::read(app).await? {
+                Some(found) => found.metadata,
+                None => return Ok(()),
+            },
+        };
+        let annotations = found.annotations.unwrap_or_default();
+        let text = text(&annotations);
+        if annotations.get(INVENTORY) == text.as_ref() {
+            return Ok(());
         }
-        Err(error) => {
-            let doing = format!("annotate the namespace {namespace}");
-            Err(cluster.problem(&error, &doing))
+        tries += 1;
+        let api: Api<Namespace> = Api::all(cluster.client.clone());
+        // The version makes the server refuse a note of a lost attempt that arrives late.
+        let patch = json!({"metadata": {
+            "uid": found.uid,
+            "resourceVersion": found.resource_version,
+            "annotations": {INVENTORY: text},
+        }});
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::Merge(patch);
+        let patched = cluster.call(api.patch(namespace, &params, &patch));
+        match patched.await {
+            Ok(written) => {
+                cluster.memory.read_namespace(&written);
+                return Ok(());
+            }
+            Err(error) if error.is_of_another() && tries < TRIES => {}
+            Err(error) => {
+                let doing = format!("annotate the namespace {namespace}");
+                return Err(cluster.problem(&error, &doing));
+            }
         }
     }
 }
 
-/// What was written down; nothing where no deploy has done so.
+/// The note with what it lacks of `wanted`.
+fn announced(annotations: &BTreeMap<String, String>, wanted: &[ObjectRef]) -> Option<String> {
+    let text = annotations.get(INVENTORY)?;
+    let noted = noted(annotations).unwrap_or_default();
+    let is_new = |object: &&ObjectRef| !noted.iter().any(|noted| noted.is_same_object(object));
+    let new: Vec<String> = wanted
+        .iter()
+        .filter(is_new)
+        .map(|object| format!("{} {ANNOUNCED}", line(object)))
+        .collect();
+    match text.strip_prefix(WHOLE) {
+        Some(rest) if !new.is_empty() => {
+            let longer = format!("{text}\n{}", new.join("\n"));
+            // One that does not hold everything must not say so.
+            Some(
+                Some(longer)
+                    .filter(|text| text.len() <= LONGEST)
+                    .unwrap_or_else(|| rest.trim_start().to_owned()),
+            )
+        }
+        _ => Some(text.clone()),
+    }
+}
+
+/// What a deploy has brought as far as it was written down; nothing where none has done so.
 pub(super) fn of(annotations: &BTreeMap<String, String>) -> Vec<ObjectRef> {
-    let lines = lines(annotations).map(|(object, _)| object);
-    let of_app = |object: &ObjectRef| !OWN_NAMES.contains(&object.name.as_str());
-    lines.filter(of_app).collect()
+    let brought = lines(annotations).filter(|(_, word)| *word != Some(ANNOUNCED));
+    of_app(brought.map(|(object, _)| object))
+}
+
+/// The same with what was about to be brought; `None` where there may be more.
+pub(super) fn noted(annotations: &BTreeMap<String, String>) -> Option<Vec<ObjectRef>> {
+    let text = annotations.get(INVENTORY)?;
+    let is_whole = text.lines().next() == Some(WHOLE);
+    is_whole.then(|| of_app(lines(annotations).map(|(object, _)| object)))
+}
+
+fn of_app(objects: impl Iterator<Item = ObjectRef>) -> Vec<ObjectRef> {
+    objects
+        .filter(|object| !OWN_NAMES.contains(&object.name.as_str()))
+        .collect()
 }
 
 /// What was written down of the objects, and of those that Chandlery itself keeps there.
 pub(super) fn versions(annotations: &BTreeMap<String, String>) -> Versions {
     lines(annotations)
-        .filter_map(|(object, word)| Some((object, Version::from_word(word?))))
+        .filter_map(|(object, word)| {
+            let word = word.filter(|word| *word != ANNOUNCED)?;
+            Some((object, Version::from_word(word)))
+        })
         .collect()
 }
 
@@ -160,32 +242,35 @@ async fn get(cluster: &Cluster, kinds: &Kinds, object: &ObjectRef) -> Result<Loo
     }
 }
 
-/// A line for each object: its `apiVersion`, kind and place, and in one more word what is known of it. What Chandlery keeps
-/// there of its own comes last.
+/// After a first line that says that nothing is missing, a line for each object: its `apiVersion`, kind and place, and in one
+/// more word what is known of it. What Chandlery keeps there of its own comes last.
 fn to_text(inventory: &[ObjectRef], versions: &Versions) -> String {
     let own = versions
         .keys()
         .filter(|object| OWN_NAMES.contains(&object.name.as_str()) && !inventory.contains(object));
     let own: BTreeSet<&ObjectRef> = own.collect();
-    let lines: Vec<String> = inventory
-        .iter()
-        .chain(own)
-        .map(|object| {
-            let place = match &object.namespace {
-                Some(namespace) => format!("{namespace}/"),
-                None => String::new(),
-            };
-            let version = match versions.get(object) {
-                Some(version) => format!(" {}", version.to_word()),
-                None => String::new(),
-            };
-            format!(
-                "{} {} {place}{}{version}",
-                object.api_version, object.kind, object.name
-            )
-        })
-        .collect();
+    let objects = inventory.iter().chain(own).map(|object| {
+        let line = line(object);
+        match versions.get(object) {
+            Some(version) => format!("{line} {}", version.to_word()),
+            None => line,
+        }
+    });
+    let lines: Vec<String> = iter::once(WHOLE.to_owned()).chain(objects).collect();
     lines.join("\n")
+}
+
+fn line(object: &ObjectRef) -> String {
+    let ObjectRef {
+        api_version,
+        kind,
+        namespace,
+        name,
+    } = object;
+    match namespace {
+        Some(namespace) => format!("{api_version} {kind} {namespace}/{name}"),
+        None => format!("{api_version} {kind} {name}"),
+    }
 }
 
 fn from_line(line: &str) -> Option<(ObjectRef, Option<&str>)> {
@@ -238,6 +323,32 @@ mod tests {
         assert_eq!(of(&annotations), inventory);
         assert_eq!(versions(&annotations), known);
         assert_eq!(of(&BTreeMap::new()), []);
+        // What is about to be applied stands there as well, but is nothing that was brought.
+        let next = object("v1", "Service", Some("shop-int"));
+        let wanted = [inventory[0].clone(), next.clone()];
+        let text = announced(&annotations, &wanted).unwrap();
+        let more = BTreeMap::from([(INVENTORY.to_owned(), text.clone())]);
+        assert_eq!(of(&more), inventory);
+        assert_eq!(versions(&more), known);
+        let all = [inventory.to_vec(), vec![next]].concat();
+        assert_eq!(noted(&more), Some(all));
+        assert_eq!(announced(&more, &wanted), Some(text), "once is enough");
+        assert_eq!(announced(&BTreeMap::new(), &wanted), None);
+        // One by a worker of before, or too long a one, may lack something.
+        let before = annotations[INVENTORY].replace(WHOLE, "").trim().to_owned();
+        let before = BTreeMap::from([(INVENTORY.to_owned(), before)]);
+        assert_eq!((noted(&before), of(&before)), (None, inventory.to_vec()));
+        assert_eq!(announced(&before, &wanted), Some(before[INVENTORY].clone()));
+        let many: Vec<ObjectRef> = (0..LONGEST / 20)
+            .map(|number| ObjectRef {
+                name: number.to_string(),
+                ..wanted[1].clone()
+            })
+            .collect();
+        assert_eq!(
+            announced(&annotations, &many),
+            Some(before[INVENTORY].clone())
+        );
         let odd = BTreeMap::from([(INVENTORY.to_owned(), "by hand\n\nx".to_owned())]);
         assert_eq!(of(&odd), []);
     }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::error::CallError;
-use super::namespace::Home;
+use super::namespace::{self, Home};
 use super::owner::{FIELD_MANAGER, MANAGED_BY};
 use super::poll::Polling;
-use super::version::{Expected, Version, Versions};
+use super::version::{Expected, TRIES, Version, Versions};
 use super::{App, Cluster, Owner, foreign_object};
 use crate::code::Code;
 use crate::object::ObjectRef;
@@ -79,11 +79,12 @@ pub async fn isolate(
         namespace,
         owner,
     } = app;
+    let carried = home.metadata.labels.as_ref();
     if labels(policy)
         .iter()
-        .any(|(name, value)| home.labels.get(name) != Some(value))
+        .any(|(name, value)| carried.and_then(|labels| labels.get(name)) != Some(value))
     {
-        label(cluster, namespace, policy).await?;
+        label(cluster, namespace, policy, home).await?;
     }
     let own = |object: Value| Own {
         namespace,
@@ -227,14 +228,20 @@ impl Own<'_> {
                 }
             }
         }
-        let uid = self.check(cluster).await?;
-        let expected = match &uid {
-            Some(uid) => Expected::Object(uid),
-            None => Expected::Nothing,
-        };
-        self.patch(cluster, &api, expected)
-            .await
-            .map_err(|error| self.problem(cluster, &error, sentence!("put")))
+        let mut tries = 0;
+        loop {
+            let found = self.check(cluster).await?;
+            tries += 1;
+            let expected = Expected::seen(found.as_ref());
+            match self.patch(cluster, &api, expected).await {
+                // What it counts is written on the quota all the time.
+                Err(error) if error.is_of_another() && tries < TRIES => {}
+                patched => {
+                    return patched
+                        .map_err(|error| self.problem(cluster, &error, sentence!("put")));
+                }
+            }
+        }
     }
 
     async fn patch(
@@ -265,22 +272,26 @@ impl Own<'_> {
     }
 
     async fn remove(&self, cluster: &Cluster) -> Result<(), Problem> {
-        if self.check(cluster).await?.is_none() {
-            return Ok(());
-        }
         let api = self.api(cluster).await?;
-        match cluster
-            .call(api.delete(self.name(), &DeleteParams::default()))
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(self.problem(cluster, &error, sentence!("remove"))),
+        let mut tries = 0;
+        while let Some(found) = self.check(cluster).await? {
+            tries += 1;
+            let params = DeleteParams::default().preconditions(Preconditions {
+                uid: found.uid,
+                resource_version: found.resource_version,
+            });
+            match cluster.call(api.delete(self.name(), &params)).await {
+                Ok(_) => break,
+                Err(error) if error.is_not_found() => break,
+                Err(error) if error.is_of_another() && tries < TRIES => {}
+                Err(error) => return Err(self.problem(cluster, &error, sentence!("remove"))),
+            }
         }
+        Ok(())
     }
 
-    /// The uid of what is there. One of this name that is not ours is a problem.
-    async fn check(&self, cluster: &Cluster) -> Result<Option<String>, Problem> {
+    /// What is there. One of this name that is not ours is a problem.
+    async fn check(&self, cluster: &Cluster) -> Result<Option<ObjectMeta>, Problem> {
         let api = self.api(cluster).await?;
         let found = cluster
             .call(api.get_metadata_opt(self.name()))
@@ -290,7 +301,7 @@ impl Own<'_> {
             Some(found) if !self.owner.owns(&found.metadata) => {
                 Err(foreign_object(self.kind(), self.name()))
             }
-            found => Ok(found.and_then(|found| found.metadata.uid)),
+            found => Ok(found.map(|found| found.metadata)),
         }
     }
 
@@ -338,24 +349,31 @@ pub fn labels(policy: &Policy) -> BTreeMap<String, String> {
 }
 
 /// Says on the namespace which pods the API server admits; its other labels stay.
-async fn label(cluster: &Cluster, namespace: &str, policy: &Policy) -> Result<(), Problem> {
+async fn label(
+    cluster: &Cluster,
+    namespace: &str,
+    policy: &Policy,
+    home: &Home,
+) -> Result<(), Problem> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
-    let patch = json!({
+    let mut patch = json!({
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": namespace, "labels": labels(policy)},
     });
+    Expected::seen(Some(&home.metadata)).put(&mut patch);
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    cluster
+    match cluster
         .call(api.patch(namespace, &params, &Patch::Apply(&patch)))
         .await
-        .map_err(|error| {
-            cluster.problem(
-                &error,
-                sentence!("label the namespace {namespace}", namespace),
-            )
-        })?;
-    Ok(())
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_of_another() => Err(namespace::changed(namespace)),
+        Err(error) => Err(cluster.problem(
+            &error,
+            sentence!("label the namespace {namespace}", namespace),
+        )),
+    }
 }
 
 fn account(policy: &Policy) -> Value {

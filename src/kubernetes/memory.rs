@@ -433,21 +433,33 @@ fn essence(kind: usize, mut object: DynamicObject) -> Value {
     if let Some(spec) = object.data.get_mut("spec") {
         match spec.as_object_mut() {
             Some(spec) if kind == "Pod" => spec.clear(),
-            Some(spec) => {
-                spec.shift_remove("jobTemplate");
-                spec.shift_remove("volumeClaimTemplates");
-            }
+            Some(spec) => _ = spec.shift_remove("volumeClaimTemplates"),
             None => {}
         }
         if let Some(template) = spec.get_mut("template") {
             *template = json!({
                 "metadata": {"labels": template["metadata"]["labels"].take()},
-                "spec": {"nodeSelector": template["spec"]["nodeSelector"].take()},
+                "spec": {
+                    "nodeSelector": template["spec"]["nodeSelector"].take(),
+                    "containers": images(&template["spec"]),
+                },
             });
+        }
+        if let Some(template) = spec.get_mut("jobTemplate") {
+            let containers = images(&template["spec"]["template"]["spec"]);
+            *template = json!({"spec": {"template": {"spec": {"containers": containers}}}});
         }
     }
     object.types = Some(TypeMeta { api_version, kind });
     serde_json::to_value(object).unwrap_or_default()
+}
+
+/// The containers of a pod's specification: of each its image.
+fn images(pod: &Value) -> Vec<Value> {
+    let containers = pod["containers"].as_array().into_iter().flatten();
+    containers
+        .map(|container| json!({"image": container["image"]}))
+        .collect()
 }
 
 #[cfg(test)]
@@ -496,7 +508,7 @@ mod tests {
         let data = json!({
             "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {
                 "metadata": {"labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "web", "env": [{"name": "PASSWORD", "value": "in clear"}]}]},
+                "spec": {"containers": [{"name": "web", "image": "web:1", "env": [{"name": "PASSWORD", "value": "in clear"}]}]},
             }},
             "status": {"readyReplicas": ready},
         });
@@ -549,7 +561,8 @@ mod tests {
                     "annotations": {"chandlery.dev/x": "1"},
                 },
                 "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {
-                    "metadata": {"labels": {"app": "web"}}, "spec": {"nodeSelector": null},
+                    "metadata": {"labels": {"app": "web"}},
+                    "spec": {"nodeSelector": null, "containers": [{"image": "web:1"}]},
                 }},
                 "status": {"readyReplicas": 1},
             })

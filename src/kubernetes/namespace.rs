@@ -40,6 +40,8 @@ pub struct OurNamespace {
     pub name: String,
     pub environment: String,
     pub created_at: Timestamp,
+    /// All labels on it.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Looks whether the namespace exists and is this app's. Somebody else's, or one that is just being deleted, is a
@@ -193,7 +195,7 @@ pub(super) async fn read(app: &App) -> Result<Option<Namespace>, Problem> {
         Some(found) if !owner.owns_namespace(&found.metadata) => Err(foreign(&found, Some(owner))),
         Some(found) if found.metadata.deletion_timestamp.is_some() => Err(terminating(namespace)),
         Some(found) => {
-            role_binding::ensure(cluster, &found).await?;
+            role_binding::ensure(cluster, &found, false).await?;
             Ok(Some(found))
         }
     }
@@ -205,16 +207,17 @@ pub struct Home {
     pub is_new: bool,
     /// What the last deploy has noted of the app's objects.
     pub versions: Versions,
-    pub(super) labels: BTreeMap<String, String>,
+    /// As it was then.
+    pub(super) metadata: ObjectMeta,
 }
 
 impl Home {
     fn new(is_new: bool, namespace: Namespace) -> Self {
-        let annotations = namespace.metadata.annotations.unwrap_or_default();
+        let annotations = namespace.metadata.annotations.as_ref();
         Self {
             is_new,
-            versions: inventory::versions(&annotations),
-            labels: namespace.metadata.labels.unwrap_or_default(),
+            versions: annotations.map(inventory::versions).unwrap_or_default(),
+            metadata: namespace.metadata,
         }
     }
 }
@@ -257,7 +260,7 @@ pub async fn bring(app: &App, labels: BTreeMap<String, String>) -> Result<Home, 
     match cluster.call(api.create(&params, &wanted)).await {
         Ok(made) => {
             cluster.memory.read_namespace(&made);
-            role_binding::ensure(cluster, &made).await?;
+            role_binding::ensure(cluster, &made, true).await?;
             Ok(Home::new(true, made))
         }
         // Somebody was faster, or had it before: it counts only if it is ours.
@@ -310,6 +313,7 @@ fn ours(found: ObjectMeta) -> OurNamespace {
             .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
         object: found.uid.unwrap_or_default(),
         namespace: found.name.unwrap_or_default(),
+        labels: found.labels.unwrap_or_default(),
     }
 }
 

@@ -34,8 +34,67 @@ pub struct Observation {
     /// What is not ready and why; empty when all is.
     pub message: Sentence,
     pub ingress: Ingress,
+    /// Each of its objects, by kind and name.
+    pub objects: Vec<ObjectSeen>,
     /// When it was looked at.
     pub seen_at: Timestamp,
+}
+
+/// One object of an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectSeen {
+    pub object: ObjectRef,
+    pub health: Health,
+    /// `None` where it is not there.
+    pub created_at: Option<Timestamp>,
+    /// Of what its pods are made: the image of each container, in their order.
+    pub images: Vec<String>,
+    /// Why it is not ready, from itself, its pods and their events; empty when it is.
+    pub message: Sentence,
+}
+
+/// How an object is, in the words of `kstatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// As its manifest says.
+    Current,
+    /// On the way, or not ready and may become so by itself.
+    InProgress,
+    /// It stays as it is until somebody changes something.
+    Failed,
+    /// It is being deleted.
+    Terminating,
+    /// It was there, and is not any more.
+    NotFound,
+}
+
+impl ObjectSeen {
+    fn gone(object: ObjectRef) -> Self {
+        Self {
+            object,
+            health: Health::NotFound,
+            created_at: None,
+            images: Vec::new(),
+            message: wait::gone(),
+        }
+    }
+
+    fn there(object: ObjectRef, value: &Value, not_ready: Option<&wait::NotReady>) -> Self {
+        let metadata = &value["metadata"];
+        let created_at = metadata["creationTimestamp"].as_str();
+        Self {
+            object,
+            health: match not_ready {
+                None => Health::Current,
+                Some(_) if metadata["deletionTimestamp"].is_string() => Health::Terminating,
+                Some(not_ready) if not_ready.permanent => Health::Failed,
+                Some(_) => Health::InProgress,
+            },
+            created_at: created_at.and_then(|time| time.parse().ok()),
+            images: images(value),
+            message: not_ready.map_or(Sentence::default(), |not_ready| not_ready.message.clone()),
+        }
+    }
 }
 
 /// The kinds that are looked for by the app's labels, whatever its inventory says.
@@ -69,6 +128,7 @@ pub async fn observe(app: &App) -> Result<Observation, Problem> {
         state: State::Missing,
         message,
         ingress: Ingress::none(),
+        objects: Vec::new(),
         seen_at,
     };
     match namespace::read(app).await {
@@ -128,6 +188,9 @@ async fn judge(
         false => objects.is_empty() && !gone.is_empty(),
     };
     if nothing {
+        let there = |object| ObjectSeen::there(owned::reference(object), object, None);
+        let seen = gone.into_iter().map(ObjectSeen::gone);
+        let seen = seen.chain(objects.iter().map(there)).collect();
         return Ok(Observation {
             state: State::Missing,
             message: match runs {
@@ -141,6 +204,7 @@ async fn judge(
                 ),
             },
             ingress,
+            objects: in_order(seen),
             seen_at,
         });
     }
@@ -150,20 +214,21 @@ async fn judge(
     };
     // A stop deletes pods that nothing can stop.
     gone.retain(|gone| !(stopped && gone.kind == "Pod"));
+    let mut seen: Vec<ObjectSeen> = gone.iter().cloned().map(ObjectSeen::gone).collect();
     let mut missing = match stopped {
         true => Vec::new(),
         false => nothing_behind(&objects),
     };
     missing.extend(gone.iter().map(|gone| wait::named(gone, wait::gone())));
     for object in &objects {
-        // Volumes that wait for their first pod do so for good while the app is stopped.
-        if stopped && object["kind"] == "PersistentVolumeClaim" {
-            continue;
-        }
         let reference = owned::reference(object);
-        if let Some(not_ready) = wait::explain(cluster, &reference, object).await {
-            missing.push(not_ready.sentence());
-        }
+        // Volumes that wait for their first pod do so for good while the app is stopped.
+        let not_ready = match stopped && object["kind"] == "PersistentVolumeClaim" {
+            true => None,
+            false => wait::explain(cluster, &reference, object).await,
+        };
+        missing.extend(not_ready.as_ref().map(wait::NotReady::sentence));
+        seen.push(ObjectSeen::there(reference, object, not_ready.as_ref()));
     }
     let state = match (missing.is_empty(), stopped) {
         (true, true) => State::Stopped,
@@ -180,8 +245,32 @@ async fn judge(
         state,
         message,
         ingress,
+        objects: in_order(seen),
         seen_at,
     })
+}
+
+/// The images of a workload's containers. Those of a pod are as its node tells them: of its specification nothing is kept.
+fn images(object: &Value) -> Vec<String> {
+    let containers = match object["kind"].as_str() {
+        Some("CronJob") => "/spec/jobTemplate/spec/template/spec/containers",
+        Some("Pod") => "/status/containerStatuses",
+        _ => "/spec/template/spec/containers",
+    };
+    let containers = object.pointer(containers).and_then(Value::as_array);
+    let containers = containers.into_iter().flatten();
+    containers
+        .filter_map(|container| container["image"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// By kind and name, however they were found: so that what is the same is told once.
+fn in_order(mut objects: Vec<ObjectSeen>) -> Vec<ObjectSeen> {
+    objects.sort_by(|one, other| {
+        let key = |seen: &ObjectSeen| (seen.object.kind.clone(), seen.object.name.clone());
+        key(one).cmp(&key(other))
+    });
+    objects
 }
 
 /// Whether the app is not there without this object, or another one of these kinds.

@@ -99,6 +99,9 @@ pub const NEEDED_TO_WATCH: &Rights = &[
     ("networking.k8s.io", "ingresses", WATCH),
 ];
 
+/// What it needs in the whole cluster to tell how much is free there; without it, nobody is told.
+pub const NEEDED_FOR_CAPACITY: &Rights = &[("", "nodes", &["list"]), ("", "pods", &["list"])];
+
 /// What nobody who only runs apps needs: each leads to other namespaces. Verb, group, resource, name, namespace.
 const TOO_MUCH: [(&str, &str, &str, &str, &str); 9] = [
     ("get", "", "secrets", "", "kube-system"),

@@ -1,10 +1,11 @@
 //! Taking away what an app's manifests no longer contain: the old inventory minus the new, and what an attempt has
 //! applied that never came to say so.
 
-use kube::api::{DeleteParams, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, Preconditions};
 
 use super::apply::waits_for;
 use super::owner::OWN_NAMES;
+use super::version::TRIES;
 use super::{App, Cluster, Owner, owned};
 use crate::object::{Kinds, ObjectRef};
 use crate::problem::Problem;
@@ -53,13 +54,19 @@ pub(super) enum Removal {
     Held(Sentence),
 }
 
-/// Removes what the new inventory lacks, the last applied first: objects of the old one, and others in the namespace
-/// that a deploy of ours has applied. Only objects that still carry the app's labels are touched, and never volumes.
-pub async fn prune(app: &App, old: &[ObjectRef], new: &[ObjectRef]) -> Result<Pruned, Problem> {
+/// Removes what the new inventory lacks, the last applied first: objects of the old one, and those that were noted before
+/// they were applied; where there is no such note, others in the namespace that a deploy of ours has applied. Only objects
+/// that still carry the app's labels are touched, and never volumes.
+pub async fn prune(
+    app: &App,
+    old: &[ObjectRef],
+    noted: Option<&[ObjectRef]>,
+    new: &[ObjectRef],
+) -> Result<Pruned, Problem> {
     let App { cluster, owner, .. } = app;
     let kinds = cluster.kinds().await?;
     let mut pruned = Pruned::default();
-    for reference in left_over(app, &kinds, old, new).await? {
+    for reference in left_over(app, &kinds, old, noted, new).await? {
         if NEVER_PRUNED.contains(&reference.kind.as_str()) {
             pruned.kept.push(reference);
             continue;
@@ -82,10 +89,15 @@ pub(super) async fn left_over(
     app: &App,
     kinds: &Kinds,
     old: &[ObjectRef],
+    noted: Option<&[ObjectRef]>,
     new: &[ObjectRef],
 ) -> Result<Vec<ObjectRef>, Problem> {
     let mut left_over = difference(old, new);
     // A worker that is killed while it applies cannot tell what it has applied.
+    if let Some(noted) = noted {
+        left_over.extend(difference(noted, &[old, new].concat()));
+        return Ok(left_over);
+    }
     let known = [old, new].concat();
     for found in owned::search(app, kinds, &known).await? {
         let object = found.object;
@@ -127,6 +139,18 @@ async fn remove_ours(
     owner: &Owner,
     params: &DeleteParams,
 ) -> Result<Removal, Problem> {
+    remove(cluster, kinds, reference, params, |found| owner.owns(found)).await
+}
+
+/// Deletes an object if it is there and meant. The request names the version that was looked at: one of the same name made
+/// meanwhile may be somebody else's, and what a lost attempt asks for must not happen after what the next one has brought.
+pub(super) async fn remove(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    reference: &ObjectRef,
+    params: &DeleteParams,
+    is_meant: impl Fn(&ObjectMeta) -> bool,
+) -> Result<Removal, Problem> {
     let Some(api) = cluster.api_of(kinds, reference) else {
         return Ok(Removal::Nothing);
     };
@@ -134,34 +158,33 @@ async fn remove_ours(
         object: Some(reference.to_string()),
         ..cluster.problem(&error, sentence!("delete {reference}", reference))
     };
-    let Some(found) = cluster
-        .call(api.get_metadata_opt(&reference.name))
-        .await
-        .map_err(problem)?
-    else {
-        return Ok(Removal::Nothing);
-    };
-    if !owner.owns(&found.metadata) {
-        return Ok(Removal::Nothing);
-    }
-    // Only the very object that was looked at: one of the same name made meanwhile may be somebody else's.
-    let params = params.clone().preconditions(Preconditions {
-        uid: found.metadata.uid,
-        ..Preconditions::default()
-    });
-    match cluster.call(api.delete(&reference.name, &params)).await {
-        // The object as it is then, where something keeps it.
-        Ok(answer) => Ok(
-            match answer.left().and_then(|left| waits_for(&left.metadata)) {
-                Some(waits) => Removal::Held(waits),
-                None => {
-                    cluster.memory.deleted(reference);
-                    Removal::Removed
-                }
-            },
-        ),
-        Err(error) if error.is_not_found() || error.is_conflict() => Ok(Removal::Nothing),
-        Err(error) => Err(problem(error)),
+    let mut tries = 0;
+    loop {
+        let found = cluster.call(api.get_metadata_opt(&reference.name)).await;
+        let found = found.map_err(problem)?;
+        let Some(found) = found.filter(|found| is_meant(&found.metadata)) else {
+            return Ok(Removal::Nothing);
+        };
+        tries += 1;
+        let params = params.clone().preconditions(Preconditions {
+            uid: found.metadata.uid,
+            resource_version: found.metadata.resource_version,
+        });
+        return match cluster.call(api.delete(&reference.name, &params)).await {
+            // The object as it is then, where something keeps it.
+            Ok(answer) => Ok(
+                match answer.left().and_then(|left| waits_for(&left.metadata)) {
+                    Some(waits) => Removal::Held(waits),
+                    None => {
+                        cluster.memory.deleted(reference);
+                        Removal::Removed
+                    }
+                },
+            ),
+            Err(error) if error.is_not_found() => Ok(Removal::Nothing),
+            Err(error) if error.is_conflict() && tries < TRIES => continue,
+            Err(error) => Err(problem(error)),
+        };
     }
 }
 

@@ -1,13 +1,12 @@
 //! Replacing an app's pods, as `kubectl rollout restart` does: by an annotation on the pod template.
 
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::App;
+use super::change::change;
 use super::namespace::{self, Found};
 use super::owned::{self, reference};
-use super::owner::FIELD_MANAGER;
 use super::scale::was_stopped;
-use super::{App, Cluster};
 use crate::code::Code;
 use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
@@ -103,9 +102,12 @@ pub async fn restart(
             ));
             continue;
         }
-        if !is_restarted_by(workload, job) {
-            mark(cluster, workload, &object, job).await?;
-        }
+        let mark = |workload: &Value| {
+            let annotations = json!({ RESTARTED: job });
+            let template = json!({"metadata": {"annotations": annotations}});
+            (!is_restarted_by(workload, job)).then(|| json!({"spec": {"template": template}}))
+        };
+        change(cluster, workload, mark).await?;
         restarted.objects.push(object);
     }
     Ok(restarted)
@@ -118,34 +120,6 @@ pub fn stopped() -> Problem {
         sentence!("The app is stopped; there is nothing to restart."),
     )
     .hint(sentence!("Start it instead."))
-}
-
-async fn mark(
-    cluster: &Cluster,
-    workload: &Value,
-    object: &ObjectRef,
-    job: &Uid,
-) -> Result<(), Problem> {
-    let kinds = cluster.kinds().await?;
-    let Some(api) = cluster.api_of(&kinds, object) else {
-        return Ok(());
-    };
-    let change = json!({
-        "metadata": {"uid": workload["metadata"]["uid"]},
-        "spec": {"template": {"metadata": {"annotations": {RESTARTED: job}}}},
-    });
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    cluster
-        .call(api.patch(&object.name, &params, &Patch::Merge(change)))
-        .await
-        .map(|after| cluster.memory.wrote(&after))
-        .map_err(|error| Problem {
-            object: Some(object.to_string()),
-            ..cluster.problem(&error, sentence!("restart {object}", object))
-        })
 }
 
 fn runs(workload: &Value) -> bool {

@@ -56,25 +56,32 @@ impl Rights {
 }
 
 /// Makes sure that the worker may work in a namespace, which must be one of ours. Where it may already, be it by this
-/// binding or since it may everywhere, nothing is written.
+/// binding or since it may everywhere, nothing is written. One that was made just now is not asked about where the worker had
+/// to bind its rights before.
 ///
 /// # Errors
 /// `namespace_access`: it may not, and cannot change that.
-pub(super) async fn ensure(cluster: &Cluster, namespace: &Namespace) -> Result<(), Problem> {
+pub(super) async fn ensure(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    is_new: bool,
+) -> Result<(), Problem> {
     let uid = namespace.uid().unwrap_or_default();
     if cluster.rights.are_known(&uid) {
         return Ok(());
     }
-    bind(cluster, &namespace.name_any()).await?;
+    let name = namespace.name_any();
+    let has_bound = cluster.account.initialized();
+    if is_new && has_bound || !may_work(cluster, &name).await? {
+        bind(cluster, &name).await?;
+    }
     cluster.rights.know(uid);
     Ok(())
 }
 
 async fn bind(cluster: &Cluster, namespace: &str) -> Result<(), Problem> {
-    if may_work(cluster, namespace).await? {
-        return Ok(());
-    }
-    let wanted = binding(&account(cluster).await?).ok_or_else(|| {
+    let account = cluster.account.get_or_try_init(|| account(cluster)).await?;
+    let wanted = binding(account).ok_or_else(|| {
         without_rights(
             namespace,
             "its account is no ServiceAccount, to which it could bind them",

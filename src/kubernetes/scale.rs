@@ -12,13 +12,13 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use kstatus::Status;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use kube::core::{Selector, SelectorExt};
 use serde_json::{Value, json};
 
+use super::change::change;
 use super::namespace::{self, Found};
 use super::owned::{self, reference};
-use super::owner::FIELD_MANAGER;
 use super::poll::Polling;
 use super::prune::delete_ours;
 use super::{App, Cluster};
@@ -82,8 +82,7 @@ pub async fn stop(
             if delete_ours(cluster, &kinds, &pod, owner, &DeleteParams::default()).await? {
                 stopped.deleted.push(pod);
             }
-        } else if let Some(change) = to_stop(workload) {
-            patch(cluster, workload, change).await?;
+        } else if change(cluster, workload, to_stop).await? {
             stopped.changed.push(reference(workload));
         }
     }
@@ -125,8 +124,7 @@ pub async fn start(app: &App) -> Result<Vec<ObjectRef>, Problem> {
     let mut started = Vec::new();
     // The other way round: what others come from begins last.
     for workload in workloads.iter().rev() {
-        if let Some(change) = to_start(workload) {
-            patch(cluster, workload, change).await?;
+        if change(cluster, workload, to_start).await? {
             started.push(reference(workload));
         }
     }
@@ -215,35 +213,6 @@ pub(super) fn to_start(workload: &Value) -> Option<Value> {
 
 async fn is_there(app: &App) -> Result<bool, Problem> {
     Ok(namespace::find(app).await? == Found::Ours)
-}
-
-async fn patch(cluster: &Cluster, workload: &Value, mut change: Value) -> Result<(), Problem> {
-    let object = reference(workload);
-    let kinds = cluster.kinds().await?;
-    let Some(api) = cluster.api_of(&kinds, &object) else {
-        return Ok(());
-    };
-    // Only the very object that was looked at: one of the same name made meanwhile may be somebody else's.
-    change["metadata"]["uid"] = workload["metadata"]["uid"].clone();
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    match cluster
-        .call(api.patch(&object.name, &params, &Patch::Merge(change)))
-        .await
-    {
-        Ok(after) => {
-            cluster.memory.wrote(&after);
-            Ok(())
-        }
-        // It went meanwhile.
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(Problem {
-            object: Some(object.to_string()),
-            ..cluster.problem(&error, sentence!("change {object}", object))
-        }),
-    }
 }
 
 /// The Jobs that the app's CronJobs have made, which carry no labels of ours.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::api::{Api, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use super::change::change;
 use super::owner::FIELD_MANAGER;
 use super::restart::Reason;
-use super::{App, Change, foreign_object};
+use super::{App, Change, foreign_object, owned};
 use crate::code::Code;
 use crate::object::{NO_RESTART, ObjectRef};
 use crate::problem::Problem;
@@ -28,7 +29,11 @@ const PENDING: &str = "chandlery.dev/restart-pending";
 const RESTARTED: &str = "chandlery.dev/smtp";
 
 /// The workloads that may refer to it.
-const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+const WORKLOADS: [(&str, &str); 3] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+];
 
 /// How an app delivers mail.
 #[derive(Clone, Debug)]
@@ -139,29 +144,18 @@ pub async fn restart_users(app: &App) -> Result<Vec<ObjectRef>, Problem> {
         return Ok(Vec::new());
     };
     let mut restarted = Vec::new();
-    for (reference, api) in users(app).await? {
-        let annotations = json!({ RESTARTED: writing });
-        let patch = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
+    for workload in users(app).await? {
         // By a merge and not by server-side apply, so that the next apply leaves it there and restarts nothing.
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
+        let mark = |workload: &Value| {
+            let annotations = &workload["spec"]["template"]["metadata"]["annotations"];
+            let annotations =
+                (annotations[RESTARTED] != *writing).then(|| json!({ RESTARTED: writing }));
+            annotations.map(|annotations| {
+                json!({"spec": {"template": {"metadata": {"annotations": annotations}}}})
+            })
         };
-        match cluster
-            .call(api.patch(&reference.name, &params, &Patch::Merge(patch)))
-            .await
-        {
-            Ok(_) => restarted.push(reference),
-            Err(error) if error.is_not_found() => {}
-            Err(error) => {
-                return Err(Problem {
-                    object: Some(reference.to_string()),
-                    ..cluster.problem(
-                        &error,
-                        sentence!("restart {reference} in {namespace}", reference, namespace),
-                    )
-                });
-            }
+        if change(&app.cluster, &workload, mark).await? {
+            restarted.push(owned::reference(&workload));
         }
     }
     let done = json!({"metadata": {
@@ -213,50 +207,13 @@ async fn read(app: &App) -> Result<Option<Secret>, Problem> {
 }
 
 /// The app's workloads whose pods refer to the Secret and do not follow it by themselves.
-async fn users(app: &App) -> Result<Vec<(ObjectRef, Api<DynamicObject>)>, Problem> {
-    let App {
-        cluster,
-        namespace,
-        owner,
-    } = app;
-    let kinds = cluster.kinds().await?;
-    let selected = ListParams::default().labels(&owner.selector());
-    let mut users = Vec::new();
-    for kind in WORKLOADS {
-        let Some(kind) = kinds.get("apps/v1", kind) else {
-            continue;
-        };
-        let api = cluster.api(kind, Some(namespace));
-        let workloads = cluster.list(&api, &selected).await.map_err(|error| {
-            cluster.problem(
-                &error,
-                sentence!(
-                    "list {plural} in {namespace}",
-                    plural = kind.plural,
-                    namespace
-                ),
-            )
-        })?;
-        users.extend(
-            workloads
-                .iter()
-                .filter(|workload| mentions(&workload.data["spec"]["template"]["spec"]))
-                .filter(|workload| {
-                    let without = workload.annotations().get(NO_RESTART);
-                    Reason::Mail.concerns(without.map(String::as_str))
-                })
-                .map(|workload| {
-                    let reference = ObjectRef {
-                        api_version: kind.api_version.clone(),
-                        kind: kind.kind.clone(),
-                        namespace: Some(namespace.to_owned()),
-                        name: workload.name_any(),
-                    };
-                    (reference, api.clone())
-                }),
-        );
-    }
-    Ok(users)
+async fn users(app: &App) -> Result<Vec<Value>, Problem> {
+    let mut workloads = owned::objects(app, &WORKLOADS).await?;
+    workloads.retain(|workload| {
+        let without = workload["metadata"]["annotations"][NO_RESTART].as_str();
+        mentions(&workload["spec"]["template"]["spec"]) && Reason::Mail.concerns(without)
+    });
+    Ok(workloads)
 }
 
 /// Whether a pod's description names the Secret, be it for a variable, all variables or a volume.

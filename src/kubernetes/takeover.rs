@@ -40,21 +40,24 @@ const LAST_APPLIED: &str = "f:kubectl.kubernetes.io/last-applied-configuration";
 /// How often somebody else may write to the object at the same moment.
 const TRIES: u32 = 5;
 
-/// Makes the fields ours that other tools have brought. The object itself stays as it is.
+/// Makes the fields ours that other tools have brought. The object itself stays as it is; where something was written, it is
+/// returned as it is then.
 pub(super) async fn take_over(
     cluster: &Cluster,
     api: &Api<DynamicObject>,
     object: &Object,
-    mut found: DynamicObject,
-) -> Result<(), Problem> {
+    found: &DynamicObject,
+) -> Result<Option<DynamicObject>, Problem> {
     // What a claim asks for cannot be changed once it has its volume.
     if NEVER_PRUNED.contains(&object.kind()) {
-        return Ok(());
+        return Ok(None);
     }
+    let mut again = None;
     for _ in 0..TRIES {
+        let found = again.as_ref().unwrap_or(found);
         let entries = found.metadata.managed_fields.as_deref().unwrap_or_default();
         if !entries.iter().any(is_tools) {
-            return Ok(());
+            return Ok(again);
         }
         let keep_replicas = keeps_replicas(cluster, object, entries).await?;
         let entries = taken_over(entries, object.api_version(), keep_replicas);
@@ -66,16 +69,16 @@ pub(super) async fn take_over(
         let patch = Patch::Merge(patch);
         let patched = cluster.call(api.patch(object.name(), &params, &patch));
         match patched.await {
-            Ok(_) => return Ok(()),
+            Ok(taken) => return Ok(Some(taken)),
             Err(error) if error.is_conflict() => {
                 let read = cluster.call(api.get_opt(object.name())).await;
                 match read.map_err(|error| problem(cluster, &error, object))? {
-                    Some(again) => found = again,
-                    None => return Ok(()),
+                    Some(read) => again = Some(read),
+                    None => return Ok(None),
                 }
             }
             // It went meanwhile: it is made anew.
-            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(problem(cluster, &error, object)),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ObjectMeta};
 use serde_json::Value;
 
 use super::takeover;
@@ -16,6 +16,10 @@ use crate::object::ObjectRef;
 /// No object ever has this version: etcd begins with it, and the first write gets the next. An apply that names it makes
 /// the object, or is refused where one is there.
 const OF_NOTHING: &str = "1";
+
+/// How often somebody else may write on an object between a look at it and a write of ours: controllers do so while pods come
+/// and go.
+pub(super) const TRIES: u32 = 8;
 
 /// What is known of objects.
 pub type Versions = HashMap<ObjectRef, Version>;
@@ -70,8 +74,6 @@ pub(super) enum Expected<'a> {
     Nothing,
     /// The very object, as it was.
     Version(&'a str, &'a str),
-    /// The very object, however it is.
-    Object(&'a str),
     Anything,
 }
 
@@ -87,12 +89,23 @@ impl<'a> Expected<'a> {
         }
     }
 
+    /// What was looked at just now.
+    pub(super) fn seen(found: Option<&'a ObjectMeta>) -> Self {
+        match found {
+            None => Self::Nothing,
+            Some(found) => match (&found.uid, &found.resource_version) {
+                (Some(uid), Some(version)) => Self::Version(uid, version),
+                // No API server leaves them out.
+                _ => Self::Anything,
+            },
+        }
+    }
+
     /// Says so in what is applied.
     pub(super) fn put(self, value: &mut Value) {
         let (uid, version) = match self {
             Self::Nothing => (None, Some(OF_NOTHING)),
             Self::Version(uid, version) => (Some(uid), Some(version)),
-            Self::Object(uid) => (Some(uid), None),
             Self::Anything => (None, None),
         };
         if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -157,7 +170,19 @@ mod tests {
             put(Expected::Version("u", "7")),
             json!({"name": "x", "uid": "u", "resourceVersion": "7"})
         );
-        assert_eq!(put(Expected::Object("u")), json!({"name": "x", "uid": "u"}));
+        let found = ObjectMeta {
+            uid: Some("u".to_owned()),
+            resource_version: Some("8".to_owned()),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(
+            put(Expected::seen(Some(&found))),
+            json!({"name": "x", "uid": "u", "resourceVersion": "8"})
+        );
+        assert_eq!(
+            put(Expected::seen(None)),
+            json!({"name": "x", "resourceVersion": "1"})
+        );
         assert_eq!(put(Expected::Anything), json!({"name": "x"}));
     }
 }

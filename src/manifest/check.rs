@@ -9,7 +9,7 @@ use crate::sentence;
 use crate::sentence::Sentence;
 
 /// Names under which the worker keeps objects of its own in an app's namespace, and what they are for.
-const RESERVED: [(&str, &str, &str); 7] = [
+const RESERVED: [(&str, &str, &str); 8] = [
     ("Secret", "chandlery-generated", "generated passwords"),
     ("Secret", "chandlery-smtp", "the app's mail login"),
     (
@@ -17,6 +17,7 @@ const RESERVED: [(&str, &str, &str); 7] = [
         "chandlery-mail",
         "the app's mail domain's DNS records",
     ),
+    ("Ingress", "chandlery-domains", "the app's domains"),
     ("ResourceQuota", "chandlery-quota", "what the app gets"),
     ("LimitRange", "chandlery-limits", "what a container gets"),
     (

@@ -49,6 +49,7 @@ fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
                 ingress_class: "",
                 namespace: "shop-int",
                 hostname: "shop-int.apps.localhost",
+                domains: &[],
                 siblings: &[],
                 limits: None,
                 storage_classes: None,

@@ -12,25 +12,31 @@ pub struct Given<'a> {
     pub app_name: &'a str,
     pub environment: &'a str,
     pub hostname: &'a str,
+    pub hostnames: &'a [String],
+    pub primary_hostname: &'a str,
     pub url: &'a str,
     pub namespace: &'a str,
     pub cluster_name: &'a str,
     pub cluster_domain: &'a str,
     pub ingress_class: &'a str,
+    pub tls_issuer: &'a str,
     pub sibling_namespaces: &'a [String],
 }
 
 impl Given<'_> {
     /// Their names. `production` is given to the manifests of a reset alone.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 13] = [
         "app_name",
         "environment",
         "hostname",
+        "primary_hostname",
         "url",
         "namespace",
         "cluster_name",
         "cluster_domain",
         "ingress_class",
+        "tls_issuer",
+        "hostnames",
         "sibling_namespaces",
         "production",
     ];
@@ -41,20 +47,23 @@ impl Given<'_> {
             ("app_name", self.app_name),
             ("environment", self.environment),
             ("hostname", self.hostname),
+            ("primary_hostname", self.primary_hostname),
             ("url", self.url),
             ("namespace", self.namespace),
             ("cluster_name", self.cluster_name),
             ("cluster_domain", self.cluster_domain),
             ("ingress_class", self.ingress_class),
+            ("tls_issuer", self.tls_issuer),
         ] {
             variables.set(name, value, ORIGIN);
         }
-        let siblings = self.sibling_namespaces.iter().cloned().map(Value::from);
-        variables.set(
-            "sibling_namespaces",
-            Value::Array(siblings.collect()),
-            ORIGIN,
-        );
+        for (name, values) in [
+            ("hostnames", self.hostnames),
+            ("sibling_namespaces", self.sibling_namespaces),
+        ] {
+            let values = values.iter().cloned().map(Value::from);
+            variables.set(name, Value::Array(values.collect()), ORIGIN);
+        }
     }
 }
 
@@ -68,11 +77,14 @@ mod tests {
             app_name: "shop",
             environment: "int",
             hostname: "shop-int.example.com",
+            hostnames: &["www.example.org".to_owned()],
+            primary_hostname: "www.example.org",
             url: "https://shop-int.example.com",
             namespace: "shop-int",
             cluster_name: "main",
             cluster_domain: "example.com",
             ingress_class: "nginx",
+            tls_issuer: "letsencrypt",
             sibling_namespaces: &["shop-prod".to_owned()],
         };
         let mut variables = Variables::new();

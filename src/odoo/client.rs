@@ -481,6 +481,7 @@ mod tests {
     fn request() -> ReportRequest {
         ReportRequest {
             worker: WorkerIdentity {
+                machine: "m".to_owned(),
                 name: "worker-1".to_owned(),
                 instance: "i".to_owned(),
                 version: "0.1.0".to_owned(),
@@ -719,12 +720,14 @@ mod tests {
         let server = claims("claim_response").await;
         let client = client(&server.uri(), "");
         assert_eq!(client.spoken(), None);
-        let claim = client.claim(&asking(8)).await.unwrap();
+        let asked = golden("claim_request");
+        let capacity = asked["capacity"].as_u64().unwrap().try_into().unwrap();
+        let claim = client.claim(&asking(capacity)).await.unwrap();
         assert!(!claim.jobs.is_empty());
         assert_eq!(client.spoken(), Some(NEWEST));
         let sent = &server.received_requests().await.unwrap()[0];
         let sent: Value = sent.body_json().unwrap();
-        assert_eq!(sent["params"], golden("claim_request"));
+        assert_eq!(sent["params"], asked);
     }
 
     #[tokio::test]

@@ -74,8 +74,13 @@ pub struct Response<T> {
 pub struct WorkerIdentity {
     /// The name in the worker's settings, as its record in Odoo shows it.
     pub name: String,
-    /// A UUID made at every start: tells two processes of one name apart.
+    /// A UUID made at every start: tells two processes of one name apart. Empty where somebody only looks whether it
+    /// would work.
     pub instance: String,
+    /// The name of the machine it runs on, for people. Since version 2; empty where it is absent.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub machine: String,
     /// The program's version.
     pub version: String,
 }
@@ -120,6 +125,35 @@ pub struct ClusterState {
     #[serde(flatten, with = "sentence::as_message")]
     #[cfg_attr(test, schemars(with = "sentence::Message"))]
     pub message: Sentence,
+    /// How much is there; `None` while nobody has looked. Since version 2; `None` where it is absent.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub capacity: Option<Capacity>,
+}
+
+/// How much the nodes of a cluster that take pods have, and how much of it pods ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct Capacity {
+    /// How many nodes take pods.
+    pub nodes: u32,
+    /// How many of them are ready.
+    pub nodes_ready: u32,
+    /// What they can give to pods, in thousandths of a core.
+    pub cpu_millicores: u32,
+    /// How much of it pods ask for.
+    pub cpu_millicores_requested: u32,
+    /// What they can give to pods, in MiB.
+    pub memory_mib: u32,
+    /// How much of it pods ask for.
+    pub memory_mib_requested: u32,
+    /// How many pods they take.
+    pub pods: u32,
+    /// How many there are.
+    pub pods_requested: u32,
+    /// Why it is not known; empty when it is.
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
 }
 
 /// What a job does.
@@ -158,6 +192,10 @@ pub enum JobKind {
     Adopt,
     /// Says which packages a repository has. Needs no app and no cluster.
     Index,
+    /// Looks whether the DNS records of the app's domains are as they have to be.
+    Domains,
+    /// Deletes a namespace that an operator has chosen, of an app that Odoo does not know. Needs no app.
+    Remove,
 }
 
 impl JobKind {
@@ -189,9 +227,23 @@ pub struct ClaimResponse {
     pub wake: Option<Wake>,
     /// Clusters we serve that Odoo has no record of.
     pub unknown_clusters: Vec<String>,
+    /// Which clusters are ours to observe; the others are observed by other workers. Since version 2; `None` where it is
+    /// absent: all are.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub observe: Option<Observe>,
     /// The jobs, each still as it came: one that cannot be read must not cost the others.
     #[cfg_attr(test, schemars(with = "Vec<Job>"))]
     pub jobs: Vec<Value>,
+}
+
+/// What this worker is to observe, and no other one.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct Observe {
+    /// The clusters' names.
+    pub clusters: Vec<String>,
+    /// How long they are ours after this claim; the next one renews it.
+    pub seconds: f64,
 }
 
 /// Where on Odoo's bus new work is announced.
@@ -237,6 +289,7 @@ pub struct Job {
 pub enum Work {
     Preview(Box<PreviewJob>),
     Index(Box<IndexJob>),
+    Remove(Box<RemoveJob>),
     App(Box<AppJob>),
 }
 
@@ -262,6 +315,16 @@ pub struct IndexJob {
     pub options: IndexOptions,
 }
 
+/// Deletes a namespace of an app that Odoo does not know.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+#[cfg_attr(test, serde(tag = "kind", rename = "remove"))]
+#[cfg_attr(test, schemars(rename = "RemoveJob", transform = tests::of_remove))]
+pub struct RemoveJob {
+    pub cluster: Cluster,
+    pub options: RemoveOptions,
+}
+
 /// Something is done to an app.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
@@ -278,7 +341,12 @@ pub struct AppJob {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Action {
     Deploy(Manifests),
-    Refresh,
+    Refresh {
+        /// What is hidden in the logs that it reads. Since version 2; none where it is absent.
+        #[serde(default)]
+        #[cfg_attr(test, schemars(extend("since" = 2)))]
+        secret: Vec<SecretLine>,
+    },
     Delete {
         options: DeleteOptions,
     },
@@ -307,6 +375,9 @@ pub enum Action {
     },
     Adopt {
         options: AdoptOptions,
+    },
+    Domains {
+        options: DomainsOptions,
     },
 }
 
@@ -371,6 +442,7 @@ impl Job {
         let work = match kind {
             JobKind::Preview => Work::Preview(Box::deserialize(value)?),
             JobKind::Index => Work::Index(Box::deserialize(value)?),
+            JobKind::Remove => Work::Remove(Box::deserialize(value)?),
             _ => Work::App(Box::deserialize(value)?),
         };
         Ok(Self {
@@ -387,14 +459,15 @@ impl Job {
         match &self.work {
             Work::Preview(_) => JobKind::Preview,
             Work::Index(_) => JobKind::Index,
+            Work::Remove(_) => JobKind::Remove,
             Work::App(job) => job.action.kind(),
         }
     }
 
-    /// What it is done to; `None` for a preview and an index.
+    /// What it is done to; `None` for what needs no app.
     pub fn app(&self) -> Option<&App> {
         match &self.work {
-            Work::Preview(_) | Work::Index(_) => None,
+            Work::Preview(_) | Work::Index(_) | Work::Remove(_) => None,
             Work::App(job) => Some(&job.app),
         }
     }
@@ -403,7 +476,7 @@ impl Job {
     pub fn secret(&self) -> &[SecretLine] {
         match &self.work {
             Work::Preview(job) => &job.values.secret,
-            Work::Index(_) => &[],
+            Work::Index(_) | Work::Remove(_) => &[],
             Work::App(job) => job.action.secret(),
         }
     }
@@ -413,7 +486,7 @@ impl Action {
     fn kind(&self) -> JobKind {
         match self {
             Self::Deploy(_) => JobKind::Deploy,
-            Self::Refresh => JobKind::Refresh,
+            Self::Refresh { .. } => JobKind::Refresh,
             Self::Delete { .. } => JobKind::Delete,
             Self::Stop => JobKind::Stop,
             Self::Start => JobKind::Start,
@@ -424,6 +497,7 @@ impl Action {
             Self::Invitation { .. } => JobKind::Invitation,
             Self::Password { .. } => JobKind::Password,
             Self::Adopt { .. } => JobKind::Adopt,
+            Self::Domains { .. } => JobKind::Domains,
         }
     }
 
@@ -432,14 +506,16 @@ impl Action {
             Self::Deploy(manifests) | Self::Diff(manifests) | Self::Reset { manifests, .. } => {
                 &manifests.values.secret
             }
-            Self::Invitation { secret, .. } | Self::Password { secret, .. } => secret,
-            Self::Refresh
-            | Self::Delete { .. }
+            Self::Refresh { secret }
+            | Self::Invitation { secret, .. }
+            | Self::Password { secret, .. } => secret,
+            Self::Delete { .. }
             | Self::Stop
             | Self::Start
             | Self::Restart
             | Self::MailDomain
-            | Self::Adopt { .. } => &[],
+            | Self::Adopt { .. }
+            | Self::Domains { .. } => &[],
         }
     }
 }
@@ -504,7 +580,16 @@ pub struct AdoptOptions {
     pub found: FoundNamespace,
 }
 
-/// Whose a namespace was when an operator chose to take it over.
+/// Which namespace is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct RemoveOptions {
+    pub namespace: String,
+    /// The namespace as the operator saw it.
+    pub found: FoundNamespace,
+}
+
+/// Whose a namespace was when an operator chose it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
 pub struct FoundNamespace {
@@ -514,6 +599,27 @@ pub struct FoundNamespace {
     pub uid: Option<String>,
     /// As [`NamespaceSeen::app`].
     pub app: Option<i64>,
+}
+
+/// Which domains are looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct DomainsOptions {
+    pub domains: Vec<DomainAsked>,
+}
+
+/// A domain that somebody wants for the app.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct DomainAsked {
+    /// In lower case, its labels in ASCII, without a dot at its end.
+    pub name: String,
+    /// Where the TXT record is that proves whose it is.
+    pub proof_name: String,
+    /// The text that it has to hold.
+    pub proof: String,
+    /// Whether a CNAME record to the app's own hostname proves it, too.
+    pub by_cname: bool,
 }
 
 /// Which repository is read.
@@ -543,6 +649,11 @@ pub struct Cluster {
     pub name: String,
     pub domain: String,
     pub ingress_class: String,
+    /// The ClusterIssuer of cert-manager that makes certificates for the domains of apps; empty: none are made. Since
+    /// version 2.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub tls_issuer: String,
     /// What manifests may do there.
     pub policy: Policy,
 }
@@ -562,6 +673,15 @@ pub struct App {
     #[cfg_attr(test, schemars(with = "bool", extend("since" = 2)))]
     pub is_production: Option<bool>,
     pub hostname: String,
+    /// The domains of its customer's own at which it answers, too: proven by their DNS to be theirs, the primary one first.
+    /// Since version 2.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub domains: Vec<String>,
+    /// The name that `url` has: the first of the domains, or else `hostname`. Since version 2; where it is absent
+    /// `hostname`.
+    #[cfg_attr(test, schemars(with = "String", extend("since" = 2)))]
+    pub primary_hostname: Option<String>,
     pub url: String,
     pub namespace: String,
     pub wanted_state: WantedState,
@@ -582,6 +702,18 @@ impl App {
     pub fn is_production(&self) -> bool {
         let by_code = self.environment == first_production();
         self.is_production.unwrap_or(by_code)
+    }
+
+    /// The name that its address has.
+    pub fn primary_hostname(&self) -> &str {
+        self.primary_hostname.as_deref().unwrap_or(&self.hostname)
+    }
+
+    /// All names at which it answers, the primary one first.
+    pub fn hostnames(&self) -> Vec<String> {
+        let mut names = self.domains.clone();
+        names.push(self.hostname.clone());
+        names
     }
 }
 
@@ -782,6 +914,7 @@ pub enum StepCode {
     Password,
     Adopting,
     Indexing,
+    Domains,
 }
 
 impl StepCode {
@@ -861,6 +994,28 @@ pub struct JobResult {
     /// `index`: what is in the repository. Since version 2; `None` where it is absent.
     #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
     pub index: Option<RepositoryIndex>,
+    /// `domains`: what the DNS says of each. Since version 2; `None` where it is absent.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub domains: Option<Vec<DomainSeen>>,
+}
+
+/// What the DNS says of an app's domain.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct DomainSeen {
+    pub name: String,
+    /// Whether the DNS answered: otherwise nothing is known.
+    pub answered: bool,
+    /// Whether its records say that it is this app's.
+    pub proven: bool,
+    /// Whether it leads to the app.
+    pub points: bool,
+    /// What is missing; empty when nothing is.
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
+    /// When the certificate ends that the cluster has for it; `None` where it has none.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// What is in a repository of packages.
@@ -1165,7 +1320,45 @@ pub struct Observation {
     #[cfg_attr(test, schemars(with = "sentence::Message"))]
     pub message: Sentence,
     pub ingress: Ingress,
+    /// Each of its objects. Since version 2; `None` where it is absent: nothing is said of them.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub objects: Option<Vec<ObjectSeen>>,
     pub seen_at: Timestamp,
+}
+
+/// One object of an app as the cluster shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct ObjectSeen {
+    #[serde(flatten)]
+    pub object: ObjectRef,
+    pub health: Health,
+    /// `None` where it is not there.
+    pub created_at: Option<Timestamp>,
+    /// Of what its pods are made: the image of each container, in their order.
+    pub images: Vec<String>,
+    /// Why it is not ready; empty when it is.
+    #[serde(flatten, with = "sentence::as_message")]
+    #[cfg_attr(test, schemars(with = "sentence::Message"))]
+    pub message: Sentence,
+    /// The ends of the logs of what fails, as far as a job has read them; empty otherwise. Never holds a secret.
+    pub log: String,
+}
+
+/// How an object is, in the words of kstatus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As its manifest says.
+    Current,
+    InProgress,
+    /// It stays as it is until somebody changes something.
+    Failed,
+    /// It is being deleted.
+    Terminating,
+    /// It was there, and is not any more.
+    NotFound,
 }
 
 /// The app as a whole.
@@ -1272,6 +1465,9 @@ pub struct NamespaceSeen {
     pub name: String,
     pub environment: String,
     pub created_at: Timestamp,
+    /// All labels that stand on it. Since version 2; none where it is absent.
+    #[cfg_attr(test, schemars(extend("default" = [], "since" = 2)))]
+    pub labels: Vec<Label>,
 }
 
 /// One app as the cluster shows it.
@@ -1308,6 +1504,10 @@ mod tests {
 
     pub(super) fn of_index(schema: &mut schemars::Schema) {
         with_its_kind(schema, "index");
+    }
+
+    pub(super) fn of_remove(schema: &mut schemars::Schema) {
+        with_its_kind(schema, "remove");
     }
 
     fn with_its_kind(schema: &mut schemars::Schema, kind: &str) {
@@ -1408,6 +1608,11 @@ mod tests {
                 "missing field `public_key`",
             ),
             ("adopt", json!({"options": {}}), "missing field `found`"),
+            (
+                "remove",
+                json!({"options": {}}),
+                "missing field `namespace`",
+            ),
             (
                 "invitation",
                 json!({"message": null}),

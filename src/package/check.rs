@@ -546,11 +546,14 @@ impl Package {
             app_name: &description.name,
             environment,
             hostname: &hostname,
-            url: &format!("https://{hostname}"),
+            hostnames: &["www.example.com".to_owned(), hostname.clone()],
+            primary_hostname: "www.example.com",
+            url: "https://www.example.com",
             namespace: &namespace,
             cluster_name: "cluster",
             cluster_domain: "example.com",
             ingress_class: "nginx",
+            tls_issuer: "issuer",
             sibling_namespaces: &siblings,
         };
         given.set(&mut variables);

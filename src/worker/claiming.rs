@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::in_flight::Lease;
-use super::{JobHandler, MOST_WAITING, Odoo, Worker};
+use super::{JobHandler, MOST_WAITING, Observes, Odoo, Worker};
 use crate::code::Code;
 use crate::job::{Capabilities, outcome};
 use crate::odoo::CallError;
@@ -142,6 +142,8 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
             }
             changed
         });
+        self.observes
+            .send_replace(Observes::answered(&response, asked));
         let lease = Lease::new(asked, response.lease_seconds);
         for job in response.jobs {
             match Job::read(&job) {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::job::step_log::Acked;
 use crate::job::{CancelReason, StepLog};
+use crate::kubernetes::fence::MARGIN;
 use crate::odoo::contract::{Answer, JobKind, JobReport, Outcome, ReportResponse, Token, Uid};
 use crate::slot::Slot;
 
@@ -65,10 +66,9 @@ impl Lease {
         self.from + every.min(self.length / 3)
     }
 
-    /// When to stop working, and when the last call to the cluster is dropped: a sixth before the end, for what the API
-    /// server has taken of it by then.
+    /// When to stop working, and when the last call to the cluster is dropped.
     fn stop_at(self) -> Instant {
-        self.from + self.length / 6 * 5
+        self.from + self.length - MARGIN.min(self.length / 6)
     }
 }
 
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_cluster_is_out_of_reach_a_sixth_before_the_lease_ends() {
+    async fn the_cluster_is_out_of_reach_10_s_before_the_lease_ends() {
         let in_flight = InFlight::default();
         let token = Token("a".to_owned());
         let began = Instant::now();

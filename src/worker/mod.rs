@@ -14,7 +14,7 @@ mod reporting;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -131,6 +131,44 @@ pub struct Worker<O, R> {
     wake: watch::Sender<Option<Wake>>,
     database: watch::Sender<Option<String>>,
     unknown_clusters: watch::Sender<Vec<String>>,
+    observes: watch::Sender<Observes>,
+}
+
+/// Which clusters this worker observes. Of several workers of a cluster one does; Odoo says which, and the others stand by.
+#[derive(Debug, PartialEq)]
+enum Observes {
+    /// Odoo has not answered yet.
+    Unknown,
+    /// An older Odoo does not say.
+    All,
+    /// These, each until then.
+    Until(BTreeMap<String, Instant>),
+}
+
+impl Observes {
+    /// As a claim has answered that was sent at this moment.
+    fn answered(response: &ClaimResponse, asked: Instant) -> Self {
+        match &response.observe {
+            None => Self::All,
+            Some(ours) => {
+                let seconds = Duration::try_from_secs_f64(ours.seconds.min(3600.0));
+                let until = asked + seconds.unwrap_or_default();
+                let clusters = ours.clusters.iter();
+                Self::Until(clusters.map(|name| (name.clone(), until)).collect())
+            }
+        }
+    }
+
+    /// Whether this cluster is among them.
+    fn include(&self, cluster: &str) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::All => true,
+            Self::Until(clusters) => clusters
+                .get(cluster)
+                .is_some_and(|until| Instant::now() < *until),
+        }
+    }
 }
 
 impl<O: Odoo, R: JobHandler> Worker<O, R> {
@@ -155,6 +193,7 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
             identity: WorkerIdentity {
                 name: settings.name.clone(),
                 instance: uuid::Uuid::new_v4().to_string(),
+                machine: gethostname::gethostname().to_string_lossy().into_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             capacity: settings.capacity as usize,
@@ -168,6 +207,7 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
             wake: watch::channel(None).0,
             database: watch::channel(None).0,
             unknown_clusters: watch::channel(Vec::new()).0,
+            observes: watch::channel(Observes::Unknown).0,
         }
     }
 

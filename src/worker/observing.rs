@@ -1,5 +1,6 @@
 //! Telling Odoo what the clusters show of the apps outside any job: everything at the start, then what has changed, as
-//! soon as the cluster says so and every now and then in any case.
+//! soon as the cluster says so and every now and then in any case. Where other workers serve the cluster, too, one of them
+//! does so and the others stand by: Odoo says which. Those watch the cluster for their own jobs, and look at no app.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
@@ -7,10 +8,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::{JobHandler, Odoo, Worker};
+use super::{JobHandler, Observes, Odoo, Worker};
 use crate::job::{Look, Namespaces};
 use crate::kubernetes::WatchEvent;
 use crate::odoo::contract::{AppSeen, ClusterState, Observation, ObserveRequest, ObservedState};
@@ -67,6 +69,12 @@ impl Watch {
         };
     }
 
+    /// Nothing is looked at: whatever changes meanwhile is to be found out later.
+    fn stand_by(&mut self) {
+        self.gap = true;
+        self.look_again(BTreeSet::new());
+    }
+
     /// All was looked at but for these, whose apps have a job.
     fn look_again(&mut self, busy: BTreeSet<String>) {
         self.look = (!busy.is_empty()).then(|| Instant::now() + AFTER_JOB);
@@ -82,11 +90,25 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
         let mut watch: Option<Watch> = None;
         let mut said = false;
         let mut databases = self.database.subscribe();
+        let mut observes = self.observes.subscribe();
+        let mut ours = false;
         loop {
             let state = self.handler.check(cluster).await;
             if state.reachable != reachable {
                 log_reachable(&state);
                 reachable = state.reachable;
+                // Only who reaches a cluster gets its jobs, and may observe it.
+                if reachable {
+                    self.wake_up.notify_one();
+                }
+            }
+            if mem::replace(&mut ours, self.observes(cluster)) != ours {
+                // Another one tells Odoo from now on, or has done so until now.
+                told = Told::default();
+                match ours {
+                    true => info!(cluster, "this worker observes it"),
+                    false => info!(cluster, "another worker observes it, this one stands by"),
+                }
             }
             self.odoo_health.cluster(cluster, &state.message);
             let database = databases.borrow_and_update().clone();
@@ -125,6 +147,7 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
                 // The first claim was answered: now it is known whose namespaces are ours. Or Odoo was away, perhaps to
                 // be restored, and knows no more what it was told.
                 Ok(()) = databases.changed() => told = Told::default(),
+                () = until_other(&mut observes, cluster, ours) => {}
             }
         }
     }
@@ -132,6 +155,9 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
     /// Looks at everything. Where the watch tells of all that changes, that is what has changed and what is not well: the
     /// reason for that may be another one by now, of which no watch tells.
     async fn look_round(&self, cluster: &str, database: &str, watch: &mut Watch, told: &mut Told) {
+        if !self.observes(cluster) {
+            return watch.stand_by();
+        }
         let mut known = BTreeSet::new();
         if watch.whole && !mem::take(&mut watch.gap) {
             known = told.well();
@@ -159,6 +185,10 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
                 () = sleep_until(watch.look.unwrap_or(until).min(until)) => {
                     if Instant::now() >= until {
                         return;
+                    }
+                    if !self.observes(cluster) {
+                        watch.stand_by();
+                        continue;
                     }
                     let changed = mem::take(&mut watch.changed);
                     let busy = self
@@ -197,6 +227,11 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
                 }
             }
         }
+    }
+
+    /// Whether it is this worker that observes the cluster.
+    fn observes(&self, cluster: &str) -> bool {
+        self.observes.borrow().include(cluster)
     }
 
     fn complain(&self, cluster: &str, watch: &mut Watch, problem: &Problem) {
@@ -280,6 +315,14 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
             }
         }
         busy
+    }
+}
+
+/// Waits until Odoo says otherwise of a cluster.
+async fn until_other(observes: &mut watch::Receiver<Observes>, cluster: &str, ours: bool) {
+    let other = observes.wait_for(|observes| observes.include(cluster) != ours);
+    if other.await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::code::Code;
 use crate::job::outcome;
 use crate::odoo::contract::{
     Answer, AppSeen, CompleteLook, Ingress, IngressState, JobAnswer, JobKind, JobResult,
-    NamespaceSeen, Observation, ObservedState, OutcomeState, StepCode, StepState, Uid,
+    NamespaceSeen, Observation, Observe, ObservedState, OutcomeState, StepCode, StepState, Uid,
 };
 use crate::slot;
 
@@ -42,6 +42,8 @@ struct DoubleState {
     /// Reports that hold this job are refused.
     refused: Mutex<Option<i64>>,
     down: AtomicBool,
+    /// Which clusters this worker is to observe.
+    observe: Mutex<Option<Observe>>,
     /// Reports are answered as if this job were not in them.
     silent_about: AtomicUsize,
     /// How long each report takes, in milliseconds.
@@ -65,6 +67,14 @@ impl Double {
         self.0.down.store(down, Ordering::SeqCst);
     }
 
+    /// Which clusters the claims from now on say are this worker's to observe.
+    fn observes(&self, clusters: &[&str]) {
+        *self.0.observe.lock().unwrap() = Some(Observe {
+            clusters: clusters.iter().map(|name| (*name).to_owned()).collect(),
+            seconds: 90.0,
+        });
+    }
+
     fn answer(&self, id: i64, answer: Answer) {
         self.0.answers.lock().unwrap().insert(id, answer);
     }
@@ -86,6 +96,7 @@ impl Odoo for Double {
             idle_seconds: Some(60.0),
             wake: None,
             unknown_clusters: Vec::new(),
+            observe: self.0.observe.lock().unwrap().clone(),
             jobs: jobs.drain(..count).collect(),
         })
     }
@@ -151,6 +162,7 @@ impl JobHandler for FakeHandler {
             reachable: true,
             version: Some("v1.35.4".to_owned()),
             message: "".into(),
+            capacity: None,
         }]
     }
 
@@ -228,6 +240,7 @@ impl Bench {
             answers: Mutex::default(),
             refused: Mutex::default(),
             down: AtomicBool::new(false),
+            observe: Mutex::default(),
             silent_about: AtomicUsize::new(0),
             report_takes: AtomicUsize::new(0),
             calls: sender,
@@ -982,6 +995,56 @@ async fn while_odoo_is_away_it_asks_ever_more_slowly_and_logs_once() {
     assert!(bench.health.report().0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn after_an_hour_without_odoo_many_workers_come_back_one_by_one_and_what_was_not_told_is_done_again()
+ {
+    let work = || {
+        one_step(|_| async {
+            sleep(Duration::from_secs(5)).await;
+            Ok(())
+        })
+    };
+    let mut benches: Vec<_> = (0..40).map(|id| Bench::start([job(id)], work())).collect();
+    for bench in &mut benches {
+        bench.next_claim().await;
+    }
+    // All lose it at one moment, with a job that is soon done and cannot be told.
+    let lost = Instant::now();
+    for bench in &benches {
+        bench.odoo.down(true);
+    }
+    sleep(Duration::from_secs(3600)).await;
+    for bench in &mut benches {
+        let (mut claims, mut reports) = (0, 0);
+        while let Ok((_, call)) = bench.calls.try_recv() {
+            claims += usize::from(matches!(call, Call::Claim(_)));
+            reports += usize::from(matches!(call, Call::Report(_)));
+        }
+        // About one in 15 s, and the tries to tell of the job while it is theirs.
+        assert!((180..=365).contains(&claims), "{claims}");
+        assert!((5..=50).contains(&reports), "{reports}");
+        assert!(bench.counted("chandlery_leases_lost_total 1"));
+    }
+    for (id, bench) in (0..).zip(&benches) {
+        // Its lease has ended: it waits again, and whoever asks first gets it.
+        let mut again = job(id);
+        (again["token"], again["attempt"]) = (json!("another"), json!(2));
+        bench.odoo.queue(again);
+        bench.odoo.down(false);
+    }
+    let mut back = Vec::new();
+    for (id, bench) in (0..).zip(&mut benches) {
+        let (at, _) = bench.next_claim().await;
+        back.push((at - lost).as_secs());
+        let (told, outcome) = bench.next_outcome().await;
+        assert_eq!((told, outcome.state), (id, OutcomeState::Done));
+    }
+    let at_once = |second| back.iter().filter(|at| **at == second).count();
+    let busiest = back.iter().map(|second| at_once(*second)).max();
+    assert!(busiest < Some(20), "{back:?}");
+    assert!(back.iter().all(|second| *second <= 3621), "{back:?}");
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -1015,6 +1078,7 @@ fn namespace_seen(app: &AppSeen) -> NamespaceSeen {
         name: "shop".to_owned(),
         environment: "int".to_owned(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
+        labels: Vec::new(),
     }
 }
 
@@ -1037,6 +1101,7 @@ fn app_seen(id: i64, message: &str) -> AppSeen {
                 tls: false,
                 message: "".into(),
             },
+            objects: None,
             seen_at: jiff::Timestamp::now(),
         },
     }
@@ -1118,6 +1183,54 @@ async fn when_odoo_was_away_it_is_told_everything_again_for_it_may_have_been_res
         Some(7),
         "though nothing has changed"
     );
+}
+
+fn is_observe(call: &(Instant, Call)) -> bool {
+    matches!(call, (_, Call::Observe(_)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stands_by_looks_at_no_app_until_odoo_says_that_it_observes() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    bench.odoo.observes(&[]);
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "broken")];
+    let namespace = app_seen(7, "").namespace;
+    bench
+        .changes
+        .send(Ok(WatchEvent::Namespace(namespace)))
+        .unwrap();
+    let calls = bench.during(300).await;
+    assert!(!calls.is_empty() && !calls.iter().any(is_observe));
+    assert!(bench.looked_at.lock().unwrap().is_empty());
+
+    // The other one is gone.
+    bench.odoo.observes(&["demo"]);
+    let (claimed, _) = bench.next_claim().await;
+    let (told, first) = bench.next_observe().await;
+    assert!(told - claimed <= Duration::from_secs(2));
+    assert!(first.complete.is_some(), "all that it had missed");
+
+    bench.odoo.observes(&["another"]);
+    bench.next_claim().await;
+    assert!(!bench.during(300).await.iter().any(is_observe));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_odoo_is_away_a_worker_observes_no_longer_than_odoo_has_said() {
+    let mut bench = Bench::start([], one_step(|_| async { Ok(()) }));
+    bench.odoo.observes(&["demo"]);
+    *bench.seen.lock().unwrap() = vec![app_seen(7, "")];
+    bench.next_observe().await;
+    let (claimed, _) = bench.next_claim().await;
+    bench.odoo.down(true);
+    let calls = bench.during(600).await;
+    let observed = calls.iter().filter(|call| is_observe(call));
+    let last = observed.map(|(at, _)| *at).max().unwrap();
+    assert!(last - claimed <= Duration::from_secs(90));
+    // It comes back, and everything is told again.
+    bench.odoo.down(false);
+    let (_, again) = bench.next_observe().await;
+    assert_eq!(again.apps[0].id, 7);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,9 +17,7 @@ use tokio::net::TcpListener;
 /// One request that came through.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub method: Method,
-    /// With its query.
-    pub path: String,
+    pub request: Request<Bytes>,
     /// What the API server said.
     pub status: u16,
     /// How many writes were under way when it came, itself among them.
@@ -29,7 +27,12 @@ pub struct Asked {
 
 impl Asked {
     pub fn is_write(&self) -> bool {
-        !matches!(self.method, Method::GET)
+        !matches!(*self.request.method(), Method::GET)
+    }
+
+    /// With its query.
+    pub fn path(&self) -> String {
+        self.request.uri().to_string()
     }
 }
 
@@ -41,6 +44,10 @@ pub struct Door {
     asked: Arc<Mutex<Vec<Asked>>>,
     under_way: Arc<Mutex<usize>>,
     holds: Duration,
+    /// After so many writes one gets lost: the API server does not see it, and who asked is told that it came to no end.
+    pub loses: Arc<Mutex<Option<usize>>>,
+    /// What every pod has written: nobody runs simulated ones.
+    pub log: Arc<Mutex<Option<String>>>,
 }
 
 impl Door {
@@ -53,6 +60,8 @@ impl Door {
             asked: Arc::default(),
             under_way: Arc::default(),
             holds,
+            loses: Arc::default(),
+            log: Arc::default(),
         };
         let routes = Router::new().fallback(pass).with_state(door.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -74,11 +83,39 @@ impl Door {
         let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
         let of_cluster = ["/api", "/apis", "/version"];
         asked.retain(|asked| {
-            !asked.path.contains("watch=true")
-                && !of_cluster.contains(&asked.path.split('?').next().unwrap())
+            !asked.path().contains("watch=true")
+                && !of_cluster.contains(&asked.request.uri().path())
         });
         asked
     }
+}
+
+impl Door {
+    fn is_lost(&self, request: &Request<Bytes>) -> bool {
+        let asks = request.uri().path().contains("selfsubject");
+        if asks || *request.method() == Method::GET {
+            return false;
+        }
+        let mut loses = self.loses.lock().unwrap();
+        let is_lost = *loses == Some(0);
+        *loses = loses.and_then(|after| after.checked_sub(1));
+        is_lost
+    }
+}
+
+/// What an API server answers that has given up.
+fn lost() -> Response<kube::client::Body> {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Timeout", "code": 504,
+        "message": "Timeout: request did not complete within requested timeout",
+    });
+    let answer = Response::builder().status(504);
+    let answer = answer.header(CONTENT_TYPE, "application/json");
+    answer
+        .body(kube::client::Body::from(
+            serde_json::to_vec(&status).unwrap(),
+        ))
+        .unwrap()
 }
 
 async fn pass(
@@ -88,8 +125,7 @@ async fn pass(
     headers: axum::http::HeaderMap,
     body: Bytes,
 ) -> Response {
-    let path = uri.path_and_query().unwrap().to_string();
-    let mut request = Request::builder().method(method.clone()).uri(&path);
+    let mut request = Request::builder().method(method.clone()).uri(uri);
     for name in [ACCEPT, CONTENT_TYPE] {
         if let Some(value) = headers.get(&name) {
             request = request.header(name, value);
@@ -101,17 +137,23 @@ async fn pass(
         *under_way += usize::from(is_patch);
         *under_way
     };
-    let request = request
-        .body(kube::client::Body::from(body.to_vec()))
-        .unwrap();
-    let answer = door.client.send(request).await.unwrap();
+    let request = request.body(body).unwrap();
+    let whole = request
+        .clone()
+        .map(|body| kube::client::Body::from(body.to_vec()));
+    let log = door.log.lock().unwrap().clone();
+    let log = log.filter(|_| request.uri().path().ends_with("/log"));
+    let answer = match (log, door.is_lost(&request)) {
+        (Some(log), _) => Response::new(kube::client::Body::from(log.into_bytes())),
+        (None, true) => lost(),
+        (None, false) => door.client.send(whole).await.unwrap(),
+    };
     if is_patch {
         tokio::time::sleep(door.holds).await;
         *door.under_way.lock().unwrap() -= 1;
     }
     door.asked.lock().unwrap().push(Asked {
-        method,
-        path,
+        request,
         status: answer.status().as_u16(),
         beside,
     });

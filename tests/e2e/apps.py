@@ -1,6 +1,7 @@
 """What becomes of apps, as Odoo and the cluster tell it."""
 
 import time
+from contextlib import contextmanager
 
 # Long enough for a busy machine, never waited for in full.
 PATIENCE = 300
@@ -16,6 +17,18 @@ def wait_until(what, condition):
         if time.monotonic() > deadline:
             raise AssertionError(f"after {PATIENCE} s still not: {what}")
         time.sleep(0.3)
+
+
+@contextmanager
+def no_new_pods(kubectl):
+    """Pods made meanwhile wait for a node, and so does the job that made them, on
+    however fast a machine."""
+    nodes = [node["metadata"]["name"] for node in kubectl.get("nodes")["items"]]
+    kubectl("cordon", *nodes)
+    try:
+        yield
+    finally:
+        kubectl("uncordon", *nodes)
 
 
 def app_records(operator, name):

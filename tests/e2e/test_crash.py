@@ -2,37 +2,47 @@
 
 import shop
 import worker
-from apps import app_records, delete_apps, wait_until, wait_until_running
+from apps import (
+    app_records,
+    delete_apps,
+    no_new_pods,
+    wait_until,
+    wait_until_running,
+)
 
 
-def running_jobs(operator, name):
+def running_deploys(operator, name):
     return operator.search_read(
         "kubernetes.job",
-        [("app_id.name", "=", name), ("state", "=", "running")],
+        [
+            ("app_id.name", "=", name),
+            ("kind", "=", "deploy"),
+            ("state", "=", "running"),
+        ],
         ["attempt"],
     )
 
 
 def test_killing_the_worker_in_the_middle_and_starting_it_again_still_gets_there(
-    page, operator, unique
+    page, operator, kubectl, unique
 ):
     name = f"crash-{unique}"
     shop.sign_up(page, "Nora Neu", f"{unique}@customer.example", "a good password")
-    shop.buy(page, name)
-    wait_until("a job of the app runs", lambda: running_jobs(operator, name))
-    worker.kill()
-    worker.heal()
+    with no_new_pods(kubectl):
+        shop.buy(page, name)
+        wait_until("a deploy runs", lambda: running_deploys(operator, name))
+        worker.kill()
+        worker.heal()
     wait_until_running(operator, name)
     assert len(app_records(operator, name)) == 2
     delete_apps(operator, name)
 
 
 def test_killing_the_worker_in_the_middle_of_a_reset_still_ends_it_well(
-    operator, hosting
+    operator, kubectl, hosting
 ):
     app = hosting.integration
     (wizard,) = operator.call("kubernetes.app.reset", "create", [{"app_id": app}])
-    operator.call("kubernetes.app.reset", "action_confirm", [wizard])
 
     def reset():
         (job,) = operator.search_read(
@@ -44,9 +54,11 @@ def test_killing_the_worker_in_the_middle_of_a_reset_still_ends_it_well(
         )
         return job
 
-    wait_until("the reset runs", lambda: reset()["state"] == "running")
-    worker.kill()
-    worker.heal()
+    with no_new_pods(kubectl):
+        operator.call("kubernetes.app.reset", "action_confirm", [wizard])
+        wait_until("the reset runs", lambda: reset()["state"] == "running")
+        worker.kill()
+        worker.heal()
     wait_until(
         "the reset has ended",
         lambda: reset()["state"] not in ("pending", "running"),

@@ -172,9 +172,71 @@ async fn only_the_very_namespace_that_the_operator_saw_is_taken_over() {
         assert_eq!(not_his.error.unwrap().code.as_str(), "namespace_foreign");
         let mut deploy = app.job("deploy");
         deploy["app"]["uid"] = json!(newcomer);
+        // What its last deploy had brought is known to whoever entered it again.
+        assert_eq!(
+            adopted.result.inventory.as_ref().unwrap().len(),
+            deployed.result.inventory.as_ref().unwrap().len()
+        );
         let (applied, _) = run(&runner, deploy).await;
         assert_done(&applied);
         assert_eq!(applied.result.objects.created, 0);
+    })
+    .await;
+}
+
+/// The job by which an operator deletes the namespace that `look` has shown.
+async fn removal(app: &App, runner: &Runner) -> Value {
+    let mut job = adopt(app, runner).await;
+    job["kind"] = json!("remove");
+    job["options"]["namespace"] = json!(app.namespace);
+    job["app"] = Value::Null;
+    job
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_very_namespace_that_the_operator_saw_is_deleted_and_all_that_is_in_it() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let chosen = removal(&app, &runner).await;
+        let object = &chosen["options"]["found"]["object"];
+
+        // Made anew since, another app's by now, seen without a uid: not what was chosen.
+        for found in [
+            json!({"object": "another", "uid": app.uid, "app": app.id}),
+            json!({"object": object, "uid": "0".repeat(32), "app": app.id}),
+            json!({"object": object, "uid": null, "app": app.id}),
+        ] {
+            let mut job = chosen.clone();
+            job["options"]["found"] = found;
+            let (refused, _) = run(&runner, job).await;
+            assert_eq!(refused.state, OutcomeState::Failed);
+            assert_eq!(refused.error.unwrap().code.as_str(), "namespace_other");
+        }
+        // Another Odoo database has seen nothing of it, whatever it asks for.
+        let job = Job::read(&chosen).unwrap();
+        let story = Arc::new(StepLog::new(Arc::default()));
+        let refused = runner.run(job, "another database", story).await;
+        assert_eq!(refused.error.unwrap().code.as_str(), "namespace_other");
+        // Nor is one touched that was never ours.
+        let mut others = chosen.clone();
+        others["options"]["namespace"] = json!("kube-system");
+        let (refused, _) = run(&runner, others).await;
+        assert_eq!(refused.error.unwrap().code.as_str(), "namespace_other");
+        let (still_there, _) = run(&runner, app.job("refresh")).await;
+        assert_done(&still_there);
+
+        let (removed, steps) = run(&runner, chosen.clone()).await;
+        assert_done(&removed);
+        assert!(removed.result.namespace_deleted);
+        let said = message(&steps, StepCode::Deleting);
+        assert!(said.contains(&app.namespace), "{said}");
+        let namespaces: Api<Namespace> = Api::all(app.client.clone());
+        assert!(namespaces.get_opt(&app.namespace).await.unwrap().is_none());
+        // The same job again, as after a worker that was killed, finds nothing.
+        let (again, _) = run(&runner, chosen).await;
+        assert_done(&again);
     })
     .await;
 }

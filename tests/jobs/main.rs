@@ -3,11 +3,15 @@
 mod canaries;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/counting.rs"]
+mod counting;
 mod diff;
 #[path = "../common/double.rs"]
 mod double;
 mod identity;
+mod late;
 mod life;
+mod logs;
 mod mail;
 mod policy;
 mod preview;

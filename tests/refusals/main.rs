@@ -107,6 +107,7 @@ async fn deploy(home: &Home, text: &str) -> Result<Applied, Problem> {
                 ingress_class: "nobody",
                 namespace: &home.namespace,
                 hostname: &home.host(),
+                domains: &[],
                 siblings: &[],
                 limits: None,
                 storage_classes: None,

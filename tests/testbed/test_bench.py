@@ -8,12 +8,14 @@ from testbed import bench_report
 from testbed.bench_report import Line, alone, judge, percentile, stages, table
 
 WELL = {
+    "objects": 12,
     "bare_8": 800.0,
     "bare_32": 1000.0,
     "deploy_objects": 510.0,
     "app_chandlery": 0.02,
     "app_ansible": 0.45,
     "app_helm": 0.2,
+    "plain_p50": 0.1,
     "object_p50": 0.2,
     "object_p99": 0.9,
     "memory_idle": 15.0,
@@ -44,7 +46,7 @@ class JudgeTest(unittest.TestCase):
             ("bare_32", 1030.0, "bare rate"),
             ("app_ansible", 0.39, "Ansible"),
             ("app_helm", 0.19, "helm"),
-            ("object_p50", 0.31, "p50"),
+            ("object_p50", 0.41, "p50"),
             ("object_p99", 1.1, "p99"),
             ("memory_idle", 20.5, "at rest"),
             ("memory_most", 65.0, "at its most"),
@@ -62,6 +64,16 @@ class JudgeTest(unittest.TestCase):
         self.assertTrue(all(verdict.holds for verdict in verdicts))
         said = [str(verdict) for verdict in verdicts]
         self.assertEqual(sum(one.startswith("not measured") for one in said), 11)
+
+    def test_what_the_api_server_alone_does_not_allow_is_said_and_fails_nothing(self):
+        figures = {**WELL, "app_chandlery": 0.05, "bare_8": 400.0, "bare_32": 300.0}
+        (helm,) = [one for one in judge(figures) if "helm" in one.line.says]
+        self.assertTrue(helm.holds)
+        self.assertEqual(
+            str(helm),
+            "out of reach  times as fast as helm, per app: 4"
+            " (at least 10; the API server alone allows 6.67)",
+        )
 
     def test_a_verdict_says_value_and_limit(self):
         line = Line("program, MB", *alone("program"), at_most=20)

@@ -39,6 +39,7 @@ ENVIRONMENT_KEYS = [
     "KUBECTL",
     "CATALOG_URL",
     "MAILGUN_URL",
+    "DNS_RECORDS",
     "CHANDLERY",
     "LOGS",
 ]
@@ -82,7 +83,7 @@ class EnvironmentTest(unittest.TestCase):
     def test_an_unknown_suite_is_refused_with_their_names(self):
         done = testbed("test", "nosuch", PORT_OFFSET="41234")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("testbed, rust, addons, integration, e2e", done.stderr)
+        self.assertIn("testbed, rust, addons, upgrade, integration, e2e", done.stderr)
 
 
 class PortsTest(unittest.TestCase):

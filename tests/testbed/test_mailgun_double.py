@@ -305,6 +305,13 @@ class TestDomains(DoubleTest):
             *("POST", "/v4/domains", {"name": NAME}),
         )
 
+    def test_it_is_told_how_often_a_name_was_registered(self):
+        for _ in range(2):
+            self.create()
+            self.call("DELETE", f"/v3/domains/{NAME}")
+        self.steer("POST", "domains", {"name": NAME})
+        self.assertEqual(self.steer("GET", "registrations"), [NAME, NAME])
+
     def test_a_domain_that_was_made_before_may_send(self):
         for _ in range(2):
             self.steer("POST", "domains", {"name": NAME})

@@ -19,6 +19,7 @@ struct Details {
     hint: Hint,
     place: Option<(u32, u32)>,
     snippets: Vec<Snippet>,
+    undefined: Vec<UndefinedNames>,
     source: Option<yaml_dialects::Error>,
 }
 
@@ -55,6 +56,7 @@ impl Error {
             hint: Hint::default(),
             place: None,
             snippets: Vec::new(),
+            undefined: Vec::new(),
             source: None,
         }))
     }
@@ -68,6 +70,12 @@ impl Error {
     /// Says line and column.
     pub(crate) fn at(mut self, place: Option<(u32, u32)>) -> Self {
         self.0.place = place;
+        self
+    }
+
+    /// Says which names are undefined, in parts.
+    pub(crate) fn undefined_names(mut self, names: Vec<UndefinedNames>) -> Self {
+        self.0.undefined = names;
         self
     }
 
@@ -96,6 +104,11 @@ impl Error {
     /// What is wrong, in whole sentences.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Of what is undefined the same in parts, for whoever says it in another language. Empty where the message says more.
+    pub fn undefined(&self) -> &[UndefinedNames] {
+        &self.0.undefined
     }
 
     /// What to do about it, in whole sentences.
@@ -137,6 +150,41 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         let source = self.0.source.as_ref();
         source.map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// Names that are undefined and used in the same places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UndefinedNames {
+    /// As the template writes them, without quotes.
+    pub names: Vec<String>,
+    /// The lines that use them, such as `3` or ``3 of `file` ``; empty where it is one name, whose place is the error's.
+    pub lines: Vec<String>,
+    /// The variables whose values need them, such as `` `a` (vars.yml, line 3) through `b` ``.
+    pub needed_by: Option<String>,
+}
+
+impl UndefinedNames {
+    /// Whether a message says of one name this and no more.
+    pub(crate) fn says(&self, message: &str) -> bool {
+        let name = self.names.join("");
+        match &self.needed_by {
+            None => message == format!("'{name}' is undefined."),
+            Some(chain) => message == format!("'{name}' is undefined, needed by {chain}."),
+        }
+    }
+}
+
+impl fmt::Display for UndefinedNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.names.iter().map(|name| format!("'{name}'")).collect();
+        write!(f, "{} (", names.join(", "))?;
+        if let Some(chain) = &self.needed_by {
+            write!(f, "needed by {chain}, used in ")?;
+        }
+        let s = if self.lines.len() > 1 { "s" } else { "" };
+        write!(f, "line{s} {})", self.lines.join(", "))
     }
 }
 

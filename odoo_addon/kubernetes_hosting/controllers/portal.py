@@ -134,13 +134,52 @@ class AppPortal(CustomerPortal):
             return self._render_app(app, refused=error.args[0])
         return request.redirect(f"/my/apps/{app.id}?asked={kind}")
 
-    def _render_app(self, app, asked=None, refused=None):
+    @http.route(
+        "/my/apps/<int:app_id>/domains",
+        type="http",
+        auth="user",
+        methods=["POST"],
+        website=True,
+    )
+    def portal_app_add_domain(self, app_id, name="", **_kwargs):
+        """The customer adds a domain of their own."""
+        return self._change_domain(app_id, "add", name=name)
+
+    @http.route(
+        "/my/apps/<int:app_id>/domains/<int:domain_id>"
+        "/<any(check, change, primary, enable, disable, delete):action>",
+        type="http",
+        auth="user",
+        methods=["POST"],
+        website=True,
+    )
+    def portal_app_change_domain(self, app_id, domain_id, action, name="", **_kwargs):
+        """The customer does something with a domain of the app."""
+        return self._change_domain(app_id, action, domain_id, name)
+
+    def _change_domain(self, app_id, action, domain_id=None, name=""):
+        app = self._portal_app(app_id)
+        try:
+            with request.env.cr.savepoint():
+                app._customer_change_domain(action, domain_id, name)
+        except UserError as error:
+            return self._render_app(
+                app, domain_refused=error.args[0], domain_typed=(domain_id, name)
+            )
+        return request.redirect(f"/my/apps/{app.id}?asked=domain#domains")
+
+    def _render_app(
+        self, app, asked=None, refused=None, domain_refused=None, domain_typed=None
+    ):
         values = self._prepare_portal_layout_values()
         values.update(
             app=app,
             status=app._customer_status(),
             asked=asked if asked in ("restart", "reset", "invitation") else None,
             refused=refused,
+            domains=app._customer_domains(),
+            domain_refused=domain_refused,
+            domain_typed=domain_typed or (None, ""),
             page_name="kubernetes_app",
         )
         return request.render("kubernetes_hosting.portal_app_page", values)

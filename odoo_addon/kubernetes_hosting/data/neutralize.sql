@@ -25,6 +25,8 @@ UPDATE kubernetes_namespace
 
 DELETE FROM kubernetes_namespace_found;
 
--- whoever knows the channel hears of the original's jobs
+-- whoever knows the channel hears of the original's jobs; where the original is does
+-- not concern the copy any more
 DELETE FROM ir_config_parameter
-      WHERE key = 'kubernetes_hosting.wake_channel';
+      WHERE key IN ('kubernetes_hosting.wake_channel',
+                    'kubernetes_hosting.database_identity');

@@ -6,6 +6,7 @@ from . import kubernetes_reserved_name
 from . import kubernetes_environment
 from . import kubernetes_cluster
 from . import kubernetes_policy
+from . import kubernetes_placement
 from . import kubernetes_limits
 from . import kubernetes_namespace
 from . import kubernetes_namespace_found
@@ -28,6 +29,7 @@ from . import kubernetes_job
 from . import kubernetes_job_outcome
 from . import kubernetes_job_step
 from . import kubernetes_app_change
+from . import kubernetes_app_domain
 from . import kubernetes_worker
 from . import kubernetes_worker_call
 from . import kubernetes_worker_key

@@ -317,7 +317,14 @@ VERSIONS = Object(
     }
 )
 
-WORKER = Object({"name": TEXT, "instance": TEXT, "version": TEXT})
+WORKER = Object(
+    {
+        "name": TEXT,
+        "instance": TEXT,
+        "version": TEXT,
+        "machine": Since(2, TEXT, ""),
+    }
+)
 
 INGRESS = Object(
     {
@@ -330,12 +337,28 @@ INGRESS = Object(
     }
 )
 
+OBJECT_SEEN = Object(
+    {
+        "api_version": TEXT,
+        "kind": TEXT,
+        "namespace": OrNull(TEXT),
+        "name": TEXT,
+        "health": OneOf("current", "in_progress", "failed", "terminating", "not_found"),
+        "created_at": OrNull(TIME),
+        "images": List(TEXT),
+        "message": TEXT,
+        "message_words": BESIDE,
+        "log": TEXT,
+    }
+)
+
 OBSERVATION = Object(
     {
         "state": OneOf("running", "degraded", "stopped", "missing"),
         "message": TEXT,
         "message_words": BESIDE,
         "ingress": INGRESS,
+        "objects": Since(2, OrNull(List(OBJECT_SEEN)), None),
         "seen_at": TIME,
     }
 )
@@ -488,6 +511,19 @@ PACKAGE = Object(
 
 INDEX = Object({"packages": List(PACKAGE), "problems": List(ERROR)})
 
+# What the DNS says of an app's domain.
+DOMAIN = Object(
+    {
+        "name": TEXT,
+        "answered": FLAG,
+        "proven": FLAG,
+        "points": FLAG,
+        "message": TEXT,
+        "message_words": BESIDE,
+        "certificate_ends": OrNull(TIME),
+    }
+)
+
 RESULT = Object(
     {
         "manifests": List(
@@ -531,6 +567,7 @@ RESULT = Object(
         "diff": OrNull(DIFF),
         "preview": OrNull(PREVIEW),
         "index": Since(2, OrNull(INDEX), None),
+        "domains": Since(2, OrNull(List(DOMAIN)), None),
     }
 )
 
@@ -554,6 +591,22 @@ OUTCOME = Object(
     }
 )
 
+# What the nodes of a cluster have, and what pods ask for of it.
+CAPACITY = Object(
+    {
+        "nodes": INTEGER,
+        "nodes_ready": INTEGER,
+        "cpu_millicores": INTEGER,
+        "cpu_millicores_requested": INTEGER,
+        "memory_mib": INTEGER,
+        "memory_mib_requested": INTEGER,
+        "pods": INTEGER,
+        "pods_requested": INTEGER,
+        "message": TEXT,
+        "message_words": BESIDE,
+    }
+)
+
 SHAPES = {
     "claim": Object(
         {
@@ -566,6 +619,7 @@ SHAPES = {
                         "version": OrNull(TEXT),
                         "message": TEXT,
                         "message_words": BESIDE,
+                        "capacity": Since(2, OrNull(CAPACITY), None),
                     }
                 )
             ),
@@ -624,6 +678,11 @@ SHAPES = {
                                     "name": TEXT,
                                     "environment": TEXT,
                                     "created_at": TIME,
+                                    "labels": Since(
+                                        2,
+                                        List(Object({"key": TEXT, "value": TEXT})),
+                                        [],
+                                    ),
                                 }
                             )
                         ),

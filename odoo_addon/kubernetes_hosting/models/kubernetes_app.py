@@ -1,20 +1,22 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import logging
 import re
 import secrets
 from contextlib import contextmanager
 from datetime import timedelta
 
+from babel.dates import format_timedelta
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, MissingError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.models import MAGIC_COLUMNS
-from odoo.tools import SQL, format_datetime, mute_logger
+from odoo.tools import SQL, babel_locale_parse, format_datetime, mute_logger
 
-from ..tools.isolated import AT_ONCE
+from ..tools.isolated import AT_ONCE, at_once, error_summary
 from ..tools.sentences import (
     NAMESPACE_GONE,
     NOT_STOPPED,
@@ -22,12 +24,14 @@ from ..tools.sentences import (
     SCALED_TO_ZERO,
 )
 from ..tools.together import read_together, write_together
-from ..tools.told import said, show, told, told_by, told_values
+from ..tools.told import said, show, told, told_by, told_values, worded
 from .kubernetes_attention import STATES_BY_URGENCY
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_limits import LIMITS
 from .kubernetes_record import ADDONS
-from .kubernetes_worker import is_late, moment_of
+from .kubernetes_worker import WORKER_RUN, is_late, moment_of
+
+_logger = logging.getLogger(__name__)
 
 # What namespace, hostname and labels are made of: an app keeps it for life.
 IDENTITY_FIELDS = frozenset(
@@ -76,6 +80,10 @@ NAMED_REFUSALS = 5
 USER = "kubernetes_hosting.group_kubernetes_user"
 # Where apps are noted that became reachable, until what follows is done.
 REACHED = "kubernetes_hosting.reached"
+
+
+def _object_key(item):
+    return item["api_version"], item["kind"], item["namespace"], item["name"]
 
 
 class KubernetesApp(models.Model):
@@ -334,6 +342,12 @@ class KubernetesApp(models.Model):
     observed_at = fields.Datetime(
         string="Last Checked", readonly=True, copy=False, groups=USER
     )
+    observed_by = fields.Char(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The run of a worker that looked last.",
+    )
     ingress_state = fields.Selection(
         [
             ("unknown", "Not Observed Yet"),
@@ -361,8 +375,21 @@ class KubernetesApp(models.Model):
         string="Ingress Message", compute="_compute_shown", groups=USER
     )
     inventory = fields.Json(readonly=True, copy=False, prefetch=False, groups=USER)
-    inventory_text = fields.Text(
-        string="Objects", compute="_compute_inventory_text", groups=USER
+    objects_seen = fields.Json(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        groups=USER,
+        help="Each object as the cluster showed it last, as in the contract.",
+    )
+    images = fields.Char(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The images of the app's containers, as the cluster showed them last.",
+    )
+    objects_html = fields.Html(
+        string="Objects", compute="_compute_objects_html", sanitize=False, groups=USER
     )
 
     job_ids = fields.One2many(
@@ -503,13 +530,78 @@ class KubernetesApp(models.Model):
     def _compute_ingress_since(self):
         self.ingress_since = fields.Datetime.now()
 
-    @api.depends("inventory")
-    def _compute_inventory_text(self):
+    @api.depends("inventory", "objects_seen")
+    @api.depends_context("lang", "tz")
+    def _compute_objects_html(self):
         for app in self:
-            app.inventory_text = "\n".join(
-                f"{item['kind']} {item['name']} ({item['api_version']})"
-                for item in app.inventory or []
+            items = app._shown_objects()
+            summary = self.env._(
+                "Objects: %(count)s; not as they should be: %(bad)s",
+                count=len(items),
+                bad=sum(item["is_bad"] for item in items),
             )
+            app.objects_html = bool(items) and self.env["ir.qweb"]._render(
+                "kubernetes_hosting.app_objects", {"items": items, "summary": summary}
+            )
+
+    def _shown_objects(self):
+        """The app's objects to be read: what is not as it should be comes first. Of
+        what its last deploy has brought and no worker may look at, that alone."""
+        self.ensure_one()
+        seen = self.objects_seen or []
+        known = {_object_key(item) for item in seen}
+        unseen = [
+            {**item, "health": "unknown", "created_at": False, "message": ""}
+            for item in self.inventory or []
+            if _object_key(item) not in known
+        ]
+        labels = {
+            "failed": self.env._("Failed"),
+            "not_found": self.env._("Not found"),
+            "in_progress": self.env._("In progress"),
+            "terminating": self.env._("Being deleted"),
+            "unknown": self.env._("Not looked at"),
+            "current": self.env._("Current"),
+        }
+        order = list(labels)
+        return sorted(
+            (
+                {
+                    "kind": item["kind"],
+                    "name": item["name"],
+                    "api_version": item["api_version"],
+                    "elsewhere": item["namespace"]
+                    and item["namespace"] != self.namespace_id.name
+                    and item["namespace"],
+                    "health": item["health"],
+                    "health_label": labels[item["health"]],
+                    "is_bad": item["health"] not in ("current", "unknown"),
+                    "message": worded(
+                        self.env, item["message"], item.get("message_words")
+                    ),
+                    "images": item.get("images") or [],
+                    "log": item.get("log"),
+                    **self._shown_age(item["created_at"]),
+                }
+                for item in (*seen, *unseen)
+            ),
+            key=lambda item: (
+                order.index(item["health"]),
+                item["kind"],
+                item["name"],
+            ),
+        )
+
+    def _shown_age(self, text):
+        """How old something is, and when exactly it was made."""
+        if not text:
+            return {"age": "", "created": False}
+        moment = fields.Datetime.from_string(text)
+        locale = babel_locale_parse(self.env.lang or "en_US")
+        return {
+            "age": format_timedelta(fields.Datetime.now() - moment, locale=locale),
+            "created": format_datetime(self.env, moment),
+        }
 
     @api.depends("job_ids.state")
     def _compute_jobs(self):
@@ -762,6 +854,9 @@ class KubernetesApp(models.Model):
             KubernetesApp, self.with_context(mail_create_nosubscribe=True)
         ).create([vals for vals, _copied in templates])
         for app, (_vals, copied) in zip(apps._as_system(), templates, strict=True):
+            if not app.hostname_ids:
+                # Where a name was reserved, the place was, too.
+                app.cluster_id._check_open()
             app._take_hostname()
             app.namespace_id = self.env["kubernetes.namespace"]._reserve(app)
             app._own_values(copied)
@@ -972,6 +1067,7 @@ class KubernetesApp(models.Model):
     def action_update_package(self):
         """Move to the available version; what that changes is then to be applied."""
         self._check_operator()
+        self.available_version_id._check_fits(self.sudo().cluster_id)
         result = super().action_update_package()
         self.sudo()._log(
             self.env._("Moved to %s", self.package_version_id.display_name)
@@ -1523,6 +1619,15 @@ class KubernetesApp(models.Model):
                     self.display_name,
                 )
             )
+        if mode == "manifests" and not self.is_deployed:
+            # They take for granted what a deploy brings, and would wait for it.
+            raise UserError(
+                self.env._(
+                    "The app %s was never deployed, so there is nothing to reset. Apply"
+                    " it instead.",
+                    self.display_name,
+                )
+            )
         if mode == "empty":
             self._check_manifests()
 
@@ -1584,6 +1689,13 @@ class KubernetesApp(models.Model):
             message = waiting._error_told() if waiting else False
             return STATE_AT_WORK[self._decisive(live).kind], message
         if not last:
+            # One that took a namespace over was deployed there before.
+            if self.namespace_id.state == "active" and self.observed_state in (
+                "running",
+                "degraded",
+                "stopped",
+            ):
+                return self._observed_app_state()
             return ("stopped" if self.wanted_state == "stopped" else "new"), False
         if last.state == "failed" and not self._has_recovered(last):
             return "failed", last._error_told()
@@ -1616,7 +1728,11 @@ class KubernetesApp(models.Model):
         """The state of an app that no job works on."""
         self.ensure_one()
         seen = self.observed_state
-        if self.namespace_id.state == "missing":
+        missing = self.namespace_id.state == "missing"
+        if missing and self.wanted_state == "stopped" and not self.is_deployed:
+            # Stopped before anything of it was made.
+            return "stopped", False
+        if missing:
             return "degraded", told(
                 NAMESPACE_GONE,
                 namespace=self.namespace_id.name,
@@ -1658,8 +1774,31 @@ class KubernetesApp(models.Model):
             if outer is None:
                 data.pop(REACHED, None)
         if outer is None:
-            for app in reached:
+            self.browse().union(*reached)._as_system()._go_on_reached()
+
+    def _go_on_reached(self):
+        """Let the apps go on that have become reachable, none of which harms another;
+        of many with one savepoint where nothing fails."""
+
+        def one_by_one(apps=self):
+            for app in apps:
                 app._run_isolated(app._reachable)
+
+        def together():
+            with self.env.cr.savepoint():
+                one_by_one(self.with_context(**{AT_ONCE: True}))
+
+        if len(self) < 2 or self.env.context.get(AT_ONCE):
+            one_by_one()
+            return
+        at_once(
+            together,
+            one_by_one,
+            lambda error: _logger.info(
+                "What follows for reachable apps is done one by one: %s",
+                error_summary(error),
+            ),
+        )
 
     def _reachable(self):
         """Called whenever the app becomes reachable (``_is_reachable``): after the
@@ -1693,7 +1832,11 @@ class KubernetesApp(models.Model):
     def _take_over_observation(self, observation):
         """Write what the cluster shows. Whether that is news."""
         seen_at = moment_of(observation["seen_at"])
-        if is_late(seen_at, self.observed_at) or self.state == "deleted":
+        # Moments are compared that one clock tells. What another worker saw counts as
+        # it comes: it tells nothing twice, and what was dropped would never be known.
+        observer = self.env.context.get(WORKER_RUN) or False
+        late = observer == self.observed_by and is_late(seen_at, self.observed_at)
+        if late or self.state == "deleted":
             return False
         ingress = observation["ingress"]
         values = {
@@ -1705,12 +1848,36 @@ class KubernetesApp(models.Model):
             "ingress_tls": ingress["tls"],
             **told_values("ingress_message", said(ingress)),
             "observed_at": seen_at,
+            "observed_by": observer,
         }
+        if observation.get("objects") is not None:
+            objects = self._objects_seen(observation["objects"])
+            images = dict.fromkeys(name for item in objects for name in item["images"])
+            values |= {"objects_seen": objects, "images": ", ".join(images) or False}
         news = {name: value for name, value in values.items() if self[name] != value}
         # Two looks within one second may differ in nothing.
         if news:
             self.write(news)
         return True
+
+    def _objects_seen(self, objects):
+        """What is kept of the contract's ``objects``. The log of what still is not as
+        it should be stays until a job has read another one."""
+        logs = {
+            (*_object_key(item), item["created_at"]): item["log"]
+            for item in self.objects_seen or []
+            if item["log"]
+        }
+        kept = []
+        for item in objects:
+            created_at = item["created_at"] and fields.Datetime.to_string(
+                item["created_at"]
+            )
+            log = item["log"]
+            if not log and item["health"] != "current":
+                log = logs.get((*_object_key(item), created_at), "")
+            kept.append({**item, "created_at": created_at, "log": log})
+        return kept
 
     def _deleted(self, namespace_deleted):
         """The worker deleted the app: free its hostname, and its namespace's name
@@ -1719,6 +1886,8 @@ class KubernetesApp(models.Model):
         self.write(
             {
                 "inventory": [],
+                "objects_seen": False,
+                "images": False,
                 "observed_state": "unknown",
                 **told_values("observed_message", False),
                 "ingress_state": "unknown",

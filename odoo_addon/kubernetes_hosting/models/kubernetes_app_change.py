@@ -29,6 +29,7 @@ class KubernetesAppChange(models.Model):
             ("manifest", "Manifest"),
             ("limits", "Limits"),
             ("policy", "Cluster's Policy"),
+            ("domains", "Domains"),
         ],
         required=True,
         readonly=True,

@@ -31,6 +31,8 @@ class KubernetesApp(models.Model):
     finds it begun.
     """
 
+    # Domains have a file of their own, too.
+    # pylint: disable-next=consider-merging-classes-inherited
     _inherit = "kubernetes.app"
 
     invitation_state = fields.Selection(
@@ -102,13 +104,13 @@ class KubernetesApp(models.Model):
     )
 
     def write(self, vals):
-        """An app that becomes another customer's takes no invitation along."""
+        """What was the former customer's ends when an app becomes another one's."""
         apps = self._as_system() if "partner_id" in vals else self.browse()
         customers = {app: app.partner_id.commercial_partner_id for app in apps}
         result = super().write(vals)
         for app, former in customers.items():
             if former and app.partner_id.commercial_partner_id != former:
-                app._end_invitation()
+                app._change_hands()
         return result
 
     # -- reading -----------------------------------------------------------------
@@ -186,6 +188,10 @@ class KubernetesApp(models.Model):
         app._send_invitation()
         app._log(self.env._("Invitation requested"))
         return True
+
+    def _change_hands(self):
+        """Called when the app has become another customer's."""
+        self._end_invitation()
 
     def _end_invitation(self):
         """What was or is to be sent to a former customer leads to the password no more,
@@ -416,7 +422,9 @@ class KubernetesApp(models.Model):
     @api.model
     def _cron_mail(self):
         """Every few minutes: go on with invitations where nothing else does, each app
-        by itself."""
+        by itself. What may be a copy invites nobody."""
+        if self.env["kubernetes.database.moved"]._is_moved():
+            return
         apps = self.sudo()
         kept = Domain("wanted_state", "!=", "deleted")
         under_way = apps.search(kept & self._mail_under_way())

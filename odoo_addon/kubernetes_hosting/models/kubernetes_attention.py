@@ -16,10 +16,14 @@ WAITING_MINUTES = 10
 AT_WORK_MINUTES = 30
 # A job is told of that has as many attempts left, or fewer.
 LAST_ATTEMPTS = 3
+# For so long after they were seen at once two workers with one key are told of.
+SHARED_MINUTES = 5
 # Of the apps that wait for a cluster the row names as many.
 NAMED_APPS = 5
 # A mail to whoever is on duty names so many rows, and how many more there are.
 MAILED_ROWS = 20
+# How long before its end a certificate is told of: cert-manager renews it earlier.
+CERTIFICATE_MINUTES = 14 * 24 * 60
 # How long before its end a key is told of.
 KEY_MINUTES = 30 * 24 * 60
 
@@ -27,7 +31,13 @@ KEY_MINUTES = 30 * 24 * 60
 REASONS = 64
 
 # What makes others: these come first, whatever their severity.
-CAUSES = ("cluster_unreachable", "cluster_unserved", "worker_unseen", "key_expired")
+CAUSES = (
+    "database_moved",
+    "cluster_unreachable",
+    "cluster_unserved",
+    "worker_unseen",
+    "key_expired",
+)
 # What follows from a cluster that cannot be reached or is not served, where it began
 # after that.
 SYMPTOMS = (
@@ -102,6 +112,16 @@ class KubernetesAttention(models.Model):
             "state",
         ],
         "kubernetes.environment": ["code"],
+        "kubernetes.app.domain": [
+            "app_id",
+            "certificate_ends",
+            "checked_at",
+            "enabled",
+            "is_proven",
+            "lost_at",
+            "name",
+            "state",
+        ],
         "kubernetes.app.manifest": ["app_id", "manifest_id"],
         "kubernetes.job": [
             "app_id",
@@ -131,6 +151,7 @@ class KubernetesAttention(models.Model):
             "cluster_id",
             "company_id",
             "create_date",
+            "created_at",
             "environment_code",
             "name",
             "state",
@@ -140,12 +161,15 @@ class KubernetesAttention(models.Model):
             "asked_clusters",
             "cluster_ids",
             "key_created_at",
+            "key_shared_at",
             "last_seen",
             "name",
+            "sharers",
             "state",
             "version",
         ],
         "kubernetes.worker.key": ["expires_at", "last_used_at", "worker_id"],
+        "ir.config_parameter": ["key", "value"],
     }
 
     reason = fields.Selection(
@@ -165,10 +189,14 @@ class KubernetesAttention(models.Model):
             ("worker_asks", "Asks for a cluster"),
             ("key_expiring", "Key expires soon"),
             ("key_expired", "Key expired"),
+            ("key_shared", "Two workers with one key"),
             ("invitation_failed", "Invitation failed"),
             ("manifest_changed", "Pinned manifest changed"),
             ("namespace_unknown", "In the cluster, unknown to Odoo"),
             ("namespace_without_uid", "Namespace to be taken over"),
+            ("domain_lost", "Domain's record gone"),
+            ("certificate_ends", "Certificate ends soon"),
+            ("database_moved", "Database restored or copied"),
         ],
         readonly=True,
     )
@@ -560,6 +588,22 @@ class KubernetesAttention(models.Model):
                     " WHERE worker.active AND worker.state = 'refused'"
                 ),
             ),
+            27: (
+                "key_shared",
+                "3",
+                {
+                    "id": SQL("worker.id"),
+                    "worker_id": SQL("worker.id"),
+                    "name": SQL("worker.name"),
+                    "message": SQL("worker.sharers"),
+                    "since": SQL("worker.key_shared_at"),
+                },
+                SQL(
+                    "kubernetes_worker worker"
+                    " WHERE worker.active AND worker.key_shared_at > %s",
+                    self._ago(SHARED_MINUTES),
+                ),
+            ),
             14: (
                 "manifest_changed",
                 "2",
@@ -579,8 +623,53 @@ class KubernetesAttention(models.Model):
                     " WHERE manifest.active AND manifest.is_changed"
                 ),
             ),
+            31: (
+                "domain_lost",
+                "2",
+                {
+                    **self._app_columns("domain.name", "domain.lost_at", False),
+                    "id": SQL("domain.id"),
+                },
+                SQL(
+                    "%s JOIN kubernetes_app_domain domain ON domain.app_id = app.id"
+                    " WHERE app.active AND domain.enabled AND domain.state = 'lost'",
+                    self._app_tables(),
+                ),
+            ),
+            32: (
+                "certificate_ends",
+                "2",
+                {
+                    **self._app_columns(
+                        "domain.name || ': '"
+                        " || to_char(domain.certificate_ends, 'YYYY-MM-DD')",
+                        "domain.checked_at",
+                        False,
+                    ),
+                    "id": SQL("domain.id"),
+                },
+                SQL(
+                    """%s JOIN kubernetes_app_domain domain ON domain.app_id = app.id
+                    WHERE app.active AND domain.enabled AND domain.is_proven
+                      AND domain.certificate_ends < %s""",
+                    self._app_tables(),
+                    self._ago(-CERTIFICATE_MINUTES),
+                ),
+            ),
             24: self._found_part("namespace_unknown", "2", "unknown"),
             25: self._found_part("namespace_without_uid", "3", "own"),
+            30: (
+                "database_moved",
+                "1",
+                {
+                    "id": SQL("parameter.id"),
+                    "name": SQL("current_database()::varchar"),
+                },
+                SQL(
+                    "ir_config_parameter parameter WHERE %s",
+                    self.env["kubernetes.database.moved"]._moved_sql(),
+                ),
+            ),
         }
 
     @api.model
@@ -717,8 +806,30 @@ class KubernetesAttention(models.Model):
                     "Press “Create Key” on the worker, and give it the new key: without"
                     " a valid one it does nothing."
                 )
+            elif row.reason == "domain_lost":
+                row.hint = self.env._(
+                    "Its DNS record is gone. The customer sees the record to set in the"
+                    " portal; after three days the app stops answering there."
+                )
+            elif row.reason == "certificate_ends":
+                row.hint = self.env._(
+                    "It was not renewed. Look at the Certificate in the app's namespace"
+                    " (kubectl describe certificate), and at cert-manager's log."
+                )
+            elif row.reason == "key_shared":
+                row.hint = self.env._(
+                    "Two workers use its key at once. Give each a record and a key of"
+                    " its own."
+                )
+            elif row.reason == "namespace_unknown":
+                row.hint = row._unknown_hint()
             elif row.reason == "job_waits":
                 row.hint = job._why_waiting()
+            elif row.reason == "database_moved":
+                row.hint = self.env._(
+                    "Workers get no jobs until an administrator says whether this"
+                    " database is the original or a copy."
+                )
             elif row.reason in ("job_failing", "app_at_work", "job_runs_long"):
                 row.hint = self.env._(
                     "%(job)s: attempt %(attempt)s of %(all)s",
@@ -743,6 +854,22 @@ class KubernetesAttention(models.Model):
             )
             parts = [row.message_shown, row.hint, affected]
             row.details = "\n".join(filter(None, parts)) or False
+
+    def _unknown_hint(self):
+        """How old a namespace of no app is, its labels, and what becomes of it."""
+        found = self.found_id
+        parts = [
+            self.env._(
+                "Made %s",
+                format_datetime(self.env, found.created_at, dt_format="short"),
+            ),
+            ", ".join((found.labels_text or "").splitlines()),
+        ]
+        if found.job_id:
+            states = dict(found._fields["job_state"]._description_selection(self.env))
+            parts.append(self.env._("Deletion: %s", states[found.job_state]))
+            parts.append(found.job_id.error_message_shown)
+        return "\n".join(filter(None, parts))
 
     def _unannounced_hint(self):
         """That it is the worker that is away, where nobody says anything of the
@@ -788,6 +915,23 @@ class KubernetesAttention(models.Model):
             "path": False,
         }
 
+    def action_take_over(self):
+        """Choose the app that a namespace of no app is for."""
+        return self._namespace_of_no_app().action_take_over()
+
+    def action_delete(self):
+        """Ask whether a namespace of no app is to be deleted."""
+        return self._namespace_of_no_app().action_delete()
+
+    def _namespace_of_no_app(self):
+        self.env["kubernetes.app"].check_access("write")
+        self.ensure_one()
+        if not self.found_id:
+            raise UserError(
+                self.env._("This row is not about a namespace without an app.")
+            )
+        return self.found_id
+
     def action_retry(self):
         """Ask again for the jobs that failed."""
         self.env["kubernetes.app"].check_access("write")
@@ -804,6 +948,8 @@ class KubernetesAttention(models.Model):
     def action_open(self):
         """Open the record that needs somebody."""
         self.ensure_one()
+        if self.reason == "database_moved":
+            return self.env["kubernetes.database.moved"]._action_open()
         record = self._record()
         return {
             "type": "ir.actions.act_window",
@@ -818,6 +964,13 @@ class KubernetesAttention(models.Model):
         if self.found_id:
             return self.found_id
         return self.app_id or self.cluster_id or self.worker_id or self.manifest_id
+
+    def _url(self):
+        """Where to see to it: the record, or the list where there is none."""
+        base, record = self.get_base_url(), self._record()
+        if not record:
+            return f"{base}/odoo/kubernetes-attention"
+        return f"{base}/odoo/{record._name}/{record.id}"
 
     # -- what whoever is on duty is told --------------------------------------------
 
@@ -848,7 +1001,6 @@ class KubernetesAttention(models.Model):
 
     def _mail_values(self):
         self.ensure_one()
-        record = self._record()
         reasons = dict(self._fields["reason"]._description_selection(self.env))
         return {
             "name": self.name,
@@ -858,5 +1010,5 @@ class KubernetesAttention(models.Model):
             and self.env._(
                 "Since %s", format_datetime(self.env, self.since, dt_format="short")
             ),
-            "url": f"{self.get_base_url()}/odoo/{record._name}/{record.id}",
+            "url": self._url(),
         }

@@ -13,6 +13,9 @@ from ..tools.told import show, told_values
 from .kubernetes_worker import SEEN_STEP, is_news
 
 REACHED_LATELY = timedelta(seconds=30)
+# For so long after a claim a worker observes a cluster alone: longer than from one
+# claim to the next.
+OBSERVE_SECONDS = 90
 
 
 class KubernetesCluster(models.Model):
@@ -49,6 +52,13 @@ class KubernetesCluster(models.Model):
     ingress_class = fields.Char(
         help="Given to the manifests as the variable ingress_class."
     )
+    tls_issuer = fields.Char(
+        string="TLS Issuer",
+        tracking=True,
+        help="The ClusterIssuer of cert-manager that makes certificates for domains of"
+        " customers; given to the manifests as the variable tls_issuer. Empty: none are"
+        " made.",
+    )
     company_id = fields.Many2one(
         "res.company",
         default=lambda self: self.env.company,
@@ -84,6 +94,19 @@ class KubernetesCluster(models.Model):
     last_reached = fields.Datetime(
         readonly=True, copy=False, help="When a worker last reached this cluster."
     )
+    observer_id = fields.Many2one(
+        "kubernetes.worker",
+        string="Observed By",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Of the workers that reach the cluster, the one that tells what its apps"
+        " are like. When it is not heard of any more, another one does so within a"
+        " minute and a half.",
+    )
+    observer_process = fields.Char(readonly=True, copy=False)
+    observed_until = fields.Datetime(readonly=True, copy=False)
     worker_ids = fields.Many2many(
         "kubernetes.worker",
         "kubernetes_worker_cluster_rel",
@@ -154,6 +177,18 @@ class KubernetesCluster(models.Model):
                         " cluster, or lies above or below it. Choose another one, or"
                         " ask an administrator who works for all companies.",
                         cluster.domain,
+                    )
+                )
+
+    @api.constrains("tls_issuer")
+    def _check_tls_issuer(self):
+        for cluster in self:
+            if cluster.tls_issuer and not re.fullmatch(
+                r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", cluster.tls_issuer
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is not the name of a ClusterIssuer.", cluster.tls_issuer
                     )
                 )
 
@@ -260,6 +295,7 @@ class KubernetesCluster(models.Model):
             "name": self.name,
             "domain": self.domain,
             "ingress_class": self.ingress_class or "",
+            "tls_issuer": self.tls_issuer or "",
             "policy": self._policy_contract_values(),
         }
 
@@ -282,6 +318,8 @@ class KubernetesCluster(models.Model):
             values = {}
         else:
             values = {"state": "unreachable", **told_values("message", told)}
+        if said["reachable"] and said.get("capacity"):
+            values["capacity"] = said["capacity"]
         changed = {name: v for name, v in values.items() if self[name] != v}
         # Several workers at once: no write for a second or two of difference.
         stale = not self.last_seen or now - self.last_seen >= SEEN_STEP
@@ -290,6 +328,47 @@ class KubernetesCluster(models.Model):
             self.write({**changed, "last_seen": now})
             if is_news(changed.keys() - {"last_reached"}, before, now):
                 self._changed()
+
+    def _let_observe(self, now, worker, process, reachable, is_new):
+        """Whether a worker's process, which says whether it reaches the cluster, is to
+        observe it from now on: one does at a time. The others get it when that one is
+        not heard of any more, or does not reach it; a worker that was started anew
+        (``is_new``) goes on where it was."""
+        self.ensure_one()
+        until = now + timedelta(seconds=OBSERVE_SECONDS)
+        # A clock may have been put back.
+        held = bool(self.observed_until) and now < self.observed_until <= until
+        mine = held and self.observer_process == process
+        if not reachable:
+            if mine:
+                self.observed_until = now
+            return False
+        if held and not mine and not (is_new and self.observer_id == worker):
+            return False
+        if not mine or until - self.observed_until >= SEEN_STEP:
+            self.write(
+                {
+                    "observer_id": worker.id,
+                    "observer_process": process,
+                    "observed_until": until,
+                }
+            )
+        return True
+
+    def action_repair(self):
+        """Compare all apps that this cluster is to have with it, show app by app what
+        differs, and apply what is confirmed."""
+        self.ensure_one()
+        self.check_access("read")
+        self.env["kubernetes.app"]._check_operator()
+        apps = self.env["kubernetes.app"].search(
+            [("cluster_id", "=", self.id), ("wanted_state", "!=", "deleted")]
+        )
+        if not apps:
+            raise UserError(
+                self.env._("No app is to run on the cluster %s.", self.name)
+            )
+        return apps.action_ask_apply()
 
     def action_view_apps(self):
         self.ensure_one()

@@ -73,6 +73,13 @@ class KubernetesHostname(models.Model):
         customer can read when the name breaks a rule or is taken.
         """
         self.env["kubernetes.app"]._check_app_name(name)
+        if not cluster:
+            raise ValidationError(
+                self.env._(
+                    "There is no place at the moment where your app could run. Please"
+                    " contact us."
+                )
+            )
         vals_list = [
             {
                 "hostname": environment._hostname(cluster, name),

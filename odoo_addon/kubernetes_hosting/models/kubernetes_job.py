@@ -1,10 +1,13 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import json
 import math
 import secrets
 import unicodedata
 from datetime import timedelta
+
+from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -110,6 +113,8 @@ class KubernetesJob(models.Model):
             ("password", "First Password"),
             ("adopt", "Take Over"),
             ("index", "Index"),
+            ("domains", "Check Domains"),
+            ("remove", "Delete Namespace"),
         ],
         required=True,
         readonly=True,
@@ -119,7 +124,8 @@ class KubernetesJob(models.Model):
         readonly=True,
         index=True,
         ondelete="cascade",
-        help="Empty for the preview of a manifest and the index of a repository.",
+        help="Empty for the preview of a manifest, the index of a repository and the"
+        " removal of a namespace that no app here has.",
     )
     manifest_id = fields.Many2one(
         "kubernetes.manifest",
@@ -136,8 +142,22 @@ class KubernetesJob(models.Model):
         ondelete="cascade",
         help="The repository that an index is of; empty while it is not saved.",
     )
+    found_id = fields.Many2one(
+        "kubernetes.namespace.found",
+        string="Namespace to Delete",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The namespace of no app here that is deleted.",
+    )
     cluster_id = fields.Many2one(
-        related="app_id.cluster_id", store=True, index=True, precompute=True
+        "kubernetes.cluster",
+        compute="_compute_cluster_id",
+        store=True,
+        index=True,
+        precompute=True,
+        # What has no app says where it is done when it is made.
+        readonly=False,
     )
     company_id = fields.Many2one(
         "res.company",
@@ -258,12 +278,16 @@ class KubernetesJob(models.Model):
         "(app_id) WHERE state = 'running'", "A job of this app is running already."
     )
     _app_check = models.Constraint(
-        "CHECK (app_id IS NOT NULL OR kind IN ('preview', 'index'))",
+        "CHECK (app_id IS NOT NULL OR kind IN ('preview', 'index', 'remove'))",
         "A job needs an app.",
     )
     _index_uniq = models.UniqueIndex(
         "(repository_id) WHERE state IN ('pending', 'running')",
         "The repository is being indexed already.",
+    )
+    _found_uniq = models.UniqueIndex(
+        "(found_id) WHERE state IN ('pending', 'running')",
+        "The namespace is being deleted already.",
     )
     _repository_idx = models.Index("(repository_id) WHERE repository_id IS NOT NULL")
     _pending_uniq = models.UniqueIndex(
@@ -274,6 +298,11 @@ class KubernetesJob(models.Model):
         "(app_id, kind, requested_by) WHERE state = 'pending' AND kind = 'diff'",
         "The same job of this app is waiting already.",
     )
+
+    @api.depends("app_id.cluster_id")
+    def _compute_cluster_id(self):
+        for job in self:
+            job.cluster_id = job.app_id.cluster_id or job.cluster_id
 
     @api.depends("app_id.company_id")
     def _compute_company_id(self):
@@ -290,6 +319,7 @@ class KubernetesJob(models.Model):
                 or job.repository_id.name
                 or options.get("title")
                 or (job.kind == "index" and options.get("url"))
+                or options.get("namespace")
                 or ""
             )
             job.display_name = f"{job._kind_label()} {about}".strip()
@@ -304,7 +334,9 @@ class KubernetesJob(models.Model):
     def _compute_is_unserved(self):
         for job in self:
             job.is_unserved = (
-                job.state == "pending" and job.app_id and not job.cluster_id.worker_ids
+                job.state == "pending"
+                and job.cluster_id
+                and not job.cluster_id.worker_ids
             )
 
     @api.depends("result")
@@ -483,6 +515,7 @@ class KubernetesJob(models.Model):
             "diff": self.env._("Checking your app"),
             "password": self.env._("Fetching your password"),
             "adopt": self.env._("Checking your app"),
+            "domains": self.env._("Checking your domains"),
         }.get(self.kind, "")
 
     def _customer_done_label(self):
@@ -653,16 +686,25 @@ class KubernetesJob(models.Model):
                         job.display_name,
                     )
                 )
-            job._as_system()._cancel()
-            if job.app_id:
-                job.app_id.sudo()._log(
-                    self.env._("%(job)s cancelled", job=job._kind_label())
-                )
+        self._as_system()._cancel()
+        self._note_on_apps(
+            lambda job: self.env._("%(job)s cancelled", job=job._kind_label())
+        )
         self.app_id._update_state()
+
+    def _note_on_apps(self, body):
+        """In the chatter of each job's app what ``body`` says of the job."""
+        bodies = {
+            app: Markup("<br/>").join(body(job) for job in jobs)
+            for app, jobs in self.filtered("app_id").grouped("app_id").items()
+        }
+        self.env["kubernetes.app"].sudo()._log_each(bodies)
 
     def action_retry(self):
         """Ask again for what failed or was cancelled."""
         self._check_operator()
+        losing = self.filtered(lambda job: job.kind in LOSING_KINDS)
+        outdated = losing - losing._last_wishes()
         for job in self:
             if job.state not in ("failed", "cancelled"):
                 raise UserError(
@@ -679,7 +721,15 @@ class KubernetesJob(models.Model):
                         " customer opens the link again."
                     )
                 )
-            if job.kind in LOSING_KINDS and not job._is_last_wish():
+            if job.kind == "remove":
+                raise UserError(
+                    self.env._(
+                        "%s loses data. Ask for it on the namespace (Configuration >"
+                        " Namespaces Found), which says what is lost.",
+                        job.display_name,
+                    )
+                )
+            if job in outdated:
                 raise UserError(
                     self.env._(
                         "%s loses data, and was cancelled, or something else was done"
@@ -687,24 +737,28 @@ class KubernetesJob(models.Model):
                         job.display_name,
                     )
                 )
-            job._ask_again()
+        self._ask_again()
 
     def _ask_again(self):
-        """Ask for what this job was to do."""
-        self.ensure_one()
-        if self.app_id:
-            self.app_id._ask(self.kind, self.options)
-            self.app_id.sudo()._log(
-                self.env._(
-                    "%(job)s retried after job %(number)s",
-                    job=self._kind_label(),
-                    number=self.id,
-                )
+        """Ask for what these jobs were to do."""
+        of_apps = self.filtered("app_id")
+        wishes = of_apps.grouped(
+            lambda job: (job.kind, json.dumps(job.options, sort_keys=True))
+        )
+        for (kind, options), jobs in wishes.items():
+            jobs.app_id._ask(kind, json.loads(options))
+        of_apps._note_on_apps(
+            lambda job: self.env._(
+                "%(job)s retried after job %(number)s",
+                job=job._kind_label(),
+                number=job.id,
             )
-        elif self.kind == "index":
-            self._retry_index()
-        else:
-            self._retry_preview()
+        )
+        for job in self - of_apps:
+            if job.kind == "index":
+                job._retry_index()
+            else:
+                job._retry_preview()
 
     def _retry_index(self):
         self.ensure_one()
@@ -717,16 +771,23 @@ class KubernetesJob(models.Model):
             )
         self.repository_id.action_index()
 
-    def _is_last_wish(self):
-        """Whether the job failed, and nobody has asked since for anything that changes
-        its app."""
-        self.ensure_one()
-        later = [
-            ("id", ">", self.id),
-            ("kind", "in", CHANGING_KINDS),
-            ("state", "!=", "cancelled"),
-        ]
-        return self.state == "failed" and not self.app_id._jobs(later, limit=1)
+    def _last_wishes(self):
+        """Those of the jobs that failed, and after which nobody has asked for anything
+        that changes their app."""
+        later = self._read_group(
+            [
+                ("id", ">", min(self.ids, default=0)),
+                ("app_id", "in", self.app_id.ids),
+                ("kind", "in", CHANGING_KINDS),
+                ("state", "!=", "cancelled"),
+            ],
+            ["app_id"],
+            ["id:max"],
+        )
+        latest = {app: number for app, number in later}
+        return self.filtered(
+            lambda job: job.state == "failed" and latest.get(job.app_id, 0) <= job.id
+        )
 
     def _retry_preview(self):
         self.ensure_one()
@@ -766,7 +827,7 @@ class KubernetesJob(models.Model):
             "attempt": self.attempt,
             "token": self.token,
             "options": dict(self.options or {}),
-            "cluster": app.cluster_id._contract_values() if app else None,
+            "cluster": self.cluster_id._contract_values() if self.cluster_id else None,
             "app": app._contract_values(siblings) if app else None,
             "production": app._production_values(siblings) if app else None,
             "manifests": [],
@@ -785,6 +846,11 @@ class KubernetesJob(models.Model):
                 config_map=app.config_map_id._contract_values(),
                 secret=app.secret_id._contract_values(),
             )
+        elif self.kind == "domains":
+            values["options"] = app._domains_contract_values()
+        elif self.kind == "refresh":
+            # To hide them in the logs that it reads.
+            values["secret"] = app.secret_id._contract_values()
         elif self.kind == "password":
             values["secret"] = app._first_password_contract_values()
         if self.kind == "reset" and values["options"].get("reset") == "manifests":
@@ -835,14 +901,14 @@ class KubernetesJob(models.Model):
         """Give a worker up to ``limit`` waiting jobs of these clusters, as far as it
         serves them; return them.
 
-        One statement, which is to be the first of its transaction: it skips what
-        others are taking at this moment, and fails with a serialization error (to be
-        run again) when others took it since the transaction began. Of an app's due
-        jobs that this worker can do only the oldest may be taken, and only when none
-        of them runs. Of equal priority, customers take turns: who has the fewest jobs
-        under way comes first, however many wait behind that one. A cluster serves the
-        jobs of its company. A preview has no app: it goes to a worker with any cluster
-        that serves the preview's company.
+        One statement. Claims take turns. What others write at this moment it skips,
+        and it fails with a serialization error (to be run again) when somebody has
+        written it since the transaction began. Of an app's due jobs that this worker
+        can do only the oldest may be taken, and only when none of them runs. Of equal
+        priority, customers take turns: who has the fewest jobs under way comes first,
+        however many wait behind that one. A cluster serves the jobs of its company. A
+        preview has no app: it goes to a worker with any cluster that serves the
+        preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
@@ -880,7 +946,7 @@ class KubernetesJob(models.Model):
                            AND cluster.active
                            AND (cluster.company_id IS NULL
                                 OR cluster.company_id = job.company_id)
-                           AND (job.app_id IS NULL
+                           AND (job.cluster_id IS NULL
                                 OR cluster.id = job.cluster_id
                                    AND cluster.name = ANY(%(clusters)s)))
                    AND job.kind = ANY(%(kinds)s)
@@ -1014,7 +1080,7 @@ class KubernetesJob(models.Model):
                 (SELECT min(CASE state WHEN 'running' THEN lease_until ELSE run_at END)
                    FROM kubernetes_job
                   WHERE (state = 'running' OR state = 'pending' AND run_at > %s)
-                    AND (cluster_id = ANY(%s) OR app_id IS NULL))
+                    AND (cluster_id = ANY(%s) OR cluster_id IS NULL))
                 """,
                 fields.Datetime.now(),
                 clusters.ids,
@@ -1051,7 +1117,7 @@ class KubernetesJob(models.Model):
                   FROM kubernetes_job job
                  WHERE job.state IN ('done', 'failed', 'cancelled')
                    AND job.finished_at < %s
-                   AND EXISTS (
+                   AND (job.app_id IS NULL OR EXISTS (
                         SELECT 1
                           FROM kubernetes_job later
                          WHERE later.app_id = job.app_id
@@ -1059,7 +1125,7 @@ class KubernetesJob(models.Model):
                            AND later.state = job.state
                            AND (later.attempt > 0) = (job.attempt > 0)
                            AND (later.finished_at, later.id)
-                             > (job.finished_at, job.id))
+                             > (job.finished_at, job.id)))
                  LIMIT %s
                 """,
                 fields.Datetime.now() - self._retention(),

@@ -61,7 +61,7 @@ class KubernetesJob(models.Model):
         jobs, apps, _namespaces, lines, _manifests, changes, *found = read_together(
             self.env,
             ("kubernetes.job", SQL("id = ANY(%s)", ids)),
-            ("kubernetes.app", SQL("id IN %s", apps), "inventory"),
+            ("kubernetes.app", SQL("id IN %s", apps), "inventory", "objects_seen"),
             (
                 "kubernetes.namespace",
                 SQL(
@@ -146,17 +146,22 @@ class KubernetesJob(models.Model):
     # -- leases ------------------------------------------------------------------
 
     @api.model
-    def _expire_leases(self):
-        """Take back the jobs whose worker has not been heard of for a lease."""
+    def _expire_leases(self, before=None):
+        """Take back the jobs whose worker has not been heard of for a lease; ``before``
+        goes to the database first."""
         self.flush_model(["state", "lease_until"])
         self.env.cr.execute(
-            """
-            SELECT id FROM kubernetes_job
-             WHERE state = 'running' AND lease_until < %s
-             ORDER BY id
-               FOR NO KEY UPDATE SKIP LOCKED
-            """,
-            [fields.Datetime.now()],
+            SQL(
+                """
+                %s
+                SELECT id FROM kubernetes_job
+                 WHERE state = 'running' AND lease_until < %s
+                 ORDER BY id
+                   FOR NO KEY UPDATE SKIP LOCKED
+                """,
+                before or SQL(),
+                fields.Datetime.now(),
+            ),
             log_exceptions=False,
         )
         jobs = self.browse(row[0] for row in self.env.cr.fetchall())
@@ -499,15 +504,15 @@ class KubernetesJob(models.Model):
         self.env["kubernetes.app"]._log_each(texts)
 
     def _after(self, result):
-        """Let the app, manifest or repository go on from here: after a job that is
-        done its ``_after_<kind>(job, result)`` where it has one, after one that failed
-        for good its ``_after_failed(job)``.
+        """Let the app, manifest, repository or namespace go on from here: after a job
+        that is done its ``_after_<kind>(job, result)`` where it has one, after one that
+        failed for good its ``_after_failed(job)``.
 
         ``result`` is the contract's, or None. What goes wrong in there is for the log
         and the chatter: the worker's part is done and stays so.
         """
         self.ensure_one()
-        about = self.app_id or self.manifest_id or self.repository_id
+        about = self.app_id or self.manifest_id or self.repository_id or self.found_id
         if self.state == "done":
             hook = getattr(about, f"_after_{self.kind}", None)
             arguments = (self, result)

@@ -87,6 +87,7 @@ class KubernetesJobStep(models.Model):
             "password": self.env._("Encrypt the password"),
             "adopting": self.env._("Take the namespace over"),
             "indexing": self.env._("Read the packages"),
+            "domains": self.env._("Look at the DNS"),
         }
 
     @api.depends("code")
@@ -117,6 +118,7 @@ class KubernetesJobStep(models.Model):
             "adopting": self.env._("Checking for changes"),
             # No app of a customer's has such a job.
             "indexing": self.env._("Working"),
+            "domains": self.env._("Checking your domains"),
         }
 
     def _customer_values(self):

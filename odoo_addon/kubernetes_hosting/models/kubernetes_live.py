@@ -48,6 +48,8 @@ class KubernetesLive(models.AbstractModel):
 
         def on_error(error):
             _logger.exception("%s failed for %s", step.__name__, self)
+            if "message_ids" not in self._fields:
+                return
             self._message_log(
                 body=self.env._(
                     "What follows by itself failed: %s. The log of Odoo says more.",

@@ -2,7 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 from ..tools.together import know_lines, read_together
@@ -14,14 +14,15 @@ class KubernetesNamespaceFound(models.Model):
     Odoo knows by its UID.
 
     A worker that has looked at a whole cluster names all namespaces of this database;
-    ``_compare`` holds them against the records. Nothing is taken over by itself: an
-    operator who has seen the namespace chooses the app (``_adopt``), and the worker
-    checks that it still is what was seen.
+    ``_compare`` holds them against the records. Nothing is taken over or deleted by
+    itself: an operator who has seen the namespace chooses the app (``_adopt``), has it
+    created again (``_adopt_as_new``) or has the namespace deleted (``_remove``), and
+    the worker checks that it still is what was seen.
     """
 
     _name = "kubernetes.namespace.found"
     _description = "Namespace Found in a Cluster"
-    _inherit = ["kubernetes.record"]
+    _inherit = ["kubernetes.live"]
     _order = "cluster_id, name, id"
 
     name = fields.Char(string="Namespace", required=True, readonly=True)
@@ -52,6 +53,20 @@ class KubernetesNamespaceFound(models.Model):
     app_name = fields.Char(string="App on It", readonly=True)
     environment_code = fields.Char(string="Environment on It", readonly=True)
     created_at = fields.Datetime(string="Made", readonly=True)
+    labels = fields.Json(readonly=True)
+    labels_text = fields.Text(string="Labels", compute="_compute_labels_text")
+    job_ids = fields.One2many("kubernetes.job", "found_id", readonly=True)
+    job_id = fields.Many2one(
+        "kubernetes.job",
+        string="Deletion",
+        compute="_compute_job_id",
+        help="The job that deletes the namespace, or tried to.",
+    )
+    job_state = fields.Selection(
+        lambda self: self.env["kubernetes.job"]._fields["state"].selection,
+        string="Deletion's State",
+        compute="_compute_job_id",
+    )
     app_id = fields.Many2one(
         "kubernetes.app",
         readonly=True,
@@ -68,6 +83,23 @@ class KubernetesNamespaceFound(models.Model):
     )
 
     _name_uniq = models.UniqueIndex("(cluster_id, name)")
+
+    @api.depends("labels")
+    def _compute_labels_text(self):
+        for found in self:
+            labels = sorted((found.labels or {}).items())
+            found.labels_text = "\n".join(f"{key}={value}" for key, value in labels)
+
+    @api.depends("job_ids.state", "object_uid")
+    def _compute_job_id(self):
+        """Not what was to delete another namespace of the same name."""
+        for found in self:
+            jobs = found.job_ids.filtered(
+                lambda job, found=found: job.options["found"]["object"]
+                == found.object_uid
+            )
+            found.job_id = jobs.sorted("id")[-1:]
+            found.job_state = found.job_id.state
 
     # -- what the cluster shows --------------------------------------------------
 
@@ -116,6 +148,7 @@ class KubernetesNamespaceFound(models.Model):
             "app_name": item["name"] or False,
             "environment_code": item["environment"] or False,
             "created_at": item["created_at"],
+            "labels": {label["key"]: label["value"] for label in item["labels"]},
             "app_id": own.app_ids.id if own else False,
             "company_id": company.id,
         }
@@ -174,25 +207,127 @@ class KubernetesNamespaceFound(models.Model):
             "context": {"default_found_id": self.id, "default_app_id": self.app_id.id},
         }
 
+    def action_delete(self):
+        """Ask whether the namespace is to be deleted, and say what is lost."""
+        self.check_access("read")
+        self.env["kubernetes.app"].check_access("write")
+        return {
+            **self.action_take_over(),
+            "name": self.env._("Delete a Namespace"),
+            "context": {"default_found_id": self.id, "default_choice": "delete"},
+        }
+
     def _adopt(self, app):
         """Ask for the job that gives this namespace to ``app``; whoever asks may see
         the one and change the other."""
         self.ensure_one()
         self.check_access("read")
         app._check_operator()
+        self._check_company_known()
         found, target = self.sudo(), app.sudo()
+        found._check_not_going()
         found._check_may_adopt(target)
         target._take_namespace(found)
-        return app._enqueue(
-            "adopt",
+        return app._enqueue("adopt", {"found": found._as_seen()})
+
+    def _adopt_as_new(self, name, environment, partner=None):
+        """Create the app of this namespace again, with what can be known, and give it
+        the namespace. Returns the app."""
+        self.ensure_one()
+        self.check_access("read")
+        found = self.sudo()
+        company = found.company_id or found.cluster_id.company_id or self.env.company
+        app = self.env["kubernetes.app"].create(
             {
-                "found": {
-                    "object": found.object_uid,
-                    "uid": found.app_uid or None,
-                    "app": found.app_number or None,
-                }
-            },
+                "name": name,
+                "environment_id": environment.id,
+                "cluster_id": found.cluster_id.id,
+                "company_id": company.id,
+                "partner_id": partner.id if partner else False,
+            }
         )
+        self._adopt(app)
+        return app
+
+    def _as_seen(self):
+        """Whose it was when it was looked at, as the contract's ``found``."""
+        self.ensure_one()
+        return {
+            "object": self.object_uid,
+            "uid": self.app_uid or None,
+            "app": self.app_number or None,
+        }
+
+    def _check_company_known(self):
+        """What may be another company's is for those who work for all of them."""
+        if not self.sudo().company_id and not self._works_for_all_companies():
+            raise AccessError(
+                self.env._(
+                    "It is not known of which company the namespace %s is: only an"
+                    " administrator who works for all companies may take it over or"
+                    " delete it.",
+                    self.name,
+                )
+            )
+
+    def _check_not_going(self):
+        if self.job_state in ("pending", "running"):
+            raise UserError(
+                self.env._(
+                    "The namespace %s is being deleted. Cancel the job first, and look"
+                    " whether it is still there.",
+                    self.name,
+                )
+            )
+
+    # -- deleting ----------------------------------------------------------------
+
+    def _remove(self):
+        """Ask for the job that deletes this namespace with all that is in it; whoever
+        asks may see it and delete apps. Returns the job."""
+        self.ensure_one()
+        self.check_access("read")
+        self.env["kubernetes.app"].check_access("write")
+        self._check_company_known()
+        found = self.sudo()
+        found._check_not_going()
+        found._check_may_remove()
+        return (
+            self.env["kubernetes.job"]
+            ._as_system()
+            .create(
+                {
+                    "kind": "remove",
+                    "found_id": found.id,
+                    "cluster_id": found.cluster_id.id,
+                    "company_id": (
+                        found.company_id
+                        or found.cluster_id.company_id
+                        or self.env.company
+                    ).id,
+                    "options": {"namespace": found.name, "found": found._as_seen()},
+                    "requested_by": self.env.uid,
+                }
+            )
+        )
+
+    def _check_may_remove(self):
+        """What is an app's here is deleted by its app."""
+        self.ensure_one()
+        apps = self.env["kubernetes.app"].with_context(active_test=False)
+        is_known = self.app_uid and apps.search_count([("uid", "=", self.app_uid)])
+        if self.state != "unknown" or is_known:
+            raise UserError(
+                self.env._(
+                    "The namespace %s is of an app that Odoo knows. Take it over for"
+                    " that app, and delete the app if it is to go.",
+                    self.name,
+                )
+            )
+
+    def _after_remove(self, _job, _result):
+        """The worker has deleted it."""
+        self.unlink()
 
     def _check_may_adopt(self, app):
         self.ensure_one()

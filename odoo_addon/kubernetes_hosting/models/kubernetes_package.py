@@ -113,6 +113,12 @@ class KubernetesPackage(models.Model):
         related="latest_version_id.variable_html", related_sudo=False
     )
     needs_text = fields.Text(related="latest_version_id.needs_text", related_sudo=False)
+    cluster_ids = fields.Many2many(
+        related="latest_version_id.cluster_ids", related_sudo=False
+    )
+    no_cluster_text = fields.Text(
+        related="latest_version_id.no_cluster_text", related_sudo=False
+    )
     app_count = fields.Integer(string="Apps", compute="_compute_app_count")
     outdated_count = fields.Integer(
         string="Apps with Another Version", compute="_compute_app_count"

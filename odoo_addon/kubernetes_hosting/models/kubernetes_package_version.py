@@ -8,6 +8,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..tools.labels import read_selector, written
 from . import ansible_vars
 from .kubernetes_manifest import text_diff
 from .kubernetes_package import version_key
@@ -89,6 +90,14 @@ class KubernetesPackageVersion(models.Model):
         string="Variables", compute="_compute_variable_html", sanitize=False
     )
     needs_text = fields.Text(string="Needs", compute="_compute_needs_text")
+    cluster_ids = fields.Many2many(
+        "kubernetes.cluster",
+        string="May Run On",
+        compute="_compute_cluster_ids",
+        help="The clusters that take new apps and have the labels and the version of"
+        " Kubernetes that package and repository ask for.",
+    )
+    no_cluster_text = fields.Text(compute="_compute_cluster_ids")
     change_html = fields.Html(
         string="What has Changed", compute="_compute_change_html", sanitize=False
     )
@@ -120,7 +129,16 @@ class KubernetesPackageVersion(models.Model):
                 ],
             )
 
-    @api.depends("content")
+    @api.depends("content", "package_id.repository_id.cluster_selector", "company_id")
+    @api.depends_context("lang", "uid")
+    def _compute_cluster_ids(self):
+        for version in self:
+            version.cluster_ids = version._places()
+            version.no_cluster_text = (
+                not version.cluster_ids and version._no_place_text()
+            )
+
+    @api.depends("content", "package_id.repository_id.cluster_selector")
     @api.depends_context("lang")
     def _compute_needs_text(self):
         for version in self:
@@ -132,6 +150,10 @@ class KubernetesPackageVersion(models.Model):
                 (self.env._("%s storage"), needs.get("storage")),
                 (self.env._("ports of the nodes: %s"), needs.get("node_ports")),
                 (self.env._("kinds: %s"), ", ".join(needs.get("kinds") or ())),
+                (
+                    self.env._("clusters with %s"),
+                    written(version._cluster_conditions()),
+                ),
             ]
             version.needs_text = "\n".join(
                 text % value for text, value in words if value
@@ -195,6 +217,54 @@ class KubernetesPackageVersion(models.Model):
             and other
             and self.package_id == other.package_id
             and version_key(self.name) > version_key(other.name)
+        )
+
+    # -- where it may run --------------------------------------------------------
+
+    def _cluster_conditions(self):
+        """What labels of a cluster package and repository ask for."""
+        if not self:
+            return []
+        version = self.sudo()
+        repository = version.package_id.repository_id
+        return [
+            (item["key"], item["operator"], item["values"])
+            for item in (version.content or {}).get("selector", ())
+        ] + read_selector(repository.cluster_selector)
+
+    def _kubernetes_needed(self):
+        """The oldest version of Kubernetes that it runs on; may be empty."""
+        content = self.sudo().content if self else None
+        return ((content or {}).get("needs") or {}).get("kubernetes") or ""
+
+    def _places(self):
+        """The clusters on which new apps of it may be made."""
+        self.ensure_one()
+        clusters = self.env["kubernetes.cluster"]._of_company(self.company_id)
+        return clusters._open()._fitting(
+            self._cluster_conditions(), self._kubernetes_needed()
+        )
+
+    def _no_place_text(self):
+        self.ensure_one()
+        return self.env["kubernetes.cluster"]._no_place_text(
+            self.display_name, self._cluster_conditions(), self._kubernetes_needed()
+        )
+
+    def _check_fits(self, cluster):
+        """Refuse a cluster that the version may not run on."""
+        if not self or cluster._fitting(
+            self._cluster_conditions(), self._kubernetes_needed()
+        ):
+            return
+        raise UserError(
+            self.env._(
+                "“%(version)s” may not run on the cluster “%(cluster)s”: it needs"
+                " %(needs)s. The package's form says which clusters it may run on.",
+                version=self.display_name,
+                cluster=cluster.name,
+                needs=self.needs_text.replace("\n", ", "),
+            )
         )
 
     # -- what an index tells -----------------------------------------------------

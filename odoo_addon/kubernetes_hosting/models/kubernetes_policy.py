@@ -53,6 +53,7 @@ traefik.ingress.kubernetes.io/router.tls
 # What of a cluster the next Apply of an app brings into its namespace.
 APPLIED_FIELDS = (
     "ingress_class",
+    "tls_issuer",
     "pod_security",
     "quota",
     "network_policy",
@@ -70,6 +71,8 @@ class KubernetesCluster(models.Model):
     """What manifests may do on a cluster. The worker checks it before it applies; it
     also puts the Pod Security level, quota and NetworkPolicy into each namespace."""
 
+    # Where apps may run has a file of its own, too.
+    # pylint: disable-next=consider-merging-classes-inherited
     _inherit = "kubernetes.cluster"
 
     pod_security = fields.Selection(

@@ -65,6 +65,13 @@ class KubernetesRepository(models.Model):
         help="Only packages with such labels are taken over, as kubectl -l has it:"
         " tier=base,stage!=beta,team in (web,data). Empty: all of them.",
     )
+    cluster_selector = fields.Char(
+        string="Clusters",
+        tracking=True,
+        help="Apps of its packages run only on clusters with such labels, as kubectl -l"
+        " has it: provider=harbour,place in (zurich,bern). Empty: on all that the"
+        " package allows.",
+    )
     note = fields.Text()
     index_hours = fields.Integer(
         string="Index Every (Hours)",
@@ -172,6 +179,11 @@ class KubernetesRepository(models.Model):
                             part=error.part,
                         )
                     ) from error
+
+    @api.constrains("cluster_selector")
+    def _check_cluster_selector(self):
+        for repository in self:
+            self.env["kubernetes.cluster"]._check_selector(repository.cluster_selector)
 
     @api.constrains("index_hours")
     def _check_index_hours(self):

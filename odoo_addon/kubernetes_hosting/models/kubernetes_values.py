@@ -17,6 +17,9 @@ GIVEN_VARIABLES = frozenset(
         "cluster_name",
         "cluster_domain",
         "ingress_class",
+        "hostnames",
+        "primary_hostname",
+        "tls_issuer",
         "sibling_namespaces",
         "production",
     ]

@@ -2,11 +2,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from datetime import timedelta
+from itertools import combinations
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Command
-from odoo.tools import clean_context
+from odoo.modules import get_manifest
+from odoo.tools import clean_context, format_datetime
 
 from . import contract
 
@@ -15,12 +17,21 @@ UNSEEN_AFTER = timedelta(minutes=2)
 SEEN_STEP = timedelta(seconds=5)
 KEY_VALID = timedelta(days=365)
 KEY_OVERLAP = timedelta(days=7)
-# For so long after it was seen it is told that two programs use one key.
-MIXED_TOLD = timedelta(minutes=5)
+# Two processes that were there at once for so long are no restart, …
+BOTH_FOR = timedelta(minutes=1)
+# … and it is told for so long after it was seen last.
+SHARED_TOLD = timedelta(minutes=5)
+# A worker's processes are shown for so long, and so many of them.
+PROCESS_SHOWN = timedelta(hours=1)
+PROCESSES_SHOWN = 10
 # Of the clusters that a worker asks for, as many are named.
 ASKED_SHOWN = 5
 # So much may a worker's clock be ahead of Odoo's.
 CLOCK_AHEAD = timedelta(minutes=3)
+# In the context of a worker's call: what its process calls itself, anew at each start.
+WORKER_RUN = "kubernetes_worker_run"
+# States of an addon whose tables are there.
+INSTALLED = ("installed", "to upgrade", "to remove")
 WORKER_GROUP = "kubernetes_hosting.group_kubernetes_worker"
 
 
@@ -43,6 +54,18 @@ def moment_of(said):
 def is_late(moment, known):
     """Whether something newer is ``known``; never by a time that is yet to come."""
     return bool(known) and moment < known <= fields.Datetime.now() + CLOCK_AHEAD
+
+
+def _moment(text):
+    return fields.Datetime.from_string(text)
+
+
+def _were_both_there(one, other):
+    """Whether two processes were seen at once for longer than one takes over from the
+    other."""
+    begun = max(_moment(one["first_seen"]), _moment(other["first_seen"]))
+    ended = min(_moment(one["last_seen"]), _moment(other["last_seen"]))
+    return ended - begun >= BOTH_FOR
 
 
 class KubernetesWorker(models.Model):
@@ -84,17 +107,33 @@ class KubernetesWorker(models.Model):
     reported_name = fields.Char(
         readonly=True, copy=False, help="What the worker calls itself."
     )
-    instance = fields.Char(
-        readonly=True, copy=False, help="New with every start of the worker."
+    processes = fields.Json(
+        readonly=True,
+        copy=False,
+        help="The processes that used the key in the last hour: a restarted worker is"
+        " another one.",
     )
-    earlier_instance = fields.Char(
-        readonly=True, copy=False, help="The one before this instance."
+    processes_text = fields.Text(
+        string="Processes",
+        compute="_compute_processes",
+        help="What used the key in the last hour, the newest first. A restarted worker"
+        " is another process.",
     )
-    instances_mixed_at = fields.Datetime(readonly=True, copy=False)
+    key_shared_at = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="When two processes were last seen to use the key at once.",
+    )
     is_key_shared = fields.Boolean(
         compute="_compute_is_key_shared",
         help="Two workers answer to this record: each needs a record and a key of its"
         " own.",
+    )
+    sharers = fields.Char(
+        string="Use the Key at Once",
+        readonly=True,
+        copy=False,
+        help="The machines of the processes that use the key at once.",
     )
     version = fields.Char(
         string="Program Version",
@@ -182,12 +221,34 @@ class KubernetesWorker(models.Model):
         for worker in self:
             worker.running_job_count = counts.get(worker, 0)
 
-    @api.depends("instances_mixed_at")
+    @api.depends("key_shared_at")
     def _compute_is_key_shared(self):
-        since = fields.Datetime.now() - MIXED_TOLD
+        since = fields.Datetime.now() - SHARED_TOLD
         for worker in self:
-            mixed_at = worker.instances_mixed_at
-            worker.is_key_shared = bool(mixed_at) and mixed_at > since
+            shared_at = worker.key_shared_at
+            worker.is_key_shared = bool(shared_at) and shared_at > since
+
+    @api.depends("processes")
+    @api.depends_context("lang", "tz")
+    def _compute_processes(self):
+        for worker in self:
+            worker.processes_text = "\n".join(
+                self.env._(
+                    "%(machine)s, version %(version)s: from %(first)s, last seen"
+                    " %(last)s (%(instance)s)",
+                    machine=process["machine"] or "–",
+                    version=process["version"],
+                    first=self._shown_moment(process["first_seen"]),
+                    last=self._shown_moment(process["last_seen"]),
+                    instance=process["instance"],
+                )
+                for process in worker.processes or []
+            )
+
+    @api.model
+    def _shown_moment(self, text):
+        moment = fields.Datetime.from_string(text)
+        return format_datetime(self.env, moment, dt_format="short")
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -353,6 +414,52 @@ class KubernetesWorker(models.Model):
         self._check_shared_clusters()
         self.sudo().key_ids._revoke()
 
+    @api.model
+    def upgrade_check(self):
+        """Which versions of addons, workers and clusters there are, as far as whoever
+        asks may see them: for ``chandlery upgrade-check``, which says what fits."""
+        self.browse().check_access("read")
+        modules = self.env["ir.module.module"].sudo()
+        clusters = self.env["kubernetes.cluster"]
+        return {
+            "contract": contract.NEWEST,
+            "contract_minimum": contract.OLDEST,
+            "addons": [
+                {
+                    "name": module.name,
+                    # Odoo's names of these fields say the opposite.
+                    "installed": module.latest_version or "",
+                    "available": get_manifest(module.name).get("version") or "",
+                }
+                for module in modules.search(
+                    [
+                        ("name", "=like", "kubernetes_hosting%"),
+                        ("state", "in", INSTALLED),
+                    ],
+                    order="name",
+                )
+            ],
+            "workers": [
+                {
+                    "name": worker.name,
+                    "state": worker.state,
+                    "version": worker.version or "",
+                    "contract": worker.contract_version,
+                    "outdated": worker.outdated or "",
+                }
+                for worker in self.search([])
+            ],
+            "clusters": [
+                {
+                    "name": cluster.name,
+                    "state": cluster.state,
+                    "version": cluster.version or "",
+                }
+                for cluster in clusters.search([])
+            ],
+            "database_moved": self.env["kubernetes.database.moved"]._is_moved(),
+        }
+
     def _note(self, text):
         """A note in the chatter, by whoever does it."""
         for worker in self.sudo():
@@ -389,21 +496,73 @@ class KubernetesWorker(models.Model):
                 "asked_clusters": self._asked_text(asked),
                 "state": "online",
                 "reported_name": said["name"],
-                "instance": said["instance"],
                 "version": said["version"],
                 "contract_version": version,
                 "outdated": False,
                 **self._mailgun_values(mailgun),
             }
         )
-        if "instance" in changed and self.instance:
-            changed["earlier_instance"] = self.instance
-            # A worker that starts anew never calls itself as it did before.
-            if said["instance"] == self.earlier_instance:
-                changed["instances_mixed_at"] = now
+        quiet = self._process_values(now, said)
+        if self._is_new_process(said):
+            changed |= quiet
         if clusters != self.announced_cluster_ids:
             changed["announced_cluster_ids"] = [Command.set(clusters.ids)]
-        self._note_seen(now, changed)
+        self._note_seen(now, changed, quiet)
+
+    def _is_new_process(self, said):
+        """Whether a process of the worker calls for the first time. Who only looks
+        whether it would work says no instance."""
+        known = {process["instance"] for process in self.processes or []}
+        return bool(said["instance"]) and said["instance"] not in known
+
+    def _with_process(self, now, said):
+        """The worker's processes of late with the one that says this of itself, the
+        newest first."""
+        kept = {
+            process["instance"]: process
+            for process in self.processes or []
+            if now - _moment(process["last_seen"]) < PROCESS_SHOWN
+        }
+        moment = fields.Datetime.to_string(now)
+        known = kept.get(said["instance"], {"first_seen": moment})
+        kept[said["instance"]] = {
+            "instance": said["instance"],
+            "machine": said["machine"],
+            "version": said["version"],
+            "first_seen": known["first_seen"],
+            "last_seen": moment,
+        }
+        return sorted(
+            kept.values(), key=lambda process: process["first_seen"], reverse=True
+        )[:PROCESSES_SHOWN]
+
+    def _process_values(self, now, said):
+        """What is to be noted of the process that calls, and whether another one uses
+        the key beside it."""
+        if not said["instance"]:
+            return {}
+        processes = self._with_process(now, said)
+        known = {process["instance"]: process for process in self.processes or []}
+        before = known.get(said["instance"])
+        values = {}
+        if not before or now - _moment(before["last_seen"]) >= SEEN_STEP:
+            values["processes"] = processes
+        lately = [
+            process
+            for process in processes
+            if now - _moment(process["last_seen"]) < UNSEEN_AFTER
+        ]
+        sharers = {
+            process["instance"]: process["machine"] or "–"
+            for pair in combinations(lately, 2)
+            if _were_both_there(*pair)
+            for process in pair
+        }
+        told = self.key_shared_at
+        if sharers and (not told or now - told >= SEEN_STEP):
+            values["sharers"] = ", ".join(sorted(sharers.values()))
+            values["key_shared_at"] = now
+        return values
 
     @api.model
     def _mailgun_values(self, mailgun):
@@ -431,11 +590,13 @@ class KubernetesWorker(models.Model):
     def _changes(self, values):
         return {name: value for name, value in values.items() if self[name] != value}
 
-    def _note_seen(self, now, changed):
+    def _note_seen(self, now, changed, quiet=None):
+        """Write what has ``changed`` with the sign of life, and what open screens need
+        not be told at once."""
         # Many calls at once: no write for a second or two of difference.
         before = self.last_seen
-        if changed or not before or now - before >= SEEN_STEP:
-            self.write({**changed, "last_seen": now})
+        if changed or quiet or not before or now - before >= SEEN_STEP:
+            self.write({**(quiet or {}), **changed, "last_seen": now})
             if is_news(changed, before, now):
                 self._changed()
 

@@ -2,10 +2,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import logging
+import math
 import random
 import time
 
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import LockNotAvailable, UniqueViolation
 
 from odoo import api, fields, models
 from odoo.tools import SQL, consteq
@@ -16,12 +17,18 @@ from ..tools.together import know_lines, know_related, read_together, write_toge
 from ..tools.told import error as told_error
 from ..tools.told import told
 from . import contract
+from .kubernetes_cluster import OBSERVE_SECONDS
 from .kubernetes_job import LEASE_SECONDS, POLL_SECONDS, WAKE_EVENT
-from .kubernetes_worker import WORKER_GROUP
+from .kubernetes_worker import WORKER_GROUP, WORKER_RUN
 
 _logger = logging.getLogger(__name__)
 
 TRIES = 10
+# So long a claim waits for its turn: a worker waits for its answer twice as long.
+TURN_SECONDS = 15
+# In the context of one that has waited so long.
+OUT_OF_TURN = "kubernetes_out_of_turn"
+MOVED = "this database was restored or copied, and nobody has said yet what it is"
 
 
 class KubernetesWorkerCall(models.AbstractModel):
@@ -60,23 +67,25 @@ class KubernetesWorkerCall(models.AbstractModel):
                     " same version.",
                 },
             }
+        run = self.with_context(**{WORKER_RUN: params["worker"]["instance"]})
         return {
             "contract": contract.NEWEST,
-            **getattr(self, f"_{call}")(params),
+            **getattr(run, f"_{call}")(params),
         }
 
     def _note_refused(self, error):
         """The call fails; that and why stands on the worker's record. Returns whether
         that is new."""
-        return self._worker()._refused(fields.Datetime.now(), error)
+        return self._caller()[0]._refused(fields.Datetime.now(), error)
 
     def _transaction(self, method, *args):
         """Run a method of this model in a transaction of its own, as the system, and
         again when it meets another one."""
+        context = self.env.context
         for attempt in range(TRIES):
             try:
                 with self.env.registry.cursor() as cr:
-                    env = self.env(cr=cr, su=True)
+                    env = self.env(cr=cr, context=context, su=True)
                     result = getattr(self.with_env(env), method)(*args)
                     env.flush_all()
                     return result
@@ -88,6 +97,8 @@ class KubernetesWorkerCall(models.AbstractModel):
                     once and isinstance(error, UniqueViolation)
                 ):
                     raise
+                if isinstance(error, LockNotAvailable):
+                    context = {**context, OUT_OF_TURN: True}
                 time.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.2)))
         raise AssertionError("unreachable")
 
@@ -110,6 +121,9 @@ class KubernetesWorkerCall(models.AbstractModel):
 
     def _claim(self, params):
         jobs = self.env["kubernetes.job"]
+        taken = self._at_once("_take_jobs", params)
+        if taken.pop("moved"):
+            return self._moved_answer()
         return {
             "database": self.env["ir.config_parameter"]
             .sudo()
@@ -117,35 +131,87 @@ class KubernetesWorkerCall(models.AbstractModel):
             "lease_seconds": LEASE_SECONDS,
             "poll_seconds": POLL_SECONDS,
             "wake": {"channel": jobs._wake_channel(), "event": WAKE_EVENT},
-            **self._at_once("_take_jobs", params),
+            **taken,
+        }
+
+    def _moved_answer(self):
+        return {
+            "error": {
+                "code": "database_moved",
+                "message": MOVED,
+                "hint": "See “Needs Attention” in Odoo: an administrator says there"
+                " whether it is the original or a copy.",
+            }
         }
 
     def _take_jobs(self, params):
         """Hand out jobs and note who asks. Returns the jobs, how soon to ask for more,
         and the names of the clusters that the worker does not serve: those of others
-        are not looked up, so that they are answered like those that do not exist."""
-        worker = self._worker()
+        are not looked up, so that they are answered like those that do not exist. Also
+        whether the database was moved, and there are none for that reason."""
         self._before_jobs()
+        self.env["kubernetes.database.moved"]._note_identity()
+        worker, moved = self._caller()
         served = [said["name"] for said in params["clusters"] if said["reachable"]]
-        jobs = self.env["kubernetes.job"]._claim(
-            worker.id, served, params["kinds"], params["capacity"]
-        )
+        jobs = self.env["kubernetes.job"]
+        if not moved:
+            jobs = jobs._claim(worker.id, served, params["kinds"], params["capacity"])
         siblings = jobs.app_id._siblings()
         values = [self._job_values(job, siblings) for job in jobs]
         by_name = {cluster.name: cluster for cluster in worker.cluster_ids}
         said = {item["name"]: item for item in params["clusters"]}
         unknown = [name for name in said if name not in by_name]
-        self._note_worker(worker, params, unknown)
+        observed = self._note_worker(worker, params, unknown)
         clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in served)
         return {
-            "idle_seconds": jobs._idle_seconds(clusters),
+            "moved": moved,
+            "idle_seconds": self._idle_seconds(clusters, observed),
             "unknown_clusters": unknown,
+            "observe": {
+                "clusters": observed.mapped("name"),
+                "seconds": OBSERVE_SECONDS,
+            },
             "jobs": [value for value in values if value],
         }
 
-    def _note_worker(self, worker, params, unknown):
-        """Note who asks and what it says of its clusters."""
+    def _turn(self):
+        """In SQL: wait until no other claim is under way. Two at once would take the
+        same jobs and write to the same cluster, and all but one would be run again.
+
+        The lock lasts as long as the transaction. It has to be asked for before
+        anything else: of all statements that wait for others this one leaves open
+        what the transaction sees, which is then what the claim before it has left. In
+        this mode it is in the way of nobody who reads or writes the table. Where a
+        claim does not come to its end, as when its host is gone, others do without a
+        turn: no job is given away twice by that."""
+        if self.env.context.get(OUT_OF_TURN):
+            return SQL()
+        clusters = self.env["kubernetes.worker"]._fields["cluster_ids"]
+        return SQL(
+            "SET LOCAL lock_timeout = %s;"
+            " LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE;"
+            " SET LOCAL lock_timeout TO DEFAULT;",
+            f"{TURN_SECONDS}s",
+            SQL.identifier(clusters.relation),
+        )
+
+    def _idle_seconds(self, clusters, observed):
+        """How soon a worker asks again that hears of new jobs: also when another
+        one's time to observe a cluster ends."""
+        seconds = self.env["kubernetes.job"]._idle_seconds(clusters)
         now = fields.Datetime.now()
+        for cluster in clusters - observed:
+            if cluster.observed_until and cluster.observed_until > now:
+                left = (cluster.observed_until - now).total_seconds()
+                seconds = min(seconds, math.ceil(left))
+        return max(seconds, POLL_SECONDS)
+
+    def _note_worker(self, worker, params, unknown):
+        """Note who asks and what it says of its clusters. Returns those that it is to
+        observe."""
+        now = fields.Datetime.now()
+        process = params["worker"]["instance"]
+        is_new = worker._is_new_process(params["worker"])
         said = {item["name"]: item for item in params["clusters"]}
         clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in said)
         worker.key_ids._used(self.env.context.get("kubernetes_worker_key"))
@@ -159,14 +225,23 @@ class KubernetesWorkerCall(models.AbstractModel):
         )
         for cluster in clusters:
             cluster._seen(now, said[cluster.name])
+        observed = clusters.filtered(
+            lambda cluster: process
+            and cluster._let_observe(
+                now, worker, process, said[cluster.name]["reachable"], is_new
+            )
+        )
         write_together(clusters)
+        return observed
 
-    def _worker(self):
-        """Who calls, read with what there is to know of it."""
+    def _caller(self):
+        """Who calls, read with what there is to know of it, and whether the database
+        was moved."""
         user = self.env["res.users"].browse(self.env.uid)
         workers = self.env["kubernetes.worker"]
+        database = self.env["kubernetes.database.moved"]
         if not user.has_group(WORKER_GROUP):
-            return workers
+            return workers, False
         worker = SQL("user_id = %s AND active", self.env.uid)
         own = SQL("(SELECT id FROM kubernetes_worker WHERE %s)", worker)
 
@@ -179,8 +254,10 @@ class KubernetesWorkerCall(models.AbstractModel):
 
         jobs = self.env["kubernetes.job"]
         workers.flush_model(["user_id", "active"])
-        worker, given, announced, keys, *_others = read_together(
+        self.env["ir.config_parameter"].flush_model(["key", "value"])
+        moved, worker, given, announced, keys, *_others = read_together(
             self.env,
+            ("ir.config_parameter", database._moved_sql()),
             ("kubernetes.worker", worker),
             ("kubernetes.cluster", clusters("kubernetes_worker_cluster_rel")),
             ("kubernetes.cluster", clusters("kubernetes_worker_announced_cluster_rel")),
@@ -190,12 +267,12 @@ class KubernetesWorkerCall(models.AbstractModel):
         know_lines(worker, "key_ids", keys)
         know_related(worker, "cluster_ids", given)
         know_related(worker, "announced_cluster_ids", announced)
-        return worker
+        return worker, bool(moved)
 
     def _before_jobs(self):
         """What claims see to before jobs are handed out, as a cron comes up to a
         minute late."""
-        self.env["kubernetes.job"]._expire_leases()
+        self.env["kubernetes.job"]._expire_leases(self._turn())
 
     def _job_values(self, job, siblings):
         """The job as the contract has it; None where that cannot be made, which fails
@@ -295,7 +372,7 @@ class KubernetesWorkerCall(models.AbstractModel):
                      WHERE given.worker_id = worker.id
                        AND (cluster.company_id IS NULL
                             OR cluster.company_id = job.company_id)
-                       AND (job.app_id IS NULL OR cluster.id = job.cluster_id))
+                       AND (job.cluster_id IS NULL OR cluster.id = job.cluster_id))
           ORDER BY job.id
                FOR NO KEY UPDATE OF job
             """,
@@ -315,28 +392,30 @@ class KubernetesWorkerCall(models.AbstractModel):
     # -- observe -----------------------------------------------------------------
 
     def _observe(self, params):
-        return {"unknown": self._at_once("_take_look", params)}
+        unknown = self._at_once("_take_look", params)
+        # Refused as claims are, so that the worker tells all of it anew afterwards.
+        return self._moved_answer() if unknown is None else {"unknown": unknown}
 
     def _take_look(self, params):
         """Take over what the cluster shows. Returns the namespaces of apps that Odoo
-        does not have there; on a cluster that the worker does not serve, all."""
-        cluster = self._served_cluster(params["cluster"])
+        does not have there; on a cluster that the worker does not serve, all; None
+        where the database was moved."""
+        worker, moved = self._caller()
+        if moved:
+            return None
+        served = worker.with_context(active_test=False).cluster_ids
+        cluster = served.filtered(lambda given: given.name == params["cluster"])
         unknown = self._observe_apps(cluster, params["apps"])
         if cluster and params["complete"]:
             self.env["kubernetes.namespace.found"]._compare(cluster, params["complete"])
         return unknown
-
-    def _served_cluster(self, name):
-        """The cluster of this name, where an administrator gave it to the worker."""
-        worker = self._worker().with_context(active_test=False)
-        return worker.cluster_ids.filtered(lambda cluster: cluster.name == name)
 
     def _read_apps(self, cluster, uids):
         """The apps with these uids on the cluster, deleted ones, too, by their uids."""
         own = SQL("uid = ANY(%s) AND cluster_id = ANY(%s)", uids, cluster.ids)
         apps, _namespaces = read_together(
             self.env,
-            ("kubernetes.app", own),
+            ("kubernetes.app", own, "objects_seen"),
             (
                 "kubernetes.namespace",
                 SQL(

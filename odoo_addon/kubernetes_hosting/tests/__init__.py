@@ -1,6 +1,7 @@
 from . import test_access
 from . import test_action
 from . import test_app
+from . import test_app_domain
 from . import test_apply
 from . import test_attention
 from . import test_attention_told
@@ -12,6 +13,7 @@ from . import test_concurrency
 from . import test_contract
 from . import test_contract_mutations
 from . import test_contract_schema
+from . import test_database_moved
 from . import test_environment
 from . import test_identity
 from . import test_invitation
@@ -23,6 +25,7 @@ from . import test_live
 from . import test_manifest
 from . import test_name
 from . import test_password
+from . import test_placement
 from . import test_policy
 from . import test_portal
 from . import test_portal_app

@@ -10,7 +10,7 @@ from odoo.sql_db import Cursor
 
 from .common import KINDS, KubernetesQueueCase, job_result
 
-WORKER = {"name": "w", "instance": "i", "version": "0.1.0"}
+WORKER = {"name": "w", "instance": "i", "version": "0.1.0", "machine": ""}
 COUNTS = (1, 100)
 
 
@@ -54,6 +54,7 @@ class CallsCase(KubernetesQueueCase):
                     "version": "1.34",
                     "message": "",
                     "message_words": None,
+                    "capacity": None,
                 }
             ],
             "kinds": list(KINDS),

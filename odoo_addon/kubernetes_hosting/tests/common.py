@@ -27,6 +27,8 @@ KINDS = (
     "password",
     "adopt",
     "index",
+    "domains",
+    "remove",
 )
 
 
@@ -44,8 +46,29 @@ def job_result(**values):
         "diff": None,
         "preview": None,
         "index": None,
+        "domains": None,
         **values,
     }
+
+
+def insert_like(record, count, **columns):
+    """Rows like that of ``record``; ``columns`` are SQL with the row's number n."""
+    cr = record.env.cr
+    cr.execute(
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_name = %s AND column_name <> 'id'",
+        [record._table],
+    )
+    names = [name for (name,) in cr.fetchall()]
+    values = ", ".join(columns.get(name, f'it."{name}"') for name in names)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    cr.execute(  # pylint: disable=sql-injection
+        f'INSERT INTO "{record._table}" ({quoted}) SELECT {values}'
+        f' FROM "{record._table}" it, generate_series(1, %s) n'
+        " WHERE it.id = %s RETURNING id",
+        [count, record.id],
+    )
+    return [row[0] for row in cr.fetchall()]
 
 
 class PatientRequests:
@@ -183,7 +206,25 @@ class KubernetesQueueCase(KubernetesTransactionCase):
             "result": job_result(**{"objects": objects, **result}),
         }
 
-    def observation(self, state, seen_at=None, message="", ingress="ready"):
+    def object_seen(self, kind, name, health="current", **values):
+        """One of an app's objects, as the contract has it."""
+        return {
+            "api_version": "v1",
+            "kind": kind,
+            "namespace": "shop-prod",
+            "name": name,
+            "health": health,
+            "created_at": fields.Datetime.now() - timedelta(days=3),
+            "images": [],
+            "message": "",
+            "message_words": None,
+            "log": "",
+            **values,
+        }
+
+    def observation(
+        self, state, seen_at=None, message="", ingress="ready", objects=None
+    ):
         return {
             "state": state,
             "message": message,
@@ -196,6 +237,7 @@ class KubernetesQueueCase(KubernetesTransactionCase):
                 "message": "",
                 "message_words": None,
             },
+            "objects": objects,
             "seen_at": seen_at or fields.Datetime.now(),
         }
 

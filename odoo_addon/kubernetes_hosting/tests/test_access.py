@@ -10,6 +10,7 @@ from .common import KubernetesTransactionCase
 READ_BY_USER = [
     "kubernetes.app",
     "kubernetes.app.change",
+    "kubernetes.app.domain",
     "kubernetes.app.manifest",
     "kubernetes.attention",
     "kubernetes.cluster",
@@ -36,6 +37,7 @@ READ_BY_USER = [
 ]
 KEPT_BY_OPERATOR = [
     "kubernetes.app",
+    "kubernetes.app.domain",
     "kubernetes.app.manifest",
     "kubernetes.config.map",
     "kubernetes.config.map.action",
@@ -77,6 +79,7 @@ ALL = READ_BY_USER + [
     "kubernetes.app.reset",
     "kubernetes.config.map.import",
     "kubernetes.config.map.import.line",
+    "kubernetes.database.moved",
     "kubernetes.namespace.adopt",
     "kubernetes.namespace.adopt.all",
     "kubernetes.package.install",

@@ -3,14 +3,16 @@
 
 import json
 import logging
+from datetime import timedelta
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models import contract
 from ..models.kubernetes_job import WAKE_EVENT
-from .calls import COUNTS, CallsCase
+from .calls import COUNTS, WORKER, CallsCase
 
 _logger = logging.getLogger(__name__)
 
@@ -147,6 +149,7 @@ class TestCalls(CallsCase):
                         "name": app.name,
                         "environment": "prod",
                         "created_at": self.seen()["seen_at"],
+                        "labels": [],
                     }
                     for app in self.apps[:count]
                 ],
@@ -154,6 +157,78 @@ class TestCalls(CallsCase):
             return params
 
         self.check_costs("observe", prepare, OBSERVE)
+
+    # -- what else holds of a claim ---------------------------------------------------
+
+    def test_an_hour_without_the_api_server_costs_no_attempt(self):
+        """Who does not reach a cluster gets no jobs of it; afterwards all are had at
+        once, as many as the worker can take."""
+        away = self.claim_params(100)
+        away["clusters"][0] |= {"reachable": False, "version": None, "message": "away"}
+        jobs = self.env["kubernetes.job"]
+        for app in self.apps:
+            jobs |= app._enqueue("deploy")
+        for minute in range(60):
+            with self.later(60 * minute):
+                self.assertEqual(self.call("claim", away)["jobs"], [])
+        self.env.invalidate_all()
+        self.assertEqual(set(jobs.mapped("attempt")), {0})
+        with self.later(3600):
+            answer = self.call("claim", self.claim_params(40))
+        self.assertEqual(len(answer["jobs"]), 40)
+        self.assertEqual({job["attempt"] for job in answer["jobs"]}, {1})
+
+    def test_what_failed_in_one_moment_does_not_come_back_in_one(self):
+        jobs = self.claimed(100)
+        jobs.attempt = 7
+        self.settle()
+        self.call("report", self.report_params(jobs, "retry", ERROR))
+        self.env.invalidate_all()
+        moments = jobs.mapped("run_at")
+        self.assertEqual(set(jobs.mapped("state")), {"pending"})
+        self.assertGreater(max(moments) - min(moments), timedelta(minutes=1))
+        busiest = max(map(moments.count, moments))
+        self.assertLess(busiest, 20, "of 100 in two minutes")
+
+    # -- who observes --------------------------------------------------------------
+
+    def asked(self, worker, process):
+        """A process of the worker claims. Returns which clusters it is to observe, and
+        how soon it is to ask again."""
+        self.env.flush_all()
+        answer = self.calls.with_user(worker.sudo().user_id)._answer(
+            "claim",
+            {
+                "contract": 2,
+                "contract_minimum": 1,
+                **self.claim_params(0),
+                "worker": {**WORKER, "instance": process},
+            },
+        )
+        self.env.invalidate_all()
+        return answer["observe"]["clusters"], answer["idle_seconds"]
+
+    def test_of_the_workers_of_a_cluster_one_is_to_observe_it_and_the_others_stand_by(
+        self,
+    ):
+        ours = [self.cluster.name]
+        self.assertEqual(self.asked(self.worker, "a"), (ours, 60))
+        self.assertEqual(self.asked(self.other_worker, "b"), ([], 60))
+        self.assertEqual(self.asked(self.worker, "a"), (ours, 60))
+        # The one is killed: the other one asks when its time is over, not much later.
+        self.cluster.observed_until = fields.Datetime.now() + timedelta(seconds=20)
+        clusters, seconds = self.asked(self.other_worker, "b")
+        self.assertFalse(clusters)
+        self.assertTrue(5 <= seconds <= 20, seconds)
+        self.cluster.observed_until = fields.Datetime.now()
+        self.assertEqual(self.asked(self.other_worker, "b"), (ours, 60))
+        self.assertEqual(self.asked(self.worker, "a")[0], [])
+
+    def test_who_only_looks_whether_it_would_work_takes_no_cluster_from_anybody(self):
+        self.assertEqual(self.asked(self.worker, "")[0], [])
+        self.assertTrue(self.asked(self.worker, "a")[0])
+        self.assertEqual(self.asked(self.worker, "")[0], [])
+        self.assertTrue(self.asked(self.worker, "a")[0])
 
     # -- what else holds of a whole set ----------------------------------------------
 

@@ -121,11 +121,12 @@ class TestClaimedJobs(KubernetesTransactionCase):
             "version": "1",
             "message": "",
             "message_words": None,
+            "capacity": None,
         }
         params = {
             "contract": 2,
             "contract_minimum": 1,
-            "worker": {"name": "w", "instance": "i", "version": "1"},
+            "worker": {"name": "w", "instance": "i", "version": "1", "machine": ""},
             "clusters": [{"name": self.cluster.name, **said}],
             "kinds": ["deploy"],
             "mailgun": None,

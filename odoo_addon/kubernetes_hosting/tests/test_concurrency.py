@@ -11,14 +11,21 @@ from odoo.fields import Command
 from odoo.modules.registry import DummyRLock, Registry
 from odoo.service.model import retrying
 from odoo.tests import TransactionCase, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..models import contract
+from .common import insert_like
 
-CALLS_LOG = "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
-WORKER = {"name": "w", "instance": "i", "version": "0.1.0"}
+CALLS = "odoo.addons.kubernetes_hosting.models.kubernetes_worker_call"
+JOB = "odoo.addons.kubernetes_hosting.models.kubernetes_job"
+CALLS_LOG = CALLS
+WORKER = {"name": "w", "instance": "i", "version": "0.1.0", "machine": ""}
 APPS = 40
 THREADS = 6
+# Many workers, and what waits for them.
+WORKERS = 8
+WAITING = 5000
+AT_ONCE = 100
 
 
 @tagged("post_install", "-at_install")
@@ -118,11 +125,18 @@ class TestConcurrency(TransactionCase):
         return results
 
     def call(self, name, params, worker=0):
-        with self.committed(self.worker_uids[worker]) as env:
+        return self.call_as(self.worker_uids[worker], name, params)
+
+    def call_as(self, uid, name, params):
+        with self.committed(uid) as env:
             return env["kubernetes.worker.call"]._answer(name, params)
 
     def claim(self, n=0, capacity=3):
-        answer = self.call(
+        return self.claim_as(self.worker_uids[n % 2], capacity)
+
+    def claim_as(self, uid, capacity):
+        answer = self.call_as(
+            uid,
             "claim",
             {
                 "worker": WORKER,
@@ -138,7 +152,6 @@ class TestConcurrency(TransactionCase):
                 "mailgun": None,
                 "capacity": capacity,
             },
-            n % 2,
         )
         return answer["jobs"]
 
@@ -193,6 +206,94 @@ class TestConcurrency(TransactionCase):
         self.assertGreater(len([result for result in results if result]), 1)
         for n, result in enumerate(results):
             self.report(result, "done", n)
+
+    def many_workers(self):
+        """Their users."""
+        with self.committed() as env:
+            workers = env["kubernetes.worker"].create(
+                [
+                    {
+                        "name": f"many-{n}",
+                        "cluster_ids": [Command.set([self.cluster_id])],
+                    }
+                    for n in range(WORKERS)
+                ]
+            )
+            self.made["kubernetes.worker"] += workers.ids
+            return workers.user_id.ids
+
+    def many_jobs(self, count):
+        """Of an app each, with rows of their own alone; they are gone afterwards."""
+        (app_id,) = self.make_apps("many", 1)
+        with self.committed() as env:
+            app = env["kubernetes.app"].browse(app_id)
+            namespaces = insert_like(app.namespace_id, count, name="'many-' || n")
+            apps = insert_like(
+                app,
+                count,
+                name="'many-' || n",
+                hostname="'many-' || n || '.at-once.example.com'",
+                uid="md5('many' || n)",
+                access_token="NULL",
+                config_map_id="NULL",
+                secret_id="NULL",
+                namespace_id=f"{namespaces[0]} - 1 + n",
+            )
+            jobs = insert_like(
+                app.job_ids, count, uid="md5('job' || n)", app_id=f"{apps[0]} - 1 + n"
+            )
+            app.job_ids.action_cancel()
+
+        def remove():
+            with self.committed() as env:
+                for table, ids in (
+                    ("kubernetes_job", jobs),
+                    ("kubernetes_app", apps),
+                    ("kubernetes_namespace", namespaces),
+                ):
+                    env.cr.execute(
+                        SQL(
+                            "DELETE FROM %s WHERE id = ANY(%s)",
+                            SQL.identifier(table),
+                            ids,
+                        )
+                    )
+
+        self.addCleanup(remove)
+        return jobs
+
+    def test_eight_workers_share_5000_jobs_and_none_claims_twice_for_it(self):
+        """Each job is given away once, no claim fails or waits to be run again, and
+        nothing is logged."""
+        jobs, users = self.many_jobs(WAITING), self.many_workers()
+
+        def drain(n):
+            mine = []
+            while found := self.claim_as(users[n], AT_ONCE):
+                mine += [job["id"] for job in found]
+            return mine
+
+        with (
+            # However slow this machine is.
+            patch(f"{CALLS}.TURN_SECONDS", 86400),
+            patch(f"{JOB}.LEASE_SECONDS", 86400),
+            patch(f"{CALLS}.time.sleep") as slept,
+            self.assertNoLogs("odoo.sql_db", "WARNING"),
+            self.assertNoLogs(CALLS_LOG, "WARNING"),
+        ):
+            results = self.together(drain, WORKERS)
+        self.raise_first(results)
+        self.assertEqual(sorted(sum(results, [])), jobs)
+        self.assertGreater(len([result for result in results if result]), 1)
+        slept.assert_not_called()
+
+    def test_a_claim_that_does_not_end_keeps_no_other_one_waiting_for_ever(self):
+        self.make_apps("stuck", 1)
+        with self.committed() as stuck, patch(f"{CALLS}.TURN_SECONDS", 0.05):
+            stuck.cr.execute(stuck["kubernetes.worker.call"]._turn())
+            jobs = self.claim()
+        self.assertEqual(len(jobs), 1)
+        self.report(jobs, "done")
 
     def test_one_running_job_per_app_whoever_claims(self):
         self.make_apps("single", 4, ("deploy", "refresh"))

@@ -142,6 +142,7 @@ class TestContract(KubernetesCase, HttpCase):
         second.reset_manifest_line_ids = [
             Command.create({"manifest_id": self.manifests[1].id})
         ]
+        self.jobs.create({"kind": "deploy", "app_id": second.id, "state": "done"})
         second._enqueue("reset", {"reset": "manifests"})
         production._enqueue("invitation", {"message": wanted[3]["message"]})
         self.create_app("forum")._enqueue("password", wanted[4]["options"])
@@ -156,6 +157,21 @@ class TestContract(KubernetesCase, HttpCase):
         self.env["kubernetes.repository"].create(
             {"name": "Catalog", "url": wanted[7]["options"]["url"]}
         )
+        domain = self.env["kubernetes.app.domain"].create(
+            {"app_id": self.create_app("domain").id, "name": "www.example.org"}
+        )
+        self.assertEqual(domain.app_id.job_ids.kind, "domains")
+        found = wanted[8]["options"]["found"]
+        self.env["kubernetes.namespace.found"].create(
+            {
+                "name": wanted[8]["options"]["namespace"],
+                "cluster_id": self.cluster.id,
+                "state": "unknown",
+                "object_uid": found["object"],
+                "app_uid": found["uid"],
+                "app_number": found["app"],
+            }
+        )._remove()
         return production + shop + old
 
     def test_claim_answers_as_the_golden_file(self):
@@ -324,6 +340,8 @@ class TestContract(KubernetesCase, HttpCase):
                 "environment": "int",
                 "is_production": False,
                 "hostname": "shop-int.apps.localhost",
+                "domains": [],
+                "primary_hostname": "shop-int.apps.localhost",
                 "url": "http://shop-int.apps.localhost",
                 "namespace": "shop-int",
                 "wanted_state": "running",
@@ -384,6 +402,14 @@ class TestContract(KubernetesCase, HttpCase):
         }
         for name, kind, options in asked.values():
             self.create_app(name)._enqueue(kind, options)
+        domains = self.env["kubernetes.app.domain"].create(
+            [
+                {"app_id": self.create_app("yard").id, "name": "www.example.org"},
+            ]
+        )
+        domains |= domains.create(
+            {"app_id": domains.app_id.id, "name": "shop.example.org"}
+        )
         self.jobs._enqueue_preview("Odoo", "https://example.com/odoo.yml")
         repository = self.env["kubernetes.repository"].create(
             {"name": "Catalog", "url": "http://127.0.0.1:8090"}
@@ -396,6 +422,7 @@ class TestContract(KubernetesCase, HttpCase):
             **{key: values[0] for key, values in asked.items()},
             50: "preview",
             51: "index",
+            53: "yard",
         }
         request = golden("report_request")
         manifests = dict(zip((3, 4), self.manifests.ids, strict=True))
@@ -413,9 +440,14 @@ class TestContract(KubernetesCase, HttpCase):
             [job["answer"] for job in answer["jobs"]],
             [job["answer"] for job in golden("report_response")["jobs"]],
         )
-        shop, shelf, wiki, mail, news, docs, press, preview, index = (
+        shop, shelf, wiki, mail, news, docs, press, preview, index, yard = (
             self.job(claimed[name]) for name in names.values()
         )
+        self.assertEqual(yard.state, "done")
+        self.assertEqual(domains.mapped("state"), ["active", "waiting"])
+        self.assertEqual(domains[0].certificate_ends.isoformat(), "2027-02-19T08:00:00")
+        self.assertIn("no record that leads to", domains[1].message)
+        self.assertEqual(domains.app_id.served_domains, ["www.example.org"])
         self.assertEqual(shop.state, "running")
         self.assertEqual(
             shop.step_ids.mapped(lambda s: (s.number, s.code, s.state, s.seconds)),
@@ -953,6 +985,7 @@ class TestContract(KubernetesCase, HttpCase):
             "version": None,
             "message": "connection refused",
             "message_words": None,
+            "capacity": None,
         }
         self.assertEqual(self.claim(clusters=[down])["jobs"], [])
         self.env.invalidate_all()

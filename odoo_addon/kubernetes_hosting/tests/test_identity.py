@@ -119,6 +119,10 @@ class NamespaceCase(KubernetesQueueCase):
             "name": of.name,
             "environment": of.environment_id.code,
             "created_at": fields.Datetime.now(),
+            "labels": [
+                {"key": "app.kubernetes.io/managed-by", "value": "chandlery"},
+                {"key": "chandlery.dev/name", "value": of.name},
+            ],
             **changes,
         }
 
@@ -187,6 +191,13 @@ class TestRestore(NamespaceCase):
         row = self.rows()
         self.assertEqual(row.reason, "namespace_unknown")
         self.assertEqual((row.name, row.message), ("bravo-prod", "bravo (prod)"))
+        # With its labels and its age.
+        self.assertIn("Made ", row.details)
+        self.assertIn("app.kubernetes.io/managed-by=chandlery", row.details)
+        self.assertEqual(
+            found.labels_text,
+            "app.kubernetes.io/managed-by=chandlery\nchandlery.dev/name=bravo",
+        )
         self.assertEqual(row.cluster_id, self.cluster)
         self.assertEqual(row.with_user(self.operator).action_open()["res_id"], found.id)
         self.assertFalse(self.jobs.search([("kind", "=", "adopt")]))
@@ -247,6 +258,149 @@ class TestRestore(NamespaceCase):
         self.assertEqual(bob.namespace_id.state, "active")
         self.assertFalse(self.rows())
 
+    def test_its_app_is_created_again_with_what_can_be_known(self):
+        self.look(self.his)
+        found = self.found.search([])
+        wizard = self.wizard(found, self.env["kubernetes.app"])
+        wizard.choice = "new"
+        self.assertEqual(
+            (wizard.new_name, wizard.new_environment_id), ("bravo", self.prod)
+        )
+        action = wizard.action_adopt_as_new()
+        bob = self.env["kubernetes.app"].browse(action["res_id"])
+        self.assertEqual((bob.name, bob.environment_id), ("bravo", self.prod))
+        self.assertEqual(bob.namespace_id.name, "bravo-prod")
+        self.assertEqual(bob.cluster_id, self.cluster)
+        self.assertEqual(bob.job_ids.kind, "adopt")
+        job = self.claim()
+        inventory = [
+            {"api_version": "v1", "kind": "Service", "namespace": "n", "name": "web"}
+        ]
+        job._conclude(
+            self.outcome(
+                "done",
+                observation=self.observation("running"),
+                inventory=inventory,
+            )
+        )
+        self.assertEqual((bob.state, bob.inventory), ("running", inventory))
+        self.assertFalse(self.found.search([]))
+
+    # -- deleting ------------------------------------------------------------------
+
+    def deletion(self, found=None, name=None, user=None):
+        """An operator presses “Delete…” and confirms."""
+        found = found or self.found.search([])
+        wizard = self.wizard(found, self.env["kubernetes.app"], name, user)
+        wizard.choice = "delete"
+        return self.jobs.browse(wizard.action_delete()["res_id"])
+
+    def test_it_is_deleted_by_a_job_after_its_name_was_typed_and_not_before(self):
+        self.look(self.his)
+        found = self.found.search([])
+        with self.assertRaisesRegex(UserError, "type the namespace's name"):
+            self.deletion(name="bravo")
+        self.assertFalse(self.jobs.search([("kind", "=", "remove")]))
+        job = self.deletion()
+        self.assertEqual(
+            job.options,
+            {
+                "namespace": "bravo-prod",
+                "found": {
+                    "object": self.his["object"],
+                    "uid": self.his["uid"],
+                    "app": self.his["app"],
+                },
+            },
+        )
+        self.assertIn("bravo-prod", job.display_name)
+        self.assertIn("Deletion: Waiting", self.rows().details)
+        # Once, and nothing else is done to it meanwhile.
+        with self.assertRaisesRegex(UserError, "is being deleted"):
+            self.deletion()
+        with self.assertRaisesRegex(UserError, "is being deleted"):
+            self.wizard(found, self.create_app("bravo-2")).action_adopt()
+        claimed = self.claim()
+        self.assertEqual(claimed, job)
+        values = claimed._contract_values()
+        self.assertEqual((values["kind"], values["app"]), ("remove", None))
+        self.assertEqual(values["cluster"]["name"], self.cluster.name)
+        self.assertEqual(values["options"], job.options)
+        job._conclude(self.outcome("done", namespace_deleted=True))
+        self.assertFalse(self.found.search([]))
+        self.assertEqual(job.state, "done")
+
+    def test_only_a_worker_of_its_cluster_that_reaches_it_deletes_it(self):
+        self.look(self.his)
+        job = self.deletion()
+        elsewhere = self.env["kubernetes.cluster"].create(
+            {"name": "elsewhere", "domain": "elsewhere.example.com"}
+        )
+        stranger = self.create_worker("stranger")
+        stranger.cluster_ids = elsewhere
+        for worker, names in (
+            (stranger, ["elsewhere", self.cluster.name]),
+            (self.worker, ["elsewhere"]),
+        ):
+            self.assertFalse(self.jobs._claim(worker.id, names, ["remove"], 1))
+        self.assertEqual(
+            self.jobs._claim(self.worker.id, [self.cluster.name], ["remove"], 1), job
+        )
+
+    def test_what_could_not_be_deleted_is_told_where_it_is_shown(self):
+        self.look(self.his)
+        job = self.deletion()
+        self.claim()._conclude(self.outcome("failed", "namespace_other"))
+        self.assertIn("Deletion: Failed", self.rows().details)
+        self.assertIn(job.error_message, self.rows().details)
+        with self.assertRaisesRegex(UserError, "loses data"):
+            job.with_user(self.operator).action_retry()
+        # As it is shown now, it may be deleted again.
+        self.look({**self.his, "object": "made-anew"}, after=120)
+        self.assertFalse(self.found.search([]).job_id)
+        again = self.deletion()
+        self.assertEqual(again.options["found"]["object"], "made-anew")
+
+    def test_an_apps_namespace_is_deleted_by_its_app_alone(self):
+        """Its uid is known here, though under another name."""
+        shop = self.deployed("shop")
+        self.look(self.seen(shop, namespace="shop-old"))
+        with self.assertRaisesRegex(UserError, "an app that Odoo knows"):
+            self.deletion()
+        shop._deleted(True)
+        shop.active = False
+        with self.assertRaisesRegex(UserError, "an app that Odoo knows"):
+            self.deletion()
+
+    def test_who_may_delete(self):
+        self.look(self.his)
+        found = self.found.search([])
+        reader = self.create_user("user")
+        with self.assertRaises(AccessError):
+            self.deletion(user=reader)
+        with self.assertRaises(AccessError):
+            found.with_user(reader)._remove()
+        # Of a cluster that companies share, those who see it are administrators.
+        other = self.env["res.company"].create({"name": "Other"})
+        stranger = self.create_user(
+            "operator", "stranger", company_id=other.id, company_ids=[(6, 0, other.ids)]
+        )
+        self.look(self.his, after=120)
+        for user in (stranger, self.operator):
+            with self.assertRaises(AccessError):
+                found.with_user(user)._remove()
+        # It may be the other company's: who works for one alone deletes it as little as
+        # they take it over.
+        administrator = self.create_user("administrator")
+        with self.assertRaisesRegex(AccessError, "of which company"):
+            self.deletion(found, user=administrator)
+        bob = self.create_app("bravo")
+        with self.assertRaisesRegex(AccessError, "of which company"):
+            self.wizard(found, bob, user=administrator).action_adopt()
+        self.assertFalse(self.jobs.search([("kind", "=", "remove")]))
+        administrator.company_ids += other
+        self.deletion(found, user=administrator)
+
     def test_a_namespace_in_use_is_not_left_for_another(self):
         shop = self.deployed("shop")
         self.look(self.his, self.seen(shop))
@@ -290,7 +444,7 @@ class TestRestore(NamespaceCase):
         own = self.create_app("own", company_id=other.id, **values)
         own = own.with_user(stranger)
         for found, reason in ((old, "is of the app"), (bravo, "reserved for the app")):
-            found.company_id = False
+            found.company_id = other
             wizard = self.wizard(found, own, user=stranger)
             with self.assertRaisesRegex(UserError, reason) as raised:
                 wizard.action_adopt()

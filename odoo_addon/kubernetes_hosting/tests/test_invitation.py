@@ -10,6 +10,7 @@ from odoo.modules.migration import load_script
 from odoo.tools import mute_logger
 
 from ..models.mail_address import mail_addresses
+from ..wizard.kubernetes_database_moved import IDENTITY
 from .common import KubernetesTransactionCase
 from .invitation import InvitationCase
 
@@ -139,6 +140,18 @@ class TestInvitation(InvitationCase, KubernetesTransactionCase):
         with self.assertRaisesRegex(UserError, "no customer"):
             app.action_send_invitation()
         app.partner_id = self.customer
+        self.run_cron()
+        self.assertEqual(app.invitation_state, "sending")
+
+    def test_a_database_that_may_be_a_copy_invites_nobody(self):
+        app = self.create_app("intern", partner_id=False)
+        self.become_reachable(app)
+        app.partner_id = self.customer
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param(IDENTITY, "7000000000000000000/16384")
+        self.run_cron()
+        self.assertEqual(app.invitation_state, "none")
+        self.env["kubernetes.database.moved"]._settle()
         self.run_cron()
         self.assertEqual(app.invitation_state, "sending")
 

@@ -4,6 +4,8 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from lxml import html
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
@@ -60,6 +62,18 @@ class LifeCase(KubernetesQueueCase):
 
 class TestStopStartRestart(LifeCase):
     """Stop, start, restart: each idempotent, each with its story."""
+
+    def test_stopped_before_anything_was_made_is_stopped(self):
+        """A claim was made for it, and its namespace was not."""
+        app = self.create_app()
+        app._enqueue("deploy")
+        self.claim()
+        app.action_stop()
+        self.jobs.search([("kind", "=", "deploy")])._finish("cancelled")
+        self.done("missing")
+        app.namespace_id.state = "missing"
+        app._update_state()
+        self.assertEqual((app.state, app.state_message), ("stopped", False))
 
     def test_stop_and_start(self):
         app = self.deployed()
@@ -393,7 +407,7 @@ class TestStopStartRestart(LifeCase):
 
     def test_every_kind_has_words_for_customers(self):
         app = self.deployed()
-        without_app = {"preview", "index"}
+        without_app = {"preview", "index", "remove"}
         for kind in set(dict(self.jobs._fields["kind"].selection)) - without_app:
             job = self.jobs.new({"kind": kind, "app_id": app.id})
             self.assertTrue(job._customer_label(), kind)
@@ -401,6 +415,125 @@ class TestStopStartRestart(LifeCase):
         for state in words:
             app.state = state
             self.assertTrue(app.customer_state, state)
+
+    # -- objects -----------------------------------------------------------------
+
+    def shown(self, app, lang="en_US"):
+        """The rows of the app's table of objects, as they are read."""
+        app.invalidate_recordset(["objects_html"])
+        page = html.fromstring(app.with_context(lang=lang).objects_html)
+        return page, [
+            [" ".join(cell.text_content().split()) for cell in row.findall("td")]
+            for row in page.iterfind(".//tbody/tr")
+        ]
+
+    def test_an_apps_objects_are_shown_with_health_age_and_reason(self):
+        app = self.deployed()
+        self.assertFalse(app.objects_html)
+        missing = {"api_version": "v1", "kind": "Secret", "name": "hidden"}
+        app.inventory = [{**missing, "namespace": "shop-prod"}]
+        words = {"text": "{now} of {wanted} pods are ready", "values": {}}
+        words["values"] = {"now": "0", "wanted": "2"}
+        objects = [
+            self.object_seen("ConfigMap", "settings"),
+            self.object_seen(
+                "Deployment",
+                "web",
+                "in_progress",
+                message="0 of 2 pods are ready",
+                message_words=words,
+            ),
+            self.object_seen("Job", "migrate", "failed", message="its pod failed"),
+            self.object_seen("Service", "web", "not_found", created_at=None),
+        ]
+        app._apply_observation(self.observation("degraded", objects=objects))
+        page, rows = self.shown(app)
+        self.assertEqual(
+            rows,
+            [
+                ["Job", "migrate", "Failed", "3 days", "its pod failed"],
+                ["Service", "web", "Not found", "", ""],
+                ["Deployment", "web", "In progress", "3 days", "0 of 2 pods are ready"],
+                ["Secret", "hidden", "Not looked at", "", ""],
+                ["ConfigMap", "settings", "Current", "3 days", ""],
+            ],
+        )
+        self.assertIn("Objects: 5; not as they should be: 3", page.text_content())
+        self.env["res.lang"]._activate_lang("de_DE")
+        _page, german = self.shown(app, "de_DE")
+        self.assertEqual(german[0][2:4], ["Fehlgeschlagen", "3 Tage"])
+
+    def test_the_images_of_the_containers_are_shown_in_the_table_and_the_list(self):
+        app = self.deployed()
+        objects = [
+            self.object_seen("ConfigMap", "settings"),
+            self.object_seen("CronJob", "backup", images=["odoo:19.0", "restic:0.18"]),
+            self.object_seen("Deployment", "web", images=["odoo:19.0"]),
+        ]
+        app._apply_observation(self.observation("running", objects=objects))
+        self.assertEqual(app.images, "odoo:19.0, restic:0.18")
+        self.assertIn(
+            app, self.env["kubernetes.app"].search([("images", "like", "restic")])
+        )
+        _page, rows = self.shown(app)
+        self.assertEqual(
+            [row[1].split() for row in rows],
+            [
+                ["settings"],
+                ["backup", "odoo:19.0,", "restic:0.18"],
+                ["web", "odoo:19.0"],
+            ],
+        )
+        app._apply_observation(
+            self.observation(
+                "running",
+                fields.Datetime.now() + timedelta(seconds=1),
+                objects=objects[:1],
+            )
+        )
+        self.assertFalse(app.images)
+
+    def test_sixty_objects_are_shown_and_none_of_a_deleted_app(self):
+        app = self.deployed()
+        objects = [self.object_seen("ConfigMap", f"part-{n:02}") for n in range(60)]
+        app._apply_observation(self.observation("running", objects=objects))
+        self.assertEqual(len(self.shown(app)[1]), 60)
+        app._deleted(True)
+        self.assertFalse(app.objects_html)
+
+    def test_a_log_stays_until_all_is_well_or_a_job_has_read_another_one(self):
+        app = self.deployed()
+
+        def seen(seconds, health, **values):
+            objects = [
+                self.object_seen("Pod", "web", health, created_at=made, **values)
+            ]
+            moment = fields.Datetime.now() + timedelta(seconds=seconds)
+            app._apply_observation(
+                self.observation("degraded", moment, objects=objects)
+            )
+            return app.objects_seen[0]["log"]
+
+        made = fields.Datetime.now() - timedelta(minutes=2)
+        self.assertEqual(
+            seen(1, "failed", log="web/web\nno <database>"), "web/web\nno <database>"
+        )
+        self.assertEqual(seen(2, "in_progress"), "web/web\nno <database>")
+        page, _rows = self.shown(app)
+        self.assertEqual(page.findtext(".//pre"), "web/web\nno <database>")
+        self.assertEqual(seen(3, "failed", log="web/web\nnothing"), "web/web\nnothing")
+        self.assertEqual(seen(4, "current"), "")
+        self.assertEqual(seen(5, "failed"), "")
+
+    def test_what_says_nothing_of_objects_changes_nothing_of_them(self):
+        """As an older worker."""
+        app = self.deployed()
+        objects = [self.object_seen("Service", "web")]
+        app._apply_observation(self.observation("running", objects=objects))
+        later = fields.Datetime.now() + timedelta(seconds=2)
+        app._apply_observation(self.observation("degraded", later))
+        self.assertEqual(app.observed_state, "degraded")
+        self.assertEqual(len(self.shown(app)[1]), 1)
 
     # -- screens -----------------------------------------------------------------
 
@@ -564,6 +697,17 @@ class TestReset(LifeCase):
         app.reset_manifest_line_ids = [Command.clear()]
         with self.assertRaisesRegex(UserError, "has no reset manifests"):
             app.action_reset()
+
+    def test_what_was_never_deployed_has_nothing_for_reset_manifests(self):
+        """They would wait for volumes that only a deploy makes."""
+        app = self.resettable("manifests")
+        app.job_ids.unlink()
+        app.invalidate_recordset()
+        with self.assertRaisesRegex(UserError, "never deployed, so there is nothing"):
+            app.action_reset()
+        app._enqueue("deploy")
+        self.done("running")
+        app._enqueue("reset", {"reset": "manifests"})
 
     def test_an_unknown_way_to_reset_is_refused(self):
         app = self.resettable()

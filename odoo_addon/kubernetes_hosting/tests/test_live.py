@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from .common import KubernetesTransactionCase
 
 NOW = datetime(2026, 1, 5, 8, 0, 30)
-SAID = {"name": "w", "instance": "i", "version": "1"}
+SAID = {"name": "w", "instance": "i", "version": "1", "machine": ""}
 
 
 class TestLive(KubernetesTransactionCase):

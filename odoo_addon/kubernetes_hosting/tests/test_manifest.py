@@ -53,7 +53,7 @@ class TestManifest(KubernetesTransactionCase):
         params = contract.read(
             "report",
             {
-                "worker": {"name": "w", "instance": "i", "version": "1"},
+                "worker": {"name": "w", "instance": "i", "version": "1", "machine": ""},
                 "jobs": [report],
             },
         )

@@ -281,7 +281,7 @@ class TestQueue(KubernetesQueueCase):
     def test_the_cron_takes_back_jobs_and_marks_the_unseen(self):
         self.worker._seen(
             fields.Datetime.now(),
-            {"name": "w", "instance": "i", "version": "1"},
+            {"name": "w", "instance": "i", "version": "1", "machine": ""},
             self.cluster,
         )
         self.cluster._seen(
@@ -354,7 +354,11 @@ class TestQueue(KubernetesQueueCase):
         self.assertFalse(job.token or job.lease_until)
         self.assertEqual(app.state, "running")
         self.assertEqual(app.inventory, inventory)
-        self.assertEqual(app.inventory_text, "Service odoo (v1)")
+        rows = app._shown_objects()
+        self.assertEqual(
+            [(row["kind"], row["name"], row["health"]) for row in rows],
+            [("Service", "odoo", "unknown")],
+        )
         self.assertEqual(app.ingress_state, "ready")
         self.assertEqual(self.manifests[0].content, "kind: Service")
         self.assertEqual(self.manifests[0].variables, ["a", "b"])
@@ -511,6 +515,24 @@ class TestQueue(KubernetesQueueCase):
             self.observation("degraded", app.observed_at - timedelta(seconds=1))
         )
         self.assertEqual(app.state, "running")
+
+    def test_what_another_worker_saw_counts_whatever_its_clock_says(self):
+        """Each tells what is news to it, and nothing twice: what was dropped would
+        never be known."""
+        app = self.deployed()
+        earlier = app.observed_at - timedelta(minutes=2)
+        ahead = fields.Datetime.now() + timedelta(minutes=2)
+        for run, seen_at, state in (
+            ("first", ahead, "degraded"),
+            ("second", fields.Datetime.now(), "running"),
+            ("third", earlier, "degraded"),
+        ):
+            seen = self.observation(state, seen_at)
+            app.with_context(kubernetes_worker_run=run)._apply_observation(seen)
+            self.assertEqual((app.state, app.observed_by), (state, run))
+        before = self.observation("running", earlier - timedelta(seconds=1))
+        app.with_context(kubernetes_worker_run="third")._apply_observation(before)
+        self.assertEqual(app.state, "degraded", "older news of the same worker")
 
     def test_a_deploy_that_got_ready_late_heals(self):
         app = self.create_app()

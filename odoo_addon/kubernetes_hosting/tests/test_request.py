@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import re
+from unittest.mock import patch
 
 from lxml import etree
 
@@ -11,6 +12,7 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_path, mute_logger
 from odoo.tools.safe_eval import safe_eval
 
+from ..wizard import kubernetes_app_request
 from .test_apply import DIFF
 from .test_life import LifeCase
 
@@ -107,23 +109,77 @@ class TestRequest(LifeCase):
             job._conclude(self.outcome("done", diff={"objects": [], "unchanged": 2}))
         self.env.invalidate_all()
         self.assertTrue(request.is_idle)
-        view = self.env.ref("kubernetes_hosting.kubernetes_app_request_view_form")
-        buttons = etree.fromstring(view.arch).xpath("//button[@name='action_confirm']")
-        offered = {
-            button.get("string"): button.get("class")
-            for button in buttons
-            if not safe_eval(
-                button.get("invisible"),
-                {
-                    "kind": "deploy",
-                    **{
-                        name: request[name]
-                        for name in ("is_at_work", "is_idle", "is_possible")
-                    },
-                },
-            )
-        }
+        offered = self.offered(request)
         self.assertEqual(offered, {"Apply Anyway": "btn-secondary"})
+
+    def offered(self, request):
+        """The buttons of the dialog that ask for something, as it stands."""
+        self.env.invalidate_all()
+        view = self.env.ref("kubernetes_hosting.kubernetes_app_request_view_form")
+        names = ("kind", "is_at_work", "is_idle", "is_mixed", "is_possible")
+        values = {name: request[name] for name in (*names, "is_uncompared")}
+        return {
+            button.get("string"): button.get("class")
+            for button in etree.fromstring(view.arch).xpath("//button[@type='object']")
+            if not safe_eval(button.get("invisible"), values)
+        }
+
+    def test_what_differs_is_repaired_and_nothing_else(self):
+        """An operator changed something in the cluster by hand: every app is compared,
+        the difference is shown, and only that app is deployed."""
+        apps = self.deployed("shop") + self.deployed("wiki")
+        gone = self.create_app("gone")
+        gone.sudo().wanted_state = "deleted"
+        action = self.cluster.with_user(self.create_user("operator")).action_repair()
+        request = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(request.line_ids.app_id, apps)
+        self.assertEqual(
+            self.offered(request), {"Apply without Comparing": "btn-secondary"}
+        )
+        different, same = self.claim().sorted(lambda job: job.app_id != apps[0])
+        different._conclude(self.outcome("done", diff=DIFF))
+        same._conclude(self.outcome("done", diff={"objects": [], "unchanged": 2}))
+        self.assertEqual(
+            self.offered(request),
+            {
+                "Apply Where Something Changes": "btn-primary",
+                "Apply to All": "btn-secondary",
+            },
+        )
+        (line,) = request.line_ids.filtered(lambda line: line.app_id == apps[0])
+        self.assertIn("replicas: 2", line.diff_html)
+        request.action_confirm_changing()
+        self.assertEqual(apps.mapped("state"), ["deploying", "running"])
+
+    def test_where_nothing_differs_there_is_nothing_to_repair(self):
+        self.deployed("shop")
+        action = self.cluster.with_user(self.create_user("operator")).action_repair()
+        request = self.env[action["res_model"]].browse(action["res_id"])
+        self.claim()._conclude(
+            self.outcome("done", diff={"objects": [], "unchanged": 2})
+        )
+        self.assertEqual(self.offered(request), {"Apply Anyway": "btn-secondary"})
+        with self.assertRaisesRegex(UserError, "None of these apps"):
+            request.action_confirm_changing()
+
+    def test_many_apps_are_compared_when_somebody_says_so(self):
+        apps = self.deployed("shop") + self.deployed("wiki")
+        with patch.object(kubernetes_app_request, "COMPARED_APPS", 1):
+            request = self.ask(apps, "apply")
+        self.assertFalse(request.line_ids.job_id)
+        self.assertEqual(
+            self.offered(request),
+            {
+                "Compare All": "btn-primary",
+                "Apply without Comparing": "btn-secondary",
+            },
+        )
+        request.action_compare()
+        self.assertEqual(len(request.line_ids.job_id), 2)
+
+    def test_a_cluster_without_apps_has_nothing_to_repair(self):
+        with self.assertRaisesRegex(UserError, "No app is to run on the cluster unit"):
+            self.cluster.with_user(self.create_user("operator", "op2")).action_repair()
 
     def cost(self, action):
         """How many queries a press of a button needs, to the end of its request."""
@@ -177,6 +233,37 @@ class TestRequest(LifeCase):
         self.assertEqual(len(waiting), 22)
         for app in apps:
             self.assertIn("it waits already", app.message_ids[0].body)
+
+    def test_cancelling_and_retrying_jobs_costs_no_more_for_twenty(self):
+        apps = self.env["kubernetes.app"]
+        for number in range(22):
+            apps += self.deployed(f"many-{number}")
+        # Their first time at work leads to more, app by app.
+        apps.action_restart()
+        apps.job_ids.filtered(lambda job: job.state == "pending")._finish("done")
+        apps.action_restart()
+        jobs = apps.job_ids.filtered(lambda job: job.state == "pending")
+        self.assert_as_cheap(lambda some: some.action_cancel(), jobs, "cancel")
+        self.assertEqual(set(jobs.mapped("state")), {"cancelled"})
+        self.assertEqual(set(apps.mapped("state")), {"running"})
+        self.assert_as_cheap(lambda some: some.action_retry(), jobs, "retry")
+        again = apps.job_ids.filtered(lambda job: job.state == "pending")
+        self.assertEqual((len(again), again.app_id), (22, apps))
+        for job in jobs:
+            said = " ".join(job.app_id.message_ids.mapped("body"))
+            self.assertIn(f"Restart retried after job {job.id}", said)
+            self.assertIn("Restart cancelled", said)
+        # Of jobs of one app each is named.
+        one = apps[:1]
+        one.action_refresh()
+        both = one.job_ids.filtered(lambda job: job.state == "pending")
+        both.action_cancel()
+        one.invalidate_recordset(["message_ids"])
+        labels = [f"{job._kind_label()} cancelled" for job in both]
+        noted = one.message_ids.filtered(
+            lambda note: all(label in note.body for label in labels)
+        )
+        self.assertEqual((len(labels), len(noted)), (2, 1))
 
     def test_the_question_costs_no_more_for_twenty(self):
         apps = self.env["kubernetes.app"]

@@ -5,11 +5,13 @@ import time
 from datetime import timedelta
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.http import root
 from odoo.tests import HttpCase, new_test_user, tagged
 
+from ..models import contract
 from ..models.ir_http import KEY_SCOPE
-from .common import KubernetesCase, KubernetesTransactionCase
+from .common import KubernetesCase, KubernetesQueueCase, KubernetesTransactionCase
 
 
 class TestWorker(KubernetesTransactionCase):
@@ -141,20 +143,66 @@ class TestWorker(KubernetesTransactionCase):
         self.worker.key_ids.action_revoke()
         self.assertFalse(self.uid_of(key))
 
-    def test_two_workers_with_one_key_are_told(self):
-        def said(instance):
-            self.worker._seen(
-                fields.Datetime.now(),
-                {"name": "w", "instance": instance, "version": "1"},
-                self.cluster,
-            )
+    def said(self, instance, seconds, machine="node-1"):
+        """A process of the worker calls, so many seconds from now."""
+        self.worker._seen(
+            fields.Datetime.now() + timedelta(seconds=seconds),
+            {
+                "name": "w",
+                "instance": instance,
+                "version": "1",
+                "machine": machine,
+            },
+            self.cluster,
+        )
 
-        for instance in ("a", "a", "b", "c"):
-            said(instance)
-            self.assertFalse(self.worker.is_key_shared, instance)
-        self.assertEqual(self.worker.earlier_instance, "b")
-        said("b")
+    def shared_rows(self):
+        self.env.flush_all()
+        return self.env["kubernetes.attention"].search([("reason", "=", "key_shared")])
+
+    def test_two_workers_with_one_key_are_told_apart_and_of(self):
+        for seconds in (-180, -120, -60, -1):
+            self.said("a", seconds)
+            self.said("b", seconds + 1, "node-2")
         self.assertTrue(self.worker.is_key_shared)
+        self.assertEqual(self.worker.sharers, "node-1, node-2")
+        text = self.worker.processes_text
+        for word in ("node-1", "node-2", "(a)", "(b)"):
+            self.assertIn(word, text)
+        row = self.shared_rows()
+        self.assertEqual((row.name, row.message), (self.worker.name, "node-1, node-2"))
+        self.assertIn("a key of its own", row.with_context(lang="en_US").hint)
+        self.assertEqual(row.action_open()["res_model"], "kubernetes.worker")
+        # One of them got a key of its own, or was ended.
+        self.worker.key_shared_at -= timedelta(minutes=6)
+        self.worker.invalidate_recordset(["is_key_shared"])
+        self.assertFalse(self.worker.is_key_shared)
+        self.assertFalse(self.shared_rows())
+
+    def test_a_worker_that_was_started_anew_is_one(self):
+        for start, instance in enumerate("abcd"):
+            for second in (0, 30, 59):
+                self.said(instance, 60 * start + second - 240)
+        self.assertFalse(self.worker.is_key_shared)
+        self.assertEqual(len(self.worker.processes), 4)
+
+    def test_a_worker_that_takes_over_from_the_one_before_it_is_one(self):
+        """As a Deployment replaces its pod: the old one asks for some time yet."""
+        for second in (-300, -200, -100, -60, -30):
+            self.said("old", second, "pod-1")
+        for second in (-70, -50, -10, 0):
+            self.said("new", second, "pod-2")
+        self.assertFalse(self.worker.is_key_shared)
+
+    def test_who_only_looks_whether_it_would_work_is_no_process(self):
+        self.said("a", 0)
+        self.said("", 61)
+        self.assertEqual([p["instance"] for p in self.worker.processes], ["a"])
+
+    def test_processes_of_long_ago_are_forgotten(self):
+        self.said("a", -3700)
+        self.said("b", 0)
+        self.assertEqual([p["instance"] for p in self.worker.processes], ["b"])
 
     def test_revoked_archived_and_deleted_workers_have_no_key(self):
         key = self.worker._create_key()
@@ -182,6 +230,48 @@ class TestWorker(KubernetesTransactionCase):
         self.cr.execute("SELECT key FROM res_users_apikeys")
         self.assertNotIn(key, str(self.cr.fetchall()))
 
+    def test_whoever_may_see_workers_asks_for_all_versions(self):
+        self.worker.write({"state": "online", "version": "0.1.0"})
+        self.worker.contract_version = 1
+        self.cluster.write({"state": "reachable", "version": "v1.35.4"})
+        user = self.create_user("user")
+        seen = self.env["kubernetes.worker"].with_user(user).upgrade_check()
+        self.assertEqual(
+            (seen["contract"], seen["contract_minimum"]),
+            (contract.NEWEST, contract.OLDEST),
+        )
+        (worker,) = (one for one in seen["workers"] if one["name"] == "worker-1")
+        self.assertEqual(
+            worker,
+            {
+                "name": "worker-1",
+                "state": "online",
+                "version": "0.1.0",
+                "contract": 1,
+                "outdated": "",
+            },
+        )
+        self.assertIn(
+            {"name": "unit", "state": "reachable", "version": "v1.35.4"},
+            seen["clusters"],
+        )
+        addons = {addon["name"]: addon for addon in seen["addons"]}
+        ours = addons["kubernetes_hosting"]
+        self.assertTrue(ours["available"].startswith("19.0."))
+        self.assertEqual(ours["installed"], ours["available"])
+        self.assertFalse(seen["database_moved"])
+        # Before `odoo -u`.
+        module = self.env["ir.module.module"].search(
+            [("name", "=", "kubernetes_hosting")]
+        )
+        module.latest_version = "19.0.1.0.0"
+        seen = self.env["kubernetes.worker"].with_user(user).upgrade_check()
+        (ours,) = (one for one in seen["addons"] if one["name"] == module.name)
+        self.assertEqual(ours["installed"], "19.0.1.0.0")
+        stranger = new_test_user(self.env, "stranger", groups="base.group_user")
+        with self.assertRaises(AccessError):
+            self.env["kubernetes.worker"].with_user(stranger).upgrade_check()
+
     def test_of_two_workers_the_one_that_reaches_the_cluster_is_right(self):
         now = fields.Datetime.now()
         reached = {"reachable": True, "version": "v1.35.4", "message": ""}
@@ -195,6 +285,52 @@ class TestWorker(KubernetesTransactionCase):
         self.cluster._seen(now + timedelta(seconds=61), reached)
         self.assertEqual(self.cluster.state, "reachable")
         self.assertFalse(self.cluster.message)
+
+
+class TestObserver(KubernetesQueueCase):
+    """Of the workers of a cluster one observes it, and the others stand by."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = fields.Datetime.now()
+
+    def observes(self, worker, process, after=0, reachable=True, is_new=False):
+        return self.cluster._let_observe(
+            self.now + timedelta(seconds=after), worker, process, reachable, is_new
+        )
+
+    def test_one_observes_and_another_one_when_it_is_not_heard_of_any_more(self):
+        first, second = self.worker, self.other_worker
+        self.assertTrue(self.observes(first, "a"))
+        self.assertEqual(self.cluster.observer_id, first)
+        for after in (0, 60, 89):
+            self.assertFalse(self.observes(second, "b", after), after)
+        self.assertTrue(self.observes(first, "a", 60))
+        self.assertFalse(self.observes(second, "b", 149))
+        # It was killed after its last claim.
+        self.assertTrue(self.observes(second, "b", 150))
+        self.assertEqual(self.cluster.observer_id, second)
+        self.assertFalse(self.observes(first, "a", 151))
+
+    def test_who_does_not_reach_the_cluster_makes_way(self):
+        first, second = self.worker, self.other_worker
+        self.assertFalse(self.observes(first, "a", reachable=False))
+        self.assertTrue(self.observes(first, "a"))
+        self.assertFalse(self.observes(second, "b", 1, reachable=False))
+        self.assertFalse(self.observes(first, "a", 2, reachable=False))
+        self.assertTrue(self.observes(second, "b", 3))
+
+    def test_a_worker_that_was_started_anew_goes_on_at_once(self):
+        self.assertTrue(self.observes(self.worker, "a"))
+        self.assertFalse(self.observes(self.other_worker, "b", 1, is_new=True))
+        self.assertTrue(self.observes(self.worker, "a2", 2, is_new=True))
+        # Two processes with one key do not take it from one another again and again.
+        self.assertFalse(self.observes(self.worker, "a", 3))
+
+    def test_a_clock_that_was_put_back_keeps_nobody_from_it_for_long(self):
+        self.assertTrue(self.observes(self.worker, "a"))
+        self.cluster.observed_until = self.now + timedelta(days=1)
+        self.assertTrue(self.observes(self.other_worker, "b", 1))
 
 
 @tagged("post_install", "-at_install")

@@ -12,7 +12,7 @@ from odoo.tools import mute_logger
 from .common import KINDS, KubernetesCase, KubernetesQueueCase
 
 CANARY = "canary-of-the-other-company"
-SAID = {"name": "w", "instance": "i", "version": "1"}
+SAID = {"name": "w", "instance": "i", "version": "1", "machine": ""}
 
 
 class TwoCompanies(KubernetesCase):

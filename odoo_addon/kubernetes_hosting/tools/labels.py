@@ -40,6 +40,19 @@ def read_selector(text):
     return [_condition(part) for part in _parts(text)]
 
 
+def written(conditions):
+    """Conditions as ``read_selector`` reads them."""
+    return ",".join(_written(*condition) for condition in conditions)
+
+
+def _written(key, operator, values):
+    if operator in ("Exists", "DoesNotExist"):
+        return key if operator == "Exists" else f"!{key}"
+    if len(values) == 1:
+        return f"{key}{'=' if operator == 'In' else '!='}{values[0]}"
+    return f"{key} {operator.lower()} ({','.join(values)})"
+
+
 def _parts(text):
     return [part.strip() for part in COMMA.split(text or "") if part.strip()]
 

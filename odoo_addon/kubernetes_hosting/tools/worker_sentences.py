@@ -11,6 +11,8 @@ from odoo.tools import LazyTranslate
 _lt = LazyTranslate(__name__)
 
 SENTENCES = (
+    _lt("'{name}' is undefined, needed by {chain}."),
+    _lt("'{name}' is undefined."),
     _lt("- line {line}, {words}"),
     _lt("- {manifest}, document {document}, line {line}: {object} {field}: {message}"),
     _lt("1 manifest, {size} KiB"),
@@ -128,6 +130,7 @@ SENTENCES = (
         "All annotations of an object together may have 256 KiB. Put long text into a"
         " ConfigMap instead."
     ),
+    _lt("All records are right"),
     _lt("Allowed Annotations"),
     _lt("Allowed Kinds"),
     _lt("Also refused:"),
@@ -210,6 +213,10 @@ SENTENCES = (
     ),
     _lt("Claim less."),
     _lt("Clear that up with Mailgun's support; then ask for the mail domain again."),
+    _lt(
+        "Correct /etc/resolv.conf, or name servers under [dns] in the worker's"
+        " settings."
+    ),
     _lt("Correct it."),
     _lt("Correct its name, or remove it."),
     _lt("Correct the URL to where it leads in the end, by https."),
@@ -579,6 +586,10 @@ SENTENCES = (
         "See whether the command that the kubeconfig names for them (`exec`) comes to"
         " its end."
     ),
+    _lt(
+        "See whether the servers under [dns] in the worker's settings, or those of its"
+        " machine, can be reached."
+    ),
     _lt("Select the app's pods."),
     _lt("Sent to {recipients}"),
     _lt("Services"),
@@ -640,6 +651,8 @@ SENTENCES = (
     _lt("The API server is overloaded or one of its parts is down; it usually passes."),
     _lt("The AppArmor profile must be RuntimeDefault or Localhost."),
     _lt("The AppArmor profile must be runtime/default or localhost/…."),
+    _lt("The DNS did not answer for {name}: {error}."),
+    _lt("The DNS servers of this machine cannot be read: {error}."),
     _lt("The Ingress names the class {shown}, and the cluster has none in Odoo."),
     _lt("The Ingress names the class {shown}, but the cluster's is {own}."),
     _lt("The Mailgun API key is empty."),
@@ -987,6 +1000,10 @@ SENTENCES = (
     ),
     _lt("The worker does not run inside a cluster: {error}."),
     _lt("The worker has no rights in the namespace {namespace}: {reason}."),
+    _lt(
+        "The worker may not {what} in the whole cluster; config/rbac-watch.yaml lets"
+        " it."
+    ),
     _lt("The worker met a defect of its own while it did this job."),
     _lt("The worker met a defect of its own while reading the index."),
     _lt("The worker met a defect of its own while rendering."),
@@ -1214,7 +1231,6 @@ SENTENCES = (
     _lt("create namespaces"),
     _lt("create the namespace {namespace}"),
     _lt("delete the namespace {namespace}"),
-    _lt("delete {claim}"),
     _lt("delete {reference}"),
     _lt("disruption budgets"),
     _lt("does not accept the API key"),
@@ -1268,8 +1284,12 @@ SENTENCES = (
     _lt("label the namespace {namespace}"),
     _lt("labels of Chandlery"),
     _lt("last exit code {code}"),
+    _lt("line {lines}"),
+    _lt("lines {lines}"),
     _lt("list jobs in {namespace}"),
     _lt("list namespaces"),
+    _lt("list nodes"),
+    _lt("list pods"),
     _lt("list pods in {namespace}"),
     _lt("list storage classes"),
     _lt("list the account's domains"),
@@ -1307,6 +1327,7 @@ SENTENCES = (
     _lt("read a ClusterRole"),
     _lt("read ingress classes"),
     _lt("read the ResourceQuota {name} in {namespace}"),
+    _lt("read the Secret {name} in {namespace}"),
     _lt("read the namespace {namespace}"),
     _lt("read the secret {name} in {namespace}"),
     _lt("read the version"),
@@ -1317,8 +1338,6 @@ SENTENCES = (
     _lt("release the mail domain {name}"),
     _lt("remove"),
     _lt("replaces its pods only when they are deleted (updateStrategy OnDelete)"),
-    _lt("restart {object}"),
-    _lt("restart {reference} in {namespace}"),
     _lt("send a mail to {recipients}"),
     _lt("set the SMTP password of {login}"),
     _lt("storage classes"),
@@ -1365,20 +1384,30 @@ SENTENCES = (
     _lt("{hosts}: no address yet"),
     _lt("{message} (Rule: {name}.)"),
     _lt("{message}."),
+    _lt("{names} (needed by {chain}, used in {lines})"),
+    _lt("{names} ({lines})"),
     _lt("{name} at Mailgun is not this app's and is left alone"),
     _lt("{name} at Mailgun is this app's now; its DKIM record has a new name"),
     _lt("{name} created"),
+    _lt("{name} has no record that leads to {hostname}."),
+    _lt("{name} has the address {found}, which does not lead to {hostname}."),
+    _lt("{name} is a CNAME to {alias}, and not to {hostname}."),
     _lt(
         "{name} is being deleted and {waits}: what is applied to it now would go with"
         " it."
     ),
     _lt("{name} is being deleted: what is applied to it now would go with it."),
+    _lt("{name} is no name: {error}."),
     _lt("{name} is not at Mailgun any more"),
     _lt("{name} is not taken over: {problem}"),
     _lt("{name} is registered at Mailgun ({region})"),
     _lt("{name} is released at Mailgun"),
     _lt("{name} is still at Mailgun: {problem}"),
     _lt("{name} is there"),
+    _lt(
+        "{name} leads here, but the TXT record {proof_name} with the text {proof} is"
+        " missing."
+    ),
     _lt("{name} was registered at Mailgun ({region}) before"),
     _lt("{name} {version} is in the folder `{one}`, too."),
     _lt("{now} of {wanted} pods available"),
@@ -1402,6 +1431,7 @@ SENTENCES = (
     _lt("{number} records published"),
     _lt("{number} removed"),
     _lt("{number} unchanged"),
+    _lt("{number} values are undefined: {names}."),
     _lt("{number} volumes are kept in {namespace}"),
     _lt("{number} workloads started"),
     _lt("{number} workloads started again"),

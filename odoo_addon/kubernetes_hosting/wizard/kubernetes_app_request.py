@@ -34,6 +34,13 @@ class KubernetesAppRequest(models.TransientModel):
     is_idle = fields.Boolean(
         compute="_compute_is_idle", help="All were compared, and nothing would change."
     )
+    is_mixed = fields.Boolean(
+        compute="_compute_is_idle",
+        help="Of those that were compared, something would change in some only.",
+    )
+    is_uncompared = fields.Boolean(
+        compute="_compute_is_idle", help="They are too many to be compared unasked."
+    )
 
     @api.depends("line_ids.job_id.state")
     def _compute_is_at_work(self):
@@ -49,10 +56,18 @@ class KubernetesAppRequest(models.TransientModel):
     @api.depends("line_ids.job_id.state", "line_ids.refusal")
     def _compute_is_idle(self):
         for request in self:
-            request.is_idle = all(
-                line.job_id.state == "done" and not line.change_count
-                for line in request._possible()
-            )
+            lines = request._possible()
+            changing = request._changing()
+            compared = lines.filtered(lambda line: line.job_id.state == "done")
+            request.is_idle = compared == lines and not changing
+            request.is_mixed = bool(changing) and changing != lines
+            request.is_uncompared = request.kind == "deploy" and not lines.job_id
+
+    def _changing(self):
+        """The lines in whose apps something would change, as a comparison has shown."""
+        return self._possible().filtered(
+            lambda line: line.job_id.state == "done" and line.change_count
+        )
 
     def _possible(self):
         """The lines whose apps can be asked."""
@@ -136,11 +151,21 @@ class KubernetesAppRequest(models.TransientModel):
     def _compare(self):
         """Ask for comparisons where they are few enough to be looked at."""
         self.ensure_one()
+        if self.kind == "deploy" and len(self._possible()) <= COMPARED_APPS:
+            self._compare_all()
+
+    def _compare_all(self):
         lines = self._possible()
-        if self.kind == "deploy" and len(lines) <= COMPARED_APPS:
-            jobs = lines.app_id._enqueue_all("diff").grouped("app_id")
-            for line in lines:
-                line._as_system().job_id = jobs[line.app_id]
+        jobs = lines.app_id._enqueue_all("diff").grouped("app_id")
+        for line in lines:
+            line._as_system().job_id = jobs[line.app_id]
+
+    def action_compare(self):
+        """Compare all of them, however many they are."""
+        self.ensure_one()
+        self.env["kubernetes.app"]._check_operator()
+        self._compare_all()
+        return self._action_open()
 
     def _action_open(self):
         self.ensure_one()
@@ -168,7 +193,15 @@ class KubernetesAppRequest(models.TransientModel):
         """Ask for the jobs. Of several apps, show them: there they can be watched, and
         cancelled."""
         self.ensure_one()
-        apps = self._possible().app_id
+        return self._confirm(self._possible().app_id)
+
+    def action_confirm_changing(self):
+        """The same only where something would change: what differs between Odoo and
+        the cluster becomes as Odoo says, and all else is left alone."""
+        self.ensure_one()
+        return self._confirm(self._changing().app_id)
+
+    def _confirm(self, apps):
         if not apps:
             raise UserError(
                 self.env._("None of these apps can be asked for this; see the list.")

@@ -1,12 +1,13 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 
 class KubernetesNamespaceAdopt(models.TransientModel):
-    """Takes a namespace over for an app, after the namespace's name was typed."""
+    """Takes a namespace over for an app, creates its app again or deletes it, after
+    the namespace's name was typed."""
 
     _name = "kubernetes.namespace.adopt"
     _description = "Take Over a Namespace"
@@ -24,6 +25,34 @@ class KubernetesNamespaceAdopt(models.TransientModel):
     app_number = fields.Integer(related="found_id.app_number", related_sudo=False)
     app_uid = fields.Char(related="found_id.app_uid", related_sudo=False)
     created_at = fields.Datetime(related="found_id.created_at", related_sudo=False)
+    labels_text = fields.Text(related="found_id.labels_text", related_sudo=False)
+    choice = fields.Selection(
+        [
+            ("existing", "Take it over for an app that is here"),
+            ("new", "Create its app again and take it over for that"),
+            ("delete", "Delete it with all its data"),
+        ],
+        string="What to Do",
+        required=True,
+        default="existing",
+    )
+    new_name = fields.Char(
+        string="App's Name", compute="_compute_new", store=True, readonly=False
+    )
+    new_environment_id = fields.Many2one(
+        "kubernetes.environment",
+        string="Environment",
+        compute="_compute_new",
+        store=True,
+        readonly=False,
+        ondelete="cascade",
+    )
+    new_partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        ondelete="cascade",
+        help="The cluster does not say whose app it was.",
+    )
     app_id = fields.Many2one(
         "kubernetes.app",
         string="Take It Over for",
@@ -35,22 +64,65 @@ class KubernetesNamespaceAdopt(models.TransientModel):
         string="Name of the Namespace", help="Type the namespace's name to confirm."
     )
 
+    @api.depends("found_id")
+    def _compute_new(self):
+        """What the labels on the namespace say."""
+        environments = self.env["kubernetes.environment"]
+        for wizard in self:
+            wizard.new_name = wizard.app_name
+            wizard.new_environment_id = environments.search(
+                [("code", "=", wizard.environment_code or "")], limit=1
+            )
+
     def action_adopt(self):
+        """Take the namespace over for the app that was chosen."""
         self.ensure_one()
         if not self.app_id:
             raise UserError(
                 self.env._("Choose the app that the namespace is to be taken over for.")
             )
+        self._check_confirmed()
+        self.found_id._adopt(self.app_id)
+        return {"type": "ir.actions.act_window_close"}
+
+    def action_adopt_as_new(self):
+        """Create the app again, take the namespace over for it, and open it."""
+        self.ensure_one()
+        if not (self.new_name and self.new_environment_id):
+            raise UserError(
+                self.env._("Enter the name and the environment that the app had.")
+            )
+        self._check_confirmed()
+        app = self.found_id._adopt_as_new(
+            self.new_name, self.new_environment_id, self.new_partner_id
+        )
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": app._name,
+            "res_id": app.id,
+            "views": [(False, "form")],
+        }
+
+    def action_delete(self):
+        """Delete the namespace, and follow the job."""
+        self.ensure_one()
+        self._check_confirmed()
+        job = self.found_id._remove()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": job._name,
+            "res_id": job.id,
+            "views": [(False, "form")],
+        }
+
+    def _check_confirmed(self):
         if (self.confirmed_name or "").strip() != self.found_id.name:
             raise UserError(
                 self.env._(
-                    "Nothing was taken over: type the namespace's name, %s, to"
-                    " confirm.",
+                    "Nothing was done: type the namespace's name, %s, to confirm.",
                     self.found_id.name,
                 )
             )
-        self.found_id._adopt(self.app_id)
-        return {"type": "ir.actions.act_window_close"}
 
 
 class KubernetesNamespaceAdoptAll(models.TransientModel):

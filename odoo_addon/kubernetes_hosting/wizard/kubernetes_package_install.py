@@ -29,6 +29,9 @@ class KubernetesPackageInstall(models.TransientModel):
     cluster_id = fields.Many2one(
         "kubernetes.cluster", check_company=True, ondelete="cascade"
     )
+    cluster_ids = fields.Many2many(
+        related="version_id.cluster_ids", related_sudo=False, string="Clusters"
+    )
     environment_ids = fields.Many2many("kubernetes.environment", string="Environments")
     partner_id = fields.Many2one(
         "res.partner",
@@ -44,9 +47,9 @@ class KubernetesPackageInstall(models.TransientModel):
     def _of(self, version):
         """A new one for this version, filled in as far as it is known."""
         production = version._environments()[:1]
-        clusters = self.env["kubernetes.cluster"].search(
-            [("company_id", "in", (False, version.company_id.id))], limit=2
-        )
+        clusters = version._places()
+        if not clusters:
+            raise UserError(version._no_place_text())
         return self.create(
             {
                 "version_id": version.id,
@@ -75,6 +78,8 @@ class KubernetesPackageInstall(models.TransientModel):
         version = self.version_id
         version.package_id._installable()
         self._check_complete()
+        self.cluster_id._check_open()
+        version._check_fits(self.cluster_id)
         apps = self.env["kubernetes.app"]
         for environment in self.environment_ids.sorted(
             lambda environment: not environment.is_production

@@ -347,10 +347,12 @@ class KubernetesApp(models.Model):
 
     def _after_failed(self, job):
         """A job failed for good; of its mail part an app only says so."""
+        outcome = super()._after_failed(job)
         if job.kind == "mail_domain":
             self._mail_domain_failed(job)
         elif job.kind == "invitation":
             self._invitation_failed(job._error_told())
+        return outcome
 
     def _mail_domain_failed(self, job):
         self._set_mail_state(

@@ -44,9 +44,10 @@ class KubernetesJob(models.Model):
 
     def _ask_again(self):
         """The customer or the address may be another one by now."""
-        if self.kind == "invitation":
-            return self.app_id.action_send_invitation()
-        return super()._ask_again()
+        invitations = self.filtered(lambda job: job.kind == "invitation")
+        for app in invitations.app_id:
+            app.action_send_invitation()
+        return super(KubernetesJob, self - invitations)._ask_again()
 
     @api.model
     def _due_moments(self, clusters):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
+from odoo.modules.neutralize import neutralize_database
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -55,6 +56,14 @@ class MailCase(InvitationCase):
 @tagged("post_install", "-at_install")
 class TestMailDomain(MailCase, KubernetesTransactionCase):
     """The mail domain's part in Odoo."""
+
+    def test_a_neutralized_copy_owns_no_mail_domain_of_the_original(self):
+        """Domains from before apps had a UID bear a mark that the copy has, too."""
+        self.app.sudo().mail_mark = "database"
+        self.env.flush_all()
+        neutralize_database(self.env.cr)
+        self.env.invalidate_all()
+        self.assertEqual(self.app.mail_mark, "app")
 
     def test_a_reachable_app_gets_its_mail_domain_once(self):
         self.assertEqual(self.app.mail_state, "none")

@@ -11,6 +11,7 @@ from . import (
     kubernetes_package,
     kubernetes_product_manifest,
     kubernetes_sold,
+    payment_provider,
     payment_transaction,
     product_attribute,
     product_sellable,

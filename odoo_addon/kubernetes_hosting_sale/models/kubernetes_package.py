@@ -4,7 +4,7 @@
 import base64
 
 from odoo import models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
@@ -43,9 +43,9 @@ class KubernetesPackage(models.Model):
         """What the product of this version is made of: all that a purchase needs to
         become apps."""
         config_map, secret = version._create_values(self.title, is_template=True)
-        clusters = self.env["kubernetes.cluster"].search(
-            [("company_id", "in", (False, self.company_id.id))], limit=1
-        )
+        clusters = version._places()[:1]
+        if not clusters:
+            raise UserError(version._no_place_text())
         plans = self.env["sale.subscription.template"]
         if plans.has_access("read"):
             plans = plans.search([], limit=2)

@@ -7,6 +7,9 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
 from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
 
+# What decides on the apps of all companies that sell with a value.
+ADMINISTERED = (*LIMITS, "kubernetes_cluster_selector")
+
 
 class ProductAttributeValue(models.Model):
     """An attribute value may carry variables for the apps that are sold with it."""
@@ -43,6 +46,13 @@ class ProductAttributeValue(models.Model):
                 for line in value.kubernetes_value_ids.sorted()
             )
 
+    kubernetes_cluster_selector = fields.Char(
+        string="Clusters",
+        groups=USER,
+        help="Apps sold with this value run only on clusters with such labels, as"
+        " kubectl -l has it: place=zurich,provider=harbour. So customers choose where"
+        " their app runs, at a price of its own.",
+    )
     limit_cpu = fields.Float(
         string="CPU (Cores)",
         digits=(8, 3),
@@ -57,7 +67,7 @@ class ProductAttributeValue(models.Model):
     kubernetes_is_editable = fields.Boolean(
         compute="_compute_kubernetes_is_editable",
         groups=USER,
-        help="Whether whoever looks may change the limits.",
+        help="Whether whoever looks may change limits and clusters.",
     )
 
     @api.depends_context("uid")
@@ -67,14 +77,18 @@ class ProductAttributeValue(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            if any(vals.get(name) for name in LIMITS):
+            if any(vals.get(name) for name in ADMINISTERED):
                 self._kubernetes_check_may_limit()
         return super().create(vals_list)
 
     def write(self, vals):
         self.check_access("write")
         for value in self.sudo():
-            if any(vals[name] != value[name] for name in LIMITS if name in vals):
+            if any(
+                (vals[name] or False) != (value[name] or False)
+                for name in ADMINISTERED
+                if name in vals
+            ):
                 self._kubernetes_check_may_limit()
         return super().write(vals)
 
@@ -93,6 +107,13 @@ class ProductAttributeValue(models.Model):
                     "All companies sell with an attribute value: what an app gets with"
                     " it is set by Kubernetes administrators only."
                 )
+            )
+
+    @api.constrains("kubernetes_cluster_selector")
+    def _check_kubernetes_cluster_selector(self):
+        for value in self.sudo():
+            self.env["kubernetes.cluster"]._check_selector(
+                value.kubernetes_cluster_selector
             )
 
     @api.constrains(*LIMITS)

@@ -124,8 +124,15 @@ class ProductTemplate(models.Model):
             problem = template._kubernetes_part_problem(part, company)
             if problem:
                 problems.append((problem, part))
-        cluster = template.kubernetes_cluster_id
-        if cluster and not cluster.ingress_class:
+        places = template._kubernetes_places(company)
+        if not places and not missing:
+            problems.append(
+                (
+                    template._kubernetes_no_place_text(template.name),
+                    template.kubernetes_cluster_id or template,
+                )
+            )
+        for cluster in places.filtered(lambda place: not place.ingress_class):
             problems += [
                 (
                     self.env._(
@@ -206,6 +213,12 @@ class ProductTemplate(models.Model):
         }
         names = ", ".join(chosen.mapped("name")) or template.name
         problems = []
+        places = template._kubernetes_places(company, chosen)
+        if not places:
+            text = template._kubernetes_no_place_text(
+                f"{template.name} ({names})" if chosen else template.name, chosen
+            )
+            problems.append((text, template))
         unset = template._kubernetes_unset(values, later)
         if unset:
             problems.append(
@@ -240,7 +253,7 @@ class ProductTemplate(models.Model):
                 claimed += (gibibytes(text) or 0) * times
         limit = self._kubernetes_limits_with(chosen)["limit_storage"]
         # Less than the worker's own sum is no fault.
-        if template.kubernetes_cluster_id.quota and claimed > limit:
+        if any(places.mapped("quota")) and claimed > limit:
             problems.append(
                 (
                     self.env._(

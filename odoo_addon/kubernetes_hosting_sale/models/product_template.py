@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
 from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
 from odoo.addons.kubernetes_hosting.models.kubernetes_record import ADDONS
+from odoo.addons.kubernetes_hosting.tools.labels import read_selector
 
 
 class ProductTemplate(models.Model):
@@ -38,6 +39,21 @@ class ProductTemplate(models.Model):
         ondelete="restrict",
         help="Where the apps run. Its domain ends their addresses.",
     )
+    kubernetes_cluster_selector = fields.Char(
+        string="Clusters",
+        groups=USER,
+        help="In the place of one cluster those with such labels, as kubectl -l has it:"
+        " provider=harbour,place in (zurich,bern). The customer's choice of attribute"
+        " values may say more, such as place=zurich; of those that are left, the one of"
+        " which least is asked for is taken.",
+    )
+    kubernetes_place_ids = fields.Many2many(
+        "kubernetes.cluster",
+        string="May Run On",
+        compute="_compute_kubernetes_place_ids",
+        groups=USER,
+        help="The clusters that take new apps of this product.",
+    )
     kubernetes_config_map_id = fields.Many2one(
         "kubernetes.config.map",
         string="ConfigMap Template",
@@ -68,6 +84,12 @@ class ProductTemplate(models.Model):
         ondelete="restrict",
         context={"active_test": False},
         help="One app is made in each of them for every unit sold.",
+    )
+    kubernetes_domains_allowed = fields.Boolean(
+        string="Customers Add Domains",
+        groups=USER,
+        help="Customers add domains of their own to their apps in the portal. For https"
+        " there the cluster needs a TLS issuer.",
     )
     kubernetes_manifest_ids = fields.One2many(
         "kubernetes.product.manifest",
@@ -241,6 +263,7 @@ class ProductTemplate(models.Model):
     @api.constrains(
         "kubernetes_hosting",
         "kubernetes_cluster_id",
+        "kubernetes_cluster_selector",
         "kubernetes_environment_ids",
         "kubernetes_manifest_ids",
         "kubernetes_reset_mode",
@@ -260,11 +283,64 @@ class ProductTemplate(models.Model):
                     )
                 )
 
+    @api.depends(
+        "kubernetes_cluster_id", "kubernetes_cluster_selector", "package_version_id"
+    )
+    @api.depends_context("uid", "company")
+    def _compute_kubernetes_place_ids(self):
+        for template in self:
+            places = template._kubernetes_places(
+                template.company_id or self.env.company
+            )
+            template.kubernetes_place_ids = places.sudo(False)._filtered_access("read")
+
+    @api.constrains("kubernetes_cluster_selector")
+    def _check_kubernetes_cluster_selector(self):
+        for template in self.sudo():
+            self.env["kubernetes.cluster"]._check_selector(
+                template.kubernetes_cluster_selector
+            )
+
+    def _kubernetes_cluster_conditions(self, chosen=None):
+        """What labels of a cluster the product, its package, and the attribute values
+        ``chosen`` ask for."""
+        self.ensure_one()
+        template = self.sudo()
+        conditions = read_selector(template.kubernetes_cluster_selector)
+        conditions += template.package_version_id._cluster_conditions()
+        for value in chosen.sudo() if chosen else ():
+            conditions += read_selector(value.kubernetes_cluster_selector)
+        return conditions
+
+    def _kubernetes_fitting(self, company, chosen=None):
+        """The clusters that apps of the product may run on, which ``company`` sells
+        with the attribute values ``chosen``: also those that take no new ones."""
+        self.ensure_one()
+        template = self.sudo()
+        clusters = template.kubernetes_cluster_id
+        if not clusters and template.kubernetes_cluster_selector:
+            clusters = clusters._of_company(company)
+        return clusters._fitting(
+            template._kubernetes_cluster_conditions(chosen),
+            template.package_version_id._kubernetes_needed(),
+        )
+
+    def _kubernetes_places(self, company, chosen=None):
+        """Those of them that take new apps."""
+        return self._kubernetes_fitting(company, chosen)._open()
+
+    def _kubernetes_no_place_text(self, title, chosen=None):
+        return self.env["kubernetes.cluster"]._no_place_text(
+            title,
+            self._kubernetes_cluster_conditions(chosen),
+            self.sudo().package_version_id._kubernetes_needed(),
+        )
+
     def _kubernetes_missing(self):
         """The labels of what a hosting product needs and this one has not."""
         self.ensure_one()
         missing = []
-        if not self.kubernetes_cluster_id:
+        if not self.kubernetes_cluster_id and not self.kubernetes_cluster_selector:
             missing.append(self.env._("a cluster"))
         if not self.kubernetes_environment_ids:
             missing.append(self.env._("environments"))
@@ -303,7 +379,7 @@ class ProductTemplate(models.Model):
             self.company_id = self.env.company
         if not self.env.user.has_group(USER):
             return
-        if not self.kubernetes_cluster_id:
+        if not self.kubernetes_cluster_id and not self.kubernetes_cluster_selector:
             clusters = self.env["kubernetes.cluster"].search([], limit=2)
             self.kubernetes_cluster_id = clusters if len(clusters) == 1 else False
         if not self.kubernetes_environment_ids:

@@ -179,9 +179,25 @@ class SaleOrderLine(models.Model):
         self.ensure_one()
         template = self.product_id.product_tmpl_id.sudo()
         return (
-            template.kubernetes_cluster_id,
+            template.kubernetes_cluster_id or self._kubernetes_place(),
             template.kubernetes_environment_ids.sorted(),
         )
+
+    def _kubernetes_place(self):
+        """Of several clusters the one on which the line's names are held, for as long
+        as it fits, or else the first that does. What is paid for goes to one that
+        takes no new apps rather than nowhere."""
+        template = self.product_id.product_tmpl_id
+        chosen = self._kubernetes_attribute_values()
+        fitting = template._kubernetes_fitting(self.order_id.company_id, chosen)
+        held = self.kubernetes_reservation_ids.sudo().hostname_ids.cluster_id
+        paid = self.order_id.state == "sale"
+        return (
+            (held & (fitting if paid else fitting._open()))
+            or fitting._open()
+            or held
+            or fitting
+        )[:1]
 
     def _kubernetes_addresses(self):
         """How the addresses of the line's apps are made, for the page that asks names.
@@ -192,7 +208,7 @@ class SaleOrderLine(models.Model):
         cluster, environments = self._kubernetes_target()
         marker = "\0"  # never in a hostname
         addresses = []
-        for environment in environments:
+        for environment in environments if cluster else ():
             prefix, suffix = environment._hostname(cluster, marker).split(marker)
             addresses.append(
                 {"environment": environment.name, "prefix": prefix, "suffix": suffix}
@@ -277,6 +293,7 @@ class SaleOrderLine(models.Model):
                     "package_version_id": template.package_version_id.id,
                     "package_digest": template.package_digest,
                     "hostname_ids": [fields.Command.link(hostname.id)],
+                    "domains_allowed": template.kubernetes_domains_allowed,
                     "config_map_id": template.kubernetes_config_map_id.id,
                     "secret_id": template.kubernetes_secret_id.id,
                     **self._kubernetes_limits(),

@@ -22,3 +22,11 @@ class TestAttention(HostingSaleCase, TransactionCase):
         self.assertEqual(row.action_open()["res_id"], order.id)
         order.kubernetes_pending = False
         self.assertFalse(attention.search([("sale_order_id", "=", order.id)]))
+
+    def test_each_reason_has_its_own_rows(self):
+        """Reasons of several addons are told apart by numbers, each of which is one's
+        alone: another one would take its place."""
+        attention = self.env["kubernetes.attention"]
+        reasons = [reason for reason, *_rest in attention._parts().values()]
+        selection = attention._fields["reason"].get_values(self.env)
+        self.assertEqual(sorted(reasons), sorted(selection))

@@ -50,8 +50,8 @@ class Extension(NamedTuple):
 MODELS = {
     "kubernetes.app": Model(
         "-       r     -     -        r    rwcd     rwcd          c",
-        system="active change_ids delete_mail_id delete_on dns_record_ids hostname"
-        " hostname_ids"
+        system="active change_ids delete_mail_id delete_on dns_record_ids"
+        " had_other_customer hostname hostname_ids"
         " ingress_addresses ingress_hosts ingress_message ingress_message_words"
         " ingress_since ingress_state"
         " ingress_tls inventory invitation_due invitation_lacks_address"
@@ -61,10 +61,12 @@ MODELS = {
         " invitation_state job_ids"
         " mail_check_count mail_checked_at mail_domain mail_error_hint"
         " mail_error_hint_words mail_mark mail_message mail_message_words"
-        " mail_published mail_registered_at mail_state namespace_id observed_at"
+        " mail_published mail_registered_at mail_state namespace_id images objects_seen"
+        " observed_at observed_by"
         " observed_message observed_message_words observed_state package_digest"
         " package_version_id password_link_ids product_id sale_order_id"
-        " sale_order_line_id state state_message state_message_words state_since"
+        " sale_order_line_id served_domains"
+        " state state_message state_message_words state_since"
         " stopped_by_subscription"
         " subscription_id uid unit_no urgency wanted_state",
         reads={
@@ -93,6 +95,12 @@ MODELS = {
     "kubernetes.app.change": Model(
         "-       -     -     -        r    r        r             -",
     ),
+    "kubernetes.app.domain": Model(
+        "-       -     -     -        r    rwcd     rwcd          c",
+        system="certificate_ends check_count checked_at company_id is_proven lost_at"
+        " message message_words state token",
+        calls={KEEPERS: "action_check action_primary"},
+    ),
     "kubernetes.app.delete": Model(
         "-       -     -     -        -    rwcd     c             c",
         calls={"operator": "action_confirm"},
@@ -106,7 +114,7 @@ MODELS = {
     ),
     "kubernetes.app.request": Model(
         "-       -     -     -        -    rwcd     c             c",
-        calls={"operator": "action_confirm"},
+        calls={"operator": "action_compare action_confirm action_confirm_changing"},
     ),
     "kubernetes.app.request.line": Model(
         "-       -     -     -        -    rwcd     c             c",
@@ -120,7 +128,8 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
         calls={
             STAFF: "action_open action_view_symptoms",
-            "operator administrator": "action_apply action_retry",
+            "operator administrator": "action_apply action_delete action_retry"
+            " action_take_over",
         },
     ),
     "kubernetes.attention.told": Model(
@@ -131,9 +140,14 @@ MODELS = {
     ),
     "kubernetes.cluster": Model(
         "-       -     -     -        r    r        rwcd          -",
-        system="last_reached last_seen looked_at message message_words state version"
+        system="capacity draining last_reached last_seen looked_at message"
+        " message_words observed_until observer_id observer_process state version"
         " worker_ids",
-        calls={STAFF: "action_view_apps"},
+        calls={
+            KEEPERS: "action_repair",
+            STAFF: "action_view_apps",
+            "administrator": "action_drain action_end_draining",
+        },
     ),
     "kubernetes.config.map": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
@@ -159,6 +173,11 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
     ),
     # Environments, reserved names and workers belong to all companies.
+    # What becomes of the database concerns all companies.
+    "kubernetes.database.moved": Model(
+        "-       -     -     -        -    -        rwcd          -",
+        calls={"": "action_copy action_original"},
+    ),
     "kubernetes.environment": Model(
         "-       r     r     -        r    r        rwcd          r",
         only={f"{STAFF} other": "app_ids"},
@@ -197,7 +216,7 @@ MODELS = {
     ),
     "kubernetes.namespace.adopt": Model(
         "-       -     -     -        -    rwcd     c             c",
-        calls={"operator": "action_adopt"},
+        calls={"operator": "action_adopt action_adopt_as_new action_delete"},
     ),
     "kubernetes.namespace.adopt.all": Model(
         "-       -     -     -        -    rwcd     c             c",
@@ -205,7 +224,7 @@ MODELS = {
     ),
     "kubernetes.namespace.found": Model(
         "-       -     -     -        r    r        r             -",
-        calls={STAFF: "action_take_over"},
+        calls={STAFF: "action_take_over", KEEPERS: "action_delete"},
     ),
     "kubernetes.package": Model(
         "-       -     -     -        r    r        r             -",
@@ -267,11 +286,14 @@ MODELS = {
     ),
     "kubernetes.worker": Model(
         "-       -     -     -        r    r        rwcd          r",
-        system="announced_cluster_ids asked_clusters contract_version earlier_instance"
-        " instance instances_mixed_at key_created_at key_ids last_seen mailgun_region"
-        " mailgun_sending_domain outdated reported_name state user_id version",
+        system="announced_cluster_ids asked_clusters contract_version key_created_at"
+        " key_ids key_shared_at last_seen mailgun_region mailgun_sending_domain"
+        " outdated processes reported_name sharers state user_id version",
         only={"administrator": "key_ids user_id"},
-        calls={"administrator": "action_create_key action_revoke_keys"},
+        calls={
+            "administrator": "action_create_key action_revoke_keys",
+            f"{STAFF} other": "upgrade_check",
+        },
     ),
     "kubernetes.worker.key": Model(
         "-       -     -     -        -    -        r             -",
@@ -292,6 +314,7 @@ EXTENSIONS = {
         reads={
             f"{STAFF} other": "kubernetes_is_editable kubernetes_summary"
             " kubernetes_value_ids"
+            " kubernetes_cluster_selector"
             " limit_cpu limit_memory limit_pods limit_storage",
             # It is made for the shop.
             f"public A B employee {STAFF} other": "kubernetes_description",
@@ -303,7 +326,8 @@ EXTENSIONS = {
             STAFF: "available_version_id available_version_name package_digest"
             " package_version_id"
             " kubernetes_app_count kubernetes_attribute_value_ids"
-            " kubernetes_cluster_id kubernetes_config_map_id"
+            " kubernetes_cluster_id kubernetes_cluster_selector"
+            " kubernetes_config_map_id kubernetes_domains_allowed kubernetes_place_ids"
             " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
             " kubernetes_not_sellable kubernetes_problems"
             " kubernetes_reset_manifest_ids kubernetes_secret_id"
@@ -378,6 +402,15 @@ ROUTES = {
     "/my/apps/page/<int:page>": (("GET", "/my/apps/page/1"), ""),
     "/my/apps/status": (("JSON", "/my/apps/status", {"app_ids": [1]}), ""),
     "/my/apps/<int:app_id>": (("GET", "/my/apps/{app}"), f"A {STAFF}"),
+    "/my/apps/<int:app_id>/domains": (
+        ("POST", "/my/apps/{app}/domains"),
+        f"A {STAFF}",
+    ),
+    "/my/apps/<int:app_id>/domains/<int:domain_id>"
+    "/<any(check, change, primary, enable, disable, delete):action>": (
+        ("POST", "/my/apps/{app}/domains/1/check"),
+        f"A {STAFF}",
+    ),
     "/my/apps/<int:app_id>/status": (
         ("JSON", "/my/apps/{app}/status"),
         f"A {STAFF}",

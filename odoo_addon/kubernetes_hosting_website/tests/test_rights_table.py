@@ -144,6 +144,7 @@ class RightsTableCase(HostingSaleCase):
         }
         for model, values in {
             "kubernetes.app.change": {"app_id": app.id, "source": "limits"},
+            "kubernetes.app.domain": {"app_id": app.id, "name": "table.example.org"},
             "kubernetes.attention.told": {
                 "user_id": env.user.id,
                 "row": 1,
@@ -180,6 +181,8 @@ class RightsTableCase(HostingSaleCase):
             },
         }.items():
             made[model] = env[model].create(values)
+        # A look at the DNS was asked for.
+        app.state = "failed"
         found = env["kubernetes.namespace.found"].create(
             {
                 "name": "found-prod",
@@ -224,7 +227,11 @@ class RightsTableCase(HostingSaleCase):
         worker = env["kubernetes.worker"].create({"name": "table"})
         worker._create_key()
         keys = env["kubernetes.worker.key.create"].with_user(cls.users["administrator"])
+        administrator = env(user=cls.users["administrator"].id)
         made |= {
+            "kubernetes.database.moved": administrator[
+                "kubernetes.database.moved"
+            ].create({}),
             "kubernetes.namespace.found": found,
             "kubernetes.worker": worker,
             "kubernetes.worker.key": worker.key_ids,

@@ -58,6 +58,14 @@ fn check_name(name: &str, field: &str, rules: &Rules, report: &mut Report) {
     }
 }
 
+/// Of an Ingress: the app's own name, or a domain that is its customer's. What else reads names (programs that publish DNS
+/// records or make certificates) has the app's own alone.
+fn check_host(name: &str, field: &str, rules: &Rules, report: &mut Report) {
+    if !rules.domains.iter().any(|domain| domain == name) {
+        check_name(name, field, rules, report);
+    }
+}
+
 fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
     let spec = whole.get("spec");
     spec.only(
@@ -91,14 +99,14 @@ fn check_ingress(whole: &Part, rules: &Rules, report: &mut Report) {
             );
         }
         for host in tls.get("hosts").items(Rule::Ingress, report) {
-            check_name(&host.shown(), &host.path, rules, report);
+            check_host(&host.shown(), &host.path, rules, report);
         }
     }
     for rule in spec.get("rules").items(Rule::Ingress, report) {
         rule.only(&["host", "http"], Rule::Ingress, report);
         let host = rule.get("host");
         if host.is_filled() {
-            check_name(&host.shown(), &host.path, rules, report);
+            check_host(&host.shown(), &host.path, rules, report);
         } else {
             report.refuse_with(
                 Rule::Hostname,

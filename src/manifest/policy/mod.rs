@@ -19,7 +19,6 @@ mod metadata;
 mod network;
 pub mod pod_security;
 mod pods;
-mod quantity;
 mod services;
 mod tokens;
 mod volumes;
@@ -50,8 +49,10 @@ pub struct Rules<'a> {
     pub ingress_class: &'a str,
     /// The app's own namespace.
     pub namespace: &'a str,
-    /// The only name under which the app may answer.
+    /// The app's own name.
     pub hostname: &'a str,
+    /// Domains of its customer's own under which it may answer, too.
+    pub domains: &'a [String],
     /// The namespaces of the same app in other environments.
     pub siblings: &'a [String],
     /// `None` where they are not known.
@@ -68,8 +69,10 @@ pub struct Rules<'a> {
 pub struct Whose<'a> {
     /// The app's own namespace.
     pub namespace: &'a str,
-    /// The only name under which the app may answer.
+    /// The app's own name.
     pub hostname: &'a str,
+    /// Domains of its customer's own under which it may answer, too.
+    pub domains: &'a [String],
     /// The namespaces of the same app in other environments.
     pub siblings: &'a [String],
 }
@@ -88,6 +91,7 @@ impl<'a> Rules<'a> {
             ingress_class,
             namespace: whose.namespace,
             hostname: whose.hostname,
+            domains: whose.domains,
             siblings: whose.siblings,
             limits: None,
             storage_classes: None,
@@ -101,6 +105,7 @@ impl<'a> Rules<'a> {
         let whose = Whose {
             namespace: "example-prod",
             hostname: "example.apps.example.com",
+            domains: &[],
             siblings: &[],
         };
         Self::new(policy, "demo", "nginx", whose)

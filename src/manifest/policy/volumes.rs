@@ -1,8 +1,9 @@
 //! What pods mount, and what storage an app claims: nothing of a node or of another network, nobody else's volume, and no
 //! more than the app gets.
 
-use super::{Part, Report, Rule, Rules, Violation, metadata, pods, quantity};
+use super::{Part, Report, Rule, Rules, Violation, metadata, pods};
 use crate::object::Object;
+use crate::quantity;
 use crate::sentence;
 
 /// Volumes that hold what is the app's own, or the program itself.

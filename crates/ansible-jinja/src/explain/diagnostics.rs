@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::error::{self, Advice, Error, ErrorKind, Hint, Snippet, TextOf, sentence};
+use crate::error::{
+    self, Advice, Error, ErrorKind, Hint, Snippet, TextOf, UndefinedNames, sentence,
+};
 use crate::explain::hints;
 use crate::files::Files;
 use crate::suggest::nearest;
@@ -245,7 +247,17 @@ fn undefined_one(
         snippets.extend(texts.snippets(one.met, one.met.place(), label));
     }
     snippets.extend(of_values(error.needs(), variables, "not set"));
-    Error::new(error.error_kind(), texts.saying_file(met, &message))
+    let parts = UndefinedNames {
+        names: vec![(*name).to_owned()],
+        lines: Vec::new(),
+        needed_by: Some(error.needs())
+            .filter(|needs| !needs.is_empty())
+            .map(|needs| chain(needs, variables)),
+    };
+    let message = texts.saying_file(met, &message);
+    let parts = Some(parts).filter(|parts| parts.says(&message));
+    Error::new(error.error_kind(), message)
+        .undefined_names(parts.into_iter().collect())
         .hint(hint.unwrap_or_default())
         .at(in_text(texts.in_template(met), texts.template))
         .with(snippets)
@@ -305,7 +317,7 @@ fn undefined_several(all: &[Undefined], texts: &Texts, variables: &Resolved) -> 
         None => "1".to_owned(),
     };
     let found = names(all);
-    let mut shown: Vec<(String, String)> = Vec::new();
+    let mut shown: Vec<UndefinedNames> = Vec::new();
     let mut snippets = Vec::new();
     let mut hints: Vec<String> = Vec::new();
     for (name, needs) in &found {
@@ -314,11 +326,6 @@ fn undefined_several(all: &[Undefined], texts: &Texts, variables: &Resolved) -> 
         };
         let mut lines: Vec<String> = all.iter().filter(same).map(line).collect();
         lines.dedup();
-        let lines = format!(
-            "line{} {}",
-            if lines.len() > 1 { "s" } else { "" },
-            lines.join(", ")
-        );
         let root = root(name);
         let known = variables.names().any(|known| known == root);
         let near = nearest(root, variables.names()).filter(|_| !known);
@@ -348,13 +355,16 @@ fn undefined_several(all: &[Undefined], texts: &Texts, variables: &Resolved) -> 
             hints.push(habit);
         }
         let needs = first.error.needs();
-        let used = match needs {
-            [] => lines,
-            needs => format!("needed by {}, used in {lines}", chain(needs, variables)),
-        };
+        let needed_by = (!needs.is_empty()).then(|| chain(needs, variables));
         match shown.last_mut() {
-            Some((names, known)) if *known == used => *names = format!("{names}, '{name}'"),
-            _ => shown.push((format!("'{name}'"), used)),
+            Some(last) if last.lines == lines && last.needed_by == needed_by => {
+                last.names.push((*name).to_owned());
+            }
+            _ => shown.push(UndefinedNames {
+                names: vec![(*name).to_owned()],
+                lines,
+                needed_by,
+            }),
         }
         let label = match needs {
             [] => said.clone(),
@@ -368,13 +378,15 @@ fn undefined_several(all: &[Undefined], texts: &Texts, variables: &Resolved) -> 
     }
     let mut hint: Vec<Advice> = hints.into_iter().map(Advice::Say).collect();
     hint.push(Advice::AddVariables);
-    let shown = shown
-        .iter()
-        .map(|(names, used)| format!("{names} ({used})"));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    let message = format!("{} values are undefined: {shown}.", found.len());
+    let texts_of_shown: Vec<String> = shown.iter().map(UndefinedNames::to_string).collect();
+    let message = format!(
+        "{} values are undefined: {}.",
+        found.len(),
+        texts_of_shown.join(", ")
+    );
     let place = all.first().and_then(|one| texts.in_template(one.met));
     Error::new(ErrorKind::Undefined, message)
+        .undefined_names(shown)
         .hint(Hint(hint))
         .at(in_text(place, texts.template))
         .with(snippets)

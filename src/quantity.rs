@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The value in units (bytes), `None` where it is no quantity.
-pub(super) fn read(value: &Value) -> Option<f64> {
+pub fn read(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => read_text(text),
