@@ -33,6 +33,7 @@ fn main() {
         text: text(&ready).text,
         variables: Vec::new(),
         template: String::new(),
+        artefact: None,
     };
     let objects = |rendered: &Rendered| parse(rendered, &ready).expect("objects").objects;
     assert_eq!(objects(&rendered).len(), 4);

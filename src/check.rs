@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::artefact::Format;
 use crate::cli;
 use crate::code::Code;
 use crate::job::{Capabilities, clusters};
@@ -102,6 +103,7 @@ async fn check(settings: &Settings) -> Vec<Line> {
     }
     let (mut lines, unknown) = check_odoo(settings, states).await;
     lines.push(Line::new("Mailgun", check_mailgun(settings).await));
+    lines.extend(check_tools(settings));
     // The settings have read the files: what is wrong with one is among their own problems.
     for (id, file) in &settings.vault.password_files {
         lines.push(Line::new(
@@ -204,6 +206,23 @@ fn versions(odoo: u32) -> Line {
             "They work together, but for what is new. Update {older}."
         )),
     )
+}
+
+/// Whether the tools that read charts and folders of others are there, and can be kept from the network. A worker needs them
+/// for such manifests alone.
+fn check_tools(settings: &Settings) -> Vec<Line> {
+    let tools = settings.artefacts.tools();
+    let formats = [
+        ("Helm charts", Format::Helm),
+        ("Kustomize", Format::Kustomize),
+    ];
+    formats
+        .into_iter()
+        .map(|(thing, format)| match tools.version(format) {
+            Ok(version) => Line::new(thing, Ok(format!("{version}, without network"))),
+            Err(problem) => Line::warning(thing, problem),
+        })
+        .collect()
 }
 
 /// Whether the key opens the account, and the operator's own domain may send.

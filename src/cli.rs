@@ -6,6 +6,7 @@ mod operator;
 mod package;
 mod render;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::artefact::confined;
 use crate::code::Code;
 use crate::job::Runner;
 use crate::odoo::{Client, wake};
@@ -55,6 +57,12 @@ enum Command {
     Repo(operator::repo::Repo),
     /// Says which versions of addons, workers, contract and clusters run, what does not fit and what to do
     UpgradeCheck(operator::upgrade_check::UpgradeCheck),
+    /// Runs a program without network: how the worker runs helm and kustomize
+    #[command(name = confined::COMMAND, hide = true)]
+    Confined {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
     /// Prints a script that completes commands and arguments in a shell
     Completion {
         /// The shell
@@ -76,6 +84,14 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::App(app) => operator::app::run(&app).await,
         Command::Repo(repo) => operator::repo::run(&repo).await,
         Command::UpgradeCheck(check) => operator::upgrade_check::run(&check).await,
+        Command::Confined { command } => {
+            let reason = match command.split_first() {
+                Some((program, arguments)) => confined::become_program(program, arguments),
+                None => "no program is named".to_owned(),
+            };
+            eprintln!("{reason}");
+            ExitCode::from(confined::NOT_BEGUN)
+        }
         Command::Completion { shell } => {
             let mut command = Arguments::command();
             let name = command.get_name().to_owned();

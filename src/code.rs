@@ -101,6 +101,8 @@ pub enum Code {
     MailgunUnset,
     /// The address is not that of Mailgun's API.
     MailgunUrl,
+    /// The archive of a manifest cannot be used.
+    ManifestArchive,
     /// The manifest is not what it is pinned to.
     ManifestChanged,
     /// What the manifests hold cannot go to the cluster.
@@ -111,6 +113,8 @@ pub enum Code {
     ManifestParse,
     /// The cluster's policy does not allow what the manifests hold.
     ManifestPolicy,
+    /// The worker lacks the tool that a manifest is made for, or cannot confine it.
+    ManifestTool,
     /// A pinned manifest names a file that its digest does not cover.
     ManifestUnpinned,
     /// The worker has no rights in the app's namespace.
@@ -261,6 +265,7 @@ impl Code {
             | Self::MailgunFailed
             | Self::MailgunUnreachable
             | Self::MailgunUnset
+            | Self::ManifestTool
             | Self::NamespaceChanged
             | Self::NamespaceGone
             | Self::NamespaceTerminating
@@ -301,6 +306,7 @@ impl Code {
             | Self::MailgunRefused
             | Self::MailgunSendingDomain
             | Self::MailgunUrl
+            | Self::ManifestArchive
             | Self::ManifestChanged
             | Self::ManifestCheck
             | Self::ManifestParse

@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use crate::ansible::vault;
+use crate::artefact::Tools;
 use crate::code::Code;
 use crate::dns::Server;
 use crate::loopback::is_loopback;
@@ -45,6 +46,7 @@ pub struct Settings {
     pub odoo: Odoo,
     pub worker: Worker,
     pub manifests: Manifests,
+    pub artefacts: Artefacts,
     pub deploy: Deploy,
     pub mailgun: Mailgun,
     pub dns: DnsServers,
@@ -266,6 +268,27 @@ impl Manifests {
                 .map(|(place, host)| (place.clone(), host.made.clone()))
                 .collect(),
         }
+    }
+}
+
+/// The tools that read charts and folders of others, which run without network.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct Artefacts {
+    /// The program `helm`; empty: what `PATH` leads to.
+    pub helm: PathBuf,
+    /// The program `kustomize`; empty: what `PATH` leads to.
+    pub kustomize: PathBuf,
+    /// The program that runs them without network; empty: this one.
+    #[serde(skip)]
+    pub launcher: PathBuf,
+}
+
+impl Artefacts {
+    /// The tools that the settings name.
+    pub fn tools(&self) -> Tools {
+        Tools::new(&self.helm, &self.kustomize, &self.launcher)
     }
 }
 
@@ -550,6 +573,8 @@ impl Given {
         }
         let nowhere = file.map_or("settings".to_owned(), |file| file.display().to_string());
         settings.mailgun.key_file = at_home(&settings.mailgun.key_file);
+        settings.artefacts.helm = at_home(&settings.artefacts.helm);
+        settings.artefacts.kustomize = at_home(&settings.artefacts.kustomize);
         let given = |path: &[&str]| {
             secrets.get(&path.iter().map(|&key| key.to_owned()).collect::<KeyPath>())
         };

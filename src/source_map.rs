@@ -14,11 +14,16 @@ use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
 use crate::redact::{HIDDEN, Redactor};
 
+/// How Helm notes which file made what comes next.
+pub const SOURCE: &str = "# Source: ";
+
 /// The two texts. Shows no secret: neither the values of secret variables nor what a line makes of them.
 #[derive(Clone, Default)]
 pub struct SourceMap {
     template: String,
     rendered: String,
+    /// Whether a tool made it of an archive: no line of a template belongs to one of its own.
+    is_of_tool: bool,
     redactor: Redactor,
     /// What differs between the two, found when it is first asked for.
     changes: OnceLock<Vec<DiffOp>>,
@@ -36,11 +41,20 @@ impl SourceMap {
         Self {
             template: template.to_owned(),
             rendered: rendered.to_owned(),
+            is_of_tool: false,
             redactor: redactor.clone(),
             changes: OnceLock::new(),
             places: OnceLock::new(),
             with_stand_ins: None,
             dependent: BTreeMap::new(),
+        }
+    }
+
+    /// What a tool made of an archive.
+    pub fn of_tool(made: &str, redactor: &Redactor) -> Self {
+        Self {
+            is_of_tool: true,
+            ..Self::new("", made, redactor)
         }
     }
 
@@ -86,6 +100,17 @@ impl SourceMap {
             (rest as u32 + 1).saturating_sub(column).max(1)
         });
         let rendered = Excerpt::line(TextOf::Rendered, &self.rendered, line, column, length);
+        if self.is_of_tool {
+            let rendered = rendered.map(|found| match self.differs(line as usize) {
+                true => between("", found),
+                false => found.masked(|text| self.redactor.text(text)),
+            });
+            let file = self.file_of(line as usize);
+            return problem.with(rendered.map(|found| match file {
+                Some(file) => found.label(format!("made by {file}")),
+                None => found,
+            }));
+        }
         if self.template.is_empty() {
             return Problem {
                 line: Some(line),
@@ -137,6 +162,15 @@ impl SourceMap {
         }
         .with(rendered)
         .with(template.map(|template| template.label("rendered from this line")))
+    }
+
+    /// The chart's file that made a line, from 1, as Helm notes it above.
+    fn file_of(&self, line: usize) -> Option<&str> {
+        let mut file = None;
+        for text in self.rendered.split('\n').take(line) {
+            file = text.strip_prefix(SOURCE).or(file);
+        }
+        file
     }
 
     /// The template's line for one of the rendered text, both from 1.

@@ -248,6 +248,8 @@ def kubernetes_up(arguments):
     ingress.daemon(bed, log).ensure()
     print(f"KUBECONFIG={cluster.kubeconfig}")
     print(f"KUBECTL={cluster.kubectl}")
+    for name in ("helm", "kustomize"):
+        print(f"{name.upper()}={go_programs.build(name, log)}")
 
 
 def kubernetes_down(arguments):

@@ -18,6 +18,7 @@ from .problem import Problem
 
 FOLDER = Path(__file__).with_name("go")
 KUBERNETES = "v1.35.4"
+KUSTOMIZE = "v5.7.1"
 
 #: Go is fetched from the module proxy where the machine has none that is new enough.
 GO_MINIMUM = (1, 26)
@@ -60,6 +61,12 @@ PROGRAMS = {
         ),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", files="kustomize/stage"),
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
+        Program(
+            "kustomize",
+            "kustomize",
+            "sigs.k8s.io/kustomize/kustomize/v5",
+            f"-X sigs.k8s.io/kustomize/api/provenance.version={KUSTOMIZE}",
+        ),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
 }

@@ -277,6 +277,8 @@ class Suites:
             ("--workspace", "--test", "*"),
             KUBECONFIG=str(self.demo.cluster.kubeconfig),
             KUBECTL=str(self.demo.cluster.kubectl),
+            HELM=str(go_programs.build("helm", log)),
+            KUSTOMIZE=str(go_programs.build("kustomize", log)),
         )
 
     def cargo_test(self, log, *runs, **environment):

@@ -182,6 +182,7 @@ impl Home {
             url: "http://example.com/test.yml".to_owned(),
             text: text.to_owned(),
             template: String::new(),
+            artefact: None,
             variables: Vec::new(),
         };
         let parsed = parse(&rendered, &Variables::new().resolve().unwrap()).unwrap();

@@ -69,6 +69,7 @@ fn drawn_on(
         url: "thief.yml".to_owned(),
         text: manifest.to_owned(),
         template: manifest.to_owned(),
+        artefact: None,
         variables: Vec::new(),
     };
     let objects = parse(&rendered, &Resolved::default()).unwrap().objects;

@@ -11,6 +11,7 @@ fuzz_target!(|text: &str| {
         title: "fuzz".to_owned(),
         url: "fuzz".to_owned(),
         template: String::new(),
+        artefact: None,
         text: text.to_owned(),
         variables: Vec::new(),
     };

@@ -27,6 +27,7 @@ fn refused(text: &str) -> bool {
         title: "fuzz".to_owned(),
         url: "fuzz".to_owned(),
         template: String::new(),
+        artefact: None,
         text: text.to_owned(),
         variables: Vec::new(),
     };

@@ -39,14 +39,15 @@ use strum::VariantArray;
 use tracing::warn;
 
 use crate::ansible::vault::Vault;
+use crate::artefact::{Format, Tools};
 use crate::code::Code;
 use crate::dns::Dns;
 use crate::kubernetes::{self, WatchEvent, generated, namespace};
 use crate::mailgun;
-use crate::manifest::{Fetcher, policy};
+use crate::manifest::{Fetcher, Source, policy};
 use crate::odoo::contract::{
-    self, Action, App, AppJob, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Outcome,
-    OutcomeState, ResetMode, SecretLine, Uid, Work,
+    self, Action, App, AppJob, AppSeen, CompleteLook, Job, JobKind, JobResult, Mailgun, Manifest,
+    ManifestFormat, Outcome, OutcomeState, ResetMode, SecretLine, Uid, Work,
 };
 use crate::problem::Problem;
 use crate::redact::Redactor;
@@ -148,6 +149,7 @@ pub struct Look {
 struct Shared {
     patience: settings::Deploy,
     fetcher: Fetcher,
+    tools: Tools,
     /// Opens values that are encrypted with ansible-vault.
     vault: Vault,
     /// `None` where the settings name no account.
@@ -155,6 +157,20 @@ struct Shared {
     /// The operator's own domain there; empty: there is none.
     sending_domain: String,
     dns: Dns,
+}
+
+impl Shared {
+    /// Fetches a manifest of any format.
+    async fn fetch(&self, manifest: &Manifest) -> Result<Source, Problem> {
+        let (title, url) = (&manifest.title, &manifest.url);
+        let format = match manifest.format {
+            ManifestFormat::Jinja => return self.fetcher.fetch(title, url).await,
+            ManifestFormat::Helm => Format::Helm,
+            ManifestFormat::Kustomize => Format::Kustomize,
+        };
+        let fetched = self.fetcher.fetch_archive(title, url, format, &self.tools);
+        fetched.await
+    }
 }
 
 /// One job on an app, with all that its handler needs.
@@ -229,6 +245,7 @@ impl Runner {
                 dns: Dns::new(&settings.dns.servers),
                 patience: settings.deploy.clone(),
                 vault: settings.vault.opener().clone(),
+                tools: settings.artefacts.tools(),
                 fetcher: Fetcher::new(settings.manifests.limits(), settings.manifests.reach())?,
             }),
         })

@@ -28,18 +28,16 @@ pub async fn preview(
     let [manifest] = &job.manifests;
     let fetched = step_log
         .step(StepCode::Fetching, async |step| {
-            Ok(
-                match shared.fetcher.fetch(&manifest.title, &manifest.url).await {
-                    Ok(source) => {
-                        step.say_as_is(format!("{:.1} KiB", source.text.len() as f64 / 1024.0));
-                        Ok(source)
-                    }
-                    Err(problem) => {
-                        step.warn_as_is(&problem.message);
-                        Err(problem)
-                    }
-                },
-            )
+            Ok(match shared.fetch(manifest).await {
+                Ok(source) => {
+                    step.say_as_is(format!("{:.1} KiB", source.text.len() as f64 / 1024.0));
+                    Ok(source)
+                }
+                Err(problem) => {
+                    step.warn_as_is(&problem.message);
+                    Err(problem)
+                }
+            })
         })
         .await?;
     result.preview = Some(match fetched {

@@ -1,9 +1,12 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
+use std::sync::Arc;
+
 use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
 use super::{JobContext, domain_ingress, policy_rules};
 use crate::ansible::Files;
+use crate::artefact::Served;
 use crate::code::Code;
 use crate::dependence;
 use crate::kubernetes::generated::{self, Generated};
@@ -50,11 +53,7 @@ async fn fetch_all(
     let mut sources = Vec::new();
     for manifest in manifests {
         step.say_as_is(format!("{} ({})", manifest.title, manifest.url));
-        let source = context
-            .shared
-            .fetcher
-            .fetch(&manifest.title, &manifest.url)
-            .await?;
+        let source = context.shared.fetch(manifest).await?;
         let source = pin::gather(&context.shared.fetcher, &manifest.url, source).await?;
         result.manifests.push(ManifestSeen {
             id: manifest.id,
@@ -138,6 +137,7 @@ pub async fn render(
     // Vaults compute: not on a thread that other jobs need for waiting.
     let values = computed(move || Values::new(&variables)).await??;
     context.step_log.hide(values.secret().redactor());
+    let sources = knowing(context, sources).await?;
     // All that is told, and all that is fetched, comes from stand-ins: before any secret is rendered.
     let (all_made, drafts) = with_stand_ins(context, manifests, sources, &values, step, result)
         .await
@@ -183,6 +183,35 @@ pub async fn render(
         known,
         redactor,
     })
+}
+
+/// Tells charts what the cluster serves: they may ask.
+async fn knowing(context: &JobContext, mut sources: Vec<Source>) -> Result<Vec<Source>, Problem> {
+    let artefacts = sources
+        .iter_mut()
+        .filter_map(|source| source.artefact.as_mut());
+    let mut artefacts = artefacts.peekable();
+    if artefacts.peek().is_none() {
+        return Ok(sources);
+    }
+    let kinds = context.target.cluster.kinds().await?;
+    let mut api_versions: Vec<String> = kinds
+        .iter()
+        .flat_map(|kind| {
+            let version = kind.api_version.clone();
+            [format!("{version}/{}", kind.kind), version]
+        })
+        .collect();
+    api_versions.sort_unstable();
+    api_versions.dedup();
+    let served = Arc::new(Served {
+        version: context.target.cluster.version().await?,
+        api_versions,
+    });
+    for artefact in artefacts {
+        artefact.knowing(served.clone());
+    }
+    Ok(sources)
 }
 
 /// What all manifests make with stand-ins for the secrets.

@@ -33,6 +33,7 @@ fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
         url: "http://example.com/odoo.yml".to_owned(),
         text: text.to_owned(),
         template: String::new(),
+        artefact: None,
         variables: Vec::new(),
     };
     let mut policy = Policy::default();

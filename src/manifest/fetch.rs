@@ -13,6 +13,7 @@ use url::Url;
 use super::reach::{Inside, LookUp, Reach, Resolver, system};
 use super::remembered::Remembered;
 use crate::ansible::Files;
+use crate::artefact::Artefact;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::problem::Problem;
@@ -119,8 +120,10 @@ pub struct Source {
     pub text: String,
     /// `sha256:` and the hexadecimal digest of the text, or of all that [`super::pin::gather`] has found.
     pub digest: String,
-    /// The files that it uses, as far as they were looked for.
+    /// The files that it uses, as far as they were looked for; of an archive, those that are worth showing.
     pub files: Files,
+    /// The archive, where it is none of a template.
+    pub artefact: Option<Artefact>,
 }
 
 impl Source {
@@ -132,6 +135,7 @@ impl Source {
             digest: digest(&text),
             text,
             files: Files::default(),
+            artefact: None,
         }
     }
 
@@ -210,16 +214,7 @@ impl Fetcher {
         let answer = self.text(&url, self.manifest()).await;
         let answer = answer.and_then(|answer| match answer {
             Answer::Text(text) => Ok(text),
-            Answer::Absent(status) => Err(named(
-                Problem::new(
-                    Code::ManifestFetch,
-                    sentence!("The server answered {status}.", status),
-                )
-                .hint(sentence!(
-                    "There is no manifest at this URL: correct it, or put the file there."
-                )),
-                &shown,
-            )),
+            Answer::Absent(status) => Err(named(absent(status), &shown)),
         });
         let text = answer.map_err(|problem| problem.in_manifest(title, &shown))?;
         Ok(Source::new(title, &shown, text))
@@ -252,6 +247,27 @@ impl Fetcher {
         })
     }
 
+    /// Fetches what is no text, and gives the URL as it may be shown.
+    pub(super) async fn bytes(
+        &self,
+        title: &str,
+        address: &str,
+    ) -> Result<(String, Vec<u8>), Problem> {
+        let url = parsed(address)
+            .map_err(|problem| named(problem, address).in_manifest(title, address))?;
+        let (shown, wanted) = (without_login(&url), self.manifest());
+        let asked = async {
+            let response = self.follow(&url, None).await?;
+            match response.status() {
+                StatusCode::NOT_FOUND | StatusCode::GONE => Err(absent(response.status())),
+                _ => self.body(accepted(response, wanted.what)?, wanted).await,
+            }
+        };
+        let bytes = in_time(wanted, asked).await;
+        let located = |problem| named(problem, &shown).in_manifest(title, &shown);
+        Ok((shown.clone(), bytes.map_err(located)?))
+    }
+
     fn manifest(&self) -> Wanted {
         Wanted {
             what: What::Manifest,
@@ -261,20 +277,7 @@ impl Fetcher {
     }
 
     async fn text(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
-        let asked = tokio::time::timeout(wanted.time, self.ask(url, wanted));
-        let answer = match slot::unless_soon(asked).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Problem::transient(
-                Code::ManifestFetch,
-                sentence!(
-                    "The server did not answer in full within {seconds} s.",
-                    seconds = wanted.time.as_secs_f32()
-                ),
-            )
-            .hint(sentence!(
-                "Check that the server is reachable from the worker."
-            ))),
-        };
+        let answer = in_time(wanted, self.ask(url, wanted)).await;
         answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
@@ -393,6 +396,35 @@ impl Fetcher {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn in_time<T>(
+    wanted: Wanted,
+    asked: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let asked = tokio::time::timeout(wanted.time, asked);
+    slot::unless_soon(asked).await.unwrap_or_else(|_| {
+        Err(Problem::transient(
+            Code::ManifestFetch,
+            sentence!(
+                "The server did not answer in full within {seconds} s.",
+                seconds = wanted.time.as_secs_f32()
+            ),
+        )
+        .hint(sentence!(
+            "Check that the server is reachable from the worker."
+        )))
+    })
+}
+
+fn absent(status: StatusCode) -> Problem {
+    Problem::new(
+        Code::ManifestFetch,
+        sentence!("The server answered {status}.", status),
+    )
+    .hint(sentence!(
+        "There is no manifest at this URL: correct it, or put the file there."
+    ))
 }
 
 /// The same problem with the URL that was asked for in its message: a step shows nothing else.

@@ -42,7 +42,7 @@ pub fn inspect(
     rules: &policy::Rules,
 ) -> Result<Inspection, Failure> {
     let mut found = Inspection::default();
-    match ansible::mentioned(&source.title, &source.url, &source.text, &source.files) {
+    match mentioned(source) {
         Ok(names) => found.variables = names,
         Err(problem) => {
             found.problems.push(problem);
@@ -66,6 +66,11 @@ pub fn inspect(
                 .map(|problem| made.resolved.mask_problem(problem))
                 .collect();
             found.problems.extend(told);
+            return Ok(found);
+        }
+        Err(problem) if source.artefact.is_some() => {
+            // Which values it lacks its tool alone knows.
+            found.problems.push(problem);
             return Ok(found);
         }
         Err(problem) => problem,
@@ -105,6 +110,14 @@ pub fn inspect(
         found.problems.extend(told);
     }
     Ok(found)
+}
+
+/// The variables that a template mentions. An archive's tool does not tell.
+fn mentioned(source: &Source) -> Result<Vec<String>, Problem> {
+    match source.artefact {
+        Some(_) => Ok(Vec::new()),
+        None => ansible::mentioned(&source.title, &source.url, &source.text, &source.files),
+    }
 }
 
 /// A template's text and the variables it was made with.

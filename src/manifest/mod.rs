@@ -7,6 +7,7 @@
 //! one template all that can be said without a cluster, [`preview`] shows on the terminal what templates become,
 //! [`explain`] where their values come from, of which those that [`given`] names come from Chandlery itself. [`policy`] is what [`check`] holds the objects against. What goes wrong names manifest, line, object, field and the way out.
 
+mod archive;
 mod check;
 pub mod explain;
 mod fetch;
@@ -22,6 +23,7 @@ pub mod reach;
 mod remembered;
 mod stand_ins;
 
+pub use archive::of_archive;
 pub use check::{Rules, check, well_formed};
 pub use fetch::{Fetcher, Limits, Source, digest};
 pub use files::with_files;
@@ -32,6 +34,7 @@ pub use reach::Reach;
 pub use stand_ins::{Made, Values, with_secrets, with_stand_ins};
 
 use crate::ansible::{self, Failure, Resolved};
+use crate::artefact;
 
 /// A template's text with the variables filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +47,17 @@ pub struct Rendered {
     pub text: String,
     /// What it was rendered from.
     pub template: String,
+    /// The tool that made it of an archive, where it was not rendered from a template.
+    pub artefact: Option<artefact::Format>,
     /// The names of the variables that the template mentions, sorted.
     pub variables: Vec<String>,
 }
 
-/// Renders a template as Ansible would, with the files that it has by now.
+/// Renders a template as Ansible would, with the files that it has by now; of an archive, what its tool makes of it.
 pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Failure> {
+    if let Some(artefact) = &source.artefact {
+        return Ok(archive::render(source, artefact, variables)?);
+    }
     let rendered = ansible::render_with(
         &source.title,
         &source.url,
@@ -62,6 +70,7 @@ pub fn render(source: &Source, variables: &Resolved) -> Result<Rendered, Failure
         url: source.url.clone(),
         text: rendered.text,
         template: source.text.clone(),
+        artefact: None,
         variables: rendered.variables,
     })
 }

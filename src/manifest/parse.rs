@@ -6,8 +6,9 @@ use serde_json::Value;
 use yaml_dialects::kubectl::Document;
 use yaml_dialects::{ErrorKind, Limits, divergence};
 
-use super::Rendered;
+use super::{Rendered, archive};
 use crate::ansible::Resolved;
+use crate::artefact::Format;
 use crate::code::Code;
 use crate::object::Object;
 use crate::problem::Problem;
@@ -61,7 +62,10 @@ impl Documents {
 
 /// Reads the documents of a rendered manifest.
 pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Documents, Problem> {
-    let lines = SourceMap::new(&rendered.template, &rendered.text, variables.redactor());
+    let lines = match rendered.artefact {
+        Some(_) => SourceMap::of_tool(&rendered.text, variables.redactor()),
+        None => SourceMap::new(&rendered.template, &rendered.text, variables.redactor()),
+    };
     let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {
         let problem = Problem {
             document: Some(document),
@@ -100,6 +104,14 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
             |(message, path): (Sentence, String)| wrong(message, &path).hint(way_out(&path));
         let mut lists = Vec::new();
         shapes(&document.value, "", &mut lists).map_err(refused)?;
+        if rendered.artefact == Some(Format::Helm)
+            && let Some((object, hook)) = archive::hook(&document.value)
+        {
+            let place = lines.place(document.number, "metadata.annotations");
+            let place = place.unwrap_or((document.line, 1));
+            let problem = archive::refused(object, hook);
+            return Err(located(document.number, place, None, problem));
+        }
         for path in lists {
             let message = match path.as_str() {
                 "" => sentence!(

@@ -12,6 +12,7 @@ fn parsed(text: &str) -> Result<Parsed, Problem> {
         url: "http://example.com/odoo.yml".to_owned(),
         text: text.to_owned(),
         template: String::new(),
+        artefact: None,
         variables: Vec::new(),
     };
     let mut variables = Variables::new();

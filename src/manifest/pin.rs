@@ -12,6 +12,10 @@ use crate::sentence;
 
 /// Looks for all files that a template names, and makes the digest cover them.
 pub async fn gather(fetcher: &Fetcher, address: &str, source: Source) -> Result<Source, Problem> {
+    if source.artefact.is_some() {
+        // Its digest is the archive's.
+        return Ok(source);
+    }
     let named = |source: &Source| ansible::all_named(&source.text, &source.files);
     let (mut source, ()) = with_files(fetcher, address, source, named).await?;
     source.digest = whole(&source);

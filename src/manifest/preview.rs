@@ -6,12 +6,15 @@ use serde_json::Value;
 
 use super::explain::Used;
 use super::{
-    Fetcher, Limits, Reach, Source, Values, parse, render, with_files, with_secrets, with_stand_ins,
+    Fetcher, Limits, Reach, Source, Values, of_archive, parse, render, with_files, with_secrets,
+    with_stand_ins,
 };
 use crate::ansible::{self, Failure, Resolved};
+use crate::artefact::Tools;
 use crate::code::Code;
 use crate::object::Object;
 use crate::problem::Problem;
+use crate::sentence;
 
 /// How to show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +108,13 @@ pub async fn used(templates: &[String]) -> Result<Vec<Used>, Vec<Problem>> {
     let used = |source: &Source| {
         Ok(Used {
             template: source.title.clone(),
-            variables: ansible::mentioned(&source.title, &source.url, &source.text, &source.files)?,
+            variables: match source.artefact {
+                // Its tool does not tell.
+                Some(_) => Vec::new(),
+                None => {
+                    ansible::mentioned(&source.title, &source.url, &source.text, &source.files)?
+                }
+            },
         })
     };
     each(templates, used).await
@@ -137,6 +146,21 @@ async fn each<T: Send + 'static>(
 }
 
 async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {
+    let (path, part) = template.split_once('#').unwrap_or((template, ""));
+    if path.ends_with(".tgz") || path.ends_with(".tar.gz") {
+        let bytes = if path.starts_with("http://") || path.starts_with("https://") {
+            fetcher.bytes(template, template).await?.1
+        } else {
+            std::fs::read(path).map_err(|error| {
+                Problem::new(
+                    Code::ManifestFetch,
+                    sentence!("The file cannot be read: {error}.", error),
+                )
+                .in_manifest(template, template)
+            })?
+        };
+        return of_archive(template, &bytes, part, &Tools::default());
+    }
     if template.starts_with("http://") || template.starts_with("https://") {
         fetcher.fetch(template, template).await
     } else {

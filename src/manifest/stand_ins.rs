@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::parse::{self, Documents};
-use super::{Parsed, Rendered, Source, render};
+use super::{Parsed, Rendered, Source, archive, render};
 use crate::ansible::{self, Failure, Resolved, Set, Variables};
 use crate::code::Code;
 use crate::dependence::{self, Dependent, secret_texts};
@@ -97,6 +97,7 @@ impl Made {
 pub fn with_stand_ins(source: &Source, values: &Values) -> Result<Made, Failure> {
     if !values.differ {
         let (rendered, documents) = made(source, &values.one)?;
+        archive::refuse_chance(source, &values.one, &rendered.text)?;
         return Ok(Made {
             rendered,
             others: documents.clone(),
@@ -111,6 +112,7 @@ pub fn with_stand_ins(source: &Source, values: &Values) -> Result<Made, Failure>
         }
         made => made?,
     };
+    archive::refuse_chance(source, &values.one, &rendered.text)?;
     let (other, others) = made(source, &values.two).map_err(|failure| match failure {
         Failure::Needs(_) => of_file(source, None),
         Failure::Problem(problem) => only_some(*problem),
@@ -294,6 +296,9 @@ fn only_some(problem: Problem) -> Problem {
 
 /// Refuses a template that uses files whose names depend on a secret, before it asks for any.
 pub(super) fn refuse_files(source: &Source, variables: &Resolved) -> Result<(), Problem> {
+    if source.artefact.is_some() {
+        return Ok(());
+    }
     match ansible::decides_file(&source.text, &source.files, variables) {
         Some(line) => Err(of_file(source, line)),
         None => Ok(()),

@@ -760,7 +760,21 @@ pub enum WantedState {
     Deleted,
 }
 
-/// A template to fetch.
+/// What reads a manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ManifestFormat {
+    /// A template as Ansible has them.
+    #[default]
+    Jinja,
+    /// An archive with a Helm chart.
+    Helm,
+    /// An archive with a folder for Kustomize.
+    Kustomize,
+}
+
+/// A template, or an archive, to fetch.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
 pub struct Manifest {
@@ -769,6 +783,10 @@ pub struct Manifest {
     pub url: String,
     /// The digest that its content must have, as [`ManifestSeen::digest`]; `None`: any content will do.
     pub pin: Option<String>,
+    /// Since version 2.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub format: ManifestFormat,
 }
 
 /// How the text of a line becomes a value.

@@ -153,9 +153,9 @@ impl App {
     }
 
     /// Puts a manifest onto the server.
-    pub async fn serve(&self, name: &str, text: &str) {
+    pub async fn serve(&self, name: &str, content: impl AsRef<[u8]>) {
         Mock::given(path(format!("/{name}")))
-            .respond_with(ResponseTemplate::new(200).set_body_string(text))
+            .respond_with(ResponseTemplate::new(200).set_body_bytes(content.as_ref()))
             .with_priority(self.priority().await)
             .mount(&self.server)
             .await;

@@ -1,6 +1,7 @@
 //! Whole jobs against a real API server (KUBECONFIG), each test in a namespace of its own.
 
 mod canaries;
+mod charts;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/counting.rs"]

@@ -78,6 +78,7 @@ fn objects(home: &Home, text: &str) -> Result<Vec<Object>, Problem> {
         url: "http://example.com/shop.yml".to_owned(),
         text: home.filled(text),
         template: String::new(),
+        artefact: None,
         variables: Vec::new(),
     };
     Ok(parse(&rendered, &Variables::new().resolve()?)?.objects)
@@ -232,6 +233,7 @@ fn yaml(text: &str) -> Vec<Value> {
         url: String::new(),
         text: text.to_owned(),
         template: String::new(),
+        artefact: None,
         variables: Vec::new(),
     };
     let parsed = parse(&rendered, &Variables::new().resolve().unwrap()).unwrap();

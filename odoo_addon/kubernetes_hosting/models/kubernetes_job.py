@@ -578,7 +578,15 @@ class KubernetesJob(models.Model):
         self.app_id._changed()
 
     @api.model
-    def _enqueue_preview(self, title, url, manifest=None, config_map=None, secret=None):
+    def _enqueue_preview(
+        self,
+        title,
+        url,
+        manifest=None,
+        config_map=None,
+        secret=None,
+        manifest_format="jinja",
+    ):
         """Ask a worker to fetch and read the manifest at ``url``; return the job.
 
         ``manifest`` is its record where it is saved. The variables of ``config_map``
@@ -596,6 +604,7 @@ class KubernetesJob(models.Model):
             "url": url,
             "config_map_id": config_map.id,
             "secret_id": secret.id,
+            "format": manifest_format,
         }
         return (
             self._as_system()
@@ -798,6 +807,7 @@ class KubernetesJob(models.Model):
             self.manifest_id,
             self.env["kubernetes.config.map"].browse(options["config_map_id"]),
             self.env["kubernetes.secret"].browse(options["secret_id"]),
+            options.get("format", "jinja"),
         )
 
     def _cancel(self):
@@ -873,6 +883,7 @@ class KubernetesJob(models.Model):
                     "title": options["title"],
                     "url": options["url"],
                     "pin": self.manifest_id.pin or None,
+                    "format": options.get("format", "jinja"),
                 }
             ],
             "config_map": config_map._contract_values(),

@@ -78,6 +78,19 @@ class KubernetesManifest(models.Model):
         tracking=True,
         help="Where the worker fetches the template, by http or https.",
     )
+    format = fields.Selection(
+        [
+            ("jinja", "Jinja Template"),
+            ("helm", "Helm Chart"),
+            ("kustomize", "Kustomize Folder"),
+        ],
+        default="jinja",
+        required=True,
+        tracking=True,
+        help="What is at the URL: a YAML template as Ansible has them, a chart as"
+        " helm package makes it (.tgz), or an archive (.tar.gz) of a folder with a"
+        " kustomization.yaml, whose subfolder stands behind a # in the URL.",
+    )
     note = fields.Text()
     company_id = fields.Many2one(
         "res.company",
@@ -286,7 +299,12 @@ class KubernetesManifest(models.Model):
 
     def write(self, vals):
         self.check_access("write")
-        moved = self.filtered(lambda m: "url" in vals and m.url != vals["url"])
+        moved = self.filtered(
+            lambda manifest: any(
+                name in vals and manifest[name] != vals[name]
+                for name in ("url", "format")
+            )
+        )
         used = self._used_contents()
         result = super().write(vals)
         if moved:
@@ -316,7 +334,10 @@ class KubernetesManifest(models.Model):
     def _used_contents(self):
         """Each manifest with what the next deploy uses of it, as far as Odoo knows."""
         return {
-            manifest: (manifest.url, manifest.pin or manifest.digest)
+            manifest: (
+                (manifest.url, manifest.format),
+                manifest.pin or manifest.digest,
+            )
             for manifest in self.sudo()
         }
 
@@ -417,6 +438,8 @@ class KubernetesManifest(models.Model):
         alone knows what becomes of those.
         """
         self.ensure_one()
+        if self.format != "jinja":
+            return []
         documents, depth = [[]], 0
         content = self.content or ""
         if "{% extends" in content or "{%- extends" in content:
@@ -475,7 +498,13 @@ class KubernetesManifest(models.Model):
 
     @api.model
     def request_preview(
-        self, url, title, manifest_id=False, config_map_id=False, secret_id=False
+        self,
+        url,
+        title,
+        manifest_id=False,
+        config_map_id=False,
+        secret_id=False,
+        manifest_format="jinja",
     ):
         """Ask a worker for a preview of a URL, saved or not. A record that the user
         may only read stays as it is.
@@ -493,7 +522,9 @@ class KubernetesManifest(models.Model):
             return {"state": "refused", "message": problem}
         if not self._is_worker_there(company):
             return {"state": "no_worker"}
-        job = jobs._enqueue_preview(title, url, manifest, config_map, secret)
+        job = jobs._enqueue_preview(
+            title, url, manifest, config_map, secret, manifest_format
+        )
         return {"state": "waiting", "job_id": job.id}
 
     def _ask_preview(self):
@@ -509,6 +540,7 @@ class KubernetesManifest(models.Model):
                         "url": manifest.url,
                         "config_map_id": False,
                         "secret_id": False,
+                        "format": manifest.format,
                     },
                     "requested_by": self.env.uid,
                 }
@@ -595,6 +627,8 @@ class KubernetesManifest(models.Model):
         preview = (result or {}).get("preview")
         if not preview or job.options["url"] != self.url:
             return
+        if job.options.get("format", "jinja") != self.format:
+            return
         if not self._is_told_by(job.worker_id):
             return
         if preview["digest"]:
@@ -665,6 +699,7 @@ class KubernetesManifest(models.Model):
                 "title": manifest.name,
                 "url": manifest.url,
                 "pin": manifest.pin or None,
+                "format": manifest.format,
             }
             for manifest in self
         ]

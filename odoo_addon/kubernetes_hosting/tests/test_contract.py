@@ -261,6 +261,7 @@ class TestContract(KubernetesCase, HttpCase):
                     "title": "Copy production",
                     "url": "https://example.com/reset.yml",
                     "pin": PIN,
+                    "format": "jinja",
                 }
             ],
         )

@@ -68,7 +68,15 @@ class TestManifest(KubernetesTransactionCase):
         self.assertEqual(values.keys(), golden("claim_response", 49).keys())
         self.assertEqual(
             values["manifests"],
-            [{"id": 0, "title": "Service", "url": URL, "pin": None}],
+            [
+                {
+                    "id": 0,
+                    "title": "Service",
+                    "url": URL,
+                    "pin": None,
+                    "format": "jinja",
+                }
+            ],
         )
         self.assertEqual(self.result(job.id), {"state": "waiting"})
         self.report(job)
@@ -109,6 +117,31 @@ class TestManifest(KubernetesTransactionCase):
         self.assertFalse(self.manifest.content)
         self.assertFalse(self.manifest.problem_count)
         self.assertEqual(self.manifest.stored_preview(URL + "?new")["state"], "none")
+
+    def test_a_chart_is_told_and_previewed_as_one(self):
+        self.manifest.write({"url": URL + "/shop-1.2.0.tgz", "format": "helm"})
+        self.assertEqual(self.manifest._contract_values()[0]["format"], "helm")
+        self.request(
+            self.manifest.url, manifest_id=self.manifest.id, manifest_format="helm"
+        )
+        job = self.claim()
+        self.assertEqual(job._contract_values()["manifests"][0]["format"], "helm")
+        content = "apiVersion: v2\nname: shop\nstorage: {{ not_ours }}\n"
+        self.report(job, content=content, variables=["not_ours"])
+        self.assertEqual(self.manifest.content, content)
+        # What stands in its Chart.yaml is no template.
+        self.assertFalse(self.manifest._certain_variables())
+
+    def test_another_format_knows_nothing_of_the_last_one(self):
+        self.request(self.manifest.url, manifest_id=self.manifest.id)
+        asked = self.claim()
+        self.manifest._remember("sha256:" + "1" * 64, "kind: Service\n", [])
+        self.manifest.format = "kustomize"
+        self.assertFalse(self.manifest.digest)
+        self.assertFalse(self.manifest.content)
+        # What was asked for before comes too late.
+        self.report(asked)
+        self.assertFalse(self.manifest.digest)
 
     def test_a_shared_manifest_is_previewed_by_who_may_only_read_it(self):
         self.manifest.company_id = False

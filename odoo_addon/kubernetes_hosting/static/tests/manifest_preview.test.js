@@ -38,6 +38,7 @@ const ARCH = `
     <form js_class="kubernetes_form">
         <field name="name"/>
         <field name="url" widget="url"/>
+        <field name="format" widget="radio"/>
         <field name="preview_config_map_id"/>
         <widget name="kubernetes_manifest_preview"/>
     </form>`;
@@ -52,18 +53,27 @@ class Manifest extends models.Model {
     _name = "kubernetes.manifest";
     name = fields.Char();
     url = fields.Char();
+    format = fields.Selection({
+        selection: [
+            ["jinja", "Jinja Template"],
+            ["helm", "Helm Chart"],
+        ],
+        default: "jinja",
+    });
     digest = fields.Char();
     previewed_at = fields.Datetime();
     preview_config_map_id = fields.Many2one({relation: "kubernetes.config.map"});
     preview_secret_id = fields.Many2one({relation: "kubernetes.config.map"});
-    _records = [{id: 1, name: "Odoo", url: "https://example.com/odoo.yml"}];
+    _records = [
+        {id: 1, name: "Odoo", url: "https://example.com/odoo.yml", format: "jinja"},
+    ];
 }
 
 defineMailModels();
 defineModels([ConfigMap, Manifest]);
 describe.current.tags("desktop");
 
-let listeners, isOperator, stored, answers, result;
+let listeners, isOperator, stored, answers, result, asFormat;
 
 beforeEach(async () => {
     listeners = new Set();
@@ -91,6 +101,7 @@ beforeEach(async () => {
     onRpc("kubernetes.manifest", "stored_preview", () => stored);
     onRpc("kubernetes.manifest", "request_preview", ({kwargs}) => {
         expect.step(`${kwargs.url} ${kwargs.manifest_id} ${kwargs.config_map_id}`);
+        asFormat = kwargs.manifest_format;
         return answers.length > 1 ? answers.shift() : answers[0];
     });
     onRpc("kubernetes.manifest", "preview_result", () => result);
@@ -211,6 +222,21 @@ test("what a chosen config map lacks is told, and asked for anew", async () => {
         "Service odoo",
         "odoo_nmae",
         "hostname",
+    ]);
+});
+
+test("another format is asked for anew, and what was seen goes", async () => {
+    await mount({resId: 1});
+    await finish();
+    await waitFor(".ace_editor .ace_gutter");
+    expect(asFormat).toBe("jinja");
+    await contains(".o_field_widget[name=format] input[data-value=helm]").click();
+    await animationFrame();
+    expect(asFormat).toBe("helm");
+    expect(".ace_editor").toHaveCount(0);
+    expect.verifySteps([
+        "https://example.com/odoo.yml 1 false",
+        "https://example.com/odoo.yml 1 false",
     ]);
 });
 

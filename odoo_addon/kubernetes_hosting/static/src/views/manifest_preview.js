@@ -50,7 +50,13 @@ export class ManifestPreview extends Component {
             () => {
                 this.ask();
             },
-            () => [this.url, this.record.resId, this.configMapId, this.secretId]
+            () => [
+                this.url,
+                this.record.data.format,
+                this.record.resId,
+                this.configMapId,
+                this.secretId,
+            ]
         );
         // Somebody else's preview, or a deploy, saw something new.
         useEffect(
@@ -142,8 +148,9 @@ export class ManifestPreview extends Component {
         if (!this.isOperator) {
             return;
         }
-        const isOther = this.askedUrl !== undefined && this.askedUrl !== this.url;
-        this.askedUrl = this.url;
+        const asked = `${this.record.data.format} ${this.url}`;
+        const isOther = this.asked !== undefined && this.asked !== asked;
+        this.asked = asked;
         if (isOther) {
             this.state.preview = null;
         }
@@ -156,6 +163,7 @@ export class ManifestPreview extends Component {
             manifest_id: this.record.resId || false,
             config_map_id: this.configMapId,
             secret_id: this.secretId,
+            manifest_format: this.record.data.format || "jinja",
         });
         if (question === this.question) {
             this.jobId = answer.job_id || null;
@@ -291,6 +299,7 @@ export const manifestPreview = {
     fieldDependencies: [
         {name: "name", type: "char"},
         {name: "url", type: "char"},
+        {name: "format", type: "selection"},
         {name: "digest", type: "char"},
         {name: "previewed_at", type: "datetime"},
         {name: "preview_config_map_id", type: "many2one"},
