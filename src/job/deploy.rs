@@ -3,6 +3,7 @@
 //! fetch → variables → render → parse → check → namespace → apply → prune → wait until ready → read the ingress.
 //! Running it twice changes nothing the second time.
 
+use super::hooks::Hooks;
 use super::rendering::{self, Wanted};
 use super::step_log::{StepHandle, objects};
 use super::{JobContext, ready};
@@ -59,20 +60,32 @@ pub async fn bring(
     result: &mut JobResult,
 ) -> Result<(), Problem> {
     let step_log = &context.step_log;
-    let (home, own) = step_log
+    let (home, own, hooks, noted) = step_log
         .step(StepCode::Namespace, async |step| {
-            make_namespace(context, &wanted, step).await
+            let (home, own) = make_namespace(context, &wanted, step).await?;
+            let hooks = Hooks::of(context, &wanted).await?;
+            let objects = wanted.objects.iter().map(Object::reference);
+            let objects: Vec<_> = objects.chain(hooks.references()).collect();
+            let noted = inventory::announce(&context.target, Some(&home), &objects).await?;
+            Ok((home, own, hooks, noted))
         })
         .await?;
-    let mut applied = Applied::default();
-    let mut noted = None;
-    let ended = step_log
-        .step(StepCode::Applying, async |step| {
-            let objects: Vec<_> = wanted.objects.iter().map(Object::reference).collect();
-            noted = inventory::announce(&context.target, Some(&home), &objects).await?;
-            apply(context, &wanted, &home, &mut applied, step).await
-        })
-        .await;
+    let (mut applied, mut of_hooks) = (Applied::default(), Applied::default());
+    let ended = async {
+        let redactor = &wanted.redactor;
+        hooks.run_before(context, &mut of_hooks, redactor).await?;
+        step_log
+            .step(StepCode::Applying, async |step| {
+                apply(context, &wanted, &home, &mut applied, step).await
+            })
+            .await?;
+        hooks.run_after(context, &mut of_hooks, redactor).await
+    }
+    .await;
+    applied.inventory.extend(of_hooks.inventory);
+    applied.jobs.extend(of_hooks.jobs);
+    applied.under_way.extend(of_hooks.under_way);
+    applied.versions.extend(of_hooks.versions);
     applied.versions.extend(own);
     tell_applied(context, &applied, result);
     let redactor = wanted.redactor.clone();

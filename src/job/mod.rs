@@ -12,6 +12,7 @@ mod diff;
 mod diff_text;
 mod domain_ingress;
 mod domains;
+mod hooks;
 mod index;
 mod invitation;
 mod mail_domain;

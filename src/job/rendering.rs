@@ -1,17 +1,18 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
 use super::{JobContext, domain_ingress, policy_rules};
 use crate::ansible::Files;
-use crate::artefact::Served;
+use crate::artefact::{Format, Served};
 use crate::code::Code;
 use crate::dependence;
 use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::storage;
-use crate::manifest::{self, Made, Rules, Source, Values, pin, policy, with_files};
+use crate::manifest::{self, Made, Rules, Source, Values, hook, pin, policy, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen, ManifestValues};
 use crate::problem::Problem;
@@ -22,6 +23,8 @@ use crate::sentence;
 pub struct Wanted {
     /// In the order of the manifests.
     pub objects: Vec<Object>,
+    /// The hooks of charts, in the order of the manifests.
+    pub hooks: Vec<Object>,
     /// All passwords made for the app, also those that are not in the cluster yet.
     pub generated: Generated,
     /// Whether there are such.
@@ -158,17 +161,24 @@ pub async fn render(
     };
     check_drafts(drafts, &rules, step).map_err(Problem::free_of_secrets)?;
     let (mut objects, mut secrets) = (Vec::new(), Vec::new());
+    let mut charts = BTreeSet::new();
     for (source, made) in all_made {
+        if made.rendered.artefact == Some(Format::Helm) {
+            charts.insert((source.title.clone(), source.url.clone()));
+        }
         let values = values.clone();
         let parsed = computed(move || manifest::with_secrets(&source, made, &values)).await??;
         objects.extend(parsed.objects);
         secrets.extend(parsed.secrets);
     }
-    let mut objects =
-        manifest::check(objects, &rules).map_err(|problem| match values.differ() {
-            true => dependence::untold(),
-            false => problem.free_of_secrets(),
-        })?;
+    let objects = manifest::check(objects, &rules).map_err(|problem| match values.differ() {
+        true => dependence::untold(),
+        false => problem.free_of_secrets(),
+    })?;
+    let is_hook = |object: &Object| {
+        hook::is_hook(object) && charts.contains(&(object.manifest.clone(), object.url.clone()))
+    };
+    let (hooks, mut objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_hook);
     objects.extend(domain_ingress::beside(
         &objects,
         app,
@@ -178,6 +188,7 @@ pub async fn render(
     let redactor = known.and(secrets);
     Ok(Wanted {
         objects,
+        hooks,
         generated,
         has_new_values,
         known,

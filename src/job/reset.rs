@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::rendering::Wanted;
 use super::step_log::{CancelReason, StepHandle, objects};
-use super::{JobContext, deploy, ready, restart, to_contract};
+use super::{JobContext, deploy, hooks, ready, restart, to_contract};
 use crate::code::Code;
 use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::restart::Reason;
@@ -38,7 +38,7 @@ pub async fn empty(
     context
         .step_log
         .step(StepCode::Deleting, async |step| {
-            delete_all(context, step, result).await
+            delete_all(context, &wanted, step, result).await
         })
         .await?;
     deploy::bring(context, wanted, result).await
@@ -46,6 +46,7 @@ pub async fn empty(
 
 async fn delete_all(
     context: &JobContext,
+    wanted: &Wanted,
     step: &StepHandle<'_>,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
@@ -63,6 +64,7 @@ async fn delete_all(
             |waiting| step.say(waiting),
         )
         .await?;
+        hooks::forget(context, wanted).await?;
         result.inventory = Some(deleted.kept);
         step.say(objects(deleted.objects as usize).and(", ", sentence!("volumes among them")));
     }
@@ -100,6 +102,17 @@ pub async fn by_manifests(
     let production = production(context, values.production.as_ref()).await?;
     let mut wanted =
         deploy::prepare(context, manifests, values, production.as_ref(), result).await?;
+    if let Some(hook) = wanted.hooks.first() {
+        return Err(hook.locate(
+            Problem::new(
+                Code::ManifestCheck,
+                sentence!("The hooks of a chart are not run in a reset."),
+            )
+            .hint(sentence!(
+                "Switch it off by the chart's values; a reset manifest's own Jobs are run as they stand there."
+            )),
+        ));
+    }
     for object in &mut wanted.objects {
         hook_job::mark(object, &context.job);
     }

@@ -1,8 +1,6 @@
 //! Manifests that are archives for others' tools: an archive as fetched becomes a [`Source`], and what its tool makes of it a
 //! [`Rendered`].
 
-use serde_json::Value;
-
 use super::given::Given;
 use super::{Fetcher, Rendered, Source, digest};
 use crate::ansible::{Files, Resolved};
@@ -11,9 +9,6 @@ use crate::code::Code;
 use crate::problem::Problem;
 use crate::sentence;
 use crate::source_map::SOURCE;
-
-/// On an object of a chart: when Helm would bring it.
-const HOOK: &str = "helm.sh/hook";
 
 impl Fetcher {
     /// Fetches an archive. A part of the URL behind `#` names a folder in it.
@@ -141,30 +136,4 @@ pub(super) fn refuse_chance(
         "Set the value that the chart would make up otherwise, such as a password, in the app's config map or secret."
     ))
     .in_manifest(&source.title, &source.url))
-}
-
-/// A hook of a chart's in what a document holds: the object and when it is to be brought. Helm leaves out those that are
-/// tests.
-pub(super) fn hook(value: &Value) -> Option<(&Value, &str)> {
-    if let Some(hook) = value["metadata"]["annotations"][HOOK].as_str() {
-        return Some((value, hook));
-    }
-    value["items"].as_array()?.iter().find_map(hook)
-}
-
-/// Why a hook is refused.
-pub(super) fn refused(object: &Value, hook: &str) -> Problem {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
-    Problem {
-        object: Some(format!("{kind}/{name}")),
-        field: Some(format!("metadata.annotations.{HOOK}")),
-        ..Problem::new(
-            Code::ManifestCheck,
-            sentence!("The chart has a hook ({hook}), and hooks are not run.", hook),
-        )
-        .hint(sentence!(
-            "Switch it off by the chart's values. What it does belongs into a Job of a manifest of its own, which a deploy waits for."
-        ))
-    }
 }

@@ -13,6 +13,7 @@ pub mod explain;
 mod fetch;
 mod files;
 pub mod given;
+pub mod hook;
 mod inspect;
 mod numbers;
 mod parse;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use yaml_dialects::kubectl::Document;
 use yaml_dialects::{ErrorKind, Limits, divergence};
 
-use super::{Rendered, archive};
+use super::{Rendered, hook};
 use crate::ansible::Resolved;
 use crate::artefact::Format;
 use crate::code::Code;
@@ -105,11 +105,10 @@ pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Document
         let mut lists = Vec::new();
         shapes(&document.value, "", &mut lists).map_err(refused)?;
         if rendered.artefact == Some(Format::Helm)
-            && let Some((object, hook)) = archive::hook(&document.value)
+            && let Some(problem) = hook::refused(&document.value)
         {
             let place = lines.place(document.number, "metadata.annotations");
             let place = place.unwrap_or((document.line, 1));
-            let problem = archive::refused(object, hook);
             return Err(located(document.number, place, None, problem));
         }
         for path in lists {

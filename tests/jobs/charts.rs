@@ -261,14 +261,107 @@ async fn an_object_that_the_policy_refuses_is_shown_as_rendered_with_the_file_th
     .await;
 }
 
+/// A Job that is a hook.
+fn hook(name: &str, events: &str, weight: &str) -> String {
+    format!(
+        r#"apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {name}
+  annotations: {{helm.sh/hook: "{events}", helm.sh/hook-weight: "{weight}"}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{{name: {name}, image: "docker.io/library/web:1"}}]
+"#
+    )
+}
+
+/// What a deploy has run, in order, and when it applied everything else.
+fn ran(steps: &[Step]) -> Vec<&str> {
+    let applying = steps.iter().filter(|step| step.code == StepCode::Applying);
+    applying
+        .map(|step| match step.message.as_str() {
+            text if text.contains("objects") => "objects",
+            text => text
+                .strip_prefix("Hook Job/")
+                .and_then(|text| text.strip_suffix(": done"))
+                .unwrap_or(text),
+        })
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hook_is_refused_by_name_with_what_to_do() {
+async fn hooks_are_run_by_weight_before_and_after_at_an_installation_and_at_an_upgrade() {
     with_app(|app| async move {
-        let hook = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations: {helm.sh/hook: \"pre-install,pre-upgrade\"}\n";
-        let error = refused(&app, "helm", &chart(&[("shop/templates/job.yaml", hook)])).await;
-        assert_eq!(error.object.as_deref(), Some("Job/migrate"));
-        assert!(error.message.contains("pre-install,pre-upgrade"), "{error}");
-        assert!(error.hint.is_some_and(|hint| hint.contains("Job of a manifest")));
+        let archive = chart(&[
+            (
+                "shop/templates/a.yaml",
+                &hook("second", "pre-install,pre-upgrade", "5"),
+            ),
+            ("shop/templates/b.yaml", &hook("first", "pre-install", "-5")),
+            ("shop/templates/c.yaml", &hook("seed", "post-install", "0")),
+            (
+                "shop/templates/d.yaml",
+                &hook("migrate", "post-upgrade,post-rollback", "0"),
+            ),
+        ]);
+        let job = job(&app, "helm", "shop.tgz", &archive).await;
+        let runner = runner();
+        let (first, steps) = run(&runner, job.clone()).await;
+        assert_done(&first);
+        assert_eq!(ran(&steps), ["first", "second", "objects", "seed"]);
+        assert_eq!(first.result.objects.created, 4, "hooks are not counted");
+        assert!(
+            names(&first).contains(&"Job/seed".to_owned()),
+            "its log stays"
+        );
+        let jobs: Api<k8s_openapi::api::batch::v1::Job> =
+            Api::namespaced(app.client.clone(), &app.namespace);
+        let uid = async || jobs.get("second").await.unwrap().metadata.uid;
+        let of_first = uid().await;
+        let mut next = after(job.clone(), &first);
+        next["id"] = json!(app.id + 1);
+        let (again, steps) = run(&runner, next.clone()).await;
+        assert_done(&again);
+        assert_eq!(ran(&steps), ["second", "objects", "migrate"]);
+        let of_second = uid().await;
+        assert_ne!(of_first, of_second, "each deploy runs it");
+        let (once_more, _) = run(&runner, next).await;
+        assert_done(&once_more);
+        assert_eq!(
+            uid().await,
+            of_second,
+            "another attempt at the same one does not"
+        );
+        assert!(
+            !names(&again).contains(&"Job/seed".to_owned()),
+            "it goes with the next deploy"
+        );
+        let mut empty = after(job, &once_more);
+        empty["id"] = json!(app.id + 2);
+        empty["kind"] = json!("reset");
+        empty["options"] = json!({"reset": "empty"});
+        let (reset, steps) = run(&runner, empty).await;
+        assert_done(&reset);
+        assert_eq!(ran(&steps), ["first", "second", "objects", "seed"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_cannot_be_run_is_refused_by_name_with_what_to_do() {
+    with_app(|app| async move {
+        let hook = hook("dump", "pre-delete", "0");
+        let error = refused(&app, "helm", &chart(&[("shop/templates/job.yaml", &hook)])).await;
+        assert_eq!(error.object.as_deref(), Some("Job/dump"));
+        assert!(error.message.contains("pre-delete"), "{error}");
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.contains("chart's values"))
+        );
     })
     .await;
 }
