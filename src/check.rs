@@ -214,15 +214,22 @@ fn check_tools(settings: &Settings) -> Vec<Line> {
     let tools = settings.artefacts.tools();
     let formats = [
         ("Helm charts", Format::Helm),
-        ("Kustomize", Format::Kustomize),
+        ("folders for Kustomize", Format::Kustomize),
     ];
-    formats
-        .into_iter()
-        .map(|(thing, format)| match tools.version(format) {
+    let lines = formats.into_iter().map(|(thing, format)| {
+        let name = format.program();
+        match tools.version(format) {
             Ok(version) => Line::new(thing, Ok(format!("{version}, without network"))),
+            Err(_) if !tools.are_there(format) => {
+                let found = format!(
+                    "no {name} is found; only manifests of this format need it (artefacts.{name})"
+                );
+                Line::new(thing, Ok(found))
+            }
             Err(problem) => Line::warning(thing, problem),
-        })
-        .collect()
+        }
+    });
+    lines.collect()
 }
 
 /// Whether the key opens the account, and the operator's own domain may send.

@@ -181,6 +181,8 @@ async fn chandlery(file: &Path) -> Output {
             .args(["check", "--config"])
             .arg(file)
             .env("CHANDLERY_ODOO__KEY", KEY)
+            // Which programs the machine has is nothing that tests hang on.
+            .env("PATH", "")
             .output()
             .unwrap()
     })
@@ -198,6 +200,8 @@ async fn when_all_is_well_every_line_says_ok() {
          ok     contract: both sides speak version 2\n\
          ok     database: 5f0c1a52-c5f0-11f0-8de9-0242ac120002\n\
          ok     Mailgun: no key is set; Odoo sends invitations by its own outgoing mail\n\
+         ok     Helm charts: no helm is found; only manifests of this format need it (artefacts.helm)\n\
+         ok     folders for Kustomize: no kustomize is found; only manifests of this format need it (artefacts.kustomize)\n\
          ok     cluster demo: {}/ answers, Kubernetes v1.35.4\n\
          ok     cluster demo, permissions: the worker may do all it needs\n\
          ok     cluster demo, admission policy: the worker is kept to its own namespaces\n\
@@ -209,6 +213,35 @@ async fn when_all_is_well_every_line_says_ok() {
         scene.cluster.uri()
     );
     assert_eq!((status, text.as_str()), (0, expected.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tools_of_charts_and_folders_are_run_as_the_worker_runs_them() {
+    let scene = Scene::good().await;
+    let helm = scene.folder.path().join("helm");
+    let settings = |path: &Path| {
+        let path = path.display();
+        format!("[artefacts]\nhelm = '{path}'\n{}", scene.settings())
+    };
+    std::fs::write(&helm, "#!/bin/sh\necho v3.19.0\n").unwrap();
+    let (status, text) = scene.check(&settings(&helm)).await;
+    assert_eq!(status, 0, "{text}");
+    let missing = format!(
+        "warn   Helm charts: The worker finds no program at {}, where its settings have helm.\n         Install helm",
+        helm.display()
+    );
+    assert!(text.contains(&missing), "it may not be run: {text}");
+    std::fs::set_permissions(&helm, Permissions::from_mode(0o755)).unwrap();
+    let (_, text) = scene.check(&settings(&helm)).await;
+    let found = format!(
+        "ok     Helm charts: {} v3.19.0, without network\n",
+        helm.display()
+    );
+    assert!(text.contains(&found), "{text}");
+    // It needs another program, and gets none.
+    std::fs::write(&helm, "#!/bin/sh\n/bin/echo v3.19.0\n").unwrap();
+    let (_, text) = scene.check(&settings(&helm)).await;
+    assert!(text.contains("warn   Helm charts: helm says: "), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

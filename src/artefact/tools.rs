@@ -64,10 +64,7 @@ impl Tools {
 
     /// Where a tool is.
     fn find(&self, format: Format) -> Result<PathBuf, Problem> {
-        let (name, set) = match format {
-            Format::Helm => ("helm", &self.helm),
-            Format::Kustomize => ("kustomize", &self.kustomize),
-        };
+        let (name, set) = (format.program(), self.set(format));
         let missing = |message: Sentence| {
             Err(Problem::new(Code::ManifestTool, message).hint(sentence!(
                 "Install {name} where the worker runs, or set artefacts.{name} in its settings; `chandlery check` says whether it is found.",
@@ -76,7 +73,7 @@ impl Tools {
         };
         if !set.as_os_str().is_empty() {
             return match is_program(set) {
-                true => Ok(set.clone()),
+                true => Ok(set.to_owned()),
                 false => missing(sentence!(
                     "The worker finds no program at {path}, where its settings have {name}.",
                     path = set.display(),
@@ -91,6 +88,19 @@ impl Tools {
         match found {
             Some(path) => Ok(path),
             None => missing(sentence!("The worker finds no program {name}.", name)),
+        }
+    }
+
+    /// Whether one is named in the settings, or found.
+    pub fn are_there(&self, format: Format) -> bool {
+        !self.set(format).as_os_str().is_empty() || self.find(format).is_ok()
+    }
+
+    /// Where the settings have a tool; empty: nowhere.
+    fn set(&self, format: Format) -> &Path {
+        match format {
+            Format::Helm => &self.helm,
+            Format::Kustomize => &self.kustomize,
         }
     }
 

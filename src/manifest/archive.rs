@@ -67,10 +67,11 @@ pub(super) fn render(
 ) -> Result<Rendered, Problem> {
     let located =
         |problem: Problem| variables.mask_problem(problem.in_manifest(&source.title, &source.url));
+    let text = values(variables).and_then(|values| artefact.render(&values));
     Ok(Rendered {
         title: source.title.clone(),
         url: source.url.clone(),
-        text: artefact.render(&values(variables)?).map_err(located)?,
+        text: text.map_err(located)?,
         template: String::new(),
         artefact: Some(artefact.format()),
         variables: Vec::new(),

@@ -121,6 +121,10 @@ class TestChange(LifeCase):
         manifest.url = "https://example.com/other.yml"
         self.assertEqual(self.changes(), [("manifest", "PostgreSQL")])
 
+    def test_a_manifests_other_format(self):
+        self.manifests[0].format = "helm"
+        self.assertEqual(self.changes(), [("manifest", "PostgreSQL")])
+
     def test_a_manifests_new_content_that_two_deploys_have_fetched(self):
         manifest = self.manifests[0]
         other = self.deployed("wiki")
