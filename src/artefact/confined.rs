@@ -21,7 +21,7 @@ pub const NOT_BEGUN: u8 = 125;
 /// What the program may take.
 const LIMITS: [(Resource, u64); 5] = [
     // What it writes to, whatever it has reserved.
-    (Resource::Data, 512 * 1024 * 1024),
+    (Resource::Data, 384 * 1024 * 1024),
     (Resource::Cpu, 60),
     (Resource::Fsize, 16 * 1024 * 1024),
     (Resource::Nofile, 256),

@@ -164,7 +164,7 @@ impl Tools {
             .env("HELM_CONFIG_HOME", home.join("config"))
             .env("HELM_DATA_HOME", home.join("data"))
             // Less than it may take: it is to clean up before it is refused.
-            .env("GOMEMLIMIT", "384MiB");
+            .env("GOMEMLIMIT", "256MiB");
         let said = process::run(&mut command, work.input.into_bytes(), LIMITS);
         let said = said.map_err(|failure| match failure {
             Failure::Broken(error) => not_begun(name, &error.to_string()),

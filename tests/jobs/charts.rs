@@ -573,5 +573,5 @@ fn a_confined_program_has_neither_network_nor_other_programs() {
     let said = confined("/bin/echo another; echo end");
     assert!(said.contains("fork") && !said.contains("another"), "{said}");
     let said = confined("ulimit -t; ulimit -d; ulimit -f");
-    assert_eq!(said, "60\n524288\n16384\n");
+    assert_eq!(said, "60\n393216\n16384\n");
 }
