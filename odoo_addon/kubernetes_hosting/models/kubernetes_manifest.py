@@ -704,6 +704,31 @@ class KubernetesManifest(models.Model):
             for manifest in self
         ]
 
+    def action_import_values(self):
+        """Open the import of the chart's own values into a new config map."""
+        self.ensure_one()
+        self.env["kubernetes.config.map"].check_access("create")
+        names = [
+            item["name"]
+            for item in self.files or []
+            if item["name"].rpartition("/")[2] == "values.yaml"
+        ]
+        if self.format != "helm" or not names:
+            raise UserError(
+                self.env._("No worker has fetched a chart with a values.yaml here yet.")
+            )
+        # Those of its subcharts lie deeper.
+        name = min(names, key=len)
+        text = next(item["content"] for item in self.files if item["name"] == name)
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Values of the Chart"),
+            "res_model": "kubernetes.config.map.import",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_name": self.name, "default_text": text},
+        }
+
     def action_view_apps(self):
         self.ensure_one()
         self.check_access("read")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form
 from odoo.tools import mute_logger
 
 from ..models import contract
@@ -131,6 +132,33 @@ class TestManifest(KubernetesTransactionCase):
         self.assertEqual(self.manifest.content, content)
         # What stands in its Chart.yaml is no template.
         self.assertFalse(self.manifest._certain_variables())
+
+    def test_a_charts_values_become_a_config_map(self):
+        manifest = self.manifest.with_user(self.operator)
+        self.manifest.format = "helm"
+        with self.assertRaisesRegex(UserError, "values.yaml"):
+            manifest.action_import_values()
+        files = [
+            {"name": "shop/charts/redis/values.yaml", "content": "port: 6379\n"},
+            {"name": "shop/values.yaml", "content": "replicas: 2\nweb: {port: 80}\n"},
+        ]
+        self.manifest._remember("sha256:" + "1" * 64, "name: shop\n", [], files)
+        action = manifest.action_import_values()
+        wizard = Form(
+            self.env[action["res_model"]]
+            .with_user(self.operator)
+            .with_context(**action["context"])
+        )
+        self.assertEqual(wizard.name, self.manifest.name)
+        wizard = wizard.save()
+        wizard.action_import()
+        config_map = self.env["kubernetes.config.map"].search(
+            [("name", "=", self.manifest.name)]
+        )
+        self.assertEqual(
+            [(line.key, line.type) for line in config_map.line_ids],
+            [("replicas", "yaml"), ("web", "yaml")],
+        )
 
     def test_another_format_knows_nothing_of_the_last_one(self):
         self.request(self.manifest.url, manifest_id=self.manifest.id)

@@ -200,7 +200,7 @@ MODELS = {
         " pinned_files preview previewed_at problem_count variables",
         calls={
             f"{KEEPERS} other": "request_preview",
-            KEEPERS: "action_pin action_unpin",
+            KEEPERS: "action_import_values action_pin action_unpin",
             f"{STAFF} other": "preview_result",
             STAFF: "action_view_apps stored_preview",
         },
