@@ -166,7 +166,7 @@ impl Tools {
             // Less than it may take: it is to clean up before it is refused.
             .env("GOMEMLIMIT", "256MiB");
         let said = process::run(&mut command, work.input.into_bytes(), LIMITS);
-        let said = said.map_err(|failure| match failure {
+        let mut said = said.map_err(|failure| match failure {
             Failure::Broken(error) => not_begun(name, &error.to_string()),
             Failure::TooLong => refused(
                 sentence!(
@@ -185,6 +185,8 @@ impl Tools {
                 sentence!("Look for loops in the templates that go round too often, or divide it."),
             ),
         })?;
+        // Where it lay is nobody's concern, and another place each time.
+        said.complaint = said.complaint.replace(&archive.display().to_string(), ".");
         if said.status.code() == Some(confined::NOT_BEGUN.into()) {
             return Err(not_begun(name, said.complaint.trim()));
         }
@@ -202,7 +204,11 @@ impl Tools {
     pub fn ended(&self, format: Format, complaint: &str) -> Problem {
         let name = format.program();
         let complaint = complaint.trim().trim_start_matches("Error: ");
-        let lines: Vec<&str> = complaint.lines().take(LINES).collect();
+        // Advice on helm's own command line is of no use here.
+        let lines = complaint
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with("Use --debug flag"));
+        let lines: Vec<&str> = lines.take(LINES).collect();
         refused(
             match lines.is_empty() {
                 true => sentence!("{name} ended without a word.", name),

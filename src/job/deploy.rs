@@ -64,24 +64,25 @@ pub async fn bring(
         .step(StepCode::Namespace, async |step| {
             let (home, own) = make_namespace(context, &wanted, step).await?;
             let hooks = Hooks::of(context, &wanted).await?;
-            let objects = wanted.objects.iter().map(Object::reference);
-            let objects: Vec<_> = objects.chain(hooks.references()).collect();
+            let mut objects: Vec<_> = wanted.objects.iter().map(Object::reference).collect();
+            objects.extend(hooks.references());
             let noted = inventory::announce(&context.target, Some(&home), &objects).await?;
             Ok((home, own, hooks, noted))
         })
         .await?;
     let (mut applied, mut of_hooks) = (Applied::default(), Applied::default());
-    let ended = async {
-        let redactor = &wanted.redactor;
-        hooks.run_before(context, &mut of_hooks, redactor).await?;
-        step_log
+    let redactor = &wanted.redactor;
+    let mut ended = hooks.run_before(context, &mut of_hooks, redactor).await;
+    if ended.is_ok() {
+        ended = step_log
             .step(StepCode::Applying, async |step| {
                 apply(context, &wanted, &home, &mut applied, step).await
             })
-            .await?;
-        hooks.run_after(context, &mut of_hooks, redactor).await
+            .await;
     }
-    .await;
+    if ended.is_ok() {
+        ended = hooks.run_after(context, &mut of_hooks, redactor).await;
+    }
     applied.inventory.extend(of_hooks.inventory);
     applied.jobs.extend(of_hooks.jobs);
     applied.under_way.extend(of_hooks.under_way);

@@ -198,11 +198,7 @@ pub async fn render(
 
 /// Tells charts what the cluster serves: they may ask.
 async fn knowing(context: &JobContext, mut sources: Vec<Source>) -> Result<Vec<Source>, Problem> {
-    let artefacts = sources
-        .iter_mut()
-        .filter_map(|source| source.artefact.as_mut());
-    let mut artefacts = artefacts.peekable();
-    if artefacts.peek().is_none() {
+    if sources.iter().all(|source| source.artefact.is_none()) {
         return Ok(sources);
     }
     let kinds = context.target.cluster.kinds().await?;
@@ -219,8 +215,10 @@ async fn knowing(context: &JobContext, mut sources: Vec<Source>) -> Result<Vec<S
         version: context.target.cluster.version().await?,
         api_versions,
     });
-    for artefact in artefacts {
-        artefact.knowing(served.clone());
+    for source in &mut sources {
+        if let Some(artefact) = &mut source.artefact {
+            artefact.knowing(served.clone());
+        }
     }
     Ok(sources)
 }

@@ -135,7 +135,7 @@ class TestManifest(KubernetesTransactionCase):
 
     def test_a_charts_values_become_a_config_map(self):
         manifest = self.manifest.with_user(self.operator)
-        self.manifest.format = "helm"
+        self.manifest.write({"name": "Shop", "format": "helm"})
         with self.assertRaisesRegex(UserError, "values.yaml"):
             manifest.action_import_values()
         files = [
@@ -149,12 +149,10 @@ class TestManifest(KubernetesTransactionCase):
             .with_user(self.operator)
             .with_context(**action["context"])
         )
-        self.assertEqual(wizard.name, self.manifest.name)
+        self.assertEqual(wizard.name, "Shop")
         wizard = wizard.save()
         wizard.action_import()
-        config_map = self.env["kubernetes.config.map"].search(
-            [("name", "=", self.manifest.name)]
-        )
+        config_map = self.env["kubernetes.config.map"].search([("name", "=", "Shop")])
         self.assertEqual(
             [(line.key, line.type) for line in config_map.line_ids],
             [("replicas", "yaml"), ("web", "yaml")],
