@@ -24,6 +24,8 @@ pub struct SourceMap {
     rendered: String,
     /// Whether a tool made it of an archive: no line of a template belongs to one of its own.
     is_of_tool: bool,
+    /// Whether that was a Helm chart.
+    is_of_chart: bool,
     redactor: Redactor,
     /// What differs between the two, found when it is first asked for.
     changes: OnceLock<Vec<DiffOp>>,
@@ -42,6 +44,7 @@ impl SourceMap {
             template: template.to_owned(),
             rendered: rendered.to_owned(),
             is_of_tool: false,
+            is_of_chart: false,
             redactor: redactor.clone(),
             changes: OnceLock::new(),
             places: OnceLock::new(),
@@ -50,12 +53,18 @@ impl SourceMap {
         }
     }
 
-    /// What a tool made of an archive.
-    pub fn of_tool(made: &str, redactor: &Redactor) -> Self {
+    /// What a tool made of an archive, with a Helm chart or something else.
+    pub fn of_tool(made: &str, is_of_chart: bool, redactor: &Redactor) -> Self {
         Self {
             is_of_tool: true,
+            is_of_chart,
             ..Self::new("", made, redactor)
         }
+    }
+
+    /// Whether it was made of a Helm chart.
+    pub fn is_of_chart(&self) -> bool {
+        self.is_of_chart
     }
 
     /// Says what is rendered with stand-ins for all secrets.

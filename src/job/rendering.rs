@@ -1,13 +1,12 @@
 //! From a job's manifests to objects that may go to its cluster: fetch → variables → render → parse → check.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
 use super::{JobContext, domain_ingress, policy_rules};
 use crate::ansible::Files;
-use crate::artefact::{Format, Served};
+use crate::artefact::Served;
 use crate::code::Code;
 use crate::dependence;
 use crate::kubernetes::generated::{self, Generated};
@@ -161,11 +160,7 @@ pub async fn render(
     };
     check_drafts(drafts, &rules, step).map_err(Problem::free_of_secrets)?;
     let (mut objects, mut secrets) = (Vec::new(), Vec::new());
-    let mut charts = BTreeSet::new();
     for (source, made) in all_made {
-        if made.rendered.artefact == Some(Format::Helm) {
-            charts.insert((source.title.clone(), source.url.clone()));
-        }
         let values = values.clone();
         let parsed = computed(move || manifest::with_secrets(&source, made, &values)).await??;
         objects.extend(parsed.objects);
@@ -175,10 +170,7 @@ pub async fn render(
         true => dependence::untold(),
         false => problem.free_of_secrets(),
     })?;
-    let is_hook = |object: &Object| {
-        hook::is_hook(object) && charts.contains(&(object.manifest.clone(), object.url.clone()))
-    };
-    let (hooks, mut objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_hook);
+    let (hooks, mut objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(hook::is_hook);
     objects.extend(domain_ingress::beside(
         &objects,
         app,

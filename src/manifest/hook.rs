@@ -35,9 +35,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| !word.is_empty())
 }
 
-/// Whether it is a hook.
+/// Whether it is a hook. In other manifests than charts the annotation means nothing.
 pub fn is_hook(object: &Object) -> bool {
-    annotation(&object.value, HOOK).is_some()
+    object.lines.is_of_chart() && annotation(&object.value, HOOK).is_some()
 }
 
 /// The hooks among objects that are run at an event, in the order in which Helm runs them.

@@ -63,7 +63,10 @@ impl Documents {
 /// Reads the documents of a rendered manifest.
 pub(super) fn read(rendered: &Rendered, variables: &Resolved) -> Result<Documents, Problem> {
     let lines = match rendered.artefact {
-        Some(_) => SourceMap::of_tool(&rendered.text, variables.redactor()),
+        Some(format) => {
+            let is_of_chart = format == Format::Helm;
+            SourceMap::of_tool(&rendered.text, is_of_chart, variables.redactor())
+        }
         None => SourceMap::new(&rendered.template, &rendered.text, variables.redactor()),
     };
     let located = |document: u32, (line, column): (u32, u32), length, problem: Problem| {

@@ -7,6 +7,13 @@ use crate::sentence;
 
 /// Labels that mean something to people only.
 const RECOMMENDED: &str = "app.kubernetes.io/";
+/// What a chart says to Helm: it is read from the chart, and means nothing in the cluster.
+const TO_HELM: [&str; 4] = [
+    "helm.sh/hook",
+    "helm.sh/hook-weight",
+    "helm.sh/hook-delete-policy",
+    "helm.sh/resource-policy",
+];
 /// The old way to say an Ingress' class; its value is looked at with the Ingress.
 pub(super) const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";
 /// The old way to say a claim's storage class, looked at with the claim.
@@ -110,7 +117,9 @@ fn check_key(key: &str, part: &Part, word: &str, rules: &Rules, report: &mut Rep
         }
         return;
     };
-    if word == "annotation" && key == NO_RESTART {
+    if word == "annotation" && key == NO_RESTART
+        || TO_HELM.contains(&key) && report.object.lines.is_of_chart()
+    {
         return;
     }
     if domain == OWN || domain.ends_with(&format!(".{OWN}")) {
