@@ -196,6 +196,11 @@ SENTENCES = (
     _lt("Check its spelling and indentation."),
     _lt("Check that the API server runs and is reachable from the worker."),
     _lt("Check that the URL leads to a manifest, or split it into several."),
+    _lt(
+        "Check that the URL leads to the right archive, and leave out of it what the"
+        " manifests do not need."
+    ),
+    _lt("Check that the URL leads to the right archive."),
     _lt("Check that the server is reachable from the worker."),
     _lt("Check the URL, and that the server is reachable from the worker."),
     _lt("Check the URL, and the server behind it."),
@@ -226,12 +231,28 @@ SENTENCES = (
         'Correct the URL. If that host is meant, whoever runs the worker adds "{place}"'
         " or its network to `allow` under [manifests] in the worker's settings."
     ),
+    _lt(
+        "Correct the chart or its values; `chandlery render CHART.tgz --vars FILE`"
+        " shows the same."
+    ),
+    _lt(
+        "Correct the folder; `chandlery render FOLDER.tar.gz --vars FILE` shows the"
+        " same."
+    ),
     _lt("Correct the line in the app's secret."),
     _lt("Correct the mail template or the customer's address, then send it again."),
     _lt("Correct the name, or add to the manifest what is meant by it."),
     _lt("Correct the name, or the variables it is made of."),
     _lt("Correct the path, or add the file."),
+    _lt(
+        "Correct the value in the app's config map; the chart's values.schema.json says"
+        " what it may be."
+    ),
     _lt("Correct the value, or make its type `string`."),
+    _lt(
+        "Correct what the Job complains about, then press Apply again: it starts from"
+        " the beginning."
+    ),
     _lt(
         "Correct what the Job complains about, then reset again: it starts from the"
         " beginning."
@@ -264,8 +285,15 @@ SENTENCES = (
     _lt("Free or add resources in the cluster, or lower what the manifest requests."),
     _lt("Give an SVG or PNG of at most 32 KiB."),
     _lt("Give each port of the Service a `name`: with more than one they need it."),
+    _lt("Give it a /tmp that it may write to, or set TMPDIR."),
     _lt("Give it a `default` (or a value in vars.yml), or say `required: true`."),
+    _lt("Give it a value of texts, numbers, lists and mappings."),
     _lt("Give it one in metadata.name."),
+    _lt("Give the URL of a tar archive that is packed with gzip (.tgz or .tar.gz)."),
+    _lt(
+        "Give the URL of what `helm package` makes, such as"
+        " https://example.com/charts/shop-1.2.0.tgz."
+    ),
     _lt("Give the address of the folder that the repository's index.json is in."),
     _lt(
         "Give the app another name. If the app shall take the domain over, set its DKIM"
@@ -287,6 +315,9 @@ SENTENCES = (
     _lt("Give the {reserved} another name."),
     _lt("Handed back: the worker stops."),
     _lt("Have the cluster's administrator add a class with a provisioner."),
+    _lt("Hook {reference}"),
+    _lt("Hook {reference}: done"),
+    _lt("Hook {reference}: {waiting}"),
     _lt(
         "If it is, an operator takes it over in Odoo: Kubernetes > Configuration >"
         " Namespaces Found."
@@ -306,6 +337,10 @@ SENTENCES = (
         " apiVersion."
     ),
     _lt("Install what provides this kind, or correct apiVersion and kind."),
+    _lt(
+        "Install {name} where the worker runs, or set artefacts.{name} in its settings;"
+        " `chandlery check` says whether it is found."
+    ),
     _lt(
         "It belongs to another Mailgun account, or to this one in another region than"
         " {region}. Delete it there, ask Mailgun's support to release it, or give the"
@@ -344,6 +379,7 @@ SENTENCES = (
     _lt("Keep one of the two: the invitation tells one password."),
     _lt("Leave it out for the cluster's default class, or name one."),
     _lt("Leave it out, or add the ServiceAccount to the manifests."),
+    _lt("Leave it out: archives hold files and folders only."),
     _lt("Leave out `required`."),
     _lt("Leave out `type`."),
     _lt("Leave the address out to use {url} or set one that begins with https://."),
@@ -359,6 +395,8 @@ SENTENCES = (
         "Look at what has changed in the manifest's form in Odoo, then press Pin there:"
         " what waits for it goes on by itself."
     ),
+    _lt("Look for loops in the templates that go round too often, or divide it."),
+    _lt("Look for loops in the templates that go round too often."),
     _lt(
         "Look for the recipient in Mailgun's log of the domain. If the mail is not"
         " there, send it again."
@@ -393,6 +431,10 @@ SENTENCES = (
     _lt(
         "Name the file that holds the password of `{id}` in the worker's settings,"
         " [vault.password_files], or give `chandlery render` --vault-id {id}@FILE."
+    ),
+    _lt(
+        "Name the folder at the end of the URL, such as"
+        " https://example.com/shop.tar.gz#overlays/prod."
     ),
     _lt("Name the others in `environments`, such as `[prod, int]`."),
     _lt("Name them by the label kubernetes.io/metadata.name."),
@@ -434,6 +476,11 @@ SENTENCES = (
         " same shape: {problem}"
     ),
     _lt("Open the link again in an up-to-date browser."),
+    _lt("Pack it anew, each file once."),
+    _lt(
+        "Pack the folder itself: `tar -czf shop.tar.gz shop`. Paths are relative and"
+        " have no `..`."
+    ),
     _lt("Pod Security (Baseline or Privileged)"),
     _lt("Pod Security (Privileged)"),
     _lt("Pod Security {level}, {check}"),
@@ -448,6 +495,10 @@ SENTENCES = (
     ),
     _lt("Production cannot be read: {problem}"),
     _lt("Production is never reset."),
+    _lt(
+        "Put a copy of the file in the link's place: archives hold files and folders"
+        " only."
+    ),
     _lt("Put it in quotation marks."),
     _lt("Put parts of them into the template, or split it into several."),
     _lt("Put right what Mailgun names, then try again."),
@@ -607,6 +658,10 @@ SENTENCES = (
     ),
     _lt("Set the DNS records by hand, or put that right."),
     _lt(
+        "Set the value that the chart would make up otherwise, such as a password, in"
+        " the app's config map or secret."
+    ),
+    _lt(
         "Shorten it to at most {most} characters, for example by `{{{{ value[:{most}]"
         " }}}}`."
     ),
@@ -636,6 +691,14 @@ SENTENCES = (
     _lt("Still in the cluster: {what}."),
     _lt("Still running: {what}."),
     _lt("Stopped"),
+    _lt(
+        "Switch it off by the chart's values. What it does belongs into a Job, as a"
+        " hook of an installation or an upgrade or in a manifest of its own."
+    ),
+    _lt(
+        "Switch it off by the chart's values; a reset manifest's own Jobs are run as"
+        " they stand there."
+    ),
     _lt("TXT {name} (something else is there)"),
     _lt("Take another name, or leave it out."),
     _lt(
@@ -709,9 +772,30 @@ SENTENCES = (
         "The app's {what} {value} is no {is}, so that a manifest could say something"
         " else with it."
     ),
+    _lt("The archive cannot be read: {error}."),
+    _lt("The archive has more than {number} entries."),
+    _lt("The archive holds `{shown}` twice."),
+    _lt("The archive holds `{shown}`, which is neither a file nor a folder."),
+    _lt("The archive holds no `kustomization.yaml` in its folder `{folder}`."),
+    _lt("The archive holds no files."),
+    _lt(
+        "The archive holds the link `{shown}`, and could lead out of its folder by it."
+    ),
+    _lt("The archive holds the path `{shown}`, which is not below its own folder."),
+    _lt("The archive is larger than {number} MiB, unpacked."),
+    _lt("The archive is no Helm chart: it holds no folder with a `Chart.yaml`."),
     _lt("The browser's public key cannot be used: {reason}."),
     _lt("The capability {name} may not be added: only NET_BIND_SERVICE."),
     _lt("The capability {shown} reaches beyond the container."),
+    _lt(
+        "The chart has a hook (`{hook}`) of the kind {kind}, and it is not known when"
+        " that has done its work."
+    ),
+    _lt(
+        "The chart has a hook `{event}`, which is not run: only those of an"
+        " installation and an upgrade are."
+    ),
+    _lt("The chart's values.schema.json refuses the value: {message}"),
     _lt(
         "The claim looks for a volume that is there already, which may be somebody"
         " else's."
@@ -787,6 +871,7 @@ SENTENCES = (
     _lt("The folder `{folder}` is not below the repository's."),
     _lt("The folder's name is no text in UTF-8."),
     _lt("The generated value of {key} in the cluster is not text."),
+    _lt("The hooks of a chart are not run in a reset."),
     _lt(
         "The host `{host}` has the address {addresses}: manifests are fetched from the"
         " internet only."
@@ -972,6 +1057,7 @@ SENTENCES = (
         "The value of `{key}` {problem}: the program that reads it is shared with"
         " others."
     ),
+    _lt("The value of `{name}` cannot be written as YAML."),
     _lt("The value of `{one}` in `metadata.{name}` must be a text; quote it."),
     _lt("The values of {keys} in `metadata.{name}` must be texts; quote them."),
     _lt("The volume is a folder of the node."),
@@ -984,6 +1070,7 @@ SENTENCES = (
         "The worker asked {address}. Is that Mailgun's address, and does no proxy"
         " answer in its place?"
     ),
+    _lt("The worker can make no folder for temporary files: {error}."),
     _lt("The worker cannot read this job: {reason}."),
     _lt(
         "The worker cannot {doing} the ClusterRole {role}, which gives it its rights in"
@@ -999,6 +1086,8 @@ SENTENCES = (
         " them, which are not read."
     ),
     _lt("The worker does not run inside a cluster: {error}."),
+    _lt("The worker finds no program at {path}, where its settings have {name}."),
+    _lt("The worker finds no program {name}."),
     _lt("The worker has no rights in the namespace {namespace}: {reason}."),
     _lt(
         "The worker may not {what} in the whole cluster; config/rbac-watch.yaml lets"
@@ -1173,6 +1262,10 @@ SENTENCES = (
     _lt(
         "`chandlery check` says whether the worker's account may watch;"
         " config/rbac-watch.yaml lets it."
+    ),
+    _lt(
+        "`chandlery check` shows the same where the worker runs: allow it there to"
+        " filter system calls (seccomp) and to run the program."
     ),
     _lt("`{code}` stands there twice."),
     _lt("`{key}` cannot be a label."),
@@ -1377,6 +1470,11 @@ SENTENCES = (
     _lt("{done} of 1 object"),
     _lt("{done} of {all} objects"),
     _lt("{field} is not a text."),
+    _lt("{field}: {message}"),
+    _lt(
+        "{file} makes up `{field}` anew each time, so that every deploy would change"
+        " it."
+    ),
     _lt("{first} and {more} more objects are not in the cluster any more."),
     _lt("{first} and {number} more"),
     _lt("{first} is not in the cluster any more."),
@@ -1389,6 +1487,8 @@ SENTENCES = (
     _lt("{name} at Mailgun is not this app's and is left alone"),
     _lt("{name} at Mailgun is this app's now; its DKIM record has a new name"),
     _lt("{name} created"),
+    _lt("{name} did not come to an end within {seconds} s."),
+    _lt("{name} ended without a word."),
     _lt("{name} has no record that leads to {hostname}."),
     _lt("{name} has the address {found}, which does not lead to {hostname}."),
     _lt("{name} is a CNAME to {alias}, and not to {hostname}."),
@@ -1399,6 +1499,7 @@ SENTENCES = (
     _lt("{name} is being deleted: what is applied to it now would go with it."),
     _lt("{name} is no name: {error}."),
     _lt("{name} is not at Mailgun any more"),
+    _lt("{name} is not run, since it cannot be kept from the network: {reason}."),
     _lt("{name} is not taken over: {problem}"),
     _lt("{name} is registered at Mailgun ({region})"),
     _lt("{name} is released at Mailgun"),
@@ -1408,6 +1509,9 @@ SENTENCES = (
         "{name} leads here, but the TXT record {proof_name} with the text {proof} is"
         " missing."
     ),
+    _lt("{name} makes more than {number} MiB of it."),
+    _lt("{name} needs more memory for it than it may have."),
+    _lt("{name} says: {message}"),
     _lt("{name} was registered at Mailgun ({region}) before"),
     _lt("{name} {version} is in the folder `{one}`, too."),
     _lt("{now} of {wanted} pods available"),
