@@ -11,6 +11,7 @@ import sys
 from . import addon_tests as tests_of_addons
 from . import (
     debian,
+    go_programs,
     ingress,
     instance,
     kubernetes,
