@@ -190,8 +190,8 @@ impl Tools {
         if said.status.code() == Some(confined::NOT_BEGUN.into()) {
             return Err(not_begun(name, said.complaint.trim()));
         }
-        let is_starved = |what: &&str| said.complaint.contains(*what);
-        if !said.status.success() && NO_MEMORY.iter().any(|what| is_starved(&what)) {
+        let is_starved = NO_MEMORY.iter().any(|what| said.complaint.contains(*what));
+        if !said.status.success() && is_starved {
             return Err(refused(
                 sentence!("{name} needs more memory for it than it may have.", name),
                 sentence!("Look for loops in the templates that go round too often, or divide it."),
