@@ -156,6 +156,14 @@ class KubernetesAttention(models.Model):
             "name",
             "state",
         ],
+        "kubernetes.repository": [
+            "active",
+            "company_id",
+            "error",
+            "error_words",
+            "failed_since",
+            "name",
+        ],
         "kubernetes.worker": [
             "active",
             "asked_clusters",
@@ -194,6 +202,7 @@ class KubernetesAttention(models.Model):
             ("manifest_changed", "Pinned manifest changed"),
             ("namespace_unknown", "In the cluster, unknown to Odoo"),
             ("namespace_without_uid", "Namespace to be taken over"),
+            ("repository_failed", "Repository cannot be read"),
             ("domain_lost", "Domain's record gone"),
             ("certificate_ends", "Certificate ends soon"),
             ("database_moved", "Database restored or copied"),
@@ -231,6 +240,7 @@ class KubernetesAttention(models.Model):
     cluster_id = fields.Many2one("kubernetes.cluster", readonly=True)
     worker_id = fields.Many2one("kubernetes.worker", readonly=True)
     manifest_id = fields.Many2one("kubernetes.manifest", readonly=True)
+    repository_id = fields.Many2one("kubernetes.repository", readonly=True)
     found_id = fields.Many2one(
         "kubernetes.namespace.found", string="Namespace Found", readonly=True
     )
@@ -300,6 +310,7 @@ class KubernetesAttention(models.Model):
                 "cluster_id",
                 "worker_id",
                 "manifest_id",
+                "repository_id",
                 "found_id",
                 "company_id",
             ),
@@ -623,6 +634,23 @@ class KubernetesAttention(models.Model):
                     " WHERE manifest.active AND manifest.is_changed"
                 ),
             ),
+            33: (
+                "repository_failed",
+                "3",
+                {
+                    "id": SQL("repository.id"),
+                    "repository_id": SQL("repository.id"),
+                    "company_id": SQL("repository.company_id"),
+                    "name": SQL("repository.name"),
+                    "message": SQL("repository.error"),
+                    "message_words": SQL("repository.error_words"),
+                    "since": SQL("repository.failed_since"),
+                },
+                SQL(
+                    "kubernetes_repository repository"
+                    " WHERE repository.active AND repository.failed_since IS NOT NULL"
+                ),
+            ),
             31: (
                 "domain_lost",
                 "2",
@@ -816,6 +844,11 @@ class KubernetesAttention(models.Model):
                     "It was not renewed. Look at the Certificate in the app's namespace"
                     " (kubectl describe certificate), and at cert-manager's log."
                 )
+            elif row.reason == "repository_failed":
+                row.hint = self.env._(
+                    "What is known of its packages stays. Once the cause is mended,"
+                    " press “Index Now” on the repository."
+                )
             elif row.reason == "key_shared":
                 row.hint = self.env._(
                     "Two workers use its key at once. Give each a record and a key of"
@@ -963,7 +996,13 @@ class KubernetesAttention(models.Model):
             return self.job_id
         if self.found_id:
             return self.found_id
-        return self.app_id or self.cluster_id or self.worker_id or self.manifest_id
+        return (
+            self.app_id
+            or self.cluster_id
+            or self.worker_id
+            or self.manifest_id
+            or self.repository_id
+        )
 
     def _url(self):
         """Where to see to it: the record, or the list where there is none."""
