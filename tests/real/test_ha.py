@@ -36,10 +36,10 @@ class Session:
         self.ha = ha
         self.cookies = http.cookies.SimpleCookie()
 
-    def request(self, method, path, body=None):
+    def request(self, method, path, body=None, seconds=60):
         """Status, headers and body of the answer."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", BED.port("traefik"), timeout=60
+            "127.0.0.1", BED.port("traefik"), timeout=seconds
         )
         headers = {
             "Host": self.ha.host,
@@ -125,12 +125,24 @@ class HighAvailabilityTest(unittest.TestCase):
         worker.build(LOG)
         cls.addClassCleanup(cls.ha.remove)
         cls.ha.up(cls.ha.deployment())
-        cls.session = Session(cls.ha).sign_in()
         cls.names = (f"Record {number}" for number in itertools.count(1))
 
     def setUp(self):
+        self.session = Session(self.ha)
         # Also after a test at whose end Odoos, proxies or a database just started.
+        seen = wait_until(self.sign_in, "an answer to who signs in")
+        self.assertEqual(seen, "signed in")
         wait_until(lambda: self.session.see() is None, "the web client")
+
+    def sign_in(self):
+        """What became of it, as soon as there is an answer."""
+        try:
+            self.session.sign_in()
+        except (OSError, http.client.HTTPException):
+            return None
+        except AssertionError as error:
+            return str(error)
+        return "signed in"
 
     def bring(self, **values):
         """Apply the manifests with these values, and wait for the checks."""
@@ -359,6 +371,22 @@ print("old", store.get_missing_session_identifiers([old.sid[:42]]) != set())
         after = self.make_record()
         standby = self.ha.standby
         wait_until(lambda: after in self.records(standby), "the record on the standby")
+
+    def test_a_database_that_takes_nobody_for_long_signs_nobody_out(self):
+        """The sessions can be read meanwhile. Odoo alone takes such a database for one
+        that was deleted."""
+        primary = self.ha.primary
+        takes = "ALTER DATABASE odoo WITH ALLOW_CONNECTIONS"
+        self.addCleanup(self.psql, primary, f"{takes} true", "postgres")
+        self.psql(primary, f"{takes} false", "postgres")
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        self.psql(primary, f"{end} WHERE datname = 'odoo'", "postgres")
+        status, _, page = self.session.request("GET", "/odoo", seconds=SECONDS)
+        self.assertEqual((status, b"/web/login" in page), (503, False))
+        self.psql(primary, f"{takes} true", "postgres")
+        seen = []
+        wait_until(lambda: seen.append(self.session.see()) or not seen[-1], "Odoo")
+        self.assertEqual([one for one in seen if one and "/web/login" in one], [])
 
     def test_the_standby_is_promoted_in_the_place_of_a_primary_that_is_gone(self):
         old, new = self.ha.primary, self.ha.standby

@@ -7,23 +7,33 @@ them: in the database `sessions`, whose table setup.py makes, and not in Odoo's 
 that whoever copies that one copies nobody's session.
 
 While no PostgreSQL answers, it waits. (Without that every Odoo would end: its first
-process does as soon as it cannot connect.)
+process does as soon as it cannot connect.) What waited for too long is told to come
+again, and nobody is signed out. (Odoo takes such a database for one that was deleted.)
 """
 
 import json
+import logging
 import time
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+from werkzeug.exceptions import ServiceUnavailable
 
 from odoo import http, sql_db
 from odoo.tools import config
+
+_logger = logging.getLogger(__name__)
 
 DATABASE = "sessions"
 #: Seconds that PostgreSQL may take to start anew, or another one to take its place.
 PATIENCE = 60
 
 borrow = sql_db.ConnectionPool.borrow
+serve_db = http.Request._serve_db
+
+
+class NoAnswer(psycopg2.OperationalError):
+    """No PostgreSQL answered for as long as it is waited for."""
 
 
 def borrow_when_there(pool, connection_info):
@@ -32,9 +42,25 @@ def borrow_when_there(pool, connection_info):
         try:
             return borrow(pool, connection_info)
         except psycopg2.OperationalError as error:
-            if time.monotonic() > end or "does not exist" in str(error):
+            if "does not exist" in str(error):
                 raise
+            if time.monotonic() > end:
+                _logger.warning("No PostgreSQL for %s s: %s", PATIENCE, error)
+                raise NoAnswer(str(error)) from error
         time.sleep(0.5)
+
+
+def serve_db_or_later(request):
+    """Serve the request; again, if the server ends before anything of it was done."""
+    for last in (False, False, True):
+        try:
+            return serve_db(request)
+        except http.RegistryError as error:
+            # Others are those of a database without Odoo's tables.
+            if not isinstance(error.__cause__, psycopg2.OperationalError):
+                raise
+            if last or isinstance(error.__cause__, NoAnswer):
+                raise ServiceUnavailable() from error
 
 
 def execute(query, *parameters):
@@ -48,6 +74,8 @@ def execute(query, *parameters):
                 cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
                 cr.execute(query, parameters, log_exceptions=False)
                 return cr.fetchall() if cr.description else []
+        except NoAnswer as error:
+            raise ServiceUnavailable() from error
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             if last:
                 raise
@@ -99,6 +127,7 @@ class DatabaseSessionStore(http.FilesystemSessionStore):
 
 
 sql_db.ConnectionPool.borrow = borrow_when_there
+http.Request._serve_db = serve_db_or_later
 http.root.session_store = DatabaseSessionStore(
     config.session_dir, session_class=http.Session, renew_missing=True
 )
