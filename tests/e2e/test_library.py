@@ -120,7 +120,7 @@ def test_a_package_becomes_a_product_that_a_customer_buys_in_their_language(
             customer.locator("#add_to_cart").click()
         shop.go_to_name_step(customer)
         shop.type_name(customer, name)
-        language = customer.get_by_label("Language")
+        language = customer.locator("[data-setting=odoo_language] select")
         expect(language).to_have_value("en_US")
         language.select_option("de_DE")
         shop.submit_name(customer)

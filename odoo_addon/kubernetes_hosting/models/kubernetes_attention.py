@@ -86,6 +86,7 @@ class KubernetesAttention(models.Model):
     _depends = {
         "kubernetes.app": [
             "active",
+            "apply_allowed",
             "cluster_id",
             "company_id",
             "environment_id",
@@ -122,6 +123,7 @@ class KubernetesAttention(models.Model):
             "name",
             "state",
         ],
+        "kubernetes.app.change": ["app_id", "job_id", "name", "user_id"],
         "kubernetes.app.manifest": ["app_id", "manifest_id"],
         "kubernetes.job": [
             "app_id",
@@ -178,6 +180,7 @@ class KubernetesAttention(models.Model):
         ],
         "kubernetes.worker.key": ["expires_at", "last_used_at", "worker_id"],
         "ir.config_parameter": ["key", "value"],
+        "res.users": ["share"],
     }
 
     reason = fields.Selection(
@@ -202,6 +205,7 @@ class KubernetesAttention(models.Model):
             ("manifest_changed", "Pinned manifest changed"),
             ("namespace_unknown", "In the cluster, unknown to Odoo"),
             ("namespace_without_uid", "Namespace to be taken over"),
+            ("settings_changed", "Customer's settings to be applied"),
             ("repository_failed", "Repository cannot be read"),
             ("domain_lost", "Domain's record gone"),
             ("certificate_ends", "Certificate ends soon"),
@@ -634,6 +638,23 @@ class KubernetesAttention(models.Model):
                     " WHERE manifest.active AND manifest.is_changed"
                 ),
             ),
+            34: (
+                "settings_changed",
+                "3",
+                self._app_columns("changed.names", "changed.since", False),
+                # Where customers apply by themselves, nobody else need do so.
+                SQL(
+                    """%s JOIN LATERAL (
+                        SELECT string_agg(change.name, ', ' ORDER BY change.name)
+                               AS names, min(change.write_date) AS since
+                          FROM kubernetes_app_change change
+                          JOIN res_users customer ON customer.id = change.user_id
+                         WHERE change.app_id = app.id AND change.job_id IS NULL
+                           AND customer.share) changed ON changed.names IS NOT NULL
+                    WHERE app.active AND app.apply_allowed IS NOT TRUE""",
+                    self._app_tables(),
+                ),
+            ),
             33: (
                 "repository_failed",
                 "3",
@@ -818,6 +839,7 @@ class KubernetesAttention(models.Model):
                 "app_failed",
                 "app_degraded",
                 "ingress_no_address",
+                "settings_changed",
             )
 
     @api.depends("reason")
@@ -843,6 +865,11 @@ class KubernetesAttention(models.Model):
                 row.hint = self.env._(
                     "It was not renewed. Look at the Certificate in the app's namespace"
                     " (kubectl describe certificate), and at cert-manager's log."
+                )
+            elif row.reason == "settings_changed":
+                row.hint = self.env._(
+                    "The customer has set this in the portal, and waits for you to"
+                    " apply it."
                 )
             elif row.reason == "repository_failed":
                 row.hint = self.env._(

@@ -276,6 +276,14 @@ class TestAppSettings(Library, KubernetesQueueCase, HttpCase):
         self.assertNotIn("kubernetes_app_apply", answer.text)
         self.assertIn("not possible", self.send("deploy").text)
         self.assertFalse(self.deploys())
+        self.env.flush_all()
+        rows = self.env["kubernetes.attention"].search([("app_id", "=", self.app.id)])
+        self.assertEqual(rows.mapped("reason"), ["settings_changed"])
+        self.assertIn("greeting", rows.details)
+        self.assertTrue(rows.can_apply)
+        self.app.apply_allowed = True
+        self.env.flush_all()
+        self.assertFalse(rows.search([("app_id", "=", self.app.id)]))
 
     def test_a_customer_applies_nothing_of_others(self):
         self.app.apply_allowed = True

@@ -188,8 +188,8 @@ class SaleOrderLine(models.Model):
             )
         version = self.product_id.product_tmpl_id.sudo().package_version_id
         problems = {}
-        for name, text in typed.items():
-            variable = asked[name]
+        for name in filter(typed.__contains__, asked):
+            variable, text = asked[name], typed[name]
             try:
                 if text.strip():
                     version._read_given(variable, text)

@@ -188,7 +188,7 @@ class KubernetesPackageSell(models.TransientModel):
                         "name": line.title,
                         "sequence": number,
                         "default_extra_price": line.price_extra,
-                        "kubernetes_description": line.help,
+                        "kubernetes_description": line.help or False,
                         "kubernetes_value_ids": [
                             Command.create(
                                 {
