@@ -158,7 +158,7 @@ class AppPortal(CustomerPortal):
             with request.env.cr.savepoint():
                 problems = app._customer_set(typed)
         except UserError as error:
-            return self._render_app(app, settings_refused=error.args[0])
+            return self._render_app(app, refused=error.args[0])
         if problems:
             return self._render_app(app, settings_typed=(typed, problems))
         return request.redirect(f"/my/apps/{app.id}?asked=settings#settings")
@@ -204,7 +204,6 @@ class AppPortal(CustomerPortal):
         refused=None,
         domain_refused=None,
         domain_typed=None,
-        settings_refused=None,
         settings_typed=None,
     ):
         values = self._prepare_portal_layout_values()
@@ -215,7 +214,6 @@ class AppPortal(CustomerPortal):
             asked=asked if asked in ASKED else None,
             refused=refused,
             settings=app._customer_settings(typed, problems),
-            settings_refused=settings_refused,
             settings_problems=problems,
             domains=app._customer_domains(),
             domain_refused=domain_refused,

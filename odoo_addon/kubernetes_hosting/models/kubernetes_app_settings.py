@@ -8,10 +8,10 @@ from odoo.fields import Command
 from .kubernetes_limits import USER
 
 
-# pylint: disable-next=consider-merging-classes-inherited
 class KubernetesApp(models.Model):
     """What customers set of their apps: the variables that the package lets them."""
 
+    # pylint: disable-next=consider-merging-classes-inherited
     _inherit = "kubernetes.app"
 
     apply_allowed = fields.Boolean(

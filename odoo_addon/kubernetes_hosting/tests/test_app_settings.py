@@ -296,5 +296,6 @@ class TestAppSettings(Library, KubernetesQueueCase, HttpCase):
         self.assertIn("not possible", self.send("deploy").text)
         self.assertFalse(self.deploys())
         line.value = "1"
+        self.assertFalse(self.can_apply())
         self.app.change_ids.filtered(lambda one: one.name == "replicas").unlink()
         self.assertTrue(self.can_apply())

@@ -18,13 +18,13 @@ class TestPackageForm(Library, KubernetesTransactionCase):
         cls.set_up_library()
         cls.version = cls.env["kubernetes.package.version"]
 
-    def read(self, text, **values):
+    def given(self, text, **values):
         line = self.version._read_given(variable("size", **values), text)
         return line["type"], line["value"]
 
     def refused(self, text, words, **values):
         with self.assertRaisesRegex(ValidationError, f"^Size: .*{words}"):
-            self.read(text, **values)
+            self.given(text, **values)
 
     def test_each_type_takes_what_it_is(self):
         for kind, text, line in (
@@ -40,7 +40,7 @@ class TestPackageForm(Library, KubernetesTransactionCase):
             ("quantity", "2Gi", ("string", "2Gi")),
         ):
             with self.subTest(kind=kind, text=text):
-                self.assertEqual(self.read(text, type=kind), line)
+                self.assertEqual(self.given(text, type=kind), line)
 
     def test_each_type_refuses_what_it_is_not(self):
         for kind, text, words in (
@@ -68,7 +68,9 @@ class TestPackageForm(Library, KubernetesTransactionCase):
             {"type": "yaml", "value": "1"},
             {"type": "yaml", "value": "2"},
         ]
-        self.assertEqual(self.read("2", type="integer", choices=choices), ("yaml", "2"))
+        self.assertEqual(
+            self.given("2", type="integer", choices=choices), ("yaml", "2")
+        )
         self.refused("3", "one of the values of the list", choices=choices)
 
     def test_who_is_asked_for_what_and_when(self):

@@ -284,6 +284,7 @@ class TestRepository(LibraryCase):
 
     def attention(self, user=None):
         self.env.flush_all()
+        self.env["kubernetes.attention"].invalidate_model()
         rows = self.env["kubernetes.attention"].with_user(user or self.operator)
         return rows.search([("reason", "=", "repository_failed")])
 

@@ -77,7 +77,6 @@ class KubernetesOrderValue(models.Model):
         kept.filtered(lambda value: value.order_id in orders).unlink()
 
 
-# pylint: disable-next=consider-merging-classes-inherited
 class SaleOrderLine(models.Model):
     """What the customer is asked for each unit beside its name, and what they gave."""
 

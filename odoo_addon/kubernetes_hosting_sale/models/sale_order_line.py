@@ -15,6 +15,7 @@ NAME_LENGTH = 30  # of an app's name, at most
 class SaleOrderLine(models.Model):
     """A line with a hosting product: each unit has a name, and later its apps."""
 
+    # pylint: disable-next=consider-merging-classes-inherited
     _inherit = "sale.order.line"
 
     kubernetes_units = fields.Integer(

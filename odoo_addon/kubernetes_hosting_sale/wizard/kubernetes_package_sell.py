@@ -219,7 +219,7 @@ class KubernetesPackageSellLine(models.TransientModel):
     sell_id = fields.Many2one(
         "kubernetes.package.sell", required=True, ondelete="cascade"
     )
-    currency_id = fields.Many2one(related="sell_id.currency_id")
+    currency_id = fields.Many2one(related="sell_id.currency_id", related_sudo=False)
     sequence = fields.Integer()
     plan = fields.Char(required=True)
     title = fields.Char(string="Plan's Title", required=True)

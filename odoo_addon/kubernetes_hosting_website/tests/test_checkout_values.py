@@ -48,7 +48,7 @@ class TestCheckoutValues(Library, ShopCase):
         ]
         self.tell([item])
         self.product = self._product_of(
-            self.package(), is_published=True
+            self.package(), list_price=20, is_published=True
         ).product_variant_id
         self.env.flush_all()
 

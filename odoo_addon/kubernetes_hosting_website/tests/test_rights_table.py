@@ -213,7 +213,7 @@ class RightsTableCase(HostingSaleCase):
                     "environments": ["prod"],
                     "manifests": [],
                     "variables": [],
-                    "needs": {},
+                    "needs": dict.fromkeys(("cpu", "memory", "storage"), ""),
                 },
             }
         )
