@@ -74,7 +74,8 @@ class KubernetesPackageForm(models.AbstractModel):
         shown = self._shown(variable, line) if typed is None else typed
         options = [(choice["value"], choice["value"]) for choice in variable["choices"]]
         if not options and variable["type"] == "boolean":
-            options = [("true", self.env._("Yes")), ("false", self.env._("No"))]
+            yes, no = self.env._("Yes"), self.env._("No")
+            options = [("true", yes), ("false", no)]
         return {
             "name": variable["name"],
             "title": variable["title"],
