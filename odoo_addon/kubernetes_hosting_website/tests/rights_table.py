@@ -251,7 +251,8 @@ MODELS = {
     ),
     "kubernetes.package.sell": Model(
         "-       -     -     -        -    rwcd     c             c",
-        calls={"operator": "action_make"},
+        # Who may make products: none of the columns.
+        calls={"": "action_make"},
     ),
     "kubernetes.package.sell.line": Model(
         "-       -     -     -        -    rwcd     c             c",
