@@ -14,6 +14,7 @@
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
         "data/mail_template.xml",
+        "wizard/kubernetes_package_sell_views.xml",
         "views/kubernetes_app_reservation_views.xml",
         "views/kubernetes_app_views.xml",
         "views/kubernetes_package_views.xml",

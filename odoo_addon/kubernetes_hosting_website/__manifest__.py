@@ -11,7 +11,7 @@
     "data": [
         "security/ir.model.access.csv",
         "data/website_checkout_step.xml",
-        "views/kubernetes_package_views.xml",
+        "wizard/kubernetes_package_sell_views.xml",
         "views/res_config_settings_views.xml",
         "views/website_sale_templates.xml",
     ],

@@ -10,9 +10,10 @@ use super::step_log::{StepLog, problems};
 use crate::code::Code;
 use crate::odoo::contract::{
     IndexJob, JobResult, Label, LabelCondition, PackageGenerate, PackageManifest, PackageNeeds,
-    PackageSeen, PackageValue, PackageVariable, Purpose, RepositoryIndex, StepCode, ValueType,
+    PackagePlan, PackagePlanValue, PackageSeen, PackageValue, PackageVariable, Purpose,
+    RepositoryIndex, StepCode, ValueType,
 };
-use crate::package::description::{Description, Operator, Selector, Variable};
+use crate::package::description::{Description, Operator, Plan, Selector, Variable};
 use crate::package::index::{self, Package};
 use crate::problem::Problem;
 use crate::sentence;
@@ -93,6 +94,7 @@ fn package(package: Package) -> PackageSeen {
         manifests: _,
         environments,
         variables,
+        plans,
         needs,
         labels,
         selector,
@@ -127,6 +129,7 @@ fn package(package: Package) -> PackageSeen {
             false => environments,
         },
         variables: variables.into_iter().map(variable).collect(),
+        plans: plans.into_iter().map(plan).collect(),
         needs: PackageNeeds {
             kubernetes: needs.kubernetes.unwrap_or_default(),
             kinds: needs.kinds,
@@ -161,6 +164,29 @@ fn variable(variable: Variable) -> PackageVariable {
         }),
         first_password: variable.first_password,
         set_by: word(variable.set_by),
+    }
+}
+
+fn plan(plan: Plan) -> PackagePlan {
+    PackagePlan {
+        name: plan.name,
+        title: plan.title,
+        help: plan.help.unwrap_or_default(),
+        cpu: plan.cpu.unwrap_or_default(),
+        memory: plan.memory.unwrap_or_default(),
+        storage: plan.storage.unwrap_or_default(),
+        values: plan
+            .values
+            .into_iter()
+            .map(|(name, given)| {
+                let PackageValue { r#type, value } = value(given);
+                PackagePlanValue {
+                    name,
+                    r#type,
+                    value,
+                }
+            })
+            .collect(),
     }
 }
 
@@ -233,6 +259,9 @@ variables:
   - {{name: language, title: Language, default: en, choices: [en, de], set_by: checkout}}
   - {{name: pages, title: Pages, type: integer, default: 10}}
   - {{name: key, title: Key, secret: true, generated: {{length: 20, alphabet: hex}}, first_password: true}}
+plans:
+  - {{name: small, title: Small}}
+  - {{name: large, title: Large, help: For many., cpu: \"2\", values: {{pages: 100}}}}
 needs: {{cpu: 500m, node_ports: 1}}
 labels: {{tier: base}}
 selector:
@@ -322,6 +351,17 @@ selector:
         assert_eq!(pages.default, Some(value(ValueType::Yaml, "10")));
         assert_eq!(key.generate.as_ref().unwrap().alphabet, "hex");
         assert!(key.secret && key.first_password);
+        let [small, large] = &package.plans[..] else {
+            panic!("{package:?}");
+        };
+        assert_eq!((&*small.name, small.values.len()), ("small", 0));
+        assert_eq!((&*large.title, &*large.help), ("Large", "For many."));
+        assert_eq!((&*large.cpu, &*large.memory), ("2", ""));
+        let [pages] = &large.values[..] else {
+            panic!("{large:?}");
+        };
+        let given = (&*pages.name, pages.r#type, &*pages.value);
+        assert_eq!(given, ("pages", ValueType::Yaml, "100"));
         let conditions: Vec<(&str, &str)> = package
             .selector
             .iter()

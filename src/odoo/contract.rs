@@ -1073,6 +1073,8 @@ pub struct PackageSeen {
     pub environments: Vec<String>,
     /// In the order of a form.
     pub variables: Vec<PackageVariable>,
+    /// What customers choose from when buying, in their order; often none.
+    pub plans: Vec<PackagePlan>,
     pub needs: PackageNeeds,
     pub labels: Vec<Label>,
     /// Which clusters it may run on, by their labels: all conditions hold.
@@ -1131,6 +1133,31 @@ pub struct PackageVariable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
 pub struct PackageValue {
+    pub r#type: ValueType,
+    pub value: String,
+}
+
+/// What a customer chooses when buying: a product has a variant for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackagePlan {
+    pub name: String,
+    pub title: String,
+    /// What one gets with it; may be empty.
+    pub help: String,
+    /// What it takes of a cluster, as [`PackageNeeds`] has it: empty where that is what the package needs.
+    pub cpu: String,
+    pub memory: String,
+    pub storage: String,
+    /// In the place of what the package gives.
+    pub values: Vec<PackagePlanValue>,
+}
+
+/// A variable that a plan sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct PackagePlanValue {
+    pub name: String,
     pub r#type: ValueType,
     pub value: String,
 }

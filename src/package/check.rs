@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use serde_json::{Value, json};
 
 use super::Description;
-use super::description::{Expression, Operator, Type, Variable};
+use super::description::{Expression, Operator, Plan, SetBy, Type, Variable};
 use super::located::Located;
 use super::schema;
 use crate::ansible::Variables;
@@ -28,6 +28,9 @@ pub const ICON: u64 = 32 << 10;
 pub const TEXT: u64 = 1 << 20;
 /// The environment of a package that names none.
 const PRODUCTION: &str = "prod";
+
+/// What nobody thinks of who writes a manifest, and customers type.
+const AWKWARD: &str = r#"it's: "so" # \{x}"#;
 
 /// What was found out about a package.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -161,6 +164,7 @@ impl Package {
             package.vars_name = name;
         }
         package.variables(&description);
+        package.plans(&description);
         package.placement(&description);
         Ok((package, description))
     }
@@ -249,6 +253,18 @@ impl Package {
                 sentence!("Leave out `type`."),
             );
         }
+        if variable.set_by != SetBy::Operator
+            && matches!(variable.r#type, Type::List | Type::Mapping)
+        {
+            self.wrong(
+                &at("set_by"),
+                sentence!(
+                    "`{name}` is a list or a mapping, which no form can ask customers for.",
+                    name
+                ),
+                sentence!("Take `type: text`, or leave out `set_by`."),
+            );
+        }
         let has_value = variable.default.is_some() || in_vars || variable.generated.is_some();
         if variable.required && has_value {
             self.wrong(
@@ -287,6 +303,80 @@ impl Package {
                     sentence!("Remove one."),
                 );
             }
+        }
+    }
+
+    fn plans(&mut self, description: &Description) {
+        let plans = &description.plans;
+        for (index, plan) in plans.iter().enumerate() {
+            let path = format!("plans[{index}]");
+            let before = &plans[..index];
+            if before.iter().any(|other| other.name == plan.name) {
+                self.wrong(
+                    &format!("{path}.name"),
+                    sentence!("There are two plans `{name}`.", name = plan.name),
+                    sentence!("Remove one of them."),
+                );
+            }
+            if before.iter().any(|other| other.title == plan.title) {
+                self.wrong(
+                    &format!("{path}.title"),
+                    sentence!(
+                        "Another plan is called `{title}`, too: customers could not tell them apart.",
+                        title = plan.title
+                    ),
+                    sentence!("Give each a title of its own."),
+                );
+            }
+            for (name, value) in &plan.values {
+                self.plan_value(description, name, value, &format!("{path}.values.{name}"));
+            }
+        }
+    }
+
+    /// A variable that a plan sets: who pays for it does not get it otherwise, and nobody else sets it.
+    fn plan_value(&mut self, description: &Description, name: &String, value: &Value, path: &str) {
+        if Given::NAMES.contains(&name.as_str()) {
+            let problem = self.located.locate(path, given(name));
+            self.problems.push(problem);
+            return;
+        }
+        let Some(variable) = description.variables.iter().find(|one| one.name == *name) else {
+            if self.vars.get(name).is_none() {
+                self.wrong(
+                    path,
+                    sentence!("There is no variable `{name}`, which the plan sets.", name),
+                    sentence!("Correct its name, or add it to `variables` or vars.yml."),
+                );
+            }
+            return;
+        };
+        if variable.secret {
+            self.wrong(
+                path,
+                sentence!(
+                    "`{name}` is secret and has a value that everybody can read here.",
+                    name
+                ),
+                sentence!("Leave it out of the plan."),
+            );
+        } else if variable.set_by != SetBy::Operator {
+            self.wrong(
+                path,
+                sentence!(
+                    "Customers set `{name}`, and could change what the plan is paid for.",
+                    name
+                ),
+                sentence!("Leave it out of the plan, or leave out its `set_by`."),
+            );
+        }
+        self.value(variable, value, path);
+        if !variable.choices.is_empty() && !variable.choices.contains(value) {
+            self.wrong(
+                path,
+                sentence!("{value} is none of the choices of `{name}`.", value, name),
+                sentence!("Add it to the choices, or take one of them."),
+            );
         }
     }
 
@@ -477,7 +567,7 @@ impl Package {
         }
     }
 
-    /// Renders all manifests with the defaults, for each environment; gives the number of objects.
+    /// Renders all manifests with the defaults, for each environment and with each plan; gives the number of objects.
     async fn render(&mut self, folder: &Path, description: &Description) -> usize {
         let path = |name: &String| folder.join(name).display().to_string();
         let deploy: Vec<String> = description.manifests.deploy.iter().map(path).collect();
@@ -487,29 +577,33 @@ impl Package {
             [] => &production,
             named => named,
         };
+        // Without a plan, too: so is what an operator installs.
+        let plans: Vec<Option<&Plan>> = std::iter::once(None)
+            .chain(description.plans.iter().map(Some))
+            .collect();
         let (mut objects, mut problems) = (BTreeMap::new(), Vec::new());
         for (index, environment) in environments.iter().enumerate() {
             let mut wanted = deploy.clone();
             if index > 0 {
                 wanted.extend(reset.iter().cloned());
             }
-            let values = self.with_stand_ins(description, environment);
-            let values = match values.resolve() {
-                Ok(values) => values,
-                Err(problem) => {
-                    problems.push(problem);
-                    continue;
-                }
-            };
-            // One by one, so that what is wrong with one hides nothing of the others.
-            for template in wanted {
-                match preview::objects(&values, &[template]).await {
-                    Ok(made) => {
-                        problems.extend(made.iter().filter_map(|object| well_formed(object).err()));
-                        let made = made.into_iter();
-                        objects.extend(made.map(|object| (object.reference().to_string(), object)));
+            for plan in &plans {
+                let values = self.with_stand_ins(description, environment, *plan);
+                let (made, wrong) = made(&values, &wanted).await;
+                let made = made.into_iter();
+                objects.extend(made.map(|object| (object.reference().to_string(), object)));
+                for problem in wrong {
+                    // What is wrong without a plan is wrong with all of them.
+                    if problems.contains(&problem) {
+                        continue;
                     }
-                    Err(wrong) => problems.extend(wrong),
+                    let problem = match plan {
+                        Some(plan) => with_plan(problem, plan),
+                        None => problem,
+                    };
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
                 }
             }
         }
@@ -518,13 +612,21 @@ impl Package {
         if rendered {
             let all: Vec<String> = deploy.into_iter().chain(reset).collect();
             self.unused(description, &all).await;
+            let environment = environments.last().map_or(PRODUCTION, |code| code);
+            self.customers_text(description, environment, &all).await;
             self.kinds(description, objects.values());
         }
         objects.len()
     }
 
-    /// The defaults, what Chandlery gives, and something for what is not known before an installation.
-    fn with_stand_ins(&self, description: &Description, environment: &str) -> Variables {
+    /// The defaults and what a plan has in their place, what Chandlery gives, and something for what is not known before
+    /// an installation.
+    fn with_stand_ins(
+        &self,
+        description: &Description,
+        environment: &str,
+        plan: Option<&Plan>,
+    ) -> Variables {
         let mut variables = self.vars.clone();
         let mut secrets = serde_json::Map::new();
         for variable in &description.variables {
@@ -538,6 +640,9 @@ impl Package {
             } else if variable.required {
                 variables.set(name, stand_in(variable), FILE);
             }
+        }
+        for (name, value) in plan.iter().flat_map(|plan| &plan.values) {
+            variables.set(name, value.clone(), FILE);
         }
         let namespace = format!("{}-{environment}", description.name);
         let hostname = format!("{namespace}.example.com");
@@ -586,7 +691,11 @@ impl Package {
             .variables
             .iter()
             .filter_map(|one| one.default.as_ref());
-        values.extend(defaults.map(Value::to_string));
+        let of_plans = description
+            .plans
+            .iter()
+            .flat_map(|plan| plan.values.values());
+        values.extend(defaults.chain(of_plans).map(Value::to_string));
         for (index, variable) in description.variables.iter().enumerate() {
             let name = &variable.name;
             let by_another = values
@@ -599,6 +708,43 @@ impl Package {
                     sentence!("Correct its name, or remove it."),
                 );
             }
+        }
+    }
+
+    /// Says where a text of a customer's would not stay one text.
+    async fn customers_text(
+        &mut self,
+        description: &Description,
+        environment: &str,
+        templates: &[String],
+    ) {
+        for variable in &description.variables {
+            let text = match variable.r#type {
+                Type::String => AWKWARD.to_owned(),
+                Type::Text => format!("{AWKWARD}\n{AWKWARD}"),
+                _ => continue,
+            };
+            if variable.set_by == SetBy::Operator || !variable.choices.is_empty() {
+                continue;
+            }
+            let name = &variable.name;
+            let mut values = self.with_stand_ins(description, environment, None);
+            match variable.secret {
+                true => values.set_secret(name, text, FILE, true),
+                false => values.set(name, text, FILE),
+            }
+            let (_, wrong) = made(&values, templates).await;
+            self.problems.extend(wrong.into_iter().map(|problem| {
+                let message = sentence!(
+                    "Customers set `{name}`, and with quotation marks in it: {problem}",
+                    name,
+                    problem = problem.message
+                );
+                Problem { message, ..problem }.hint(sentence!(
+                    "Write `{{{{ {name} | to_json }}}}`, without quotation marks around it: any text is one text then.",
+                    name
+                ))
+            }));
         }
     }
 
@@ -632,6 +778,35 @@ impl Package {
             }
         }
     }
+}
+
+/// The objects that templates make with these values, and all that is wrong. The templates go one by one, so that what is
+/// wrong with one hides nothing of the others.
+async fn made(values: &Variables, templates: &[String]) -> (Vec<Object>, Vec<Problem>) {
+    let values = match values.resolve() {
+        Ok(values) => values,
+        Err(problem) => return (Vec::new(), vec![problem]),
+    };
+    let (mut objects, mut problems) = (Vec::new(), Vec::new());
+    for template in templates {
+        match preview::objects(&values, std::slice::from_ref(template)).await {
+            Ok(made) => {
+                problems.extend(made.iter().filter_map(|object| well_formed(object).err()));
+                objects.extend(made);
+            }
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    (objects, problems)
+}
+
+fn with_plan(problem: Problem, plan: &Plan) -> Problem {
+    let message = sentence!(
+        "With the plan `{name}`: {problem}",
+        name = plan.name,
+        problem = problem.message
+    );
+    Problem { message, ..problem }
 }
 
 /// That nobody but Chandlery sets a variable.

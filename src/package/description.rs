@@ -84,6 +84,11 @@ pub struct Description {
     /// form asks for it.
     #[serde(default)]
     pub variables: Vec<Variable>,
+    /// What customers choose from when buying, each at its price: a product that is made of the package has a variant for
+    /// each.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(length(max = 20)))]
+    pub plans: Vec<Plan>,
     /// What it takes.
     #[serde(default)]
     pub needs: Needs,
@@ -189,7 +194,7 @@ pub enum SetBy {
     Operator,
     /// The customer, when buying.
     Checkout,
-    /// The customer, when buying and later.
+    /// The customer, later; when buying, too, where it is required.
     Customer,
 }
 
@@ -219,6 +224,56 @@ pub enum Alphabet {
     Hex,
     /// All printable ASCII characters but the blank.
     Ascii,
+}
+
+/// What a customer chooses when buying, such as small or large.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The plan's name within the package: lower-case letters, digits and hyphens. It never changes.
+    #[cfg_attr(
+        test,
+        schemars(length(max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))
+    )]
+    pub name: String,
+    /// What the customer reads, such as `Small`.
+    #[cfg_attr(test, schemars(length(min = 1, max = 40)))]
+    pub title: String,
+    /// What one gets with it, beside its title.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Schema<String>", length(max = 200)))]
+    pub help: Option<String>,
+    /// Processors of all containers together, where they are more than what the package needs.
+    #[serde(default)]
+    #[cfg_attr(
+        test,
+        schemars(with = "Schema<String>", regex(pattern = "^[0-9]+(\\.[0-9]+)?m?$"))
+    )]
+    pub cpu: Option<String>,
+    /// Memory of all containers together, where it is more than what the package needs.
+    #[serde(default)]
+    #[cfg_attr(
+        test,
+        schemars(
+            with = "Schema<String>",
+            regex(pattern = "^[0-9]+(\\.[0-9]+)?([KMGT]i?|k)?$")
+        )
+    )]
+    pub memory: Option<String>,
+    /// All volumes together, where they are larger than what the package needs.
+    #[serde(default)]
+    #[cfg_attr(
+        test,
+        schemars(
+            with = "Schema<String>",
+            regex(pattern = "^[0-9]+(\\.[0-9]+)?([KMGT]i?|k)?$")
+        )
+    )]
+    pub storage: Option<String>,
+    /// Values of variables, in the place of their defaults.
+    #[serde(default)]
+    pub values: BTreeMap<String, Value>,
 }
 
 /// What an application takes of a cluster. What is not said is not asked for.

@@ -309,8 +309,8 @@ def test_wizards_of_administrators(page, administrator, kubectl, hosting, unique
 
 
 def test_library(page, bed, operator):
-    """Repositories, before and after they are saved, packages, versions, and the dialog
-    that installs one."""
+    """Repositories, before and after they are saved, packages, versions, and the
+    dialogs that install one or make a product of it."""
     checked = Checked(page, BACKEND)
     look = checked.look
     shop.log_in(page, bed["OPERATOR_LOGIN"], bed["OPERATOR_PASSWORD"])
@@ -329,6 +329,10 @@ def test_library(page, bed, operator):
     page.locator("button[name=action_install]").click()
     page.get_by_role("dialog").wait_for()
     look("install dialog")
+    page.get_by_role("dialog").locator(".modal-header .btn-close").click()
+    page.locator("button[name=action_make_product]").click()
+    page.get_by_role("dialog").wait_for()
+    look("dialog of a product")
     repositories = "action-kubernetes_hosting.kubernetes_repository_action"
     open_screen(page, f"{repositories}/new")
     page.locator(".o_field_widget[name=url] input").fill(bed["CATALOG_URL"])

@@ -1,5 +1,7 @@
 """From a repository of packages to a product in the shop and to an app that runs."""
 
+import re
+
 import shop
 from apps import ask_to_delete_apps, wait_until
 from playwright.sync_api import expect
@@ -85,41 +87,62 @@ def test_a_repository_is_looked_at_before_it_is_saved(page, bed):
     page.get_by_role("button", name="Discard").first.click()
 
 
-def test_one_click_makes_a_product_which_a_customer_sees_in_the_shop(
-    page, visitor, bed, operator, unique
+def test_a_package_becomes_a_product_that_a_customer_buys_in_their_language(
+    page, visitor, bed, operator, kubectl, unique
 ):
-    """From a package one click makes a sellable product."""
+    """From a package a dialog makes a sellable product; what it asks customers for
+    comes to the app that is deployed."""
+    title, name = f"Library {unique}", f"buy-{unique}"
     log_in(page, bed)
     open_package(page, "Odoo")
     press(page, "Make a Product")
-    form = page.locator(".o_form_view")
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".o_field_widget[name=name] input").fill(title)
+    dialog.locator(".o_field_widget[name=list_price] input").fill("19")
+    dialog.locator(".o_field_widget[name=is_published] input").check()
+    dialog.get_by_role("button", name="Make the Product").click()
+    form = page.locator(".o_form_view .o_form_sheet")
     expect(form.locator(".o_field_widget[name=list_price]")).to_be_visible()
-    product = operator.call(
-        "product.template", "search", [("package_version_id", "!=", False)], limit=1
-    )
-    (made,) = operator.call(
+    (made,) = operator.search_read(
         "product.template",
-        "read",
-        product,
+        [("name", "=", title)],
         ["is_published", "kubernetes_not_sellable", "kubernetes_problems"],
     )
-    assert not made["is_published"]
+    assert made["is_published"]
     assert not made["kubernetes_not_sellable"], made["kubernetes_problems"]
-    name = f"Library {unique}"
     try:
-        operator.call(
-            "product.template",
-            "write",
-            product,
-            {"name": name, "list_price": 19, "is_published": True},
-        )
         customer = visitor()
+        shop.log_in(customer, bed["CUSTOMER_LOGIN"], bed["CUSTOMER_PASSWORD"])
         customer.goto(f"/shop?search={unique}")
-        customer.get_by_role("link", name=name).first.click()
+        customer.get_by_role("link", name=title).first.click()
         shop.ready(customer)
-        expect(customer.locator("#add_to_cart")).to_be_visible()
+        with customer.expect_response(re.compile("/shop/cart/add")):
+            customer.locator("#add_to_cart").click()
+        shop.go_to_name_step(customer)
+        shop.type_name(customer, name)
+        language = customer.locator("[data-setting=odoo_language] select")
+        expect(language).to_have_value("en_US")
+        language.select_option("de_DE")
+        shop.submit_name(customer)
+        shop.pay(customer)
+
+        def languages():
+            found = kubectl.get(
+                "deployments", "-A", "-l", f"chandlery.dev/name={name}"
+            )["items"]
+            return {
+                variable["value"]
+                for item in found
+                for container in item["spec"]["template"]["spec"]["containers"]
+                for variable in container.get("env", ())
+                if variable["name"] == "ODOO_LANGUAGE"
+            }
+
+        wait_until("it is deployed", languages)
+        assert languages() == {"de_DE"}
     finally:
-        operator.call("product.template", "write", product, {"active": False})
+        operator.call("product.template", "write", [made["id"]], {"active": False})
+        ask_to_delete_apps(operator, name)
 
 
 def test_the_second_click_installs_an_app_that_runs(

@@ -14,6 +14,11 @@ from odoo.addons.portal.controllers.portal import CustomerPortal, pager
 # The list as it is before anybody chooses; these leave out some of the apps.
 UNCHOSEN = {"sortby": "name", "filterby": "all", "search": ""}
 SEARCHING = ("filterby", "search")
+# What the page answers to.
+ASKED = ("restart", "reset", "deploy", "invitation", "settings")
+# How the fields of settings begin, and how much of one is looked at: more than may be.
+SETTING = "value-"
+MOST_TYPED = 20000
 
 
 class AppPortal(CustomerPortal):
@@ -115,15 +120,15 @@ class AppPortal(CustomerPortal):
         return self._render_app(self._portal_app(app_id), asked=asked)
 
     @http.route(
-        "/my/apps/<int:app_id>/<any(restart, reset, invitation):kind>",
+        "/my/apps/<int:app_id>/<any(restart, reset, deploy, invitation):kind>",
         type="http",
         auth="user",
         methods=["POST"],
         website=True,
     )
     def portal_app_request(self, app_id, kind, **_kwargs):
-        """The customer confirmed that the app is to be restarted or reset, or wants the
-        sign-in details once more."""
+        """The customer confirmed that the app is to be restarted or reset, applies what
+        they have set, or wants the sign-in details once more."""
         app = self._portal_app(app_id)
         try:
             if kind == "invitation":
@@ -133,6 +138,30 @@ class AppPortal(CustomerPortal):
         except UserError as error:
             return self._render_app(app, refused=error.args[0])
         return request.redirect(f"/my/apps/{app.id}?asked={kind}")
+
+    @http.route(
+        "/my/apps/<int:app_id>/settings",
+        type="http",
+        auth="user",
+        methods=["POST"],
+        website=True,
+    )
+    def portal_app_settings(self, app_id, **form):
+        """The customer sets what the app's package lets them."""
+        app = self._portal_app(app_id)
+        typed = {
+            name.removeprefix(SETTING): str(text)[:MOST_TYPED]
+            for name, text in form.items()
+            if name.startswith(SETTING)
+        }
+        try:
+            with request.env.cr.savepoint():
+                problems = app._customer_set(typed)
+        except UserError as error:
+            return self._render_app(app, refused=error.args[0])
+        if problems:
+            return self._render_app(app, settings_typed=(typed, problems))
+        return request.redirect(f"/my/apps/{app.id}?asked=settings#settings")
 
     @http.route(
         "/my/apps/<int:app_id>/domains",
@@ -169,14 +198,23 @@ class AppPortal(CustomerPortal):
         return request.redirect(f"/my/apps/{app.id}?asked=domain#domains")
 
     def _render_app(
-        self, app, asked=None, refused=None, domain_refused=None, domain_typed=None
+        self,
+        app,
+        asked=None,
+        refused=None,
+        domain_refused=None,
+        domain_typed=None,
+        settings_typed=None,
     ):
         values = self._prepare_portal_layout_values()
+        typed, problems = settings_typed or ({}, {})
         values.update(
             app=app,
             status=app._customer_status(),
-            asked=asked if asked in ("restart", "reset", "invitation") else None,
+            asked=asked if asked in ASKED else None,
             refused=refused,
+            settings=app._customer_settings(typed, problems),
+            settings_problems=problems,
             domains=app._customer_domains(),
             domain_refused=domain_refused,
             domain_typed=domain_typed or (None, ""),

@@ -36,7 +36,9 @@ from . import kubernetes_worker_key
 from . import kubernetes_repository
 from . import kubernetes_repository_run
 from . import kubernetes_package
+from . import kubernetes_package_form
 from . import kubernetes_package_version
+from . import kubernetes_app_settings
 from . import kubernetes_attention
 from . import kubernetes_attention_told
 from . import res_config_settings

@@ -492,6 +492,27 @@ PACKAGE = Object(
                 }
             )
         ),
+        "plans": List(
+            Object(
+                {
+                    "name": TEXT,
+                    "title": TEXT,
+                    "help": TEXT,
+                    "cpu": TEXT,
+                    "memory": TEXT,
+                    "storage": TEXT,
+                    "values": List(
+                        Object(
+                            {
+                                "name": TEXT,
+                                "type": OneOf("string", "yaml"),
+                                "value": WHOLE_TEXT,
+                            }
+                        )
+                    ),
+                }
+            )
+        ),
         "needs": Object(
             {
                 "kubernetes": TEXT,

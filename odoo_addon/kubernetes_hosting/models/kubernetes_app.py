@@ -69,7 +69,7 @@ STATE_AT_WORK = {
 # for by Odoo itself or change nothing.
 LOGGED_KINDS = (*CHANGING_KINDS, "refresh", "adopt")
 # What customers may ask for themselves.
-CUSTOMER_KINDS = ("reset", "restart")
+CUSTOMER_KINDS = ("reset", "restart", "deploy")
 # How many jobs an app's form shows; the button above it leads to all.
 LATEST_JOBS = 20
 # Of what was changed and not applied its form has the latest.
@@ -1497,15 +1497,14 @@ class KubernetesApp(models.Model):
         return "deploy" if kind == "start" and not self.is_deployed else kind
 
     def _customer_can(self, kind):
-        """Whether the customer may ask for ``reset`` or ``restart`` now: only where the
-        environment allows it, of apps that are deployed and wanted, and that no job
-        changes."""
+        """Whether the customer may ask for ``reset`` or ``restart`` now, or for a
+        ``deploy`` of what they have set: only where that is allowed, of apps that are
+        deployed and wanted, and that no job changes."""
         self.ensure_one()
         app = self.sudo()
-        allowed = app._is_resettable() if kind == "reset" else app.restart_allowed
         if (
             kind not in CUSTOMER_KINDS
-            or not allowed
+            or not app._is_allowed_to_customer(kind)
             or app.wanted_state != "running"
             or app.state not in ("running", "degraded", "failed")
             or not app.is_deployed
@@ -1517,8 +1516,14 @@ class KubernetesApp(models.Model):
             return False
         return True
 
+    def _is_allowed_to_customer(self, kind):
+        self.ensure_one()
+        if kind == "reset":
+            return self._is_resettable()
+        return kind == "restart" and self.restart_allowed
+
     def _customer_request(self, kind):
-        """Ask for ``reset`` or ``restart`` as the customer, whose own rights decide
+        """Ask for one of these as the customer, whose own rights decide
         whose app it is. Returns the job; raises a UserError in a customer's words.
         Who works here needs the right to do it, as by the buttons."""
         self.ensure_one()

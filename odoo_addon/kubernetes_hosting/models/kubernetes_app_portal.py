@@ -127,6 +127,7 @@ class KubernetesAppPortal(models.AbstractModel):
             "outcome": app._customer_outcome(job),
             "sign_in": app._customer_sign_in(),
             "story": app._customer_story(job),
+            "changed": self._customer_changed(),
             "can": [kind for kind in ("restart", "reset") if self._customer_can(kind)],
         }
 
@@ -171,6 +172,7 @@ class KubernetesAppPortal(models.AbstractModel):
         return {
             "reset": self.env._("Your app was reset."),
             "restart": self.env._("Your app was restarted."),
+            "deploy": self.env._("Your app runs with its present settings."),
         }.get(job.kind, "")
 
     def _customer_sign_in(self):

@@ -86,6 +86,7 @@ class KubernetesAttention(models.Model):
     _depends = {
         "kubernetes.app": [
             "active",
+            "apply_allowed",
             "cluster_id",
             "company_id",
             "environment_id",
@@ -122,6 +123,7 @@ class KubernetesAttention(models.Model):
             "name",
             "state",
         ],
+        "kubernetes.app.change": ["app_id", "job_id", "name", "user_id"],
         "kubernetes.app.manifest": ["app_id", "manifest_id"],
         "kubernetes.job": [
             "app_id",
@@ -156,6 +158,14 @@ class KubernetesAttention(models.Model):
             "name",
             "state",
         ],
+        "kubernetes.repository": [
+            "active",
+            "company_id",
+            "error",
+            "error_words",
+            "failed_since",
+            "name",
+        ],
         "kubernetes.worker": [
             "active",
             "asked_clusters",
@@ -170,6 +180,7 @@ class KubernetesAttention(models.Model):
         ],
         "kubernetes.worker.key": ["expires_at", "last_used_at", "worker_id"],
         "ir.config_parameter": ["key", "value"],
+        "res.users": ["share"],
     }
 
     reason = fields.Selection(
@@ -194,6 +205,8 @@ class KubernetesAttention(models.Model):
             ("manifest_changed", "Pinned manifest changed"),
             ("namespace_unknown", "In the cluster, unknown to Odoo"),
             ("namespace_without_uid", "Namespace to be taken over"),
+            ("settings_changed", "Customer's settings to be applied"),
+            ("repository_failed", "Repository cannot be read"),
             ("domain_lost", "Domain's record gone"),
             ("certificate_ends", "Certificate ends soon"),
             ("database_moved", "Database restored or copied"),
@@ -231,6 +244,7 @@ class KubernetesAttention(models.Model):
     cluster_id = fields.Many2one("kubernetes.cluster", readonly=True)
     worker_id = fields.Many2one("kubernetes.worker", readonly=True)
     manifest_id = fields.Many2one("kubernetes.manifest", readonly=True)
+    repository_id = fields.Many2one("kubernetes.repository", readonly=True)
     found_id = fields.Many2one(
         "kubernetes.namespace.found", string="Namespace Found", readonly=True
     )
@@ -300,6 +314,7 @@ class KubernetesAttention(models.Model):
                 "cluster_id",
                 "worker_id",
                 "manifest_id",
+                "repository_id",
                 "found_id",
                 "company_id",
             ),
@@ -623,6 +638,40 @@ class KubernetesAttention(models.Model):
                     " WHERE manifest.active AND manifest.is_changed"
                 ),
             ),
+            34: (
+                "settings_changed",
+                "3",
+                self._app_columns("changed.names", "changed.since", False),
+                # Where customers apply by themselves, nobody else need do so.
+                SQL(
+                    """%s JOIN LATERAL (
+                        SELECT string_agg(change.name, ', ' ORDER BY change.name)
+                               AS names, min(change.write_date) AS since
+                          FROM kubernetes_app_change change
+                          JOIN res_users customer ON customer.id = change.user_id
+                         WHERE change.app_id = app.id AND change.job_id IS NULL
+                           AND customer.share) changed ON changed.names IS NOT NULL
+                    WHERE app.active AND app.apply_allowed IS NOT TRUE""",
+                    self._app_tables(),
+                ),
+            ),
+            33: (
+                "repository_failed",
+                "3",
+                {
+                    "id": SQL("repository.id"),
+                    "repository_id": SQL("repository.id"),
+                    "company_id": SQL("repository.company_id"),
+                    "name": SQL("repository.name"),
+                    "message": SQL("repository.error"),
+                    "message_words": SQL("repository.error_words"),
+                    "since": SQL("repository.failed_since"),
+                },
+                SQL(
+                    "kubernetes_repository repository"
+                    " WHERE repository.active AND repository.failed_since IS NOT NULL"
+                ),
+            ),
             31: (
                 "domain_lost",
                 "2",
@@ -790,6 +839,7 @@ class KubernetesAttention(models.Model):
                 "app_failed",
                 "app_degraded",
                 "ingress_no_address",
+                "settings_changed",
             )
 
     @api.depends("reason")
@@ -815,6 +865,16 @@ class KubernetesAttention(models.Model):
                 row.hint = self.env._(
                     "It was not renewed. Look at the Certificate in the app's namespace"
                     " (kubectl describe certificate), and at cert-manager's log."
+                )
+            elif row.reason == "settings_changed":
+                row.hint = self.env._(
+                    "The customer has set this in the portal, and waits for you to"
+                    " apply it."
+                )
+            elif row.reason == "repository_failed":
+                row.hint = self.env._(
+                    "What is known of its packages stays. Once the cause is mended,"
+                    " press “Index Now” on the repository."
                 )
             elif row.reason == "key_shared":
                 row.hint = self.env._(
@@ -963,7 +1023,13 @@ class KubernetesAttention(models.Model):
             return self.job_id
         if self.found_id:
             return self.found_id
-        return self.app_id or self.cluster_id or self.worker_id or self.manifest_id
+        return (
+            self.app_id
+            or self.cluster_id
+            or self.worker_id
+            or self.manifest_id
+            or self.repository_id
+        )
 
     def _url(self):
         """Where to see to it: the record, or the list where there is none."""

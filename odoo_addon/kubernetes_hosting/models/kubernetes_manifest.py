@@ -534,7 +534,7 @@ class KubernetesManifest(models.Model):
                 {
                     "kind": "preview",
                     "manifest_id": manifest.id,
-                    "company_id": manifest.company_id.id,
+                    "company_id": (manifest.company_id or self.env.company).id,
                     "options": {
                         "title": manifest.name,
                         "url": manifest.url,

@@ -35,11 +35,15 @@ class KubernetesPackageCategory(models.Model):
 
     name = fields.Char(required=True, readonly=True)
     company_id = fields.Many2one(
-        "res.company", required=True, readonly=True, index=True, ondelete="cascade"
+        "res.company",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="cascade",
+        help="Empty: all companies have packages of it.",
     )
 
     _name_uniq = models.UniqueIndex(
-        "(company_id, name)", "There is such a category already."
+        "(COALESCE(company_id, 0), name)", "There is such a category already."
     )
 
 
@@ -113,6 +117,7 @@ class KubernetesPackage(models.Model):
         related="latest_version_id.variable_html", related_sudo=False
     )
     needs_text = fields.Text(related="latest_version_id.needs_text", related_sudo=False)
+    plan_text = fields.Text(related="latest_version_id.plan_text", related_sudo=False)
     cluster_ids = fields.Many2many(
         related="latest_version_id.cluster_ids", related_sudo=False
     )

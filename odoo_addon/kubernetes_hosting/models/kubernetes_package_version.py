@@ -30,6 +30,15 @@ def amount(text):
     return float(found[1]) * UNITS[found[2] or ""] if found else 0
 
 
+def limits_of(needs):
+    """What a package or plan says that it needs, as the limits of an app have it."""
+    return {
+        "limit_cpu": amount(needs["cpu"]),
+        "limit_memory": amount(needs["memory"]) / 1024**3,
+        "limit_storage": -int(-amount(needs["storage"]) // 1024**3),
+    }
+
+
 def hash_of(text):
     return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
@@ -44,7 +53,7 @@ class KubernetesPackageVersion(models.Model):
 
     _name = "kubernetes.package.version"
     _description = "Version of a Package"
-    _inherit = ["kubernetes.live"]
+    _inherit = ["kubernetes.live", "kubernetes.package.form"]
     _order = "package_id, id desc"
 
     package_id = fields.Many2one(
@@ -90,6 +99,11 @@ class KubernetesPackageVersion(models.Model):
         string="Variables", compute="_compute_variable_html", sanitize=False
     )
     needs_text = fields.Text(string="Needs", compute="_compute_needs_text")
+    plan_text = fields.Text(
+        string="Plans",
+        compute="_compute_plan_text",
+        help="What customers choose from when buying, with the values that each sets.",
+    )
     cluster_ids = fields.Many2many(
         "kubernetes.cluster",
         string="May Run On",
@@ -130,7 +144,7 @@ class KubernetesPackageVersion(models.Model):
             )
 
     @api.depends("content", "package_id.repository_id.cluster_selector", "company_id")
-    @api.depends_context("lang", "uid")
+    @api.depends_context("lang", "uid", "company")
     def _compute_cluster_ids(self):
         for version in self:
             version.cluster_ids = version._places()
@@ -158,6 +172,21 @@ class KubernetesPackageVersion(models.Model):
             version.needs_text = "\n".join(
                 text % value for text, value in words if value
             )
+
+    @api.depends("content")
+    def _compute_plan_text(self):
+        for version in self:
+            lines = []
+            for plan in version._plans().values():
+                values = ", ".join(
+                    f"{item['name']} = {item['value']}" for item in plan["values"]
+                )
+                lines.append(
+                    plan["title"]
+                    + (f": {plan['help']}" if plan["help"] else "")
+                    + (f" ({values})" if values else "")
+                )
+            version.plan_text = "\n".join(lines)
 
     @api.depends(
         "found_digest",
@@ -240,7 +269,7 @@ class KubernetesPackageVersion(models.Model):
     def _places(self):
         """The clusters on which new apps of it may be made."""
         self.ensure_one()
-        clusters = self.env["kubernetes.cluster"]._of_company(self.company_id)
+        clusters = self.env["kubernetes.cluster"]._of_company(self._owner())
         return clusters._open()._fitting(
             self._cluster_conditions(), self._kubernetes_needed()
         )
@@ -489,6 +518,16 @@ class KubernetesPackageVersion(models.Model):
             lines.append(line)
         return lines
 
+    def _plans(self):
+        """What customers choose from, ``{name: plan}`` as the contract has them."""
+        content = self.sudo().content if self else None
+        return {plan["name"]: plan for plan in (content or {}).get("plans", ())}
+
+    def _owner(self):
+        """Whose is what is made of it: the company's, or of a repository that all
+        companies share whoever makes it."""
+        return self.company_id or self.env.company
+
     def _required(self):
         """The variables that must be set before an app can be deployed, as the contract
         has them."""
@@ -501,7 +540,7 @@ class KubernetesPackageVersion(models.Model):
         values = {
             "name": name,
             "is_template": is_template,
-            "company_id": self.company_id.id,
+            "company_id": self._owner().id,
         }
         return tuple(
             self.env[model].create(
@@ -521,16 +560,8 @@ class KubernetesPackageVersion(models.Model):
 
     def _limits(self, limits):
         """These limits, raised to what the package says that it needs."""
-        needs = self.sudo().content["needs"]
-        return {
-            "limit_cpu": max(limits["limit_cpu"], amount(needs["cpu"])),
-            "limit_memory": max(
-                limits["limit_memory"], amount(needs["memory"]) / 1024**3
-            ),
-            "limit_storage": max(
-                limits["limit_storage"], -int(-amount(needs["storage"]) // 1024**3)
-            ),
-        }
+        needs = limits_of(self.sudo().content["needs"])
+        return {name: max(limits[name], value) for name, value in needs.items()}
 
     def _environments(self):
         """The environments that the package names, production first."""

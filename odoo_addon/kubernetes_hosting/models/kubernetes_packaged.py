@@ -132,8 +132,16 @@ class KubernetesPackaged(models.AbstractModel):
 
         before = values(old._config_map_lines(True)) if old != version else {}
         after = values(version._config_map_lines())
-        mine = {line.key: line for line in config_map.line_ids}
-        last = max(config_map.line_ids.mapped("sequence"), default=0)
+        commands = self._changed_lines(config_map.line_ids, before, after)
+        if commands:
+            config_map.line_ids = commands
+
+    @api.model
+    def _changed_lines(self, mine, before, after):
+        """The commands that make of these lines what is there ``after``, where they are
+        still as they were ``before``: ``{key: (type, value)}`` each."""
+        last = max(mine.mapped("sequence"), default=0)
+        mine = {line.key: line for line in mine}
         commands = []
         for number, (key, (kind, value)) in enumerate(after.items(), 1):
             line = mine.get(key)
@@ -145,8 +153,7 @@ class KubernetesPackaged(models.AbstractModel):
         for key, line in mine.items():
             if key not in after and before.get(key) == (line.type, line.value or ""):
                 commands.append(Command.delete(line.id))
-        if commands:
-            config_map.line_ids = commands
+        return commands
 
     @api.model
     def _update_secret(self, secret, version):

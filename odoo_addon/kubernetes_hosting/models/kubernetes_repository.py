@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from ..tools.labels import SelectorError, matches, read_labels, read_selector
-from ..tools.told import worded_problem
+from ..tools.told import show, told_values, worded_problem
 
 # Of what a look at a repository that is not saved has found, as many are told.
 NAMED_PACKAGES = 20
@@ -47,10 +47,10 @@ class KubernetesRepository(models.Model):
     )
     company_id = fields.Many2one(
         "res.company",
-        required=True,
-        index=True,
+        index="btree_not_null",
         copy=False,
         default=lambda self: self.env.company,
+        help="Empty: all companies share it, and administrators alone change it.",
     )
     active = fields.Boolean(
         default=True,
@@ -87,6 +87,11 @@ class KubernetesRepository(models.Model):
     error = fields.Text(
         readonly=True, copy=False, help="Why the last index came to nothing."
     )
+    error_words = fields.Json(readonly=True, copy=False)
+    error_shown = fields.Text(string="Error", compute="_compute_shown")
+    failed_since = fields.Datetime(
+        readonly=True, copy=False, help="Since when every index comes to nothing."
+    )
     problem_count = fields.Integer(
         string="Problems",
         readonly=True,
@@ -104,7 +109,8 @@ class KubernetesRepository(models.Model):
     )
 
     _url_uniq = models.UniqueIndex(
-        "(company_id, url)", "The company has a repository with this URL already."
+        "(COALESCE(company_id, 0), url)",
+        "The company has a repository with this URL already.",
     )
 
     @api.depends("url")
@@ -116,6 +122,11 @@ class KubernetesRepository(models.Model):
                 else urlsplit(repository.url.strip())
             )
             repository.host = url and url.netloc
+
+    @api.depends("error", "error_words")
+    @api.depends_context("lang")
+    def _compute_shown(self):
+        show(self, "error")
 
     @api.depends("job_ids.state")
     def _compute_live_job_id(self):
@@ -185,6 +196,32 @@ class KubernetesRepository(models.Model):
         for repository in self:
             self.env["kubernetes.cluster"]._check_selector(repository.cluster_selector)
 
+    @api.constrains("company_id")
+    def _check_company_of_users(self):
+        """Nobody loses what they have made of it."""
+        for repository in self.sudo():
+            if repository.company_id and repository._is_used_by_others():
+                raise ValidationError(
+                    self.env._(
+                        "The repository “%(repository)s” cannot be %(company)s's alone:"
+                        " other companies have apps or products of it.",
+                        repository=repository.name,
+                        company=repository.company_id.name,
+                    )
+                )
+
+    def _is_used_by_others(self):
+        """Whether companies beside its own have something of it; for sudo."""
+        self.ensure_one()
+        apps = self.env["kubernetes.app"].search_count(
+            [
+                ("package_version_id.package_id.repository_id", "=", self.id),
+                ("company_id", "!=", self.company_id.id),
+            ],
+            limit=1,
+        )
+        return bool(apps)
+
     @api.constrains("index_hours")
     def _check_index_hours(self):
         for repository in self:
@@ -205,6 +242,10 @@ class KubernetesRepository(models.Model):
         self.check_access("write")
         before = {repository: repository._read_by() for repository in self}
         result = super().write(vals)
+        if "company_id" in vals:
+            # What was made of it goes with it, as far as others do not have it.
+            versions = self.sudo().package_ids.version_ids
+            versions.manifest_ids.write({"company_id": vals["company_id"]})
         for repository, read_by in before.items():
             if repository.active and repository._read_by() != read_by:
                 repository._enqueue_index()
@@ -218,9 +259,8 @@ class KubernetesRepository(models.Model):
     def _read_by(self):
         """What decides on what an index takes over."""
         self.ensure_one()
-        return tuple(
-            self[name] for name in ("url", "active", "category", "labels", "selector")
-        )
+        names = ("url", "active", "company_id", "category", "labels", "selector")
+        return tuple(self[name] for name in names)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):
@@ -241,14 +281,24 @@ class KubernetesRepository(models.Model):
         """The names of what was made of its packages and is still there."""
         self.ensure_one()
         apps = self.env["kubernetes.app"].sudo()
-        used = apps.search(
-            [
-                ("package_version_id.package_id.repository_id", "=", self.id),
-                ("state", "!=", "deleted"),
-            ],
-            limit=5,
+        return self._names_of(
+            apps.search(
+                [
+                    ("package_version_id.package_id.repository_id", "=", self.id),
+                    ("state", "!=", "deleted"),
+                ],
+                limit=5,
+            )
         )
-        return used.mapped("display_name")
+
+    def _names_of(self, used):
+        """The names of records, and that there are others where the user does not see
+        them."""
+        seen = used.with_env(self.env)._filtered_access("read")
+        names = seen.mapped("display_name")
+        if len(seen) < len(used):
+            names.append(self.env._("what other companies have made of it"))
+        return names
 
     # -- asking ------------------------------------------------------------------
 
@@ -283,7 +333,8 @@ class KubernetesRepository(models.Model):
         return jobs._enqueue_index(
             self,
             self.url,
-            self.company_id,
+            # What all share is read by workers of whoever asks.
+            self.company_id or self.env.company,
             priority=priority,
             max_attempts=ATTEMPTS,
             requested_by=self.env.uid if priority == 1 else False,
@@ -380,7 +431,8 @@ class KubernetesRepository(models.Model):
         self.write(
             {
                 "indexed_at": fields.Datetime.now(),
-                "error": False,
+                "failed_since": False,
+                **told_values("error", False),
                 "problem_count": len(index["problems"]),
             }
         )
@@ -389,11 +441,17 @@ class KubernetesRepository(models.Model):
     def _after_failed(self, job):
         """No worker could read it: what is known of it stays."""
         self.ensure_one()
-        text = job._error_text()
         self.env["kubernetes.repository.run"].create(
-            {**self._run_values(job), "state": "failed", "error": text}
+            {**self._run_values(job), "state": "failed", "error": job._error_text()}
         )
-        self.write({"indexed_at": fields.Datetime.now(), "error": text})
+        now = fields.Datetime.now()
+        self.write(
+            {
+                "indexed_at": now,
+                "failed_since": self.failed_since or now,
+                **told_values("error", job._error_told()),
+            }
+        )
         self._changed()
 
     def _run_values(self, job):

@@ -2,6 +2,7 @@ from . import test_access
 from . import test_action
 from . import test_app
 from . import test_app_domain
+from . import test_app_settings
 from . import test_apply
 from . import test_attention
 from . import test_attention_told
@@ -25,6 +26,7 @@ from . import test_live
 from . import test_manifest
 from . import test_name
 from . import test_password
+from . import test_package_form
 from . import test_placement
 from . import test_policy
 from . import test_portal

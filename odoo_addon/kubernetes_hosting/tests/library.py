@@ -18,6 +18,24 @@ def digest(text):
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
+def variable(name, **values):
+    """A variable of a package, as the contract has it."""
+    return {
+        "name": name,
+        "title": name.capitalize(),
+        "help": "",
+        "type": "string",
+        "default": None,
+        "choices": [],
+        "required": False,
+        "secret": False,
+        "generate": None,
+        "first_password": False,
+        "set_by": "operator",
+        **values,
+    }
+
+
 class Library:
     """A repository, and a worker that tells what is in it; mixed into cases that have
     a cluster."""
@@ -45,9 +63,14 @@ class Library:
 
     @classmethod
     def wiki(cls, **changes):
-        """The package of the golden report, with changes."""
+        """The package of the golden report, with changes, and without its plans."""
         item = cls.report()["outcome"]["result"]["index"]["packages"][0]
-        return {**item, **changes}
+        return {**item, "plans": [], **changes}
+
+    @classmethod
+    def plans(cls):
+        """Those of the golden report."""
+        return cls.report()["outcome"]["result"]["index"]["packages"][0]["plans"]
 
     def changed_wiki(self, **changes):
         """The same with another content of its first manifest."""

@@ -195,6 +195,147 @@ class TestRepository(LibraryCase):
             records = self.env[f"kubernetes.{model}"].with_user(other)
             self.assertFalse(records.search([]), model)
 
+    # -- what all companies share ------------------------------------------------
+
+    def of_another_company(self, group="operator"):
+        company = self.env["res.company"].search([("name", "=", "Other")]) or self.env[
+            "res.company"
+        ].create({"name": "Other"})
+        return self.create_user(
+            group,
+            login=f"other-{group}",
+            company_id=company.id,
+            company_ids=[fields.Command.set(company.ids)],
+        )
+
+    def test_what_has_no_company_all_companies_read_and_administrators_keep(self):
+        self.repository.company_id = False
+        self.tell([self.wiki()])
+        other = self.of_another_company()
+        for model in (
+            "repository",
+            "repository.run",
+            "package",
+            "package.category",
+            "package.version",
+        ):
+            records = self.env[f"kubernetes.{model}"]
+            mine = records.with_user(other).search([])
+            self.assertTrue(mine, model)
+            self.assertFalse(mine.company_id, model)
+        shared = self.repository.with_user(other)
+        for call in (
+            shared.action_index,
+            shared.unlink,
+            lambda: shared.write({"name": "x"}),
+            lambda: shared.create(
+                {"name": "x", "url": f"{URL}/x", "company_id": False}
+            ),
+        ):
+            with self.assertRaises(AccessError):
+                call()
+        self.repository.with_user(self.of_another_company("administrator")).name = "x"
+        self.assertEqual(self.repository.name, "x")
+
+    def test_whoever_makes_something_of_a_shared_package_makes_it_for_their_company(
+        self,
+    ):
+        self.repository.company_id = False
+        self.tell([self.wiki()])
+        other = self.of_another_company()
+        package = self.package().with_user(other)
+        self.assertEqual(package.cluster_ids, self.cluster)
+        wizard = self.env["kubernetes.package.install"].with_user(other)
+        wizard = wizard.browse(package.action_install()["res_id"])
+        wizard.name = "theirs"
+        for line in wizard.line_ids:
+            line["secret_value" if line.is_secret else "value"] = "x"
+        app = self.env["kubernetes.app"].browse(wizard.action_install()["res_id"])
+        company = other.company_id
+        self.assertEqual(
+            app.company_id | app.config_map_id.company_id | app.secret_id.company_id,
+            company,
+        )
+        manifest = app.manifest_line_ids.manifest_id
+        self.assertFalse(manifest.company_id, "is the shared package's")
+        with self.assertRaisesRegex(ValidationError, "other companies have apps"):
+            self.repository.company_id = self.env.company
+
+    def test_a_repository_that_becomes_shared_takes_its_packages_along(self):
+        self.tell([self.wiki()])
+        manifest = self.version()._manifests("deploy")
+        self.assertEqual(manifest.company_id, self.env.company)
+        self.repository.company_id = False
+        package = self.package()
+        self.assertFalse(package.company_id | manifest.company_id)
+        self.tell([self.wiki()])
+        self.assertFalse(package.category_id.company_id, "is indexed once more")
+
+    def test_a_url_is_once_for_all_companies(self):
+        self.repository.company_id = False
+        with (
+            self.assertRaises(UniqueViolation),
+            mute_logger("odoo.sql_db"),
+            self.env.cr.savepoint(),
+        ):
+            self.repository.create({"name": "x", "url": URL, "company_id": False})
+
+    # -- what needs attention ----------------------------------------------------
+
+    def attention(self, user=None):
+        self.env.flush_all()
+        self.env["kubernetes.attention"].invalidate_model()
+        rows = self.env["kubernetes.attention"].with_user(user or self.operator)
+        return rows.search([("reason", "=", "repository_failed")])
+
+    def fails(self):
+        self.repository.action_index()
+        error = {
+            "code": "repository_fetch",
+            "message": "There is no index.json at this address.",
+            "hint": "Correct the URL.",
+        }
+        self.take()._finish("failed", error)
+
+    def test_a_repository_that_cannot_be_read_needs_attention(self):
+        self.tell([self.wiki()])
+        self.assertFalse(self.attention())
+        before = fields.Datetime.now() - timedelta(seconds=1)
+        self.fails()
+        row = self.attention()
+        self.assertEqual(row.name, "Catalog")
+        self.assertIn("There is no index.json at this address.", row.details)
+        self.assertIn("Index Now", row.details)
+        self.assertGreaterEqual(row.since, before)
+        action = row.action_open()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]),
+            ("kubernetes.repository", self.repository.id),
+        )
+        # Since the first time that it failed.
+        since = fields.Datetime.now() - timedelta(days=2)
+        self.repository.failed_since = since
+        self.fails()
+        self.assertEqual(self.attention().since, since)
+        # Not of another company's, but of what all share.
+        other = self.of_another_company()
+        self.assertFalse(self.attention(other))
+        self.repository.company_id = False
+        self.assertTrue(self.attention(other))
+        self.repository.active = False
+        self.assertFalse(self.attention())
+        self.repository.active = True
+        self.tell([self.wiki()])
+        self.assertFalse(self.attention())
+        self.assertFalse(self.repository.error or self.repository.failed_since)
+
+    def test_what_failed_is_read_in_german(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.tell([self.wiki()])
+        self.fails()
+        row = self.attention().with_context(lang="de_DE")
+        self.assertIn("Jetzt indexieren", row.hint)
+
     def test_labels_category_and_selector(self):
         self.repository.write(
             {"labels": "stage=stable", "category": "Other", "selector": "stage,!old"}

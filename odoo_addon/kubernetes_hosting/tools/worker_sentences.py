@@ -150,6 +150,7 @@ SENTENCES = (
     ),
     _lt("An operator may change the app's limits on its page Limits."),
     _lt("An owner would have the object deleted by somebody else."),
+    _lt("Another plan is called `{title}`, too: customers could not tell them apart."),
     _lt("Another program would run the Job."),
     _lt("Another scheduler would choose the node."),
     _lt("Another worker made passwords for {namespace} at the same moment."),
@@ -223,6 +224,7 @@ SENTENCES = (
         " settings."
     ),
     _lt("Correct it."),
+    _lt("Correct its name, or add it to `variables` or vars.yml."),
     _lt("Correct its name, or remove it."),
     _lt("Correct the URL to where it leads in the end, by https."),
     _lt("Correct the URL to where it leads in the end."),
@@ -259,6 +261,8 @@ SENTENCES = (
     ),
     _lt("Could not {doing}: Mailgun answered for {other} instead."),
     _lt("Could not {doing}: Mailgun {reason}."),
+    _lt("Customers set `{name}`, and could change what the plan is paid for."),
+    _lt("Customers set `{name}`, and with quotation marks in it: {problem}"),
     _lt("Deleted by an earlier attempt"),
     _lt("Did you mean `{known}`?"),
     _lt("Did you mean `{near}`?"),
@@ -284,6 +288,7 @@ SENTENCES = (
     _lt("Everything is ready"),
     _lt("Free or add resources in the cluster, or lower what the manifest requests."),
     _lt("Give an SVG or PNG of at most 32 KiB."),
+    _lt("Give each a title of its own."),
     _lt("Give each port of the Service a `name`: with more than one they need it."),
     _lt("Give it a /tmp that it may write to, or set TMPDIR."),
     _lt("Give it a `default` (or a value in vars.yml), or say `required: true`."),
@@ -378,6 +383,8 @@ SENTENCES = (
     _lt("Keep one of the two. {command} says what each means."),
     _lt("Keep one of the two: the invitation tells one password."),
     _lt("Leave it out for the cluster's default class, or name one."),
+    _lt("Leave it out of the plan, or leave out its `set_by`."),
+    _lt("Leave it out of the plan."),
     _lt("Leave it out, or add the ServiceAccount to the manifests."),
     _lt("Leave it out: archives hold files and folders only."),
     _lt("Leave out `required`."),
@@ -700,6 +707,7 @@ SENTENCES = (
         " they stand there."
     ),
     _lt("TXT {name} (something else is there)"),
+    _lt("Take `type: text`, or leave out `set_by`."),
     _lt("Take another name, or leave it out."),
     _lt(
         "Take it out of the URL; whoever runs the worker sets what the host needs under"
@@ -1101,6 +1109,7 @@ SENTENCES = (
     _lt("The {plural} of the cluster at {url} cannot be watched: {error}."),
     _lt("The {word} `{key}` is Chandlery's: it says whose the object is."),
     _lt("The {word} `{key}` is for the program that {domain} belongs to."),
+    _lt("There are two plans `{name}`."),
     _lt("There are two variables `{name}`."),
     _lt("There is no field `{name}` in the metadata of an object."),
     _lt("There is no file `{path}` in the package, as far as the index knows."),
@@ -1108,6 +1117,7 @@ SENTENCES = (
     _lt("There is no mail domain {name} of the former app at Mailgun"),
     _lt("There is no manifest at this URL: correct it, or put the file there."),
     _lt("There is no namespace {namespace} in the cluster any more."),
+    _lt("There is no variable `{name}`, which the plan sets."),
     _lt("There is nothing to restart"),
     _lt("There was nothing to delete"),
     _lt("This cannot be changed on an object that exists."),
@@ -1181,6 +1191,7 @@ SENTENCES = (
     _lt("Which objects this list holds depends on a secret."),
     _lt("Which program makes load balancers is the cluster's to say."),
     _lt("With the defaults no manifest has an object of the kind {kind}."),
+    _lt("With the plan `{name}`: {problem}"),
     _lt(
         "With this claim the app's volumes have {sum} GiB, more than the {limit} GiB"
         " that it gets."
@@ -1204,6 +1215,10 @@ SENTENCES = (
     _lt("Write `{field}` with the characters that it names."),
     _lt("Write `{{{{ hostname }}}}`."),
     _lt("Write `{{{{ ingress_class }}}}`."),
+    _lt(
+        "Write `{{{{ {name} | to_json }}}}`, without quotation marks around it: any"
+        " text is one text then."
+    ),
     _lt("Write a larger number."),
     _lt("Write a list."),
     _lt("Write a list: a line that begins with `- ` for each item."),
@@ -1275,6 +1290,7 @@ SENTENCES = (
     ),
     _lt("`{name}` has a value in vars.yml, too."),
     _lt("`{name}` has no value where nobody sets it."),
+    _lt("`{name}` is a list or a mapping, which no form can ask customers for."),
     _lt("`{name}` is generated and not secret."),
     _lt("`{name}` is generated, so it is a line of text."),
     _lt("`{name}` is required, but has a value without anybody setting it."),
@@ -1560,6 +1576,7 @@ SENTENCES = (
     _lt("{title}: done"),
     _lt("{title}: done by an earlier attempt"),
     _lt("{url}: {message}"),
+    _lt("{value} is none of the choices of `{name}`."),
     _lt("{value} is not {what}, which `{name}` has to be."),
     _lt("{verb} the {kind} {name} in {namespace}"),
     _lt(

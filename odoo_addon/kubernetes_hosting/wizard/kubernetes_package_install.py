@@ -19,7 +19,7 @@ class KubernetesPackageInstall(models.TransientModel):
     version_id = fields.Many2one(
         "kubernetes.package.version", required=True, ondelete="cascade"
     )
-    company_id = fields.Many2one(related="version_id.company_id", related_sudo=False)
+    company_id = fields.Many2one("res.company", compute="_compute_company_id")
     needs_text = fields.Text(related="version_id.needs_text", related_sudo=False)
     name = fields.Char(
         string="App's Name",
@@ -42,6 +42,12 @@ class KubernetesPackageInstall(models.TransientModel):
     line_ids = fields.One2many(
         "kubernetes.package.install.line", "install_id", string="Values That It Needs"
     )
+
+    @api.depends("version_id")
+    @api.depends_context("company")
+    def _compute_company_id(self):
+        for wizard in self:
+            wizard.company_id = wizard.version_id._owner()
 
     @api.model
     def _of(self, version):
@@ -130,7 +136,7 @@ class KubernetesPackageInstall(models.TransientModel):
                 "environment_id": environment.id,
                 "cluster_id": self.cluster_id.id,
                 "partner_id": self.partner_id.id,
-                "company_id": version.company_id.id,
+                "company_id": self.company_id.id,
                 "config_map_id": config_map.id,
                 "secret_id": secret.id,
                 "reset_mode": "manifests" if reset else "empty",

@@ -8,10 +8,13 @@ from odoo.http import request
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
 SESSION_KEY = "kubernetes_app_names"
+# How much of a value is looked at: more than one may have.
+MOST_TYPED = 20000
 
 
 class AppNamesForm:
-    """The form that asks for app names; a page of the shop and one of the portal.
+    """The form that asks for app names, and for what their packages let customers set;
+    a page of the shop and one of the portal.
 
     What was typed and refused is kept in the session until it is accepted, so that the
     page can be reloaded and left and found again as it was.
@@ -25,15 +28,20 @@ class AppNamesForm:
             for unit in line._kubernetes_missing_units():
                 key = f"{line.id}-{unit}"
                 name = line._kubernetes_reservation(unit).name or ""
+                typed = kept.get(key, {})
                 entries.append(
                     {
                         "key": key,
                         "line": line,
                         "unit": unit,
-                        "name": kept.get(key, {}).get("name", name),
-                        "problem": kept.get(key, {}).get("problem", ""),
+                        "name": typed.get("name", name),
+                        "problem": typed.get("problem", ""),
                         "addresses": line._kubernetes_addresses(),
-                        "suggestions": kept.get(key, {}).get("suggestions", []),
+                        "suggestions": typed.get("suggestions", []),
+                        "refused": typed.get("refused", ""),
+                        "fields": line._kubernetes_form(
+                            unit, typed.get("values"), typed.get("value_problems")
+                        ),
                     }
                 )
         return {
@@ -43,30 +51,65 @@ class AppNamesForm:
         }
 
     def _app_names_submit(self, order_sudo, form):
-        """Hold what was typed. Returns whether every app of the order has its name."""
-        names = {
-            (line, unit): str(form.get(f"name-{line.id}-{unit}") or "")[:100]
+        """Hold what was typed. Returns whether every app of the order has its name, and
+        the values that it needs."""
+        units = [
+            (line, unit)
             for line in order_sudo._kubernetes_hosting_lines()
             for unit in line._kubernetes_missing_units()
+        ]
+        names = {
+            (line, unit): str(form.get(f"name-{line.id}-{unit}") or "")[:100]
+            for line, unit in units
         }
         problems = order_sudo._kubernetes_set_names(names)
+        typed = {}
+        for line, unit in units:
+            typed[f"{line.id}-{unit}"] = {
+                "name": names[line, unit],
+                "problem": problems.get((line, unit), ""),
+                "suggestions": self._app_names_suggestions(
+                    line, unit, names[line, unit].strip().lower()
+                )
+                if (line, unit) in problems
+                else [],
+                **self._app_values_submit(line, unit, form),
+            }
+        refused = any(
+            entry["problem"] or entry["refused"] or entry["value_problems"]
+            for entry in typed.values()
+        )
         kept = dict(request.session.get(SESSION_KEY, {}))
         kept.pop(str(order_sudo.id), None)
-        if problems:
-            kept[str(order_sudo.id)] = {
-                f"{line.id}-{unit}": {
-                    "name": name,
-                    "problem": problems.get((line, unit), ""),
-                    "suggestions": self._app_names_suggestions(
-                        line, unit, name.strip().lower()
-                    )
-                    if (line, unit) in problems
-                    else [],
-                }
-                for (line, unit), name in names.items()
-            }
+        if refused:
+            kept[str(order_sudo.id)] = typed
         request.session[SESSION_KEY] = kept
-        return not problems
+        return not refused
+
+    def _app_values_submit(self, line, unit, form):
+        """Keep the values typed for a unit. Returns what the page shows of them once
+        more; secrets are never among them."""
+        beginning = f"value-{line.id}-{unit}-"
+        typed = {
+            name.removeprefix(beginning): str(text)[:MOST_TYPED]
+            for name, text in form.items()
+            if name.startswith(beginning)
+        }
+        problems, refused = {}, ""
+        try:
+            problems = line._kubernetes_give(unit, typed)
+        except ValidationError as error:
+            refused = error.args[0]
+        secret = {item["name"] for item in line._kubernetes_asked() if item["secret"]}
+        return {
+            "values": {
+                name: text
+                for name, text in typed.items()
+                if name in problems and name not in secret
+            },
+            "value_problems": problems,
+            "refused": refused,
+        }
 
     def _app_names_suggestions(self, line, unit, name):
         """Free names, where the one typed is fine but somebody else's."""

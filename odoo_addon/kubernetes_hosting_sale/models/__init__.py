@@ -8,6 +8,7 @@ from . import (
     kubernetes_given,
     kubernetes_hostname,
     kubernetes_name_check,
+    kubernetes_order_value,
     kubernetes_package,
     kubernetes_product_manifest,
     kubernetes_sold,

@@ -94,6 +94,19 @@ class KubernetesApp(models.Model):
             return super()._purchase_fields()
         return ("sale_order_line_id", "unit_no")
 
+    def _customer_variables(self):
+        """Not what an attribute value sets, which is paid for."""
+        variables = super()._customer_variables()
+        if not variables or not self.product_id:
+            return variables
+        if self.sale_order_line_id:
+            bought = self.sale_order_line_id._kubernetes_bought_keys()
+        else:
+            chosen = self.product_id.product_template_attribute_value_ids
+            values = chosen.product_attribute_value_id.kubernetes_value_ids
+            bought = set(values._of_company(self.company_id).mapped("key"))
+        return [variable for variable in variables if variable["name"] not in bought]
+
     def _set_variables(self, variables):
         """Put variables into the app's own config map; the template's of the same keys
         give way."""

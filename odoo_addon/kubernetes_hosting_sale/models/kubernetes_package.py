@@ -1,93 +1,51 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import base64
-
 from odoo import models
-from odoo.exceptions import AccessError, UserError
-from odoo.fields import Command
+from odoo.exceptions import AccessError
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_limits import LIMITS
-
-PNG = b"\x89PNG"
+from odoo.addons.kubernetes_hosting.models.kubernetes_package_version import limits_of
 
 
 class KubernetesPackage(models.Model):
-    """A package becomes a product by one click."""
+    """A package becomes a product."""
 
     _inherit = "kubernetes.package"
 
     def action_make_product(self):
-        """Make a product of the newest version, and open it. It is for the operator to
-        set its price and to publish it."""
+        """Ask for name, price and place, and make a product of the newest version."""
         self.ensure_one()
         version = self._installable()
-        products = self.env["product.template"]
-        if not products.has_access("create"):
+        if not self.env["product.template"].has_access("create"):
             raise AccessError(
                 self.env._(
                     "You may not make products. An administrator gives you the right"
                     " in the settings of your user: Product, Create."
                 )
             )
-        product = products.create(self._product_values(version))
-        product._made_of(version)
+        wizard = self.env["kubernetes.package.sell"]._of(version)
         return {
             "type": "ir.actions.act_window",
-            "res_model": "product.template",
-            "res_id": product.id,
-            "views": [(False, "form")],
+            "name": self.env._("Make a Product of %s", self.title),
+            "res_model": wizard._name,
+            "res_id": wizard.id,
+            "view_mode": "form",
+            "target": "new",
         }
 
-    def _product_values(self, version):
-        """What the product of this version is made of: all that a purchase needs to
-        become apps."""
-        config_map, secret = version._create_values(self.title, is_template=True)
-        clusters = version._places()[:1]
-        if not clusters:
-            raise UserError(version._no_place_text())
-        plans = self.env["sale.subscription.template"]
-        if plans.has_access("read"):
-            plans = plans.search([], limit=2)
-        reset = version._manifests("reset")
-        usual = self.env["product.template"].sudo().default_get(list(LIMITS))
-        values = {
-            "name": self.title,
-            "type": "service",
-            "list_price": 0.0,
-            "sale_ok": True,
-            "company_id": self.company_id.id,
-            "description_sale": self.summary,
-            "kubernetes_hosting": True,
-            "kubernetes_cluster_id": clusters.id,
-            "kubernetes_config_map_id": config_map.id,
-            "kubernetes_secret_id": secret.id,
-            "kubernetes_environment_ids": [Command.set(version._environments().ids)],
-            "kubernetes_manifest_ids": self._product_lines(
-                version._manifests("deploy"), "deploy"
-            ),
-            "kubernetes_reset_mode": "manifests" if reset else "empty",
-            "kubernetes_reset_manifest_ids": self._product_lines(reset, "reset"),
-            **version._limits(usual),
-        }
-        if len(plans) == 1:
-            values.update(subscribable=True, subscription_template_id=plans.id)
-        # Odoo takes drawings from administrators only.
-        if self.icon and base64.b64decode(self.icon).startswith(PNG):
-            values["image_1920"] = self.icon
-        return values
 
-    def _product_lines(self, manifests, purpose):
-        return [
-            Command.create(
-                {
-                    "sequence": 10 * number,
-                    "manifest_id": manifest.id,
-                    "purpose": purpose,
-                }
-            )
-            for number, manifest in enumerate(manifests, 1)
-        ]
+class KubernetesPackageVersion(models.Model):
+    _inherit = "kubernetes.package.version"
+
+    def _plan_limits(self, plan, product):
+        """The limits of an attribute value that is a plan: enough for what it needs,
+        where the product's are not; 0 leaves those."""
+        needs, usual = limits_of(plan), product.sudo()
+        return {
+            name: needs[name] if needs.get(name, 0) > usual[name] else 0
+            for name in LIMITS
+        }
 
 
 class KubernetesRepository(models.Model):
@@ -98,4 +56,16 @@ class KubernetesRepository(models.Model):
         used = products.search(
             [("package_version_id.package_id.repository_id", "=", self.id)], limit=5
         )
-        return super()._users() + used.mapped("display_name")
+        return super()._users() + self._names_of(used)
+
+    def _is_used_by_others(self):
+        products = self.env["product.template"].with_context(active_test=False)
+        return super()._is_used_by_others() or bool(
+            products.search_count(
+                [
+                    ("package_version_id.package_id.repository_id", "=", self.id),
+                    ("company_id", "!=", self.company_id.id),
+                ],
+                limit=1,
+            )
+        )

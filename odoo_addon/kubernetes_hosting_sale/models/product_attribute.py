@@ -26,6 +26,12 @@ class ProductAttributeValue(models.Model):
         help="They go into the config map of every app that is sold with this attribute"
         " value, in the place of the template's.",
     )
+    kubernetes_plan = fields.Char(
+        string="Plan of the Package",
+        readonly=True,
+        groups=USER,
+        help="What the package calls the plan that this value was made of.",
+    )
     kubernetes_description = fields.Char(
         string="Description for Customers",
         translate=True,

@@ -271,11 +271,12 @@ class ProductTemplate(models.Model):
         return problems
 
     def _kubernetes_unset(self, values, later):
-        """The titles of what the product's package wants to be set, and nobody has:
-        ``values`` are those of the config map and the variant, ``later`` the keys that
-        may be chosen in addition."""
+        """The titles of what the product's package wants to be set, and nobody has or
+        is asked for: ``values`` are those of the config map and the variant, ``later``
+        the keys that may be chosen in addition."""
         self.ensure_one()
         version = self.package_version_id
+        later = {*later, *(item["name"] for item in version._asked_when_buying())}
         secrets = {
             line.key: line.is_set or line.generate
             for line in self.kubernetes_secret_id.line_ids
@@ -283,11 +284,8 @@ class ProductTemplate(models.Model):
         return [
             item["title"]
             for item in (version._required() if version else ())
-            if not (
-                secrets.get(item["name"])
-                if item["secret"]
-                else values.get(item["name"]) or item["name"] in later
-            )
+            if item["name"] not in later
+            and not (secrets if item["secret"] else values).get(item["name"])
         ]
 
     @api.model

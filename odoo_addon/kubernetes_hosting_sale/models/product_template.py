@@ -91,6 +91,12 @@ class ProductTemplate(models.Model):
         help="Customers add domains of their own to their apps in the portal. For https"
         " there the cluster needs a TLS issuer.",
     )
+    kubernetes_apply_allowed = fields.Boolean(
+        string="Customers Apply Changes",
+        groups=USER,
+        help="What the package lets customers set of their apps in the portal, they"
+        " apply there, too. Otherwise somebody here does.",
+    )
     kubernetes_manifest_ids = fields.One2many(
         "kubernetes.product.manifest",
         "product_tmpl_id",
@@ -391,7 +397,36 @@ class ProductTemplate(models.Model):
         """Move to the available version. Apps that were sold before stay as they
         are."""
         self._kubernetes_check_may_share()
-        return super().action_update_package()
+        old = self.package_version_id
+        result = super().action_update_package()
+        self._kubernetes_update_plans(old, self.package_version_id)
+        return result
+
+    def _kubernetes_update_plans(self, old, version):
+        """The plans that are offered become what the new version says of them, where
+        nobody has changed them. New ones are not offered by that: their price is for
+        somebody to set."""
+
+        def lines(plan):
+            return {
+                item["name"]: (item["type"], item["value"])
+                for item in (plan or {}).get("values", ())
+            }
+
+        before, after = old._plans(), version._plans()
+        values = self.attribute_line_ids.value_ids
+        for value in values.filtered(lambda value: value.kubernetes_plan in after):
+            name = value.kubernetes_plan
+            commands = self._changed_lines(
+                value.kubernetes_value_ids, lines(before.get(name)), lines(after[name])
+            )
+            if commands:
+                value.kubernetes_value_ids = commands
+            limits = version._plan_limits(after[name], self)
+            system = value.sudo()
+            system.write(
+                {limit: max(system[limit], least) for limit, least in limits.items()}
+            )
 
     def action_view_kubernetes_apps(self):
         self.ensure_one()

@@ -224,12 +224,25 @@ class SaleOrder(models.Model):
                     problems[line, unit] = error.args[0]
         return problems
 
+    def _kubernetes_value_problems(self):
+        """What the packages of the order's apps need, and the customer has not given or
+        may no longer have: ``[sentence]``."""
+        self.ensure_one()
+        return [
+            problem
+            for line in self._kubernetes_hosting_lines()
+            for unit in line._kubernetes_missing_units()
+            for problem in line._kubernetes_value_problems(unit).values()
+        ]
+
     def _kubernetes_needs_names(self):
-        """Whether the customer has to choose names before this order can be paid."""
+        """Whether the customer has to choose names, or to give what apps need, before
+        this order can be paid."""
         self.ensure_one()
         return self.state in ("draft", "sent") and any(
             not line._kubernetes_reservation(unit)
             or not line._kubernetes_reservation(unit)._is_held()
+            or line._kubernetes_value_problems(unit)
             for line in self._kubernetes_hosting_lines()
             for unit in line._kubernetes_missing_units()
         )
@@ -250,6 +263,9 @@ class SaleOrder(models.Model):
                         line.product_id.display_name,
                     )
                 )
+
+            for problem in order._kubernetes_value_problems():
+                raise ValidationError(problem)
 
     # === BEFORE THE PAYMENT === #
 
@@ -454,6 +470,15 @@ class SaleOrder(models.Model):
                 " addresses.",
                 order=self.name,
                 problem=problem,
+            )
+        for problem in self.sudo()._kubernetes_value_problems():
+            return self.env._(
+                "%(order)s: %(problem)s The customer gives it on the order's page, or"
+                " you do: %(url)s",
+                order=self.name,
+                problem=problem,
+                url=self.get_base_url()
+                + self.sudo().get_portal_url(suffix="/app_names"),
             )
         return message
 

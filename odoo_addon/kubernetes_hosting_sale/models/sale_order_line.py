@@ -15,6 +15,7 @@ NAME_LENGTH = 30  # of an app's name, at most
 class SaleOrderLine(models.Model):
     """A line with a hosting product: each unit has a name, and later its apps."""
 
+    # pylint: disable-next=consider-merging-classes-inherited
     _inherit = "sale.order.line"
 
     kubernetes_units = fields.Integer(
@@ -165,14 +166,16 @@ class SaleOrderLine(models.Model):
         )
 
     def _kubernetes_drop_surplus_names(self):
-        """Forget the names of units that are no longer ordered."""
+        """Forget names and values of units that are no longer ordered."""
         for line in self:
             if line.state != "sale":
-                line.kubernetes_reservation_ids.filtered(
-                    lambda reservation, line=line: (
-                        reservation.unit > line.kubernetes_units
-                    )
-                ).unlink()
+                for records in (
+                    line.kubernetes_reservation_ids,
+                    line.kubernetes_value_ids,
+                ):
+                    records.filtered(
+                        lambda record, line=line: record.unit > line.kubernetes_units
+                    ).unlink()
 
     def _kubernetes_target(self):
         """Where the line's apps will run: the cluster and the environments."""
@@ -275,6 +278,8 @@ class SaleOrderLine(models.Model):
         """
         self.ensure_one()
         reservation, remark = self._kubernetes_hold_any_name(unit)
+        asked, given = self._kubernetes_asked(), self._kubernetes_given(unit)
+        missing = self._kubernetes_value_problems(unit)
         template = self.product_id.product_tmpl_id
         subscription = self._kubernetes_subscription()
         apps = self.env["kubernetes.app"].create(
@@ -294,6 +299,7 @@ class SaleOrderLine(models.Model):
                     "package_digest": template.package_digest,
                     "hostname_ids": [fields.Command.link(hostname.id)],
                     "domains_allowed": template.kubernetes_domains_allowed,
+                    "apply_allowed": template.kubernetes_apply_allowed,
                     "config_map_id": template.kubernetes_config_map_id.id,
                     "secret_id": template.kubernetes_secret_id.id,
                     **self._kubernetes_limits(),
@@ -315,9 +321,28 @@ class SaleOrderLine(models.Model):
         for app in apps:
             variables = self._kubernetes_attribute_values().kubernetes_value_ids
             app._set_variables(variables._of_company(app.company_id))
+            app._set_given(asked, given)
             app._enqueue("deploy")
+        self.kubernetes_value_ids.filtered(
+            lambda value: value.unit == unit and value.is_secret
+        ).unlink()
         if remark:
             self.order_id._kubernetes_alert(apps[:1], "activity_app_named", remark)
+        if missing:
+            self.order_id._kubernetes_alert(
+                apps[:1],
+                "activity_values_missing",
+                self.env._(
+                    "The order was confirmed without values that its apps need: %s."
+                    " Ask the customer, set them in the apps' ConfigMap or Secret, and"
+                    " press “Apply”.",
+                    ", ".join(
+                        variable["title"]
+                        for variable in asked
+                        if variable["name"] in missing
+                    ),
+                ),
+            )
         return apps
 
     def _kubernetes_limits(self):

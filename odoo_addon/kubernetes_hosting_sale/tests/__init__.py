@@ -5,6 +5,7 @@ from . import (
     test_cancelled_orders,
     test_concurrency,
     test_order_to_apps,
+    test_order_values,
     test_package,
     test_paid_orders,
     test_payment_provider,

@@ -138,6 +138,16 @@ class HostingSaleCase(PatientRequests, BaseCommon):
             }
         )
 
+    def _product_of(self, package, user=None, **values):
+        """The product that is made of a package."""
+        package = package.with_user(user) if user else package
+        action = package.action_make_product()
+        wizard = package.env[action["res_model"]].browse(action["res_id"])
+        wizard.write(values)
+        action = wizard.action_make()
+        self.assertEqual(action["res_model"], "product.template")
+        return self.env["product.template"].browse(action["res_id"])
+
     def _run_cron(self, xmlid):
         """Run a cron as the server does, commits included (they are simulated)."""
         with self.enter_registry_test_mode():

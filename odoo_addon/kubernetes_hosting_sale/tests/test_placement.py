@@ -157,8 +157,7 @@ class TestPlacementOfProducts(Library, HostingSaleCase, TransactionCase):
     def test_a_package_becomes_a_product_on_a_cluster_that_matches(self):
         self.tell([self.wiki()])
         self.repository.cluster_selector = "place=bern"
-        action = self.package().action_make_product()
-        product = self.env["product.template"].browse(action["res_id"])
+        product = self._product_of(self.package())
         self.assertEqual(product.kubernetes_cluster_id, self.bern)
         product.kubernetes_cluster_id = self.cluster
         self.assertIn("place=bern", product.kubernetes_problems)

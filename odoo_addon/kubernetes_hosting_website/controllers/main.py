@@ -50,7 +50,10 @@ class AppNamesCheckout(AppNamesForm, WebsiteSale):
             return redirection
         if order_sudo._kubernetes_unavailable():
             return request.redirect("/shop/cart")  # which says so
-        if order_sudo._kubernetes_name_problems():
+        if (
+            order_sudo._kubernetes_name_problems()
+            or order_sudo._kubernetes_value_problems()
+        ):
             return request.redirect(STEP_HREF)
         return None
 

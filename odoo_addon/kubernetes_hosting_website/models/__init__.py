@@ -1,7 +1,6 @@
 from . import (
     kubernetes_app_reservation,
     kubernetes_name_holder,
-    kubernetes_package,
     product,
     res_company,
     sale_order,

@@ -3,6 +3,7 @@ from . import (
     test_browser,
     test_checkout,
     test_checkout_step,
+    test_checkout_values,
     test_package,
     test_payment,
     test_price,

@@ -226,6 +226,10 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
         calls={STAFF: "action_take_over", KEEPERS: "action_delete"},
     ),
+    "kubernetes.order.value": Model(
+        "-       -     -     -        r    r        r             -",
+        only={"": "secret_value"},
+    ),
     "kubernetes.package": Model(
         "-       -     -     -        r    r        r             -",
         calls={
@@ -245,6 +249,14 @@ MODELS = {
     "kubernetes.package.install.line": Model(
         "-       -     -     -        -    rwcd     c             c",
     ),
+    "kubernetes.package.sell": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        # Who may make products: none of the columns.
+        calls={"": "action_make"},
+    ),
+    "kubernetes.package.sell.line": Model(
+        "-       -     -     -        -    rwcd     c             c",
+    ),
     "kubernetes.package.version": Model(
         "-       -     -     -        r    r        r             -",
         calls={KEEPERS: "action_accept"},
@@ -261,7 +273,8 @@ MODELS = {
     ),
     "kubernetes.repository": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="error indexed_at job_ids package_ids problem_count run_ids",
+        system="error error_words failed_since indexed_at job_ids package_ids"
+        " problem_count run_ids",
         calls={
             KEEPERS: "action_index",
             f"{KEEPERS} other": "look_result request_look",
@@ -312,20 +325,23 @@ MODELS = {
 EXTENSIONS = {
     "product.attribute.value": Extension(
         reads={
-            f"{STAFF} other": "kubernetes_is_editable kubernetes_summary"
+            f"{STAFF} other": "kubernetes_is_editable kubernetes_plan"
+            " kubernetes_summary"
             " kubernetes_value_ids"
             " kubernetes_cluster_selector"
             " limit_cpu limit_memory limit_pods limit_storage",
             # It is made for the shop.
             f"public A B employee {STAFF} other": "kubernetes_description",
         },
+        system="kubernetes_plan",
         calls={f"{STAFF} other": "action_kubernetes_values"},
     ),
     "product.template": Extension(
         reads={
             STAFF: "available_version_id available_version_name package_digest"
             " package_version_id"
-            " kubernetes_app_count kubernetes_attribute_value_ids"
+            " kubernetes_app_count kubernetes_apply_allowed"
+            " kubernetes_attribute_value_ids"
             " kubernetes_cluster_id kubernetes_cluster_selector"
             " kubernetes_config_map_id kubernetes_domains_allowed kubernetes_place_ids"
             " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
@@ -359,7 +375,9 @@ EXTENSIONS = {
         },
         system="kubernetes_named_at kubernetes_pending kubernetes_problem",
     ),
-    "sale.order.line": Extension(reads={"A": "kubernetes_app_names"}),
+    "sale.order.line": Extension(
+        reads={"A": "kubernetes_app_names kubernetes_values_given"}
+    ),
     "sale.subscription": Extension(),
     "sale.subscription.line": Extension(),
 }
@@ -415,7 +433,11 @@ ROUTES = {
         ("JSON", "/my/apps/{app}/status"),
         f"A {STAFF}",
     ),
-    "/my/apps/<int:app_id>/<any(restart, reset, invitation):kind>": (
+    "/my/apps/<int:app_id>/settings": (
+        ("POST", "/my/apps/{app}/settings"),
+        f"A {STAFF}",
+    ),
+    "/my/apps/<int:app_id>/<any(restart, reset, deploy, invitation):kind>": (
         ("POST", "/my/apps/{app}/restart"),
         f"A {STAFF}",
     ),

@@ -18,10 +18,11 @@ class TestPackagePublished(Library, HostingSaleCase, TransactionCase):
 
     def test_a_product_is_published_or_not(self):
         self.tell([self.wiki()])
-        package = self.package()
         for publish in (False, True):
-            asked = package.with_context(kubernetes_publish=publish)
-            product = self.env["product.template"].browse(
-                asked.action_make_product()["res_id"]
-            )
+            product = self._product_of(self.package(), is_published=publish)
             self.assertEqual(product.is_published, publish)
+
+    def test_plans_are_no_filter_of_the_shop(self):
+        self.tell([self.wiki(plans=self.plans())])
+        product = self._product_of(self.package())
+        self.assertEqual(product.attribute_line_ids.attribute_id.visibility, "hidden")

@@ -173,6 +173,11 @@ class RightsTableCase(HostingSaleCase):
             },
             "kubernetes.name.check": {"address": "192.0.2.1"},
             "kubernetes.name.holder": {"key": "table"},
+            "kubernetes.order.value": {
+                "sale_order_line_id": order.order_line[:1].id,
+                "unit": 1,
+                "key": "x",
+            },
             "kubernetes.password.guess": {"address": "192.0.2.1"},
             "kubernetes.password.link": {
                 "app_id": app.id,
@@ -208,7 +213,7 @@ class RightsTableCase(HostingSaleCase):
                     "environments": ["prod"],
                     "manifests": [],
                     "variables": [],
-                    "needs": {},
+                    "needs": dict.fromkeys(("cpu", "memory", "storage"), ""),
                 },
             }
         )
@@ -250,6 +255,11 @@ class RightsTableCase(HostingSaleCase):
                 "version_id": version.id,
                 "line_ids": [Command.create({"key": "x", "title": "x"})],
             },
+            "kubernetes.package.sell": {
+                "version_id": version.id,
+                "name": "x",
+                "line_ids": [Command.create({"plan": "x", "title": "x"})],
+            },
             "kubernetes.namespace.adopt": {"found_id": found.id},
             "kubernetes.namespace.adopt.all": {},
             "kubernetes.config.map.import": {
@@ -261,6 +271,7 @@ class RightsTableCase(HostingSaleCase):
         made["kubernetes.package.install.line"] = made[
             "kubernetes.package.install"
         ].line_ids
+        made["kubernetes.package.sell.line"] = made["kubernetes.package.sell"].line_ids
         made["kubernetes.config.map.import.line"] = made[
             "kubernetes.config.map.import"
         ].line_ids

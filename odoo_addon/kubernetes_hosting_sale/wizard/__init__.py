@@ -1,0 +1,1 @@
+from . import kubernetes_package_sell
