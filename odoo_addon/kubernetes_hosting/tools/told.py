@@ -31,7 +31,7 @@ class Told(str):
         return told
 
 
-def told(template, **values):
+def told(template, /, **values):
     """A sentence of Odoo's own, by one of ``sentences.py``; a value is a text or a
     sentence."""
     words = {
