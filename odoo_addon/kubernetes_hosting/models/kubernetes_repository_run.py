@@ -60,8 +60,9 @@ class KubernetesRepositoryRun(models.Model):
     @api.depends("started_at", "repository_id.name")
     @api.depends_context("lang", "tz")
     def _compute_display_name(self):
+        zone = self.env.context.get("tz")
         for run in self:
-            started = format_datetime(self.env, run.started_at, dt_format="short")
+            started = format_datetime(self.env, run.started_at, zone, "short")
             run.display_name = f"{run.repository_id.name} {started}".rstrip()
 
     @api.depends("changes")
