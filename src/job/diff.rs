@@ -81,7 +81,7 @@ pub fn summary(comparison: &Comparison, diff: &Diff, namespace: &str) -> Sentenc
     let parts = Sentence::joined(", ", parts.map(|(_, part)| part));
     let number = diff.unchanged;
     match (parts.is_empty(), number) {
-        (true, 1) => sentence!("Nothing would change; 1 object stay as they are"),
+        (true, 1) => sentence!("Nothing would change; 1 object stays as it is"),
         (true, _) => sentence!(
             "Nothing would change; {number} objects stay as they are",
             number

@@ -165,17 +165,6 @@ pub struct UndefinedNames {
     pub needed_by: Option<String>,
 }
 
-impl UndefinedNames {
-    /// Whether a message says of one name this and no more.
-    pub(crate) fn says(&self, message: &str) -> bool {
-        let name = self.names.join("");
-        match &self.needed_by {
-            None => message == format!("'{name}' is undefined."),
-            Some(chain) => message == format!("'{name}' is undefined, needed by {chain}."),
-        }
-    }
-}
-
 impl fmt::Display for UndefinedNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = self.names.iter().map(|name| format!("'{name}'")).collect();

@@ -25,6 +25,22 @@ fn an_undefined_name_is_named_with_its_place_and_the_nearest() {
 }
 
 #[test]
+fn a_name_is_told_in_parts_where_the_message_says_no_more() {
+    for (template, names) in [
+        ("{{ nowhere }}", &["nowhere"][..]),
+        ("{{ dict.b }}", &["dict.b"]),
+        ("{{ nowhere }} {{ dict.b }}", &["nowhere", "dict.b"]),
+        // What somebody writes may read alike.
+        ("{{ undef(hint=\"'' is undefined\") }}", &[]),
+        ("{{ [] | first }}", &[]),
+    ] {
+        let problem = problem(template);
+        let told = problem.undefined().iter().flat_map(|one| &one.names);
+        assert_eq!(told.collect::<Vec<_>>(), names, "{problem}");
+    }
+}
+
+#[test]
 fn an_undefined_name_is_named_behind_filters_too() {
     let problem = problem("a: 1\npassword: {{ postgres_password | string | b64encode }}\n");
     assert_eq!(problem.line(), Some(2));

@@ -7,7 +7,27 @@ from odoo.fields import Domain
 from odoo.tools import email_split
 
 from ..tools.isolated import AT_ONCE, isolated
-from ..tools.told import show, told_values
+from ..tools.sentences import (
+    EMPTY_TEMPLATE,
+    INVITATION_CANCELLED,
+    LEFT_OUT,
+    NO_ADDRESS,
+    NO_CUSTOMER,
+    NO_FIRST_PASSWORD,
+    NO_PASSWORD_IN_TEMPLATE,
+    NO_TEMPLATE,
+    NOT_RENDERED,
+    SENT_ONCE_THERE,
+)
+from ..tools.told import (
+    ToldError,
+    joined,
+    show,
+    told,
+    told_values,
+    worded,
+    words_of,
+)
 from .kubernetes_app import USER
 from .mail_address import formatted_address, mail_addresses
 from .plain_text import plain_text
@@ -15,7 +35,7 @@ from .plain_text import plain_text
 INVITATION_TEMPLATE = "kubernetes_hosting.mail_template_app_invitation"
 
 
-class NoAddressError(UserError):
+class NoAddressError(ToldError):
     """The customer has no e-mail address to send the invitation to."""
 
 
@@ -128,9 +148,10 @@ class KubernetesApp(models.Model):
             if app.partner_id and app.invitation_state in ("none", "waiting"):
                 recipients, refused = app._recipients()
                 if not recipients:
-                    app.invitation_warning = app._lacks_address_text(refused)
+                    warning = app._lacks_address(refused)
+                    app.invitation_warning = app._worded(warning)
                 elif refused:
-                    app.invitation_warning = app._left_out_text(refused)
+                    app.invitation_warning = app._worded(_left_out(refused))
 
     @api.depends("secret_id.login")
     @api.depends_context("kubernetes_password", "kubernetes_password_url")
@@ -238,8 +259,9 @@ class KubernetesApp(models.Model):
             with self.env.cr.savepoint():
                 self._send_invitation()
         except UserError as error:
+            problem = error.told if isinstance(error, ToldError) else error.args[0]
             self._invitation_failed(
-                error.args[0], lacks_address=isinstance(error, NoAddressError)
+                problem, lacks_address=isinstance(error, NoAddressError)
             )
 
     def _send_invitation(self):
@@ -247,24 +269,13 @@ class KubernetesApp(models.Model):
         be."""
         self.ensure_one()
         if not self.partner_id:
-            raise UserError(
-                self.env._(
-                    "The app has no customer. Choose one on the app, then press “Send"
-                    " Invitation”."
-                )
-            )
+            raise ToldError(self.env, told(NO_CUSTOMER))
         recipients, refused = self._recipients()
         if not recipients:
-            raise NoAddressError(self._lacks_address_text(refused))
+            raise NoAddressError(self.env, self._lacks_address(refused))
         line = self._first_password()
         if line and not line.generate and not line.is_set:
-            raise UserError(
-                self.env._(
-                    "The first password “%s” is neither generated nor set. Set it in"
-                    " the app's secret, press “Apply”, then “Send Invitation”.",
-                    line.key,
-                )
-            )
+            raise ToldError(self.env, told(NO_FIRST_PASSWORD, key=line.key))
         self._hand_over_invitation(line, recipients)
         self.write(
             {
@@ -275,7 +286,7 @@ class KubernetesApp(models.Model):
             }
         )
         if refused:
-            self._log(self._left_out_text(refused))
+            self._log(self._worded(_left_out(refused)))
 
     def _hand_over_invitation(self, line, recipients):
         """Give the invitation to Odoo's own queue of mails. ``line`` holds the first
@@ -287,7 +298,7 @@ class KubernetesApp(models.Model):
     def _recipients(self):
         """Where the customer's mail goes, with their name, and why some of it cannot be
         mailed."""
-        found, refused = mail_addresses(self.env, self.partner_id.email)
+        found, refused = mail_addresses(self.partner_id.email)
         name = self.partner_id.name
         return [formatted_address(name, address) for _name, address in found], refused
 
@@ -298,20 +309,12 @@ class KubernetesApp(models.Model):
         sent_to = email_split(self.invitation_recipient or "")
         return sorted(email_split(", ".join(recipients))) != sorted(sent_to)
 
-    def _left_out_text(self, refused):
-        return self.env._("Not sent to all addresses: %s", " ".join(refused))
+    def _lacks_address(self, refused):
+        lacks = told(NO_ADDRESS, customer=self.partner_id.display_name)
+        return joined(" ", [lacks, *refused, told(SENT_ONCE_THERE)])
 
-    def _lacks_address_text(self, refused):
-        return " ".join(
-            [
-                self.env._(
-                    "The customer %s has no e-mail address that can be mailed.",
-                    self.partner_id.display_name,
-                ),
-                *refused,
-                self.env._("As soon as the contact has one, the invitation is sent."),
-            ]
-        )
+    def _worded(self, message):
+        return worded(self.env, message, words_of(message))
 
     def _invitation_mail(self, line, recipients):
         """The mail for Odoo's own queue, with a one-time link to the password. It
@@ -334,12 +337,7 @@ class KubernetesApp(models.Model):
         a UserError that says what is wrong with the template."""
         template = self.env.ref(INVITATION_TEMPLATE, raise_if_not_found=False)
         if not template:
-            raise UserError(
-                self.env._(
-                    "The mail template of the invitation was deleted. Update the addon"
-                    " Kubernetes Hosting to get it back, then press “Send Invitation”."
-                )
-            )
+            raise ToldError(self.env, told(NO_TEMPLATE))
         context = {
             "kubernetes_password": False,
             "kubernetes_password_url": False,
@@ -347,37 +345,19 @@ class KubernetesApp(models.Model):
         }
         template = template.sudo().with_context(**context)
         parts = ["subject", "body_html", "email_from", "reply_to"]
+        name = template.name
 
         def on_error(error):
-            raise UserError(
-                self.env._(
-                    "The mail template “%(template)s” cannot be rendered: %(error)s"
-                    " Correct it, then press “Send Invitation”.",
-                    template=template.name,
-                    error=_one_line(error),
-                )
-            ) from error
+            message = told(NOT_RENDERED, template=name, error=_one_line(error))
+            raise ToldError(self.env, message) from error
 
         with isolated(self.env, on_error):
             mail = template._generate_template(self.ids, parts)[self.id]
         if not mail["subject"] or not plain_text(mail["body_html"] or ""):
-            raise UserError(
-                self.env._(
-                    "The mail template “%s” has no subject or no text. Correct it, then"
-                    " press “Send Invitation”.",
-                    template.name,
-                )
-            )
+            raise ToldError(self.env, told(EMPTY_TEMPLATE, template=name))
         for wanted in filter(None, context.values()):
             if wanted not in mail["body_html"]:
-                raise UserError(
-                    self.env._(
-                        "The mail template “%s” leaves the first password out. Put"
-                        " object.invitation_password and object.invitation_password_url"
-                        " back, then press “Send Invitation”.",
-                        template.name,
-                    )
-                )
+                raise ToldError(self.env, told(NO_PASSWORD_IN_TEMPLATE, template=name))
         return {**mail, "body_html": str(mail["body_html"])}
 
     def _invitation_sent(self, message_id):
@@ -474,9 +454,11 @@ class KubernetesApp(models.Model):
         """Nothing sends the invitation any more: say so."""
         self.ensure_one()
         if not self.invitation_mail_id:
-            self._invitation_failed(
-                self.env._("It was cancelled. Press “Send Invitation” to send it.")
-            )
+            self._invitation_failed(told(INVITATION_CANCELLED))
+
+
+def _left_out(refused):
+    return told(LEFT_OUT, refused=joined(" ", refused))
 
 
 def _one_line(error):

@@ -2,6 +2,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
+from odoo.tools import format_datetime
 
 # What becomes of a version, in the order in which it is told.
 CHANGES = ("added", "changed", "restored", "gone")
@@ -57,9 +58,12 @@ class KubernetesRepositoryRun(models.Model):
     )
 
     @api.depends("started_at", "repository_id.name")
+    @api.depends_context("lang", "tz")
     def _compute_display_name(self):
+        zone = self.env.context.get("tz")
         for run in self:
-            run.display_name = f"{run.repository_id.name} {run.started_at or ''}"
+            started = format_datetime(self.env, run.started_at, zone, "short")
+            run.display_name = f"{run.repository_id.name} {started}".rstrip()
 
     @api.depends("changes")
     @api.depends_context("lang")

@@ -8,6 +8,9 @@ import idna
 
 from odoo.tools.mail import email_split_and_normalize, formataddr
 
+from ..tools.sentences import NO_DOMAIN, NOT_LOCAL, TOO_LONG, UNSEEN_SIGN
+from ..tools.told import told
+
 # RFC 5321, 4.5.3.1, in bytes; the whole is what fits into its paths.
 LONGEST_LOCAL_PART = 64
 LONGEST_DOMAIN = 253
@@ -21,7 +24,7 @@ DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*|\[[0-9a-z.:]+\]")
 PUBLIC_DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})+")
 
 
-def mail_addresses(env, text):
+def mail_addresses(text):
     """The addresses in a field that holds one or several, as Odoo's own mail finds
     them: those that can be mailed as pairs of name and address, each once and its
     domain in ASCII (IDNA), as mail servers take it; and why the others cannot be."""
@@ -29,7 +32,7 @@ def mail_addresses(env, text):
     for name, address in email_split_and_normalize(text):
         local, _at, domain = address.rpartition("@")
         domain = _ascii_domain(domain)
-        problem = _address_problem(env, local, domain, address)
+        problem = _address_problem(local, domain, address)
         if problem:
             refused.append(problem)
         else:
@@ -60,41 +63,24 @@ def _ascii_domain(domain):
         return domain
 
 
-def _address_problem(env, local, domain, address):
+def _address_problem(local, domain, address):
     """Why the address cannot be mailed, or None. What is not ASCII before the @ can
     be: by servers that say so (SMTPUTF8)."""
-    values = {"address": address[:LONGEST_LOCAL_PART]}
+    shown = address[:LONGEST_LOCAL_PART]
     for sign in local + domain:
         if unicodedata.category(sign)[0] in "CZ":
-            return env._(
-                "“%(address)s” has a sign that cannot be seen, %(sign)s. Delete it and"
-                " type the address anew.",
-                sign=f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".rstrip(),
-                **values,
-            )
+            seen = f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".rstrip()
+            return told(UNSEEN_SIGN, address=shown, sign=seen)
     if (
         len(local.encode()) > LONGEST_LOCAL_PART
         or len(domain) > LONGEST_DOMAIN
         or len(f"{local}@{domain}".encode()) > LONGEST_ADDRESS
     ):
-        return env._(
-            "“%(address)s…” is too long: there are %(local)s bytes at most before the"
-            " @, and %(all)s in all.",
-            local=LONGEST_LOCAL_PART,
-            all=LONGEST_ADDRESS,
-            **values,
+        return told(
+            TOO_LONG, address=shown, local=LONGEST_LOCAL_PART, all=LONGEST_ADDRESS
         )
     if not LOCAL_PART.fullmatch(local):
-        return env._(
-            "“%(address)s” is not an address that can be mailed: before the @ stand"
-            " letters, digits and some signs, with single dots between them, and no"
-            " quotes.",
-            **values,
-        )
+        return told(NOT_LOCAL, address=shown)
     if not DOMAIN.fullmatch(domain):
-        return env._(
-            "“%(address)s” is not an address that can be mailed: what stands after the"
-            " @ is no domain.",
-            **values,
-        )
+        return told(NO_DOMAIN, address=shown)
     return None

@@ -3,6 +3,9 @@
 
 from odoo import models
 
+from ..tools.sentences import NOT_LEFT
+from ..tools.told import told
+
 
 class MailMail(models.Model):
     """An app hears whether its invitation left Odoo."""
@@ -17,11 +20,9 @@ class MailMail(models.Model):
             mail = app.invitation_mail_id
             if failure_type or failure_reason:
                 app._invitation_failed(
-                    self.env._(
-                        "The mail did not leave Odoo: %s. See to the outgoing mail"
-                        " server and the customer's address, then press “Send"
-                        " Invitation”.",
-                        failure_reason or mail.failure_reason or failure_type,
+                    told(
+                        NOT_LEFT,
+                        reason=failure_reason or mail.failure_reason or failure_type,
                     )
                 )
             else:

@@ -133,6 +133,21 @@ class TestInvitation(InvitationCase, KubernetesTransactionCase):
         self.run_cron()
         self.assertEqual(self.own_mail().email_to, '"Customer" <late@demo.example>')
 
+    def test_what_failed_is_read_in_the_readers_language(self):
+        """Whoever caused it, a worker's call mostly, speaks another one."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.customer.email = "info@x.example\u200b"
+        self.become_reachable()
+        self.assertIn("has no e-mail address", self.app.invitation_problem_shown)
+        german = self.app.with_context(lang="de_DE")
+        for text in (german.invitation_problem_shown, german._recipients()[1][0]):
+            self.assertIn("U+200B", text)
+        self.assertIn("hat keine E-Mail-Adresse", german.invitation_problem_shown)
+        self.assertIn("unsichtbares Zeichen", german.invitation_problem_shown)
+        self.assertNotIn("address", german.invitation_problem_shown)
+        with self.assertRaisesRegex(UserError, "hat keine E-Mail-Adresse"):
+            german._send_invitation()
+
     def test_an_app_that_gets_a_customer_later_is_seen_by_the_cron(self):
         app = self.create_app("intern", partner_id=False)
         self.become_reachable(app)
@@ -175,7 +190,6 @@ class TestInvitation(InvitationCase, KubernetesTransactionCase):
         self.assertIsNone(values["message"])
 
     def test_what_odoo_mails_is_read_as_odoo_reads_it(self):
-        env = self.env
         for text, addresses in [
             (" a@x.example ", ["a@x.example"]),
             ("a@x.example b@x.example", ["a@x.example", "b@x.example"]),
@@ -193,11 +207,11 @@ class TestInvitation(InvitationCase, KubernetesTransactionCase):
             ("a@[192.0.2.1]", ["a@[192.0.2.1]"]),
             ("a" * 64 + "@x.example", ["a" * 64 + "@x.example"]),
         ]:
-            found, refused = mail_addresses(env, text)
+            found, refused = mail_addresses(text)
             self.assertEqual([address for _name, address in found], addresses, text)
             self.assertEqual(refused, [], text)
-        self.assertEqual(mail_addresses(env, False), ([], []))
-        self.assertEqual(mail_addresses(env, "nobody"), ([], []))
+        self.assertEqual(mail_addresses(False), ([], []))
+        self.assertEqual(mail_addresses("nobody"), ([], []))
 
     def test_what_cannot_be_mailed_is_told_with_the_reason(self):
         for text, reason in [
@@ -217,7 +231,7 @@ class TestInvitation(InvitationCase, KubernetesTransactionCase):
             ('"john.doe"@x.example', "no quotes"),
             ("@x.example", "before the @"),
         ]:
-            found, refused = mail_addresses(self.env, text)
+            found, refused = mail_addresses(text)
             self.assertEqual(found, [], text)
             self.assertEqual(len(refused), 1, text)
             self.assertIn(reason, refused[0])

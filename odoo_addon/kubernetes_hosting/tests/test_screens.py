@@ -105,3 +105,24 @@ class TestScreens(LifeCase):
             block = html.fromstring(text).xpath("//pre")[0]
             self.assertEqual(block.get("tabindex"), "0")
             self.assertEqual(block.get("aria-label"), label)
+
+    def test_an_index_run_is_called_by_the_readers_time(self):
+        repository = self.env["kubernetes.repository"].create(
+            {"name": "Catalog", "url": "https://packages.example/"}
+        )
+        run = self.env["kubernetes.repository.run"].sudo()
+        run = run.create(
+            {
+                "repository_id": repository.id,
+                "state": "done",
+                "started_at": "2026-12-01 00:20:04",
+            }
+        )
+        run = run.with_context(tz="Europe/Berlin")
+        self.assertRegex(run.display_name, r"^Catalog .*\b1:20\b")
+
+    def test_limits_have_no_zeros_that_read_as_thousands(self):
+        form = self.arch("kubernetes_app_view_form")
+        for name in ("limit_cpu", "limit_memory"):
+            (field,) = form.xpath(f"//field[@name='{name}']")
+            self.assertIn("hide_trailing_zeros", field.get("options"))

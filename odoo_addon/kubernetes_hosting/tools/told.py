@@ -12,6 +12,7 @@ in ``sentences.py`` or are another addon's (``module``), the worker's in
 
 import re
 
+from odoo.exceptions import UserError
 from odoo.tools.translate import code_translations
 
 MODULE = "kubernetes_hosting"
@@ -30,7 +31,7 @@ class Told(str):
         return told
 
 
-def told(template, **values):
+def told(template, /, **values):
     """A sentence of Odoo's own, by one of ``sentences.py``; a value is a text or a
     sentence."""
     words = {
@@ -39,6 +40,15 @@ def told(template, **values):
         "values": {name: words_of(value) for name, value in values.items()},
     }
     return Told(_text(words, "en_US"), words)
+
+
+class ToldError(UserError):
+    """A refusal that may be kept, for readers of other languages: ``told`` is what it
+    tells."""
+
+    def __init__(self, env, message):
+        self.told = message
+        super().__init__(worded(env, message, words_of(message)))
 
 
 def joined(join, items):

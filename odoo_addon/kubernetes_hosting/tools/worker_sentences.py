@@ -462,7 +462,7 @@ SENTENCES = (
     ),
     _lt("Nothing was running"),
     _lt("Nothing was stopped"),
-    _lt("Nothing would change; 1 object stay as they are"),
+    _lt("Nothing would change; 1 object stays as it is"),
     _lt("Nothing would change; {number} objects stay as they are"),
     _lt("Objects need a fixed name; a generated one would be another at every deploy."),
     _lt(

@@ -451,9 +451,7 @@ class KubernetesApp(models.Model):
         mail = self._render_invitation(kubernetes_password=placeholder or False)
         sender, _address = parseaddr(mail["email_from"])
         sender = sender or self.company_id.name
-        reply_to, _refused = mail_addresses(
-            self.env, mail["reply_to"] or mail["email_from"]
-        )
+        reply_to, _refused = mail_addresses(mail["reply_to"] or mail["email_from"])
         return {
             "from": formatted_address(sender, f"noreply@{domain}"),
             "to": recipients,

@@ -9,7 +9,7 @@ use crate::explain::hints;
 use crate::files::Files;
 use crate::suggest::nearest;
 use crate::syntax::lexer;
-use crate::value::error::{Error as Failure, Kind, Need};
+use crate::value::error::{Error as Failure, Kind, Need, Unknown};
 use crate::value::function::without_call;
 use crate::variables::Resolved;
 
@@ -170,6 +170,11 @@ impl Texts<'_> {
         }
     }
 
+    /// Whether it stands in a file that the template uses.
+    fn is_elsewhere(&self, error: &Failure) -> bool {
+        matches!(self.line(error), Some((_, _, Some(_))))
+    }
+
     /// A message that names the file, where it is not the template itself.
     fn saying_file(&self, error: &Failure, message: &str) -> String {
         match self.line(error) {
@@ -231,7 +236,11 @@ fn undefined_one(
     let (error, met) = all
         .first()
         .map_or((first, first), |one| (one.error, one.met));
-    let (message, hint) = undefined_words(error, name, variables);
+    let Said {
+        message,
+        hint,
+        is_all,
+    } = undefined_words(error, name, variables);
     let hyphen = met.place().filter(|_| error.needs().is_empty());
     let hint = hyphen
         .and_then(|place| hints::of_hyphen(&texts.own(met), place))
@@ -254,8 +263,8 @@ fn undefined_one(
             .filter(|needs| !needs.is_empty())
             .map(|needs| chain(needs, variables)),
     };
+    let parts = Some(parts).filter(|_| is_all && !texts.is_elsewhere(met));
     let message = texts.saying_file(met, &message);
-    let parts = Some(parts).filter(|parts| parts.says(&message));
     Error::new(error.error_kind(), message)
         .undefined_names(parts.into_iter().collect())
         .hint(hint.unwrap_or_default())
@@ -263,50 +272,66 @@ fn undefined_one(
         .with(snippets)
 }
 
+/// What is said of an undefined value.
+struct Said {
+    message: String,
+    hint: Option<Hint>,
+    /// Whether its name and what needs it is all that the message says.
+    is_all: bool,
+}
+
 /// What an undefined value is called, and through which variables it is needed.
-fn undefined_words(error: &Failure, name: &str, variables: &Resolved) -> (String, Option<Hint>) {
+fn undefined_words(error: &Failure, name: &str, variables: &Resolved) -> Said {
     let root = root(name);
     let known = variables.names().any(|known| known == root);
     let own = error.advice().cloned();
-    let message = match error.needs() {
-        [] if name.is_empty() => error.message().to_owned(),
-        [] if error
-            .message()
-            .starts_with(&format!("'{name}' is undefined")) =>
-        {
-            format!("'{name}' is undefined")
+    let (message, is_all) = match (error.needs(), error.unknown()) {
+        // Why, the hint says.
+        ([], Some(_)) => (format!("'{name}' is undefined"), true),
+        ([], None) => (error.message().to_owned(), false),
+        (needs, unknown) => {
+            let chain = chain(needs, variables);
+            let message = format!("{}, needed by {chain}", error.message());
+            (message, unknown == Some(&Unknown::Only))
         }
-        [] => error.message().to_owned(),
-        needs => format!("{}, needed by {}", error.message(), chain(needs, variables)),
+    };
+    let said = |hint| Said {
+        message: sentence(&message),
+        hint,
+        is_all,
     };
     if root.is_empty() {
-        return (sentence(&message), own);
+        return said(own);
     }
     if let Some(hint) = hints::of_name(name).filter(|_| error.needs().is_empty()) {
-        return (sentence(&message), Some(hint.into()));
+        return said(Some(hint.into()));
     }
     if known {
         let there = "The variable is there, but not what is asked of it";
         let hint = match own {
             Some(own) if own.starts_with("Did you mean") => own.behind(format!("{there}.")),
             Some(own) => own,
-            None => match error.message().split_once(": ") {
-                Some((_, why)) if error.needs().is_empty() => {
+            None => match error.unknown() {
+                Some(Unknown::Because(why)) if error.needs().is_empty() => {
                     format!("{there}: {}", sentence(why)).into()
                 }
                 _ => format!("{there}.").into(),
             },
         };
-        return (sentence(&message), Some(hint));
+        return said(Some(hint));
     }
     if let Some(error) = without_call(root) {
-        return (sentence(error.message()), error.advice().cloned());
+        return Said {
+            message: sentence(error.message()),
+            hint: error.advice().cloned(),
+            is_all: false,
+        };
     }
     let hint = match nearest(root, variables.names()) {
         Some(near) => Hint::from(Advice::AddOrCorrect).behind(format!("Did you mean '{near}'?")),
         None => Advice::AddVariable(root.to_owned()).into(),
     };
-    (sentence(&message), Some(hint))
+    said(Some(hint))
 }
 
 /// Everything that is undefined, with the lines that use it.

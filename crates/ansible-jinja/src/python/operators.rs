@@ -115,13 +115,10 @@ pub fn undefined(value: &Value, name: &str, shown: String) -> Value {
         .rfind(['.', '['])
         .filter(|at| *at > 0 && !shown.contains('…'))
         .map(|at| shown[..at].to_owned());
-    let mut error = Error::undefined(
-        shown.clone(),
-        match holder {
-            Some(holder) => format!("'{shown}' is undefined: '{holder}' is {of}"),
-            None => format!("'{shown}' is undefined"),
-        },
-    );
+    let mut error = match holder {
+        Some(holder) => Error::unknown_because(&shown, format!("'{holder}' is {of}")),
+        None => Error::unknown_name(&shown),
+    };
     // That may be asked often, with a default: what it takes counts, and without steps left there is no hint.
     let is_small = limits::step(value.weight()).is_ok();
     if let Some(pairs) = value.pairs().filter(|_| is_small) {

@@ -350,12 +350,9 @@ impl Module {
         let found = self.names.iter().find(|(known, _)| &**known == name);
         found.map_or_else(
             || {
-                Value::Marker(Rc::new(Error::undefined(
+                Value::Marker(Rc::new(Error::unknown_because(
                     name,
-                    format!(
-                        "'{name}' is undefined: the file `{}` sets no such name",
-                        self.file
-                    ),
+                    format!("the file `{}` sets no such name", self.file),
                 )))
             },
             |(_, value)| value.clone(),

@@ -389,9 +389,7 @@ impl Interpreter {
                 }
                 Some(Value::Marker(error)) => return Err((*error).clone()),
                 None => {
-                    return Err(Error::undefined(&**name, format!("'{name}' is undefined"))
-                        .at(*at)
-                        .spanning(name.len()));
+                    return Err(Error::unknown_name(name).at(*at).spanning(name.len()));
                 }
                 Some(_) => {
                     return Err(
@@ -451,7 +449,7 @@ impl Interpreter {
                 .get(name)
                 .or_else(|| globals::get(name, &self.shared.variables))
                 .unwrap_or_else(|| {
-                    let error = Error::undefined(&**name, format!("'{name}' is undefined"));
+                    let error = Error::unknown_name(name);
                     Value::Marker(Rc::new(error.at(expr.at).spanning(expr.length)))
                 })),
             Node::List(items) => {

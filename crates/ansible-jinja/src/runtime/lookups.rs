@@ -244,8 +244,8 @@ fn vars(call: &Call) -> Result<Vec<Value>> {
             return Ok(value);
         }
         Ok(default.cloned().unwrap_or_else(|| {
-            let message = format!("'{name}' is undefined: there is no variable of this name");
-            Value::Marker(Rc::new(Error::undefined(&**name, message)))
+            let why = "there is no variable of this name";
+            Value::Marker(Rc::new(Error::unknown_because(name, why)))
         }))
     };
     call.terms.iter().map(value).collect()

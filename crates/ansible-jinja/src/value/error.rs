@@ -12,6 +12,7 @@ pub struct Error(Box<Details>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Details {
     kind: Kind,
+    unknown: Option<Unknown>,
     message: String,
     hint: Option<Hint>,
     cause: Cause,
@@ -54,6 +55,15 @@ pub enum Kind {
     Needs(String),
 }
 
+/// What the message says of a name that stands for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// That it is undefined.
+    Only,
+    /// The same, and why.
+    Because(String),
+}
+
 /// Why it failed, as far as what stands around it does not mind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
@@ -70,6 +80,7 @@ impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             kind,
+            unknown: None,
             message: message.into(),
             hint: None,
             cause: Cause::Other,
@@ -91,6 +102,21 @@ impl Error {
     /// Something that does not exist.
     pub fn undefined(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Kind::Undefined(name.into()), message)
+    }
+
+    /// A name that stands for nothing.
+    pub fn unknown_name(name: &str) -> Self {
+        let mut error = Self::undefined(name, format!("'{name}' is undefined"));
+        error.0.unknown = Some(Unknown::Only);
+        error
+    }
+
+    /// The same where it can be said why.
+    pub fn unknown_because(name: &str, why: impl Into<String>) -> Self {
+        let why = why.into();
+        let mut error = Self::undefined(name, format!("'{name}' is undefined: {why}"));
+        error.0.unknown = Some(Unknown::Because(why));
+        error
     }
 
     /// What no `default` may hide.
@@ -240,6 +266,11 @@ impl Error {
         });
         self.0.also = also.map(|error| error.needed_by(name, text)).collect();
         self
+    }
+
+    /// Whether it is of a name that stands for nothing, and what is said of that.
+    pub fn unknown(&self) -> Option<&Unknown> {
+        self.0.unknown.as_ref()
     }
 
     /// The variables through which it was met.
