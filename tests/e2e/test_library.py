@@ -128,12 +128,14 @@ def test_a_package_becomes_a_product_that_a_customer_buys_in_their_language(
 
         def languages():
             found = kubectl.get(
-                "deployments", "-A", "-l", f"chandlery.dev/name={name}"
+                "deployments", "-A", "-l", f"app.kubernetes.io/part-of={name}"
             )["items"]
             return {
                 variable["value"]
                 for item in found
-                for container in item["spec"]["template"]["spec"]["containers"]
+                for container in item["spec"]["template"]["spec"].get(
+                    "initContainers", ()
+                )
                 for variable in container.get("env", ())
                 if variable["name"] == "ODOO_LANGUAGE"
             }
