@@ -81,6 +81,7 @@ fn drawn_on(
         hostname: "shop.apps.example.com",
         domains: &[],
         siblings: &siblings,
+        node_ports: &[],
         limits: Some(&LIMITS),
         storage_classes: Some(storage_classes),
         inventory: Some(&[]),

@@ -542,6 +542,7 @@ impl Package {
         let namespace = format!("{}-{environment}", description.name);
         let hostname = format!("{namespace}.example.com");
         let siblings = [format!("{}-{PRODUCTION}", description.name)];
+        let node_ports: Vec<u16> = (30000..).take(description.needs.node_ports as usize).collect();
         let given = Given {
             app_name: &description.name,
             environment,
@@ -555,6 +556,7 @@ impl Package {
             ingress_class: "nginx",
             tls_issuer: "issuer",
             sibling_namespaces: &siblings,
+            node_ports: &node_ports,
         };
         given.set(&mut variables);
         let production = json!({

@@ -241,15 +241,23 @@ class KubernetesPackageVersion(models.Model):
         """The clusters on which new apps of it may be made."""
         self.ensure_one()
         clusters = self.env["kubernetes.cluster"]._of_company(self.company_id)
-        return clusters._open()._fitting(
+        return clusters._open(self._node_ports())._fitting(
             self._cluster_conditions(), self._kubernetes_needed()
         )
 
     def _no_place_text(self):
         self.ensure_one()
         return self.env["kubernetes.cluster"]._no_place_text(
-            self.display_name, self._cluster_conditions(), self._kubernetes_needed()
+            self.display_name,
+            self._cluster_conditions(),
+            self._kubernetes_needed(),
+            self._node_ports(),
         )
+
+    def _node_ports(self):
+        """How many ports of the nodes its apps in all environments need together."""
+        content = self.sudo().content
+        return content["needs"]["node_ports"] * len(content["environments"])
 
     def _check_fits(self, cluster):
         """Refuse a cluster that the version may not run on."""
@@ -530,6 +538,7 @@ class KubernetesPackageVersion(models.Model):
             "limit_storage": max(
                 limits["limit_storage"], -int(-amount(needs["storage"]) // 1024**3)
             ),
+            "limit_node_ports": needs["node_ports"],
         }
 
     def _environments(self):

@@ -433,6 +433,32 @@ class TestConcurrency(TransactionCase):
             self.assertIsInstance(error, ValidationError)
             self.assertIn("already taken", str(error))
 
+    def test_apps_that_want_node_ports_at_the_same_moment_get_different_ones(self):
+        with self.committed() as env:
+            cluster = env["kubernetes.cluster"].browse(self.cluster_id)
+            cluster.node_port_range = f"31000-{31000 + 2 * THREADS - 1}"
+
+        def take(n):
+            with self.committed() as env:
+
+                def create():
+                    app = env["kubernetes.app"].create(
+                        {
+                            "name": f"port-{n}",
+                            "environment_id": self.prod_id,
+                            "cluster_id": self.cluster_id,
+                            "limit_node_ports": 2,
+                        }
+                    )
+                    return app._contract_values()["node_ports"]
+
+                return retrying(create, env)
+
+        results = self.together(take)
+        self.raise_first(results)
+        ports = [port for result in results for port in result]
+        self.assertEqual(sorted(ports), list(range(31000, 31000 + 2 * THREADS)))
+
     def test_two_apps_created_at_once_from_one_template(self):
         with self.committed() as env:
             template = env["kubernetes.config.map"].create(

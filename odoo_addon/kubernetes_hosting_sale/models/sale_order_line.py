@@ -192,9 +192,10 @@ class SaleOrderLine(models.Model):
         fitting = template._kubernetes_fitting(self.order_id.company_id, chosen)
         held = self.kubernetes_reservation_ids.sudo().hostname_ids.cluster_id
         paid = self.order_id.state == "sale"
+        new = fitting._open(template._kubernetes_node_ports(chosen))
         return (
-            (held & (fitting if paid else fitting._open()))
-            or fitting._open()
+            (held & (fitting if paid else new))
+            or new
             or held
             or fitting
         )[:1]

@@ -226,6 +226,9 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
         calls={STAFF: "action_take_over", KEEPERS: "action_delete"},
     ),
+    "kubernetes.node.port": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
     "kubernetes.package": Model(
         "-       -     -     -        r    r        r             -",
         calls={
@@ -315,7 +318,7 @@ EXTENSIONS = {
             f"{STAFF} other": "kubernetes_is_editable kubernetes_summary"
             " kubernetes_value_ids"
             " kubernetes_cluster_selector"
-            " limit_cpu limit_memory limit_pods limit_storage",
+            " limit_cpu limit_memory limit_node_ports limit_pods limit_storage",
             # It is made for the shop.
             f"public A B employee {STAFF} other": "kubernetes_description",
         },
@@ -331,7 +334,7 @@ EXTENSIONS = {
             " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
             " kubernetes_not_sellable kubernetes_problems"
             " kubernetes_reset_manifest_ids kubernetes_secret_id"
-            " limit_cpu limit_memory limit_pods limit_storage",
+            " limit_cpu limit_memory limit_node_ports limit_pods limit_storage",
             f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
         },
         system="package_digest package_version_id",

@@ -41,7 +41,7 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
             sentence!("The Service would have an address of its own outside the cluster."),
             sentence!("Use an Ingress."),
         ),
-        "NodePort" if rules.policy.node_port => {}
+        "NodePort" if rules.policy.node_port || !rules.node_ports.is_empty() => {}
         "NodePort" => report.refuse_with(
             Rule::NodePort,
             &r#type.path,
@@ -107,15 +107,32 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
             sentence!("Select the app's pods."),
         );
     }
-    let nodes = rules.policy.node_port || rules.policy.load_balancer;
+    let any = rules.policy.node_port || rules.policy.load_balancer;
     for port in spec.get("ports").items(Rule::Service, report) {
-        let port = port.get("nodePort");
-        if port.is_filled() && !nodes {
-            report.refuse(
-                Rule::NodePort,
-                &port.path,
-                sentence!("The Service would take a port of every node."),
-            );
+        if !any {
+            check_node_port(&port.get("nodePort"), r#type.text(), rules, report);
         }
+    }
+}
+
+/// Where the policy does not give all ports of the nodes, an app has those that Odoo reserved for it.
+fn check_node_port(port: &Part, r#type: &str, rules: &Rules, report: &mut Report) {
+    let is_own = |number| rules.node_ports.iter().any(|own| u64::from(*own) == number);
+    let own = rules.node_ports.iter().map(u16::to_string);
+    let own = own.collect::<Vec<_>>().join(", ");
+    match port.value.as_u64() {
+        Some(number) if is_own(number) => {}
+        None if !port.is_filled() && (r#type != "NodePort" || own.is_empty()) => {}
+        _ if own.is_empty() => report.refuse(
+            Rule::NodePort,
+            &port.path,
+            sentence!("The Service would take a port of every node."),
+        ),
+        _ => report.refuse_with(
+            Rule::NodePort,
+            &port.path,
+            sentence!("The Service would take a port of every node that is not one of the app's."),
+            sentence!("Name one of the variable `node_ports`: {own}.", own),
+        ),
     }
 }
