@@ -68,7 +68,7 @@ class TestManifest(KubernetesTransactionCase):
         self.assertEqual(values.keys(), golden("claim_response", 49).keys())
         self.assertEqual(
             values["manifests"],
-            [{"id": 0, "title": "Service", "url": URL, "pin": None}],
+            [{"id": 0, "title": "Service", "url": URL, "pin": None, "content": None}],
         )
         self.assertEqual(self.result(job.id), {"state": "waiting"})
         self.report(job)
