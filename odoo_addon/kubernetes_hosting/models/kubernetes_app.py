@@ -1053,11 +1053,14 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         held = self.manifest_line_ids.filtered("held_digest")
         manifests = (self._manifests() | self._reset_manifests()) - held.manifest_id
-        return manifests.filtered("is_changed") | held.filtered(
-            lambda line: (
-                not line.content_id and line.held_digest != line.manifest_id.digest
-            )
-        ).manifest_id
+        return (
+            manifests.filtered("is_changed")
+            | held.filtered(
+                lambda line: (
+                    not line.content_id and line.held_digest != line.manifest_id.digest
+                )
+            ).manifest_id
+        )
 
     def _production(self, siblings=None):
         """The app of the same purchase that is in production; empty for itself and

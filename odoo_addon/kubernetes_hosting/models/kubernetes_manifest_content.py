@@ -43,7 +43,8 @@ class KubernetesManifestContent(models.Model):
                 INSERT INTO kubernetes_manifest_content (
                             manifest_id, digest, content, files,
                             create_uid, create_date, write_uid, write_date)
-                     SELECT id, digest, content, files, %(uid)s, %(now)s, %(uid)s, %(now)s
+                     SELECT id, digest, content, files,
+                            %(uid)s, %(now)s, %(uid)s, %(now)s
                        FROM kubernetes_manifest
                       WHERE id = ANY(%(ids)s) AND digest IS NOT NULL
                 ON CONFLICT DO NOTHING
@@ -62,9 +63,7 @@ class KubernetesManifestContent(models.Model):
 
     def _contract_values(self):
         """The content as the contract's claim answer has it, or None."""
-        return (
-            {"text": self.content or "", "files": self.files or []} if self else None
-        )
+        return {"text": self.content or "", "files": self.files or []} if self else None
 
     @api.autovacuum
     def _gc_unused(self):

@@ -62,8 +62,10 @@ class TestRestore(LifeCase):
     def ask(self, job=None):
         """The wizard that the button of the job opens."""
         action = (job or self.first).with_user(self.operator).action_restore()
-        return self.env[action["res_model"]].with_user(self.operator).browse(
-            action["res_id"]
+        return (
+            self.env[action["res_model"]]
+            .with_user(self.operator)
+            .browse(action["res_id"])
         )
 
     def shown(self, wizard):
@@ -158,9 +160,7 @@ class TestRestore(LifeCase):
         notes = [self.noted(), *self.app.message_ids[1:6].mapped("body")]
         restored = f"Restored to what job {self.first.id} has deployed on "
         self.assertTrue(any(restored in note for note in notes), notes)
-        self.assertEqual(
-            self.app.message_ids[:1].author_id, self.operator.partner_id
-        )
+        self.assertEqual(self.app.message_ids[:1].author_id, self.operator.partner_id)
         self.assertTrue(self.app.is_changed)
         self.done("running")
         self.assertFalse(self.app.is_changed)
