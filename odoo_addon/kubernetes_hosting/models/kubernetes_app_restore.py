@@ -115,7 +115,7 @@ class KubernetesApp(models.Model):
             digest, texts = (
                 now[manifest]._used_content() if manifest in now else (None, {})
             )
-            if digest == told["digest"]:
+            if (digest or None) == told["digest"]:
                 continue
             kept = manifest.sudo().content_ids.filtered(
                 lambda content, digest=told["digest"]: content.digest == digest
