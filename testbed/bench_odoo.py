@@ -129,6 +129,8 @@ def crowd(apps, jobs):
             "namespace_id": "NULL",
             "config_map_id": "NULL",
             "secret_id": "NULL",
+            # One of the apps that were bought may be the first one.
+            "sale_order_line_id": "NULL",
             "state": "'running'",
         },
     )
