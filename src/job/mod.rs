@@ -12,6 +12,7 @@ mod diff;
 mod diff_text;
 mod domain_ingress;
 mod domains;
+mod git;
 mod index;
 mod invitation;
 mod mail_domain;
@@ -324,6 +325,7 @@ impl Runner {
             }
             Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
             Action::Domains { options } => domains::domains(context, options, result).await,
+            Action::Git { manifests } => git::look(context, manifests, result).await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
-use super::{JobContext, domain_ingress, policy_rules};
+use super::{JobContext, domain_ingress, git, policy_rules};
 use crate::ansible::Files;
 use crate::code::Code;
 use crate::dependence;
@@ -25,6 +25,8 @@ pub struct Wanted {
     pub generated: Generated,
     /// Whether there are such.
     pub has_new_values: bool,
+    /// The manifests that made it with their files, where they are committed.
+    pub sources: Vec<(String, Vec<(String, String)>)>,
     /// Hides the secrets.
     pub known: Redactor,
     /// Hides what the objects make of them, too, in what pods and programs beside the cluster say: any letter may be that.
@@ -85,7 +87,7 @@ async fn fetch_all(
 }
 
 /// A manifest with the content that the job brings along.
-async fn kept(manifest: &Manifest, content: ManifestContent) -> Result<Source, Problem> {
+pub async fn kept(manifest: &Manifest, content: ManifestContent) -> Result<Source, Problem> {
     let source = Source::new(&manifest.title, &manifest.url, content.text);
     let files = content.files.into_iter();
     computed(move || pin::kept(source, files.map(|file| (file.name, file.content)))).await?
@@ -170,6 +172,10 @@ pub async fn render(
         },
     };
     check_drafts(drafts, &rules, step).map_err(Problem::free_of_secrets)?;
+    let committed = all_made.iter().filter(|_| app.git.is_some());
+    let committed = committed
+        .map(|(source, _)| git::committed(source))
+        .collect();
     let (mut objects, mut secrets) = (Vec::new(), Vec::new());
     for (source, made) in all_made {
         let values = values.clone();
@@ -193,6 +199,7 @@ pub async fn render(
         objects,
         generated,
         has_new_values,
+        sources: committed,
         known,
         redactor,
     })

@@ -19,7 +19,10 @@ pub async fn gather(fetcher: &Fetcher, address: &str, source: Source) -> Result<
 }
 
 /// A template that is used as it was fetched once: of the files that it names those that were there then, and no other.
-pub fn kept(mut source: Source, files: impl IntoIterator<Item = (String, String)>) -> Result<Source, Problem> {
+pub fn kept(
+    mut source: Source,
+    files: impl IntoIterator<Item = (String, String)>,
+) -> Result<Source, Problem> {
     for (name, text) in files {
         source.files.insert(&name, Some(text));
     }

@@ -112,8 +112,11 @@ async fn a_manifest_whose_content_comes_with_the_job_is_used_as_it_was_whatever_
 {
     with_app(|app| async move {
         let runner = runner();
-        app.serve("kept.yml", "{% include 'x.j2' %}{% include 'y.j2' ignore missing %}")
-            .await;
+        app.serve(
+            "kept.yml",
+            "{% include 'x.j2' %}{% include 'y.j2' ignore missing %}",
+        )
+        .await;
         app.serve("x.j2", common::CONFIG).await;
         let mut job = app.job("deploy");
         let url = format!("{}/kept.yml", app.server.uri());

@@ -1,0 +1,295 @@
+# Copyright 2026 Chandlery contributors
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
+from odoo.tools import consteq
+from odoo.tools import hmac as signed
+
+from . import ansible_vars
+from .kubernetes_limits import USER
+
+# Kinds of job that do something in the repository.
+GIT_KINDS = ("deploy", "delete", "git")
+# Of a commit's id people read so much.
+SHORT = 10
+
+
+class KubernetesEnvironment(models.Model):
+    """Apps of an environment may have Git repositories of their own."""
+
+    _inherit = "kubernetes.environment"
+
+    git_url = fields.Char(
+        string="Git Server",
+        help="Each app gets a repository of its own on this Gitea or Forgejo server,"
+        " for example https://git.example.com. The workers' settings hold the token."
+        " Empty: no repositories.",
+    )
+    git_owner = fields.Char(
+        string="Owner", help="The organisation or user on the server that they are of."
+    )
+    git_deploys = fields.Boolean(
+        string="Deploy What Is Pushed",
+        help="What is pushed is deployed by itself. Otherwise an operator looks at the"
+        " difference first.",
+    )
+    git_shown = fields.Boolean(
+        string="Customers See the Repository",
+        help="Its link stands on the app's page in the portal.",
+    )
+    git_on_delete = fields.Selection(
+        [("archive", "Archive it"), ("delete", "Delete it")],
+        string="When the App Is Deleted",
+        required=True,
+        default="archive",
+    )
+
+    @api.constrains("git_url", "git_owner")
+    def _check_git(self):
+        for environment in self:
+            if not environment.git_url:
+                continue
+            try:
+                url = urlsplit(environment.git_url)
+                usable = url.scheme in ("http", "https") and url.hostname
+                usable = usable and not (url.username or url.query or url.fragment)
+            except ValueError:
+                usable = False
+            if not usable:
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is not the URL of a Git server: it begins with https://,"
+                        " names a host, and holds no login.",
+                        environment.git_url,
+                    )
+                )
+            if not environment.git_owner:
+                raise ValidationError(
+                    self.env._(
+                        "Enter the owner of the repositories on %s: an organisation or"
+                        " a user.",
+                        environment.git_url,
+                    )
+                )
+
+
+class KubernetesApp(models.Model):
+    """An app's own Git repository. A worker commits there what it deploys; what others
+    push is taken over as an earlier deploy is restored."""
+
+    _inherit = "kubernetes.app"
+
+    git_repository_url = fields.Char(
+        string="Git Repository", readonly=True, copy=False, groups=USER
+    )
+    git_known = fields.Char(
+        readonly=True,
+        copy=False,
+        groups=USER,
+        help="The commit that the app's values and manifests are of.",
+    )
+    git_head = fields.Char(
+        string="Last Commit", readonly=True, copy=False, groups=USER
+    )
+    git_head_text = fields.Char(
+        readonly=True, copy=False, groups=USER, help="What was pushed, and by whom."
+    )
+    git_problem = fields.Text(
+        readonly=True, copy=False, groups=USER, help="Why it cannot be taken over."
+    )
+    is_git_changed = fields.Boolean(
+        string="Changed in Git",
+        compute="_compute_is_git_changed",
+        store=True,
+        groups=USER,
+    )
+
+    @api.depends("git_known", "git_head")
+    def _compute_is_git_changed(self):
+        for app in self:
+            head, known = app.git_head, app.git_known
+            app.is_git_changed = bool(head and known and head != known)
+
+    # -- what the worker gets ----------------------------------------------------
+
+    def _git_contract_values(self):
+        """The repository as the contract's claim answer has it, or None."""
+        self.ensure_one()
+        environment = self.environment_id
+        if not environment.git_url:
+            return None
+        base = self.env["ir.config_parameter"].get_param("web.base.url", "")
+        return {
+            "url": environment.git_url,
+            "owner": environment.git_owner,
+            # A name that no other app has had, on whichever cluster.
+            "name": f"{self.namespace_id.name}-{self.uid[:8]}",
+            "known": self.git_known or None,
+            "vars": self._git_vars(),
+            "hook": {
+                "url": f"{base}/kubernetes_hosting/git/{self.uid}",
+                "secret": self._git_secret(),
+            },
+            "on_delete": environment.git_on_delete,
+        }
+
+    def _git_secret(self):
+        """With which the server signs what it tells of the app's repository."""
+        return signed(self.env(su=True), "kubernetes_hosting.git", self.uid)
+
+    def _is_git_signed(self, body, signature):
+        """Whether the server has sent this."""
+        import hashlib  # pylint: disable=import-outside-toplevel
+        import hmac  # pylint: disable=import-outside-toplevel
+
+        wanted = hmac.new(self._git_secret().encode(), body, hashlib.sha256)
+        return consteq(wanted.hexdigest(), signature or "")
+
+    def _git_vars(self):
+        """The values as a vars.yml; one that is no YAML stands there as text."""
+        lines = [
+            (line.key, line.type, line.value or "")
+            for line in self.config_map_id.line_ids
+        ]
+        try:
+            return ansible_vars.dump(lines)
+        except ansible_vars.VarsError:
+            return ansible_vars.dump([(key, "string", value) for key, _, value in lines])
+
+    # -- what the worker tells ---------------------------------------------------
+
+    def _take_over_git(self, job, seen):
+        """What a worker found in the repository, or has committed there."""
+        self.ensure_one()
+        values = {"git_repository_url": seen["url"], "git_head": seen["commit"]}
+        if job.kind == "deploy":
+            values |= {"git_known": seen["commit"], "git_head_text": False}
+        elif seen["manifests"] is not None:
+            text = ", ".join(part for part in (seen["title"], seen["author"]) if part)
+            values |= {"git_head_text": text, "git_problem": False}
+            try:
+                job.deployed = self._git_deployed(seen)
+            except ansible_vars.VarsError as error:
+                problem = self.env["kubernetes.config.map"]._vars_problem(error)
+                values["git_problem"] = f"vars.yml: {problem}"
+        news = {name: value for name, value in values.items() if self[name] != value}
+        if news:
+            self.write(news)
+
+    def _git_deployed(self, seen):
+        """What is in the repository, as a job keeps what it has deployed."""
+        contents = self.env["kubernetes.manifest.content"]
+        manifests = {manifest.id: manifest for manifest in self._manifests()}
+        told = [item for item in seen["manifests"] if item["id"] in manifests]
+        for item in told:
+            manifest = manifests[item["id"]]
+            if item["digest"] not in manifest.content_ids.mapped("digest"):
+                contents.create(
+                    {
+                        "manifest_id": manifest.id,
+                        **{name: item[name] for name in ("digest", "content", "files")},
+                    }
+                )
+        return {
+            "version": self.package_version_id.id or None,
+            "package_digest": self.package_digest or None,
+            "config_map": self._git_values(seen["vars"] or ""),
+            "secret": self.secret_id.line_ids.mapped("key"),
+            "manifests": [
+                {
+                    "id": item["id"],
+                    "title": manifests[item["id"]].name,
+                    "url": manifests[item["id"]].url,
+                    "digest": item["digest"],
+                }
+                for item in told
+            ],
+            "commit": seen["commit"],
+        }
+
+    def _git_values(self, text):
+        """The lines of a vars.yml. What says the same as before stays written as it
+        was. Raises VarsError."""
+        present = {line["key"]: line for line in self._present_values()}
+        written = {v.key: v[:3] for v in ansible_vars.load(self._git_vars())}
+        lines = []
+        for variable in ansible_vars.load(text):
+            key, kind, value = variable[:3]
+            if written.get(key) == (key, kind, value):
+                lines.append(present[key])
+            else:
+                lines.append({"key": key, "type": kind, "value": value})
+        return lines
+
+    def _after_git(self, job, _result):
+        """What was pushed is deployed by itself, where that is so."""
+        self._changed()
+        if not self.is_git_changed or not job.is_restorable:
+            return
+        self._log(
+            self.env._(
+                "Pushed to the Git repository: %(commit)s %(text)s",
+                commit=self.git_head[:SHORT],
+                text=self.git_head_text or "",
+            )
+        )
+        if self.environment_id.git_deploys:
+            self._restore(job)
+
+    def _restore(self, job):
+        result = super()._restore(job)
+        if job.deployed.get("commit"):
+            self.sudo().git_known = job.deployed["commit"]
+        return result
+
+    def _deleted(self, namespace_deleted):
+        self.write(dict.fromkeys(("git_known", "git_head", "git_head_text"), False))
+        return super()._deleted(namespace_deleted)
+
+    # -- operators ---------------------------------------------------------------
+
+    def action_git_look(self):
+        """Look at the repository now."""
+        self._check_operator()
+        self._enqueue_all("git")
+
+    def action_git_review(self):
+        """Show what somebody has pushed, and take it over."""
+        self.ensure_one()
+        self._check_operator()
+        jobs = self._jobs([("kind", "=", "git"), ("state", "=", "done")], limit=10)
+        pushed = jobs.filtered(
+            lambda job: job.deployed and job.deployed["commit"] == self.git_head
+        )[:1]
+        if not pushed:
+            raise UserError(
+                self.env._(
+                    "What is in the repository is not known yet. Press “Look at Git”,"
+                    " and try again when it is done."
+                )
+                if not self.git_problem
+                else self.git_problem
+            )
+        return pushed.action_restore()
+
+    def action_git_leave(self):
+        """The app stays as it is: the next deploy commits that."""
+        self.ensure_one()
+        self._check_operator()
+        app = self.sudo()
+        app._log(self.env._("Left what was pushed: %s", app.git_head[:SHORT]))
+        app.git_known = app.git_head
+
+    @api.model
+    def _cron_git(self):
+        """Look at all repositories, in case the server could not tell of a push."""
+        apps = self.search(
+            Domain("git_known", "!=", False)
+            & Domain("wanted_state", "!=", "deleted")
+            & Domain("environment_id.git_url", "!=", False)
+        )
+        apps._as_system()._enqueue_all("git")
