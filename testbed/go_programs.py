@@ -31,7 +31,9 @@ class Program:
     module: str  # the folder with its go.mod
     package: str
     variables: str = ""
-    files: str = ""  # a folder of the package's module that is kept beside the program
+    files: str = ""  # folders of the package's module that are kept beside the program
+    tags: str = ""
+    cgo: bool = False
 
 
 def of_kubernetes(name):
@@ -60,6 +62,14 @@ PROGRAMS = {
         ),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", files="kustomize/stage"),
         Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
+        Program(
+            "gitea",
+            "gitea",
+            "code.gitea.io/gitea",
+            files="options public templates",
+            tags="sqlite,sqlite_unlock_notify",
+            cgo=True,  # SQLite is C
+        ),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
 }
@@ -75,6 +85,7 @@ def place(program):
         program.package,
         program.variables,
         program.files,
+        *filter(None, [program.tags]),
         GO_MINIMUM,
     )
     return f"{program.name}-{key}"
@@ -98,7 +109,7 @@ def make(program, into, log):
     compiler = go(log)
     env = {
         **os.environ,
-        "CGO_ENABLED": "0",
+        "CGO_ENABLED": str(int(program.cgo)),
         "GOFLAGS": "-mod=readonly",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -109,6 +120,7 @@ def make(program, into, log):
         [
             *(compiler, "build", "-trimpath", "-buildvcs=false"),
             *("-ldflags", f"-s -w {program.variables}".strip()),
+            *(("-tags", program.tags) if program.tags else ()),
             *("-o", into / program.name, program.package),
         ],
         log=log,
@@ -126,11 +138,13 @@ def make(program, into, log):
             env=env,
             cwd=module,
         )
-        shutil.copytree(
-            Path(folder.strip()) / program.files,
-            into / "files",
-            copy_function=shutil.copyfile,
-        )
+        names = program.files.split()
+        for name in names:
+            shutil.copytree(
+                Path(folder.strip()) / name,
+                into / "files" / (name if len(names) > 1 else ""),
+                copy_function=shutil.copyfile,
+            )
 
 
 def go(log):

@@ -22,6 +22,7 @@ from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
 from . import kubernetes_app_restore
+from . import kubernetes_app_git
 from . import kubernetes_app_invitation
 from . import kubernetes_address_count
 from . import kubernetes_password_link

@@ -1,6 +1,8 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import hashlib
+import hmac
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
@@ -12,12 +14,11 @@ from odoo.tools import hmac as signed
 from . import ansible_vars
 from .kubernetes_limits import USER
 
-# Kinds of job that do something in the repository.
-GIT_KINDS = ("deploy", "delete", "git")
 # Of a commit's id people read so much.
 SHORT = 10
 
 
+# pylint: disable-next=consider-merging-classes-inherited
 class KubernetesEnvironment(models.Model):
     """Apps of an environment may have Git repositories of their own."""
 
@@ -77,6 +78,7 @@ class KubernetesEnvironment(models.Model):
                 )
 
 
+# pylint: disable-next=consider-merging-classes-inherited
 class KubernetesApp(models.Model):
     """An app's own Git repository. A worker commits there what it deploys; what others
     push is taken over as an earlier deploy is restored."""
@@ -143,9 +145,6 @@ class KubernetesApp(models.Model):
 
     def _is_git_signed(self, body, signature):
         """Whether the server has sent this."""
-        import hashlib  # pylint: disable=import-outside-toplevel
-        import hmac  # pylint: disable=import-outside-toplevel
-
         wanted = hmac.new(self._git_secret().encode(), body, hashlib.sha256)
         return consteq(wanted.hexdigest(), signature or "")
 
@@ -249,6 +248,11 @@ class KubernetesApp(models.Model):
     def _deleted(self, namespace_deleted):
         self.write(dict.fromkeys(("git_known", "git_head", "git_head_text"), False))
         return super()._deleted(namespace_deleted)
+
+    def _customer_repository(self):
+        """The repository's address, where the customer is to have it."""
+        app = self.sudo()
+        return app.environment_id.git_shown and app.git_repository_url
 
     # -- operators ---------------------------------------------------------------
 

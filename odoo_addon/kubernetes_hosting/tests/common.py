@@ -29,6 +29,7 @@ KINDS = (
     "index",
     "domains",
     "remove",
+    "git",
 )
 
 
@@ -47,6 +48,7 @@ def job_result(**values):
         "preview": None,
         "index": None,
         "domains": None,
+        "git": None,
         **values,
     }
 

@@ -126,10 +126,12 @@ class TestContract(KubernetesCase, HttpCase):
     def golden_jobs(self):
         """The jobs of the golden answer, asked for one by one; returns the apps."""
         self.manifests[1].pin = PIN
+        self.int.write({"git_url": "https://git.example.com", "git_owner": "apps"})
         wanted = golden("claim_response")["jobs"]
         production = self.create_app("shop")
         shop = self.create_app("shop", self.int)
         shop.inventory = wanted[0]["app"]["inventory"]
+        shop.git_known = wanted[0]["app"]["git"]["known"]
         shop.reset_manifest_line_ids = [
             Command.create({"manifest_id": self.manifests[1].id})
         ]
@@ -364,6 +366,7 @@ class TestContract(KubernetesCase, HttpCase):
                 "siblings": [],
                 "mail_domain": None,
                 "mail_mark": "app",
+                "git": None,
                 "inventory": [],
             },
         )
