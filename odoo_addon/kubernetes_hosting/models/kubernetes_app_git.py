@@ -29,24 +29,30 @@ class KubernetesEnvironment(models.Model):
         help="Each app gets a repository of its own on this Gitea or Forgejo server,"
         " for example https://git.example.com. The workers' settings hold the token."
         " Empty: no repositories.",
+        groups=USER,
     )
     git_owner = fields.Char(
-        string="Owner", help="The organisation or user on the server that they are of."
+        string="Owner",
+        help="The organisation or user on the server that they are of.",
+        groups=USER,
     )
     git_deploys = fields.Boolean(
         string="Deploy What Is Pushed",
         help="What is pushed is deployed by itself. Otherwise an operator looks at the"
         " difference first.",
+        groups=USER,
     )
     git_shown = fields.Boolean(
         string="Customers See the Repository",
         help="Its link stands on the app's page in the portal.",
+        groups=USER,
     )
     git_on_delete = fields.Selection(
         [("archive", "Archive it"), ("delete", "Delete it")],
         string="When the App Is Deleted",
         required=True,
         default="archive",
+        groups=USER,
     )
 
     @api.constrains("git_url", "git_owner")
@@ -165,9 +171,11 @@ class KubernetesApp(models.Model):
         """What a worker found in the repository, or has committed there."""
         self.ensure_one()
         values = {"git_repository_url": seen["url"], "git_head": seen["commit"]}
+        is_new = False
         if job.kind == "deploy":
             values |= {"git_known": seen["commit"], "git_head_text": False}
         elif seen["manifests"] is not None:
+            is_new = self.git_head != seen["commit"]
             text = ", ".join(part for part in (seen["title"], seen["author"]) if part)
             values |= {"git_head_text": text, "git_problem": False}
             try:
@@ -178,6 +186,14 @@ class KubernetesApp(models.Model):
         news = {name: value for name, value in values.items() if self[name] != value}
         if news:
             self.write(news)
+        if is_new:
+            self._log(
+                self.env._(
+                    "Pushed to the Git repository: %(commit)s %(text)s",
+                    commit=self.git_head[:SHORT],
+                    text=self.git_head_text or "",
+                )
+            )
 
     def _git_deployed(self, seen):
         """What is in the repository, as a job keeps what it has deployed."""
@@ -227,17 +243,14 @@ class KubernetesApp(models.Model):
     def _after_git(self, job, _result):
         """What was pushed is deployed by itself, where that is so."""
         self._changed()
-        if not self.is_git_changed or not job.is_restorable:
-            return
-        self._log(
-            self.env._(
-                "Pushed to the Git repository: %(commit)s %(text)s",
-                commit=self.git_head[:SHORT],
-                text=self.git_head_text or "",
-            )
-        )
-        if self.environment_id.git_deploys:
+        deploys = self.environment_id.git_deploys
+        if deploys and self.is_git_changed and job.is_restorable:
             self._restore(job)
+
+    def _restored_note(self, job):
+        if not job.deployed.get("commit"):
+            return super()._restored_note(job)
+        return self.env._("Taken over from Git: %s", job.deployed["commit"][:SHORT])
 
     def _restore(self, job):
         result = super()._restore(job)

@@ -153,14 +153,16 @@ class KubernetesApp(models.Model):
                 "package_digest": version and job.deployed["package_digest"],
             }
         )
-        self._log(
-            self.env._(
-                "Restored to what job %(number)s has deployed on %(moment)s",
-                number=job.id,
-                moment=format_datetime(self.env, job.finished_at, dt_format="short"),
-            )
-        )
+        self._log(self._restored_note(job))
         return self._enqueue("deploy")
+
+    def _restored_note(self, job):
+        """What the chatter says of it."""
+        return self.env._(
+            "Restored to what job %(number)s has deployed on %(moment)s",
+            number=job.id,
+            moment=format_datetime(self.env, job.finished_at, dt_format="short"),
+        )
 
     def _restore_values(self, lines):
         then = {line["key"]: line for line in lines}

@@ -189,7 +189,10 @@ MODELS = {
     ),
     "kubernetes.environment": Model(
         "-       r     r     -        r    r        rwcd          r",
-        only={f"{STAFF} other": "app_ids"},
+        only={
+            f"{STAFF} other": "app_ids git_deploys git_on_delete git_owner git_shown"
+            " git_url"
+        },
     ),
     "kubernetes.hostname": Model(
         "-       -     -     -        r    r        r             -",
