@@ -68,6 +68,7 @@ fn policy_rules<'a>(site: &'a contract::Cluster, app: &'a App) -> policy::Rules<
         hostname: &app.hostname,
         domains: &app.domains,
         siblings: &app.siblings,
+        node_ports: &app.node_ports,
     };
     policy::Rules::new(&site.policy, &site.name, &site.ingress_class, whose)
 }

@@ -689,6 +689,10 @@ pub struct App {
     pub limits: Limits,
     /// The namespaces of the same app in other environments of this cluster.
     pub siblings: Vec<String>,
+    /// The ports of every node that are its own. Since version 2.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub node_ports: Vec<u16>,
     /// The name registered for it at Mailgun, if one is.
     pub mail_domain: Option<String>,
     /// By which mark its domain at Mailgun is known.

@@ -270,15 +270,22 @@ class KubernetesPackageVersion(models.Model):
         """The clusters on which new apps of it may be made."""
         self.ensure_one()
         clusters = self.env["kubernetes.cluster"]._of_company(self._owner())
-        return clusters._open()._fitting(
+        return clusters._open(self._node_ports_needed())._fitting(
             self._cluster_conditions(), self._kubernetes_needed()
         )
 
     def _no_place_text(self):
         self.ensure_one()
         return self.env["kubernetes.cluster"]._no_place_text(
-            self.display_name, self._cluster_conditions(), self._kubernetes_needed()
+            self.display_name,
+            self._cluster_conditions(),
+            self._kubernetes_needed(),
+            self._node_ports_needed(),
         )
+
+    def _node_ports_needed(self):
+        """How many ports of the nodes an app of it needs."""
+        return self.sudo().content["needs"]["node_ports"]
 
     def _check_fits(self, cluster):
         """Refuse a cluster that the version may not run on."""
@@ -561,7 +568,10 @@ class KubernetesPackageVersion(models.Model):
     def _limits(self, limits):
         """These limits, raised to what the package says that it needs."""
         needs = limits_of(self.sudo().content["needs"])
-        return {name: max(limits[name], value) for name, value in needs.items()}
+        return {
+            **{name: max(limits[name], value) for name, value in needs.items()},
+            "limit_node_ports": self._node_ports_needed(),
+        }
 
     def _environments(self):
         """The environments that the package names, production first."""

@@ -353,6 +353,7 @@ class TestContract(KubernetesCase, HttpCase):
                     "pods": 20,
                 },
                 "siblings": [],
+                "node_ports": [],
                 "mail_domain": None,
                 "mail_mark": "app",
                 "inventory": [],

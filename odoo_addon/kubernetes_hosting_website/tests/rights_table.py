@@ -61,7 +61,8 @@ MODELS = {
         " invitation_state job_ids"
         " mail_check_count mail_checked_at mail_domain mail_error_hint"
         " mail_error_hint_words mail_mark mail_message mail_message_words"
-        " mail_published mail_registered_at mail_state namespace_id images objects_seen"
+        " mail_published mail_registered_at mail_state namespace_id node_port_ids images"
+        " objects_seen"
         " observed_at observed_by"
         " observed_message observed_message_words observed_state package_digest"
         " package_version_id password_link_ids product_id sale_order_id"
@@ -226,6 +227,9 @@ MODELS = {
         "-       -     -     -        r    r        r             -",
         calls={STAFF: "action_take_over", KEEPERS: "action_delete"},
     ),
+    "kubernetes.node.port": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
     "kubernetes.order.value": Model(
         "-       -     -     -        r    r        r             -",
         only={"": "secret_value"},
@@ -329,7 +333,7 @@ EXTENSIONS = {
             " kubernetes_summary"
             " kubernetes_value_ids"
             " kubernetes_cluster_selector"
-            " limit_cpu limit_memory limit_pods limit_storage",
+            " limit_cpu limit_memory limit_node_ports limit_pods limit_storage",
             # It is made for the shop.
             f"public A B employee {STAFF} other": "kubernetes_description",
         },
@@ -347,7 +351,7 @@ EXTENSIONS = {
             " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
             " kubernetes_not_sellable kubernetes_problems"
             " kubernetes_reset_manifest_ids kubernetes_secret_id"
-            " limit_cpu limit_memory limit_pods limit_storage",
+            " limit_cpu limit_memory limit_node_ports limit_pods limit_storage",
             f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
         },
         system="package_digest package_version_id",
