@@ -913,16 +913,15 @@ class KubernetesJob(models.Model):
         serves them; return them.
 
         One statement, which reads each job that waits or runs once, whatever
-        PostgreSQL's statistics say: a wave of orders comes before they know of it, and a
-        plan made for one waiting job would then read all of them for each. Claims take
-        turns. What others write at this moment it skips,
-        and it fails with a serialization error (to be run again) when somebody has
-        written it since the transaction began. Of an app's due jobs that this worker
-        can do only the oldest may be taken, and only when none of them runs. Of equal
-        priority, customers take turns: who has the fewest jobs under way comes first,
-        however many wait behind that one. A cluster serves the jobs of its company. A
-        preview has no app: it goes to a worker with any cluster that serves the
-        preview's company.
+        PostgreSQL's statistics say: a wave of orders comes before they know of it, and
+        a plan made for one waiting job would then read all of them for each. Claims
+        take turns. What others write at this moment it skips, and it fails with a
+        serialization error (to be run again) when somebody has written it since the
+        transaction began. Of an app's due jobs that this worker can do only the oldest
+        may be taken, and only when none of them runs. Of equal priority, customers take
+        turns: who has the fewest jobs under way comes first, however many wait behind
+        that one. A cluster serves the jobs of its company. A preview has no app: it
+        goes to a worker with any cluster that serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
