@@ -141,8 +141,7 @@ class KubernetesAppPortal(models.AbstractModel):
         count = max(len(steps), STEP_COUNTS.get(job.kind, 0))
         seconds = round((when - began).total_seconds())
         return {
-            "title": job._customer_label(),
-            "done_title": job._customer_done_label(),
+            "title": job._customer_title(),
             "state": job.state,
             "when": when,
             "time": self._customer_time(when),
@@ -316,9 +315,7 @@ class KubernetesAppPortal(models.AbstractModel):
         )
         return [
             {
-                "text": job._customer_done_label()
-                if job.state == "done"
-                else f"{job._customer_label()}: {words[job.state]}",
+                "text": job._customer_title(),
                 "when": job.finished_at or job.create_date,
                 "time": self._customer_time(job.finished_at or job.create_date),
                 "state": job.state,

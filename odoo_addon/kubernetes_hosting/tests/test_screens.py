@@ -27,6 +27,23 @@ class TestScreens(LifeCase):
         view = self.env.ref(f"kubernetes_hosting.{name}")
         return etree.fromstring(view.get_combined_arch())
 
+    def test_all_forms_and_lists_are_safe_and_live(self):
+        """What ``safe_focus.js`` and ``live_views.js`` hold, they hold of all of ours."""
+        views = self.env["ir.ui.view"].search(
+            [
+                ("model", "=like", "kubernetes.%"),
+                ("mode", "=", "primary"),
+                ("type", "in", ("form", "list", "kanban")),
+            ]
+        )
+        views = views.filtered(lambda view: view.xml_id)
+        self.assertGreater(len(views), 40)
+        for view in views:
+            arch = etree.fromstring(view.get_combined_arch())
+            self.assertEqual(
+                arch.get("js_class"), f"kubernetes_{view.type}", view.xml_id
+            )
+
     def many(self):
         """An app in each state, with names against their order."""
         states = ("running", "stopped", "failed", "restarting", "degraded", "deleting")
