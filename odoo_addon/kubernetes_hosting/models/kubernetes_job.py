@@ -395,13 +395,14 @@ class KubernetesJob(models.Model):
         number = str(excerpt["line"])
         # Wide characters take the place of two.
         blank = "".join("\t" if sign == "\t" else " " * _width(sign) for sign in before)
+        label = worded(self.env, excerpt["label"], excerpt.get("label_words"))
         carets = "^" * max(sum(map(_width, marked)), 1) if excerpt["length"] else ""
         return {
             "title": self._excerpt_title(excerpt),
             "before": f"{number} | {before}",
             "marked": marked,
             "after": f"{after}\n{' ' * len(number)} | ",
-            "pointed": f"{blank}{carets} {excerpt['label']}".rstrip(),
+            "pointed": f"{blank}{carets} {label}".rstrip(),
         }
 
     def _excerpt_title(self, excerpt):
