@@ -423,6 +423,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_at_a_mark_is_a_sentence_too() {
+        let labels = [
+            (
+                Label::Uses("a.yml".into()),
+                sentence!("uses `{file}`", file = "a.yml"),
+            ),
+            (
+                Label::Needs("b".into()),
+                sentence!("needs `{name}`", name = "b"),
+            ),
+            (
+                Label::NeededBy("a".into(), "b".into()),
+                sentence!("`{first}` needs `{second}`", first = "a", second = "b"),
+            ),
+            (Label::NotSet, sentence!("not set")),
+            (
+                Label::NotSetButNear("b".into()),
+                sentence!("not set; did you mean '{near}'?", near = "b"),
+            ),
+            (Label::NotThere, sentence!("not there")),
+            (Label::ExpectedBefore, sentence!("expected before this")),
+            (
+                Label::TagBegins("{%"),
+                sentence!("the tag begins with `{sign}`", sign = "{%"),
+            ),
+            (
+                Label::IsOpen("if".into()),
+                sentence!("this `{name}` is open", name = "if"),
+            ),
+        ];
+        for (said, expected) in labels {
+            assert_eq!(label(&said), expected);
+            assert_eq!(expected, said.to_string(), "as the library has it");
+        }
+    }
+
+    #[test]
     fn secrets_are_blackened_in_problems() {
         let mut all = Variables::read(
             "uri: 'postgresql://odoo:{{ password }}@postgres'\n",
