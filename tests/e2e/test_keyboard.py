@@ -116,7 +116,9 @@ def jobs(operator, app, kind):
 def change(operator, config_map, key, value):
     domain = [("config_map_id", "=", config_map), ("key", "=", key)]
     lines = operator.call("kubernetes.config.map.line", "search", domain)
-    line = [1, lines[0], {"value": value}] if lines else [0, 0, {"key": key, "value": value}]
-    operator.call(
-        "kubernetes.config.map", "write", [config_map], {"line_ids": [line]}
+    line = (
+        [1, lines[0], {"value": value}]
+        if lines
+        else [0, 0, {"key": key, "value": value}]
     )
+    operator.call("kubernetes.config.map", "write", [config_map], {"line_ids": [line]})

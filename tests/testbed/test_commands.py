@@ -260,7 +260,9 @@ class CountingTest(unittest.TestCase):
     def test_what_odoo_warns_of_in_our_addons_is_a_failure(self):
         at = "2026-12-01 04:00:0"
         warning = " 1 WARNING test-kubernetes_hosting-1 odoo.addons.base.models."
-        label = "ir_model: Two fields (a, b) of kubernetes.app() have the same label: A."
+        label = (
+            "ir_model: Two fields (a, b) of kubernetes.app() have the same label: A."
+        )
         view = (
             "ir_ui_view: Access Rights Inconsistency\nView error context:\n"
             "{'file': '/x/kubernetes_hosting/views/a.xml'}"

@@ -77,7 +77,9 @@ class TestPayment(WebhookProviderMixin, ShopCase):
             if len(names) > 1:
                 self._add(self.hosting, len(names) - 1)
                 self._send(*names)
-            self.assertEqual(self._path(self.url_open("/shop/payment")), "/shop/payment")
+            self.assertEqual(
+                self._path(self.url_open("/shop/payment")), "/shop/payment"
+            )
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
