@@ -62,7 +62,7 @@ fn in_value(error: &Failure, last: &Need, texts: &Texts, variables: &Resolved) -
     if let Some(last) = needs.last_mut() {
         last.place = advice.place;
     }
-    let mut snippets = texts.snippets(error, error.place(), "");
+    let mut snippets = texts.snippets(error, error.place(), None);
     snippets.extend(of_values(&needs, variables, None));
     let message = texts.saying_file(error, &message);
     Error::new(error.error_kind(), sentence(&message))
