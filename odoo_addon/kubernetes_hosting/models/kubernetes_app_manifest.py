@@ -74,7 +74,9 @@ class KubernetesAppManifest(models.Model):
         self._remember_order(self.app_id)
         if "manifest_id" in vals:
             # What another manifest was is nothing for this one.
-            moved = self.filtered(lambda line: line.manifest_id.id != vals["manifest_id"])
+            moved = self.filtered(
+                lambda line: line.manifest_id.id != vals["manifest_id"]
+            )
             super(KubernetesAppManifest, moved._as_system()).write(NOT_HELD)
         return super().write(vals)
 

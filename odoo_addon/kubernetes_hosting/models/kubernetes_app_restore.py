@@ -9,11 +9,11 @@ from odoo.tools import format_datetime
 from .kubernetes_manifest import changes_of, text_diff
 
 
-# pylint: disable-next=consider-merging-classes-inherited
 class KubernetesApp(models.Model):
     """Back to what an earlier job has deployed: its values, its manifests with their
     contents of that time, and its package's version. Secrets stay as they are."""
 
+    # pylint: disable-next=consider-merging-classes-inherited
     _inherit = "kubernetes.app"
 
     def _check_may_restore(self, job):
@@ -41,7 +41,9 @@ class KubernetesApp(models.Model):
                 )
             manifest = there.filtered(lambda one, told=told: one.id == told["id"])
             if manifest.format != told["format"]:
-                formats = dict(manifest._fields["format"]._description_selection(self.env))
+                formats = dict(
+                    manifest._fields["format"]._description_selection(self.env)
+                )
                 raise UserError(
                     self.env._(
                         "The manifest “%(manifest)s” was a %(then)s when that job"

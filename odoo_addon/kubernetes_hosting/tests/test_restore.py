@@ -295,7 +295,9 @@ class TestRestore(LifeCase):
         job._conclude(outcome)
         self.assertEqual(job.state, "failed")
         self.manifests[0].format = "kustomize"
-        with self.assertRaisesRegex(UserError, "was a Helm Chart .* a Kustomize Folder"):
+        with self.assertRaisesRegex(
+            UserError, "was a Helm Chart .* a Kustomize Folder"
+        ):
             self.ask(first)
 
     def test_what_is_held_does_not_change_with_the_manifest(self):
