@@ -791,6 +791,18 @@ pub struct Manifest {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("since" = 2)))]
     pub format: ManifestFormat,
+    /// What is used in the place of what is at the URL: it was deployed once, and is to be again. Since version 2; where it is
+    /// absent, or `None`, the URL is fetched.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub content: Option<ManifestContent>,
+}
+
+/// A template as it was fetched once, and the files that it uses.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct ManifestContent {
+    pub text: String,
+    pub files: Vec<FileSeen>,
 }
 
 /// How the text of a line becomes a value.
@@ -1341,8 +1353,8 @@ pub struct ManifestSeen {
 }
 
 /// A file that a template uses, as fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileSeen {
     /// As the template names it.
     pub name: String,

@@ -16,10 +16,12 @@ from . import kubernetes_config_map
 from . import kubernetes_config_map_action
 from . import kubernetes_secret
 from . import kubernetes_manifest
+from . import kubernetes_manifest_content
 from . import kubernetes_packaged
 from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
+from . import kubernetes_app_restore
 from . import kubernetes_app_invitation
 from . import kubernetes_address_count
 from . import kubernetes_password_link

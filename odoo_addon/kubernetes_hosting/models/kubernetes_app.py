@@ -1054,10 +1054,19 @@ class KubernetesApp(models.Model):
         return self.reset_manifest_line_ids.sorted().manifest_id
 
     def _changed_manifests(self):
-        """Those of its manifests that are not what they are pinned to."""
+        """Those of its manifests that are not what they are pinned to, or the app is
+        held at."""
         self.ensure_one()
-        manifests = self._manifests() | self._reset_manifests()
-        return manifests.filtered("is_changed")
+        held = self.manifest_line_ids.filtered("held_digest")
+        manifests = (self._manifests() | self._reset_manifests()) - held.manifest_id
+        return (
+            manifests.filtered("is_changed")
+            | held.filtered(
+                lambda line: (
+                    not line.content_id and line.held_digest != line.manifest_id.digest
+                )
+            ).manifest_id
+        )
 
     def _production(self, siblings=None):
         """The app of the same purchase that is in production; empty for itself and

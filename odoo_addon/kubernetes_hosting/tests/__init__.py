@@ -45,6 +45,7 @@ from . import test_worker_clusters
 from . import test_xml_ids
 from . import test_repository
 from . import test_request
+from . import test_restore
 from . import test_results
 from . import test_retention
 from . import test_scale

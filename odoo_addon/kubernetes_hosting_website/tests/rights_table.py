@@ -108,6 +108,8 @@ MODELS = {
     ),
     "kubernetes.app.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
+        system="content_id held_digest held_since",
+        calls={KEEPERS: "action_release"},
     ),
     "kubernetes.app.reservation": Model(
         "-       -     -     -        r    r        r             -",
@@ -124,6 +126,11 @@ MODELS = {
     "kubernetes.app.reset": Model(
         "-       -     -     -        -    rwcd     c             c",
         calls={"operator": "action_confirm"},
+    ),
+    "kubernetes.app.restore": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        system="changes",
+        calls={"operator": "action_confirm action_look"},
     ),
     "kubernetes.attention": Model(
         "-       -     -     -        r    r        r             -",
@@ -189,14 +196,14 @@ MODELS = {
     "kubernetes.job": Model(
         "-       -     -     -        r    r        r             -",
         only={"": "token"},
-        calls={KEEPERS: "action_cancel action_retry"},
+        calls={KEEPERS: "action_cancel action_restore action_retry"},
     ),
     "kubernetes.job.step": Model(
         "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="content digest fetched_at files is_changed package_path"
+        system="content content_ids digest fetched_at files is_changed package_path"
         " package_version_id pin pinned_content"
         " pinned_files preview previewed_at problem_count variables",
         calls={
@@ -205,6 +212,9 @@ MODELS = {
             f"{STAFF} other": "preview_result",
             STAFF: "action_view_apps stored_preview",
         },
+    ),
+    "kubernetes.manifest.content": Model(
+        "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.name.check": Model(
         "-       -     -     -        -    -        r             -",
