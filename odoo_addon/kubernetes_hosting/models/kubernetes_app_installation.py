@@ -29,8 +29,8 @@ REMOVED = ("domain", "app", "repository", "mail_domain", "names")
 # An installation that is taken back goes the way back.
 TAKEN_BACK = ("mail_domain", "domain", "app", "repository", "names")
 
-# What of a part is not as it is to be, worst first.
-OPEN_STATES = ("failed", "leaving", "under_way", "waiting", "to_do")
+# What of a part is not as it is to be, and has not failed either.
+OPEN_STATES = {"leaving", "under_way", "waiting", "to_do"}
 COLORS = {
     "failed": "danger",
     "leaving": "info",
@@ -74,9 +74,6 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="Of the installation, or of the removal of an app that is to be deleted.",
     )
-    installation_message = fields.Text(
-        compute="_compute_parts", groups=USER, help="Which part failed, and why."
-    )
     can_take_back = fields.Boolean(compute="_compute_parts", groups=USER)
 
     @api.depends(
@@ -96,17 +93,12 @@ class KubernetesApp(models.Model):
     def _compute_parts(self):
         for app in self:
             parts = app._parts() if app.ids else []
-            failed = [part for part in parts if part.state == "failed"]
-            is_open = any(part.state in OPEN_STATES for part in parts)
+            states = {part.state for part in parts}
+            failed = "failed" in states
             app.installation_state = (
-                "failed" if failed else "open" if is_open else "done"
+                "failed" if failed else "open" if states & OPEN_STATES else "done"
             )
-            app.installation_message = "\n".join(
-                f"{part.label}: {part.message}" for part in failed
-            )
-            app.can_take_back = bool(app.ids) and bool(
-                failed and app._is_installation_open()
-            )
+            app.can_take_back = failed and app._is_installation_open()
             app.parts_html = app._render_parts(parts)
 
     @api.model
@@ -208,6 +200,8 @@ class KubernetesApp(models.Model):
             return Part("app", label, "under_way", detail, message or self._step_now())
         if self.state == "failed":
             return Part("app", label, "failed", detail, message)
+        if self.state == "degraded" and self._is_installation_open():
+            return Part("app", label, "under_way", detail, message)
         is_there = self.is_deployed or self.state in ("running", "degraded")
         return Part("app", label, "done" if is_there else "to_do", detail, message)
 
@@ -370,7 +364,11 @@ class KubernetesApp(models.Model):
         for part in failed:
             if part.code in ("package", "names"):
                 # Only a person can put these right.
-                raise UserError(f"{part.label}: {part.message}")
+                raise UserError(
+                    self.env._(
+                        "%(part)s: %(message)s", part=part.label, message=part.message
+                    )
+                )
         codes = dict.fromkeys(part.code for part in failed)
         # What comes after the app follows by itself.
         for code in ["app"] if "app" in codes else codes:
@@ -428,9 +426,7 @@ class KubernetesApp(models.Model):
 
     def _give_names_back(self):
         """The hostnames are free for others, once nothing goes by them any more."""
-        for app in self:
-            if not app._holds_names():
-                app.hostname_ids.unlink()
+        self.filtered(lambda app: not app._holds_names()).hostname_ids.unlink()
 
     @api.model
     def _removal_open(self):

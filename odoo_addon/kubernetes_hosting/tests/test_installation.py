@@ -112,8 +112,8 @@ class TestInstallation(InstallationCase):
             },
         )
         self.assertEqual(app.installation_state, "failed")
-        self.assertIn("App: It broke", app.installation_message)
-        self.assertIn("Mend it", app.installation_message)
+        self.assertIn("It broke", self.message(app, "app"))
+        self.assertIn("Mend it", self.message(app, "app"))
         row = self.env["kubernetes.attention"].search([("app_id", "=", app.id)])
         self.assertEqual(row.reason, "app_failed")
         self.assertIn("“Take Back”", row.hint)
