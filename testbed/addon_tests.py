@@ -14,6 +14,10 @@ TESTED = re.compile(r"odoo\.tests\.stats: (\w+): [1-9]\d* tests")
 ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ ([A-Z]+) ", re.M)
 FAILED_TEST = re.compile(r".{24}\d+ \S+ \S+ odoo\.addons\.\S+: (FAIL|ERROR): ")
 
+#: After so many seconds without a word tests are taken for stuck. The longest of them,
+#: and the longest wait for a compiler, take a few minutes on a slow machine.
+SILENCE = 900
+
 
 def run(instance, modules, tags=None, log=None):
     """Install the addons on a fresh database and run their tests; returns a Result."""
@@ -43,6 +47,7 @@ def run(instance, modules, tags=None, log=None):
                 log=log,
                 what=f"Odoo with the tests of {modules}",
                 env=bed.environment(),
+                silence=SILENCE,
             )
         except Problem as caught:
             problem = caught
