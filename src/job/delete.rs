@@ -87,5 +87,5 @@ pub async fn delete(
     };
     result.namespace_deleted = deleted.namespace_deleted;
     result.inventory = Some(deleted.kept);
-    mail_domain::release_after_delete(context, result).await
+    mail_domain::release(context, result).await
 }

@@ -70,10 +70,7 @@ pub async fn mail_domain(context: &JobContext, result: &mut JobResult) -> Result
 
 /// Gives up the domain of an app that is gone. That it cannot be done now is told as a warning, for the app itself is
 /// deleted: Odoo asks for the release by itself then.
-pub async fn release_after_delete(
-    context: &JobContext,
-    result: &mut JobResult,
-) -> Result<(), Problem> {
+pub async fn release(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
     let as_told = |problem| Problem {
         retry: false,
         ..problem
@@ -83,7 +80,7 @@ pub async fn release_after_delete(
 
 /// The handler of a release by itself. What waiting heals is a problem; what only a person can put right is told as a
 /// warning: nothing is to wait for that.
-pub async fn release(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+pub async fn release_alone(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
     release_or(context, result, |problem| problem).await
 }
 

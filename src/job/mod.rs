@@ -345,7 +345,7 @@ impl Runner {
             }
             Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
             Action::Domains { options } => domains::domains(context, options, result).await,
-            Action::MailRelease => mail_domain::release(context, result).await,
+            Action::MailRelease => mail_domain::release_alone(context, result).await,
         }
     }
 
