@@ -260,7 +260,7 @@ class TestWholeWithMail(MailCase, KubernetesTransactionCase):
                 mail_domain=self.released(),
             )
         self.assertEqual(self.app.state, "deleted")
-        self.assertEqual(self.part("mail_domain").state, "failed")
+        self.assertEqual(self.part("mail_domain").state, "to_do")
         self.assertTrue(self.app.hostname_ids)
         self.run_cron()
         self.run_cron()
