@@ -206,18 +206,18 @@ class KubernetesApp(models.Model):
         return Part("app", label, "done" if is_there else "to_do", detail, message)
 
     def _domain_parts(self):
-        states = {
-            "waiting": ("waiting", self.env._("Its DNS record is not there yet.")),
-            "unproven": ("waiting", self.env._("The TXT record is not there yet.")),
-            "lost": ("failed", self.env._("Its DNS record is gone.")),
-            "taken": ("failed", self.env._("Another app has proven it to be its own.")),
+        messages = {
+            "waiting": self.env._("Its DNS record is not there yet."),
+            "unproven": self.env._("The TXT record is not there yet."),
+            "lost": self.env._("Its DNS record is gone."),
+            "taken": self.env._("Another app has proven it to be its own."),
         }
         has_changes = "domains" in self.change_ids.mapped("source")
         parts = []
         for domain in self.domain_ids.filtered("enabled"):
-            if domain.state in states:
-                state, message = states[domain.state]
-                message = domain.message_shown or message
+            if domain.state in messages:
+                state = "failed" if domain.state in ("lost", "taken") else "waiting"
+                message = domain.message_shown or messages[domain.state]
             elif has_changes or not self.is_deployed:
                 state = "under_way"
                 message = self.env._("It goes into the manifests with the next Apply.")

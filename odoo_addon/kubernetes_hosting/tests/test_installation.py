@@ -188,9 +188,14 @@ class TestInstallation(InstallationCase):
         self.done(done, observation=self.observation("running"))
         app._as_system().invitation_state = "sent"
         self.assertEqual(app._customer_status()["parts"], [])
-        german = app.with_context(lang="de_DE")
-        german._enqueue("delete", {"keep_volumes": False})
-        self.assertEqual(german._customer_status()["parts"][-1]["state"], "to_do")
+
+    def test_in_german(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        app = self.create_app().with_context(lang="de_DE")
+        self.assertIn("Adresse und Namespace", app.parts_html)
+        self.assertIn("Zu tun", app.parts_html)
+        (first, *_others) = app._customer_status()["parts"]
+        self.assertEqual((first["name"], first["label"]), ("Ihre App", "Kommt noch"))
 
 
 @tagged("post_install", "-at_install")
