@@ -311,7 +311,9 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="The lower, the sooner it needs somebody.",
     )
-    state_message = fields.Text(readonly=True, copy=False, groups=USER)
+    state_message = fields.Text(
+        string="State Message in English", readonly=True, copy=False, groups=USER
+    )
     state_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     state_message_shown = fields.Text(
         string="State Message", compute="_compute_shown", groups=USER
@@ -334,7 +336,9 @@ class KubernetesApp(models.Model):
         copy=False,
         groups=USER,
     )
-    observed_message = fields.Text(readonly=True, copy=False, groups=USER)
+    observed_message = fields.Text(
+        string="Observed Message in English", readonly=True, copy=False, groups=USER
+    )
     observed_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     observed_message_shown = fields.Text(
         string="Observed Message", compute="_compute_shown", groups=USER
@@ -369,7 +373,9 @@ class KubernetesApp(models.Model):
     ingress_tls = fields.Boolean(
         string="Ingress TLS", readonly=True, copy=False, groups=USER
     )
-    ingress_message = fields.Text(readonly=True, copy=False, groups=USER)
+    ingress_message = fields.Text(
+        string="Ingress Message in English", readonly=True, copy=False, groups=USER
+    )
     ingress_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     ingress_message_shown = fields.Text(
         string="Ingress Message", compute="_compute_shown", groups=USER

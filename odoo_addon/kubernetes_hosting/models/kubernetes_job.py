@@ -241,13 +241,13 @@ class KubernetesJob(models.Model):
     error_code = fields.Char(readonly=True)
     # In English as it was told, and beside it what it is made of; operators read the
     # third, in their language.
-    error_message = fields.Text(readonly=True)
+    error_message = fields.Text(string="Error Message in English", readonly=True)
     error_message_words = fields.Json(readonly=True)
     error_message_shown = fields.Text(string="Error Message", compute="_compute_shown")
     error_hint = fields.Text(readonly=True)
     error_hint_words = fields.Json(readonly=True)
     error_hint_shown = fields.Text(string="How to Fix", compute="_compute_shown")
-    error_manifest = fields.Char(string="Manifest", readonly=True)
+    error_manifest = fields.Char(string="Manifest's Name", readonly=True)
     error_manifest_id = fields.Many2one(
         "kubernetes.manifest",
         string="Manifest",
@@ -395,13 +395,14 @@ class KubernetesJob(models.Model):
         number = str(excerpt["line"])
         # Wide characters take the place of two.
         blank = "".join("\t" if sign == "\t" else " " * _width(sign) for sign in before)
+        label = worded(self.env, excerpt["label"], excerpt.get("label_words"))
         carets = "^" * max(sum(map(_width, marked)), 1) if excerpt["length"] else ""
         return {
             "title": self._excerpt_title(excerpt),
             "before": f"{number} | {before}",
             "marked": marked,
             "after": f"{after}\n{' ' * len(number)} | ",
-            "pointed": f"{blank}{carets} {excerpt['label']}".rstrip(),
+            "pointed": f"{blank}{carets} {label}".rstrip(),
         }
 
     def _excerpt_title(self, excerpt):
@@ -530,6 +531,33 @@ class KubernetesJob(models.Model):
             "reset": self.env._("Data reset"),
             "delete": self.env._("Taken down"),
         }.get(self.kind, self._customer_label())
+
+    def _customer_activity(self):
+        """What it was about, as a customer reads it of one that came to nothing."""
+        self.ensure_one()
+        return {
+            "deploy": self.env._("Setup"),
+            "refresh": self.env._("Check"),
+            "stop": self.env._("Stop"),
+            "start": self.env._("Start"),
+            "restart": self.env._("Restart"),
+            "reset": self.env._("Reset of the data"),
+            "delete": self.env._("Removal"),
+            "domains": self.env._("Check of the domains"),
+        }.get(self.kind, self._customer_label())
+
+    def _customer_title(self):
+        """What the job does, or what came of it."""
+        self.ensure_one()
+        ended = {
+            "failed": self.env._("did not work"),
+            "cancelled": self.env._("cancelled"),
+        }
+        if self.state == "done":
+            return self._customer_done_label()
+        if self.state in ended:
+            return f"{self._customer_activity()}: {ended[self.state]}"
+        return self._customer_label()
 
     def _error_text(self):
         """The same as operators read it."""
@@ -916,16 +944,15 @@ class KubernetesJob(models.Model):
         serves them; return them.
 
         One statement, which reads each job that waits or runs once, whatever
-        PostgreSQL's statistics say: a wave of orders comes before they know of it, and a
-        plan made for one waiting job would then read all of them for each. Claims take
-        turns. What others write at this moment it skips,
-        and it fails with a serialization error (to be run again) when somebody has
-        written it since the transaction began. Of an app's due jobs that this worker
-        can do only the oldest may be taken, and only when none of them runs. Of equal
-        priority, customers take turns: who has the fewest jobs under way comes first,
-        however many wait behind that one. A cluster serves the jobs of its company. A
-        preview has no app: it goes to a worker with any cluster that serves the
-        preview's company.
+        PostgreSQL's statistics say: a wave of orders comes before they know of it, and
+        a plan made for one waiting job would then read all of them for each. Claims
+        take turns. What others write at this moment it skips, and it fails with a
+        serialization error (to be run again) when somebody has written it since the
+        transaction began. Of an app's due jobs that this worker can do only the oldest
+        may be taken, and only when none of them runs. Of equal priority, customers take
+        turns: who has the fewest jobs under way comes first, however many wait behind
+        that one. A cluster serves the jobs of its company. A preview has no app: it
+        goes to a worker with any cluster that serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()

@@ -135,15 +135,12 @@ class KubernetesJob(models.Model):
                  WHERE app_id = ANY(%s) AND state IN ('pending', 'running')
              UNION ALL
                 SELECT last.id
-                  FROM (SELECT id FROM kubernetes_app WHERE id = ANY(%s)) app
-            CROSS JOIN LATERAL (
-                        SELECT id
+                  FROM (SELECT DISTINCT ON (app_id) id
                           FROM kubernetes_job
-                         WHERE app_id = app.id
+                         WHERE app_id = ANY(%s)
                            AND kind = ANY(%s)
                            AND state IN ('done', 'failed')
-                      ORDER BY finished_at DESC, id DESC
-                         LIMIT 1) last)
+                      ORDER BY app_id, finished_at DESC, id DESC) last)
             """,
             apps,
             apps,

@@ -81,7 +81,7 @@ class OldStatistics:
     def make_statistics(cls):
         cls.cr.execute("ANALYZE kubernetes_job, kubernetes_app, kubernetes_namespace")
 
-    def read(self):
+    def rows_read(self):
         """Rows that this transaction has read so far."""
         self.cr.execute(
             "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint"
@@ -90,10 +90,10 @@ class OldStatistics:
         return self.cr.fetchone()[0]
 
     def check(self, call):
-        before = self.read()
+        before = self.rows_read()
         result = call()
         self.env.flush_all()
-        self.assertLess((self.read() - before) / (WAITING + RUNNING), MOST)
+        self.assertLess((self.rows_read() - before) / (WAITING + RUNNING), MOST)
         return result
 
     def test_a_claim(self):
