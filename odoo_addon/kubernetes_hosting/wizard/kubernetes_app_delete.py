@@ -24,7 +24,9 @@ class KubernetesAppDelete(models.TransientModel):
     )
     partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
     take_back = fields.Boolean(help="The installation has not come to its end.")
-    parts_html = fields.Html(compute="_compute_parts_html", sanitize=False)
+    parts_html = fields.Html(
+        string="Parts", compute="_compute_parts_html", sanitize=False
+    )
     is_typed = fields.Boolean(compute="_compute_is_typed")
     namespace_state = fields.Selection(
         related="app_id.namespace_state", related_sudo=False
