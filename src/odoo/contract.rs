@@ -196,6 +196,8 @@ pub enum JobKind {
     Domains,
     /// Deletes a namespace that an operator has chosen, of an app that Odoo does not know. Needs no app.
     Remove,
+    /// Gives the app's domain at Mailgun up: before the app is taken back, or where a delete has left it.
+    MailRelease,
 }
 
 impl JobKind {
@@ -379,6 +381,7 @@ pub enum Action {
     Domains {
         options: DomainsOptions,
     },
+    MailRelease,
 }
 
 /// The app's manifests, and the values to render them with.
@@ -498,6 +501,7 @@ impl Action {
             Self::Password { .. } => JobKind::Password,
             Self::Adopt { .. } => JobKind::Adopt,
             Self::Domains { .. } => JobKind::Domains,
+            Self::MailRelease => JobKind::MailRelease,
         }
     }
 
@@ -514,6 +518,7 @@ impl Action {
             | Self::Start
             | Self::Restart
             | Self::MailDomain
+            | Self::MailRelease
             | Self::Adopt { .. }
             | Self::Domains { .. } => &[],
         }
@@ -949,6 +954,7 @@ pub enum StepCode {
     Adopting,
     Indexing,
     Domains,
+    Closing,
 }
 
 impl StepCode {

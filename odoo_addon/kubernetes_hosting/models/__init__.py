@@ -42,6 +42,7 @@ from . import kubernetes_package
 from . import kubernetes_package_form
 from . import kubernetes_package_version
 from . import kubernetes_app_settings
+from . import kubernetes_app_installation
 from . import kubernetes_attention
 from . import kubernetes_attention_told
 from . import res_config_settings

@@ -922,6 +922,9 @@ class KubernetesJob(models.Model):
             )
         elif self.kind == "domains":
             values["options"] = app._domains_contract_values()
+        elif self.kind == "delete":
+            # What else it is for concerns nobody but Odoo.
+            values["options"].pop("take_back", None)
         elif self.kind == "refresh":
             # To hide them in the logs that it reads.
             values["secret"] = app.secret_id._contract_values()

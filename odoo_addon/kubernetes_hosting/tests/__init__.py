@@ -19,6 +19,7 @@ from . import test_environment
 from . import test_identity
 from . import test_invitation
 from . import test_indexes
+from . import test_installation
 from . import test_isolated
 from . import test_js
 from . import test_life

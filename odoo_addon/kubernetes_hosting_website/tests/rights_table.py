@@ -81,8 +81,9 @@ MODELS = {
             " action_ask_start action_ask_stop action_check_mail_domain action_delete"
             " action_forget_mail_domain action_keep action_new_namespace"
             " action_open_invitation_template"
-            " action_refresh action_reset action_restart action_review"
-            " action_send_invitation action_start action_stop action_update_package",
+            " action_refresh action_reset action_restart action_retry_installation"
+            " action_review action_send_invitation action_start action_stop"
+            " action_take_back action_update_package",
             STAFF: "action_view_namespace action_view_sale_order action_view_siblings"
             " action_view_subscription",
             f"A {STAFF}": "action_open action_view_jobs action_view_partner",
