@@ -19,7 +19,7 @@ use crate::kubernetes::permissions::{
     Permission, grouped,
 };
 use crate::mailgun::{self, Mailgun};
-use crate::odoo::contract::{ClaimRequest, ClusterState, NEWEST, WorkerIdentity};
+use crate::odoo::contract::{CLUSTER_KIND, ClaimRequest, ClusterState, NEWEST, WorkerIdentity};
 use crate::problem::Problem;
 use crate::sentence::Sentence;
 use crate::settings::Settings;
@@ -149,6 +149,7 @@ async fn check_odoo(
         },
         clusters,
         kinds,
+        cluster_kinds: vec![CLUSTER_KIND.to_owned()],
         mailgun,
         capacity: 0,
     };

@@ -25,6 +25,8 @@ pub use crate::uid::Uid;
 pub const NEWEST: u32 = 2;
 /// The oldest version that Odoo's addons may speak.
 pub const OLDEST: u32 = 1;
+/// The kind of clusters that this worker runs.
+pub const CLUSTER_KIND: &str = "kubernetes";
 
 /// Whoever says no version is from before there was one.
 fn first_version() -> u32 {
@@ -94,6 +96,9 @@ pub struct ClaimRequest {
     pub clusters: Vec<ClusterState>,
     /// The kinds of job this worker can do.
     pub kinds: Vec<JobKind>,
+    /// The kinds of clusters it runs. Since version 2; `kubernetes` alone where they are absent.
+    #[cfg_attr(test, schemars(extend("default" = ["kubernetes"], "since" = 2)))]
+    pub cluster_kinds: Vec<String>,
     /// `None` where the worker's settings name no Mailgun.
     pub mailgun: Option<Mailgun>,
     /// How many jobs may be handed out, at most.

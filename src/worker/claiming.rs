@@ -17,7 +17,8 @@ use crate::code::Code;
 use crate::job::{Capabilities, outcome};
 use crate::odoo::CallError;
 use crate::odoo::contract::{
-    ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState, Unreadable,
+    CLUSTER_KIND, ClaimRequest, ClaimResponse, Job, JobKind, JobResult, Outcome, OutcomeState,
+    Unreadable,
 };
 use crate::problem::Problem;
 use crate::sentence;
@@ -109,6 +110,7 @@ impl<O: Odoo, R: JobHandler> Worker<O, R> {
             worker: self.identity.clone(),
             clusters: self.handler.clusters(),
             kinds,
+            cluster_kinds: vec![CLUSTER_KIND.to_owned()],
             mailgun,
             capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
         };

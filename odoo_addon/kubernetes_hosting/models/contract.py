@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 NEWEST = 2
 OLDEST = 1
 FIRST = 1
+# What a cluster is unless somebody says otherwise; workers say which other kinds they
+# run.
+KUBERNETES = "kubernetes"
 # What a worker says is kept and shown: no text is longer but those that are looked at
 # as a whole, which the size of a call limits. Of one that is wrong an error quotes
 # less.
@@ -646,6 +649,7 @@ SHAPES = {
                 )
             ),
             "kinds": List(WORD),
+            "cluster_kinds": Since(2, List(WORD), [KUBERNETES]),
             "mailgun": OrNull(
                 Object(
                     {

@@ -7,6 +7,7 @@ from odoo.tools import SQL, format_datetime
 
 from ..tools.told import show
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS, MANIFEST_CHANGED
+from .kubernetes_worker import KINDS_APART
 
 # How long something may take before it needs somebody.
 ADDRESS_MINUTES = 5
@@ -106,6 +107,7 @@ class KubernetesAttention(models.Model):
         ],
         "kubernetes.cluster": [
             "active",
+            "kind",
             "last_reached",
             "message",
             "message_words",
@@ -170,6 +172,7 @@ class KubernetesAttention(models.Model):
             "active",
             "asked_clusters",
             "cluster_ids",
+            "cluster_kinds",
             "key_created_at",
             "key_shared_at",
             "last_seen",
@@ -771,7 +774,11 @@ class KubernetesAttention(models.Model):
             """EXISTS (
                 SELECT 1 FROM kubernetes_worker_cluster_rel given
                   JOIN kubernetes_worker worker ON worker.id = given.worker_id
-                 WHERE given.cluster_id = cluster.id AND worker.active)"""
+                 WHERE given.cluster_id = cluster.id AND worker.active
+                   -- One that was never heard of may run any kind.
+                   AND (worker.cluster_kinds IS NULL OR cluster.kind
+                        = ANY(string_to_array(worker.cluster_kinds, %s))))""",
+            KINDS_APART,
         )
 
     def _found_part(self, reason, severity, state):
@@ -849,7 +856,11 @@ class KubernetesAttention(models.Model):
         for row in self:
             job = row.job_id
             if row.reason in ("cluster_unreachable", "cluster_unserved"):
-                parts = [row._unannounced_hint(), row._cluster_hint()]
+                parts = [
+                    row._unannounced_hint(),
+                    row.cluster_id.sudo()._why_no_runtime(),
+                    row._cluster_hint(),
+                ]
                 row.hint = "\n".join(filter(None, parts)) or False
             elif row.reason in ("key_expiring", "key_expired"):
                 row.hint = self.env._(

@@ -10,7 +10,8 @@ from odoo.fields import Command
 
 from ..tools.told import said as said_in
 from ..tools.told import show, told_values
-from .kubernetes_worker import SEEN_STEP, is_news
+from .contract import KUBERNETES
+from .kubernetes_worker import KIND, SEEN_STEP, is_news
 
 REACHED_LATELY = timedelta(seconds=30)
 # For so long after a claim a worker observes a cluster alone: longer than from one
@@ -19,7 +20,8 @@ OBSERVE_SECONDS = 90
 
 
 class KubernetesCluster(models.Model):
-    """A Kubernetes cluster as Odoo knows it: by name.
+    """A Kubernetes cluster, or another place where workers run apps, as Odoo knows it:
+    by name.
 
     How to reach it stands in the settings of the workers that serve it. What they say
     of it (state, version, message) is written by their claims alone.
@@ -35,6 +37,13 @@ class KubernetesCluster(models.Model):
         required=True,
         tracking=True,
         help="The name under which the workers' settings know this cluster.",
+    )
+    kind = fields.Char(
+        required=True,
+        default=KUBERNETES,
+        tracking=True,
+        help="What runs the apps there: kubernetes, or what a worker of another kind"
+        " calls it, such as compose. Jobs go to workers that run this kind.",
     )
     domain = fields.Char(
         required=True,
@@ -78,7 +87,7 @@ class KubernetesCluster(models.Model):
         tracking=True,
         help="Not Seen: no worker has reported this cluster in the last two minutes.",
     )
-    version = fields.Char(string="Kubernetes Version", readonly=True, copy=False)
+    version = fields.Char(readonly=True, copy=False)
     message = fields.Char(string="Message in English", readonly=True, copy=False)
     message_words = fields.Json(readonly=True, copy=False)
     message_shown = fields.Char(string="Message", compute="_compute_shown")
@@ -154,6 +163,19 @@ class KubernetesCluster(models.Model):
                     )
                 )
 
+    @api.constrains("kind")
+    def _check_kind(self):
+        for cluster in self:
+            if not KIND.fullmatch(cluster.kind or ""):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is no kind of cluster: it is written in lower-case"
+                        " letters, digits and hyphens, for example kubernetes or"
+                        " compose.",
+                        cluster.kind or "",
+                    )
+                )
+
     def _check_domain_of_others(self):
         """Where the apps of one company answer, no other company's do: not at the same
         domain, not above it and not below it. Who works for all companies may divide a
@@ -215,7 +237,7 @@ class KubernetesCluster(models.Model):
 
     def write(self, vals):
         self.check_access("write")
-        changes = {"name", "domain"} & set(vals)
+        changes = {"name", "kind", "domain"} & set(vals)
         for cluster in self.sudo():
             # Archived (deleted) apps count too: their namespaces may still exist.
             apps = self.env["kubernetes.app"].sudo().with_context(active_test=False)
@@ -224,8 +246,8 @@ class KubernetesCluster(models.Model):
             ):
                 raise UserError(
                     self.env._(
-                        "Apps run on the cluster “%s”: its name and domain cannot"
-                        " change any more. Create another cluster instead.",
+                        "Apps run on the cluster “%s”: its name, kind and domain"
+                        " cannot change any more. Create another cluster instead.",
                         cluster.name,
                     )
                 )
@@ -286,6 +308,25 @@ class KubernetesCluster(models.Model):
             lambda worker: worker.active
             and worker.state == "online"
             and self in worker.announced_cluster_ids
+        )
+
+    def _why_no_runtime(self):
+        """That the workers which serve this cluster run other kinds than its own; False
+        where one runs it, or nothing is known of one."""
+        self.ensure_one()
+        workers = self.worker_ids.filtered("active")
+        if not workers or any(
+            not worker.cluster_kinds or worker._runs(self) for worker in workers
+        ):
+            return False
+        return self.env._(
+            "The cluster %(cluster)s is of the kind %(kind)s, and no worker that serves"
+            " it runs this kind: %(worker)s runs %(kinds)s. Give it to a worker that"
+            " does, under Configuration > Workers.",
+            cluster=self.name,
+            kind=self.kind,
+            worker=workers[0].name,
+            kinds=workers[0].cluster_kinds,
         )
 
     def _contract_values(self):

@@ -508,6 +508,8 @@ class KubernetesJob(models.Model):
                 " under Configuration > Workers.",
                 name,
             )
+        if not online and (why := cluster._why_no_runtime()):
+            return why
         if not online:
             silent = workers.filtered(lambda worker: worker.state == "online")
             if silent:

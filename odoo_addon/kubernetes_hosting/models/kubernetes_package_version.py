@@ -10,6 +10,7 @@ from odoo.exceptions import UserError
 
 from ..tools.labels import read_selector, written
 from . import ansible_vars
+from .contract import KUBERNETES
 from .kubernetes_manifest import text_diff
 from .kubernetes_package import version_key
 
@@ -289,17 +290,19 @@ class KubernetesPackageVersion(models.Model):
 
     def _check_fits(self, cluster):
         """Refuse a cluster that the version may not run on."""
-        if not self or cluster._fitting(
-            self._cluster_conditions(), self._kubernetes_needed()
-        ):
+        conditions = self._cluster_conditions()
+        if not self or cluster._fitting(conditions, self._kubernetes_needed()):
             return
+        needs = self.needs_text.splitlines() if self.needs_text else []
+        if not cluster._asks_for_kind(conditions) and cluster.kind != KUBERNETES:
+            needs.append(self.env._("a cluster of the kind %s", KUBERNETES))
         raise UserError(
             self.env._(
                 "“%(version)s” may not run on the cluster “%(cluster)s”: it needs"
                 " %(needs)s. The package's form says which clusters it may run on.",
                 version=self.display_name,
                 cluster=cluster.name,
-                needs=self.needs_text.replace("\n", ", "),
+                needs=", ".join(needs),
             )
         )
 

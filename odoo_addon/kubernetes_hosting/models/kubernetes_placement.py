@@ -9,6 +9,10 @@ from odoo.fields import Domain
 
 from ..tools.labels import SelectorError, matches, read_labels, read_selector, written
 from ..tools.told import said, worded
+from .contract import KUBERNETES
+
+# A label that each cluster has by itself: what kind it is.
+KIND_LABEL = "chandlery.dev/kind"
 
 
 def minor_version(text):
@@ -99,7 +103,7 @@ class KubernetesCluster(models.Model):
     def _check_labels(self):
         for cluster in self:
             try:
-                read_labels(cluster.labels)
+                labels = read_labels(cluster.labels)
             except SelectorError as error:
                 raise ValidationError(
                     self.env._(
@@ -108,6 +112,14 @@ class KubernetesCluster(models.Model):
                         error.part,
                     )
                 ) from error
+            if KIND_LABEL in labels:
+                raise ValidationError(
+                    self.env._(
+                        "Every cluster has the label %s by itself: leave it out, and"
+                        " set the cluster's kind.",
+                        KIND_LABEL,
+                    )
+                )
 
     @api.model
     def _check_selector(self, text):
@@ -146,15 +158,29 @@ class KubernetesCluster(models.Model):
         """The clusters that a company's apps may run on."""
         return self.search(Domain("company_id", "in", (False, company.id)))
 
-    def _fitting(self, conditions, kubernetes=""):
-        """Those of these whose labels and version are as they have to be, the one of
-        which least is asked for first."""
+    def _all_labels(self):
+        """Its labels, with the one that it has by itself."""
+        self.ensure_one()
+        return {**read_labels(self.labels), KIND_LABEL: self.kind}
+
+    @api.model
+    def _asks_for_kind(self, conditions):
+        """Whether the conditions say which kind a cluster has to be of: what says
+        nothing of it is for Kubernetes."""
+        return any(key == KIND_LABEL for key, *_others in conditions)
+
+    def _fitting(self, conditions, kubernetes="", any_kind=False):
+        """Those of these whose labels, kind and version are as they have to be, the one
+        of which least is asked for first. Where the conditions do not ask for a kind,
+        it is Kubernetes; ``any_kind``: each is taken."""
         wanted = minor_version(kubernetes)
+        if not any_kind and not self._asks_for_kind(conditions):
+            conditions = [*conditions, (KIND_LABEL, "In", [KUBERNETES])]
 
         def fits(cluster):
             there = minor_version(cluster.version)
             new_enough = not wanted or not there or there >= wanted
-            return new_enough and matches(conditions, read_labels(cluster.labels))
+            return new_enough and matches(conditions, cluster._all_labels())
 
         return self.filtered(fits).sorted(
             lambda cluster: (cluster.requested_percent, cluster.name)

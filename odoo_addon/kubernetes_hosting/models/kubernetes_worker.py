@@ -1,6 +1,7 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import re
 from datetime import timedelta
 from itertools import combinations
 
@@ -26,6 +27,11 @@ PROCESS_SHOWN = timedelta(hours=1)
 PROCESSES_SHOWN = 10
 # Of the clusters that a worker asks for, as many are named.
 ASKED_SHOWN = 5
+# How kinds of clusters are called, and what stands between several.
+KIND = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+KINDS_APART = ", "
+# Of the kinds that a worker runs, as many are kept.
+KINDS_KEPT = 10
 # So much may a worker's clock be ahead of Odoo's.
 CLOCK_AHEAD = timedelta(minutes=3)
 # In the context of a worker's call: what its process calls itself, anew at each start.
@@ -196,6 +202,13 @@ class KubernetesWorker(models.Model):
         readonly=True,
         copy=False,
         help="Clusters in the worker's settings that it does not serve here.",
+    )
+    cluster_kinds = fields.Char(
+        string="Runs",
+        readonly=True,
+        copy=False,
+        help="The kinds of clusters that the worker runs. It gets the jobs of such"
+        " clusters only.",
     )
     running_job_count = fields.Integer(compute="_compute_running_job_count")
 
@@ -485,6 +498,21 @@ class KubernetesWorker(models.Model):
                     until=until.date(),
                 )
             )
+
+    def _runs(self, cluster):
+        """Whether the worker runs clusters of this one's kind: Kubernetes, until it has
+        said which."""
+        self.ensure_one()
+        kinds = self.cluster_kinds or contract.KUBERNETES
+        return cluster.kind in kinds.split(KINDS_APART)
+
+    def _note_kinds(self, kinds):
+        """Note the kinds of clusters that the worker says it runs."""
+        self.ensure_one()
+        kinds = sorted({kind for kind in kinds if KIND.fullmatch(kind)})[:KINDS_KEPT]
+        text = KINDS_APART.join(kinds) or False
+        if self.cluster_kinds != text:
+            self.cluster_kinds = text
 
     def _seen(
         self, now, said, clusters, mailgun=None, asked=(), version=contract.NEWEST

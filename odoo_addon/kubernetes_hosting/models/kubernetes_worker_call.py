@@ -146,20 +146,26 @@ class KubernetesWorkerCall(models.AbstractModel):
 
     def _take_jobs(self, params):
         """Hand out jobs and note who asks. Returns the jobs, how soon to ask for more,
-        and the names of the clusters that the worker does not serve: those of others
-        are not looked up, so that they are answered like those that do not exist. Also
-        whether the database was moved, and there are none for that reason."""
+        and the names of the clusters that the worker does not serve, or whose kind it
+        does not run: those of others are not looked up, so that they are answered like
+        those that do not exist. Also whether the database was moved, and there are none
+        for that reason."""
         self._before_jobs()
         self.env["kubernetes.database.moved"]._note_identity()
         worker, moved = self._caller()
-        served = [said["name"] for said in params["clusters"] if said["reachable"]]
+        worker._note_kinds(params["cluster_kinds"])
+        by_name = {
+            cluster.name: cluster
+            for cluster in worker.cluster_ids
+            if worker._runs(cluster)
+        }
+        said = {item["name"]: item for item in params["clusters"]}
+        served = [name for name in by_name if name in said and said[name]["reachable"]]
         jobs = self.env["kubernetes.job"]
         if not moved:
             jobs = jobs._claim(worker.id, served, params["kinds"], params["capacity"])
         siblings = jobs.app_id._siblings()
         values = [self._job_values(job, siblings) for job in jobs]
-        by_name = {cluster.name: cluster for cluster in worker.cluster_ids}
-        said = {item["name"]: item for item in params["clusters"]}
         unknown = [name for name in said if name not in by_name]
         observed = self._note_worker(worker, params, unknown)
         clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in served)
@@ -213,7 +219,9 @@ class KubernetesWorkerCall(models.AbstractModel):
         process = params["worker"]["instance"]
         is_new = worker._is_new_process(params["worker"])
         said = {item["name"]: item for item in params["clusters"]}
-        clusters = worker.cluster_ids.filtered(lambda cluster: cluster.name in said)
+        clusters = worker.cluster_ids.filtered(
+            lambda cluster: cluster.name in said and worker._runs(cluster)
+        )
         worker.key_ids._used(self.env.context.get("kubernetes_worker_key"))
         worker._seen(
             now,
@@ -404,7 +412,9 @@ class KubernetesWorkerCall(models.AbstractModel):
         if moved:
             return None
         served = worker.with_context(active_test=False).cluster_ids
-        cluster = served.filtered(lambda given: given.name == params["cluster"])
+        cluster = served.filtered(
+            lambda given: given.name == params["cluster"] and worker._runs(given)
+        )
         unknown = self._observe_apps(cluster, params["apps"])
         if cluster and params["complete"]:
             self.env["kubernetes.namespace.found"]._compare(cluster, params["complete"])

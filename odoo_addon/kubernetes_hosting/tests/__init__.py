@@ -8,6 +8,7 @@ from . import test_attention
 from . import test_attention_told
 from . import test_change
 from . import test_calls
+from . import test_cluster_kind
 from . import test_certain
 from . import test_chatter
 from . import test_concurrency

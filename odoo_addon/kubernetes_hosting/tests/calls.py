@@ -58,6 +58,7 @@ class CallsCase(KubernetesQueueCase):
                 }
             ],
             "kinds": list(KINDS),
+            "cluster_kinds": ["kubernetes"],
             "mailgun": self.mailgun,
             "capacity": capacity,
         }

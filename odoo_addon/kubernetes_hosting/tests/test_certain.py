@@ -129,6 +129,7 @@ class TestClaimedJobs(KubernetesTransactionCase):
             "worker": {"name": "w", "instance": "i", "version": "1", "machine": ""},
             "clusters": [{"name": self.cluster.name, **said}],
             "kinds": ["deploy"],
+            "cluster_kinds": ["kubernetes"],
             "mailgun": None,
             "capacity": 5,
         }

@@ -153,6 +153,7 @@ class TestConcurrency(TransactionCase):
                     }
                 ],
                 "kinds": ["deploy", "refresh", "delete", "preview"],
+                "cluster_kinds": ["kubernetes"],
                 "mailgun": None,
                 "capacity": capacity,
             },

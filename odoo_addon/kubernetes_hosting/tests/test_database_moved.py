@@ -65,6 +65,7 @@ class TestDatabaseMoved(KubernetesQueueCase):
             {
                 "clusters": [cluster],
                 "kinds": list(KINDS),
+                "cluster_kinds": ["kubernetes"],
                 "mailgun": None,
                 "capacity": capacity,
             },

@@ -220,6 +220,7 @@ class TestScale(KubernetesCase, HttpCase):
                     }
                 ],
                 "kinds": list(KINDS),
+                "cluster_kinds": ["kubernetes"],
                 "mailgun": None,
                 "capacity": 10,
             },
@@ -369,6 +370,7 @@ class TestScale(KubernetesCase, HttpCase):
             "worker": WORKER,
             "clusters": [],
             "kinds": list(KINDS),
+            "cluster_kinds": ["kubernetes"],
             "mailgun": None,
             "capacity": 10,
         }

@@ -329,6 +329,9 @@ class ProductTemplate(models.Model):
         return clusters._fitting(
             template._kubernetes_cluster_conditions(chosen),
             template.package_version_id._kubernetes_needed(),
+            # Who names the cluster and no package knows what its manifests are for.
+            any_kind=bool(template.kubernetes_cluster_id)
+            and not template.package_version_id,
         )
 
     def _kubernetes_places(self, company, chosen=None):
