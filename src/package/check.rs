@@ -76,7 +76,8 @@ async fn look(folder: &Path, checked: &mut Checked) -> Result<(), Vec<Problem>> 
     let (mut package, description) = Package::read(texts)?;
     package.problems.extend(unreadable);
     let files_are_there = package.files(folder, &description);
-    if files_are_there && package.problems.is_empty() {
+    // What another kind of cluster makes of manifests its own workers know.
+    if files_are_there && package.problems.is_empty() && description.is_for_kubernetes() {
         checked.objects = package.render(folder, &description).await;
     }
     checked.problems = package.problems;

@@ -101,6 +101,28 @@ pub struct Description {
     pub selector: Option<Selector>,
 }
 
+/// The label that each cluster has by itself: what kind it is.
+const KIND_LABEL: &str = "chandlery.dev/kind";
+const KUBERNETES: &str = "kubernetes";
+
+impl Description {
+    /// Whether its manifests are for Kubernetes: its selector asks for no other kind of cluster.
+    pub fn is_for_kubernetes(&self) -> bool {
+        let Some(selector) = &self.selector else {
+            return true;
+        };
+        let is_kind = |expression: &&Expression| {
+            expression.key == KIND_LABEL && expression.operator == Operator::In
+        };
+        let asked = selector.match_expressions.iter().filter(is_kind);
+        let mut kinds = asked
+            .flat_map(|expression| &expression.values)
+            .chain(selector.match_labels.get(KIND_LABEL))
+            .peekable();
+        kinds.peek().is_none() || kinds.any(|kind| kind == KUBERNETES)
+    }
+}
+
 /// Manifests by what they are for: paths below the package's folder, in the order in which they are applied.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
