@@ -67,6 +67,12 @@ PROGRAMS = {
             "sigs.k8s.io/kustomize/kustomize/v5",
             f"-X sigs.k8s.io/kustomize/api/provenance.version={KUSTOMIZE}",
         ),
+        Program(
+            "nerdctl",
+            "nerdctl",
+            "github.com/containerd/nerdctl/v2/cmd/nerdctl",
+            "-X github.com/containerd/nerdctl/v2/pkg/version.Version=v2.1.3",
+        ),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
 }
@@ -78,7 +84,7 @@ def place(program):
     key = cache.digest(
         module / "go.mod",
         module / "go.sum",
-        *sorted(module.glob("*.go")),
+        *sorted(module.rglob("*.go")),
         program.package,
         program.variables,
         program.files,
