@@ -9,6 +9,7 @@ import signal
 import sys
 
 from . import addon_tests as tests_of_addons
+from . import contract_test as test_of_contract
 from . import (
     debian,
     go_programs,
@@ -72,6 +73,18 @@ def command_line():
     sub.add_argument(
         "--tags", help="Odoo's --test-tags; default: all tests of these addons"
     )
+    sub = command(contract_test, "say whether a worker keeps the contract with Odoo")
+    sub.add_argument("--worker", required=True, help="the command that starts it")
+    sub.add_argument("--kind", default="kubernetes", help="of its cluster")
+    sub.add_argument("--manifest", required=True, help="a template that it deploys")
+    sub.add_argument(
+        "--disturb", help="ends the app's containers; with {namespace} in it"
+    )
+    sub.add_argument("--odoo", help="default: that of the running demo")
+    sub.add_argument("--database", default=demo_of.DATABASE)
+    sub.add_argument("--login", default="admin", help="an administrator's")
+    sub.add_argument("--password", default="admin")
+    sub.add_argument("--folder", help="for logs and state; default: below the demo's")
     sub = command(
         odoo_tests, "run Odoo's own tests of what our addons extend, with and without"
     )
@@ -180,6 +193,13 @@ def addon_tests(arguments):
     print(*result.failures, sep="\n")
     print(f"{result} (of {result.passed + result.failed} tests)")
     return 1 if result.failed else 0
+
+
+def contract_test(arguments):
+    here = instance.from_environment()
+    arguments.odoo = arguments.odoo or demo_of.Demo(here).odoo_url
+    arguments.folder = arguments.folder or here.state / "contract" / arguments.kind
+    return test_of_contract.main(arguments)
 
 
 def odoo_tests(arguments):

@@ -16,14 +16,14 @@ from .problem import Problem
 class Client:
     """Odoo's web client, as far as it asks for data."""
 
-    def __init__(self, url, login, password):
+    def __init__(self, url, login, password, database=DATABASE):
         self.url = url
         self.opener = request.build_opener(
             request.ProxyHandler({}), request.HTTPCookieProcessor(CookieJar())
         )
         self.post(
             "/web/session/authenticate",
-            {"db": DATABASE, "login": login, "password": password},
+            {"db": database, "login": login, "password": password},
         )
 
     def post(self, path, params):

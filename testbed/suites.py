@@ -10,12 +10,24 @@ A suite that ran no test at all has failed, whatever its exit status says.
 import multiprocessing
 import os
 import re
+import shlex
 import signal
 import sys
 import time
 import xml.etree.ElementTree as xml
 
-from . import addon_tests, axe, debian, go_programs, node, odoo, pods, processes, worker
+from . import (
+    addon_tests,
+    axe,
+    compose_host,
+    debian,
+    go_programs,
+    node,
+    odoo,
+    pods,
+    processes,
+    worker,
+)
 from .demo import Demo, own_addons, stop_all
 from .instance import CHECKOUT, Instance
 from .problem import Problem, tail
@@ -23,6 +35,8 @@ from .result import Result
 from .steps import Steps, minutes
 
 CARGO_RESULT = re.compile(r"^test result: .*? (\d+) passed; (\d+) failed", re.M)
+#: A check of the contract test.
+CHECK_RESULT = re.compile(r"^(ok|FAILED) +\w+: ", re.M)
 UNITTEST_RESULT = re.compile(r"^Ran (\d+) tests? in ", re.M)
 UNITTEST_FAILED = re.compile(r"^FAILED \((.*)\)", re.M)
 #: How unittest, Odoo, cargo and pytest name a failed test in their logs.
@@ -31,7 +45,8 @@ FAILED_TEST = re.compile(
     # In brackets where it is: PostgreSQL's errors begin with the same word.
     r"|^(?:FAIL|ERROR): ([\w.]+ \(.+\).*)$"
     r"|^test (.+) \.\.\. FAILED$"
-    r"|^(?:FAILED|ERROR) (\S+::\S+)",
+    r"|^(?:FAILED|ERROR) (\S+::\S+)"
+    r"|^FAILED +(\w+: .+)$",
     re.M,
 )
 #: So many names of failed tests are repeated at the end.
@@ -53,6 +68,7 @@ class Suites:
         #: Pods are real in a bed of their own: a bed has one kind.
         self.real_bed = Demo(Instance(instance.offset + REAL), "real")
         self.chaos_bed = Instance(instance.offset + CHAOS)
+        self.compose_host = compose_host.ComposeHost(instance, self.demo.build_log)
         #: name -> (its lane, what it needs, how it is run). Lanes run side by side, the
         #: suites of a lane one after the other.
         self.all = {
@@ -62,6 +78,7 @@ class Suites:
             "upgrade": ("computes", self.packages, self.upgrade),
             "integration": ("computes", self.cluster, self.integration),
             "e2e": ("waits", self.whole_demo, self.e2e),
+            "contract": ("waits", self.both_runtimes, self.contract),
             "real": ("real", self.real_pods, self.real),
             "apps": ("real", self.real_demo, self.apps),
             # It makes and takes away a bed of its own.
@@ -209,6 +226,17 @@ class Suites:
         self.packages()
         self.demo.up()
 
+    def both_runtimes(self):
+        debian.install(node.MACHINE, self.demo.setup_log)
+        self.whole_demo()
+        if node.as_root() is None:
+            raise Problem(
+                "The host for Compose projects needs root.",
+                hint="Run the same command as root, or as a user whom sudo asks for no"
+                " password.",
+            )
+        self.compose_host.ensure()
+
     def programs(self):
         """What the suite's own bed would build first."""
         self.packages()
@@ -243,13 +271,13 @@ class Suites:
     def apps(self, log):
         return self.pytest(log, self.real_bed, "tests/e2e/real")
 
-    def unittest(self, log, folder, **environment):
+    def unittest(self, log, folder, top=".", **environment):
         status = self.program(
             log,
             [
                 odoo.base_python(),
                 *("-B", "-W", "ignore::ResourceWarning"),
-                *("-m", "unittest", "discover", "-v", "-s", folder, "-t", "."),
+                *("-m", "unittest", "discover", "-v", "-s", folder, "-t", top),
             ],
             env={**os.environ, **environment},
         )
@@ -304,6 +332,40 @@ class Suites:
 
     def e2e(self, log):
         return self.pytest(log, self.demo, "tests/e2e", "--ignore", "tests/e2e/real")
+
+    def contract(self, log):
+        """The runtime's own tests, and the contract test of both workers."""
+        example = CHECKOUT / "examples" / "compose-runtime"
+        own = self.unittest(log, str(example / "tests"), top=str(example))
+        workers = CHECKOUT / "tests" / "contract" / "workers"
+        kubectl = [self.demo.cluster.kubectl]
+        kubectl.append(f"--kubeconfig={self.demo.cluster.kubeconfig}")
+        kubectl += ["-n", "{namespace}", "delete", "deployment", "web"]
+        nerdctl = self.compose_host.program
+        rights = self.instance.state / "worker" / "kubeconfig"
+        status = 0
+        for kind, worker_words, disturb in (
+            ("kubernetes", [worker.program(), rights], kubectl),
+            ("compose", [nerdctl], [nerdctl, "rm", "--force", "{namespace}-web-1"]),
+        ):
+            script = workers / f"{kind}.py"
+            command = [odoo.base_python(), "-B", script, *worker_words]
+            ended = self.program(
+                log,
+                [
+                    *(odoo.base_python(), "-B", "-m", "testbed", "contract-test"),
+                    *("--kind", kind, "--manifest", workers / f"{kind}.yml"),
+                    *("--worker", shlex.join(map(str, command))),
+                    *("--disturb", shlex.join(map(str, disturb))),
+                ],
+                env={**os.environ, "PORT_OFFSET": str(self.instance.offset)},
+            )
+            status = max(status, ended)
+        checks = CHECK_RESULT.findall(log.read_text())
+        result = Result(
+            own.passed + checks.count("ok"), own.failed + checks.count("FAILED")
+        )
+        return checked(result, status, log)
 
     def pytest(self, log, bed, *words):
         """Run tests in the browser on this demo."""

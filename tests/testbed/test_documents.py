@@ -19,6 +19,7 @@ def read(path):
 def documents():
     """The Markdown files of the checkout that people have written."""
     places = ["*.md", "docs/**/*.md", "catalog/**/*.md", "odoo_addon/**/*.md"]
+    places += ["examples/*/*.md"]
     places += ["tests/*/README.md", "crates/**/*.md"]
     found = {path for place in places for path in CHECKOUT.glob(place)}
     # It quotes what the API server says, brackets and all.
