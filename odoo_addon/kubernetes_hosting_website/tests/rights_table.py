@@ -316,7 +316,8 @@ MODELS = {
         "-       -     -     -        r    r        rwcd          r",
         system="announced_cluster_ids asked_clusters cluster_kinds contract_version"
         " key_created_at key_ids key_shared_at last_seen mailgun_region"
-        " mailgun_sending_domain outdated processes reported_name sharers state user_id version",
+        " mailgun_sending_domain outdated processes reported_name sharers state user_id"
+        " version",
         only={"administrator": "key_ids user_id"},
         calls={
             "administrator": "action_create_key action_revoke_keys",
