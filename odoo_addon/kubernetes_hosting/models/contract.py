@@ -649,7 +649,7 @@ SHAPES = {
                 )
             ),
             "kinds": List(WORD),
-            "cluster_kinds": Since(2, List(WORD), [KUBERNETES]),
+            "cluster_kinds": Since(2, List(TEXT), [KUBERNETES]),
             "mailgun": OrNull(
                 Object(
                     {
