@@ -311,7 +311,9 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="The lower, the sooner it needs somebody.",
     )
-    state_message = fields.Text(readonly=True, copy=False, groups=USER)
+    state_message = fields.Text(
+        string="State Message in English", readonly=True, copy=False, groups=USER
+    )
     state_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     state_message_shown = fields.Text(
         string="State Message", compute="_compute_shown", groups=USER
@@ -334,7 +336,9 @@ class KubernetesApp(models.Model):
         copy=False,
         groups=USER,
     )
-    observed_message = fields.Text(readonly=True, copy=False, groups=USER)
+    observed_message = fields.Text(
+        string="Observed Message in English", readonly=True, copy=False, groups=USER
+    )
     observed_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     observed_message_shown = fields.Text(
         string="Observed Message", compute="_compute_shown", groups=USER
@@ -369,7 +373,9 @@ class KubernetesApp(models.Model):
     ingress_tls = fields.Boolean(
         string="Ingress TLS", readonly=True, copy=False, groups=USER
     )
-    ingress_message = fields.Text(readonly=True, copy=False, groups=USER)
+    ingress_message = fields.Text(
+        string="Ingress Message in English", readonly=True, copy=False, groups=USER
+    )
     ingress_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     ingress_message_shown = fields.Text(
         string="Ingress Message", compute="_compute_shown", groups=USER
@@ -1048,10 +1054,19 @@ class KubernetesApp(models.Model):
         return self.reset_manifest_line_ids.sorted().manifest_id
 
     def _changed_manifests(self):
-        """Those of its manifests that are not what they are pinned to."""
+        """Those of its manifests that are not what they are pinned to, or the app is
+        held at."""
         self.ensure_one()
-        manifests = self._manifests() | self._reset_manifests()
-        return manifests.filtered("is_changed")
+        held = self.manifest_line_ids.filtered("held_digest")
+        manifests = (self._manifests() | self._reset_manifests()) - held.manifest_id
+        return (
+            manifests.filtered("is_changed")
+            | held.filtered(
+                lambda line: (
+                    not line.content_id and line.held_digest != line.manifest_id.digest
+                )
+            ).manifest_id
+        )
 
     def _production(self, siblings=None):
         """The app of the same purchase that is in production; empty for itself and
@@ -1538,6 +1553,11 @@ class KubernetesApp(models.Model):
         options = self._reset_options() if kind == "reset" else None
         return self._enqueue(kind, options)
 
+    @api.model
+    def _removing_kinds(self):
+        """The kinds of jobs that take an app away, or a part of it."""
+        return ("delete",)
+
     def _drop_contradicted(self, wishes):
         """Cancel what waits and stop what runs where ``wishes``, jobs of one kind, say
         otherwise. A stop that runs comes to its end before what brings the app back
@@ -1546,7 +1566,8 @@ class KubernetesApp(models.Model):
         others = self.env["kubernetes.job"].search(live) - wishes
         kind = wishes[:1].kind
         if kind == "delete":
-            others._cancel()
+            removing = self._removing_kinds()
+            others.filtered(lambda job: job.kind not in removing)._cancel()
         elif kind == "stop":
             others.filtered(
                 lambda job: job.kind in ("deploy", "start", "restart", "reset")
@@ -1564,7 +1585,9 @@ class KubernetesApp(models.Model):
                 raise UserError(
                     self.env._("The app %s is deleted already.", self.display_name)
                 )
-        elif self.wanted_state == "deleted" and kind != "adopt":
+        elif self.wanted_state == "deleted" and (
+            kind not in ("adopt", *self._removing_kinds())
+        ):
             raise UserError(
                 self.env._(
                     "The app %s is deleted or about to be. Create a new app instead.",
@@ -1671,16 +1694,16 @@ class KubernetesApp(models.Model):
         """The jobs that decide on the states of these apps."""
         if not self:
             return self.env["kubernetes.job"]
-        ids = SQL("(SELECT unnest(%s))", self.ids)
         namespaces = SQL(
-            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id IN %s)", ids
+            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id = ANY(%s))",
+            self.ids,
         )
         jobs = self.env["kubernetes.job"]
         jobs.flush_model(["app_id", "kind", "state", "finished_at"])
         jobs, _apps, _namespaces = read_together(
             self.env,
-            ("kubernetes.job", jobs._deciding(ids)),
-            ("kubernetes.app", SQL("id IN %s", ids)),
+            ("kubernetes.job", jobs._deciding(SQL("%s", self.ids))),
+            ("kubernetes.app", SQL("id = ANY(%s)", self.ids)),
             ("kubernetes.namespace", namespaces),
         )
         return jobs
@@ -1885,9 +1908,9 @@ class KubernetesApp(models.Model):
         return kept
 
     def _deleted(self, namespace_deleted):
-        """The worker deleted the app: free its hostname, and its namespace's name
-        where no volumes stay."""
-        self.hostname_ids.unlink()
+        """The worker deleted the app: free its hostname, where nothing else of it goes
+        by that, and its namespace's name where no volumes stay."""
+        self._give_names_back()
         self.write(
             {
                 "inventory": [],

@@ -230,7 +230,7 @@ class KubernetesAttention(models.Model):
         string="Apps Affected", compute="_compute_symptom_count"
     )
     name = fields.Char(readonly=True)
-    message = fields.Text(readonly=True)
+    message = fields.Text(string="Message in English", readonly=True)
     message_words = fields.Json(readonly=True)
     message_shown = fields.Text(string="Message", compute="_compute_shown")
     hint = fields.Text(compute="_compute_hint")
@@ -856,6 +856,8 @@ class KubernetesAttention(models.Model):
                     "Press “Create Key” on the worker, and give it the new key: without"
                     " a valid one it does nothing."
                 )
+            elif row.reason == "app_failed":
+                row.hint = row.app_id._whole_hint()
             elif row.reason == "domain_lost":
                 row.hint = self.env._(
                     "Its DNS record is gone. The customer sees the record to set in the"

@@ -49,7 +49,7 @@ class KubernetesJobStep(models.Model):
     )
     started_at = fields.Datetime(readonly=True)
     seconds = fields.Float(readonly=True, digits=(16, 2))
-    message = fields.Text(readonly=True)
+    message = fields.Text(string="Message in English", readonly=True)
     message_words = fields.Json(readonly=True)
     message_shown = fields.Text(string="Message", compute="_compute_shown")
 
@@ -78,6 +78,7 @@ class KubernetesJobStep(models.Model):
             "pruning": self.env._("Prune objects"),
             "waiting": self.env._("Wait until ready"),
             "ingress": self.env._("Read the ingress"),
+            "closing": self.env._("Delete Ingresses"),
             "deleting": self.env._("Delete objects"),
             "stopping": self.env._("Scale to zero"),
             "starting": self.env._("Scale back"),
@@ -108,6 +109,7 @@ class KubernetesJobStep(models.Model):
             "pruning": self.env._("Tidying up"),
             "waiting": self.env._("Starting the app"),
             "ingress": self.env._("Connecting the address"),
+            "closing": self.env._("Closing the address"),
             "deleting": self.env._("Removing the app"),
             "stopping": self.env._("Stopping the app"),
             "starting": self.env._("Starting the app"),

@@ -53,7 +53,7 @@ class ProductAttributeValue(models.Model):
             )
 
     kubernetes_cluster_selector = fields.Char(
-        string="Clusters",
+        string="Clusters by Labels",
         groups=USER,
         help="Apps sold with this value run only on clusters with such labels, as"
         " kubectl -l has it: place=zurich,provider=harbour. So customers choose where"
@@ -69,6 +69,7 @@ class ProductAttributeValue(models.Model):
     limit_memory = fields.Float(string="Memory (GiB)", digits=(8, 3), groups=USER)
     limit_storage = fields.Integer(string="Storage (GiB)", groups=USER)
     limit_pods = fields.Integer(string="Pods", groups=USER)
+    limit_node_ports = fields.Integer(string="Node Ports", groups=USER)
 
     kubernetes_is_editable = fields.Boolean(
         compute="_compute_kubernetes_is_editable",
