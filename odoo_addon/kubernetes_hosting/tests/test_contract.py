@@ -134,6 +134,15 @@ class TestContract(KubernetesCase, HttpCase):
         shop.reset_manifest_line_ids = [
             Command.create({"manifest_id": self.manifests[1].id})
         ]
+        kept = self.env["kubernetes.manifest.content"].create(
+            {
+                "manifest_id": self.manifests[1].id,
+                "digest": PIN,
+                "content": "kind: ConfigMap\n",
+                "files": [{"name": "labels.j2", "content": "app: odoo\n"}],
+            }
+        )
+        shop.manifest_line_ids[1]._hold({"held_digest": PIN, "content_id": kept.id})
         self.cluster.allowed_kinds = "ClusterRole.rbac.authorization.k8s.io\n"
         old = self.create_app("old")
         shop._enqueue("deploy")
@@ -263,6 +272,7 @@ class TestContract(KubernetesCase, HttpCase):
                     "url": "https://example.com/reset.yml",
                     "pin": PIN,
                     "format": "jinja",
+                    "content": None,
                 }
             ],
         )

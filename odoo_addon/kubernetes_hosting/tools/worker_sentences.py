@@ -1584,6 +1584,7 @@ SENTENCES = (
     _lt("{number} workloads stopped"),
     _lt("{number} would be created"),
     _lt("{objects} and the namespace {namespace}"),
+    _lt("{objects} deleted; nobody comes in any more"),
     _lt("{objects} removed"),
     _lt("{objects} restarted to use it"),
     _lt("{object} (not ready after {seconds} s)"),
