@@ -29,6 +29,8 @@ KINDS = (
     "index",
     "domains",
     "remove",
+    "move_in",
+    "move_out",
 )
 
 
