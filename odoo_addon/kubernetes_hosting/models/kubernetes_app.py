@@ -1729,8 +1729,10 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         version = self.package_version_id
         clusters = self.env["kubernetes.cluster"]._of_company(self.company_id)
-        return (clusters - self.cluster_id)._open()._fitting(
-            version._cluster_conditions(), version._kubernetes_needed()
+        return (
+            (clusters - self.cluster_id)
+            ._open()
+            ._fitting(version._cluster_conditions(), version._kubernetes_needed())
         )
 
     def _check_may_move(self, cluster):
@@ -1789,11 +1791,10 @@ class KubernetesApp(models.Model):
         return self.env["kubernetes.app.move"]._begin(self, cluster, keep_volumes)
 
     def _take_place(self, move):
-        """From now on it is where ``move`` has brought it. Its name and address stay."""
+        """From now on it is where ``move`` has brought it; name and address stay."""
         self.ensure_one()
         cluster = move.to_cluster_id
-        # Its cluster changes in no other way.
-        super().write(
+        self._write_place(
             {
                 "cluster_id": cluster.id,
                 "namespace_id": move.to_namespace_id.id,
@@ -1815,6 +1816,10 @@ class KubernetesApp(models.Model):
         self.change_ids.filtered(lambda change: change.job_id in move.job_ids).unlink()
         self._update_state()
         self._moved()
+
+    def _write_place(self, vals):
+        """Write what changes by a move alone."""
+        return super().write(vals)
 
     def _moved(self):
         """Called once the app is on another cluster: look at it and at its domains

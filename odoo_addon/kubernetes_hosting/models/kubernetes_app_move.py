@@ -236,9 +236,7 @@ class KubernetesAppMove(models.Model):
         step._end("done")
 
     def _do_delete(self, step):
-        step._ask(
-            "move_out", self.from_cluster_id, {"keep_volumes": self.keep_volumes}
-        )
+        step._ask("move_out", self.from_cluster_id, {"keep_volumes": self.keep_volumes})
 
     def _do_undo(self, step):
         if self.to_namespace_id.state == "new":
@@ -414,15 +412,13 @@ class KubernetesAppMove(models.Model):
             if move.from_namespace_state != "kept" or move._live_jobs():
                 raise UserError(
                     self.env._(
-                        "No volumes of %s are kept in its old cluster, or they are being"
-                        " deleted already.",
+                        "No volumes of %s are kept in its old cluster, or they are"
+                        " being deleted already.",
                         move.app_id.display_name,
                     )
                 )
             step = move._as_system()._add_step("delete")
-            step._ask(
-                "move_out", move.from_cluster_id, {"keep_volumes": False}
-            )
+            step._ask("move_out", move.from_cluster_id, {"keep_volumes": False})
             move.with_user(self.env.user).sudo().app_id._log(
                 self.env._(
                     "Deletion of the volumes kept on %s requested",

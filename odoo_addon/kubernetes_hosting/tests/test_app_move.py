@@ -65,9 +65,7 @@ class MoveCase(KubernetesQueueCase):
         """The worker takes the next job and does it; returns the job."""
         job = self.take()
         deleted = job.kind in ("move_out", "delete")
-        job._conclude(
-            self.outcome("done", **{"namespace_deleted": deleted, **result})
-        )
+        job._conclude(self.outcome("done", **{"namespace_deleted": deleted, **result}))
         return job
 
     def failed(self):
@@ -120,9 +118,7 @@ class TestMove(MoveCase):
 
         out = self.take()
         if out.kind == "refresh":
-            out._conclude(
-                self.outcome("done", observation=self.observation("running"))
-            )
+            out._conclude(self.outcome("done", observation=self.observation("running")))
             out = self.take()
         self.assertEqual((out.kind, out.cluster_id), ("move_out", self.cluster))
         values = out._contract_values()
@@ -204,7 +200,9 @@ class TestMove(MoveCase):
         move = self.start()
         job = self.failed()
         self.assertEqual((move.state, move.step_id.kind), ("failed", "deploy"))
-        self.assertIn("same values and passwords (Failed)\nIt broke", self.app.move_text)
+        self.assertIn(
+            "same values and passwords (Failed)\nIt broke", self.app.move_text
+        )
         self.assertTrue(self.app.move_failed)
         self.assertEqual(
             (self.app.state, self.app.cluster_id), ("running", self.cluster)
@@ -267,7 +265,10 @@ class TestMove(MoveCase):
         move = self.start()
         with (
             patch.object(
-                type(move), "_do_switch", side_effect=ValueError("killed"), autospec=True
+                type(move),
+                "_do_switch",
+                side_effect=ValueError("killed"),
+                autospec=True,
             ),
             mute_logger(LIVE),
         ):

@@ -83,7 +83,9 @@ class KubernetesAppRelocate(models.TransientModel):
         self.ensure_one()
         self.app_id._check_operator()
         if not self.cluster_id:
-            raise UserError(self.env._("Choose the cluster that the app is to move to."))
+            raise UserError(
+                self.env._("Choose the cluster that the app is to move to.")
+            )
         self.cluster_id.check_access("read")
         if not self.data_is_left:
             raise UserError(
