@@ -39,6 +39,7 @@ class KubernetesAppMove(models.Model):
         string="From",
         required=True,
         readonly=True,
+        index=True,
         ondelete="restrict",
     )
     to_cluster_id = fields.Many2one(
@@ -46,6 +47,7 @@ class KubernetesAppMove(models.Model):
         string="To",
         required=True,
         readonly=True,
+        index=True,
         ondelete="restrict",
     )
     from_namespace_id = fields.Many2one(
@@ -53,6 +55,7 @@ class KubernetesAppMove(models.Model):
         string="Old Namespace",
         required=True,
         readonly=True,
+        index=True,
         ondelete="restrict",
     )
     to_namespace_id = fields.Many2one(
@@ -60,6 +63,7 @@ class KubernetesAppMove(models.Model):
         string="New Namespace",
         required=True,
         readonly=True,
+        index=True,
         ondelete="restrict",
     )
     from_namespace_state = fields.Selection(
@@ -92,7 +96,9 @@ class KubernetesAppMove(models.Model):
         readonly=True,
         help="The volumes in the old cluster stay until somebody deletes them here.",
     )
-    requested_by = fields.Many2one("res.users", readonly=True, ondelete="set null")
+    requested_by = fields.Many2one(
+        "res.users", readonly=True, index="btree_not_null", ondelete="set null"
+    )
     finished_at = fields.Datetime(readonly=True)
     from_inventory = fields.Json(readonly=True, prefetch=False)
     to_inventory = fields.Json(readonly=True, prefetch=False)
@@ -270,11 +276,14 @@ class KubernetesAppMove(models.Model):
         namespaces = self.from_namespace_id | self.to_namespace_id
         # What is kept stays known as the app's.
         namespaces.filtered(lambda n: n.state != "kept").moving_uid = False
+        # The company's language: a worker has none, and everybody reads the chatter.
+        lang = self.company_id.sudo().partner_id.lang or self.env.lang
+        env = self.with_context(lang=lang).env
         names = {"old": self.from_cluster_id.name, "new": self.to_cluster_id.name}
         self.app_id._log(
-            self.env._("Move from %(old)s to %(new)s cancelled", **names)
+            env._("Move from %(old)s to %(new)s cancelled", **names)
             if self.is_cancelling
-            else self.env._("Moved from %(old)s to %(new)s", **names)
+            else env._("Moved from %(old)s to %(new)s", **names)
         )
 
     # -- what comes of its jobs --------------------------------------------------
