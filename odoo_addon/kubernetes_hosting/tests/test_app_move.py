@@ -159,6 +159,14 @@ class TestMove(MoveCase):
         self.assertEqual(len(values["manifests"]), 2)
         self.assertTrue(values["secret"])
 
+    def test_its_domains_go_along(self):
+        self.app.served_domains = ["www.example.org"]
+        self.start()
+        values = self.take()._contract_values()["app"]
+        self.assertEqual(values["domains"], ["www.example.org"])
+        # Nobody makes a certificate there.
+        self.assertEqual(values["url"], "http://www.example.org")
+
     def test_only_a_worker_of_both_clusters_takes_it(self):
         self.start()
         self.assertFalse(self.take(worker=self.other_worker))
