@@ -126,7 +126,7 @@ class KubernetesAppMove(models.Model):
                 cluster=move.to_cluster_id.name,
             )
 
-    @api.depends("step_ids.state", "step_ids.message")
+    @api.depends("state", "step_ids.state", "step_ids.message")
     @api.depends_context("lang")
     def _compute_step_id(self):
         """Where it stands: at what is to be done next, or at what failed."""
