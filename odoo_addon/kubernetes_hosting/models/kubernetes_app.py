@@ -1045,7 +1045,6 @@ class KubernetesApp(models.Model):
         apps = self.sudo()
         config_maps, secrets = apps.config_map_id, apps.secret_id
         unused = apps._namespaces().filtered(lambda n: n.state in ("new", "deleted"))
-        apps.move_ids.unlink()
         result = super().unlink()
         config_maps._unlink_own()
         secrets._unlink_own()

@@ -509,7 +509,7 @@ class KubernetesAppMoveStep(models.Model):
     job_id = fields.Many2one(
         "kubernetes.job", readonly=True, index="btree_not_null", ondelete="set null"
     )
-    message = fields.Text(readonly=True)
+    message = fields.Text(string="Message as Told", readonly=True)
     message_words = fields.Json(readonly=True)
     message_shown = fields.Text(string="Message", compute="_compute_shown")
 

@@ -306,7 +306,7 @@ class TestMove(MoveCase):
         self.assertEqual((move.step_id.kind, move.state), ("deploy", "running"))
 
     def test_what_was_changed_is_applied_with_the_move(self):
-        self.app.config_map_line_ids[0].value = "odoo:20.0"
+        self.app.limit_cpu = 4
         self.assertTrue(self.app.is_changed)
         self.start()
         self.done()
@@ -432,7 +432,7 @@ class TestMoveCancelled(MoveCase):
         self.done()
         self.assertEqual(move.state, "cancelled")
         self.assertFalse(
-            self.env["kubernetes.attention"].search([("app_id", "=", self.app.id)])
+            self.env["kubernetes.attention"].search([("app_id", "=", self.app.id), ("reason", "=", "job_failed")])
         )
 
     def test_a_cancelled_job_stops_the_move(self):
