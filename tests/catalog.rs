@@ -119,6 +119,7 @@ fn the_catalog_keeps_to_the_strict_policy_and_to_restricted_pods() {
                 hostname: &text("hostname"),
                 domains: &[],
                 siblings: &siblings,
+                node_ports: &[],
                 limits: Some(&Limits {
                     cpu_millicores: 8000,
                     memory_mib: 12288,
@@ -153,6 +154,7 @@ fn a_preview_of_the_catalog_without_values_is_not_refused_for_the_made_up_ones()
             hostname: "shop-int.apps.example.com",
             domains: &[],
             siblings: &siblings,
+            node_ports: &[],
             limits: None,
             storage_classes: None,
             inventory: None,

@@ -131,6 +131,7 @@ fn refused(case: &str, policy: &Policy) -> Vec<String> {
         hostname: &text("hostname"),
         domains: &[],
         siblings: &[],
+        node_ports: &[],
         limits: Some(&Limits {
             cpu_millicores: 8000,
             memory_mib: 12288,

@@ -207,6 +207,7 @@ impl Home {
                     hostname: &format!("{}.apps.localhost", self.namespace),
                     domains: &[],
                     siblings: &[],
+                    node_ports: &[],
                     limits: None,
                     storage_classes: None,
                     inventory: Some(&[]),
@@ -902,7 +903,7 @@ async fn what_isolates_an_app_is_brought_in_one_request_each_and_never_taken_ove
             .await
             .unwrap()
     };
-    let versions = isolate(&app, &policy, &limits, &bring().await)
+    let versions = isolate(&app, &policy, &limits, &[], &bring().await)
         .await
         .unwrap();
     inventory::write_knowing(&app, &[], &versions)
@@ -911,7 +912,7 @@ async fn what_isolates_an_app_is_brought_in_one_request_each_and_never_taken_ove
     door.asked();
     let known = bring().await;
     assert_eq!(known.versions, versions);
-    isolate(&app, &policy, &limits, &known).await.unwrap();
+    isolate(&app, &policy, &limits, &[], &known).await.unwrap();
     let asked = door.asked();
     for plural in ["limitranges", "networkpolicies", "serviceaccounts"] {
         assert_eq!(
@@ -941,7 +942,7 @@ async fn what_isolates_an_app_is_brought_in_one_request_each_and_never_taken_ove
     kubectl(&home, &["delete", "limitrange", "chandlery-limits"], "");
     let theirs = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: chandlery-limits}\nspec: {limits: [{type: Container, max: {cpu: 7m}}]}\n";
     kubectl(&home, &["create", "-f", "-"], theirs);
-    let problem = isolate(&app, &policy, &limits, &bring().await)
+    let problem = isolate(&app, &policy, &limits, &[], &bring().await)
         .await
         .unwrap_err();
     assert_eq!(

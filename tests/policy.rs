@@ -64,6 +64,16 @@ fn drawn_on(
     storage_classes: &StorageClasses,
     draw: impl Fn(&Violation) -> String,
 ) -> Vec<String> {
+    drawn_with(manifest, policy, storage_classes, &[], draw)
+}
+
+fn drawn_with(
+    manifest: &str,
+    policy: &Policy,
+    storage_classes: &StorageClasses,
+    node_ports: &[u16],
+    draw: impl Fn(&Violation) -> String,
+) -> Vec<String> {
     let rendered = Rendered {
         title: "thief.yml".to_owned(),
         url: "thief.yml".to_owned(),
@@ -82,6 +92,7 @@ fn drawn_on(
         hostname: "shop.apps.example.com",
         domains: &[],
         siblings: &siblings,
+        node_ports,
         limits: Some(&LIMITS),
         storage_classes: Some(storage_classes),
         inventory: Some(&[]),
@@ -317,6 +328,38 @@ refused! {
 fn an_ordinary_app_passes() {
     let manifest = fs::read_to_string(folder().join("ordinary.yml")).unwrap();
     assert_eq!(drawn(&manifest, &Policy::default()), Vec::<String>::new());
+}
+
+/// As of an app with a port of its own, with these members of the policy.
+#[test]
+fn a_service_takes_the_apps_own_ports_of_the_nodes_and_no_other() {
+    let found = |changes: &str, r#type: &str, port: &str| {
+        let manifest = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: game}}\nspec:\n  type: {type}\n  selector: {{app: game}}\n  ports: [{{port: 1, {port}}}]\n"
+        );
+        let place = |violation: &Violation| {
+            let message = &violation.message;
+            format!("{}: {message}", violation.field)
+        };
+        let policy = policy(changes);
+        drawn_with(&manifest, &policy, &storage_classes(), &[30001], place)
+    };
+    let refused = [
+        "spec.ports[0].nodePort: The Service would take a port of every node that is not one of the app's.",
+    ];
+    for own in ["{}", r#"{"load_balancer": true}"#] {
+        assert!(found(own, "NodePort", "nodePort: 30001").is_empty());
+        for other in ["nodePort: 30002", "nodePort: '30001'", "name: any"] {
+            assert_eq!(found(own, "NodePort", other), refused, "{own} {other}");
+        }
+    }
+    assert_eq!(found("{}", "ClusterIP", "nodePort: 30002"), refused);
+    assert!(found("{}", "ClusterIP", "name: http").is_empty());
+    // Who may take all of them may take those of the policy.
+    for all in ["nodePort: 30002", "name: any"] {
+        assert!(found(r#"{"node_port": true}"#, "NodePort", all).is_empty());
+    }
+    assert!(found(r#"{"load_balancer": true}"#, "LoadBalancer", "name: any").is_empty());
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn refused(text: &str) -> bool {
         hostname: "shop.apps.example.com",
         domains: &[],
         siblings: &[],
+        node_ports: &[],
         limits: Some(&Limits {
             cpu_millicores: 8000,
             memory_mib: 12288,

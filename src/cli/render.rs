@@ -227,11 +227,16 @@ async fn compare(
         Some(names) => serde_json::from_value(names).unwrap_or_default(),
         None => Vec::new(),
     };
+    let node_ports: Vec<u16> = match values.get("node_ports") {
+        Some(ports) => serde_json::from_value(ports).unwrap_or_default(),
+        None => Vec::new(),
+    };
     let whose = Whose {
         namespace,
         hostname: &hostname,
         domains: &domains,
         siblings: &siblings,
+        node_ports: &node_ports,
     };
     let storage_classes = match policy::are_claimed(&objects) {
         true => match storage::classes(cluster).await {

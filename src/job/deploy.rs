@@ -113,7 +113,14 @@ async fn make_namespace(
     let name = &context.app.namespace;
     let policy = &context.cluster_record.policy;
     let home = namespace::bring(&context.target, isolation::labels(policy)).await?;
-    let own = kubernetes::isolate(&context.target, policy, &context.app.limits, &home).await?;
+    let own = kubernetes::isolate(
+        &context.target,
+        policy,
+        &context.app.limits,
+        &context.app.node_ports,
+        &home,
+    )
+    .await?;
     if wanted.has_new_values {
         generated::store(&context.target, &wanted.generated).await?;
     }

@@ -70,6 +70,7 @@ fn policy_rules<'a>(site: &'a contract::Cluster, app: &'a App) -> policy::Rules<
         hostname: &app.hostname,
         domains: &app.domains,
         siblings: &app.siblings,
+        node_ports: &app.node_ports,
     };
     policy::Rules::new(&site.policy, &site.name, &site.ingress_class, whose)
 }
@@ -94,7 +95,10 @@ impl Capabilities {
             sending_domain: Some(settings.mailgun.sending_domain.clone())
                 .filter(|domain| !domain.is_empty()),
         });
-        let by_mailgun = |kind: &JobKind| matches!(kind, JobKind::MailDomain | JobKind::Invitation);
+        let by_mailgun = |kind: &JobKind| {
+            use JobKind::{Invitation, MailDomain, MailRelease};
+            matches!(kind, MailDomain | MailRelease | Invitation)
+        };
         let kinds = JobKind::VARIANTS
             .iter()
             .copied()
@@ -355,6 +359,7 @@ impl Runner {
             Action::Domains { options } => domains::domains(context, options, result).await,
             Action::MoveIn { manifests, .. } => move_in::move_in(context, manifests, result).await,
             Action::MoveOut { options } => move_out::move_out(context, options, result).await,
+            Action::MailRelease => mail_domain::release_alone(context, result).await,
         }
     }
 

@@ -3,6 +3,8 @@
 //!
 //! What is wrong with the manifest is what was asked for, not a failure of the job.
 
+use std::ops::Range;
+
 use super::rendering::files_seen;
 use super::step_log::{StepLog, objects, problems};
 use super::variables::{rules, variables};
@@ -134,6 +136,9 @@ async fn look(
     Ok(preview)
 }
 
+/// As many as an app has at most.
+const NODE_PORTS: Range<u16> = 30000..30100;
+
 /// An app called `example`, on the cluster that the job names or on one with the strict policy.
 fn example(job: &PreviewJob) -> (App, Cluster) {
     let app = App {
@@ -155,6 +160,7 @@ fn example(job: &PreviewJob) -> (App, Cluster) {
             pods: 0,
         },
         siblings: vec!["example-int".to_owned()],
+        node_ports: NODE_PORTS.collect(),
         mail_domain: None,
         mail_mark: MailMark::App,
         inventory: Vec::new(),

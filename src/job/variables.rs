@@ -60,6 +60,7 @@ pub fn variables(
         ingress_class: &site.ingress_class,
         tls_issuer: &site.tls_issuer,
         sibling_namespaces: &app.siblings,
+        node_ports: &app.node_ports,
     };
     given.set(&mut variables);
     if let Some(beside) = &values.production {

@@ -72,6 +72,7 @@ pub async fn isolate(
     app: &App,
     policy: &Policy,
     limits: &Limits,
+    node_ports: &[u16],
     home: &Home,
 ) -> Result<Versions, Problem> {
     let App {
@@ -97,7 +98,7 @@ pub async fn isolate(
         let range = own(limit_range(limits))
             .bring(cluster, policy.quota)
             .await?;
-        let quota = own(quota(policy, limits))
+        let quota = own(quota(policy, limits, node_ports))
             .bring(cluster, policy.quota)
             .await?;
         if let Some(quota) = &quota {
@@ -388,7 +389,7 @@ fn account(policy: &Policy) -> Value {
     account
 }
 
-fn quota(policy: &Policy, limits: &Limits) -> Value {
+fn quota(policy: &Policy, limits: &Limits, node_ports: &[u16]) -> Value {
     let disk = format!("{}Gi", limits.pods.saturating_mul(DISK_OF_A_POD_GIB));
     let mut hard = json!({
         "limits.cpu": format!("{}m", limits.cpu_millicores),
@@ -406,7 +407,8 @@ fn quota(policy: &Policy, limits: &Limits) -> Value {
         hard["services.loadbalancers"] = "0".into();
     }
     if !policy.load_balancer && !policy.node_port {
-        hard["services.nodeports"] = "0".into();
+        // Each of them may be one of TCP and one of UDP.
+        hard["services.nodeports"] = (2 * node_ports.len()).to_string().into();
     }
     json!({
         "apiVersion": "v1",
@@ -485,9 +487,11 @@ mod tests {
 
     #[test]
     fn a_container_that_says_nothing_gets_a_part_of_what_the_app_gets() {
-        let quota = quota(&Policy::default(), &LIMITS);
+        let quota = quota(&Policy::default(), &LIMITS, &[]);
         assert_eq!(quota["spec"]["hard"]["limits.memory"], "12288Mi");
         assert_eq!(quota["spec"]["hard"]["services.nodeports"], "0");
+        let own = super::quota(&Policy::default(), &LIMITS, &[30001, 30002]);
+        assert_eq!(own["spec"]["hard"]["services.nodeports"], "4");
         for of in ["limits", "requests"] {
             assert_eq!(
                 quota["spec"]["hard"][format!("{of}.ephemeral-storage")],

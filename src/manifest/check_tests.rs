@@ -52,6 +52,7 @@ fn checked(text: &str, allowed: &[&str]) -> Result<Vec<Object>, Problem> {
                 hostname: "shop-int.apps.localhost",
                 domains: &[],
                 siblings: &[],
+                node_ports: &[],
                 limits: None,
                 storage_classes: None,
                 inventory: Some(&[]),

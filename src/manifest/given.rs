@@ -21,11 +21,12 @@ pub struct Given<'a> {
     pub ingress_class: &'a str,
     pub tls_issuer: &'a str,
     pub sibling_namespaces: &'a [String],
+    pub node_ports: &'a [u16],
 }
 
 impl Given<'_> {
     /// Their names. `production` is given to the manifests of a reset alone.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "app_name",
         "environment",
         "hostname",
@@ -38,6 +39,7 @@ impl Given<'_> {
         "tls_issuer",
         "hostnames",
         "sibling_namespaces",
+        "node_ports",
         "production",
     ];
 
@@ -64,6 +66,8 @@ impl Given<'_> {
             let values = values.iter().cloned().map(Value::from);
             variables.set(name, Value::Array(values.collect()), ORIGIN);
         }
+        let ports = self.node_ports.iter().copied().map(Value::from);
+        variables.set("node_ports", Value::Array(ports.collect()), ORIGIN);
     }
 }
 
@@ -86,6 +90,7 @@ mod tests {
             ingress_class: "nginx",
             tls_issuer: "letsencrypt",
             sibling_namespaces: &["shop-prod".to_owned()],
+            node_ports: &[30001],
         };
         let mut variables = Variables::new();
         given.set(&mut variables);

@@ -200,6 +200,8 @@ pub enum JobKind {
     MoveIn,
     /// Removes what the app has in a cluster that it has left, or where it is not to go after all.
     MoveOut,
+    /// Gives the app's domain at Mailgun up: before the app is taken back, or where a delete has left it.
+    MailRelease,
 }
 
 impl JobKind {
@@ -391,6 +393,7 @@ pub enum Action {
     MoveOut {
         options: DeleteOptions,
     },
+    MailRelease,
 }
 
 /// The app's manifests, and the values to render them with.
@@ -512,6 +515,7 @@ impl Action {
             Self::Domains { .. } => JobKind::Domains,
             Self::MoveIn { .. } => JobKind::MoveIn,
             Self::MoveOut { .. } => JobKind::MoveOut,
+            Self::MailRelease => JobKind::MailRelease,
         }
     }
 
@@ -529,6 +533,7 @@ impl Action {
             | Self::Start
             | Self::Restart
             | Self::MailDomain
+            | Self::MailRelease
             | Self::Adopt { .. }
             | Self::Domains { .. }
             | Self::MoveOut { .. } => &[],
@@ -721,6 +726,10 @@ pub struct App {
     pub limits: Limits,
     /// The namespaces of the same app in other environments of this cluster.
     pub siblings: Vec<String>,
+    /// The ports of every node that are its own. Since version 2.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("since" = 2)))]
+    pub node_ports: Vec<u16>,
     /// The name registered for it at Mailgun, if one is.
     pub mail_domain: Option<String>,
     /// By which mark its domain at Mailgun is known.
@@ -819,6 +828,18 @@ pub struct Manifest {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("since" = 2)))]
     pub format: ManifestFormat,
+    /// What is used in the place of what is at the URL: it was deployed once, and is to be again. Since version 2; where it is
+    /// absent, or `None`, the URL is fetched.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub content: Option<ManifestContent>,
+}
+
+/// A template as it was fetched once, and the files that it uses.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct ManifestContent {
+    pub text: String,
+    pub files: Vec<FileSeen>,
 }
 
 /// How the text of a line becomes a value.
@@ -965,6 +986,7 @@ pub enum StepCode {
     Adopting,
     Indexing,
     Domains,
+    Closing,
 }
 
 impl StepCode {
@@ -1369,8 +1391,8 @@ pub struct ManifestSeen {
 }
 
 /// A file that a template uses, as fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileSeen {
     /// As the template names it.
     pub name: String,

@@ -12,8 +12,10 @@ use super::schema;
 use crate::ansible::Variables;
 use crate::code::Code;
 use crate::manifest::given::{Given, ORIGIN};
+use crate::manifest::policy::{Rule, Rules, Whose, violations};
 use crate::manifest::{preview, well_formed};
 use crate::object::{Object, group_of};
+use crate::policy::Policy;
 use crate::problem::Problem;
 use crate::sentence;
 use crate::sentence::Sentence;
@@ -614,7 +616,10 @@ impl Package {
             self.unused(description, &all).await;
             let environment = environments.last().map_or(PRODUCTION, |code| code);
             self.customers_text(description, environment, &all).await;
-            self.kinds(description, objects.values());
+            let objects: Vec<Object> = objects.into_values().collect();
+            self.kinds(description, objects.iter());
+            self.node_ports(description, &objects);
+            return objects.len();
         }
         objects.len()
     }
@@ -647,6 +652,7 @@ impl Package {
         let namespace = format!("{}-{environment}", description.name);
         let hostname = format!("{namespace}.example.com");
         let siblings = [format!("{}-{PRODUCTION}", description.name)];
+        let node_ports = node_ports(description);
         let given = Given {
             app_name: &description.name,
             environment,
@@ -660,6 +666,7 @@ impl Package {
             ingress_class: "nginx",
             tls_issuer: "issuer",
             sibling_namespaces: &siblings,
+            node_ports: &node_ports,
         };
         given.set(&mut variables);
         let production = json!({
@@ -748,6 +755,49 @@ impl Package {
         }
     }
 
+    /// Compares the ports of the nodes that Services take with those that the package asks for. Where it asks for none, its
+    /// Services may take any on clusters whose policy allows that.
+    fn node_ports(&mut self, description: &Description, objects: &[Object]) {
+        let own = node_ports(description);
+        if own.is_empty() {
+            return;
+        }
+        let policy = Policy::default();
+        let whose = Whose {
+            namespace: "",
+            hostname: "",
+            domains: &[],
+            siblings: &[],
+            node_ports: &own,
+        };
+        for violation in violations(objects, &Rules::new(&policy, "", "", whose)) {
+            if violation.rule == Rule::NodePort {
+                let problem =
+                    Problem::new(Code::PackageInvalid, violation.message).hint(sentence!(
+                        "Write `nodePort: {{{{ node_ports[0] }}}}`, without quotation marks."
+                    ));
+                let problem = violation.object.locate_field(&violation.field, problem);
+                self.problems.push(problem);
+            }
+        }
+        let taken: Vec<&Value> = objects
+            .iter()
+            .filter(|object| object.kind() == "Service")
+            .filter_map(|service| service.value["spec"]["ports"].as_array())
+            .flatten()
+            .map(|port| &port["nodePort"])
+            .collect();
+        for (index, port) in own.iter().enumerate() {
+            if !taken.iter().any(|taken| *taken == port) {
+                self.wrong(
+                    "needs.node_ports",
+                    sentence!("With the defaults no Service takes `node_ports[{index}]`.", index),
+                    sentence!("Write `nodePort: {{{{ node_ports[{index}] }}}}` in a Service of the type NodePort, or ask for fewer.", index),
+                );
+            }
+        }
+    }
+
     /// Compares the kinds that the manifests have with those that the package says it needs.
     fn kinds<'a>(&mut self, description: &Description, objects: impl Iterator<Item = &'a Object>) {
         let mut used = BTreeSet::new();
@@ -798,6 +848,13 @@ async fn made(values: &Variables, templates: &[String]) -> (Vec<Object>, Vec<Pro
         }
     }
     (objects, problems)
+}
+
+/// Ports of the nodes in the place of those that an app will have.
+fn node_ports(description: &Description) -> Vec<u16> {
+    (30000..)
+        .take(description.needs.node_ports as usize)
+        .collect()
 }
 
 fn with_plan(problem: Problem, plan: &Plan) -> Problem {

@@ -8,7 +8,7 @@ use chandlery::kubernetes::permissions::Kept;
 use chandlery::kubernetes::{Access, Cluster};
 use chandlery::manifest::policy::pod_security::findings;
 use chandlery::policy::{POD_SECURITY_VERSION, PodSecurity};
-use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota, ServiceAccount};
+use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -205,6 +205,45 @@ async fn a_class_without_a_provisioner_is_refused_unless_the_policy_names_it() {
             problem.message.contains("has no storage class"),
             "{problem}"
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_takes_the_ports_of_the_nodes_that_are_its_own_and_no_other() {
+    with_app(|app| async move {
+        // Tests share the nodes.
+        let port = 30100 + app.id.rem_euclid(2000);
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: game}\nspec:\n  type: NodePort\n  selector: {app: web}\n  ports:\n";
+        let with = |line: &str| format!("{service}  - {{port: 1, {line}}}\n");
+        app.serve("own.yml", &with("nodePort: {{ node_ports[0] }}")).await;
+        app.serve("other.yml", &with("nodePort: 32767")).await;
+        app.serve("any.yml", &with("name: any")).await;
+        let job = |name: &str, ports: Value| {
+            let mut job = app.job("deploy");
+            let url = format!("{}/{name}.yml", app.server.uri());
+            job["manifests"] = json!([{"id": 1, "title": "Config", "url": url}]);
+            job["app"]["node_ports"] = ports;
+            job
+        };
+        for (name, line) in [("other", 8), ("any", 8)] {
+            let (outcome, _) = run(&runner(), job(name, json!([port]))).await;
+            let problem = outcome.error.unwrap();
+            assert_eq!(problem.code.as_str(), "manifest_policy", "{problem}");
+            assert_eq!(problem.field.as_deref(), Some("spec.ports[0].nodePort"));
+            assert_eq!(problem.line, Some(line), "{problem}");
+            let hint = problem.hint.unwrap();
+            assert!(hint.contains(&port.to_string()), "{hint}");
+        }
+        let (outcome, _) = run(&runner(), job("own", json!([port]))).await;
+        assert_done(&outcome);
+        let made = api::<Service>(&app).get("game").await.unwrap();
+        assert_eq!(made.spec.unwrap().ports.unwrap()[0].node_port, Some(port as i32));
+        let quota = api::<ResourceQuota>(&app).get(QUOTA).await.unwrap();
+        assert_eq!(quota.spec.unwrap().hard.unwrap()["services.nodeports"].0, "2");
+        // Without ports of its own it is as it was.
+        let (outcome, _) = run(&runner(), job("other", json!([]))).await;
+        assert_eq!(outcome.error.unwrap().code.as_str(), "manifest_policy");
     })
     .await;
 }

@@ -110,6 +110,7 @@ async fn deploy(home: &Home, text: &str) -> Result<Applied, Problem> {
                 hostname: &home.host(),
                 domains: &[],
                 siblings: &[],
+                node_ports: &[],
                 limits: None,
                 storage_classes: None,
                 inventory: None,

@@ -16,11 +16,13 @@ from . import kubernetes_config_map
 from . import kubernetes_config_map_action
 from . import kubernetes_secret
 from . import kubernetes_manifest
+from . import kubernetes_manifest_content
 from . import kubernetes_packaged
 from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
 from . import kubernetes_app_move
+from . import kubernetes_app_restore
 from . import kubernetes_app_invitation
 from . import kubernetes_address_count
 from . import kubernetes_password_link
@@ -31,6 +33,7 @@ from . import kubernetes_job_outcome
 from . import kubernetes_job_step
 from . import kubernetes_app_change
 from . import kubernetes_app_domain
+from . import kubernetes_node_port
 from . import kubernetes_worker
 from . import kubernetes_worker_call
 from . import kubernetes_worker_key
@@ -40,6 +43,7 @@ from . import kubernetes_package
 from . import kubernetes_package_form
 from . import kubernetes_package_version
 from . import kubernetes_app_settings
+from . import kubernetes_app_installation
 from . import kubernetes_attention
 from . import kubernetes_attention_told
 from . import res_config_settings

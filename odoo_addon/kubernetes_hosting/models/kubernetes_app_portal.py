@@ -126,6 +126,7 @@ class KubernetesAppPortal(models.AbstractModel):
             else 0,
             "explanation": self._customer_explanation(),
             "is_open": app._customer_can_open(),
+            "ports": app.node_ports_text,
             # One sentence for screen readers, spoken whenever it changes.
             "announcement": ": ".join([self.customer_state, *now[-1:]]),
             "job": job and app._customer_job(job, steps),

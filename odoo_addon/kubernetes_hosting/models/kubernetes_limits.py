@@ -11,7 +11,10 @@ LIMITS = {
     "limit_memory": 10000,
     "limit_storage": 1000000,
     "limit_pods": 10000,
+    "limit_node_ports": 100,
 }
+#: Those that may be 0.
+OPTIONAL = ("limit_node_ports",)
 
 
 class KubernetesLimits(models.AbstractModel):
@@ -52,20 +55,30 @@ class KubernetesLimits(models.AbstractModel):
         help="During an update old and new pods count together. For each of them the"
         " app may write 4 GiB to the disks of its nodes (ephemeral-storage).",
     )
+    limit_node_ports = fields.Integer(
+        string="Node Ports",
+        groups=USER,
+        help="Ports of every node that are reserved for the app, each for TCP and UDP;"
+        " manifests get their numbers as the variable node_ports. The cluster says from"
+        " which range.",
+    )
 
-    @api.constrains("limit_cpu", "limit_memory", "limit_storage", "limit_pods")
+    @api.constrains(*LIMITS)
     def _check_limits(self):
         # Whoever may not see them may create what has them.
         for record in self.sudo():
             for name, most in LIMITS.items():
-                if not 0 < record[name] <= most:
+                value = record[name]
+                if not value and name in OPTIONAL:
+                    continue
+                if not 0 < value <= most:
                     raise ValidationError(
                         self.env._(
                             "%(field)s: %(value)s is not between 0 and %(most)s.",
                             field=record._fields[name].get_description(self.env)[
                                 "string"
                             ],
-                            value=record[name],
+                            value=value,
                             most=most,
                         )
                     )

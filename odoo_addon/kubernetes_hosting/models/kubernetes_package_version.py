@@ -263,22 +263,33 @@ class KubernetesPackageVersion(models.Model):
 
     def _kubernetes_needed(self):
         """The oldest version of Kubernetes that it runs on; may be empty."""
+        return self._needs().get("kubernetes") or ""
+
+    def _needs(self):
+        """What it needs; what a version was indexed without, it does not."""
         content = self.sudo().content if self else None
-        return ((content or {}).get("needs") or {}).get("kubernetes") or ""
+        return (content or {}).get("needs") or {}
 
     def _places(self):
         """The clusters on which new apps of it may be made."""
         self.ensure_one()
         clusters = self.env["kubernetes.cluster"]._of_company(self._owner())
-        return clusters._open()._fitting(
+        return clusters._open(self._node_ports_needed())._fitting(
             self._cluster_conditions(), self._kubernetes_needed()
         )
 
     def _no_place_text(self):
         self.ensure_one()
         return self.env["kubernetes.cluster"]._no_place_text(
-            self.display_name, self._cluster_conditions(), self._kubernetes_needed()
+            self.display_name,
+            self._cluster_conditions(),
+            self._kubernetes_needed(),
+            self._node_ports_needed(),
         )
+
+    def _node_ports_needed(self):
+        """How many ports of the nodes an app of it needs."""
+        return self._needs().get("node_ports") or 0
 
     def _check_fits(self, cluster):
         """Refuse a cluster that the version may not run on."""
@@ -561,7 +572,10 @@ class KubernetesPackageVersion(models.Model):
     def _limits(self, limits):
         """These limits, raised to what the package says that it needs."""
         needs = limits_of(self.sudo().content["needs"])
-        return {name: max(limits[name], value) for name, value in needs.items()}
+        return {
+            **{name: max(limits[name], value) for name, value in needs.items()},
+            "limit_node_ports": self._node_ports_needed(),
+        }
 
     def _environments(self):
         """The environments that the package names, production first."""

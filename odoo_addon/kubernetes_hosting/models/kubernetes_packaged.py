@@ -94,6 +94,10 @@ class KubernetesPackaged(models.AbstractModel):
             self._replace_manifests(field, version, purpose)
         self._update_values(self[config_map], old, version)
         self._update_secret(self[secret], version)
+        ports = version._node_ports_needed()
+        if ports > self.sudo().limit_node_ports:
+            # Without them its manifests cannot be rendered.
+            self.sudo().limit_node_ports = ports
         self._made_of(version)
 
     def _replace_manifests(self, field, version, purpose):

@@ -160,27 +160,39 @@ class KubernetesCluster(models.Model):
             lambda cluster: (cluster.requested_percent, cluster.name)
         )
 
-    def _open(self):
-        """Those of these that take new apps."""
-        return self.filtered(lambda cluster: not cluster.draining)
+    def _open(self, node_ports=0):
+        """Those of these that take new apps, with so many ports of the nodes."""
+        return self.filtered(
+            lambda cluster: not cluster.draining
+            and (not node_ports or len(cluster._free_node_ports()) >= node_ports)
+        )
 
     @api.model
-    def _no_place_text(self, title, conditions, kubernetes=""):
+    def _no_place_text(self, title, conditions, kubernetes="", node_ports=0):
         """That nothing can run anywhere, and what to do about it."""
         needs = [written(conditions)] if conditions else []
         if kubernetes:
             needs.append(self.env._("Kubernetes %s or newer", kubernetes))
+        if node_ports:
+            needs.append(self.env._("%s free node ports", node_ports))
         if not needs:
             return self.env._(
                 "No cluster takes “%s”: there is none, or each is being drained. Add a"
                 " cluster, or end its draining, under Configuration > Clusters.",
                 title,
             )
+        values = {"title": title, "needs": ", ".join(needs)}
+        if node_ports:
+            return self.env._(
+                "No cluster takes “%(title)s”, which needs one with %(needs)s. Label a"
+                " cluster so, end its draining, or widen “Node Ports” of its policy,"
+                " under Configuration > Clusters.",
+                **values,
+            )
         return self.env._(
             "No cluster takes “%(title)s”, which needs one with %(needs)s. Label a"
             " cluster so, or end its draining, under Configuration > Clusters.",
-            title=title,
-            needs=", ".join(needs),
+            **values,
         )
 
     def _check_room(self, app):

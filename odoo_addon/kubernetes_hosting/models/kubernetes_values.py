@@ -21,6 +21,7 @@ GIVEN_VARIABLES = frozenset(
         "primary_hostname",
         "tls_issuer",
         "sibling_namespaces",
+        "node_ports",
         "production",
     ]
 )

@@ -432,7 +432,9 @@ class TestMoveCancelled(MoveCase):
         self.done()
         self.assertEqual(move.state, "cancelled")
         self.assertFalse(
-            self.env["kubernetes.attention"].search([("app_id", "=", self.app.id), ("reason", "=", "job_failed")])
+            self.env["kubernetes.attention"].search(
+                [("app_id", "=", self.app.id), ("reason", "=", "job_failed")]
+            )
         )
 
     def test_a_cancelled_job_stops_the_move(self):

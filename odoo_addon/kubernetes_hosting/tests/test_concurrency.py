@@ -65,6 +65,8 @@ class TestConcurrency(TransactionCase):
     @classmethod
     def remove(cls):
         with cls.committed() as env:
+            # What a thread that hangs may hold is not waited for without end.
+            env.cr.execute("SET LOCAL lock_timeout = '60s'")
             apps = (
                 env["kubernetes.app"]
                 .with_context(active_test=False)
@@ -434,6 +436,47 @@ class TestConcurrency(TransactionCase):
         for error in lost:
             self.assertIsInstance(error, ValidationError)
             self.assertIn("already taken", str(error))
+
+    def allow_node_ports(self, count):
+        with self.committed() as env:
+            cluster = env["kubernetes.cluster"].browse(self.cluster_id)
+            apps = cluster.app_ids.filtered("limit_node_ports")
+            apps.namespace_id.state = "new"
+            apps.unlink()
+            cluster.node_port_range = f"31000-{31000 + count - 1}"
+
+    def take_node_ports(self, env, name):
+        app = env["kubernetes.app"].create(
+            {
+                "name": name,
+                "environment_id": self.prod_id,
+                "cluster_id": self.cluster_id,
+                "limit_node_ports": 2,
+            }
+        )
+        return app._contract_values()["node_ports"]
+
+    def test_node_ports_taken_since_a_transaction_began_are_left_alone(self):
+        self.allow_node_ports(4)
+        with self.committed() as late:
+            # From now on it does not see what others commit.
+            late.cr.execute("SELECT FROM kubernetes_node_port")
+            with self.committed() as early:
+                self.assertEqual(self.take_node_ports(early, "early"), [31000, 31001])
+            self.assertEqual(self.take_node_ports(late, "late"), [31002, 31003])
+
+    def test_apps_that_want_node_ports_at_the_same_moment_get_different_ones(self):
+        self.allow_node_ports(2 * THREADS)
+
+        def take(n):
+            with self.committed() as env:
+                return retrying(lambda: self.take_node_ports(env, f"port-{n}"), env)
+
+        with mute_logger("odoo.service.model", "odoo.sql_db"):
+            results = self.together(take)
+        self.raise_first(results)
+        ports = [port for result in results for port in result]
+        self.assertEqual(sorted(ports), list(range(31000, 31000 + 2 * THREADS)))
 
     def test_two_apps_created_at_once_from_one_template(self):
         with self.committed() as env:

@@ -1,5 +1,6 @@
 from . import test_app_move
 from . import test_attention
+from . import test_installation
 from . import test_mail
 from . import test_migration
 from . import test_portal_app

@@ -69,6 +69,7 @@ class ProductAttributeValue(models.Model):
     limit_memory = fields.Float(string="Memory (GiB)", digits=(8, 3), groups=USER)
     limit_storage = fields.Integer(string="Storage (GiB)", groups=USER)
     limit_pods = fields.Integer(string="Pods", groups=USER)
+    limit_node_ports = fields.Integer(string="Node Ports", groups=USER)
 
     kubernetes_is_editable = fields.Boolean(
         compute="_compute_kubernetes_is_editable",

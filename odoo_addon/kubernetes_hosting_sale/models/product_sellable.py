@@ -209,7 +209,6 @@ class ProductTemplate(models.Model):
             *template.kubernetes_secret_id.line_ids.mapped("key"),
             *later,
             *GIVEN_VARIABLES,
-            "sibling_namespaces",
         }
         names = ", ".join(chosen.mapped("name")) or template.name
         problems = []

@@ -333,13 +333,23 @@ class ProductTemplate(models.Model):
 
     def _kubernetes_places(self, company, chosen=None):
         """Those of them that take new apps."""
-        return self._kubernetes_fitting(company, chosen)._open()
+        return self._kubernetes_fitting(company, chosen)._open(
+            self._kubernetes_node_ports(chosen)
+        )
+
+    def _kubernetes_node_ports(self, chosen=None):
+        """How many ports of the nodes one purchase takes."""
+        template = self.sudo()
+        chosen = chosen or self.env["product.attribute.value"]
+        limits = template._kubernetes_limits_with(chosen)
+        return limits["limit_node_ports"] * len(template.kubernetes_environment_ids)
 
     def _kubernetes_no_place_text(self, title, chosen=None):
         return self.env["kubernetes.cluster"]._no_place_text(
             title,
             self._kubernetes_cluster_conditions(chosen),
             self.sudo().package_version_id._kubernetes_needed(),
+            self._kubernetes_node_ports(chosen),
         )
 
     def _kubernetes_missing(self):

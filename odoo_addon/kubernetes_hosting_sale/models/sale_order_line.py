@@ -195,12 +195,8 @@ class SaleOrderLine(models.Model):
         fitting = template._kubernetes_fitting(self.order_id.company_id, chosen)
         held = self.kubernetes_reservation_ids.sudo().hostname_ids.cluster_id
         paid = self.order_id.state == "sale"
-        return (
-            (held & (fitting if paid else fitting._open()))
-            or fitting._open()
-            or held
-            or fitting
-        )[:1]
+        new = fitting._open(template._kubernetes_node_ports(chosen))
+        return ((held & (fitting if paid else new)) or new or held or fitting)[:1]
 
     def _kubernetes_addresses(self):
         """How the addresses of the line's apps are made, for the page that asks names.

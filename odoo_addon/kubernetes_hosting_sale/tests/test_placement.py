@@ -4,6 +4,7 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.kubernetes_hosting.tests.library import Library
 
@@ -153,6 +154,33 @@ class TestPlacementOfProducts(Library, HostingSaleCase, TransactionCase):
         self.assertFalse(self.problems())
         self.cluster.action_drain()
         self.assertIn("end its draining", self.problems())
+
+    def test_what_takes_node_ports_is_sold_where_they_are_free(self):
+        self.template.limit_node_ports = 2
+        # One app in each of two environments.
+        self.assertIn("4 free node ports", self.problems())
+        self.assertIn("widen “Node Ports”", self.problems())
+        self.bern.node_port_range = "30000-30005"
+        self.assertFalse(self.problems())
+        order = self._order((self.hosting, 1, "shop"))
+        self.assertFalse(order._kubernetes_unavailable())
+        order.action_confirm()
+        apps = order.kubernetes_app_ids.sorted("id")
+        self.assertEqual(apps.cluster_id, self.bern)
+        ports = [app._node_ports() for app in apps]
+        self.assertEqual(ports, [[30000, 30001], [30002, 30003]])
+        # Two are left.
+        self.assertIn("4 free node ports", self.problems())
+
+    def test_what_was_paid_for_and_finds_no_ports_is_told(self):
+        self.template.limit_node_ports = 2
+        self.bern.node_port_range = "30000-30003"
+        order = self._order((self.hosting, 2, "shop, bakery"))
+        with mute_logger("odoo.addons.kubernetes_hosting_sale.models.sale_order"):
+            order.action_confirm()
+        self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"shop"})
+        self.assertIn("not enough free node ports", order.activity_ids.note)
+        self.assertEqual(self.bern._free_node_ports(), [])
 
     def test_a_package_becomes_a_product_on_a_cluster_that_matches(self):
         self.tell([self.wiki()])

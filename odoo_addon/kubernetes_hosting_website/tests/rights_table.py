@@ -61,8 +61,8 @@ MODELS = {
         " invitation_state job_ids"
         " mail_check_count mail_checked_at mail_domain mail_error_hint"
         " mail_error_hint_words mail_mark mail_message mail_message_words"
-        " mail_published mail_registered_at mail_state move_ids namespace_id images"
-        " objects_seen"
+        " mail_published mail_registered_at mail_state move_ids namespace_id"
+        " node_port_ids images objects_seen"
         " observed_at observed_by"
         " observed_message observed_message_words observed_state package_digest"
         " package_version_id password_link_ids product_id sale_order_id"
@@ -82,8 +82,9 @@ MODELS = {
             " action_ask_start action_ask_stop action_check_mail_domain action_delete"
             " action_forget_mail_domain action_keep action_new_namespace"
             " action_open_invitation_template"
-            " action_refresh action_reset action_restart action_review"
-            " action_send_invitation action_start action_stop action_update_package",
+            " action_refresh action_reset action_restart action_retry_installation"
+            " action_review action_send_invitation action_start action_stop"
+            " action_take_back action_update_package",
             STAFF: "action_view_namespace action_view_sale_order action_view_siblings"
             " action_view_subscription",
             f"A {STAFF}": "action_open action_view_jobs action_view_partner",
@@ -109,6 +110,8 @@ MODELS = {
     ),
     "kubernetes.app.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
+        system="content_id held_digest held_since",
+        calls={KEEPERS: "action_release"},
     ),
     "kubernetes.app.move": Model(
         "-       -     -     -        r    r        r             -",
@@ -136,6 +139,11 @@ MODELS = {
     "kubernetes.app.reset": Model(
         "-       -     -     -        -    rwcd     c             c",
         calls={"operator": "action_confirm"},
+    ),
+    "kubernetes.app.restore": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        system="changes",
+        calls={"operator": "action_confirm action_look"},
     ),
     "kubernetes.attention": Model(
         "-       -     -     -        r    r        r             -",
@@ -201,14 +209,14 @@ MODELS = {
     "kubernetes.job": Model(
         "-       -     -     -        r    r        r             -",
         only={"": "token"},
-        calls={KEEPERS: "action_cancel action_retry"},
+        calls={KEEPERS: "action_cancel action_restore action_retry"},
     ),
     "kubernetes.job.step": Model(
         "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="content digest fetched_at files is_changed package_path"
+        system="content content_ids digest fetched_at files is_changed package_path"
         " package_version_id pin pinned_content"
         " pinned_files preview previewed_at problem_count variables",
         calls={
@@ -217,6 +225,9 @@ MODELS = {
             f"{STAFF} other": "preview_result",
             STAFF: "action_view_apps stored_preview",
         },
+    ),
+    "kubernetes.manifest.content": Model(
+        "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.name.check": Model(
         "-       -     -     -        -    -        r             -",
@@ -238,6 +249,9 @@ MODELS = {
     "kubernetes.namespace.found": Model(
         "-       -     -     -        r    r        r             -",
         calls={STAFF: "action_take_over", KEEPERS: "action_delete"},
+    ),
+    "kubernetes.node.port": Model(
+        "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.order.value": Model(
         "-       -     -     -        r    r        r             -",
@@ -342,7 +356,7 @@ EXTENSIONS = {
             " kubernetes_summary"
             " kubernetes_value_ids"
             " kubernetes_cluster_selector"
-            " limit_cpu limit_memory limit_pods limit_storage",
+            " limit_cpu limit_memory limit_node_ports limit_pods limit_storage",
             # It is made for the shop.
             f"public A B employee {STAFF} other": "kubernetes_description",
         },
@@ -360,7 +374,7 @@ EXTENSIONS = {
             " kubernetes_environment_ids kubernetes_is_editable kubernetes_manifest_ids"
             " kubernetes_not_sellable kubernetes_problems"
             " kubernetes_reset_manifest_ids kubernetes_secret_id"
-            " limit_cpu limit_memory limit_pods limit_storage",
+            " limit_cpu limit_memory limit_node_ports limit_pods limit_storage",
             f"employee {STAFF}": "kubernetes_hosting kubernetes_reset_mode",
         },
         system="package_digest package_version_id",

@@ -171,8 +171,17 @@ class RightsTableCase(HostingSaleCase):
                 "code": "fetching",
                 "state": "done",
             },
+            "kubernetes.manifest.content": {
+                "manifest_id": cls.web.id,
+                "digest": "x",
+            },
             "kubernetes.name.check": {"address": "192.0.2.1"},
             "kubernetes.name.holder": {"key": "table"},
+            "kubernetes.node.port": {
+                "cluster_id": app.cluster_id.id,
+                "number": 30000,
+                "app_id": app.id,
+            },
             "kubernetes.order.value": {
                 "sale_order_line_id": order.order_line[:1].id,
                 "unit": 1,
@@ -251,6 +260,9 @@ class RightsTableCase(HostingSaleCase):
                 "kubernetes.database.moved"
             ].create({}),
             "kubernetes.namespace.found": found,
+            "kubernetes.node.port": env["kubernetes.node.port"].create(
+                {"cluster_id": app.cluster_id.id, "number": 30000, "app_id": app.id}
+            ),
             "kubernetes.worker": worker,
             "kubernetes.worker.key": worker.key_ids,
             "kubernetes.worker.key.create": keys.create({"worker_id": worker.id}),
@@ -265,6 +277,7 @@ class RightsTableCase(HostingSaleCase):
                 "line_ids": [Command.create({"app_id": app.id})],
             },
             "kubernetes.app.reset": {"app_id": app.id},
+            "kubernetes.app.restore": {"job_id": job.id},
             "kubernetes.package.install": {
                 "version_id": version.id,
                 "line_ids": [Command.create({"key": "x", "title": "x"})],

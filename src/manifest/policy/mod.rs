@@ -55,6 +55,8 @@ pub struct Rules<'a> {
     pub domains: &'a [String],
     /// The namespaces of the same app in other environments.
     pub siblings: &'a [String],
+    /// The ports of every node that are the app's own.
+    pub node_ports: &'a [u16],
     /// `None` where they are not known.
     pub limits: Option<&'a Limits>,
     /// `None` where the cluster is not asked.
@@ -75,6 +77,8 @@ pub struct Whose<'a> {
     pub domains: &'a [String],
     /// The namespaces of the same app in other environments.
     pub siblings: &'a [String],
+    /// The ports of every node that are the app's own.
+    pub node_ports: &'a [u16],
 }
 
 impl<'a> Rules<'a> {
@@ -93,6 +97,7 @@ impl<'a> Rules<'a> {
             hostname: whose.hostname,
             domains: whose.domains,
             siblings: whose.siblings,
+            node_ports: whose.node_ports,
             limits: None,
             storage_classes: None,
             inventory: None,
@@ -107,6 +112,7 @@ impl<'a> Rules<'a> {
             hostname: "example.apps.example.com",
             domains: &[],
             siblings: &[],
+            node_ports: &[],
         };
         Self::new(policy, "demo", "nginx", whose)
     }

@@ -27,7 +27,8 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
         rule.only(&["from", "ports"], Rule::Network, report);
         let from = rule.get("from");
         let public =
-            (rules.policy.load_balancer || rules.policy.node_port) && rule.get("ports").is_filled();
+            (rules.policy.load_balancer || rules.policy.node_port || !rules.node_ports.is_empty())
+                && rule.get("ports").is_filled();
         if !from.is_filled() && !public {
             report.refuse_with(Rule::Network, &from.path, sentence!("The rule lets everybody in."), sentence!("Say from where: pods of the app, or namespaces by the label kubernetes.io/metadata.name."));
         }

@@ -41,12 +41,12 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
             sentence!("The Service would have an address of its own outside the cluster."),
             sentence!("Use an Ingress."),
         ),
-        "NodePort" if rules.policy.node_port => {}
+        "NodePort" if rules.policy.node_port || !rules.node_ports.is_empty() => {}
         "NodePort" => report.refuse_with(
             Rule::NodePort,
             &r#type.path,
             sentence!("The Service would take a port of every node."),
-            sentence!("Use an Ingress."),
+            sentence!("Use an Ingress, or give the app ports of its own: `needs.node_ports` of its package, “Node Ports” on its page Limits."),
         ),
         "ClusterIP" => {}
         _ if !r#type.is_set() => {}
@@ -107,15 +107,37 @@ pub(super) fn check(whole: &Part, rules: &Rules, report: &mut Report) {
             sentence!("Select the app's pods."),
         );
     }
-    let nodes = rules.policy.node_port || rules.policy.load_balancer;
-    for port in spec.get("ports").items(Rule::Service, report) {
-        let port = port.get("nodePort");
-        if port.is_filled() && !nodes {
-            report.refuse(
-                Rule::NodePort,
-                &port.path,
-                sentence!("The Service would take a port of every node."),
-            );
+    // A load balancer reaches its Service by any port of the nodes.
+    let by_balancer = rules.policy.load_balancer && r#type.text() != "NodePort";
+    if !rules.policy.node_port && !by_balancer {
+        for port in spec.get("ports").items(Rule::Service, report) {
+            check_node_port(&port.get("nodePort"), r#type.text(), rules, report);
         }
+    }
+}
+
+/// Where the policy does not give all ports of the nodes, an app has those that Odoo reserved for it.
+fn check_node_port(port: &Part, r#type: &str, rules: &Rules, report: &mut Report) {
+    let own = rules.node_ports;
+    let number = port.value.as_u64();
+    if number.is_some_and(|number| own.iter().any(|own| u64::from(*own) == number)) {
+        return;
+    }
+    if own.is_empty() {
+        if port.is_filled() {
+            let message = sentence!("The Service would take a port of every node.");
+            report.refuse(Rule::NodePort, &port.path, message);
+        }
+    } else if port.is_filled() || r#type == "NodePort" {
+        let own: Vec<String> = own.iter().map(u16::to_string).collect();
+        report.refuse_with(
+            Rule::NodePort,
+            &port.path,
+            sentence!("The Service would take a port of every node that is not one of the app's."),
+            sentence!(
+                "Take one of its own, {own}: `nodePort: {{{{ node_ports[0] }}}}`, without quotation marks.",
+                own = own.join(", ")
+            ),
+        );
     }
 }
