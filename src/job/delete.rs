@@ -18,6 +18,16 @@ pub async fn delete(
     options: &DeleteOptions,
     result: &mut JobResult,
 ) -> Result<(), Problem> {
+    remove(context, options, result).await?;
+    mail_domain::release(context, result).await
+}
+
+/// Removes it from the cluster, and from nowhere else.
+pub async fn remove(
+    context: &JobContext,
+    options: &DeleteOptions,
+    result: &mut JobResult,
+) -> Result<(), Problem> {
     let app = &context.app;
     let namespace = &app.namespace;
     let keep = match options.keep_volumes {
@@ -87,5 +97,5 @@ pub async fn delete(
     };
     result.namespace_deleted = deleted.namespace_deleted;
     result.inventory = Some(deleted.kept);
-    mail_domain::release(context, result).await
+    Ok(())
 }

@@ -16,6 +16,8 @@ mod hooks;
 mod index;
 mod invitation;
 mod mail_domain;
+mod move_in;
+mod move_out;
 mod password;
 mod preview;
 mod ready;
@@ -187,6 +189,8 @@ pub struct JobContext {
     pub cluster_record: contract::Cluster,
     /// … and where the app is there.
     pub target: kubernetes::App,
+    /// Where the app is until it has moved to the target.
+    pub moves_from: Option<kubernetes::App>,
     pub step_log: Arc<StepLog>,
     shared: Arc<Shared>,
 }
@@ -303,17 +307,24 @@ impl Runner {
             cluster: site,
             action,
         } = work;
+        let place = async |cluster: &str, namespace: &str| {
+            Ok::<_, Problem>(kubernetes::App {
+                cluster: self.clusters.get(cluster).await?.fenced(step_log.fence()),
+                namespace: namespace.to_owned(),
+                owner: to_contract::owner(database, &app.uid, app.id, &app.name, &app.environment),
+            })
+        };
+        let target = place(&site.name, &app.namespace).await?;
+        let moves_from = match &action {
+            Action::MoveIn { options, .. } => {
+                Some(place(&options.from.cluster, &options.from.namespace).await?)
+            }
+            _ => None,
+        };
         let context = &JobContext {
             job: job.uid,
-            target: kubernetes::App {
-                cluster: self
-                    .clusters
-                    .get(&site.name)
-                    .await?
-                    .fenced(step_log.fence()),
-                namespace: app.namespace.clone(),
-                owner: to_contract::owner(database, &app.uid, app.id, &app.name, &app.environment),
-            },
+            target,
+            moves_from,
             app,
             cluster_record: site,
             step_log,
@@ -346,6 +357,8 @@ impl Runner {
             }
             Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
             Action::Domains { options } => domains::domains(context, options, result).await,
+            Action::MoveIn { manifests, .. } => move_in::move_in(context, manifests, result).await,
+            Action::MoveOut { options } => move_out::move_out(context, options, result).await,
             Action::MailRelease => mail_domain::release_alone(context, result).await,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::step_log::{self, StepHandle};
 use super::variables::{rules, variables};
-use super::{JobContext, domain_ingress, policy_rules};
+use super::{JobContext, domain_ingress, move_in, policy_rules};
 use crate::ansible::Files;
 use crate::artefact::Served;
 use crate::code::Code;
@@ -115,7 +115,7 @@ pub async fn render(
 ) -> Result<Wanted, Problem> {
     let app = &context.app;
     let rules = rules(&given.secret)?;
-    let made = match rules.is_empty() {
+    let mut made = match rules.is_empty() {
         true => Generated::new(),
         false => match generated::read(&context.target).await {
             // The next step meets the same and is the one to say so.
@@ -124,8 +124,12 @@ pub async fn render(
         },
     };
     let there = made.len();
+    if let Some(old) = &context.moves_from {
+        made.extend(move_in::handed_over(old).await?);
+    }
     let generated = generated::fill(made, &rules);
-    let has_new_values = generated.len() > there;
+    // What moves may not meet other passwords there: storing them finds that out.
+    let has_new_values = generated.len() > there || context.moves_from.is_some();
     let vault = &context.shared.vault;
     let variables = variables(
         given,

@@ -201,6 +201,10 @@ pub enum JobKind {
     Domains,
     /// Deletes a namespace that an operator has chosen, of an app that Odoo does not know. Needs no app.
     Remove,
+    /// Deploys the app in another cluster than the one where it still is, with the passwords that were made there.
+    MoveIn,
+    /// Removes what the app has in a cluster that it has left, or where it is not to go after all.
+    MoveOut,
     /// Gives the app's domain at Mailgun up: before the app is taken back, or where a delete has left it.
     MailRelease,
 }
@@ -386,6 +390,14 @@ pub enum Action {
     Domains {
         options: DomainsOptions,
     },
+    MoveIn {
+        options: MoveInOptions,
+        #[serde(flatten)]
+        manifests: Manifests,
+    },
+    MoveOut {
+        options: DeleteOptions,
+    },
     MailRelease,
 }
 
@@ -506,15 +518,18 @@ impl Action {
             Self::Password { .. } => JobKind::Password,
             Self::Adopt { .. } => JobKind::Adopt,
             Self::Domains { .. } => JobKind::Domains,
+            Self::MoveIn { .. } => JobKind::MoveIn,
+            Self::MoveOut { .. } => JobKind::MoveOut,
             Self::MailRelease => JobKind::MailRelease,
         }
     }
 
     fn secret(&self) -> &[SecretLine] {
         match self {
-            Self::Deploy(manifests) | Self::Diff(manifests) | Self::Reset { manifests, .. } => {
-                &manifests.values.secret
-            }
+            Self::Deploy(manifests)
+            | Self::Diff(manifests)
+            | Self::Reset { manifests, .. }
+            | Self::MoveIn { manifests, .. } => &manifests.values.secret,
             Self::Refresh { secret }
             | Self::Invitation { secret, .. }
             | Self::Password { secret, .. } => secret,
@@ -525,7 +540,8 @@ impl Action {
             | Self::MailDomain
             | Self::MailRelease
             | Self::Adopt { .. }
-            | Self::Domains { .. } => &[],
+            | Self::Domains { .. }
+            | Self::MoveOut { .. } => &[],
         }
     }
 }
@@ -580,6 +596,22 @@ pub struct PasswordOptions {
     pub key: String,
     /// The browser's public key: an uncompressed point of P-256 in base64.
     pub public_key: String,
+}
+
+/// Where an app moves from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct MoveInOptions {
+    pub from: Place,
+}
+
+/// Where something of an app is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct Place {
+    /// The cluster's name, as in [`Cluster`].
+    pub cluster: String,
+    pub namespace: String,
 }
 
 /// Which namespace is taken over.
@@ -1680,6 +1712,7 @@ mod tests {
                 "missing field `public_key`",
             ),
             ("adopt", json!({"options": {}}), "missing field `found`"),
+            ("move_in", json!({"options": {}}), "missing field `from`"),
             (
                 "remove",
                 json!({"options": {}}),

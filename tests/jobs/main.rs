@@ -14,6 +14,7 @@ mod late;
 mod life;
 mod logs;
 mod mail;
+mod moving;
 mod policy;
 mod preview;
 mod render;

@@ -21,6 +21,7 @@ from . import kubernetes_packaged
 from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
+from . import kubernetes_app_move
 from . import kubernetes_app_restore
 from . import kubernetes_app_invitation
 from . import kubernetes_address_count

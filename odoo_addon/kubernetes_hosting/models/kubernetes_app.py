@@ -25,6 +25,7 @@ from ..tools.sentences import (
 )
 from ..tools.together import read_together, write_together
 from ..tools.told import said, show, told, told_by, told_values, worded
+from .kubernetes_app_move import OPEN
 from .kubernetes_attention import STATES_BY_URGENCY
 from .kubernetes_job import AWAITED_KINDS, CHANGING_KINDS
 from .kubernetes_limits import LIMITS
@@ -421,6 +422,24 @@ class KubernetesApp(models.Model):
         help="The job that runs, or that waits for a worker. What only waits for its"
         " time is not meant, nor what is there to be read.",
     )
+    move_ids = fields.One2many(
+        "kubernetes.app.move",
+        "app_id",
+        string="Moves to Other Clusters",
+        readonly=True,
+        copy=False,
+        groups=USER,
+    )
+    open_move_id = fields.Many2one(
+        "kubernetes.app.move",
+        string="Being Moved",
+        compute="_compute_open_move_id",
+        groups=USER,
+        help="The move to another cluster that is under way.",
+    )
+    move_failed = fields.Boolean(compute="_compute_open_move_id", groups=USER)
+    move_cancellable = fields.Boolean(compute="_compute_open_move_id", groups=USER)
+    move_text = fields.Text(compute="_compute_open_move_id", groups=USER)
     change_ids = fields.One2many(
         "kubernetes.app.change",
         "app_id",
@@ -477,12 +496,14 @@ class KubernetesApp(models.Model):
     @api.depends("hostname", "cluster_id.url_pattern")
     def _compute_url(self):
         for app in self:
-            pattern = app.cluster_id.url_pattern
-            app.url = (
-                pattern.replace("{hostname}", app.hostname)
-                if pattern and app.hostname
-                else False
-            )
+            app.url = app._url_on(app.cluster_id)
+
+    def _url_on(self, cluster):
+        """The app's address while it is on ``cluster``."""
+        pattern = cluster.url_pattern
+        if not pattern or not self.hostname:
+            return False
+        return pattern.replace("{hostname}", self.hostname)
 
     def _compute_access_url(self):
         for app in self:
@@ -648,6 +669,21 @@ class KubernetesApp(models.Model):
         for app in self:
             app.is_deployed = app in apps
 
+    @api.depends(
+        "move_ids.is_cancelling",
+        "move_ids.is_switched",
+        "move_ids.state",
+        "move_ids.step_ids.state",
+    )
+    @api.depends_context("lang")
+    def _compute_open_move_id(self):
+        for app in self:
+            move = app.move_ids.filtered(lambda move: move.state in OPEN)
+            app.open_move_id = move
+            app.move_failed = move.state == "failed"
+            app.move_cancellable = move._is_cancellable()
+            app.move_text = move._text()
+
     @api.depends("job_ids")
     def _compute_latest_job_ids(self):
         for app in self:
@@ -696,15 +732,19 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         return ("name", "cluster_id", "partner_id")
 
-    def _sibling_domain(self):
-        """Other apps of the same purchase. Never another company's or another
-        customer's: siblings reach one another in the cluster, and whoever resets this
-        app reads what is in the one in production."""
+    def _sibling_domain(self, cluster=None):
+        """Other apps of the same purchase, or those that would be if this one were on
+        ``cluster``. Never another company's or another customer's: siblings reach one
+        another in the cluster, and whoever resets this app reads what is in the one in
+        production."""
+        values = {
+            name: self._fields[name].convert_to_write(self[name], self)
+            for name in self._purchase_fields()
+        }
+        if cluster and "cluster_id" in values:
+            values["cluster_id"] = cluster.id
         return [
-            *(
-                (name, "=", self._fields[name].convert_to_write(self[name], self))
-                for name in self._purchase_fields()
-            ),
+            *((name, "=", value) for name, value in values.items()),
             *self._owner_domain(),
         ]
 
@@ -985,7 +1025,10 @@ class KubernetesApp(models.Model):
     def _unlink_except_in_cluster(self):
         for app in self.sudo():
             if (
-                app.namespace_id.state in ("active", "missing", "kept")
+                any(
+                    namespace.state in ("active", "missing", "kept")
+                    for namespace in app._namespaces()
+                )
                 or app.live_job_id
             ):
                 raise UserError(
@@ -1001,12 +1044,17 @@ class KubernetesApp(models.Model):
         self.check_access("unlink")
         apps = self.sudo()
         config_maps, secrets = apps.config_map_id, apps.secret_id
-        unused = apps.namespace_id.filtered(lambda n: n.state in ("new", "deleted"))
+        unused = apps._namespaces().filtered(lambda n: n.state in ("new", "deleted"))
         result = super().unlink()
         config_maps._unlink_own()
         secrets._unlink_own()
         unused.unlink()
         return result
+
+    def _namespaces(self):
+        """All in which something of these apps may be, those of their moves, too."""
+        moves = self.move_ids
+        return self.namespace_id | moves.from_namespace_id | moves.to_namespace_id
 
     def copy_data(self, default=None):
         vals_list = super().copy_data(default=default)
@@ -1068,14 +1116,20 @@ class KubernetesApp(models.Model):
             ).manifest_id
         )
 
-    def _production(self, siblings=None):
-        """The app of the same purchase that is in production; empty for itself and
-        where there is none."""
+    def _production(self, siblings=None, cluster=None):
+        """The app of the same purchase that is in production on the same cluster; empty
+        for itself and where there is none."""
         self.ensure_one()
         if self.environment_id.is_production:
             return self.browse()
+        beside = self._beside(siblings, cluster)
+        return beside.filtered(lambda app: app.environment_id.is_production)[:1]
+
+    def _beside(self, siblings=None, cluster=None):
+        """Its siblings on its cluster, or on the one that it moves to."""
         siblings = self._siblings()[self] if siblings is None else siblings
-        return siblings.filtered(lambda app: app.environment_id.is_production)[:1]
+        cluster = cluster or self.cluster_id
+        return siblings.filtered(lambda app: app.cluster_id == cluster)
 
     # -- its package -------------------------------------------------------------
 
@@ -1112,15 +1166,14 @@ class KubernetesApp(models.Model):
             "inventory": self.inventory or [],
         }
 
-    def _sibling_namespaces(self, siblings=None):
+    def _sibling_namespaces(self, siblings=None, cluster=None):
         """The namespaces of the same purchase's apps in other environments."""
-        siblings = self._siblings()[self] if siblings is None else siblings
-        beside = siblings.filtered(lambda app: app.cluster_id == self.cluster_id)
+        beside = self._beside(siblings, cluster)
         return sorted(beside.namespace_id.mapped("name"))
 
-    def _production_values(self, siblings=None):
+    def _production_values(self, siblings=None, cluster=None):
         """The app in production beside this one, as the contract has it, or None."""
-        production = self._production(siblings)
+        production = self._production(siblings, cluster)
         if not production:
             return None
         return {
@@ -1475,6 +1528,8 @@ class KubernetesApp(models.Model):
                 some.filtered(
                     lambda app, wanted=wanted: app.wanted_state != wanted
                 ).wanted_state = wanted
+            if asked == "delete":
+                some.move_ids._app_deleted()
             some._drop_contradicted(waiting | made)
             some._update_state()
             jobs |= waiting | made
@@ -1566,7 +1621,8 @@ class KubernetesApp(models.Model):
         others = self.env["kubernetes.job"].search(live) - wishes
         kind = wishes[:1].kind
         if kind == "delete":
-            removing = self._removing_kinds()
+            # What a move has left elsewhere is to go, too.
+            removing = (*self._removing_kinds(), "move_out")
             others.filtered(lambda job: job.kind not in removing)._cancel()
         elif kind == "stop":
             others.filtered(
@@ -1591,6 +1647,14 @@ class KubernetesApp(models.Model):
             raise UserError(
                 self.env._(
                     "The app %s is deleted or about to be. Create a new app instead.",
+                    self.display_name,
+                )
+            )
+        if kind in ("reset", "adopt") and self.open_move_id:
+            raise UserError(
+                self.env._(
+                    "The app %s is being moved to another cluster. Wait until it is"
+                    " there, or cancel the move first.",
                     self.display_name,
                 )
             )
@@ -1658,6 +1722,142 @@ class KubernetesApp(models.Model):
             )
         if mode == "empty":
             self._check_manifests()
+
+    # -- moving to another cluster -----------------------------------------------
+
+    def action_move(self):
+        """Choose the cluster that the app is to move to."""
+        self.ensure_one()
+        self._check_operator()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Move to Another Cluster"),
+            "res_model": "kubernetes.app.relocate",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_app_id": self.id},
+        }
+
+    def action_retry_move(self):
+        """Go on with the move that failed."""
+        self.sudo().open_move_id.with_env(self.env).action_retry()
+
+    def action_cancel_move(self):
+        """Take the move back."""
+        self.sudo().open_move_id.with_env(self.env).action_cancel()
+
+    def _places_to_move(self):
+        """The clusters that may take it over, the emptiest first."""
+        self.ensure_one()
+        version = self.package_version_id
+        clusters = self.env["kubernetes.cluster"]._of_company(self.company_id)
+        return (
+            (clusters - self.cluster_id)
+            ._open()
+            ._fitting(version._cluster_conditions(), version._kubernetes_needed())
+        )
+
+    def _check_may_move(self, cluster):
+        """Refuse in words a move to ``cluster`` that cannot come to its end."""
+        self.ensure_one()
+        names = {"app": self.display_name, "cluster": cluster.name}
+        if self.open_move_id:
+            raise UserError(
+                self.env._("The app %s is being moved already.", self.display_name)
+            )
+        if (
+            self.wanted_state == "deleted"
+            or not self.is_deployed
+            or self.namespace_id.state != "active"
+        ):
+            raise UserError(
+                self.env._(
+                    "The app %s is not in its cluster, so there is nothing to move."
+                    " Apply it first, or create a new app on the other cluster.",
+                    self.display_name,
+                )
+            )
+        if cluster == self.cluster_id:
+            raise UserError(
+                self.env._("The app %(app)s is on %(cluster)s already.", **names)
+            )
+        if cluster.company_id and cluster.company_id != self.company_id:
+            raise UserError(
+                self.env._(
+                    "The cluster %(cluster)s is of another company than the app"
+                    " %(app)s.",
+                    **names,
+                )
+            )
+        if self.node_port_ids:
+            raise UserError(
+                self.env._(
+                    "The app %s answers at ports of its cluster's nodes, which are"
+                    " other ones on another cluster: it cannot be moved.",
+                    self.display_name,
+                )
+            )
+        cluster._check_open()
+        self.package_version_id._check_fits(cluster)
+        cluster._check_room(self)
+        both = self.cluster_id._online_workers() & cluster._online_workers()
+        if not both or cluster.state != "reachable":
+            raise UserError(
+                self.env._(
+                    "No worker that is online reaches both %(old)s and %(cluster)s: the"
+                    " app's passwords go from the one to the other by one worker. Give"
+                    " both to one under Configuration > Workers, and add them to its"
+                    " settings.",
+                    old=self.cluster_id.name,
+                    **names,
+                )
+            )
+
+    def _move_to(self, cluster, keep_volumes):
+        """Begin to move it to ``cluster``; return the move."""
+        self.ensure_one()
+        self._check_operator()
+        self.sudo()._check_may_move(cluster.sudo())
+        return self.env["kubernetes.app.move"]._begin(self, cluster, keep_volumes)
+
+    def _take_place(self, move):
+        """From now on it is where ``move`` has brought it; name and address stay."""
+        self.ensure_one()
+        cluster = move.to_cluster_id
+        self._write_place(
+            {
+                "cluster_id": cluster.id,
+                "namespace_id": move.to_namespace_id.id,
+                "inventory": move.to_inventory,
+                "objects_seen": False,
+                "images": False,
+                "observed_state": "unknown",
+                **told_values("observed_message", False),
+                "observed_at": False,
+                "ingress_state": "unknown",
+                **told_values("ingress_message", False),
+            }
+        )
+        self.hostname_ids.cluster_id = cluster
+        # What waits is done where the app is.
+        waiting = self._jobs([("state", "=", "pending"), ("move_id", "=", False)])
+        waiting.cluster_id = cluster
+        # What was changed was taken along.
+        self.change_ids.filtered(lambda change: change.job_id in move.job_ids).unlink()
+        self._update_state()
+        self._moved()
+
+    def _write_place(self, vals):
+        """Write what changes by a move alone."""
+        return super().write(vals)
+
+    def _moved(self):
+        """Called once the app is on another cluster: look at it and at its domains
+        there, and stop it again where it is to stand still."""
+        if self.wanted_state == "stopped":
+            self._enqueue("stop")
+        self._enqueue("refresh")
+        self._check_domains_now()
 
     # -- what came of it ---------------------------------------------------------
 

@@ -490,16 +490,17 @@ class KubernetesApp(models.Model):
 
     @api.depends("served_domains", "cluster_id.tls_issuer")
     def _compute_url(self):
-        result = super()._compute_url()
-        for app in self:
-            if app.served_domains and app.cluster_id.url_pattern:
-                app.url = app._domain_url(app._primary_hostname())
-        return result
+        return super()._compute_url()
 
-    def _domain_url(self, name):
+    def _url_on(self, cluster):
+        if self.served_domains and cluster.url_pattern:
+            return self._domain_url(self._primary_hostname(), cluster)
+        return super()._url_on(cluster)
+
+    def _domain_url(self, name, cluster=None):
         """The link to a domain. Without an issuer nobody makes a certificate for it:
         by https browsers would warn of it."""
-        cluster = self.cluster_id
+        cluster = cluster or self.cluster_id
         if not cluster.tls_issuer and cluster.url_pattern.startswith("https:"):
             return f"http://{name}"
         return cluster.url_pattern.replace("{hostname}", name)

@@ -17,6 +17,8 @@ from .kubernetes_job import CHANGING_KINDS
 WATCHED_KINDS = (*CHANGING_KINDS, "refresh")
 # How soon the page asks again, in seconds, while a job is at work.
 ASK_AGAIN_AT_WORK = 2
+# The same while the app is moved to another cluster, which takes minutes.
+ASK_AGAIN_MOVING = 20
 # What the list of apps can be narrowed to.
 FILTERED_STATES = {
     "running": ("running",),
@@ -117,7 +119,11 @@ class KubernetesAppPortal(models.AbstractModel):
         at_work = bool(app._at_work())
         return {
             "at_work": at_work,
-            "ask_again": ASK_AGAIN_AT_WORK if at_work else 0,
+            "ask_again": ASK_AGAIN_AT_WORK
+            if at_work
+            else ASK_AGAIN_MOVING
+            if app.open_move_id
+            else 0,
             "explanation": self._customer_explanation(),
             "is_open": app._customer_can_open(),
             "ports": app.node_ports_text,
@@ -291,6 +297,11 @@ class KubernetesAppPortal(models.AbstractModel):
             return self.env._(
                 "This takes longer than usual. Our team sees it, and it goes on by"
                 " itself: you need not do anything."
+            )
+        if app.open_move_id and app.state == "running":
+            return self.env._(
+                "We are moving your app to another place. Its address stays the same,"
+                " and it answers meanwhile."
             )
         explanations = {
             "new": self.env._("We will set up your app soon."),

@@ -386,7 +386,7 @@ class KubernetesAttention(models.Model):
                              OR later.kind = ANY(%s) AND later.state = 'done'))""",
                     self._app_tables(),
                     list(self._kinds_told_otherwise()),
-                    list(CHANGING_KINDS),
+                    [*CHANGING_KINDS, "move_in", "move_out"],
                 ),
             ),
             10: (

@@ -46,7 +46,7 @@ AWAITED_KINDS = ("diff", "preview", "password")
 # Of these, too, each who asks gets an answer of their own: nobody else reads it.
 OWN_KINDS = ("diff",)
 # Kinds that render the app's manifests.
-RENDERING_KINDS = ("deploy", "reset", "diff")
+RENDERING_KINDS = ("deploy", "reset", "diff", "move_in")
 # The error of a job whose manifest is not what it is pinned to.
 MANIFEST_CHANGED = "manifest_changed"
 # What screens need of a job's result.
@@ -115,6 +115,8 @@ class KubernetesJob(models.Model):
             ("index", "Index"),
             ("domains", "Check Domains"),
             ("remove", "Delete Namespace"),
+            ("move_in", "Deploy in the New Cluster"),
+            ("move_out", "Delete in the Other Cluster"),
         ],
         required=True,
         readonly=True,
@@ -150,13 +152,20 @@ class KubernetesJob(models.Model):
         ondelete="set null",
         help="The namespace of no app here that is deleted.",
     )
+    move_id = fields.Many2one(
+        "kubernetes.app.move",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="cascade",
+        help="The move to another cluster that it is a part of.",
+    )
     cluster_id = fields.Many2one(
         "kubernetes.cluster",
         compute="_compute_cluster_id",
         store=True,
         index=True,
         precompute=True,
-        # What has no app says where it is done when it is made.
+        # What has no app, or moves one, says where it is done when it is made.
         readonly=False,
     )
     company_id = fields.Many2one(
@@ -311,8 +320,9 @@ class KubernetesJob(models.Model):
         "The same job of this app is waiting already.",
     )
 
-    @api.depends("app_id.cluster_id")
+    @api.depends("app_id")
     def _compute_cluster_id(self):
+        """Where the app is when the job is asked for."""
         for job in self:
             job.cluster_id = job.app_id.cluster_id or job.cluster_id
 
@@ -499,6 +509,8 @@ class KubernetesJob(models.Model):
         cluster = self.cluster_id.sudo()
         workers = cluster.worker_ids.filtered("active")
         online = cluster._online_workers()
+        if self.kind == "move_in":
+            online &= self.app_id.sudo().cluster_id._online_workers()
         name = cluster.name
         if not cluster.active:
             return self.env._("The cluster %s is archived: no worker gets it.", name)
@@ -816,7 +828,9 @@ class KubernetesJob(models.Model):
 
     def _ask_again(self):
         """Ask for what these jobs were to do."""
-        of_apps = self.filtered("app_id")
+        # Each is one step of its move, which knows what comes next.
+        self.move_id.action_retry()
+        of_apps = self.filtered(lambda job: job.app_id and not job.move_id)
         wishes = of_apps.grouped(
             lambda job: (job.kind, json.dumps(job.options, sort_keys=True))
         )
@@ -829,7 +843,7 @@ class KubernetesJob(models.Model):
                 number=job.id,
             )
         )
-        for job in self - of_apps:
+        for job in self.filtered(lambda job: not job.app_id):
             if job.kind == "index":
                 job._retry_index()
             else:
@@ -934,6 +948,9 @@ class KubernetesJob(models.Model):
             values["secret"] = app._first_password_contract_values()
         if self.kind == "reset" and values["options"].get("reset") == "manifests":
             values["reset_manifests"] = app._reset_manifests()._contract_values()
+        if self.move_id:
+            elsewhere = self.move_id._job_values(self)
+            values |= {**elsewhere, "app": values["app"] | elsewhere["app"]}
         return values
 
     def _preview_values(self):
@@ -991,7 +1008,8 @@ class KubernetesJob(models.Model):
         may be taken, and only when none of them runs. Of equal priority, customers take
         turns: who has the fewest jobs under way comes first, however many wait behind
         that one. A cluster serves the jobs of its company. A preview has no app: it
-        goes to a worker with any cluster that serves the preview's company.
+        goes to a worker with any cluster that serves the preview's company. What
+        moves an app goes to one that reaches both clusters.
         """
         now = fields.Datetime.now()
         self.flush_model()
@@ -1016,6 +1034,8 @@ class KubernetesJob(models.Model):
                        job.priority,
                        job.run_at,
                        partner.commercial_partner_id AS customer,
+                       CASE job.kind WHEN 'move_in' THEN app.cluster_id END
+                           AS moves_from,
                        job.state = 'running' AS runs,
                        job.state = 'pending'
                            AND job.run_at <= %(now)s
@@ -1056,7 +1076,12 @@ class KubernetesJob(models.Model):
                                 OR served.company_id = beside.company_id)
                            AND (beside.cluster_id IS NULL
                                 OR served.id = beside.cluster_id
-                                   AND served.reachable))),
+                                   AND served.reachable))
+                   -- Passwords go from cluster to cluster by one worker.
+                   AND (moves_from IS NULL OR EXISTS (
+                        SELECT 1 FROM served
+                         WHERE served.id = beside.moves_from
+                           AND served.reachable))),
             next AS (
                 SELECT job.id
                   FROM kubernetes_job job
@@ -1133,7 +1158,9 @@ class KubernetesJob(models.Model):
         jobs.filtered(lambda job: job.kind in RENDERING_KINDS)._take_changes_along()
         # From now on the worker may have made it.
         made = jobs.filtered(lambda job: job.kind in ("deploy", "reset"))
-        made.app_id.namespace_id.filtered(
+        arriving = jobs.filtered(lambda job: job.kind == "move_in")
+        namespaces = made.app_id.namespace_id | arriving.move_id.to_namespace_id
+        namespaces.filtered(
             lambda namespace: namespace.state in ("new", "missing")
         ).state = "active"
         jobs.app_id._update_state(deciding)
@@ -1301,8 +1328,9 @@ class KubernetesJob(models.Model):
     @api.model
     def _cron_watch(self):
         """Every minute: leases that ended, workers and clusters unheard of, keys that
-        expired, and imports left open."""
+        expired, moves that did not go on, and imports left open."""
         self.sudo()._expire_leases()
         self.env["kubernetes.worker"].sudo()._mark_unseen()
         self.env["kubernetes.worker.key"].sudo()._expire()
+        self.env["kubernetes.app.move"].sudo()._go_on_left()
         self.env["kubernetes.config.map.import"]._drop_left_over()

@@ -313,7 +313,8 @@ class KubernetesJob(models.Model):
             result = outcome["result"]
             if result:
                 fetched |= job._take_over(result)
-                if job.app_id and result["observation"]:
+                # A move's is of where the app is not, or not yet.
+                if job.app_id and result["observation"] and not job.move_id:
                     seen[job.app_id] = result["observation"]
         self.env["kubernetes.manifest.content"]._keep(fetched)
         with apps._reached_afterwards():
@@ -362,10 +363,13 @@ class KubernetesJob(models.Model):
                 new |= manifest
             if manifest and manifest.digest == seen["digest"]:
                 as_now |= manifest
-        if self.kind in ("deploy", "reset"):
+        if self.kind in ("deploy", "reset", "move_in"):
             self._take_manifests_along(as_now)
-        if result["inventory"] is not None and result["inventory"] != app.inventory:
-            app.inventory = result["inventory"]
+        inventory = result["inventory"]
+        if self.move_id and inventory is not None:
+            self.move_id._take_inventory(self, inventory)
+        elif inventory is not None and inventory != app.inventory:
+            app.inventory = inventory
         if self.deployed:
             self._take_digests(result["manifests"])
         return new
@@ -527,21 +531,27 @@ class KubernetesJob(models.Model):
         self.env["kubernetes.app"]._log_each(texts)
 
     def _after(self, result):
-        """Let the app, manifest, repository or namespace go on from here: after a job
-        that is done its ``_after_<kind>(job, result)`` where it has one, after one that
-        failed for good its ``_after_failed(job)``.
+        """Let the move, app, manifest, repository or namespace go on from here: after a
+        job that is done its ``_after_<kind>(job, result)`` where it has one, after one
+        that failed for good or was cancelled its ``_after_<state>(job)``.
 
         ``result`` is the contract's, or None. What goes wrong in there is for the log
         and the chatter: the worker's part is done and stays so.
         """
         self.ensure_one()
-        about = self.app_id or self.manifest_id or self.repository_id or self.found_id
+        about = (
+            self.move_id
+            or self.app_id
+            or self.manifest_id
+            or self.repository_id
+            or self.found_id
+        )
         if self.state == "done":
             hook = getattr(about, f"_after_{self.kind}", None)
             arguments = (self, result)
         else:
-            failed = self.state == "failed"
-            hook = getattr(about, "_after_failed", None) if failed else None
+            ended = self.state in ("failed", "cancelled")
+            hook = getattr(about, f"_after_{self.state}", None) if ended else None
             arguments = (self,)
         if about and hook:
             about._run_isolated(hook, *arguments)

@@ -53,6 +53,13 @@ class KubernetesNamespace(models.Model):
     app_ids = fields.One2many(
         "kubernetes.app", "namespace_id", context={"active_test": False}
     )
+    moving_uid = fields.Char(
+        string="UID of the Moving App",
+        readonly=True,
+        copy=False,
+        help="Of an app that is being moved here, or was moved away and has left"
+        " something here.",
+    )
     company_id = fields.Many2one("res.company", readonly=True, index="btree_not_null")
 
     _name_uniq = models.UniqueIndex(
@@ -61,9 +68,10 @@ class KubernetesNamespace(models.Model):
     )
 
     @api.model
-    def _reserve(self, app):
-        """Make the namespace record of ``app``: ``shop-prod``, or the next free
-        ``shop-prod-2``, ``shop-prod-3`` …"""
+    def _reserve(self, app, cluster=None):
+        """Make the namespace record of ``app`` on its cluster, or on another one:
+        ``shop-prod``, or the next free ``shop-prod-2``, ``shop-prod-3`` …"""
+        cluster = cluster or app.cluster_id
         base = f"{app.name}-{app.environment_id.code}"
         namespaces = self.sudo()
         found = self.env["kubernetes.namespace.found"].sudo()
@@ -71,7 +79,7 @@ class KubernetesNamespace(models.Model):
         while True:
             name = base if number == 1 else f"{base}-{number}"
             number += 1
-            there = [("cluster_id", "=", app.cluster_id.id), ("name", "=", name)]
+            there = [("cluster_id", "=", cluster.id), ("name", "=", name)]
             if namespaces.search_count(
                 [*there, ("state", "!=", "deleted")], limit=1
             ) or found.search_count(there, limit=1):
@@ -81,7 +89,7 @@ class KubernetesNamespace(models.Model):
                     return namespaces.create(
                         {
                             "name": name,
-                            "cluster_id": app.cluster_id.id,
+                            "cluster_id": cluster.id,
                             "company_id": app.company_id.id,
                         }
                     )
@@ -112,7 +120,10 @@ class KubernetesNamespace(models.Model):
     def _not_seen_in_cluster(self, looked_at):
         """A worker looked at the whole cluster and did not find them, before anything
         was done there that is known of."""
-        gone = self.filtered(lambda namespace: namespace.state == "active")
+        # What moves is looked for by its move.
+        gone = self.filtered(
+            lambda namespace: namespace.state == "active" and not namespace.moving_uid
+        )
         gone -= gone.app_ids._touched_since(looked_at).namespace_id
         gone.state = "missing"
         gone.app_ids._update_state()

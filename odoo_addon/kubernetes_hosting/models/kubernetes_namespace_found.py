@@ -116,7 +116,11 @@ class KubernetesNamespaceFound(models.Model):
         found, present, only_company = {}, [], None
         for item in look["namespaces"]:
             record = by_name.get(item["namespace"], records.browse())
-            if record and item["uid"] and record.app_ids.uid == item["uid"]:
+            if (
+                record
+                and item["uid"]
+                and item["uid"] in (record.app_ids.uid, record.moving_uid)
+            ):
                 present.append(record.id)
                 continue
             own = record._is_own(item)

@@ -221,6 +221,23 @@ class KubernetesCluster(models.Model):
             **values,
         )
 
+    def _check_room(self, app):
+        """Refuse an app for which there is no room by what a worker has told."""
+        self.ensure_one()
+        if not self.capacity or said(self.capacity):
+            return
+        full = max(self._shares().values())
+        if full >= 100:
+            raise UserError(
+                self.env._(
+                    "The cluster %(cluster)s has no room for %(app)s: %(share)s %% of"
+                    " what its nodes can give is asked for already.",
+                    cluster=self.name,
+                    app=app.display_name,
+                    share=full,
+                )
+            )
+
     def _check_open(self):
         """Refuse a new app on a cluster that takes none."""
         for cluster in self:

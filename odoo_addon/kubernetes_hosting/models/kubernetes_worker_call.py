@@ -446,4 +446,15 @@ class KubernetesWorkerCall(models.AbstractModel):
             else:
                 unknown.append(item["namespace"])
         self.env["kubernetes.app"]._apply_observations(observations)
-        return unknown
+        return unknown and self._not_moving(cluster, unknown)
+
+    def _not_moving(self, cluster, names):
+        """Of namespaces that are no app's own, those that none moves into or out of."""
+        moving = self.env["kubernetes.namespace"].search(
+            [
+                ("cluster_id", "in", cluster.ids),
+                ("name", "in", names),
+                ("moving_uid", "!=", False),
+            ]
+        )
+        return [name for name in names if name not in moving.mapped("name")]

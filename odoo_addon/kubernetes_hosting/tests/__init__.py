@@ -2,6 +2,7 @@ from . import test_access
 from . import test_action
 from . import test_app
 from . import test_app_domain
+from . import test_app_move
 from . import test_app_settings
 from . import test_apply
 from . import test_attention

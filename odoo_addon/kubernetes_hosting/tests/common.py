@@ -30,6 +30,8 @@ KINDS = (
     "index",
     "domains",
     "remove",
+    "move_in",
+    "move_out",
 )
 
 

@@ -12,6 +12,8 @@ READ_BY_USER = [
     "kubernetes.app.change",
     "kubernetes.app.domain",
     "kubernetes.app.manifest",
+    "kubernetes.app.move",
+    "kubernetes.app.move.step",
     "kubernetes.attention",
     "kubernetes.cluster",
     "kubernetes.config.map",
@@ -57,6 +59,8 @@ KEPT_BY_ADMINISTRATOR = [
 ]
 WRITTEN_BY_NOBODY = [
     "kubernetes.app.change",
+    "kubernetes.app.move",
+    "kubernetes.app.move.step",
     "kubernetes.attention",
     "kubernetes.attention.told",
     "kubernetes.hostname",
@@ -78,6 +82,7 @@ ALL = READ_BY_USER + [
     "kubernetes.attention.told",
     "kubernetes.app.apply",
     "kubernetes.app.delete",
+    "kubernetes.app.relocate",
     "kubernetes.app.request",
     "kubernetes.app.request.line",
     "kubernetes.app.reset",

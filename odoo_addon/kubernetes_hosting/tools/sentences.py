@@ -26,6 +26,7 @@ LEASE_LOST = _lt(
     "The worker {worker} was not heard of any more during attempt {attempt}."
 )
 SEE_WORKER = _lt("See whether the worker runs and reaches Odoo, then retry.")
+JOB_CANCELLED = _lt("The job was cancelled.")
 NOT_PUT_TOGETHER = _lt("Odoo could not put together what the job needs ({error}).")
 NOT_TAKEN_OVER = _lt("Odoo could not take over what the worker reported ({error}).")
 SEE_LOG = _lt("See the log of Odoo's server for the cause, then retry.")

@@ -781,6 +781,7 @@ SENTENCES = (
         "The app's namespace has a {kind} {name} that Chandlery did not make for this"
         " app."
     ),
+    _lt("The app's passwords cannot be read where it moves from: {problem}"),
     _lt(
         "The app's {what} {value} is no {is}, so that a manifest could say something"
         " else with it."

@@ -1,5 +1,6 @@
 from . import kubernetes_app_apply
 from . import kubernetes_app_delete
+from . import kubernetes_app_relocate
 from . import kubernetes_app_request
 from . import kubernetes_app_reset
 from . import kubernetes_app_restore

@@ -351,6 +351,14 @@ class KubernetesApp(models.Model):
             self._enqueue("mail_domain")
         return outcome
 
+    def _moved(self):
+        """The app's SMTP login and the records of its mail domain are made in its new
+        cluster, too."""
+        outcome = super()._moved()
+        if self._mail_domain() and self.wanted_state != "deleted":
+            self._enqueue("mail_domain")
+        return outcome
+
     def _after_failed(self, job):
         """A job failed for good; of its mail part an app only says so."""
         outcome = super()._after_failed(job)

@@ -1,3 +1,4 @@
+from . import test_app_move
 from . import test_attention
 from . import test_installation
 from . import test_mail

@@ -61,8 +61,8 @@ MODELS = {
         " invitation_state job_ids"
         " mail_check_count mail_checked_at mail_domain mail_error_hint"
         " mail_error_hint_words mail_mark mail_message mail_message_words"
-        " mail_published mail_registered_at mail_state namespace_id node_port_ids"
-        " images objects_seen"
+        " mail_published mail_registered_at mail_state move_ids namespace_id"
+        " node_port_ids images objects_seen"
         " observed_at observed_by"
         " observed_message observed_message_words observed_state package_digest"
         " package_version_id password_link_ids product_id sale_order_id"
@@ -78,6 +78,7 @@ MODELS = {
         },
         calls={
             KEEPERS: "action_apply action_ask_apply action_ask_restart"
+            " action_cancel_move action_move action_retry_move"
             " action_ask_start action_ask_stop action_check_mail_domain action_delete"
             " action_forget_mail_domain action_keep action_new_namespace"
             " action_open_invitation_template"
@@ -111,6 +112,17 @@ MODELS = {
         "-       -     -     -        r    rwcd     rwcd          c",
         system="content_id held_digest held_since",
         calls={KEEPERS: "action_release"},
+    ),
+    "kubernetes.app.move": Model(
+        "-       -     -     -        r    r        r             -",
+        calls={KEEPERS: "action_cancel action_delete_volumes action_retry"},
+    ),
+    "kubernetes.app.move.step": Model(
+        "-       -     -     -        r    r        r             -",
+    ),
+    "kubernetes.app.relocate": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        calls={"operator": "action_confirm"},
     ),
     "kubernetes.app.reservation": Model(
         "-       -     -     -        r    r        r             -",

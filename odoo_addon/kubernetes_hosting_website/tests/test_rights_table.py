@@ -238,6 +238,19 @@ class RightsTableCase(HostingSaleCase):
             ),
             "kubernetes.package.version": version,
         }
+        move = env["kubernetes.app.move"].create(
+            {
+                "app_id": app.id,
+                "from_cluster_id": app.cluster_id.id,
+                "from_namespace_id": app.namespace_id.id,
+                "to_cluster_id": app.cluster_id.id,
+                "to_namespace_id": app.namespace_id.id,
+            }
+        )
+        made |= {
+            "kubernetes.app.move": move,
+            "kubernetes.app.move.step": move._add_step("check"),
+        }
         worker = env["kubernetes.worker"].create({"name": "table"})
         worker._create_key()
         keys = env["kubernetes.worker.key.create"].with_user(cls.users["administrator"])
@@ -258,6 +271,7 @@ class RightsTableCase(HostingSaleCase):
         for model, values in {
             "kubernetes.app.apply": {"app_id": app.id},
             "kubernetes.app.delete": {"app_id": app.id},
+            "kubernetes.app.relocate": {"app_id": app.id},
             "kubernetes.app.request": {
                 "kind": "stop",
                 "line_ids": [Command.create({"app_id": app.id})],
