@@ -32,7 +32,9 @@ class Program:
     module: str  # the folder with its go.mod
     package: str
     variables: str = ""
-    files: str = ""  # a folder of the package's module that is kept beside the program
+    files: str = ""  # folders of the package's module that are kept beside the program
+    tags: str = ""
+    cgo: bool = False
 
 
 def of_kubernetes(name):
@@ -67,6 +69,14 @@ PROGRAMS = {
             "sigs.k8s.io/kustomize/kustomize/v5",
             f"-X sigs.k8s.io/kustomize/api/provenance.version={KUSTOMIZE}",
         ),
+        Program(
+            "gitea",
+            "gitea",
+            "code.gitea.io/gitea",
+            files="options public templates",
+            tags="sqlite,sqlite_unlock_notify",
+            cgo=True,  # SQLite is C
+        ),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
 }
@@ -82,6 +92,7 @@ def place(program):
         program.package,
         program.variables,
         program.files,
+        *filter(None, [program.tags]),
         GO_MINIMUM,
     )
     return f"{program.name}-{key}"
@@ -105,7 +116,7 @@ def make(program, into, log):
     compiler = go(log)
     env = {
         **os.environ,
-        "CGO_ENABLED": "0",
+        "CGO_ENABLED": str(int(program.cgo)),
         "GOFLAGS": "-mod=readonly",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -116,6 +127,7 @@ def make(program, into, log):
         [
             *(compiler, "build", "-trimpath", "-buildvcs=false"),
             *("-ldflags", f"-s -w {program.variables}".strip()),
+            *(("-tags", program.tags) if program.tags else ()),
             *("-o", into / program.name, program.package),
         ],
         log=log,
@@ -133,11 +145,13 @@ def make(program, into, log):
             env=env,
             cwd=module,
         )
-        shutil.copytree(
-            Path(folder.strip()) / program.files,
-            into / "files",
-            copy_function=shutil.copyfile,
-        )
+        names = program.files.split()
+        for name in names:
+            shutil.copytree(
+                Path(folder.strip()) / name,
+                into / "files" / (name if len(names) > 1 else ""),
+                copy_function=shutil.copyfile,
+            )
 
 
 def go(log):

@@ -15,7 +15,18 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
-from . import addon_tests, axe, debian, go_programs, node, odoo, pods, processes, worker
+from . import (
+    addon_tests,
+    axe,
+    debian,
+    gitea,
+    go_programs,
+    node,
+    odoo,
+    pods,
+    processes,
+    worker,
+)
 from .demo import Demo, own_addons, stop_all
 from .instance import CHECKOUT, Instance
 from .problem import Problem, tail
@@ -204,6 +215,7 @@ class Suites:
         pods.decide(self.instance, "simulated")
         self.demo.cluster.ensure()
         self.demo.cluster.ensure_ingress()
+        gitea.ensure(self.instance, self.demo.build_log)
 
     def whole_demo(self):
         self.packages()
@@ -275,6 +287,7 @@ class Suites:
         return self.cargo_test(
             log,
             ("--workspace", "--test", "*"),
+            **gitea.ensure(self.instance, self.demo.build_log),
             KUBECONFIG=str(self.demo.cluster.kubeconfig),
             KUBECTL=str(self.demo.cluster.kubectl),
             HELM=str(go_programs.build("helm", log)),

@@ -1,9 +1,10 @@
-//! `delete`: removes the app, then releases its mail domain if that can be; its volumes stay unless the job says otherwise.
+//! `delete`: removes the app, then releases its mail domain if that can be, and its Git repository; its volumes stay unless the
+//! job says otherwise.
 
 use std::time::Duration;
 
 use super::step_log::objects;
-use super::{JobContext, mail_domain};
+use super::{JobContext, git, mail_domain};
 use crate::kubernetes::{self, Keep};
 use crate::odoo::contract::{DeleteOptions, JobResult, StepCode};
 use crate::problem::Problem;
@@ -87,5 +88,6 @@ pub async fn delete(
     };
     result.namespace_deleted = deleted.namespace_deleted;
     result.inventory = Some(deleted.kept);
-    mail_domain::release(context, result).await
+    mail_domain::release(context, result).await?;
+    git::release(context).await
 }

@@ -12,6 +12,7 @@ mod diff;
 mod diff_text;
 mod domain_ingress;
 mod domains;
+mod git;
 mod hooks;
 mod index;
 mod invitation;
@@ -346,6 +347,7 @@ impl Runner {
             }
             Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
             Action::Domains { options } => domains::domains(context, options, result).await,
+            Action::Git { manifests } => git::look(context, manifests, result).await,
             Action::MailRelease => mail_domain::release_alone(context, result).await,
         }
     }

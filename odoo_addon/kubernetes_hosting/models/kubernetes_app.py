@@ -1110,6 +1110,7 @@ class KubernetesApp(models.Model):
             "mail_domain": None,
             "mail_mark": "app",
             "inventory": self.inventory or [],
+            "git": None,
         }
 
     def _sibling_namespaces(self, siblings=None):

@@ -30,6 +30,7 @@ KINDS = (
     "index",
     "domains",
     "remove",
+    "git",
 )
 
 
@@ -48,6 +49,7 @@ def job_result(**values):
         "preview": None,
         "index": None,
         "domains": None,
+        "git": None,
         **values,
     }
 
