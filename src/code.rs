@@ -60,6 +60,14 @@ pub enum Code {
     FileMode,
     /// The Secret with the app's generated passwords is not what it was.
     GeneratedSecret,
+    /// Somebody has pushed to the app's repository what nobody has taken over.
+    GitChanged,
+    /// The repository is there, and is not the app's.
+    GitForeign,
+    /// The Git server refuses what is asked.
+    GitRefused,
+    /// The Git server does not answer, or fails.
+    GitUnreachable,
     /// A defect of the worker.
     #[default]
     Internal,
@@ -258,6 +266,7 @@ impl Code {
             | Self::ClusterUnreachable
             | Self::ClusterWatch
             | Self::DnsUnanswered
+            | Self::GitUnreachable
             | Self::LeaseLost
             | Self::MailDomainMissing
             | Self::MailSender
@@ -294,6 +303,9 @@ impl Code {
             | Self::ClusterToken
             | Self::Contract
             | Self::FileMode
+            | Self::GitChanged
+            | Self::GitForeign
+            | Self::GitRefused
             | Self::InvitationUncertain
             | Self::MailDomainDisabled
             | Self::MailDomainForeign

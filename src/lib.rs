@@ -2,7 +2,7 @@
 //!
 //! Data flows one way. [`worker`] claims jobs and hands each to its handler in [`job`]; a handler calls the rooms
 //! [`manifest`] (from a URL to checked objects, with [`ansible`]'s Jinja dialect), [`kubernetes`] (apply, prune,
-//! readiness, ingress), [`mailgun`] (domains, messages), [`dns`] (what is published under a name) and [`odoo`] (the three calls); the rooms know nothing of each
+//! readiness, ingress), [`mailgun`] (domains, messages), [`dns`] (what is published under a name), [`git`] (an app's own repository) and [`odoo`] (the three calls); the rooms know nothing of each
 //! other or of jobs. What goes wrong anywhere is a [`problem::Problem`]: what, where, and the way out. What people are told is a [`sentence`]. What must not be shown
 //! is known as [`dependence`], and hidden by [`redact`]. Who waits gives back its [`slot`].
 //! [`package`] says what is wrong with an application's package before anybody deploys it.
@@ -17,6 +17,7 @@ pub mod code;
 pub mod dependence;
 pub mod dns;
 pub mod excerpt;
+pub mod git;
 pub mod job;
 pub mod kubernetes;
 pub mod loopback;

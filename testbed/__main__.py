@@ -12,6 +12,7 @@ from . import addon_tests as tests_of_addons
 from . import contract_test as test_of_contract
 from . import (
     debian,
+    gitea,
     go_programs,
     ingress,
     instance,
@@ -271,11 +272,14 @@ def kubernetes_up(arguments):
     print(f"KUBECTL={cluster.kubectl}")
     for name in ("helm", "kustomize"):
         print(f"{name.upper()}={go_programs.build(name, log)}")
+    for name, value in gitea.ensure(bed, log).items():
+        print(f"{name}={value}")
 
 
 def kubernetes_down(arguments):
     bed = test_bed()
     log = bed.logs / "go-builds.log"
+    gitea.daemon(bed).stop()
     ingress.daemon(bed, log).stop()
     for daemon in reversed([*kubernetes.Kubernetes(bed, log).daemons()]):
         daemon.stop()

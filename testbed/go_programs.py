@@ -32,7 +32,9 @@ class Program:
     module: str  # the folder with its go.mod
     package: str
     variables: str = ""
-    files: str = ""  # a folder of the package's module that is kept beside the program
+    files: str = ""  # folders of the package's module that are kept beside the program
+    tags: str = ""
+    cgo: bool = False
 
 
 def of_kubernetes(name):
@@ -73,6 +75,14 @@ PROGRAMS = {
             "github.com/containerd/nerdctl/v2/cmd/nerdctl",
             "-X github.com/containerd/nerdctl/v2/pkg/version.Version=v2.1.3",
         ),
+        Program(
+            "gitea",
+            "gitea",
+            "code.gitea.io/gitea",
+            files="options public templates",
+            tags="sqlite,sqlite_unlock_notify",
+            cgo=True,  # SQLite is C
+        ),
         Program("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     )
 }
@@ -88,6 +98,7 @@ def place(program):
         program.package,
         program.variables,
         program.files,
+        *filter(None, [program.tags]),
         GO_MINIMUM,
     )
     return f"{program.name}-{key}"
@@ -111,7 +122,7 @@ def make(program, into, log):
     compiler = go(log)
     env = {
         **os.environ,
-        "CGO_ENABLED": "0",
+        "CGO_ENABLED": str(int(program.cgo)),
         "GOFLAGS": "-mod=readonly",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -122,6 +133,7 @@ def make(program, into, log):
         [
             *(compiler, "build", "-trimpath", "-buildvcs=false"),
             *("-ldflags", f"-s -w {program.variables}".strip()),
+            *(("-tags", program.tags) if program.tags else ()),
             *("-o", into / program.name, program.package),
         ],
         log=log,
@@ -139,11 +151,13 @@ def make(program, into, log):
             env=env,
             cwd=module,
         )
-        shutil.copytree(
-            Path(folder.strip()) / program.files,
-            into / "files",
-            copy_function=shutil.copyfile,
-        )
+        names = program.files.split()
+        for name in names:
+            shutil.copytree(
+                Path(folder.strip()) / name,
+                into / "files" / (name if len(names) > 1 else ""),
+                copy_function=shutil.copyfile,
+            )
 
 
 def go(log):

@@ -36,6 +36,7 @@ PORTS = {
     "dns": 8053,
     "bench": 8099,
     "external-dns": 7979,
+    "gitea": 8085,
     "worker": 9091,  # 9090 would be the catalog of PORT_OFFSET=1000
 }
 HIGHEST_OFFSET = 65535 - max(PORTS.values())

@@ -21,6 +21,7 @@ from . import (
     axe,
     compose_host,
     debian,
+    gitea,
     go_programs,
     node,
     odoo,
@@ -221,6 +222,7 @@ class Suites:
         pods.decide(self.instance, "simulated")
         self.demo.cluster.ensure()
         self.demo.cluster.ensure_ingress()
+        gitea.ensure(self.instance, self.demo.build_log)
 
     def whole_demo(self):
         self.packages()
@@ -303,6 +305,7 @@ class Suites:
         return self.cargo_test(
             log,
             ("--workspace", "--test", "*"),
+            **gitea.ensure(self.instance, self.demo.build_log),
             KUBECONFIG=str(self.demo.cluster.kubeconfig),
             KUBECTL=str(self.demo.cluster.kubectl),
             HELM=str(go_programs.build("helm", log)),

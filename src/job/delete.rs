@@ -1,9 +1,10 @@
-//! `delete`: removes the app, then releases its mail domain if that can be; its volumes stay unless the job says otherwise.
+//! `delete`: removes the app, then releases its mail domain if that can be, and its Git repository; its volumes stay unless the
+//! job says otherwise.
 
 use std::time::Duration;
 
 use super::step_log::objects;
-use super::{JobContext, mail_domain};
+use super::{JobContext, git, mail_domain};
 use crate::kubernetes::{self, Keep};
 use crate::odoo::contract::{DeleteOptions, JobResult, StepCode};
 use crate::problem::Problem;
@@ -19,7 +20,8 @@ pub async fn delete(
     result: &mut JobResult,
 ) -> Result<(), Problem> {
     remove(context, options, result).await?;
-    mail_domain::release(context, result).await
+    mail_domain::release(context, result).await?;
+    git::release(context).await
 }
 
 /// Removes it from the cluster, and from nowhere else.

@@ -6,7 +6,7 @@
 use super::hooks::Hooks;
 use super::rendering::{self, Wanted};
 use super::step_log::{StepHandle, objects};
-use super::{JobContext, ready};
+use super::{JobContext, git, ready};
 use crate::kubernetes::generated::Generated;
 use crate::kubernetes::namespace::Home;
 use crate::kubernetes::prune::{Held, Pruned};
@@ -26,6 +26,7 @@ pub async fn deploy(
     result: &mut JobResult,
 ) -> Result<(), Problem> {
     let wanted = prepare(context, &job.manifests, &job.values, None, result).await?;
+    git::commit(context, &job.manifests, &wanted.committed, result).await?;
     bring(context, wanted, result).await
 }
 

@@ -12,6 +12,7 @@ mod diff;
 mod diff_text;
 mod domain_ingress;
 mod domains;
+mod git;
 mod hooks;
 mod index;
 mod invitation;
@@ -359,6 +360,7 @@ impl Runner {
             Action::Domains { options } => domains::domains(context, options, result).await,
             Action::MoveIn { manifests, .. } => move_in::move_in(context, manifests, result).await,
             Action::MoveOut { options } => move_out::move_out(context, options, result).await,
+            Action::Git { manifests } => git::look(context, manifests, result).await,
             Action::MailRelease => mail_domain::release_alone(context, result).await,
         }
     }

@@ -164,6 +164,7 @@ fn example(job: &PreviewJob) -> (App, Cluster) {
         mail_domain: None,
         mail_mark: MailMark::App,
         inventory: Vec::new(),
+        git: None,
     };
     let site = job.cluster.clone().unwrap_or_else(|| Cluster {
         name: "example".to_owned(),

@@ -9,6 +9,7 @@ use crate::ansible::Files;
 use crate::artefact::Served;
 use crate::code::Code;
 use crate::dependence;
+use crate::git;
 use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::storage;
 use crate::manifest::{self, Made, Rules, Source, Values, computed, hook, pin, policy, with_files};
@@ -30,6 +31,8 @@ pub struct Wanted {
     pub generated: Generated,
     /// Whether there are such.
     pub has_new_values: bool,
+    /// What is committed of each manifest, where that is so.
+    pub committed: Vec<git::Files>,
     /// Hides the secrets.
     pub known: Redactor,
     /// Hides what the objects make of them, too, in what pods and programs beside the cluster say: any letter may be that.
@@ -86,7 +89,7 @@ async fn fetch_all(
 }
 
 /// A manifest with the content that the job brings along.
-async fn kept(manifest: &Manifest, content: ManifestContent) -> Result<Source, Problem> {
+pub async fn kept(manifest: &Manifest, content: ManifestContent) -> Result<Source, Problem> {
     let source = Source::new(&manifest.title, &manifest.url, content.text);
     let files = content.files.into_iter();
     computed(move || pin::kept(source, files.map(|file| (file.name, file.content)))).await?
@@ -164,6 +167,14 @@ pub async fn render(
         },
     };
     check_drafts(drafts, &rules, step).map_err(Problem::free_of_secrets)?;
+    let committed = match app.git {
+        Some(_) => manifests
+            .iter()
+            .zip(&all_made)
+            .map(|(manifest, (source, _))| super::git::committed(manifest, source))
+            .collect(),
+        None => Vec::new(),
+    };
     let (mut objects, mut secrets) = (Vec::new(), Vec::new());
     for (source, made) in all_made {
         let values = values.clone();
@@ -188,6 +199,7 @@ pub async fn render(
         hooks,
         generated,
         has_new_values,
+        committed,
         known,
         redactor,
     })

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -14,6 +15,7 @@ use super::reach::{Inside, LookUp, Reach, Resolver, system};
 use super::remembered::Remembered;
 use crate::ansible::Files;
 use crate::artefact::Artefact;
+use crate::body;
 use crate::cause::chain;
 use crate::code::Code;
 use crate::problem::Problem;
@@ -23,6 +25,9 @@ use crate::slot;
 
 /// How much longer than a manifest an index may take.
 const INDEX_PATIENCE: u32 = 3;
+
+/// The longest answer of an API that is read, in bytes.
+const MAX_ANSWER: usize = 8 << 20;
 
 /// How far fetching may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,6 +271,47 @@ impl Fetcher {
         let bytes = in_time(wanted, asked).await;
         let located = |problem| named(problem, &shown).in_manifest(title, &shown);
         Ok((shown.clone(), bytes.map_err(located)?))
+    }
+
+    /// Calls an API with JSON: once, without redirects, with what the settings say of the host. Gives its status and answer.
+    pub async fn call(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Vec<u8>), Problem> {
+        self.reach.check(url)?;
+        let client = match self.reach.allows(url) {
+            true => &self.allowed,
+            false => &self.outside,
+        };
+        let mut request = client
+            .request(method, url.clone())
+            .headers(self.reach.headers(url));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let asked = async {
+            let response =
+                request
+                    .send()
+                    .await
+                    .map_err(|error| match refused_addresses(&error) {
+                        Some(addresses) => Reach::inside(url, addresses),
+                        None => unreachable(&error),
+                    })?;
+            let status = response.status();
+            let read = body::read(response, MAX_ANSWER).await;
+            let bytes = read.map_err(|error| {
+                Problem::transient(
+                    Code::ManifestFetch,
+                    sentence!("The answer cannot be read: {error}.", error),
+                )
+            })?;
+            Ok((status, bytes))
+        };
+        let answer = in_time(self.manifest(), asked).await;
+        answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
     fn manifest(&self) -> Wanted {

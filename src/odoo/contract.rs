@@ -199,6 +199,8 @@ pub enum JobKind {
     Index,
     /// Looks whether the DNS records of the app's domains are as they have to be.
     Domains,
+    /// Looks at the app's own Git repository.
+    Git,
     /// Deletes a namespace that an operator has chosen, of an app that Odoo does not know. Needs no app.
     Remove,
     /// Deploys the app in another cluster than the one where it still is, with the passwords that were made there.
@@ -398,6 +400,10 @@ pub enum Action {
     MoveOut {
         options: DeleteOptions,
     },
+    Git {
+        /// In the order in which they are applied.
+        manifests: Vec<Manifest>,
+    },
     MailRelease,
 }
 
@@ -520,6 +526,7 @@ impl Action {
             Self::Domains { .. } => JobKind::Domains,
             Self::MoveIn { .. } => JobKind::MoveIn,
             Self::MoveOut { .. } => JobKind::MoveOut,
+            Self::Git { .. } => JobKind::Git,
             Self::MailRelease => JobKind::MailRelease,
         }
     }
@@ -541,7 +548,8 @@ impl Action {
             | Self::MailRelease
             | Self::Adopt { .. }
             | Self::Domains { .. }
-            | Self::MoveOut { .. } => &[],
+            | Self::MoveOut { .. }
+            | Self::Git { .. } => &[],
         }
     }
 }
@@ -741,6 +749,43 @@ pub struct App {
     pub mail_mark: MailMark,
     /// What the last deploys left in the cluster.
     pub inventory: Vec<ObjectRef>,
+    /// Its own Git repository; `None` where it has none, or the job does nothing there. Since version 2.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub git: Option<Git>,
+}
+
+/// An app's own repository on a Gitea or Forgejo server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct Git {
+    /// The server as people open it.
+    pub url: String,
+    /// The organisation or user.
+    pub owner: String,
+    pub name: String,
+    /// The commit that Odoo's values and manifests are of; `None`: none yet.
+    pub known: Option<String>,
+    /// Its `vars.yml` as Odoo has the values now.
+    pub vars: String,
+    pub hook: GitHook,
+    pub on_delete: OnDelete,
+}
+
+/// Where the server tells of pushes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct GitHook {
+    pub url: String,
+    pub secret: Token,
+}
+
+/// What becomes of the repository when the app is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    Archive,
+    Delete,
 }
 
 impl App {
@@ -991,6 +1036,7 @@ pub enum StepCode {
     Adopting,
     Indexing,
     Domains,
+    Git,
     Closing,
 }
 
@@ -1074,6 +1120,25 @@ pub struct JobResult {
     /// `domains`: what the DNS says of each. Since version 2; `None` where it is absent.
     #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
     pub domains: Option<Vec<DomainSeen>>,
+    /// `deploy`, `git`: the app's repository; `None`: not looked at. Since version 2.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub git: Option<GitSeen>,
+}
+
+/// What is at the head of an app's repository.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+pub struct GitSeen {
+    /// Where people see it.
+    pub url: String,
+    pub commit: String,
+    /// Of the commit, the first line of its message, and whose it is; empty where the worker has made it.
+    pub title: String,
+    pub author: String,
+    /// `git`: `vars.yml`, where somebody has pushed and there is one.
+    pub vars: Option<String>,
+    /// `git`: the manifests, where somebody has pushed.
+    pub manifests: Option<Vec<ManifestSeen>>,
 }
 
 /// What the DNS says of an app's domain.

@@ -9,6 +9,7 @@ mod counting;
 mod diff;
 #[path = "../common/double.rs"]
 mod double;
+mod git;
 mod identity;
 mod late;
 mod life;

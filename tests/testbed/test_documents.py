@@ -131,7 +131,7 @@ ELSEWHERE = {
 }
 IN_JOB = ("reset_manifests", "cluster.policy", "app.inventory")
 IN_RESULT = (
-    *("inventory", "observation", "preview.files", "preview.objects"),
+    *("git.manifests", "inventory", "observation", "preview.files", "preview.objects"),
     *("preview.problems", "preview.warnings", "index.packages", "index.problems"),
 )
 

@@ -1,4 +1,5 @@
 from . import config_map
+from . import git
 from . import password
 from . import portal
 from . import worker

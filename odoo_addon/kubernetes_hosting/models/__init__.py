@@ -33,6 +33,7 @@ from . import kubernetes_job_outcome
 from . import kubernetes_job_step
 from . import kubernetes_app_change
 from . import kubernetes_app_domain
+from . import kubernetes_app_git
 from . import kubernetes_node_port
 from . import kubernetes_worker
 from . import kubernetes_worker_call

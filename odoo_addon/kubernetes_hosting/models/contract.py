@@ -549,19 +549,32 @@ DOMAIN = Object(
     }
 )
 
+MANIFESTS = List(
+    Object(
+        {
+            "id": INTEGER,
+            "digest": TEXT,
+            "content": WHOLE_TEXT,
+            "files": FILES,
+            "variables": List(TEXT),
+        }
+    )
+)
+
+GIT = Object(
+    {
+        "url": TEXT,
+        "commit": TEXT,
+        "title": TEXT,
+        "author": TEXT,
+        "vars": OrNull(WHOLE_TEXT),
+        "manifests": OrNull(MANIFESTS),
+    }
+)
+
 RESULT = Object(
     {
-        "manifests": List(
-            Object(
-                {
-                    "id": INTEGER,
-                    "digest": TEXT,
-                    "content": WHOLE_TEXT,
-                    "files": FILES,
-                    "variables": List(TEXT),
-                }
-            )
-        ),
+        "manifests": MANIFESTS,
         "objects": Object(
             {
                 "created": INTEGER,
@@ -593,6 +606,7 @@ RESULT = Object(
         "preview": OrNull(PREVIEW),
         "index": Since(2, OrNull(INDEX), None),
         "domains": Since(2, OrNull(List(DOMAIN)), None),
+        "git": Since(2, OrNull(GIT), None),
     }
 )
 

@@ -1164,6 +1164,7 @@ class KubernetesApp(models.Model):
             "mail_domain": None,
             "mail_mark": "app",
             "inventory": self.inventory or [],
+            "git": None,
         }
 
     def _sibling_namespaces(self, siblings=None, cluster=None):

@@ -153,7 +153,6 @@ class KubernetesApp(models.Model):
     def _restore(self, job):
         """Set what the job has deployed, and ask for a deploy of it; return its job."""
         self.ensure_one()
-        self._check_operator()
         self._check_may_restore(job)
         self._restore_values(job.deployed["config_map"])
         self._restore_manifests(job)
@@ -165,14 +164,16 @@ class KubernetesApp(models.Model):
                 "package_digest": version and job.deployed["package_digest"],
             }
         )
-        self._log(
-            self.env._(
-                "Restored to what job %(number)s has deployed on %(moment)s",
-                number=job.id,
-                moment=format_datetime(self.env, job.finished_at, dt_format="short"),
-            )
-        )
+        self._log(self._restored_note(job))
         return self._enqueue("deploy")
+
+    def _restored_note(self, job):
+        """What the chatter says of it."""
+        return self.env._(
+            "Restored to what job %(number)s has deployed on %(moment)s",
+            number=job.id,
+            moment=format_datetime(self.env, job.finished_at, dt_format="short"),
+        )
 
     def _restore_values(self, lines):
         then = {line["key"]: line for line in lines}

@@ -47,6 +47,8 @@ AWAITED_KINDS = ("diff", "preview", "password")
 OWN_KINDS = ("diff",)
 # Kinds that render the app's manifests.
 RENDERING_KINDS = ("deploy", "reset", "diff", "move_in")
+# Kinds that do something in the app's Git repository.
+GIT_KINDS = ("deploy", "delete", "git")
 # The error of a job whose manifest is not what it is pinned to.
 MANIFEST_CHANGED = "manifest_changed"
 # What screens need of a job's result.
@@ -117,6 +119,7 @@ class KubernetesJob(models.Model):
             ("remove", "Delete Namespace"),
             ("move_in", "Deploy in the New Cluster"),
             ("move_out", "Delete in the Other Cluster"),
+            ("git", "Look at Git"),
         ],
         required=True,
         readonly=True,
@@ -560,6 +563,7 @@ class KubernetesJob(models.Model):
             "password": self.env._("Fetching your password"),
             "adopt": self.env._("Checking your app"),
             "domains": self.env._("Checking your domains"),
+            "git": self.env._("Checking your app"),
         }.get(self.kind, "")
 
     def _customer_done_label(self):
@@ -926,6 +930,8 @@ class KubernetesJob(models.Model):
             "secret": [],
             "message": None,
         }
+        if self.kind in GIT_KINDS:
+            values["app"]["git"] = app._git_contract_values()
         if self.kind == "preview":
             values.update(self._preview_values())
         elif self.kind == "index":
@@ -936,6 +942,8 @@ class KubernetesJob(models.Model):
                 config_map=app.config_map_id._contract_values(),
                 secret=app.secret_id._contract_values(),
             )
+        elif self.kind == "git":
+            values["manifests"] = app.manifest_line_ids.sorted()._contract_values()
         elif self.kind == "domains":
             values["options"] = app._domains_contract_values()
         elif self.kind == "delete":

@@ -372,6 +372,8 @@ class KubernetesJob(models.Model):
             app.inventory = inventory
         if self.deployed:
             self._take_digests(result["manifests"])
+        if result["git"]:
+            app._take_over_git(self, result["git"])
         return new
 
     def _take_digests(self, seen):

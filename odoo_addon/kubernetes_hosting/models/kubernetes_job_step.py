@@ -89,6 +89,7 @@ class KubernetesJobStep(models.Model):
             "adopting": self.env._("Take the namespace over"),
             "indexing": self.env._("Read the packages"),
             "domains": self.env._("Look at the DNS"),
+            "git": self.env._("Git repository"),
         }
 
     @api.depends("code")
@@ -121,6 +122,7 @@ class KubernetesJobStep(models.Model):
             # No app of a customer's has such a job.
             "indexing": self.env._("Working"),
             "domains": self.env._("Checking your domains"),
+            "git": self.env._("Keeping a record"),
         }
 
     def _customer_values(self):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
 
 from ..tools.told import worded_problem
 from .kubernetes_job import CHANGING_KINDS, MANIFEST_CHANGED
@@ -263,6 +264,12 @@ class KubernetesManifest(models.Model):
             self._texts(self.pinned_content, self.pinned_files),
             self._texts(self.content, self.files),
         )
+
+    def _keep_content(self, digest, content, files):
+        """Keep what somebody else than the manifest's URL has told of it."""
+        if not self._kept_content(digest):
+            values = {"digest": digest, "content": content, "files": files}
+            self._as_system().content_ids = [Command.create(values)]
 
     def _kept_content(self, digest):
         """The content with this digest, if it is kept."""

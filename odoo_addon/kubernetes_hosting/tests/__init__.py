@@ -18,6 +18,7 @@ from . import test_contract_mutations
 from . import test_contract_schema
 from . import test_database_moved
 from . import test_environment
+from . import test_git
 from . import test_identity
 from . import test_invitation
 from . import test_indexes

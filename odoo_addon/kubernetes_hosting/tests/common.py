@@ -32,6 +32,7 @@ KINDS = (
     "remove",
     "move_in",
     "move_out",
+    "git",
 )
 
 
@@ -50,6 +51,7 @@ def job_result(**values):
         "preview": None,
         "index": None,
         "domains": None,
+        "git": None,
         **values,
     }
 

@@ -126,11 +126,13 @@ class TestContract(KubernetesCase, HttpCase):
     def golden_jobs(self):
         """The jobs of the golden answer, asked for one by one; returns the apps."""
         self.manifests[1].pin = PIN
+        self.int.write({"git_url": "https://git.example.com", "git_owner": "apps"})
         wanted = golden("claim_response")["jobs"]
         production = self.create_app("shop")
         self.cluster.node_port_range = "30001-30002"
         shop = self.create_app("shop", self.int, limit_node_ports=1)
         shop.inventory = wanted[0]["app"]["inventory"]
+        shop.git_known = wanted[0]["app"]["git"]["known"]
         shop.reset_manifest_line_ids = [
             Command.create({"manifest_id": self.manifests[1].id})
         ]
@@ -367,6 +369,7 @@ class TestContract(KubernetesCase, HttpCase):
                 "node_ports": [],
                 "mail_domain": None,
                 "mail_mark": "app",
+                "git": None,
                 "inventory": [],
             },
         )

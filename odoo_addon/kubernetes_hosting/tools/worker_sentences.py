@@ -223,6 +223,7 @@ SENTENCES = (
         "Correct /etc/resolv.conf, or name servers under [dns] in the worker's"
         " settings."
     ),
+    _lt("Correct it in the app's environment: https:// and the server's name."),
     _lt("Correct it."),
     _lt("Correct its name, or add it to `variables` or vars.yml."),
     _lt("Correct its name, or remove it."),
@@ -365,6 +366,7 @@ SENTENCES = (
     ),
     _lt("It is no index of packages: {error}."),
     _lt("It is tried again. Can the worker's machine reach {address}?"),
+    _lt("It is tried again. Look at the Git server."),
     _lt("It is tried again. Mailgun tells about disturbances on its status page."),
     _lt("It was not looked at yet."),
     _lt("Its format is {format}."),
@@ -399,6 +401,10 @@ SENTENCES = (
         " the key may lack the role."
     ),
     _lt(
+        "Look at the repository on the Git server, and at the app's environment in"
+        " Odoo."
+    ),
+    _lt(
         "Look at what has changed in the manifest's form in Odoo, then press Pin there:"
         " what waits for it goes on by itself."
     ),
@@ -430,6 +436,10 @@ SENTENCES = (
         " {message}."
     ),
     _lt("Mailgun sees the DNS records"),
+    _lt(
+        "Make the organisation on the server, or correct the owner in the app's"
+        " environment."
+    ),
     _lt("Manifests may not hold {name} objects on this cluster."),
     _lt("Mounts would pass between the node and the container."),
     _lt("Name a class with a provisioner: {names}."),
@@ -452,6 +462,7 @@ SENTENCES = (
     _lt("No pod could ever move, so that its node cannot be taken out of service."),
     _lt("No policy allows this."),
     _lt("NodePort Services"),
+    _lt("Nothing differs from {commit}"),
     _lt("Nothing of the app is in the cluster."),
     _lt("Nothing of the app is in the namespace {namespace}"),
     _lt("Nothing of the app runs in the namespace {namespace}"),
@@ -460,6 +471,7 @@ SENTENCES = (
         "Nothing was changed. Look at the list again (Kubernetes > Configuration >"
         " Namespaces Found); it is a minute old at most."
     ),
+    _lt("Nothing was pushed since {commit}"),
     _lt("Nothing was running"),
     _lt("Nothing was stopped"),
     _lt("Nothing would change; 1 object stays as it is"),
@@ -505,6 +517,10 @@ SENTENCES = (
     _lt(
         "Put a copy of the file in the link's place: archives hold files and folders"
         " only."
+    ),
+    _lt(
+        "Put it back, or take the manifest away in Odoo: which manifests an app has is"
+        " said there."
     ),
     _lt("Put it in quotation marks."),
     _lt("Put parts of them into the template, or split it into several."),
@@ -607,6 +623,10 @@ SENTENCES = (
     _lt(
         "Remove the value: let it be `generated`, or `required` of who installs the"
         " package."
+    ),
+    _lt(
+        "Rename or delete it on the server. If it is meant, set its description to"
+        " “{mark}”."
     ),
     _lt("Renew the credentials in the worker's kubeconfig for this cluster."),
     _lt("Reset the app of another environment instead."),
@@ -713,10 +733,12 @@ SENTENCES = (
         "Take it out of the URL; whoever runs the worker sets what the host needs under"
         " [manifests.hosts] in the worker's settings."
     ),
+    _lt("Take it out, or put a text in its place."),
     _lt(
         "Take one of its own, {own}: `nodePort: {{{{ node_ports[0] }}}}`, without"
         " quotation marks."
     ),
+    _lt("Take out what the app does not need."),
     _lt(
         "Take the time zone out of the schedule, and write it as `timeZone:"
         " Europe/Berlin` beside it."
@@ -728,6 +750,7 @@ SENTENCES = (
     _lt("The AppArmor profile must be runtime/default or localhost/…."),
     _lt("The DNS did not answer for {name}: {error}."),
     _lt("The DNS servers of this machine cannot be read: {error}."),
+    _lt("The Git server answered {status}. {said}"),
     _lt("The Ingress names the class {shown}, and the cluster has none in Odoo."),
     _lt("The Ingress names the class {shown}, but the cluster's is {own}."),
     _lt("The Mailgun API key is empty."),
@@ -759,6 +782,7 @@ SENTENCES = (
     _lt("The URL cannot be used: {reason}."),
     _lt("The URL holds a login, which everybody who sees the URL could read."),
     _lt("The URL names no host."),
+    _lt("The URL of the Git server cannot be used: {error}."),
     _lt("The URL {address} cannot be that of a repository: {reason}."),
     _lt("The admission webhook {name} answers with something else than a review."),
     _lt("The admission webhook {name} cannot be called: {why}."),
@@ -766,6 +790,7 @@ SENTENCES = (
         "The annotation counts before the field `storageClassName`, and not every"
         " program knows it."
     ),
+    _lt("The answer cannot be read: {error}."),
     _lt(
         "The app has as many of these objects as any app may have, whatever its limits"
         " are. Have the manifests hold fewer, or delete those that nobody needs:"
@@ -777,6 +802,10 @@ SENTENCES = (
     _lt("The app is not in the cluster."),
     _lt("The app is not in the cluster: there is no namespace {namespace}."),
     _lt("The app is stopped; there is nothing to restart."),
+    _lt(
+        "The app says “Changed in Git”: look at the difference there, and take it over"
+        " or leave it."
+    ),
     _lt(
         "The app's namespace has a {kind} {name} that Chandlery did not make for this"
         " app."
@@ -844,6 +873,8 @@ SENTENCES = (
         " deploy."
     ),
     _lt("The cluster serves {kind} as {elsewhere}."),
+    _lt("The commit has more files than the server tells at once."),
+    _lt("The commit has more than {number} files."),
     _lt("The condition on `{key}` looks at no value."),
     _lt("The condition on `{key}` names no values."),
     _lt("The container must drop all capabilities: `drop: [ALL]`."),
@@ -882,6 +913,7 @@ SENTENCES = (
     _lt("The file cannot be read: {error}."),
     _lt("The file is longer than {number} KiB."),
     _lt("The file is not the picture that its name says."),
+    _lt("The file {path} is not a text in UTF-8 of {size} KiB at most."),
     _lt("The folder `{folder}` is not below the repository's."),
     _lt("The folder's name is no text in UTF-8."),
     _lt("The generated value of {key} in the cluster is not text."),
@@ -1030,6 +1062,11 @@ SENTENCES = (
         "The quota is new and not counted yet; the job is tried again. If it stays so,"
         " the cluster's controller manager does not run."
     ),
+    _lt("The repository has no branch yet."),
+    _lt("The repository has no file {path}."),
+    _lt("The repository is archived"),
+    _lt("The repository is deleted"),
+    _lt("The repository {url} is there, and is not this app's."),
     _lt("The rule for `{key}` (secret) cannot be followed: {reason}."),
     _lt("The rule lets everybody in."),
     _lt("The rule lets in addresses instead of pods."),
@@ -1052,6 +1089,10 @@ SENTENCES = (
     _lt("The server answered {status}."),
     _lt("The server cannot be reached: {error}."),
     _lt("The server did not answer in full within {seconds} s."),
+    _lt(
+        "The server has no organisation `{owner}`, and the worker's token is not that"
+        " user's."
+    ),
     _lt("The server redirects more than {redirects} times."),
     _lt("The server redirects to what is no URL."),
     _lt("The server redirects: {message}"),
@@ -1112,6 +1153,10 @@ SENTENCES = (
     _lt("The worker met a defect of its own while rendering."),
     _lt("The worker's log says where; report it to Chandlery's developers."),
     _lt("The worker's machine gives no random numbers."),
+    _lt(
+        "The worker's token for the server lacks the right, or there is none: whoever"
+        " runs the worker sets it under [manifests.hosts] in the worker's settings."
+    ),
     _lt("The {plural} of the cluster at {url} cannot be watched: {error}."),
     _lt("The {word} `{key}` is Chandlery's: it says whose the object is."),
     _lt("The {word} `{key}` is for the program that {domain} belongs to."),
@@ -1123,6 +1168,7 @@ SENTENCES = (
     _lt("There is no mail domain {name} of the former app at Mailgun"),
     _lt("There is no manifest at this URL: correct it, or put the file there."),
     _lt("There is no namespace {namespace} in the cluster any more."),
+    _lt("There is no repository yet"),
     _lt("There is no variable `{name}`, which the plan sets."),
     _lt("There is nothing to restart"),
     _lt("There was nothing to delete"),
@@ -1510,6 +1556,12 @@ SENTENCES = (
     _lt("{address}: There is no {file} at this address."),
     _lt("{choice} stands there twice."),
     _lt("{command} says what belongs there."),
+    _lt("{commit} committed"),
+    _lt(
+        "{commit} was pushed to the app's repository by {author}, and is not taken"
+        " over: {title}"
+    ),
+    _lt("{commit} was pushed: {title}"),
     _lt("{done} of 1 object"),
     _lt("{done} of {all} objects"),
     _lt("{field} is not a text."),

@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
+from ..models.kubernetes_app_git import SHORT
+
 
 class KubernetesAppRestore(models.TransientModel):
     """Shows how what a job has deployed differs from what an app is to be now, and
@@ -33,6 +35,10 @@ class KubernetesAppRestore(models.TransientModel):
     @api.depends_context("lang", "tz")
     def _compute_said(self):
         for wizard in self:
+            commit = (wizard.job_id.deployed or {}).get("commit")
+            if commit:
+                wizard.said = wizard._said_of_commit(commit)
+                continue
             moment = format_datetime(
                 self.env, wizard.job_id.finished_at, dt_format="short"
             )
@@ -44,6 +50,16 @@ class KubernetesAppRestore(models.TransientModel):
                     moment,
                 )
             )
+
+    def _said_of_commit(self, commit):
+        if self.changes:
+            return self.env._(
+                "As pushed in %s, the following would change.", commit[:SHORT]
+            )
+        return self.env._(
+            "Nothing would change: values and manifests are as pushed in %s.",
+            commit[:SHORT],
+        )
 
     @api.depends("job_id.deployed", "app_id.secret_id.line_ids.key")
     def _compute_missing_secrets(self):

@@ -51,6 +51,8 @@ MODELS = {
     "kubernetes.app": Model(
         "-       r     -     -        r    rwcd     rwcd          c",
         system="active change_ids delete_mail_id delete_on dns_record_ids"
+        " git_head git_head_text git_known git_problem git_repository_url"
+        " is_git_changed"
         " had_other_customer hostname hostname_ids"
         " ingress_addresses ingress_hosts ingress_message ingress_message_words"
         " ingress_since ingress_state"
@@ -80,7 +82,8 @@ MODELS = {
             KEEPERS: "action_apply action_ask_apply action_ask_restart"
             " action_cancel_move action_move action_retry_move"
             " action_ask_start action_ask_stop action_check_mail_domain action_delete"
-            " action_forget_mail_domain action_keep action_new_namespace"
+            " action_forget_mail_domain action_git_leave action_git_look"
+            " action_git_review action_keep action_new_namespace"
             " action_open_invitation_template"
             " action_refresh action_reset action_restart action_retry_installation"
             " action_review action_send_invitation action_start action_stop"
@@ -201,7 +204,10 @@ MODELS = {
     ),
     "kubernetes.environment": Model(
         "-       r     r     -        r    r        rwcd          r",
-        only={f"{STAFF} other": "app_ids"},
+        only={
+            f"{STAFF} other": "app_ids git_deploys git_on_delete git_owner git_shown"
+            " git_url"
+        },
     ),
     "kubernetes.hostname": Model(
         "-       -     -     -        r    r        r             -",
@@ -431,6 +437,11 @@ ROUTES = {
     "/kubernetes_hosting/config_map/<int:config_map_id>/vars.yml": (
         ("GET", "/kubernetes_hosting/config_map/{config_map}/vars.yml"),
         STAFF,
+    ),
+    # It answers to what a Git server has signed.
+    "/kubernetes_hosting/git/<string:uid>": (
+        ("POST", "/kubernetes_hosting/git/{app}"),
+        "",
     ),
     "/kubernetes_hosting/worker/claim": (
         ("JSON", "/kubernetes_hosting/worker/claim"),
