@@ -285,7 +285,8 @@ class KubernetesPackageVersion(models.Model):
 
     def _node_ports_needed(self):
         """How many ports of the nodes an app of it needs."""
-        return self.sudo().content["needs"]["node_ports"]
+        content = self.sudo().content
+        return ((content or {}).get("needs") or {}).get("node_ports") or 0
 
     def _check_fits(self, cluster):
         """Refuse a cluster that the version may not run on."""
