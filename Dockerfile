@@ -17,6 +17,8 @@ RUN cargo install --locked --path . --profile "$PROFILE" --root out
 
 FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 COPY --from=build /build/out/bin/chandlery /usr/bin/chandlery
+# As in config/chandlery.service.
+ENV MALLOC_ARENA_MAX=1
 USER 65532:65532
 EXPOSE 9090
 ENTRYPOINT ["/usr/bin/chandlery"]

@@ -415,7 +415,11 @@ class Bench(Demo):
             [self.program, "worker", "--config", self.settings],
             stdout=log,
             stderr=log,
-            env={**kept, "NO_PROXY": "127.0.0.1,localhost"},
+            env={
+                **kept,
+                **worker.unit_variables(),
+                "NO_PROXY": "127.0.0.1,localhost",
+            },
         )
 
     def end_worker(self):

@@ -122,9 +122,12 @@ class Worker:
             )
 
     def kill(self):
-        if self.process:
+        """Whether there was one; it may have ended by itself."""
+        ran = self.process is not None and self.process.poll() is None
+        if ran:
             self.process.kill()
             self.process.wait()
+        return ran
 
     def end(self):
         if self.process:
@@ -301,7 +304,7 @@ class Chaos(Demo):
             audit.wait()
             said(f"Quiet after {time.monotonic() - quiet:.0f} s; looking at all of it")
             differences = list(audit.differences())
-            self.units = audit.units
+            differences += unproven(self.counts, audit.units)
             tell("Asked for", sorted(customers.asked.items()))
             tell("In the end", audit.figures())
         finally:
@@ -408,6 +411,14 @@ class Chaos(Demo):
             )
         except Problem:
             return []
+
+
+def unproven(counts, units):
+    """Why a run would show nothing, whatever is as it is to be after it."""
+    if not counts["worker killed"]:
+        yield "no worker was killed"
+    if not units:
+        yield "nobody has paid for anything"
 
 
 def tell(title, counts):

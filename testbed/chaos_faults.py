@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from . import postgresql
 from .bench import family
+from .problem import Problem
 
 #: So many faults may happen side by side.
 BESIDE = 3
@@ -116,7 +117,8 @@ class Faults:
             if not worker.lock.acquire(blocking=False):
                 continue  # it is stopped at the moment
             try:
-                worker.kill()
+                if not worker.kill():
+                    raise Problem("A worker has ended by itself.", log=worker.log)
                 self.counts["worker killed"] += 1
                 off = chance.randrange(CLOCK_OFF_ONE_IN) == 0
                 seconds = chance.randint(CLOCK_BEHIND, CLOCK_AHEAD)

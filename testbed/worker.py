@@ -101,6 +101,12 @@ def write_settings(instance, database, cluster, cluster_kubeconfig):
     return file
 
 
+def unit_variables():
+    """What config/chandlery.service sets for the worker, as its image does."""
+    unit = (CHECKOUT / "config" / "chandlery.service").read_text()
+    return dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.M))
+
+
 def settings(instance, database, cluster, cluster_kubeconfig):
     """The worker's settings, a dict for each table."""
     return {

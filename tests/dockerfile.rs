@@ -40,6 +40,7 @@ fn the_build_stage_builds_and_its_program_runs_on_the_final_stage() {
     let folder = tempfile::tempdir().unwrap();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let (mut stage, mut runs, mut copied) = (0, 0, None);
+    let mut variables = Vec::new();
     for (word, rest) in instructions() {
         match (word.as_str(), stage) {
             ("FROM", _) => {
@@ -72,12 +73,23 @@ fn the_build_stage_builds_and_its_program_runs_on_the_final_stage() {
                 runs += 1;
             }
             ("COPY", 2) => copied = rest.strip_prefix("--from=build /build/").map(str::to_owned),
+            ("ENV", 2) => {
+                let unit = std::fs::read_to_string(format!("{ROOT}/config/chandlery.service"));
+                let line = format!("\nEnvironment={rest}\n");
+                assert!(unit.unwrap().contains(&line), "{rest} is not in the unit");
+                variables.push(rest);
+            }
             ("USER", 2) => assert_eq!(rest, "65532:65532", "not root"),
             ("EXPOSE" | "ENTRYPOINT" | "CMD", 2) => {}
             (word, stage) => panic!("stage {stage}: {word} is not known to this test"),
         }
     }
     assert_eq!((stage, runs), (2, 1));
+    assert_eq!(
+        variables,
+        ["MALLOC_ARENA_MAX=1"],
+        "one heap for all threads"
+    );
     let copied = copied.expect("the final stage takes the program from the build stage");
     let (from, to) = copied.split_once(' ').unwrap();
     assert_eq!(to, "/usr/bin/chandlery");

@@ -15,6 +15,3 @@ class ChaosTest(unittest.TestCase):
     def test_nothing_is_lost_while_everything_fails_for_a_minute(self):
         bed = chaos.Chaos(instance.from_environment())
         self.assertEqual(bed.run(MINUTES, SEED), [])
-        # Which other faults a minute has room for is up to the machine.
-        self.assertTrue(bed.counts["worker killed"])
-        self.assertTrue(bed.units, "nobody has bought anything")

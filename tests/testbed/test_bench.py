@@ -4,7 +4,7 @@
 
 import unittest
 
-from testbed import bench_report
+from testbed import bench_report, worker
 from testbed.bench_report import Line, alone, judge, percentile, stages, table
 
 WELL = {
@@ -32,6 +32,11 @@ WELL = {
 def failing(**changed):
     verdicts = judge({**WELL, **changed})
     return [verdict.line.says for verdict in verdicts if not verdict.holds]
+
+
+class WorkerTest(unittest.TestCase):
+    def test_it_is_begun_with_what_the_unit_sets(self):
+        self.assertEqual(worker.unit_variables(), {"MALLOC_ARENA_MAX": "1"})
 
 
 class JudgeTest(unittest.TestCase):

@@ -6,7 +6,9 @@ import socket
 import socketserver
 import threading
 import unittest
+from collections import Counter
 
+from testbed.chaos import unproven
 from testbed.chaos_faults import FAULTS, KILLS, Faults
 from testbed.chaos_network import Network
 
@@ -79,6 +81,15 @@ class LinkTest(unittest.TestCase):
         self.assertEqual(connection.recv(100), b"")
         self.assertEqual(self.said(self.connect()), TEXT)
         self.assertEqual(self.link.cut, 1)
+
+
+class UnprovenTest(unittest.TestCase):
+    def test_a_run_without_kills_or_purchases_has_shown_nothing(self):
+        killed = Counter({"worker killed": 1})
+        self.assertEqual(list(unproven(killed, 1)), [])
+        others = Counter({"Odoo killed": 9, "worker stopped": 9})
+        self.assertEqual(list(unproven(others, 1)), ["no worker was killed"])
+        self.assertEqual(list(unproven(killed, 0)), ["nobody has paid for anything"])
 
 
 class FaultsTest(unittest.TestCase):

@@ -263,8 +263,12 @@ class KubernetesPackageVersion(models.Model):
 
     def _kubernetes_needed(self):
         """The oldest version of Kubernetes that it runs on; may be empty."""
+        return self._needs().get("kubernetes") or ""
+
+    def _needs(self):
+        """What it needs; what a version was indexed without, it does not."""
         content = self.sudo().content if self else None
-        return ((content or {}).get("needs") or {}).get("kubernetes") or ""
+        return (content or {}).get("needs") or {}
 
     def _places(self):
         """The clusters on which new apps of it may be made."""
@@ -285,8 +289,7 @@ class KubernetesPackageVersion(models.Model):
 
     def _node_ports_needed(self):
         """How many ports of the nodes an app of it needs."""
-        content = self.sudo().content
-        return ((content or {}).get("needs") or {}).get("node_ports") or 0
+        return self._needs().get("node_ports") or 0
 
     def _check_fits(self, cluster):
         """Refuse a cluster that the version may not run on."""

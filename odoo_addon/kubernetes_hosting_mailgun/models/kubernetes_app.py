@@ -390,18 +390,26 @@ class KubernetesApp(models.Model):
     def _drop_contradicted(self, wishes):
         result = super()._drop_contradicted(wishes)
         if wishes[:1].kind == "mail_release":
-            for app in self:
-                for kind in ("mail_domain", "invitation"):
-                    app._live_job(kind)._cancel()
+            self._cancel_mail_jobs("mail_domain", "invitation")
         return result
 
     def _drop_wishes(self):
         """An app that is not to be deleted after all keeps its mail domain."""
         result = super()._drop_wishes()
-        for app in self:
-            if app.wanted_state != "deleted":
-                app._live_job("mail_release")._cancel()
+        self.filtered(
+            lambda app: app.wanted_state != "deleted" and app.mail_state != "none"
+        )._cancel_mail_jobs("mail_release")
         return result
+
+    def _cancel_mail_jobs(self, *kinds):
+        if self:
+            self.env["kubernetes.job"].search(
+                [
+                    ("app_id", "in", self.ids),
+                    ("kind", "in", kinds),
+                    ("state", "in", ("pending", "running")),
+                ]
+            )._cancel()
 
     def _after_delete(self, job, result):
         """The worker released the domain with the app, or says why it is still
