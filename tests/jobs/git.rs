@@ -102,9 +102,10 @@ impl Git {
 async fn a_deploy_makes_the_repository_and_commits_what_it_deploys_without_secrets() {
     with_app(|app| async move {
         let (runner, git) = (runner(), Git::of(&app));
-        app.serve("config.yml", &format!("{{% include 'x.j2' %}}\n{}", common::CONFIG)).await;
+        app.serve("own.yml", &format!("{{% include 'x.j2' %}}\n{}", common::CONFIG)).await;
         app.serve("x.j2", "# of the file\n").await;
         let mut job = app.job("deploy");
+        job["manifests"][0]["url"] = json!(format!("{}/own.yml", app.server.uri()));
         job["app"]["git"] = git.given(Value::Null);
         job["secret"] = json!([{"key": "postgres_password", "type": "string", "value": "hunter2-hunter2", "generate": null}]);
         let (first, steps) = run(&runner, job.clone()).await;

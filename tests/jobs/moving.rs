@@ -107,7 +107,10 @@ async fn an_app_moves_with_its_passwords_and_nothing_of_others_is_touched() {
             assert_done(&left);
             assert_eq!(
                 shown(&steps),
-                [(StepCode::Deleting, StepState::Done)],
+                [
+                    (StepCode::Closing, StepState::Done),
+                    (StepCode::Deleting, StepState::Done)
+                ],
                 "the mail domain stays"
             );
             assert!(left.result.namespace_deleted);
