@@ -2,7 +2,7 @@
 //! [`Rendered`].
 
 use super::given::Given;
-use super::{Fetcher, Rendered, Source, digest};
+use super::{Fetcher, Rendered, Source, computed, digest};
 use crate::ansible::{Files, Resolved};
 use crate::artefact::{Archive, Artefact, Format, Tools, Values};
 use crate::code::Code;
@@ -28,12 +28,7 @@ impl Fetcher {
                 .map_err(|problem| problem.in_manifest(&title, &url))?;
             Ok(source(&title, &url, &bytes, artefact))
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| {
-            Problem::new(
-                Code::Internal,
-                sentence!("The worker met a defect of its own while rendering."),
-            )
-        })?
+        computed(read).await?
     }
 }
 

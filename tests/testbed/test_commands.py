@@ -273,6 +273,7 @@ class CountingTest(unittest.TestCase):
             f"{at}3,000{warning}{view}\n"
             f"{at}4,000{warning}ir_model: Two fields (a, b) of res.users() are alike\n"
             f"{at}5,000 1 INFO db odoo: kubernetes_hosting\n"
+            f"{at}5,500 1 WARNING db odoo.addons.kubernetes_hosting.models.x: Slow.\n"
             f"{at}6,000 1 INFO db odoo.tests.result: 0 failed, 0 error(s) of 5 tests\n"
         )
         self.assertEqual((result.passed, result.failed), (5, 2))

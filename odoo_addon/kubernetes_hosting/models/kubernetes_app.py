@@ -1677,16 +1677,16 @@ class KubernetesApp(models.Model):
         """The jobs that decide on the states of these apps."""
         if not self:
             return self.env["kubernetes.job"]
-        ids = SQL("(SELECT unnest(%s))", self.ids)
         namespaces = SQL(
-            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id IN %s)", ids
+            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id = ANY(%s))",
+            self.ids,
         )
         jobs = self.env["kubernetes.job"]
         jobs.flush_model(["app_id", "kind", "state", "finished_at"])
         jobs, _apps, _namespaces = read_together(
             self.env,
-            ("kubernetes.job", jobs._deciding(ids)),
-            ("kubernetes.app", SQL("id IN %s", ids)),
+            ("kubernetes.job", jobs._deciding(SQL("%s", self.ids))),
+            ("kubernetes.app", SQL("id = ANY(%s)", self.ids)),
             ("kubernetes.namespace", namespaces),
         )
         return jobs
