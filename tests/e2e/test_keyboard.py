@@ -1,5 +1,5 @@
-"""Whoever has no mouse buys, resets and applies, and never acts by an Enter that was meant
-for something else."""
+"""Whoever has no mouse buys, resets and applies, and never acts by an Enter that was
+meant for something else."""
 
 import shop
 from apps import delete_apps, wait_until, wait_until_running

@@ -41,7 +41,7 @@ class TestScreens(LifeCase):
         return [(view, etree.fromstring(view.get_combined_arch())) for view in views]
 
     def test_all_forms_and_lists_are_safe_and_live(self):
-        """What ``safe_focus.js`` and ``live_views.js`` hold, they hold of all of ours."""
+        """What ``safe_focus.js`` and ``live_views.js`` hold, they hold of all views."""
         for view, arch in self.our_views():
             self.assertEqual(
                 arch.get("js_class"), f"kubernetes_{view.type}", view.xml_id
