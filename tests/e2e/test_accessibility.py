@@ -40,6 +40,7 @@ BACKEND = (
     ".o-tooltip",
     ".o_notebook_headers",
     ".o_optional_columns_dropdown",
+    ".o_progressbar",
     ".o_loading_indicator",
     ".o_search_panel",
     ".o_field_many2many_tags .o-autocomplete",

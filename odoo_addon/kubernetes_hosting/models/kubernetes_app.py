@@ -440,6 +440,12 @@ class KubernetesApp(models.Model):
     move_failed = fields.Boolean(compute="_compute_open_move_id", groups=USER)
     move_cancellable = fields.Boolean(compute="_compute_open_move_id", groups=USER)
     move_text = fields.Text(compute="_compute_open_move_id", groups=USER)
+    live_step_text = fields.Char(
+        related="live_job_id.step_text", related_sudo=False, groups=USER
+    )
+    live_progress = fields.Integer(
+        related="live_job_id.progress", related_sudo=False, groups=USER
+    )
     change_ids = fields.One2many(
         "kubernetes.app.change",
         "app_id",
@@ -1350,6 +1356,12 @@ class KubernetesApp(models.Model):
             "target": "new",
             "context": {"default_app_id": self.id},
         }
+
+    def action_cancel_job(self):
+        """Cancel what is at work: it stands where one sees it."""
+        self.ensure_one()
+        self.check_access("read")
+        return self.live_job_id.action_cancel()
 
     def action_view_jobs(self):
         self.ensure_one()

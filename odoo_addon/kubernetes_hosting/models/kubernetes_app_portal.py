@@ -11,7 +11,7 @@ from odoo.fields import Domain
 from odoo.tools import email_split, format_datetime
 
 from .kubernetes_attention import STATES_AT_WORK, STATES_BY_URGENCY, WAITING_MINUTES
-from .kubernetes_job import CHANGING_KINDS
+from .kubernetes_job import CHANGING_KINDS, STEP_COUNTS
 
 # What a customer can watch while it is at work. The rest goes on quietly.
 WATCHED_KINDS = (*CHANGING_KINDS, "refresh")
@@ -28,8 +28,6 @@ FILTERED_STATES = {
 }
 # The story's length on the customer's page.
 STORY_JOBS = 10
-# How many steps a job of each kind has, for the bar: more, where it tells of more.
-STEP_COUNTS = {"deploy": 7, "reset": 7, "restart": 3, "stop": 2, "start": 3}
 # How soon a customer may have the sign-in details sent again.
 RESEND_AFTER = timedelta(days=1)
 

@@ -36,6 +36,8 @@ JOB_RETENTION_DAYS = 30
 # What the vacuum removes in one transaction.
 GC_BATCH = 1000
 
+# How many steps a job of each kind has, for the bar: more, where it tells of more.
+STEP_COUNTS = {"deploy": 7, "reset": 7, "restart": 3, "stop": 2, "start": 3}
 # Kinds that change the app in the cluster: its state follows from them, and the latest
 # wish wins among them.
 CHANGING_KINDS = ("deploy", "stop", "start", "restart", "reset", "delete")
@@ -261,6 +263,10 @@ class KubernetesJob(models.Model):
     diff_unchanged_count = fields.Integer(string="Unchanged", compute="_compute_diff")
     diff_summary = fields.Char(string="Summary", compute="_compute_diff")
     step_ids = fields.One2many("kubernetes.job.step", "job_id", readonly=True)
+    step_text = fields.Char(string="Step at Work", compute="_compute_step")
+    progress = fields.Integer(
+        compute="_compute_step", help="How far it is, in percent of its steps."
+    )
 
     error_code = fields.Char(readonly=True)
     # In English as it was told, and beside it what it is made of; operators read the
@@ -390,6 +396,29 @@ class KubernetesJob(models.Model):
             job.diff_unchanged_count = diff["unchanged"]
             job.diff_summary = job._diff_summary()
             job.diff_html = job._render_diff(diff["objects"])
+
+    @api.depends("state", "attempt", "step_ids.state", "step_ids.attempt")
+    @api.depends_context("lang")
+    def _compute_step(self):
+        for job in self:
+            steps = job.step_ids.filtered(
+                lambda step, job=job: step.attempt == job.attempt
+            )
+            steps = steps.sorted("number")
+            running = steps.filtered(lambda step: step.state == "running")[-1:]
+            if job.state != "running" or not running:
+                job.step_text, job.progress = False, 0
+                continue
+            number = list(steps).index(running) + 1
+            count = max(len(steps), STEP_COUNTS.get(job.kind, 0))
+            job.step_text = self.env._(
+                "Step %(step)s of %(count)s: %(label)s",
+                step=number,
+                count=count,
+                label=running.name,
+            )
+            # What is at work is not done yet.
+            job.progress = 100 * (number - 1) // count
 
     @api.depends("error_excerpts", "error_manifest")
     @api.depends_context("lang")

@@ -3,6 +3,7 @@
 
 from lxml import etree, html
 
+from odoo.exceptions import AccessError
 from odoo.tools.safe_eval import safe_eval
 
 from .test_apply import DIFF
@@ -41,7 +42,7 @@ class TestScreens(LifeCase):
         return [(view, etree.fromstring(view.get_combined_arch())) for view in views]
 
     def test_all_forms_and_lists_are_safe_and_live(self):
-        """What ``safe_focus.js`` and ``live_views.js`` hold, they hold of all of ours."""
+        """What ``safe_focus.js`` and ``live_views.js`` hold, they hold of all views."""
         for view, arch in self.our_views():
             self.assertEqual(
                 arch.get("js_class"), f"kubernetes_{view.type}", view.xml_id
@@ -112,6 +113,34 @@ class TestScreens(LifeCase):
         for state, shown, hidden in (("running", of, over), ("failed", over, of)):
             self.assertFalse(safe_eval(shown.get("invisible"), {"state": state}))
             self.assertTrue(safe_eval(hidden.get("invisible"), {"state": state}))
+
+    def test_an_app_at_work_says_its_step_and_is_cancelled_where_one_stands(self):
+        app = self.deployed()
+        app.action_apply()
+        job = self.claim()
+        self.assertEqual((app.live_job_id, app.live_step_text), (job, False))
+        step = {
+            "code": "fetching",
+            "state": "done",
+            "started_at": False,
+            "seconds": 1.0,
+            "message": "",
+        }
+        waiting = {"code": "waiting", "state": "running", "seconds": None}
+        job._record_steps([{**step, "number": 1}, {**step, **waiting, "number": 2}])
+        self.env.invalidate_all()
+        self.assertEqual(app.live_step_text, "Step 2 of 7: Wait until ready")
+        self.assertEqual(app.live_progress, 14)
+        (cancel,) = self.arch("kubernetes_app_view_form").xpath(
+            "//div[field[@name='live_job_id'] or .//field[@name='live_job_id']]"
+            "//button[@name='action_cancel_job']"
+        )
+        self.assertEqual(cancel.get("string"), "Cancel")
+        user = self.create_user("user", "looks")
+        with self.assertRaises(AccessError):
+            app.with_user(user).action_cancel_job()
+        app.with_user(self.create_user("operator", "acts")).action_cancel_job()
+        self.assertTrue(job.cancel_requested)
 
     def test_an_error_leads_to_its_manifest(self):
         app = self.deployed()

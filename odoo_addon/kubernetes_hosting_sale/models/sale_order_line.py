@@ -216,9 +216,10 @@ class SaleOrderLine(models.Model):
 
     def _kubernetes_reservation(self, unit):
         """The reservation of one unit, perhaps empty."""
-        return self.kubernetes_reservation_ids.filtered(
-            lambda reservation: reservation.unit == unit
-        )
+        reservations = self.kubernetes_reservation_ids
+        found = reservations.filtered(lambda reservation: reservation.unit == unit)
+        # What is read of it is read of all.
+        return found.with_prefetch(reservations.ids)
 
     def _kubernetes_name_available(self, unit, name):
         """Whether the unit could have the name; what it holds itself counts as free."""
