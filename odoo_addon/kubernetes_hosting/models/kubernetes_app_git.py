@@ -154,7 +154,7 @@ class KubernetesApp(models.Model):
     def _is_git_signed(self, body, signature):
         """Whether the server has sent this."""
         wanted = hmac.new(self._git_secret().encode(), body, hashlib.sha256)
-        return consteq(wanted.hexdigest(), signature or "")
+        return consteq(wanted.hexdigest().encode(), (signature or "").encode())
 
     def _pushed(self, body):
         """The server tells of a push: a worker looks, but for what a deploy that is at

@@ -260,10 +260,12 @@ class TestGit(LifeCase):
 class TestGitHook(KubernetesCase, HttpCase):
     """The server tells of a push; a worker looks then, and nothing else follows."""
 
-    def push(self, app, secret=None, uid=None, message="Less memory"):
+    def push(
+        self, app, secret=None, uid=None, message="Less memory", signature=None
+    ):
         body = json.dumps({"head_commit": {"message": message}}).encode()
         key = (secret or app._git_secret()).encode()
-        signature = hmac.new(key, body, hashlib.sha256).hexdigest()
+        signature = signature or hmac.new(key, body, hashlib.sha256).hexdigest()
         return self.url_open(
             f"/kubernetes_hosting/git/{uid or app.uid}",
             data=body,
@@ -302,9 +304,10 @@ class TestGitHook(KubernetesCase, HttpCase):
         app, other = self.create_app(), self.create_app("other")
         answers = [
             self.push(app, "wrong"),
+            self.push(app, signature="\xe9"),
             self.push(app, other._git_secret()),
             self.push(app, uid=32 * "0"),
         ]
-        self.assertEqual(answers, [403, 403, 403])
+        self.assertEqual(answers, [403, 403, 403, 403])
         self.env.invalidate_all()
         self.assertFalse((app + other).job_ids)
