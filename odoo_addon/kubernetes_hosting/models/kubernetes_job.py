@@ -593,6 +593,8 @@ class KubernetesJob(models.Model):
             "adopt": self.env._("Checking your app"),
             "domains": self.env._("Checking your domains"),
             "git": self.env._("Checking your app"),
+            "move_in": self.env._("Moving your app"),
+            "move_out": self.env._("Moving your app"),
         }.get(self.kind, "")
 
     def _customer_done_label(self):

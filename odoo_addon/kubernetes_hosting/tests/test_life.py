@@ -1015,4 +1015,4 @@ class TestCustomerRequests(LifeCase):
         app.sudo()._enqueue("diff")
         status = app._customer_status()
         self.assertFalse(status["at_work"])
-        self.assertEqual(status["job"]["title"], "Restarting your app")
+        self.assertEqual(status["job"]["title"], "Restarted")
