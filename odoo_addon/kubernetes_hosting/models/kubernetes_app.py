@@ -440,12 +440,8 @@ class KubernetesApp(models.Model):
     move_failed = fields.Boolean(compute="_compute_open_move_id", groups=USER)
     move_cancellable = fields.Boolean(compute="_compute_open_move_id", groups=USER)
     move_text = fields.Text(compute="_compute_open_move_id", groups=USER)
-    live_step_text = fields.Char(
-        related="live_job_id.step_text", related_sudo=False, groups=USER
-    )
-    live_progress = fields.Integer(
-        related="live_job_id.progress", related_sudo=False, groups=USER
-    )
+    live_step_text = fields.Char(compute="_compute_live_step", groups=USER)
+    live_progress = fields.Integer(compute="_compute_live_step", groups=USER)
     change_ids = fields.One2many(
         "kubernetes.app.change",
         "app_id",
@@ -660,6 +656,13 @@ class KubernetesApp(models.Model):
         for app in self:
             app.job_count = counts.get(app, 0)
             app.live_job_id = live.get(app, False)
+
+    @api.depends("live_job_id")
+    @api.depends_context("lang")
+    def _compute_live_step(self):
+        for app in self:
+            app.live_step_text = app.live_job_id.step_text
+            app.live_progress = app.live_job_id.progress
 
     @api.depends("job_ids.state")
     def _compute_is_deployed(self):

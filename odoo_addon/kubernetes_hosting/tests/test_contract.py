@@ -41,6 +41,9 @@ def shape(value):
     return "number" if isinstance(value, int | float) else type(value).__name__
 
 
+MOVES = ("move_in", "move_out")
+
+
 @tagged("post_install", "-at_install")
 class TestContract(KubernetesCase, HttpCase):
     """The three calls over HTTP, with the golden examples in tests/contract/."""
@@ -204,7 +207,10 @@ class TestContract(KubernetesCase, HttpCase):
             {key: shape(value) for key, value in wanted.items() if key != "jobs"},
         )
         got_by_kind = {job["kind"]: job for job in answer["jobs"]}
-        wanted_by_kind = {job["kind"]: job for job in wanted["jobs"]}
+        # Moves need a second cluster.
+        wanted_by_kind = {
+            job["kind"]: job for job in wanted["jobs"] if job["kind"] not in MOVES
+        }
         self.assertEqual(got_by_kind.keys(), wanted_by_kind.keys())
         # Lists may be longer or empty here and there: they are looked at in the deploy.
         lists = {"manifests", "reset_manifests", "config_map", "secret"}
@@ -235,6 +241,35 @@ class TestContract(KubernetesCase, HttpCase):
             self.assertEqual(
                 [got_by_kind[kind][name] for name in sorted(lists)], 4 * [[]]
             )
+
+    def test_claim_of_moves_answers_as_the_golden_file(self):
+        old = self.cluster.copy({"name": "old", "domain": "old.example.com"})
+        self.worker.cluster_ids |= old
+        for name in ("older", "back"):
+            app = self.create_app(name, cluster_id=old.id)
+            move = self.env["kubernetes.app.move"]._begin(app, self.cluster, False)
+        move.to_namespace_id.state = "active"
+        move._cancel()
+        request = golden("claim_request")
+        demo = request["clusters"][0]
+        answer = self.claim(
+            clusters=[demo, {**demo, "name": "old"}], kinds=list(MOVES)
+        )
+        self.assertEqual(list(schema("claim_response").wrong(answer)), [])
+        wanted = golden("claim_response")["jobs"]
+        wanted_by_kind = {job["kind"]: job for job in wanted if job["kind"] in MOVES}
+        got_by_kind = {job["kind"]: job for job in answer["jobs"]}
+        self.assertEqual(got_by_kind.keys(), wanted_by_kind.keys())
+        for kind, expected in wanted_by_kind.items():
+            got = got_by_kind[kind]
+            self.assertEqual(got.keys(), expected.keys())
+            self.assertEqual(got["app"].keys(), expected["app"].keys())
+            self.assertEqual(got["cluster"]["name"], "demo")
+            self.assertEqual(shape(got["options"]), shape(expected["options"]))
+        self.assertEqual(
+            got_by_kind["move_in"]["options"],
+            {"from": {"cluster": "old", "namespace": "older-prod"}},
+        )
 
     def test_claim_of_a_reset_carries_its_manifests_and_production(self):
         self.golden_jobs()

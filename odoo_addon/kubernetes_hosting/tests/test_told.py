@@ -129,6 +129,14 @@ class TestTold(KubernetesQueueCase):
         self.assert_read(job.app_id, "state_message_shown", english, german)
         row = self.env["kubernetes.attention"].search([("app_id", "=", job.app_id.id)])
         self.assertEqual(row.reason, "app_failed")
+        english += (
+            "\nIts installation stopped here. On the app, “Retry” goes on, and “Take"
+            " Back” takes away what was made."
+        )
+        german += (
+            "\nIhre Installation ist hier stehen geblieben. An der App macht"
+            " „Wiederholen“ weiter, und „Zurücknehmen“ entfernt, was entstanden ist."
+        )
         self.assert_read(row, "details", english, german)
 
     def test_what_is_said_at_a_marked_line_is_read_in_the_readers_language(self):

@@ -9,7 +9,7 @@ from odoo.fields import Command
 from odoo.tests import Form, HttpCase, tagged
 from odoo.tools import mute_logger
 
-from .common import KINDS, KubernetesCase, KubernetesQueueCase
+from .common import KINDS, KubernetesCase, KubernetesQueueCase, job_result
 
 CANARY = "canary-of-the-other-company"
 SAID = {"name": "w", "instance": "i", "version": "1", "machine": ""}
@@ -251,19 +251,13 @@ class TestWorkerServesWhatItWasGiven(TwoCompanies, HttpCase):
             ],
         )
         seen = {"content": "kind: Evil", "variables": [], "files": []}
-        result = {
-            "manifests": [
+        result = job_result(
+            manifests=[
                 {**seen, "id": one.id, "digest": "sha256:" + "0" * 64}
                 for one in manifest | own
             ],
-            "objects": {},
-            "inventory": None,
-            "observation": None,
-            "diff": None,
-            "preview": {**seen, "digest": "sha256:" + "1" * 64, "problems": []},
-            "password": None,
-            "index": None,
-        }
+            preview={**seen, "digest": "sha256:" + "1" * 64, "problems": []},
+        )
         job = app._enqueue("deploy")
         preview = self.jobs._enqueue_preview("Shared", manifest.url, manifest)
         self.claim("unit")
