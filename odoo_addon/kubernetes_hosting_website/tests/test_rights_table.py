@@ -260,9 +260,6 @@ class RightsTableCase(HostingSaleCase):
                 "kubernetes.database.moved"
             ].create({}),
             "kubernetes.namespace.found": found,
-            "kubernetes.node.port": env["kubernetes.node.port"].create(
-                {"cluster_id": app.cluster_id.id, "number": 30000, "app_id": app.id}
-            ),
             "kubernetes.worker": worker,
             "kubernetes.worker.key": worker.key_ids,
             "kubernetes.worker.key.create": keys.create({"worker_id": worker.id}),
