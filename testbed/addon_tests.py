@@ -12,6 +12,10 @@ from .result import Result
 RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 TESTED = re.compile(r"odoo\.tests\.stats: (\w+): [1-9]\d* tests")
 ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ ([A-Z]+) ", re.M)
+#: Who warns while addons are installed: fields and views, modules, the registry.
+INSTALLING = re.compile(
+    r"odoo\.(addons\.base|modules|registry)\b|py\.warnings: \S+/odoo/orm/"
+)
 #: A name that all of our addons and their models begin with.
 OURS = "kubernetes"
 FAILED_TEST = re.compile(r".{24}\d+ \S+ \S+ odoo\.addons\.\S+: (FAIL|ERROR): ")
@@ -103,7 +107,7 @@ def warnings(text):
     return [
         block
         for words, block in told.items()
-        if OURS in words and not words.startswith(f"odoo.addons.{OURS}")
+        if OURS in words and INSTALLING.match(words)
     ]
 
 

@@ -246,7 +246,8 @@ class Daemon:
         if pid is None:
             self.pid_file.unlink(missing_ok=True)
             return False
-        os.kill(pid, self.stop_signal)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(pid, self.stop_signal)
         end = time.monotonic() + self.stop_seconds
         while self.pid() is not None:
             if time.monotonic() > end:

@@ -73,6 +73,10 @@ def test_a_customer_resets(page, operator, hosting):
     button = page.locator("#kubernetes_app_reset_button")
     press(page, button)
     expect(dialog).to_be_visible()
+    # Bootstrap takes no key before it has moved the focus there.
+    page.wait_for_function(
+        "document.querySelector('.modal.show')?.contains(document.activeElement)"
+    )
     act = dialog.get_by_role("button", name="Reset", exact=False).last
     expect(act).not_to_be_focused()
     page.keyboard.press("Escape")

@@ -1756,10 +1756,12 @@ class KubernetesApp(models.Model):
 
     def action_retry_move(self):
         """Go on with the move that failed."""
+        self._check_operator()
         self.sudo().open_move_id.with_env(self.env).action_retry()
 
     def action_cancel_move(self):
         """Take the move back."""
+        self._check_operator()
         self.sudo().open_move_id.with_env(self.env).action_cancel()
 
     def _places_to_move(self):

@@ -342,6 +342,10 @@ class KubernetesApp(models.Model):
         self.ensure_one()
         self._check_operator()
         app = self.sudo()
+        if not app.is_git_changed:
+            raise UserError(
+                self.env._("Nothing that was pushed waits to be taken over or left.")
+            )
         app._log(self.env._("Left what was pushed: %s", app.git_head[:SHORT]))
         app.git_known = app.git_head
 

@@ -67,7 +67,9 @@ class KubernetesAppMove(models.Model):
         ondelete="restrict",
     )
     from_namespace_state = fields.Selection(
-        related="from_namespace_id.state", string="Old Namespace's State"
+        related="from_namespace_id.state",
+        related_sudo=False,
+        string="Old Namespace's State",
     )
     state = fields.Selection(
         [
