@@ -252,9 +252,7 @@ class TestContract(KubernetesCase, HttpCase):
         move._cancel()
         request = golden("claim_request")
         demo = request["clusters"][0]
-        answer = self.claim(
-            clusters=[demo, {**demo, "name": "old"}], kinds=list(MOVES)
-        )
+        answer = self.claim(clusters=[demo, {**demo, "name": "old"}], kinds=list(MOVES))
         self.assertEqual(list(schema("claim_response").wrong(answer)), [])
         wanted = golden("claim_response")["jobs"]
         wanted_by_kind = {job["kind"]: job for job in wanted if job["kind"] in MOVES}

@@ -260,9 +260,7 @@ class TestGit(LifeCase):
 class TestGitHook(KubernetesCase, HttpCase):
     """The server tells of a push; a worker looks then, and nothing else follows."""
 
-    def push(
-        self, app, secret=None, uid=None, message="Less memory", signature=None
-    ):
+    def push(self, app, secret=None, uid=None, message="Less memory", signature=None):
         body = json.dumps({"head_commit": {"message": message}}).encode()
         key = (secret or app._git_secret()).encode()
         signature = signature or hmac.new(key, body, hashlib.sha256).hexdigest()

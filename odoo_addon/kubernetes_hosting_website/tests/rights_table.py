@@ -79,8 +79,8 @@ MODELS = {
             " write_date write_uid"
         },
         calls={
-            KEEPERS: "action_apply action_ask_apply action_ask_restart action_cancel_job"
-            " action_cancel_move action_move action_retry_move"
+            KEEPERS: "action_apply action_ask_apply action_ask_restart"
+            " action_cancel_job action_cancel_move action_move action_retry_move"
             " action_ask_start action_ask_stop action_check_mail_domain action_delete"
             " action_forget_mail_domain action_git_leave action_git_look"
             " action_git_review action_keep action_new_namespace"
