@@ -30,6 +30,12 @@ path = "{folder}/containerd/opt"
 """
 CODE = ("box.py", "compose_host.py")
 
+#: What the runtime of the examples needs of the machine's Python.
+PYTHON = {
+    "/usr/lib/python3/dist-packages/jinja2/__init__.py": "python3-jinja2",
+    "/usr/lib/python3/dist-packages/yaml/__init__.py": "python3-yaml",
+}
+
 
 class ComposeHost:
     """The one of a test bed."""

@@ -237,6 +237,7 @@ class Suites:
                 hint="Run the same command as root, or as a user whom sudo asks for no"
                 " password.",
             )
+        debian.install(compose_host.PYTHON, self.demo.setup_log)
         self.compose_host.ensure()
 
     def programs(self):
