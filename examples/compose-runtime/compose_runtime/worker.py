@@ -39,6 +39,7 @@ NO_RESULT = {
     "preview": None,
     "index": None,
     "domains": None,
+    "git": None,
 }
 
 
