@@ -76,9 +76,7 @@ class Runner:
             if is_same and before["state"] == "running":
                 changed = 0
             else:
-                project.compose(
-                    ["up", "--detach", "--remove-orphans"], held.go_on, held.hide
-                )
+                self.up(held, project)
                 changed = len(before["objects"])
             step.say("nothing has changed" if is_same and not changed else "applied")
         observation = self.wait(held, project)
@@ -96,6 +94,17 @@ class Runner:
             "inventory": project.inventory(objects),
             "observation": observation,
         }
+
+    def up(self, held, project):
+        words = ["up", "--detach", "--remove-orphans"]
+        try:
+            project.compose(words, held.go_on, held.hide)
+        except Problem as problem:
+            if problem.code != "apply_refused":
+                raise
+            # containerd's restart monitor may start what nerdctl is just starting, and
+            # one of the two fails.
+            project.compose(words, held.go_on, held.hide)
 
     def wait(self, held, project):
         """The observation once everything runs."""

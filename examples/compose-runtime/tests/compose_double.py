@@ -51,6 +51,10 @@ def compose(words):
             for name, service in content["services"].items():
                 if "missing" in service["image"]:
                     sys.exit(f"pull access denied for {service['image']}")
+                # The restart monitor was quicker.
+                if "raced" in service["image"] and not (folder / "raced").exists():
+                    (folder / "raced").touch()
+                    sys.exit("cannot start a container that has stopped: unknown")
                 wanted[f"{project}-{name}-1"] = {
                     "project": project,
                     "service": name,

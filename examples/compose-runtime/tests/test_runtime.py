@@ -215,6 +215,10 @@ class LifeTest(RuntimeCase):
         self.assertEqual(error["code"], "apply_refused")
         self.assertIn("pull access denied", error["message"])
 
+    def test_a_start_that_met_the_restart_monitor_is_made_again(self):
+        self.values["image"] = "raced:1"
+        self.assertEqual(self.done("deploy")["observation"]["state"], "running")
+
     def test_a_comparison_shows_no_secret(self):
         self.done("deploy")
         self.values["greeting"] = "good evening"
