@@ -8,6 +8,7 @@
 //! [`package`] says what is wrong with an application's package before anybody deploys it.
 
 pub mod ansible;
+pub mod archive;
 pub mod artefact;
 pub mod body;
 pub mod cause;

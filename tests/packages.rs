@@ -119,6 +119,35 @@ fn one_command_makes_a_folder_a_repository() {
 }
 
 #[test]
+fn a_package_in_an_archive_is_checked_as_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["small", "render"] {
+        let packed = fs::File::create(folder.path().join(format!("{name}.tar.gz"))).unwrap();
+        let packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+        let mut archive = tar::Builder::new(packed);
+        archive.append_dir_all(name, inputs().join(name)).unwrap();
+        archive.into_inner().unwrap().finish().unwrap();
+    }
+    let output = check(folder.path(), &["small.tar.gz"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("small.tar.gz: hello 1.0 is well"));
+    // The places are those in the archive.
+    let output = check(folder.path(), &["render.tar.gz"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = fs::read_to_string(inputs().join("render/expected.txt")).unwrap();
+    let expected = expected.replace("render/", "render.tar.gz#");
+    assert_eq!(format!("{}exit status 1\n", said(&output)), expected);
+    fs::write(folder.path().join("no.zip"), "x").unwrap();
+    let output = check(folder.path(), &["no.zip"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("The archive cannot be read"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
 fn of_several_packages_each_is_checked_and_one_that_is_wrong_is_enough() {
     let output = check(&inputs(), &["empty", "small", "nowhere"]);
     assert_eq!(output.status.code(), Some(1));

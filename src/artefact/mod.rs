@@ -1,11 +1,10 @@
-//! Charts and folders of others' tools, in an archive → the YAML that those tools make of them: [`Archive::unpack`] →
+//! Charts and folders of others' tools, in an [`Archive`] → the YAML that those tools make of them: [`Archive::unpack`] →
 //! [`Artefact::render`], which calls helm or kustomize by [`Tools`] in a [`confined`] process.
 //!
 //! The tools are what the field uses; what they read is somebody else's. So the archive is unpacked by rules of our own, and
 //! the tool runs in a folder of its own, without network, with an empty environment, and within limits. What it makes goes
 //! the way of every manifest: read, checked, applied.
 
-mod archive;
 pub mod confined;
 mod helm;
 mod kustomize;
@@ -16,9 +15,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub use archive::Archive;
 pub use tools::Tools;
 
+use crate::archive::Archive;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::sentence;

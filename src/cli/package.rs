@@ -12,8 +12,8 @@ use crate::problem::Problem;
 pub enum Package {
     /// Says everything that is wrong with packages, and renders their manifests with the defaults
     Check {
-        /// Folders with a package.yml
-        #[arg(value_name = "DIR", required = true)]
+        /// Folders with a package.yml, or archives of such (.tar.gz, .tgz, .zip)
+        #[arg(value_name = "PACKAGE", required = true)]
         folders: Vec<PathBuf>,
     },
     /// Makes a folder of packages a repository: checks all of them and writes its index.json

@@ -4,7 +4,8 @@
 use super::given::Given;
 use super::{Fetcher, Rendered, Source, digest};
 use crate::ansible::{Files, Resolved};
-use crate::artefact::{Archive, Artefact, Format, Tools, Values};
+use crate::archive::Archive;
+use crate::artefact::{Artefact, Format, Tools, Values};
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::sentence;

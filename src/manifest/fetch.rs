@@ -13,6 +13,7 @@ use url::Url;
 use super::reach::{Inside, LookUp, Reach, Resolver, system};
 use super::remembered::Remembered;
 use crate::ansible::Files;
+use crate::archive::{self, Archive};
 use crate::artefact::Artefact;
 use crate::cause::chain;
 use crate::code::Code;
@@ -21,8 +22,10 @@ use crate::sentence;
 use crate::sentence::Sentence;
 use crate::slot;
 
-/// How much longer than a manifest an index may take.
-const INDEX_PATIENCE: u32 = 3;
+/// How much longer than a manifest an index or an archive may take.
+const PATIENCE: u32 = 3;
+/// How large an archive of packages may be, in bytes.
+const ARCHIVE: usize = 8 << 20;
 
 /// How far fetching may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ struct Wanted {
 enum What {
     Manifest,
     Index,
+    Archive,
 }
 
 impl What {
@@ -68,6 +72,9 @@ impl What {
             Self::Index => sentence!(
                 "The server wants a login: publish the index where the worker may read it."
             ),
+            Self::Archive => sentence!(
+                "The server wants a login: publish the archive where the worker may read it."
+            ),
         }
     }
 
@@ -75,6 +82,7 @@ impl What {
         match self {
             Self::Manifest => sentence!("The manifest is larger than {number} KiB.", number),
             Self::Index => sentence!("The index is larger than {number} KiB.", number),
+            Self::Archive => sentence!("The archive is larger than {number} KiB.", number),
         }
     }
 
@@ -84,6 +92,7 @@ impl What {
                 sentence!("Check that the URL leads to a manifest, or split it into several.")
             }
             Self::Index => sentence!("Divide the repository into several."),
+            Self::Archive => sentence!("Pack its packages one by one."),
         }
     }
 
@@ -93,12 +102,15 @@ impl What {
                 sentence!("The server answered with a web page, not with a manifest.")
             }
             Self::Index => sentence!("The server answered with a web page, not with an index."),
+            Self::Archive => {
+                sentence!("The server answered with a web page, not with an archive.")
+            }
         }
     }
 
     fn is_no_text(self, line: usize) -> Sentence {
         match self {
-            Self::Manifest => sentence!(
+            Self::Manifest | Self::Archive => sentence!(
                 "The manifest is not a text in UTF-8 (first wrong byte in line {line}).",
                 line
             ),
@@ -124,6 +136,8 @@ pub struct Source {
     pub files: Files,
     /// The archive, where it is none of a template.
     pub artefact: Option<Artefact>,
+    /// Where it came from an archive: that, and the folder in there that the template is in.
+    pub packed: Option<(Arc<Archive>, String)>,
 }
 
 impl Source {
@@ -136,7 +150,38 @@ impl Source {
             text,
             files: Files::default(),
             artefact: None,
+            packed: None,
         }
+    }
+
+    /// A template in an archive, by its path there.
+    pub fn packed(
+        title: &str,
+        url: &str,
+        archive: Arc<Archive>,
+        path: &str,
+    ) -> Result<Self, Problem> {
+        let read = match archive.file(path) {
+            Some(bytes) if bytes.len() > Limits::default().bytes => {
+                let number = Limits::default().bytes / 1024;
+                Err(What::Manifest.is_too_large(number))
+            }
+            Some(bytes) => text(bytes.to_vec(), What::Manifest),
+            None if path.is_empty() => Err(sentence!(
+                "The URL leads to an archive, and to no file in it."
+            )),
+            None => Err(sentence!("There is no file `{path}` in the archive.", path)),
+        };
+        let text = read.map_err(|message| {
+            Problem::new(Code::ManifestFetch, message)
+                .hint(sentence!("Name the file at the end of the URL, such as https://example.com/shop.tar.gz#shop.yml. Where one folder of the archive holds everything, it is left out."))
+                .in_manifest(title, url)
+        })?;
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Ok(Self {
+            packed: Some((archive, folder.to_owned())),
+            ..Self::new(title, url, text)
+        })
     }
 
     /// Reads a template from a file; its path is its title.
@@ -211,12 +256,14 @@ impl Fetcher {
         let url = parsed(address)
             .map_err(|problem| named(problem, address).in_manifest(title, address))?;
         let shown = without_login(&url);
-        let answer = self.text(&url, self.manifest()).await;
-        let answer = answer.and_then(|answer| match answer {
-            Answer::Text(text) => Ok(text),
-            Answer::Absent(status) => Err(named(absent(status), &shown)),
-        });
-        let text = answer.map_err(|problem| problem.in_manifest(title, &shown))?;
+        if let Some(path) = archive::path_within(&url) {
+            let archive = self.archive(&url).await;
+            let archive = archive.map_err(|problem| problem.in_manifest(title, &shown))?;
+            return Source::packed(title, &shown, archive, &path);
+        }
+        let text = self.text(&url, self.manifest()).await;
+        let text = text.and_then(|text| text.map_err(|status| named(absent(status), &shown)));
+        let text = text.map_err(|problem| problem.in_manifest(title, &shown))?;
         Ok(Source::new(title, &shown, text))
     }
 
@@ -228,23 +275,36 @@ impl Fetcher {
             .map_err(|()| unusable("it has no path"))?
             .pop()
             .extend(path.split('/'));
-        Ok(match self.text(&url, self.manifest()).await? {
-            Answer::Text(text) => Some(text),
-            Answer::Absent(_) => None,
-        })
+        Ok(self.text(&url, self.manifest()).await?.ok())
     }
 
     /// Fetches the index of a repository of packages, of so many bytes at most; none where there is no such file.
     pub async fn index(&self, url: &Url, bytes: usize) -> Result<Option<String>, Problem> {
         let wanted = Wanted {
             what: What::Index,
-            time: self.limits.time * INDEX_PATIENCE,
+            time: self.limits.time * PATIENCE,
             bytes,
         };
-        Ok(match self.text(url, wanted).await? {
-            Answer::Text(text) => Some(text),
-            Answer::Absent(_) => None,
-        })
+        Ok(self.text(url, wanted).await?.ok())
+    }
+
+    /// Fetches an archive of packages. What the URL names in it is nothing to the server.
+    pub async fn archive(&self, url: &Url) -> Result<Arc<Archive>, Problem> {
+        let wanted = Wanted {
+            what: What::Archive,
+            time: self.limits.time * PATIENCE,
+            bytes: ARCHIVE,
+        };
+        let bytes = self.file(url, wanted).await?;
+        let unpacking = tokio::task::spawn_blocking(move || Archive::unpack(&bytes));
+        let unpacked = unpacking.await.map_err(|_| {
+            Problem::new(
+                Code::Internal,
+                sentence!("The worker met a defect of its own while unpacking."),
+            )
+        })?;
+        let archive = unpacked.map_err(|problem| named(problem, &without_login(url)))?;
+        Ok(Arc::new(archive))
     }
 
     /// Fetches what is no text, and gives the URL as it may be shown.
@@ -255,17 +315,17 @@ impl Fetcher {
     ) -> Result<(String, Vec<u8>), Problem> {
         let url = parsed(address)
             .map_err(|problem| named(problem, address).in_manifest(title, address))?;
-        let (shown, wanted) = (without_login(&url), self.manifest());
-        let asked = async {
-            let response = self.follow(&url, None).await?;
-            match response.status() {
-                StatusCode::NOT_FOUND | StatusCode::GONE => Err(absent(response.status())),
-                _ => self.body(accepted(response, wanted.what)?, wanted).await,
-            }
-        };
-        let bytes = in_time(wanted, asked).await;
-        let located = |problem| named(problem, &shown).in_manifest(title, &shown);
-        Ok((shown.clone(), bytes.map_err(located)?))
+        let shown = without_login(&url);
+        let bytes = self.file(&url, self.manifest()).await;
+        let bytes = bytes.map_err(|problem| problem.in_manifest(title, &shown))?;
+        Ok((shown, bytes))
+    }
+
+    /// Fetches what has to be there.
+    async fn file(&self, url: &Url, wanted: Wanted) -> Result<Vec<u8>, Problem> {
+        let answer = in_time(wanted, self.ask(url, wanted)).await;
+        let answer = answer.and_then(|answer| answer.map_err(absent));
+        answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
     fn manifest(&self) -> Wanted {
@@ -276,32 +336,41 @@ impl Fetcher {
         }
     }
 
-    async fn text(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
+    async fn text(&self, url: &Url, wanted: Wanted) -> Result<Answer<String>, Problem> {
         let answer = in_time(wanted, self.ask(url, wanted)).await;
+        let answer = answer.and_then(|answer| match answer {
+            Ok(bytes) => text(bytes, wanted.what)
+                .map(Ok)
+                .map_err(|message| Problem::new(Code::ManifestFetch, message)),
+            Err(absent) => Ok(Err(absent)),
+        });
         answer.map_err(|problem| named(problem, &without_login(url)))
     }
 
-    async fn ask(&self, url: &Url, wanted: Wanted) -> Result<Answer, Problem> {
+    async fn ask(&self, url: &Url, wanted: Wanted) -> Result<Answer<Vec<u8>>, Problem> {
+        let mut url = url.clone();
+        // What is meant of a file is nothing to its server.
+        url.set_fragment(None);
+        let url = &url;
         let known = self.remembered().get(url.as_str());
         let etag = known.as_ref().map(|known| known.etag.clone());
         let response = self.follow(url, etag).await?;
         if response.status() == StatusCode::NOT_MODIFIED
             && let Some(known) = known
         {
-            return Ok(Answer::Text(known.text.to_string()));
+            return Ok(Ok(known.content.to_vec()));
         }
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
-            return Ok(Answer::Absent(response.status()));
+            return Ok(Err(response.status()));
         }
         let response = accepted(response, wanted.what)?;
         let etag = response.headers().get(ETAG).cloned();
-        let text = text(self.body(response, wanted).await?, wanted.what)
-            .map_err(|message| Problem::new(Code::ManifestFetch, message))?;
+        let bytes = self.body(response, wanted).await?;
         match etag {
-            Some(etag) => self.remembered().insert(url.as_str(), etag, &text),
+            Some(etag) => self.remembered().insert(url.as_str(), etag, &bytes),
             None => self.remembered().forget(url.as_str()),
         }
-        Ok(Answer::Text(text))
+        Ok(Ok(bytes))
     }
 
     /// The response at the end of all redirects. Their bodies are not read.
@@ -438,12 +507,8 @@ fn named(problem: Problem, url: &str) -> Problem {
     }
 }
 
-/// What a server says of a file.
-enum Answer {
-    Text(String),
-    /// There is none.
-    Absent(StatusCode),
-}
+/// A file, or how its server says that there is none.
+type Answer<T> = Result<T, StatusCode>;
 
 /// Where a response sends on to.
 fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Problem> {

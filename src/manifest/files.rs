@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Fetcher, Source};
 use crate::ansible::Failure;
+use crate::archive::Archive;
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::sentence;
@@ -54,7 +55,11 @@ pub async fn with_files<T: Send + 'static>(
             }
             .in_manifest(&source.title, &source.url)
         };
-        let text = look(fetcher, address, &name).await.map_err(refused)?;
+        let text = match &source.packed {
+            Some((archive, folder)) => unpacked(archive, folder, &name),
+            None => look(fetcher, address, &name).await,
+        };
+        let text = text.map_err(refused)?;
         let bytes = source.files.bytes() + text.as_ref().map_or(0, String::len);
         if source.files.len() >= FILES || bytes > BYTES {
             return Err(refused(
@@ -75,9 +80,32 @@ pub async fn with_files<T: Send + 'static>(
     }
 }
 
-/// Looks where Ansible does: in `templates` beside the template, then beside it.
+/// Where Ansible looks: in `templates` beside the template, then beside it.
+fn places(name: &str) -> [String; 2] {
+    [format!("templates/{name}"), name.to_owned()]
+}
+
+fn unpacked(archive: &Archive, folder: &str, name: &str) -> Result<Option<String>, Problem> {
+    let within = |path: String| match folder {
+        "" => path,
+        folder => format!("{folder}/{path}"),
+    };
+    let mut found = places(name).into_iter();
+    let Some(bytes) = found.find_map(|path| archive.file(&within(path))) else {
+        return Ok(None);
+    };
+    String::from_utf8(bytes.to_vec())
+        .map(Some)
+        .map_err(|error| {
+            Problem::new(
+                Code::ManifestFetch,
+                sentence!("it cannot be read: {error}.", error),
+            )
+        })
+}
+
 async fn look(fetcher: &Fetcher, address: &str, name: &str) -> Result<Option<String>, Problem> {
-    for path in [format!("templates/{name}"), name.to_owned()] {
+    for path in places(name) {
         let text = if address.starts_with("http://") || address.starts_with("https://") {
             fetcher.beside(address, &path).await?
         } else {

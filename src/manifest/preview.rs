@@ -1,6 +1,7 @@
 //! What the worker would make of templates, for people who write them: `chandlery render`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,6 +11,7 @@ use super::{
     with_stand_ins,
 };
 use crate::ansible::{self, Failure, Resolved};
+use crate::archive::{self, Archive};
 use crate::artefact::Tools;
 use crate::code::Code;
 use crate::object::Object;
@@ -147,7 +149,7 @@ async fn each<T: Send + 'static>(
 
 async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {
     let (path, part) = template.split_once('#').unwrap_or((template, ""));
-    if path.ends_with(".tgz") || path.ends_with(".tar.gz") {
+    if archive::is_named(path) {
         let bytes = if path.starts_with("http://") || path.starts_with("https://") {
             fetcher.bytes(template, template).await?.1
         } else {
@@ -159,7 +161,12 @@ async fn source(fetcher: &Fetcher, template: &str) -> Result<Source, Problem> {
                 .in_manifest(template, template)
             })?
         };
-        return of_archive(template, &bytes, part, &Tools::default());
+        let archive =
+            Archive::unpack(&bytes).map_err(|problem| problem.in_manifest(template, template))?;
+        return match archive.file(part) {
+            Some(_) => Source::packed(template, template, Arc::new(archive), part),
+            None => of_archive(template, &bytes, part, &Tools::default()),
+        };
     }
     if template.starts_with("http://") || template.starts_with("https://") {
         fetcher.fetch(template, template).await

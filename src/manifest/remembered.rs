@@ -1,4 +1,4 @@
-//! Texts that were fetched, for the case that their server says that nothing has changed. Bounded by what they take.
+//! Files that were fetched, for the case that their server says that nothing has changed. Bounded by what they take.
 
 use std::sync::Arc;
 
@@ -15,41 +15,41 @@ const MOST: usize = 1024;
 /// By their URLs, the least recently used first.
 #[derive(Default)]
 pub struct Remembered {
-    texts: IndexMap<String, Known>,
+    files: IndexMap<String, Known>,
     bytes: usize,
 }
 
-/// A text and its server's name for it.
+/// A file and its server's name for it.
 #[derive(Clone)]
 pub struct Known {
     pub etag: HeaderValue,
-    pub text: Arc<str>,
+    pub content: Arc<[u8]>,
 }
 
 impl Remembered {
     /// What is known of a URL; it becomes the most recently used.
     pub fn get(&mut self, url: &str) -> Option<Known> {
-        let index = self.texts.get_index_of(url)?;
-        let last = self.texts.len() - 1;
-        self.texts.move_index(index, last);
-        self.texts.last().map(|(_, known)| known.clone())
+        let index = self.files.get_index_of(url)?;
+        let last = self.files.len() - 1;
+        self.files.move_index(index, last);
+        self.files.last().map(|(_, known)| known.clone())
     }
 
-    /// Remembers a text, where it fits.
-    pub fn insert(&mut self, url: &str, etag: HeaderValue, text: &str) {
+    /// Remembers a file, where it fits.
+    pub fn insert(&mut self, url: &str, etag: HeaderValue, content: &[u8]) {
         self.forget(url);
         let known = Known {
             etag,
-            text: Arc::from(text),
+            content: Arc::from(content),
         };
         let bytes = size(url, &known);
         if bytes > LONGEST {
             return;
         }
         self.bytes += bytes;
-        self.texts.insert(url.to_owned(), known);
-        while self.bytes > BYTES || self.texts.len() > MOST {
-            let Some((url, known)) = self.texts.shift_remove_index(0) else {
+        self.files.insert(url.to_owned(), known);
+        while self.bytes > BYTES || self.files.len() > MOST {
+            let Some((url, known)) = self.files.shift_remove_index(0) else {
                 return;
             };
             self.bytes -= size(&url, &known);
@@ -58,14 +58,14 @@ impl Remembered {
 
     /// What is known of a URL no longer holds.
     pub fn forget(&mut self, url: &str) {
-        if let Some(known) = self.texts.shift_remove(url) {
+        if let Some(known) = self.files.shift_remove(url) {
             self.bytes -= size(url, &known);
         }
     }
 }
 
 fn size(url: &str, known: &Known) -> usize {
-    url.len() + known.etag.len() + known.text.len()
+    url.len() + known.etag.len() + known.content.len()
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
 
     impl Remembered {
         fn held(&self) -> usize {
-            let texts = self.texts.iter();
+            let texts = self.files.iter();
             texts.map(|(url, known)| size(url, known)).sum()
         }
     }
@@ -89,7 +89,11 @@ mod tests {
             let text = "x".repeat(length);
             let mut remembered = Remembered::default();
             for number in 0..256 {
-                remembered.insert(&format!("https://a.example/{number}"), etag(3), &text);
+                remembered.insert(
+                    &format!("https://a.example/{number}"),
+                    etag(3),
+                    text.as_bytes(),
+                );
                 assert!(remembered.held() <= BYTES);
                 assert_eq!(remembered.held(), remembered.bytes);
             }
@@ -98,31 +102,31 @@ mod tests {
         let mut remembered = Remembered::default();
         for number in 0..300 {
             let url = format!("https://a.example/{number}?{}", "u".repeat(300_000));
-            remembered.insert(&url, etag(300_000), "");
+            remembered.insert(&url, etag(300_000), b"");
             assert!(remembered.held() <= BYTES);
         }
         let mut remembered = Remembered::default();
         for number in 0..5000 {
-            remembered.insert(&format!("https://a.example/{number}"), etag(3), "");
+            remembered.insert(&format!("https://a.example/{number}"), etag(3), b"");
         }
-        assert_eq!(remembered.texts.len(), MOST);
+        assert_eq!(remembered.files.len(), MOST);
     }
 
     #[test]
     fn what_is_used_stays_and_what_is_too_long_costs_nobody_else_their_place() {
         let mut remembered = Remembered::default();
         let text = "x".repeat(LONGEST - 100);
-        remembered.insert("used", etag(3), &text);
+        remembered.insert("used", etag(3), text.as_bytes());
         for number in 0..20 {
-            remembered.insert(&number.to_string(), etag(3), &text);
-            assert_eq!(*remembered.get("used").unwrap().text, *text);
+            remembered.insert(&number.to_string(), etag(3), text.as_bytes());
+            assert_eq!(*remembered.get("used").unwrap().content, *text.as_bytes());
         }
         assert!(remembered.get("0").is_none());
-        remembered.insert("long", etag(3), &"x".repeat(LONGEST + 1));
+        remembered.insert("long", etag(3), "x".repeat(LONGEST + 1).as_bytes());
         assert!(remembered.get("long").is_none());
         assert!(remembered.get("used").is_some());
         // Grown too long: the old text must not come back either.
-        remembered.insert("used", etag(3), &"x".repeat(LONGEST + 1));
+        remembered.insert("used", etag(3), "x".repeat(LONGEST + 1).as_bytes());
         assert!(remembered.get("used").is_none());
     }
 }

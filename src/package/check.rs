@@ -10,6 +10,7 @@ use super::description::{Expression, Operator, Plan, SetBy, Type, Variable};
 use super::located::Located;
 use super::schema;
 use crate::ansible::Variables;
+use crate::archive::{self, Archive};
 use crate::code::Code;
 use crate::manifest::given::{Given, ORIGIN};
 use crate::manifest::policy::{Rule, Rules, Whose, violations};
@@ -45,8 +46,66 @@ pub struct Checked {
     pub problems: Vec<Problem>,
 }
 
-/// Checks the package in a folder.
-pub async fn check(folder: &Path) -> Checked {
+/// Checks the package in a folder or archive.
+pub async fn check(path: &Path) -> Checked {
+    if !(path.is_file() && path.to_str().is_some_and(archive::is_named)) {
+        return check_folder(path).await;
+    }
+    let written = unpacked(path).and_then(|archive| {
+        let folder = tempfile::tempdir().and_then(|folder| {
+            archive.write(folder.path())?;
+            Ok(folder)
+        });
+        let folder = folder.map_err(|error| {
+            Problem::new(
+                Code::Internal,
+                sentence!("The archive cannot be unpacked: {error}.", error),
+            )
+        })?;
+        let top = archive.top().unwrap_or_default().to_owned();
+        Ok((folder, top))
+    });
+    let (folder, top) = match written {
+        Ok(written) => written,
+        Err(problem) => {
+            return Checked {
+                problems: vec![problem],
+                ..Checked::default()
+            };
+        }
+    };
+    let root = folder.path().join(top);
+    let mut checked = check_folder(&root).await;
+    // Nobody knows where it was unpacked.
+    let known = |name: &mut String| {
+        if let Ok(within) = Path::new(name.as_str()).strip_prefix(&root) {
+            *name = format!("{}#{}", path.display(), within.display());
+        }
+    };
+    for problem in &mut checked.problems {
+        let excerpts = problem.excerpts.iter_mut();
+        let names = excerpts.filter_map(|excerpt| excerpt.name.as_mut());
+        let names = names.chain(problem.manifest.as_mut());
+        names.chain(problem.url.as_mut()).for_each(known);
+    }
+    checked
+}
+
+/// The archive of a package.
+///
+/// # Errors
+/// Where it cannot be read, or is none that is unpacked.
+pub fn unpacked(file: &Path) -> Result<Archive, Problem> {
+    let name = file.display().to_string();
+    let read = std::fs::read(file).map_err(|error| {
+        let message = sentence!("The file cannot be read: {error}.", error);
+        Problem::new(Code::PackageInvalid, message)
+    });
+    read.and_then(|bytes| Archive::unpack(&bytes))
+        .map_err(|problem| problem.in_manifest(&name, &name))
+}
+
+async fn check_folder(folder: &Path) -> Checked {
     let mut checked = Checked::default();
     if let Err(problems) = look(folder, &mut checked).await {
         checked.problems = problems;

@@ -6,15 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::Description;
 use super::check::{self, FILE as PACKAGE, ICON, TEXT, Texts, VARS};
+use crate::archive::{self, Archive};
 use crate::code::Code;
 use crate::manifest::{Fetcher, Limits, Reach, Source, digest, pin};
 use crate::problem::Problem;
@@ -52,7 +54,7 @@ pub(super) struct Index {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Its folder, relative to the index.
+    /// Its folder, or the archive that it is packed in, relative to the index.
     folder: String,
     /// The text of its `package.yml`.
     package: String,
@@ -76,7 +78,7 @@ pub struct Repository {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Package {
     pub description: Description,
-    /// The address of its folder.
+    /// The address of its folder or archive.
     pub url: Url,
     /// Of all that the index says of it: its texts, its picture and the digests of its manifests.
     pub digest: String,
@@ -99,7 +101,7 @@ pub struct Manifest {
     pub digest: String,
 }
 
-/// The address of a repository's folder.
+/// The address of a repository's folder, or of the archive that it is packed in.
 ///
 /// # Errors
 /// Where it is none.
@@ -114,7 +116,7 @@ pub fn folder(address: &str) -> Result<Url, Problem> {
             ),
         )
         .hint(sentence!(
-            "Give the address of the folder that the repository's index.json is in."
+            "Give the address of the folder that the repository's index.json is in, or of an archive."
         ))
     };
     let mut url = Url::parse(address).map_err(|error| wrong(error.to_string().into()))?;
@@ -124,14 +126,17 @@ pub fn folder(address: &str) -> Result<Url, Problem> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong(sentence!("it has a `?` or a `#`")));
     }
-    if !url.path().ends_with('/') {
+    if !url.path().ends_with('/') && !archive::is_named(url.path()) {
         url.set_path(&format!("{}/", url.path()));
     }
     Ok(url)
 }
 
-/// The address of something below a folder, given by a path that [`check::is_below`] it.
+/// The address of something below a folder or in an archive, given by a path that [`check::is_below`] it.
 fn below(folder: &Url, path: &str) -> Url {
+    if archive::is_named(folder.path()) {
+        return archive::below(folder, path);
+    }
     let mut url = folder.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(path.split('/'));
@@ -139,11 +144,23 @@ fn below(folder: &Url, path: &str) -> Url {
     url
 }
 
-/// Fetches the index of the repository in a folder.
+/// Fetches the index of the repository in a folder or archive. Of an archive that is a package, one is made that tells of it
+/// alone.
 ///
 /// # Errors
 /// Why there is none, or why it cannot be fetched.
 pub async fn fetch(fetcher: &Fetcher, folder: &Url) -> Result<String, Problem> {
+    if archive::is_named(folder.path()) {
+        let unpacked = fetcher.archive(folder).await;
+        let archive = unpacked.map_err(|problem| Problem {
+            code: Code::RepositoryFetch,
+            ..problem
+        })?;
+        return match archive.file(FILE) {
+            Some(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+            None => alone(&archive, folder, fetcher).await,
+        };
+    }
     let address = below(folder, FILE);
     let of_repository = |problem: Problem| Problem {
         code: Code::RepositoryFetch,
@@ -166,7 +183,74 @@ pub async fn fetch(fetcher: &Fetcher, folder: &Url) -> Result<String, Problem> {
     })
 }
 
-/// Reads the index of the repository in a folder.
+/// The index of a package that is an archive.
+async fn alone(
+    archive: &Arc<Archive>,
+    address: &Url,
+    fetcher: &Fetcher,
+) -> Result<String, Problem> {
+    let shown = address.to_string();
+    let entry = packed(archive, String::new(), address, fetcher).await;
+    let entry = entry.ok_or_else(|| {
+        Problem::new(
+            Code::RepositoryFetch,
+            sentence!(
+                "{address}: The archive holds neither an {index} nor a {package}.",
+                address = &shown,
+                index = FILE,
+                package = PACKAGE
+            ),
+        )
+        .hint(sentence!(
+            "Pack the folder of a package, or a repository after `chandlery package index`: the file stands at the archive's root, or in the one folder that holds everything."
+        ))
+    })?;
+    let index = json!({"format": 1, "packages": [entry]});
+    Ok(index.to_string())
+}
+
+/// What an archive says of the package that it is, where it is one. What is wrong with it shows when that is read.
+async fn packed(
+    archive: &Arc<Archive>,
+    folder: String,
+    address: &Url,
+    fetcher: &Fetcher,
+) -> Option<Entry> {
+    let text = |name: &str| {
+        let bytes = archive.file(name)?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    };
+    let name = |file: &str| below(address, file).to_string();
+    let mut entry = Entry {
+        folder,
+        package: text(PACKAGE)?,
+        vars: text(VARS),
+        icon: None,
+        digests: BTreeMap::new(),
+    };
+    let said = check::said(Texts {
+        package: (name(PACKAGE), entry.package.clone()),
+        vars: entry.vars.clone().map(|text| (name(VARS), text)),
+    });
+    let Ok(description) = said else {
+        return Some(entry);
+    };
+    let icon = description.icon.as_deref();
+    let icon = icon.and_then(|name| archive.file(name));
+    entry.icon = icon.map(|bytes| BASE64.encode(bytes));
+    for path in description.manifests.all().flat_map(|(_, paths)| paths) {
+        let url = name(path);
+        let Ok(source) = Source::packed(path, &url, archive.clone(), path) else {
+            continue;
+        };
+        if let Ok(source) = pin::gather(fetcher, &url, source).await {
+            entry.digests.insert(path.clone(), source.digest);
+        }
+    }
+    Some(entry)
+}
+
+/// Reads the index of the repository in a folder or archive.
 ///
 /// # Errors
 /// Where it is none. What is wrong with one package is told beside the others.
@@ -245,16 +329,31 @@ fn twice(package: &Package, one: &str, other: &str) -> Problem {
 
 impl Entry {
     fn read(self, folder: &Url) -> Result<Package, Vec<Problem>> {
-        if !check::is_below(&self.folder) {
-            let message = sentence!(
+        let is_packed = archive::is_named(folder.path());
+        // A package that is an archive has no other folder.
+        let is_alone = is_packed && self.folder.is_empty();
+        let wrong = if is_packed && archive::is_named(&self.folder) {
+            Some(sentence!(
+                "The archive `{folder}` is in an archive itself: it is not looked at.",
+                folder = &self.folder
+            ))
+        } else if !is_alone && !check::is_below(&self.folder) {
+            Some(sentence!(
                 "The folder `{folder}` is not below the repository's.",
-                folder = self.folder
-            );
+                folder = &self.folder
+            ))
+        } else {
+            None
+        };
+        if let Some(message) = wrong {
             let address = below(folder, FILE).to_string();
             let problem = Problem::new(Code::RepositoryInvalid, message).hint(make_it());
             return Err(vec![problem.in_manifest(FILE, &address)]);
         }
-        let url = below(folder, &self.folder);
+        let url = match is_alone {
+            true => folder.clone(),
+            false => below(folder, &self.folder),
+        };
         let name = |file: &str| below(&url, file).to_string();
         let wrong = |message: Sentence| {
             let name = name(PACKAGE);
@@ -384,15 +483,21 @@ pub async fn make(folder: &Path) -> Result<(String, usize), Vec<Problem>> {
             Code::RepositoryInvalid,
             "There is no package in this folder.",
         );
-        let hint = format!("A package is a folder with a {PACKAGE}: docs/packages.md shows one.");
+        let hint = format!(
+            "A package is a folder with a {PACKAGE}, or an archive of one: docs/packages.md shows one."
+        );
         return Err(one(problem.hint(hint)));
     }
     folders.sort();
     let fetcher = Fetcher::new(Limits::default(), Reach::default()).map_err(one)?;
     let (mut packages, mut problems) = (Vec::new(), Vec::new());
     for package in folders {
-        match entry(folder, &package, &fetcher).await {
-            Ok(entry) => packages.push(entry),
+        let made = match package.is_file() {
+            true => archive_entry(folder, &package, &fetcher).await,
+            false => entry(folder, &package, &fetcher).await.map(Some),
+        };
+        match made {
+            Ok(entry) => packages.extend(entry),
             Err(wrong) => problems.extend(wrong),
         }
     }
@@ -423,15 +528,22 @@ pub async fn make(folder: &Path) -> Result<(String, usize), Vec<Problem>> {
     }
 }
 
-/// The folders with a package: no links, nothing hidden, and nothing below a package.
+/// The folders with a package, and archives: no links, nothing hidden, and nothing below a package.
 fn packages_below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !entry.file_type()?.is_dir() || is_hidden {
+        let name = entry.file_name();
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let path = entry.path();
+        if kind.is_file() && name.to_str().is_some_and(archive::is_named) {
+            found.push(path);
+            continue;
+        }
+        if !kind.is_dir() {
+            continue;
+        }
         if path.join(PACKAGE).is_file() {
             found.push(path);
         } else if depth + 1 < DEPTH {
@@ -439,6 +551,35 @@ fn packages_below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std:
         }
     }
     Ok(())
+}
+
+/// What the index says of the package in an archive; nothing where it is that of something else.
+async fn archive_entry(
+    root: &Path,
+    file: &Path,
+    fetcher: &Fetcher,
+) -> Result<Option<Entry>, Vec<Problem>> {
+    let archive = Arc::new(check::unpacked(file).map_err(|problem| vec![problem])?);
+    if archive.file(PACKAGE).is_none() {
+        return Ok(None);
+    }
+    let checked = check::check(file).await;
+    if !checked.problems.is_empty() {
+        return Err(checked.problems);
+    }
+    let shown = file.display().to_string();
+    let wrong = |message: Sentence| {
+        let problem = Problem::new(Code::RepositoryInvalid, message);
+        vec![problem.in_manifest(&shown, &shown)]
+    };
+    let relative = file.strip_prefix(root).unwrap_or(file).to_str();
+    let relative = relative
+        .map(str::to_owned)
+        .ok_or_else(|| wrong(sentence!("The archive's name is no text in UTF-8.")))?;
+    let address = Url::parse("https://example.com/")
+        .map(|folder| below(&folder, &relative))
+        .map_err(|error| wrong(error.to_string().into()))?;
+    Ok(packed(&archive, relative, &address, fetcher).await)
 }
 
 /// What the index says of the package in a folder.

@@ -1,6 +1,8 @@
 use std::fs;
+use std::io::Write;
 
-use serde_json::json;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -317,6 +319,172 @@ async fn a_folder_of_packages_becomes_a_repository_that_can_be_read() {
         make(root.path()).await.unwrap().0,
         text,
         "it is the same each time"
+    );
+}
+
+/// A tar archive, packed with gzip, of the files below a folder, all in one folder of it.
+fn archive_of(folder: &Path) -> Vec<u8> {
+    let packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut builder = tar::Builder::new(packed);
+    builder.append_dir_all("hello-1.0", folder).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in files {
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+async fn serving_archive(name: &str, bytes: Vec<u8>) -> MockServer {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = MockServer::start().await;
+    Mock::given(path(format!("/{name}")))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("etag", "\"1\"")
+                .set_body_bytes(bytes),
+        )
+        .mount(&server)
+        .await;
+    server
+}
+
+/// The repository at an address, and what a worker later fetches of its only manifest.
+async fn read_from(address: &str) -> (Repository, Source) {
+    let fetcher = Fetcher::new(Limits::default(), Reach::of_tests()).unwrap();
+    let folder = folder(address).unwrap();
+    let text = fetch(&fetcher, &folder).await.unwrap();
+    let read = read(&text, &folder).unwrap();
+    assert_eq!(read.problems, []);
+    let manifest = &read.packages[0].manifests[0].1;
+    let source = fetcher.fetch("Hello", manifest.url.as_str()).await.unwrap();
+    let source = pin::gather(&fetcher, manifest.url.as_str(), source)
+        .await
+        .unwrap();
+    assert_eq!(pin::check(&source, Some(&manifest.digest)), Ok(()));
+    (read, source)
+}
+
+const USING_YML: &str = "{% include 'labels.j2' %}\n";
+
+#[tokio::test]
+async fn a_package_may_be_an_archive() {
+    let root = tempfile::tempdir().unwrap();
+    package(root.path(), "hello", PACKAGE_YML);
+    fs::write(root.path().join("hello/hello.yml"), USING_YML).unwrap();
+    fs::write(root.path().join("hello/templates/labels.j2"), "a: 1\n").unwrap();
+    let packed = archive_of(&root.path().join("hello"));
+    let server = serving_archive("hello.tar.gz", packed).await;
+    let address = format!("{}/hello.tar.gz", server.uri());
+    let (read, source) = read_from(&address).await;
+    let manifest = &read.packages[0].manifests[0].1;
+    assert_eq!(read.packages[0].url.as_str(), address);
+    assert_eq!(manifest.url.as_str(), format!("{address}#hello.yml"));
+    assert_eq!(source.text, USING_YML);
+    // Its files come from the archive as well, which is fetched for the index and for the manifest, and for nothing else.
+    let files: Vec<(&str, &str)> = source.files.texts().collect();
+    assert_eq!(files, [("labels.j2", "a: 1\n")]);
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+    // As of a folder with the same files.
+    let (text, _) = make(root.path()).await.unwrap();
+    let folder = super::read(&text, &folder_of()).unwrap();
+    assert_eq!(folder.packages[0].digest, read.packages[0].digest);
+
+    let files = [("package.yml", PACKAGE_YML), ("hello.yml", HELLO_YML)];
+    let server = serving_archive("hello.zip", zip_of(&files)).await;
+    let (read, source) = read_from(&format!("{}/hello.zip", server.uri())).await;
+    assert_eq!(read.packages.len(), 1);
+    assert_eq!(source.text, HELLO_YML);
+}
+
+#[tokio::test]
+async fn a_repository_may_be_an_archive_and_have_archives() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let root = tempfile::tempdir().unwrap();
+    package(root.path(), "hello/1.0", PACKAGE_YML);
+    let (text, _) = make(root.path()).await.unwrap();
+    fs::write(root.path().join(FILE), text).unwrap();
+    let server = serving_archive("all.tgz", archive_of(root.path())).await;
+    let address = format!("{}/all.tgz", server.uri());
+    let (read, _) = read_from(&address).await;
+    assert_eq!(
+        read.packages[0].manifests[0].1.url.as_str(),
+        format!("{address}#hello/1.0/hello.yml")
+    );
+
+    // An index names the archives beside it.
+    let packed = archive_of(&root.path().join("hello/1.0"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("hello-1.0.tar.gz"), &packed).unwrap();
+    fs::write(folder.path().join("pictures.zip"), zip_of(&[("a.png", "")])).unwrap();
+    let (text, number) = make(folder.path()).await.unwrap();
+    assert_eq!(number, 1, "{text}");
+    let server = serving_archive("hello-1.0.tar.gz", packed).await;
+    Mock::given(path("/index.json"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(&text))
+        .mount(&server)
+        .await;
+    let (read, _) = read_from(&server.uri()).await;
+    assert_eq!(
+        read.packages[0].manifests[0].1.url.as_str(),
+        format!("{}/hello-1.0.tar.gz#hello.yml", server.uri())
+    );
+    // None of it in another archive.
+    let within = super::folder("https://example.com/all.zip").unwrap();
+    let problems = super::read(&text, &within).unwrap().problems;
+    assert!(problems[0].message.contains("in an archive itself"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_archive_is_told_with_the_way_out() {
+    let root = tempfile::tempdir().unwrap();
+    let broken = PACKAGE_YML.replace("name: hello", "name: Hello");
+    package(root.path(), "hello", &broken);
+    let server = serving_archive("a.tgz", archive_of(&root.path().join("hello"))).await;
+    let fetcher = Fetcher::new(Limits::default(), Reach::of_tests()).unwrap();
+    let at = |name: &str| folder(&format!("{}/{name}", server.uri())).unwrap();
+    let text = fetch(&fetcher, &at("a.tgz")).await.unwrap();
+    let problem = &read(&text, &at("a.tgz")).unwrap().problems[0];
+    assert!(problem.url.as_ref().unwrap().ends_with("a.tgz#package.yml"));
+    assert_eq!((problem.line, problem.column), (Some(2), Some(7)));
+
+    let problem = fetch(&fetcher, &at("none.zip")).await.unwrap_err();
+    assert_eq!(problem.code, Code::RepositoryFetch);
+    assert!(problem.message.contains("404"), "{problem}");
+    for (bytes, said) in [
+        (
+            zip_of(&[("a.yml", "")]),
+            "neither an index.json nor a package.yml",
+        ),
+        (zip_of(&[("../a.yml", "")]), "not below its own folder"),
+        (b"<html>".to_vec(), "The archive cannot be read"),
+        (
+            vec![0; (8 << 20) + 1],
+            "The archive is larger than 8192 KiB",
+        ),
+    ] {
+        let server = serving_archive("b.zip", bytes).await;
+        let address = folder(&format!("{}/b.zip", server.uri())).unwrap();
+        let problem = fetch(&fetcher, &address).await.unwrap_err();
+        assert_eq!(problem.code, Code::RepositoryFetch);
+        assert!(problem.message.contains(said), "{problem}");
+        assert!(problem.message.contains("/b.zip"), "{problem}");
+        assert!(problem.hint.is_some(), "{problem}");
+    }
+    // A manifest that is not in there.
+    let address = format!("{}#other.yml", at("a.tgz"));
+    let problem = fetcher.fetch("Other", &address).await.unwrap_err();
+    assert_eq!(problem.code, Code::ManifestFetch);
+    assert!(
+        problem
+            .message
+            .contains("no file `other.yml` in the archive"),
+        "{problem}"
     );
 }
 

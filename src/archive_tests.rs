@@ -3,6 +3,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, Header};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::*;
 
@@ -33,6 +35,21 @@ fn files(files: &[(&str, &str)]) -> Vec<u8> {
     })
 }
 
+fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for (path, content) in files {
+        match path.ends_with('/') {
+            true => writer.add_directory(*path, options).unwrap(),
+            false => {
+                writer.start_file(*path, options).unwrap();
+                writer.write_all(content).unwrap();
+            }
+        }
+    }
+    writer.finish().unwrap().into_inner()
+}
+
 #[track_caller]
 fn assert_refused(bytes: &[u8], part: &str) {
     let problem = Archive::unpack(bytes).unwrap_err();
@@ -53,6 +70,45 @@ fn files_are_found_by_their_paths_and_the_folder_that_holds_them_all() {
     assert_eq!(text.unwrap(), "x");
     let two = Archive::unpack(&files(&[("a/x", ""), ("b/x", "")])).unwrap();
     assert_eq!(two.top(), None);
+}
+
+#[test]
+fn a_zip_archive_holds_the_same() {
+    let bytes = zipped(&[("shop/", b""), ("shop/a.yml", b"a: 1"), ("shop/b/c", b"x")]);
+    let archive = Archive::unpack(&bytes).unwrap();
+    assert_eq!(archive.top(), Some("shop"));
+    assert_eq!(archive.file("a.yml"), Some(&b"a: 1"[..]));
+    assert_eq!(archive.file("b/c"), Some(&b"x"[..]));
+    assert_eq!(archive.file("shop/a.yml"), None);
+    for path in ["../evil", "shop/../../evil", "/etc/passwd", "a\\..\\b"] {
+        assert_refused(&zipped(&[("shop/a.yml", b""), (path, b"x")]), "not below");
+    }
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    let link = writer.add_symlink("shop/passwd", "/etc/passwd", options);
+    link.unwrap();
+    let bytes = writer.finish().unwrap().into_inner();
+    assert_refused(&bytes, "the link `shop/passwd`");
+    let large = zipped(&[("large", &vec![b'a'; usize::try_from(BYTES).unwrap() + 1])]);
+    assert!(large.len() < 1024 * 1024, "{}", large.len());
+    assert_refused(&large, "larger than 16 MiB");
+    let whole = zipped(&[("a/b", &[b'x'; 1000])]);
+    assert_refused(&whole[..whole.len() / 2], "cannot be read");
+    assert_refused(&zipped(&[]), "no files");
+}
+
+#[test]
+fn what_is_in_an_archive_has_an_address() {
+    let archive = Url::parse("https://example.com/shop.tar.gz").unwrap();
+    let file = below(&below(&archive, "wiki/1.0"), "a b%.yml");
+    assert_eq!(
+        file.as_str(),
+        "https://example.com/shop.tar.gz#wiki/1.0/a%20b%25.yml"
+    );
+    assert_eq!(path_within(&file).as_deref(), Some("wiki/1.0/a b%.yml"));
+    assert_eq!(path_within(&archive).as_deref(), Some(""));
+    let folder = Url::parse("https://example.com/shop/#a.yml").unwrap();
+    assert_eq!(path_within(&folder), None);
 }
 
 #[test]
