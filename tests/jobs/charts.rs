@@ -575,3 +575,21 @@ fn a_confined_program_has_neither_network_nor_other_programs() {
     let said = confined("ulimit -t; ulimit -d; ulimit -f");
     assert_eq!(said, "60\n393216\n16384\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_is_taken_out_of_an_archive_with_the_files_beside_it() {
+    with_app(|app| async move {
+        let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n  {% include 'data.j2' %}\n";
+        let archive = packed(&[
+            ("shop/1.0/shop.yml", template),
+            ("shop/1.0/templates/data.j2", "host: {{ hostname }}"),
+        ]);
+        let job = job(&app, "jinja", "shop.tar.gz#1.0/shop.yml", &archive).await;
+        let hostname = job["app"]["hostname"].clone();
+        let (outcome, _) = run(&runner(), job).await;
+        assert_done(&outcome);
+        let made = api::<ConfigMap>(&app).get("settings").await.unwrap();
+        assert_eq!(json!(made.data.unwrap()["host"]), hostname);
+    })
+    .await;
+}

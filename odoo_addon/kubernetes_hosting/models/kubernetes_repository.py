@@ -30,8 +30,9 @@ class KubernetesRepository(models.Model):
         string="URL",
         required=True,
         tracking=True,
-        help="The folder that the repository's index.json is in. Workers fetch it by"
-        " https, or by http where their settings allow it.",
+        help="The folder that the repository's index.json is in, or an archive of a"
+        " repository or package (.tar.gz, .tgz, .zip). Workers fetch it by https, or by"
+        " http where their settings allow it.",
     )
     kind = fields.Selection(
         [("packages", "Packages")],
