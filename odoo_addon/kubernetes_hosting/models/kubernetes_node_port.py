@@ -157,8 +157,8 @@ class KubernetesApp(models.Model):
         return result
 
     def _take_node_ports(self):
-        """Reserve what is missing. What is too much stays the app's until it is deployed
-        without it (``_gc_node_ports``)."""
+        """Reserve what is missing. What is too much stays the app's until it is
+        deployed without it (``_gc_node_ports``)."""
         for app in self:
             if app.limit_node_ports and app.wanted_state != "deleted":
                 missing = app.limit_node_ports - len(app.node_port_ids)

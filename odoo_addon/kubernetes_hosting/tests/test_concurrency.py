@@ -118,7 +118,9 @@ class TestConcurrency(TransactionCase):
             except Exception as error:
                 results[n] = error
 
-        threads = [threading.Thread(target=run, args=[n], daemon=True) for n in range(count)]
+        threads = [
+            threading.Thread(target=run, args=[n], daemon=True) for n in range(count)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -5,12 +5,12 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from ..models.kubernetes_limits import LIMITS
-from .common import KubernetesTransactionCase
+from .common import KubernetesQueueCase
 from .library import Library
 
 
 @tagged("post_install", "-at_install")
-class TestNodePort(Library, KubernetesTransactionCase):
+class TestNodePort(Library, KubernetesQueueCase):
     """An app may ask for ports of the nodes: free ones of its cluster are reserved for
     it and given back."""
 
@@ -28,6 +28,9 @@ class TestNodePort(Library, KubernetesTransactionCase):
         needs = {**version.content["needs"], "node_ports": count}
         version.content = {**version.content, "needs": needs}
         return version
+
+    def finish(self, kind, **result):
+        self.claim(kinds=[kind])._conclude(self.outcome("done", **result))
 
     def ports_of(self, app):
         return app._contract_values()["node_ports"]
@@ -65,7 +68,7 @@ class TestNodePort(Library, KubernetesTransactionCase):
     def test_a_deleted_apps_ports_are_given_back(self):
         app = self.create_app(limit_node_ports=4)
         app._enqueue("delete")
-        self.claim(kinds=["delete"])._finish("done", namespace_deleted=True)
+        self.finish("delete", namespace_deleted=True)
         self.assertEqual(self.ports_of(app), [])
         self.assertEqual(self.cluster.free_node_ports, 4)
         other = self.create_app(name="other", limit_node_ports=1)
@@ -74,14 +77,14 @@ class TestNodePort(Library, KubernetesTransactionCase):
     def test_fewer_ports_are_given_back_once_the_app_is_deployed_without_them(self):
         app = self.create_app(limit_node_ports=3)
         app._enqueue("deploy")
-        self.claim()._finish("done")
+        self.finish("deploy")
         app.limit_node_ports = 1
         self.assertEqual(self.ports_of(app), [30000])
         app._gc_node_ports()
         # Its Service may still have them.
         self.assertEqual(len(app.node_port_ids), 3)
         app._enqueue("deploy")
-        self.claim()._finish("done")
+        self.finish("deploy")
         app._gc_node_ports()
         self.assertEqual(app.node_port_ids.mapped("number"), [30000])
         app.limit_node_ports = 2
@@ -91,7 +94,7 @@ class TestNodePort(Library, KubernetesTransactionCase):
         one = self.create_app(limit_node_ports=1)
         app = self.create_app(name="other", limit_node_ports=1)
         one._enqueue("delete")
-        self.claim(kinds=["delete"])._finish("done", namespace_deleted=True)
+        self.finish("delete", namespace_deleted=True)
         app.limit_node_ports = 2
         self.assertEqual(self.ports_of(app), [30001, 30000])
 
