@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use ansible_jinja::{Advice, Error, ErrorKind, Snippet, UndefinedNames};
+use ansible_jinja::{Advice, Error, ErrorKind, Label, Snippet, UndefinedNames};
 use serde_json::Value as Json;
 use yaml_dialects::Data;
 
@@ -354,6 +354,22 @@ fn words(advice: &Advice) -> Sentence {
     }
 }
 
+/// What is said at a mark, as people read it.
+fn label(label: &Label) -> Sentence {
+    match label {
+        Label::Uses(file) => sentence!("uses `{file}`", file),
+        Label::Needs(name) => sentence!("needs `{name}`", name),
+        Label::NeededBy(first, second) => sentence!("`{first}` needs `{second}`", first, second),
+        Label::NotSet => sentence!("not set"),
+        Label::NotSetButNear(near) => sentence!("not set; did you mean '{near}'?", near),
+        Label::NotThere => sentence!("not there"),
+        Label::ExpectedBefore => sentence!("expected before this"),
+        Label::TagBegins(sign) => sentence!("the tag begins with `{sign}`", sign),
+        Label::IsOpen(name) => sentence!("this `{name}` is open", name),
+        other => other.to_string().into(),
+    }
+}
+
 fn excerpt(snippet: &Snippet) -> Excerpt {
     let of = match snippet.of {
         ansible_jinja::TextOf::Value => TextOf::Value,
@@ -362,7 +378,7 @@ fn excerpt(snippet: &Snippet) -> Excerpt {
     let (text, column) = (&snippet.text, snippet.column);
     Excerpt {
         name: snippet.name.clone(),
-        label: snippet.label.clone(),
+        label: snippet.label.as_ref().map(label).unwrap_or_default(),
         ..Excerpt::of_line(of, text, snippet.line, column, snippet.length)
     }
 }
@@ -404,6 +420,43 @@ mod tests {
                 chain = "`c` (vars.yml)"
             )
         );
+    }
+
+    #[test]
+    fn what_is_said_at_a_mark_is_a_sentence_too() {
+        let labels = [
+            (
+                Label::Uses("a.yml".into()),
+                sentence!("uses `{file}`", file = "a.yml"),
+            ),
+            (
+                Label::Needs("b".into()),
+                sentence!("needs `{name}`", name = "b"),
+            ),
+            (
+                Label::NeededBy("a".into(), "b".into()),
+                sentence!("`{first}` needs `{second}`", first = "a", second = "b"),
+            ),
+            (Label::NotSet, sentence!("not set")),
+            (
+                Label::NotSetButNear("b".into()),
+                sentence!("not set; did you mean '{near}'?", near = "b"),
+            ),
+            (Label::NotThere, sentence!("not there")),
+            (Label::ExpectedBefore, sentence!("expected before this")),
+            (
+                Label::TagBegins("{%"),
+                sentence!("the tag begins with `{sign}`", sign = "{%"),
+            ),
+            (
+                Label::IsOpen("if".into()),
+                sentence!("this `{name}` is open", name = "if"),
+            ),
+        ];
+        for (said, expected) in labels {
+            assert_eq!(label(&said), expected);
+            assert_eq!(expected, said.to_string(), "as the library has it");
+        }
     }
 
     #[test]

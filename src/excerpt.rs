@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sentence::{self, Sentence};
+
 /// Characters of a line that are kept. Of a longer one those around what is meant are.
 const KEPT: usize = 240;
 /// Of these, how many stand before what is meant.
@@ -24,7 +26,6 @@ pub enum TextOf {
 /// One line with a mark. Never holds a secret. All columns count characters from 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Excerpt {
     pub of: TextOf,
     /// The file or the variable that the text belongs to; `None`: the manifest's own.
@@ -40,7 +41,9 @@ pub struct Excerpt {
     /// At which column `text` begins.
     pub from: u32,
     /// What is to be said at the mark; may be empty.
-    pub label: String,
+    #[serde(flatten, with = "sentence::as_label")]
+    #[cfg_attr(test, schemars(with = "sentence::Label"))]
+    pub label: Sentence,
 }
 
 impl Excerpt {
@@ -83,7 +86,7 @@ impl Excerpt {
     }
 
     /// Says something at the mark.
-    pub fn label(mut self, label: impl Into<String>) -> Self {
+    pub fn label(mut self, label: impl Into<Sentence>) -> Self {
         self.label = label.into();
         self
     }
@@ -91,10 +94,7 @@ impl Excerpt {
     /// The same with what `mask` blackens; the mark stays where it can.
     pub fn masked(self, mask: impl Fn(&str) -> String) -> Self {
         let text = mask(&self.text);
-        let label = match self.label.is_empty() {
-            true => String::new(),
-            false => mask(&self.label),
-        };
+        let label = self.label.hidden(&mask);
         if text == self.text {
             return Self { label, ..self };
         }

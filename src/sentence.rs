@@ -364,6 +364,47 @@ pub(crate) mod as_hint {
     }
 }
 
+/// The same of what is said at the mark of a line.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Label {
+    /// What is to be said at the mark, in English; may be empty.
+    label: String,
+    /// What the label is made of; `None`: it is to be told as it is. Since version 2; `None` where it is absent.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    label_words: Option<Words>,
+}
+
+/// Members `label` and `label_words`.
+pub(crate) mod as_label {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Label, Sentence};
+
+    pub(crate) fn serialize<S: Serializer>(
+        sentence: &Sentence,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let Sentence { text, words } = sentence.clone();
+        let members = Label {
+            label: text,
+            label_words: words,
+        };
+        members.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Sentence, D::Error> {
+        let Label { label, label_words } = Label::deserialize(deserializer)?;
+        Ok(Sentence {
+            text: label,
+            words: label_words,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

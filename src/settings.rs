@@ -132,7 +132,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             name: String::new(),
-            capacity: 8,
+            capacity: 24,
             observe_seconds: 30,
         }
     }

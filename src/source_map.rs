@@ -13,6 +13,7 @@ use crate::dependence::Dependent;
 use crate::excerpt::{Excerpt, TextOf};
 use crate::problem::Problem;
 use crate::redact::{HIDDEN, Redactor};
+use crate::sentence;
 
 /// How Helm notes which file made what comes next.
 pub const SOURCE: &str = "# Source: ";
@@ -116,7 +117,7 @@ impl SourceMap {
             });
             let file = self.file_of(line as usize);
             return problem.with(rendered.map(|found| match file {
-                Some(file) => found.label(format!("made by {file}")),
+                Some(file) => found.label(sentence!("made by {file}", file)),
                 None => found,
             }));
         }
@@ -170,7 +171,7 @@ impl SourceMap {
             ..problem
         }
         .with(rendered)
-        .with(template.map(|template| template.label("rendered from this line")))
+        .with(template.map(|template| template.label(sentence!("rendered from this line"))))
     }
 
     /// The chart's file that made a line, from 1, as Helm notes it above.

@@ -12,7 +12,13 @@ from .result import Result
 RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 TESTED = re.compile(r"odoo\.tests\.stats: (\w+): [1-9]\d* tests")
 ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ ([A-Z]+) ", re.M)
+#: A name that all of our addons and their models begin with.
+OURS = "kubernetes"
 FAILED_TEST = re.compile(r".{24}\d+ \S+ \S+ odoo\.addons\.\S+: (FAIL|ERROR): ")
+
+#: After so many seconds without a word tests are taken for stuck. The longest of them,
+#: and the longest wait for a compiler, take a few minutes on a slow machine.
+SILENCE = 900
 
 
 def run(instance, modules, tags=None, log=None):
@@ -43,6 +49,7 @@ def run(instance, modules, tags=None, log=None):
                 log=log,
                 what=f"Odoo with the tests of {modules}",
                 env=bed.environment(),
+                silence=SILENCE,
             )
         except Problem as caught:
             problem = caught
@@ -72,17 +79,44 @@ def judge(log, problem, modules=()):
         raise Problem(f"No test was run of {', '.join(untested)}.", log=log)
     if problem and not failed + errors:
         raise problem
-    return Result(tests - failed - errors, failed + errors, failures(text))
+    warned = warnings(text)
+    return Result(
+        tests - failed - errors,
+        failed + errors + len(warned),
+        [*failures(text), *warned],
+    )
 
 
 def failures(text):
     """What the log says of each failed test, with its traceback; of any other error
     where no test failed."""
-    starts = [*ENTRY.finditer(text), None]
-    blocks = [
-        text[start.start() : end.start() if end else None].rstrip()
-        for start, end in zip(starts[:-1], starts[1:], strict=True)
-        if start[1] in ("ERROR", "CRITICAL")
-    ]
+    blocks = entries(text, "ERROR", "CRITICAL")
     blocks = [block for block in blocks if not RESULT.search(block)]
     return [block for block in blocks if FAILED_TEST.match(block)] or blocks
+
+
+def warnings(text):
+    """What Odoo warns of in our addons while it installs them, each once: fields with
+    the same label, a view that not everybody can read. What our addons warn of
+    themselves is for their tests to expect."""
+    told = {said(block): block for block in entries(text, "WARNING")}
+    return [
+        block
+        for words, block in told.items()
+        if OURS in words and not words.startswith(f"odoo.addons.{OURS}")
+    ]
+
+
+def entries(text, *levels):
+    """The entries of Odoo's log of these levels, with all of their lines."""
+    starts = [*ENTRY.finditer(text), None]
+    return [
+        text[start.start() : end.start() if end else None].rstrip()
+        for start, end in zip(starts[:-1], starts[1:], strict=True)
+        if start[1] in levels
+    ]
+
+
+def said(entry):
+    """An entry without its time and its database, whose name may be an addon's."""
+    return entry[ENTRY.match(entry).end() :].partition(" ")[2]

@@ -8,6 +8,7 @@ belongs to, so that a process which got the same pid later, after a crash or a r
 is never taken for it and never killed.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -21,39 +22,87 @@ from pathlib import Path
 
 from .instance import write_private
 from .problem import Problem
+from .steps import minutes
 
 LARGE_LOG = 50 * 1024 * 1024
+#: How long a stuck program has to write where it is, in seconds.
+TO_END = 10
 
 
-def run(argv, *, log, what, env=None, cwd=None, hint=None, stdin=None):
+def run(argv, *, log, what, env=None, cwd=None, hint=None, stdin=None, silence=None):
     """Run a program to its end with its output in ``log``; a failure shows the end of
-    that log."""
+    that log.
+
+    With ``silence``, one that writes nothing for so many seconds is taken for stuck and
+    ended, with what it started; if it is in Python, it writes where its threads are.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as output:
         output.write(f"\n$ {' '.join(str(word) for word in argv)}\n")
         output.flush()
+        options = {
+            "stdout": output,
+            "stderr": subprocess.STDOUT,
+            "env": env,
+            "cwd": cwd,
+            "text": True,
+        }
+        words = [str(word) for word in argv]
         try:
-            done = subprocess.run(
-                [str(word) for word in argv],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                env=env,
-                cwd=cwd,
-                text=True,
-            )
+            if silence is None:
+                given = {"stdin": subprocess.DEVNULL} if stdin is None else {}
+                status = subprocess.run(
+                    words, input=stdin, **given, **options
+                ).returncode
+            else:
+                status = run_watched(words, log, silence, options)
         except FileNotFoundError as error:
             raise Problem(
                 f"{what}: the program {argv[0]} is missing.", hint=hint
             ) from error
-    if done.returncode:
+    if status is None:
         raise Problem(
-            f"{what} failed (exit status {done.returncode}).",
+            f"{what}: {silent_for(silence)}.",
+            log=log,
+            hint="The end of its log says where it stood.",
+        )
+    if status:
+        raise Problem(
+            f"{what} failed (exit status {status}).",
             log=log,
             hint=hint,
-            status=done.returncode,
+            status=status,
         )
+
+
+def silent_for(seconds):
+    return f"nothing was written for {minutes(seconds)}"
+
+
+def run_watched(words, log, silence, options):
+    """The program's exit status; None where it was silent for too long."""
+    env = {**(options["env"] or os.environ), "PYTHONFAULTHANDLER": "1"}
+    options = {**options, "env": env, "stdin": subprocess.DEVNULL}
+    process = subprocess.Popen(words, start_new_session=True, **options)
+    try:
+        size, since = -1, time.monotonic()
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(min(1, silence))
+            if size != (size := log.stat().st_size):
+                since = time.monotonic()
+            elif time.monotonic() - since > silence:
+                options["stdout"].write(f"\n{silent_for(silence)}: ended.\n")
+                options["stdout"].flush()
+                process.send_signal(signal.SIGABRT)  # Python writes its threads' stacks
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(TO_END)
+                return None
+    finally:
+        # What it started goes with it, also where a signal ends the waiting.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def output_of(argv, *, what, env=None, cwd=None, stdin=None):

@@ -340,6 +340,7 @@ class Suites:
                 what=str(argv[0]),
                 env=env,
                 cwd=CHECKOUT,
+                silence=addon_tests.SILENCE,
             )
         except Problem as problem:
             if not log.exists():

@@ -11,7 +11,7 @@ use crate::code::Code;
 use crate::dependence;
 use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::storage;
-use crate::manifest::{self, Made, Rules, Source, Values, hook, pin, policy, with_files};
+use crate::manifest::{self, Made, Rules, Source, Values, computed, hook, pin, policy, with_files};
 use crate::object::Object;
 use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen, ManifestValues};
 use crate::problem::Problem;
@@ -77,18 +77,6 @@ async fn fetch_all(
         number => sentence!("{number} manifests, {size} KiB", number, size),
     });
     Ok(sources)
-}
-
-/// Does what computes on a thread of its own, which nobody else needs for waiting.
-async fn computed<T: Send + 'static>(
-    compute: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(compute).await.map_err(|_| {
-        Problem::new(
-            Code::Internal,
-            sentence!("The worker met a defect of its own while rendering."),
-        )
-    })
 }
 
 /// Files as the contract has them.

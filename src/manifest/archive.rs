@@ -2,7 +2,7 @@
 //! [`Rendered`].
 
 use super::given::Given;
-use super::{Fetcher, Rendered, Source, digest};
+use super::{Fetcher, Rendered, Source, computed, digest};
 use crate::ansible::{Files, Resolved};
 use crate::archive::Archive;
 use crate::artefact::{Artefact, Format, Tools, Values};
@@ -29,12 +29,7 @@ impl Fetcher {
                 .map_err(|problem| problem.in_manifest(&title, &url))?;
             Ok(source(&title, &url, &bytes, artefact))
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| {
-            Problem::new(
-                Code::Internal,
-                sentence!("The worker met a defect of its own while rendering."),
-            )
-        })?
+        computed(read).await?
     }
 }
 

@@ -10,6 +10,7 @@ use reqwest::{Client, Response, StatusCode};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::computed;
 use super::reach::{Inside, LookUp, Reach, Resolver, system};
 use super::remembered::Remembered;
 use crate::ansible::Files;
@@ -296,13 +297,7 @@ impl Fetcher {
             bytes: ARCHIVE,
         };
         let bytes = self.file(url, wanted).await?;
-        let unpacking = tokio::task::spawn_blocking(move || Archive::unpack(&bytes));
-        let unpacked = unpacking.await.map_err(|_| {
-            Problem::new(
-                Code::Internal,
-                sentence!("The worker met a defect of its own while unpacking."),
-            )
-        })?;
+        let unpacked = computed(move || Archive::unpack(&bytes)).await?;
         let archive = unpacked.map_err(|problem| named(problem, &without_login(url)))?;
         Ok(Arc::new(archive))
     }

@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Fetcher, Source};
+use super::{Fetcher, Source, computed};
 use crate::ansible::Failure;
 use crate::archive::Archive;
 use crate::code::Code;
@@ -18,8 +18,6 @@ const BYTES: usize = 1024 * 1024;
 
 /// Makes something of a template, and looks for the files that it turns out to need. `address` is where the template came
 /// from: a URL or a path. Gives what was made, and the template with its files.
-///
-/// Templates compute: that happens on a thread of its own, which nobody else needs for waiting.
 pub async fn with_files<T: Send + 'static>(
     fetcher: &Fetcher,
     address: &str,
@@ -28,16 +26,11 @@ pub async fn with_files<T: Send + 'static>(
 ) -> Result<(Source, T), Problem> {
     loop {
         let make = make.clone();
-        let making = tokio::task::spawn_blocking(move || {
+        let (given, made) = computed(move || {
             let made = make(&source);
             (source, made)
-        });
-        let (given, made) = making.await.map_err(|_| {
-            Problem::new(
-                Code::Internal,
-                sentence!("The worker met a defect of its own while rendering."),
-            )
-        })?;
+        })
+        .await?;
         source = given;
         let name = match made {
             Ok(made) => return Ok((source, made)),

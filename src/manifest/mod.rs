@@ -9,6 +9,7 @@
 
 mod archive;
 mod check;
+mod computing;
 pub mod explain;
 mod fetch;
 mod files;
@@ -26,6 +27,7 @@ mod stand_ins;
 
 pub use archive::of_archive;
 pub use check::{Rules, check, well_formed};
+pub use computing::computed;
 pub use fetch::{Fetcher, Limits, Source, digest};
 pub use files::with_files;
 pub use inspect::{Inspection, inspect};

@@ -95,6 +95,8 @@ def test_a_customer_adds_a_domain_and_it_appears_in_the_ingress(
     expect(domain).to_contain_text("Main address")
     expect(page.locator("#kubernetes_app_url")).to_contain_text(name)
 
+    domain.get_by_text("Remove this domain").click()
+    expect(domain).to_contain_text("no longer answers at")
     domain.get_by_role("button", name="Remove").click()
     expect(domain).to_have_count(0)
     wait_until(

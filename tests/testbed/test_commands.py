@@ -257,6 +257,29 @@ class CountingTest(unittest.TestCase):
         self.assertEqual(len(failures), 1)
         self.assertTrue(failures[0].endswith("FAIL: B.test_c\nTraceback\n  why"))
 
+    def test_what_odoo_warns_of_in_our_addons_is_a_failure(self):
+        at = "2026-12-01 04:00:0"
+        warning = " 1 WARNING test-kubernetes_hosting-1 odoo.addons.base.models."
+        label = (
+            "ir_model: Two fields (a, b) of kubernetes.app() have the same label: A."
+        )
+        view = (
+            "ir_ui_view: Access Rights Inconsistency\nView error context:\n"
+            "{'file': '/x/kubernetes_hosting/views/a.xml'}"
+        )
+        result = self.judge(
+            f"{at}1,000{warning}{label}\n"
+            f"{at}2,000{warning}{label}\n"
+            f"{at}3,000{warning}{view}\n"
+            f"{at}4,000{warning}ir_model: Two fields (a, b) of res.users() are alike\n"
+            f"{at}5,000 1 INFO db odoo: kubernetes_hosting\n"
+            f"{at}5,500 1 WARNING db odoo.addons.kubernetes_hosting.models.x: Slow.\n"
+            f"{at}6,000 1 INFO db odoo.tests.result: 0 failed, 0 error(s) of 5 tests\n"
+        )
+        self.assertEqual((result.passed, result.failed), (5, 2))
+        self.assertIn("same label", result.failures[0])
+        self.assertIn("views/a.xml", result.failures[1])
+
     def test_no_addon_test_is_a_failure(self):
         with self.assertRaises(Problem):
             self.judge("0 failed, 0 error(s) of 0 tests when loading database 'db'")

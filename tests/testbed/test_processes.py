@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -166,6 +167,35 @@ class DaemonTest(unittest.TestCase):
         self.assertIn("| disk full", text)
         self.assertIn("What to do: Free some space.", text)
         self.assertEqual(caught.exception.status, 3)
+
+    def test_a_program_that_says_nothing_more_is_ended_and_tells_where_it_stood(self):
+        """With what it started, though that ignores the end of its parent."""
+        script = (
+            "import subprocess, threading\n"
+            "child = subprocess.Popen(['sleep', '600'])\n"
+            "print(child.pid, flush=True)\n"
+            "def waits_for_ever(): threading.Event().wait()\n"
+            "threading.Thread(target=waits_for_ever).start()\n"
+        )
+        log = self.folder / "run.log"
+        with self.assertRaises(Problem) as caught:
+            processes.run(
+                [sys.executable, "-c", script], log=log, what="The suite", silence=2
+            )
+        self.assertIn("nothing was written for 2.0 s", caught.exception.message)
+        text = log.read_text()
+        self.assertIn("waits_for_ever", text)
+        child = int(re.search(r"^(\d+)$", text, re.M)[1])
+        while processes.identity(child):  # its end is under way
+            time.sleep(0.05)
+
+    def test_a_program_that_goes_on_writing_is_left_to_its_end(self):
+        script = (
+            "import time\nfor n in range(30): print(n, flush=True); time.sleep(0.1)"
+        )
+        log = self.folder / "run.log"
+        processes.run([sys.executable, "-c", script], log=log, what="It", silence=2)
+        self.assertIn("\n29\n", log.read_text())
 
 
 class KilledServerTest(unittest.TestCase):

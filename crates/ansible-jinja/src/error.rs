@@ -291,8 +291,48 @@ pub struct Snippet {
     pub length: u32,
     /// The line, without its end.
     pub text: String,
-    /// What is to be said at the mark; may be empty.
-    pub label: String,
+    /// What is to be said at the mark.
+    pub label: Option<Label>,
+}
+
+/// What is said at a mark. [`Display`](fmt::Display) gives it in English.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Label {
+    /// The line uses this file, in which something is wrong.
+    Uses(String),
+    /// The value needs this variable.
+    Needs(String),
+    /// What the line uses, the first, needs the second.
+    NeededBy(String, String),
+    /// Nobody has set it.
+    NotSet,
+    /// Nobody has set it, but one of a similar name.
+    NotSetButNear(String),
+    /// The variable is set, but has nothing of this name.
+    NotThere,
+    /// The end of what is open is expected before this.
+    ExpectedBefore,
+    /// The tag begins here, with this.
+    TagBegins(&'static str),
+    /// A statement of this name is open.
+    IsOpen(String),
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uses(file) => write!(f, "uses `{file}`"),
+            Self::Needs(name) => write!(f, "needs `{name}`"),
+            Self::NeededBy(first, second) => write!(f, "`{first}` needs `{second}`"),
+            Self::NotSet => f.write_str("not set"),
+            Self::NotSetButNear(near) => write!(f, "not set; did you mean '{near}'?"),
+            Self::NotThere => f.write_str("not there"),
+            Self::ExpectedBefore => f.write_str("expected before this"),
+            Self::TagBegins(sign) => write!(f, "the tag begins with `{sign}`"),
+            Self::IsOpen(name) => write!(f, "this `{name}` is open"),
+        }
+    }
 }
 
 impl Snippet {
@@ -317,7 +357,7 @@ impl Snippet {
             column: number(start + 1),
             length: number((length as usize).min((characters - start).max(1))),
             text: whole.to_owned(),
-            label: String::new(),
+            label: None,
         })
     }
 
@@ -337,7 +377,7 @@ impl Snippet {
     }
 
     /// Says something at the mark.
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+    pub(crate) fn label(mut self, label: impl Into<Option<Label>>) -> Self {
         self.label = label.into();
         self
     }

@@ -70,7 +70,7 @@ mod variables;
 pub mod vault;
 
 pub use environment::Environment;
-pub use error::{Advice, Error, ErrorKind, Snippet, TextOf, UndefinedNames};
+pub use error::{Advice, Error, ErrorKind, Label, Snippet, TextOf, UndefinedNames};
 pub use files::Files;
 pub use filters::text::escaped;
 pub use filters::urls::url_encoded;

@@ -373,6 +373,7 @@ EXCERPT = Object(
         "text": TEXT,
         "from": INTEGER,
         "label": TEXT,
+        "label_words": BESIDE,
     }
 )
 

@@ -311,7 +311,9 @@ class KubernetesApp(models.Model):
         groups=USER,
         help="The lower, the sooner it needs somebody.",
     )
-    state_message = fields.Text(readonly=True, copy=False, groups=USER)
+    state_message = fields.Text(
+        string="State Message in English", readonly=True, copy=False, groups=USER
+    )
     state_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     state_message_shown = fields.Text(
         string="State Message", compute="_compute_shown", groups=USER
@@ -334,7 +336,9 @@ class KubernetesApp(models.Model):
         copy=False,
         groups=USER,
     )
-    observed_message = fields.Text(readonly=True, copy=False, groups=USER)
+    observed_message = fields.Text(
+        string="Observed Message in English", readonly=True, copy=False, groups=USER
+    )
     observed_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     observed_message_shown = fields.Text(
         string="Observed Message", compute="_compute_shown", groups=USER
@@ -369,7 +373,9 @@ class KubernetesApp(models.Model):
     ingress_tls = fields.Boolean(
         string="Ingress TLS", readonly=True, copy=False, groups=USER
     )
-    ingress_message = fields.Text(readonly=True, copy=False, groups=USER)
+    ingress_message = fields.Text(
+        string="Ingress Message in English", readonly=True, copy=False, groups=USER
+    )
     ingress_message_words = fields.Json(readonly=True, copy=False, groups=USER)
     ingress_message_shown = fields.Text(
         string="Ingress Message", compute="_compute_shown", groups=USER
@@ -1671,16 +1677,16 @@ class KubernetesApp(models.Model):
         """The jobs that decide on the states of these apps."""
         if not self:
             return self.env["kubernetes.job"]
-        ids = SQL("(SELECT unnest(%s))", self.ids)
         namespaces = SQL(
-            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id IN %s)", ids
+            "id IN (SELECT namespace_id FROM kubernetes_app WHERE id = ANY(%s))",
+            self.ids,
         )
         jobs = self.env["kubernetes.job"]
         jobs.flush_model(["app_id", "kind", "state", "finished_at"])
         jobs, _apps, _namespaces = read_together(
             self.env,
-            ("kubernetes.job", jobs._deciding(ids)),
-            ("kubernetes.app", SQL("id IN %s", ids)),
+            ("kubernetes.job", jobs._deciding(SQL("%s", self.ids))),
+            ("kubernetes.app", SQL("id = ANY(%s)", self.ids)),
             ("kubernetes.namespace", namespaces),
         )
         return jobs

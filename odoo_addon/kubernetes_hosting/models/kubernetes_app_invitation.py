@@ -71,7 +71,12 @@ class KubernetesApp(models.Model):
         index=True,
         groups=USER,
     )
-    invitation_problem = fields.Text(readonly=True, copy=False, groups=USER)
+    invitation_problem = fields.Text(
+        string="Invitation Problem in English",
+        readonly=True,
+        copy=False,
+        groups=USER,
+    )
     invitation_problem_words = fields.Json(readonly=True, copy=False, groups=USER)
     invitation_problem_shown = fields.Text(
         string="Invitation Problem", compute="_compute_invitation_shown", groups=USER

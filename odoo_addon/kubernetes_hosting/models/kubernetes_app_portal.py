@@ -114,7 +114,7 @@ class KubernetesAppPortal(models.AbstractModel):
             if step.attempt == job.attempt
         ]
         now = [step["label"] for step in steps if step["state"] == "running"]
-        at_work = app._is_at_work()
+        at_work = bool(app._at_work())
         return {
             "at_work": at_work,
             "ask_again": ASK_AGAIN_AT_WORK if at_work else 0,
@@ -142,8 +142,7 @@ class KubernetesAppPortal(models.AbstractModel):
         count = max(len(steps), STEP_COUNTS.get(job.kind, 0))
         seconds = round((when - began).total_seconds())
         return {
-            "title": job._customer_label(),
-            "done_title": job._customer_done_label(),
+            "title": job._customer_title(),
             "state": job.state,
             "when": when,
             "time": self._customer_time(when),
@@ -250,13 +249,32 @@ class KubernetesAppPortal(models.AbstractModel):
         text = format_datetime(self.env, moment, tz=zone, dt_format="short")
         return f"{text} {local.tzname()}"
 
-    def _is_at_work(self):
-        """A job that the customer can watch runs, or is to run at once."""
+    def _at_work(self):
+        """Those of which a job that the customer can watch runs, or is to run at
+        once."""
         soon = fields.Datetime.add(fields.Datetime.now(), minutes=11)
         at_work = Domain("state", "=", "running") | (
             Domain("state", "=", "pending") & Domain("run_at", "<=", soon)
         )
-        return bool(self._jobs(Domain("kind", "in", WATCHED_KINDS) & at_work, limit=1))
+        watched = Domain("app_id", "in", self.ids) & Domain("kind", "in", WATCHED_KINDS)
+        found = self.env["kubernetes.job"]._read_group(watched & at_work, ["app_id"])
+        return self.browse(app.id for (app,) in found)
+
+    def _running_steps(self):
+        """The step that a job which the customer can watch is at, by its app."""
+        jobs = self.env["kubernetes.job"].search(
+            [
+                ("app_id", "in", self.ids),
+                ("kind", "in", WATCHED_KINDS),
+                ("state", "=", "running"),
+            ]
+        )
+        return {
+            job.app_id: step
+            for job in jobs
+            for step in job.step_ids.sorted("number")
+            if step.attempt == job.attempt and step.state == "running"
+        }
 
     def _is_held_up(self):
         """What is to be done cannot be begun, or takes longer than it should."""
@@ -317,9 +335,7 @@ class KubernetesAppPortal(models.AbstractModel):
         )
         return [
             {
-                "text": job._customer_done_label()
-                if job.state == "done"
-                else f"{job._customer_label()}: {words[job.state]}",
+                "text": job._customer_title(),
                 "when": job.finished_at or job.create_date,
                 "time": self._customer_time(job.finished_at or job.create_date),
                 "state": job.state,

@@ -230,7 +230,7 @@ class KubernetesAttention(models.Model):
         string="Apps Affected", compute="_compute_symptom_count"
     )
     name = fields.Char(readonly=True)
-    message = fields.Text(readonly=True)
+    message = fields.Text(string="Message in English", readonly=True)
     message_words = fields.Json(readonly=True)
     message_shown = fields.Text(string="Message", compute="_compute_shown")
     hint = fields.Text(compute="_compute_hint")

@@ -79,7 +79,7 @@ class KubernetesCluster(models.Model):
         help="Not Seen: no worker has reported this cluster in the last two minutes.",
     )
     version = fields.Char(string="Kubernetes Version", readonly=True, copy=False)
-    message = fields.Char(readonly=True, copy=False)
+    message = fields.Char(string="Message in English", readonly=True, copy=False)
     message_words = fields.Json(readonly=True, copy=False)
     message_shown = fields.Char(string="Message", compute="_compute_shown")
     last_seen = fields.Datetime(

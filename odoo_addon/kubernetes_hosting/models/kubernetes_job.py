@@ -241,13 +241,13 @@ class KubernetesJob(models.Model):
     error_code = fields.Char(readonly=True)
     # In English as it was told, and beside it what it is made of; operators read the
     # third, in their language.
-    error_message = fields.Text(readonly=True)
+    error_message = fields.Text(string="Error Message in English", readonly=True)
     error_message_words = fields.Json(readonly=True)
     error_message_shown = fields.Text(string="Error Message", compute="_compute_shown")
     error_hint = fields.Text(readonly=True)
     error_hint_words = fields.Json(readonly=True)
     error_hint_shown = fields.Text(string="How to Fix", compute="_compute_shown")
-    error_manifest = fields.Char(string="Manifest", readonly=True)
+    error_manifest = fields.Char(string="Manifest's Name", readonly=True)
     error_manifest_id = fields.Many2one(
         "kubernetes.manifest",
         string="Manifest",
@@ -395,13 +395,14 @@ class KubernetesJob(models.Model):
         number = str(excerpt["line"])
         # Wide characters take the place of two.
         blank = "".join("\t" if sign == "\t" else " " * _width(sign) for sign in before)
+        label = worded(self.env, excerpt["label"], excerpt.get("label_words"))
         carets = "^" * max(sum(map(_width, marked)), 1) if excerpt["length"] else ""
         return {
             "title": self._excerpt_title(excerpt),
             "before": f"{number} | {before}",
             "marked": marked,
             "after": f"{after}\n{' ' * len(number)} | ",
-            "pointed": f"{blank}{carets} {excerpt['label']}".rstrip(),
+            "pointed": f"{blank}{carets} {label}".rstrip(),
         }
 
     def _excerpt_title(self, excerpt):
@@ -530,6 +531,33 @@ class KubernetesJob(models.Model):
             "reset": self.env._("Data reset"),
             "delete": self.env._("Taken down"),
         }.get(self.kind, self._customer_label())
+
+    def _customer_activity(self):
+        """What it was about, as a customer reads it of one that came to nothing."""
+        self.ensure_one()
+        return {
+            "deploy": self.env._("Setup"),
+            "refresh": self.env._("Check"),
+            "stop": self.env._("Stop"),
+            "start": self.env._("Start"),
+            "restart": self.env._("Restart"),
+            "reset": self.env._("Reset of the data"),
+            "delete": self.env._("Removal"),
+            "domains": self.env._("Check of the domains"),
+        }.get(self.kind, self._customer_label())
+
+    def _customer_title(self):
+        """What the job does, or what came of it."""
+        self.ensure_one()
+        ended = {
+            "failed": self.env._("did not work"),
+            "cancelled": self.env._("cancelled"),
+        }
+        if self.state == "done":
+            return self._customer_done_label()
+        if self.state in ended:
+            return f"{self._customer_activity()}: {ended[self.state]}"
+        return self._customer_label()
 
     def _error_text(self):
         """The same as operators read it."""
@@ -912,14 +940,16 @@ class KubernetesJob(models.Model):
         """Give a worker up to ``limit`` waiting jobs of these clusters, as far as it
         serves them; return them.
 
-        One statement. Claims take turns. What others write at this moment it skips,
-        and it fails with a serialization error (to be run again) when somebody has
-        written it since the transaction began. Of an app's due jobs that this worker
-        can do only the oldest may be taken, and only when none of them runs. Of equal
-        priority, customers take turns: who has the fewest jobs under way comes first,
-        however many wait behind that one. A cluster serves the jobs of its company. A
-        preview has no app: it goes to a worker with any cluster that serves the
-        preview's company.
+        One statement, which reads each job that waits or runs once, whatever
+        PostgreSQL's statistics say: a wave of orders comes before they know of it, and
+        a plan made for one waiting job would then read all of them for each. Claims
+        take turns. What others write at this moment it skips, and it fails with a
+        serialization error (to be run again) when somebody has written it since the
+        transaction began. Of an app's due jobs that this worker can do only the oldest
+        may be taken, and only when none of them runs. Of equal priority, customers take
+        turns: who has the fewest jobs under way comes first, however many wait behind
+        that one. A cluster serves the jobs of its company. A preview has no app: it
+        goes to a worker with any cluster that serves the preview's company.
         """
         now = fields.Datetime.now()
         self.flush_model()
@@ -929,46 +959,55 @@ class KubernetesJob(models.Model):
         self.env["res.partner"].flush_model(["commercial_partner_id"])
         self.env.cr.execute(
             """
-            WITH running AS (
-                SELECT partner.commercial_partner_id AS customer, COUNT(*) AS jobs
-                  FROM kubernetes_job job
-                  JOIN kubernetes_app app ON app.id = job.app_id
-                  JOIN res_partner partner ON partner.id = app.partner_id
-                 WHERE job.state = 'running'
-              GROUP BY partner.commercial_partner_id),
-            due AS (
+            WITH open AS MATERIALIZED (
                 SELECT job.id,
-                       COALESCE(running.jobs, 0) + ROW_NUMBER() OVER (
-                           PARTITION BY job.priority, job.app_id IS NULL,
-                                        partner.commercial_partner_id
-                               ORDER BY job.run_at, job.id) AS turn
+                       job.app_id,
+                       job.cluster_id,
+                       job.company_id,
+                       job.priority,
+                       job.run_at,
+                       partner.commercial_partner_id AS customer,
+                       job.state = 'running' AS runs,
+                       job.state = 'pending'
+                           AND job.run_at <= %(now)s
+                           AND job.kind = ANY(%(kinds)s) AS waits
                   FROM kubernetes_job job
              LEFT JOIN kubernetes_app app ON app.id = job.app_id
              LEFT JOIN res_partner partner ON partner.id = app.partner_id
-             LEFT JOIN running ON running.customer = partner.commercial_partner_id
-                 WHERE job.state = 'pending'
-                   AND job.run_at <= %(now)s
+                 WHERE job.state IN ('pending', 'running')),
+            served AS MATERIALIZED (
+                SELECT cluster.id,
+                       cluster.company_id,
+                       cluster.name = ANY(%(clusters)s) AS reachable
+                  FROM kubernetes_worker_cluster_rel given
+                  JOIN kubernetes_cluster cluster ON cluster.id = given.cluster_id
+                 WHERE given.worker_id = %(worker)s
+                   AND cluster.active),
+            beside AS (
+                SELECT open.*,
+                       BOOL_OR(runs) OVER app AS app_runs,
+                       MIN(id) FILTER (WHERE waits) OVER app AS oldest,
+                       CASE WHEN customer IS NULL THEN 0
+                            ELSE COUNT(*) FILTER (WHERE runs) OVER (
+                                PARTITION BY customer) END AS running
+                  FROM open
+                WINDOW app AS (PARTITION BY app_id)),
+            due AS MATERIALIZED (
+                SELECT id,
+                       running + ROW_NUMBER() OVER (
+                           PARTITION BY priority, app_id IS NULL, customer
+                               ORDER BY run_at, id) AS turn
+                  FROM beside
+                 WHERE waits
+                   AND (app_id IS NULL OR id = oldest AND NOT app_runs)
                    AND EXISTS (
                         SELECT 1
-                          FROM kubernetes_worker_cluster_rel given
-                          JOIN kubernetes_cluster cluster
-                            ON cluster.id = given.cluster_id
-                         WHERE given.worker_id = %(worker)s
-                           AND cluster.active
-                           AND (cluster.company_id IS NULL
-                                OR cluster.company_id = job.company_id)
-                           AND (job.cluster_id IS NULL
-                                OR cluster.id = job.cluster_id
-                                   AND cluster.name = ANY(%(clusters)s)))
-                   AND job.kind = ANY(%(kinds)s)
-                   AND NOT EXISTS (
-                        SELECT 1 FROM kubernetes_job other
-                         WHERE other.app_id = job.app_id
-                           AND (other.state = 'running'
-                                OR other.state = 'pending'
-                                   AND other.id < job.id
-                                   AND other.run_at <= %(now)s
-                                   AND other.kind = ANY(%(kinds)s)))),
+                          FROM served
+                         WHERE (served.company_id IS NULL
+                                OR served.company_id = beside.company_id)
+                           AND (beside.cluster_id IS NULL
+                                OR served.id = beside.cluster_id
+                                   AND served.reachable))),
             next AS (
                 SELECT job.id
                   FROM kubernetes_job job
@@ -1024,8 +1063,8 @@ class KubernetesJob(models.Model):
         apps."""
         if not ids:
             return self.browse(), self.browse()
-        apps = SQL("(SELECT app_id FROM kubernetes_job WHERE id = ANY(%s))", ids)
-        own = SQL("FROM kubernetes_app WHERE id IN %s", apps)
+        apps = self._apps_of(ids)
+        own = SQL("FROM kubernetes_app WHERE id = ANY(%s)", apps)
         jobs, found = self._read_with_apps(
             ids,
             ("kubernetes.job", self._deciding(apps)),

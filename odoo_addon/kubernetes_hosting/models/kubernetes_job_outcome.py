@@ -52,35 +52,42 @@ class KubernetesJob(models.Model):
     # -- reading -----------------------------------------------------------------
 
     @api.model
+    def _apps_of(self, ids):
+        """The ids of these jobs' apps, in SQL: an array, so that it is made once in a
+        query whatever PostgreSQL's statistics say of how many there are."""
+        return SQL("ARRAY(SELECT app_id FROM kubernetes_job WHERE id = ANY(%s))", ids)
+
+    @api.model
     def _read_with_apps(self, ids, *more):
         """Read these jobs and what a report or a claim looks at of their apps. Returns
         the jobs, and the records of the selections ``more``."""
-        apps = SQL("(SELECT app_id FROM kubernetes_job WHERE id = ANY(%s))", ids)
+        apps = self._apps_of(ids)
         for model in ("kubernetes.job", "kubernetes.app", "kubernetes.app.manifest"):
             self.env[model].flush_model()
         jobs, apps, _namespaces, lines, _manifests, changes, *found = read_together(
             self.env,
             ("kubernetes.job", SQL("id = ANY(%s)", ids)),
-            ("kubernetes.app", SQL("id IN %s", apps), "inventory", "objects_seen"),
+            ("kubernetes.app", SQL("id = ANY(%s)", apps), "inventory", "objects_seen"),
             (
                 "kubernetes.namespace",
                 SQL(
-                    "id IN (SELECT namespace_id FROM kubernetes_app WHERE id IN %s)",
+                    "id IN (SELECT namespace_id FROM kubernetes_app"
+                    " WHERE id = ANY(%s))",
                     apps,
                 ),
             ),
-            ("kubernetes.app.manifest", SQL("app_id IN %s", apps)),
+            ("kubernetes.app.manifest", SQL("app_id = ANY(%s)", apps)),
             (
                 "kubernetes.manifest",
                 SQL(
                     "id IN (SELECT manifest_id FROM kubernetes_app_manifest"
-                    " WHERE app_id IN %s UNION ALL SELECT manifest_id"
+                    " WHERE app_id = ANY(%s) UNION ALL SELECT manifest_id"
                     " FROM kubernetes_job WHERE id = ANY(%s))",
                     apps,
                     ids,
                 ),
             ),
-            ("kubernetes.app.change", SQL("app_id IN %s", apps)),
+            ("kubernetes.app.change", SQL("app_id = ANY(%s)", apps)),
             *self._caller_selections(),
             *more,
         )
@@ -118,25 +125,22 @@ class KubernetesJob(models.Model):
     @api.model
     def _deciding(self, apps):
         """Which jobs decide on the states of apps, in SQL: those that wait or run, and
-        the last one that changed the app and came to its end. ``apps`` is SQL for their
-        ids."""
+        the last one that changed the app and came to its end. ``apps`` is SQL for the
+        array of their ids."""
         return SQL(
             """
             id IN (
                 SELECT id
                   FROM kubernetes_job
-                 WHERE app_id IN %s AND state IN ('pending', 'running')
+                 WHERE app_id = ANY(%s) AND state IN ('pending', 'running')
              UNION ALL
                 SELECT last.id
-                  FROM (SELECT id FROM kubernetes_app WHERE id IN %s) app
-            CROSS JOIN LATERAL (
-                        SELECT id
+                  FROM (SELECT DISTINCT ON (app_id) id
                           FROM kubernetes_job
-                         WHERE app_id = app.id
+                         WHERE app_id = ANY(%s)
                            AND kind = ANY(%s)
                            AND state IN ('done', 'failed')
-                      ORDER BY finished_at DESC, id DESC
-                         LIMIT 1) last)
+                      ORDER BY app_id, finished_at DESC, id DESC) last)
             """,
             apps,
             apps,

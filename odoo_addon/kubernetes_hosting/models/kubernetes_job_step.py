@@ -49,7 +49,7 @@ class KubernetesJobStep(models.Model):
     )
     started_at = fields.Datetime(readonly=True)
     seconds = fields.Float(readonly=True, digits=(16, 2))
-    message = fields.Text(readonly=True)
+    message = fields.Text(string="Message in English", readonly=True)
     message_words = fields.Json(readonly=True)
     message_shown = fields.Text(string="Message", compute="_compute_shown")
 

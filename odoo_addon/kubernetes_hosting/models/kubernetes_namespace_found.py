@@ -53,7 +53,7 @@ class KubernetesNamespaceFound(models.Model):
     app_name = fields.Char(string="App on It", readonly=True)
     environment_code = fields.Char(string="Environment on It", readonly=True)
     created_at = fields.Datetime(string="Made", readonly=True)
-    labels = fields.Json(readonly=True)
+    labels = fields.Json(string="Labels as Data", readonly=True)
     labels_text = fields.Text(string="Labels", compute="_compute_labels_text")
     job_ids = fields.One2many("kubernetes.job", "found_id", readonly=True)
     job_id = fields.Many2one(

@@ -86,7 +86,10 @@ class KubernetesRepository(models.Model):
         help="When a worker last came to an end with it, well or not.",
     )
     error = fields.Text(
-        readonly=True, copy=False, help="Why the last index came to nothing."
+        string="Error in English",
+        readonly=True,
+        copy=False,
+        help="Why the last index came to nothing.",
     )
     error_words = fields.Json(readonly=True, copy=False)
     error_shown = fields.Text(string="Error", compute="_compute_shown")

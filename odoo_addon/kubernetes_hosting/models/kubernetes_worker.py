@@ -108,6 +108,7 @@ class KubernetesWorker(models.Model):
         readonly=True, copy=False, help="What the worker calls itself."
     )
     processes = fields.Json(
+        string="Processes as Data",
         readonly=True,
         copy=False,
         help="The processes that used the key in the last hour: a restarted worker is"

@@ -26,6 +26,7 @@ from . import test_live
 from . import test_manifest
 from . import test_name
 from . import test_node_port
+from . import test_old_statistics
 from . import test_password
 from . import test_package_form
 from . import test_placement

@@ -3,6 +3,8 @@
 
 from datetime import datetime, timedelta
 
+from lxml import html
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
@@ -521,6 +523,12 @@ class TestDomainsInThePortal(KubernetesCase, HttpCase):
         self.assertEqual(second.name, "other.customer.example.org")
         self.assertEqual(self.app.served_domains, [first.name])
         self.send(f"/{second.id}/check")
+        page = html.fromstring(self.url_open(f"/my/apps/{self.app.id}").text)
+        asks = page.xpath("//details[not(@open)][.//button[@data-action='delete']]")
+        self.assertEqual(len(asks), 2, "no domain goes by one press")
+        self.assertIn(
+            f"answers at {second.name}", " ".join(asks[1].text_content().split())
+        )
         self.send(f"/{second.id}/delete")
         self.assertEqual(self.app.domain_ids, first)
 

@@ -112,20 +112,20 @@ class TestConcurrency(TransactionCase):
         results = [None] * count
 
         def run(n):
-            barrier.wait(timeout=300)
+            barrier.wait()
             try:
                 results[n] = function(n)
             except Exception as error:
                 results[n] = error
 
+        # One that is stuck keeps no process from its end.
         threads = [
             threading.Thread(target=run, args=[n], daemon=True) for n in range(count)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=300)
-            self.assertFalse(thread.is_alive())
+            thread.join()
         return results
 
     def call(self, name, params, worker=0):

@@ -170,13 +170,30 @@ class TestPortalApp(InvitationCase, KubernetesCase, HttpCase):
         self.assertEqual(
             [re.sub(r" \d.*", "", line) for line in told],
             [
-                "Stopping your app: did not work",
+                "Stop: did not work",
                 "Restarted",
                 "Set up",
             ],
         )
         for word in INTERNALS:
             self.assertNotIn(word, text)
+
+    def test_the_latest_activity_says_how_it_ended(self):
+        self.app._enqueue("restart")
+        job = self.claim("restart")
+        title = "Restarting your app"
+        self.assertEqual(self.app._customer_status()["job"]["title"], title)
+        self.failed(job)
+        title = "Restart: did not work"
+        self.assertEqual(self.app._customer_status()["job"]["title"], title)
+        self.env.flush_all()
+        self.sign_in()
+        _text, wrap = self.page()
+        (latest,) = wrap.xpath("//section[@aria-labelledby='kubernetes_app_story']")
+        self.assertIn(title, " ".join(latest.text_content().split()))
+        self.app._enqueue("restart")
+        self.done(self.claim("restart"))
+        self.assertEqual(self.app._customer_status()["job"]["title"], "Restarted")
 
     def test_no_minute_is_promised_while_the_cluster_is_away(self):
         self.worker.announced_cluster_ids = self.cluster

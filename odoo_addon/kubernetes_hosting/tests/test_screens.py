@@ -27,6 +27,37 @@ class TestScreens(LifeCase):
         view = self.env.ref(f"kubernetes_hosting.{name}")
         return etree.fromstring(view.get_combined_arch())
 
+    def our_views(self):
+        """All forms, lists and kanbans of ours, with what other addons add."""
+        views = self.env["ir.ui.view"].search(
+            [
+                ("model", "=like", "kubernetes.%"),
+                ("mode", "=", "primary"),
+                ("type", "in", ("form", "list", "kanban")),
+            ]
+        )
+        views = views.filtered(lambda view: view.xml_id)
+        self.assertGreater(len(views), 40)
+        return [(view, etree.fromstring(view.get_combined_arch())) for view in views]
+
+    def test_all_forms_and_lists_are_safe_and_live(self):
+        """What ``safe_focus.js`` and ``live_views.js`` hold, they hold of all of ours."""
+        for view, arch in self.our_views():
+            self.assertEqual(
+                arch.get("js_class"), f"kubernetes_{view.type}", view.xml_id
+            )
+
+    def test_a_question_is_answered_by_what_it_does(self):
+        """The button that goes on is not called “Ok”, whatever is asked."""
+        asked = 0
+        for view, arch in self.our_views():
+            for button in arch.iterfind(".//button[@confirm]"):
+                self.assertTrue(
+                    button.get("confirm-label"), (view.xml_id, button.get("name"))
+                )
+                asked += 1
+        self.assertGreater(asked, 4)
+
     def many(self):
         """An app in each state, with names against their order."""
         states = ("running", "stopped", "failed", "restarting", "degraded", "deleting")

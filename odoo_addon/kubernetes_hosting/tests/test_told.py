@@ -131,6 +131,35 @@ class TestTold(KubernetesQueueCase):
         self.assertEqual(row.reason, "app_failed")
         self.assert_read(row, "details", english, german)
 
+    def test_what_is_said_at_a_marked_line_is_read_in_the_readers_language(self):
+        excerpt = {
+            "of": "template",
+            "name": None,
+            "line": 4,
+            "column": 12,
+            "length": 9,
+            "text": "  name: {{ odoo_nmae }}",
+            "from": 1,
+            "label": "needs `odoo_name`",
+            "label_words": {
+                "text": "needs `{name}`",
+                "values": {"name": "odoo_name"},
+            },
+        }
+        older = {**excerpt, "label": "said by an older worker"}
+        del older["label_words"]
+        job = self.failed(excerpts=[excerpt, older])
+        self.env.flush_all()
+        self.env.invalidate_all()
+        for reader, label in (
+            (self.english, "^^^^ needs `odoo_name`"),
+            (self.german, "^^^^ braucht `odoo_name`"),
+        ):
+            text = etree.HTML(self.read_by(reader, job, "error_html"))
+            text = "".join(text.itertext())
+            self.assertIn(label, text)
+            self.assertIn("^^^^ said by an older worker", text)
+
     def test_an_observation_is_read_in_the_readers_language(self):
         app = self.deployed()
         words = {

@@ -130,7 +130,7 @@ class KubernetesApp(models.Model):
         string="Registered", readonly=True, copy=False, groups=USER
     )
     mail_checked_at = fields.Datetime(
-        string="Last Checked", readonly=True, copy=False, groups=USER
+        string="Mail Domain Last Checked", readonly=True, copy=False, groups=USER
     )
     mail_check_count = fields.Integer(
         readonly=True,

@@ -42,6 +42,13 @@ class KubernetesJob(models.Model):
             return self.env._("Invitation sent")
         return super()._customer_done_label()
 
+    def _customer_activity(self):
+        self.ensure_one()
+        return {
+            "mail_domain": self.env._("Setup of the mail"),
+            "invitation": self.env._("Invitation"),
+        }.get(self.kind) or super()._customer_activity()
+
     def _ask_again(self):
         """The customer or the address may be another one by now."""
         invitations = self.filtered(lambda job: job.kind == "invitation")

@@ -130,21 +130,23 @@ class KubernetesApp(models.Model):
 
     # -- what the customer reads --------------------------------------------------
 
-    def _customer_summary(self):
-        """The app in one line of an order's page; for sudo."""
-        self.ensure_one()
-        status = self._customer_status()
-        steps = (status["job"] or {}).get("steps", [])
-        running = [step["label"] for step in steps if step["state"] == "running"]
+    def _customer_summaries(self):
+        """Each app in one line of an order's page; for sudo."""
+        at_work, steps = self._at_work(), self._running_steps()
         return {
-            "id": self.id,
-            "environment": self.environment_id.name,
-            "hostname": self.hostname,
-            "url": self.url if status["is_open"] else "",
-            "state": self.state,
-            "state_label": self.customer_state,
-            "explanation": running[-1] if running else status["explanation"],
-            "at_work": status["at_work"],
+            app: {
+                "id": app.id,
+                "environment": app.environment_id.name,
+                "hostname": app.hostname,
+                "url": app.url if app._customer_can_open() else "",
+                "state": app.state,
+                "state_label": app.customer_state,
+                "explanation": steps[app].label
+                if app in steps
+                else app._customer_explanation(),
+                "at_work": app in at_work,
+            }
+            for app in self
         }
 
     def _customer_bills(self):

@@ -53,7 +53,7 @@ class ProductAttributeValue(models.Model):
             )
 
     kubernetes_cluster_selector = fields.Char(
-        string="Clusters",
+        string="Clusters by Labels",
         groups=USER,
         help="Apps sold with this value run only on clusters with such labels, as"
         " kubectl -l has it: place=zurich,provider=harbour. So customers choose where"

@@ -40,7 +40,7 @@ class ProductTemplate(models.Model):
         help="Where the apps run. Its domain ends their addresses.",
     )
     kubernetes_cluster_selector = fields.Char(
-        string="Clusters",
+        string="Clusters by Labels",
         groups=USER,
         help="In the place of one cluster those with such labels, as kubectl -l has it:"
         " provider=harbour,place in (zurich,bern). The customer's choice of attribute"

@@ -125,6 +125,7 @@ class SaleOrder(models.Model):
         units = self.kubernetes_app_ids.filtered(
             lambda app: app.partner_id.commercial_partner_id == mine
         )
+        summaries = units._customer_summaries()
         units = units.sorted(
             lambda app: (app.sale_order_line_id.sequence, app.unit_no, app.id)
         ).grouped(lambda app: (app.sale_order_line_id, app.unit_no))
@@ -132,7 +133,7 @@ class SaleOrder(models.Model):
             {
                 "name": apps[0].name,
                 "product": apps[0].product_id.display_name,
-                "apps": [app._customer_summary() for app in apps],
+                "apps": [summaries[app] for app in apps],
             }
             for apps in units.values()
         ]

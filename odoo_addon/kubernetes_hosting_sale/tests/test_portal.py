@@ -381,6 +381,22 @@ class TestPortal(HostingSaleCase, HttpCase):
         self.assertIn("shop.sale-test.example: Running", answer["announcement"])
         self.assertEqual(answer["poll_seconds"], 0)
 
+    def test_the_poll_costs_no_more_for_ten_hostings_than_for_one(self):
+        costs = []
+        for units in (1, 10):
+            names = ", ".join(f"poll-{units}-{unit}" for unit in range(units))
+            order = self._quotation((self.hosting, units, names))
+            order.action_confirm()
+            self.assertEqual(len(order.kubernetes_app_ids), 2 * units)
+            self._ask(order)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            answer = self._ask(order)
+            costs.append(self.env.cr.sql_log_count - before)
+            self.assertTrue(f"poll-{units}-0" in answer["html"])
+        self.assertLessEqual(costs[1], costs[0] + 3, costs)
+
     def test_the_order_says_that_a_payment_was_refused(self):
         order = self._quotation((self.hosting, 1, "shop"))
         self._transaction(order, state="error")

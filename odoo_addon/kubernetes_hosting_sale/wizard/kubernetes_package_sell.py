@@ -38,7 +38,7 @@ class KubernetesPackageSell(models.TransientModel):
         related="version_id.cluster_ids", related_sudo=False, string="May Run On"
     )
     cluster_selector = fields.Char(
-        string="Clusters",
+        string="Clusters by Labels",
         help="In the place of one cluster those with such labels, as kubectl -l has it:"
         " provider=harbour,place in (zurich,bern). Of those the one of which least is"
         " asked for is taken.",

@@ -71,6 +71,23 @@ class TestPayment(WebhookProviderMixin, ShopCase):
     def _to_dos(self):
         return self.order.activity_ids.mapped("activity_type_id.name")
 
+    def test_the_payment_page_costs_no_more_for_ten_names_than_for_one(self):
+        costs = []
+        for names in (["shop"], ["shop", *(f"name-{number}" for number in range(9))]):
+            if len(names) > 1:
+                self._add(self.hosting, len(names) - 1)
+                self._send(*names)
+            self.assertEqual(
+                self._path(self.url_open("/shop/payment")), "/shop/payment"
+            )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            page = self.url_open("/shop/payment").text
+            costs.append(self.env.cr.sql_log_count - before)
+            self.assertTrue(names[-1] in page, "the page names all")
+        self.assertLessEqual(costs[1], costs[0] + 3, costs)
+
     def test_two_apps_arise_app_and_app_int(self):
         self._webhook(self._begin(), "confirmed")
         self._process()

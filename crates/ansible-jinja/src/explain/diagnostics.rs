@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{
-    self, Advice, Error, ErrorKind, Hint, Snippet, TextOf, UndefinedNames, sentence,
+    self, Advice, Error, ErrorKind, Hint, Label, Snippet, TextOf, UndefinedNames, sentence,
 };
 use crate::explain::hints;
 use crate::files::Files;
@@ -36,7 +36,7 @@ pub fn explain(errors: &[Failure], text: &str, files: &Files, variables: &Resolv
     }
     let own = texts.own(first);
     let advice = hints::advice(first.message(), first.advice(), first.place(), &own);
-    let mut snippets = texts.snippets(first, advice.place, "");
+    let mut snippets = texts.snippets(first, advice.place, None);
     if let Some((offset, length, label)) = advice.also
         && let Some(also) = Snippet::at(TextOf::Template, &own, offset, length)
     {
@@ -62,8 +62,8 @@ fn in_value(error: &Failure, last: &Need, texts: &Texts, variables: &Resolved) -
     if let Some(last) = needs.last_mut() {
         last.place = advice.place;
     }
-    let mut snippets = texts.snippets(error, error.place(), "");
-    snippets.extend(of_values(&needs, variables, ""));
+    let mut snippets = texts.snippets(error, error.place(), None);
+    snippets.extend(of_values(&needs, variables, None));
     let message = texts.saying_file(error, &message);
     Error::new(error.error_kind(), sentence(&message))
         .hint(advice.hint.unwrap_or_default())
@@ -146,7 +146,7 @@ impl Texts<'_> {
         &self,
         error: &Failure,
         place: Option<(usize, usize)>,
-        label: impl Into<String>,
+        label: Option<Label>,
     ) -> Vec<Snippet> {
         let mut snippets: Vec<Snippet> = place
             .and_then(|(offset, length)| {
@@ -157,7 +157,7 @@ impl Texts<'_> {
             .collect();
         if let Some((file, used_at)) = error.file() {
             let used = Snippet::at(TextOf::Template, self.template, used_at, 1);
-            snippets.extend(used.map(|used| used.label(format!("uses `{file}`"))));
+            snippets.extend(used.map(|used| used.label(Label::Uses(file.to_owned()))));
         }
         snippets
     }
@@ -187,15 +187,15 @@ impl Texts<'_> {
 }
 
 /// The lines of the values through which something was met, unless they are secret. `last` is said at the last mark.
-fn of_values(needs: &[Need], variables: &Resolved, last: &str) -> Vec<Snippet> {
+fn of_values(needs: &[Need], variables: &Resolved, last: Option<&Label>) -> Vec<Snippet> {
     let mut snippets = Vec::new();
     for (index, need) in needs.iter().enumerate() {
         if variables.is_secret(&need.name) {
             continue;
         }
         let label = match needs.get(index + 1) {
-            Some(next) => format!("needs `{}`", next.name),
-            None => last.to_owned(),
+            Some(next) => Some(Label::Needs(next.name.clone())),
+            None => last.cloned(),
         };
         let (offset, length) = need.place.unwrap_or((0, need.text.len()));
         let found = Snippet::at(TextOf::Value, &need.text, offset, length);
@@ -249,13 +249,13 @@ fn undefined_one(
     let mut snippets = Vec::new();
     for one in all {
         let label = match one.error.needs() {
-            [] => String::new(),
-            [only] => format!("`{}` needs `{name}`", only.name),
-            [first, next, ..] => format!("`{}` needs `{}`", first.name, next.name),
+            [] => None,
+            [only] => Some(Label::NeededBy(only.name.clone(), (*name).to_owned())),
+            [first, next, ..] => Some(Label::NeededBy(first.name.clone(), next.name.clone())),
         };
         snippets.extend(texts.snippets(one.met, one.met.place(), label));
     }
-    snippets.extend(of_values(error.needs(), variables, "not set"));
+    snippets.extend(of_values(error.needs(), variables, Some(&Label::NotSet)));
     let parts = UndefinedNames {
         names: vec![(*name).to_owned()],
         lines: Vec::new(),
@@ -355,9 +355,9 @@ fn undefined_several(all: &[Undefined], texts: &Texts, variables: &Resolved) -> 
         let known = variables.names().any(|known| known == root);
         let near = nearest(root, variables.names()).filter(|_| !known);
         let said = match near {
-            Some(near) => format!("not set; did you mean '{near}'?"),
-            None if known => "not there".to_owned(),
-            None => "not set".to_owned(),
+            Some(near) => Label::NotSetButNear(near.to_owned()),
+            None if known => Label::NotThere,
+            None => Label::NotSet,
         };
         if let Some(near) = near {
             let hint = format!("Did you mean '{near}' by '{root}'?");
@@ -393,13 +393,13 @@ fn undefined_several(all: &[Undefined], texts: &Texts, variables: &Resolved) -> 
         }
         let label = match needs {
             [] => said.clone(),
-            [only] => format!("`{}` needs `{name}`", only.name),
-            [first, next, ..] => format!("`{}` needs `{}`", first.name, next.name),
+            [only] => Label::NeededBy(only.name.clone(), (*name).to_owned()),
+            [first, next, ..] => Label::NeededBy(first.name.clone(), next.name.clone()),
         };
         for one in all.iter().filter(same) {
-            snippets.extend(texts.snippets(one.met, one.met.place(), label.as_str()));
+            snippets.extend(texts.snippets(one.met, one.met.place(), Some(label.clone())));
         }
-        snippets.extend(of_values(needs, variables, &said));
+        snippets.extend(of_values(needs, variables, Some(&said)));
     }
     let mut hint: Vec<Advice> = hints.into_iter().map(Advice::Say).collect();
     hint.push(Advice::AddVariables);

@@ -3,7 +3,7 @@
 
 use crate::python::chars::is_blank;
 
-use crate::error::{self, Advice, Hint};
+use crate::error::{self, Advice, Hint, Label};
 
 /// What to tell the author of a template that cannot be read.
 pub struct Told {
@@ -12,7 +12,7 @@ pub struct Told {
     /// Position and length: the parser's, or a better one.
     pub place: Option<(usize, usize)>,
     /// A second place with its length, and what is to be said there.
-    pub also: Option<(usize, usize, String)>,
+    pub also: Option<(usize, usize, Label)>,
 }
 
 /// What begins where the parser stopped, and what is meant by it. The longer ones come first.
@@ -212,7 +212,7 @@ impl<'a> Tag<'a> {
             let sign = &before[open..=open];
             advice.message = format!("the `{sign}` that opens here is not closed");
             advice.place = Some((open, 1));
-            advice.also = Some((before.len(), 1, "expected before this".to_owned()));
+            advice.also = Some((before.len(), 1, Label::ExpectedBefore));
             let close = match sign {
                 "(" => ")",
                 "[" => "]",
@@ -222,12 +222,12 @@ impl<'a> Tag<'a> {
         } else if found == "}" && self.is_block && rest.starts_with("}}") {
             advice.message = "expected `%}`, but found `}}`".to_owned();
             advice.place = Some((before.len(), 2));
-            advice.also = Some((self.start, 2, "the tag begins with `{%`".to_owned()));
+            advice.also = Some((self.start, 2, Label::TagBegins("{%")));
             "A tag that begins with `{%` ends with `%}`.".into()
         } else if found == "}" && !self.is_block && before.ends_with('%') {
             advice.message = "expected `}}`, but found `%}`".to_owned();
             advice.place = Some((before.len() - 1, 2));
-            advice.also = Some((self.start, 2, "the tag begins with `{{`".to_owned()));
+            advice.also = Some((self.start, 2, Label::TagBegins("{{")));
             "A tag that begins with `{{` ends with `}}`.".into()
         } else if found == "}" {
             let close = self.close();
@@ -328,7 +328,7 @@ fn statement(advice: &mut Told, text: &str, offset: usize, rest: &str) {
     if advice.message.contains("does not end the")
         && let Some((at, name)) = innermost(text, offset)
     {
-        advice.also = Some((at, name.len(), format!("this `{name}` is open")));
+        advice.also = Some((at, name.len(), Label::IsOpen(name.to_owned())));
         if word == "end" {
             advice.hint = Some(format!("Write `{{% end{name} %}}`.").into());
         } else if advice.hint.is_none() || word.starts_with("end") {

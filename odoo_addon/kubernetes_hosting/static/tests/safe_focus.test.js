@@ -124,3 +124,29 @@ test("what a button asks begins on Cancel, and acts when it is confirmed", async
     await waitForNone(".modal");
     expect.verifySteps(["act"]);
 });
+
+test("a form that nobody edits does not begin on its first button", async () => {
+    onRpc("act", () => expect.step("act"));
+    const arch = `
+        <form js_class="kubernetes_form" create="0" edit="0">
+            <header><button name="act" type="object" string="Retry" class="btn-primary"/></header>
+            <sheet><field name="name"/></sheet>
+        </form>`;
+    await mountView({type: "form", resModel: "kubernetes.app.apply", resId: 1, arch});
+    await animationFrame();
+    expect("button[name=act]").toHaveCount(1);
+    expect(document.body).toBeFocused();
+    await press("Enter");
+    expect.verifySteps([]);
+});
+
+test("a new record begins in its first field", async () => {
+    const arch = `
+        <form js_class="kubernetes_form">
+            <header><button name="act" type="object" string="Act" class="btn-primary"/></header>
+            <sheet><field name="name"/></sheet>
+        </form>`;
+    await mountView({type: "form", resModel: "kubernetes.app.apply", arch});
+    await animationFrame();
+    expect(".o_field_widget[name=name] input").toBeFocused();
+});

@@ -37,7 +37,13 @@ function isShownBy(record, changed) {
 /** A form that reloads by itself while its record has no unsaved edits. */
 export class KubernetesFormController extends FormController {
     setup() {
+        const {archInfo} = this.props;
+        const {disableAutofocus} = archInfo;
+        // Of a form that nobody edits, Odoo would put the focus on the first button.
+        archInfo.disableAutofocus = true;
         super.setup();
+        // In a new record it stands in the first field.
+        archInfo.disableAutofocus = disableAutofocus;
         useSafeConfirmation();
         useSafeFocus(this.rootRef);
         useLiveReload({
