@@ -542,7 +542,7 @@ async fn what_was_fetched_with_an_etag_is_remembered_within_bounds() {
     }
     let mut remembered = fetcher.remembered();
     let kept = (0..20).filter_map(|number| remembered.get(&format!("{}/{number}", server.uri())));
-    let bytes: usize = kept.map(|known| known.text.len()).sum();
+    let bytes: usize = kept.map(|known| known.content.len()).sum();
     assert!((1..=8 * 1024 * 1024).contains(&bytes), "{bytes}");
 }
 
