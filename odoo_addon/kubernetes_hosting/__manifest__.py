@@ -21,6 +21,7 @@
         "wizard/kubernetes_app_delete_views.xml",
         "wizard/kubernetes_app_request_views.xml",
         "wizard/kubernetes_app_reset_views.xml",
+        "wizard/kubernetes_app_restore_views.xml",
         "wizard/kubernetes_config_map_import_views.xml",
         "wizard/kubernetes_database_moved_views.xml",
         "wizard/kubernetes_namespace_adopt_views.xml",

@@ -1,4 +1,4 @@
-//! `delete`: removes the app, then releases its mail domain; its volumes stay unless the job says otherwise.
+//! `delete`: removes the app, then releases its mail domain if that can be; its volumes stay unless the job says otherwise.
 
 use std::time::Duration;
 
@@ -24,6 +24,25 @@ pub async fn delete(
         true => Keep::Volumes,
         false => Keep::Nothing,
     };
+    // Domains first: nobody is to meet half an app.
+    let doors = app.inventory.iter().any(kubernetes::is_door);
+    let mut closed = 0;
+    if doors {
+        closed = context
+            .step_log
+            .step(StepCode::Closing, async |step| {
+                let closed = kubernetes::close(&context.target, &app.inventory, LIMIT, |waiting| {
+                    step.say(waiting)
+                })
+                .await?;
+                step.say(sentence!(
+                    "{objects} deleted; nobody comes in any more",
+                    objects = objects(closed as usize)
+                ));
+                Ok(closed)
+            })
+            .await?;
+    }
     let deleted = context
         .step_log
         .step(StepCode::Deleting, async |step| {
@@ -61,7 +80,11 @@ pub async fn delete(
             Ok(deleted)
         })
         .await?;
-    result.objects.pruned = deleted.objects;
+    result.objects.pruned = match deleted.namespace_deleted {
+        // Counted with what was in it.
+        true => deleted.objects,
+        false => closed + deleted.objects,
+    };
     result.namespace_deleted = deleted.namespace_deleted;
     result.inventory = Some(deleted.kept);
     mail_domain::release(context, result).await

@@ -68,9 +68,27 @@ pub async fn mail_domain(context: &JobContext, result: &mut JobResult) -> Result
         .await
 }
 
-/// Gives up the domain of an app that is gone. What waiting heals is a problem; what only a person can put right is told
-/// as a warning, for the app itself is deleted.
+/// Gives up the domain of an app that is gone. That it cannot be done now is told as a warning, for the app itself is
+/// deleted: Odoo asks for the release by itself then.
 pub async fn release(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    let as_told = |problem| Problem {
+        retry: false,
+        ..problem
+    };
+    release_or(context, result, as_told).await
+}
+
+/// The handler of a release by itself. What waiting heals is a problem; what only a person can put right is told as a
+/// warning: nothing is to wait for that.
+pub async fn release_alone(context: &JobContext, result: &mut JobResult) -> Result<(), Problem> {
+    release_or(context, result, |problem| problem).await
+}
+
+async fn release_or(
+    context: &JobContext,
+    result: &mut JobResult,
+    judged: impl Fn(Problem) -> Problem,
+) -> Result<(), Problem> {
     let Some(name) = &context.app.mail_domain else {
         return Ok(());
     };
@@ -79,13 +97,9 @@ pub async fn release(context: &JobContext, result: &mut JobResult) -> Result<(),
         .step(StepCode::MailDomain, async |step| {
             let released = match context.mailgun() {
                 Ok(mailgun) => domain::release(mailgun, name, &mark(context)).await,
-                // Any worker may do a delete. This one cannot, and waiting gives it no account.
-                Err(problem) => Err(Problem {
-                    retry: false,
-                    ..problem
-                }),
+                Err(problem) => Err(problem),
             };
-            match released {
+            match released.map_err(&judged) {
                 Ok(Released::Deleted) => step.say(sentence!("{name} is released at Mailgun", name)),
                 Ok(Released::AlreadyGone) => {
                     step.say(sentence!("{name} is not at Mailgun any more", name))

@@ -93,7 +93,10 @@ impl Capabilities {
             sending_domain: Some(settings.mailgun.sending_domain.clone())
                 .filter(|domain| !domain.is_empty()),
         });
-        let by_mailgun = |kind: &JobKind| matches!(kind, JobKind::MailDomain | JobKind::Invitation);
+        let by_mailgun = |kind: &JobKind| {
+            use JobKind::{Invitation, MailDomain, MailRelease};
+            matches!(kind, MailDomain | MailRelease | Invitation)
+        };
         let kinds = JobKind::VARIANTS
             .iter()
             .copied()
@@ -343,6 +346,7 @@ impl Runner {
             }
             Action::Adopt { options } => adopt::adopt(context, &options.found, result).await,
             Action::Domains { options } => domains::domains(context, options, result).await,
+            Action::MailRelease => mail_domain::release_alone(context, result).await,
         }
     }
 

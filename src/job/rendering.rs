@@ -13,7 +13,9 @@ use crate::kubernetes::generated::{self, Generated};
 use crate::kubernetes::storage;
 use crate::manifest::{self, Made, Rules, Source, Values, computed, hook, pin, policy, with_files};
 use crate::object::Object;
-use crate::odoo::contract::{FileSeen, JobResult, Manifest, ManifestSeen, ManifestValues};
+use crate::odoo::contract::{
+    FileSeen, JobResult, Manifest, ManifestContent, ManifestSeen, ManifestValues,
+};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::sentence;
@@ -35,7 +37,7 @@ pub struct Wanted {
 }
 
 /// Fetches manifests and the files that they name, puts their contents into the result, and refuses those that are pinned to
-/// another content. No secret has a part in it.
+/// another content. Those whose content came with the job are not fetched, nor told again. No secret has a part in it.
 pub async fn fetch(
     context: &JobContext,
     manifests: &[Manifest],
@@ -54,6 +56,10 @@ async fn fetch_all(
 ) -> Result<Vec<Source>, Problem> {
     let mut sources = Vec::new();
     for manifest in manifests {
+        if let Some(content) = &manifest.content {
+            sources.push(kept(manifest, content.clone()).await?);
+            continue;
+        }
         step.say_as_is(format!("{} ({})", manifest.title, manifest.url));
         let source = context.shared.fetch(manifest).await?;
         let source = pin::gather(&context.shared.fetcher, &manifest.url, source).await?;
@@ -77,6 +83,13 @@ async fn fetch_all(
         number => sentence!("{number} manifests, {size} KiB", number, size),
     });
     Ok(sources)
+}
+
+/// A manifest with the content that the job brings along.
+async fn kept(manifest: &Manifest, content: ManifestContent) -> Result<Source, Problem> {
+    let source = Source::new(&manifest.title, &manifest.url, content.text);
+    let files = content.files.into_iter();
+    computed(move || pin::kept(source, files.map(|file| (file.name, file.content)))).await?
 }
 
 /// Files as the contract has them.
@@ -228,8 +241,11 @@ async fn with_stand_ins(
         all_made.push(with_files(&context.shared.fetcher, &manifest.url, source, make).await?);
     }
     let (mut objects, mut warnings) = (Vec::new(), Vec::new());
-    for ((source, made), seen) in all_made.iter().zip(&mut result.manifests) {
-        seen.variables.clone_from(&made.rendered.variables);
+    for (manifest, (source, made)) in manifests.iter().zip(&all_made) {
+        let mut told = result.manifests.iter_mut();
+        if let Some(seen) = told.find(|seen| seen.id == manifest.id) {
+            seen.variables.clone_from(&made.rendered.variables);
+        }
         if !source.files.is_empty() {
             let title = &source.title;
             step.say_as_is(match source.files.len() {

@@ -144,6 +144,48 @@ pub async fn delete(
     slot::waiting(gone).await
 }
 
+/// Shuts out who visits the app, before anything that answers them goes: removes the Ingresses of the inventory and waits
+/// until they are gone, at most `limit`. Returns how many there were.
+pub async fn close(
+    app: &App,
+    inventory: &[ObjectRef],
+    limit: Duration,
+    mut progress: impl FnMut(&Sentence),
+) -> Result<u32, Problem> {
+    let App { cluster, owner, .. } = app;
+    let polling = Polling::new(limit);
+    match namespace::find(app).await {
+        Ok(namespace::Found::Ours) => {}
+        // What is gone or goes as a whole has no doors to close.
+        Ok(_) => return Ok(0),
+        Err(problem) if problem.code == Code::NamespaceTerminating => return Ok(0),
+        Err(problem) => return Err(problem),
+    }
+    let kinds = cluster.kinds().await?;
+    let mut closed = Vec::new();
+    for reference in inventory.iter().rev().filter(|object| is_door(object)) {
+        let params = DeleteParams::background();
+        if delete_ours(cluster, &kinds, reference, owner, &params).await? {
+            closed.push(reference.clone());
+        }
+    }
+    let gone = async {
+        loop {
+            let left = still_there(cluster, &kinds, &closed, owner).await?;
+            if left.is_empty() {
+                return Ok(u32::try_from(closed.len()).unwrap_or(u32::MAX));
+            }
+            wait(polling, &left, &mut progress).await?;
+        }
+    };
+    slot::waiting(gone).await
+}
+
+/// Whether visitors come in by it.
+pub fn is_door(object: &ObjectRef) -> bool {
+    object.kind == "Ingress" && object.group() == "networking.k8s.io"
+}
+
 /// What to delete and in which order: the inventory's objects, then what else was found. Volumes come later, if at all.
 fn doomed<'a>(
     inventory: impl Iterator<Item = &'a ObjectRef>,

@@ -65,7 +65,7 @@ pub use app::App;
 pub use apply::{Applied, Change, apply, apply_knowing, apply_object};
 pub use capacity::{Capacity, capacity};
 pub use cluster::{Access, Cluster};
-pub use delete::{Deleted, Keep, delete};
+pub use delete::{Deleted, Keep, close, delete, is_door};
 pub use diff::{Comparison, Difference, compare};
 pub use fence::Fence;
 pub use ingress::{Ingress, IngressState};

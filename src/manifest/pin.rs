@@ -22,6 +22,25 @@ pub async fn gather(fetcher: &Fetcher, address: &str, source: Source) -> Result<
     Ok(source)
 }
 
+/// A template that is used as it was fetched once: of the files that it names those that were there then, and no other.
+pub fn kept(
+    mut source: Source,
+    files: impl IntoIterator<Item = (String, String)>,
+) -> Result<Source, Problem> {
+    for (name, text) in files {
+        source.files.insert(&name, Some(text));
+    }
+    loop {
+        match ansible::all_named(&source.text, &source.files) {
+            Ok(()) => break,
+            Err(Failure::Problem(problem)) => return Err(*problem),
+            Err(Failure::Needs(name)) => source.files.insert(&name, None),
+        }
+    }
+    source.digest = whole(&source);
+    Ok(source)
+}
+
 /// Of a template alone the digest of its text. With files, that of a text with one line for each, as `sha256sum` prints
 /// them: the template first as `-`, then the files by their names. Files that are not there are left out.
 fn whole(source: &Source) -> String {
@@ -108,6 +127,21 @@ mod tests {
         }
         let other = gathered(&format!("{text} "), &[("/a.j2", "1\n")]).await;
         assert!(!seen.contains(&other.digest));
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_is_the_same_template_again_with_the_files_of_that_time_and_no_other() {
+        let text = "{% include 'a.j2' %}{% include 'no' ignore missing %}\n";
+        let fetched = gathered(text, &[("/a.j2", "{% include 'b.j2' %}"), ("/b.j2", "3\n")]).await;
+        let files: Vec<_> = fetched
+            .files
+            .texts()
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .collect();
+        let source = || Source::new("Odoo", &fetched.url, text.to_owned());
+        assert_eq!(kept(source(), files.clone()).unwrap(), fetched);
+        let without = kept(source(), files.into_iter().take(1)).unwrap();
+        assert_ne!(without.digest, fetched.digest);
     }
 
     #[test]

@@ -196,6 +196,8 @@ pub enum JobKind {
     Domains,
     /// Deletes a namespace that an operator has chosen, of an app that Odoo does not know. Needs no app.
     Remove,
+    /// Gives the app's domain at Mailgun up: before the app is taken back, or where a delete has left it.
+    MailRelease,
 }
 
 impl JobKind {
@@ -379,6 +381,7 @@ pub enum Action {
     Domains {
         options: DomainsOptions,
     },
+    MailRelease,
 }
 
 /// The app's manifests, and the values to render them with.
@@ -498,6 +501,7 @@ impl Action {
             Self::Password { .. } => JobKind::Password,
             Self::Adopt { .. } => JobKind::Adopt,
             Self::Domains { .. } => JobKind::Domains,
+            Self::MailRelease => JobKind::MailRelease,
         }
     }
 
@@ -514,6 +518,7 @@ impl Action {
             | Self::Start
             | Self::Restart
             | Self::MailDomain
+            | Self::MailRelease
             | Self::Adopt { .. }
             | Self::Domains { .. } => &[],
         }
@@ -791,6 +796,18 @@ pub struct Manifest {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("since" = 2)))]
     pub format: ManifestFormat,
+    /// What is used in the place of what is at the URL: it was deployed once, and is to be again. Since version 2; where it is
+    /// absent, or `None`, the URL is fetched.
+    #[cfg_attr(test, schemars(extend("default" = null, "since" = 2)))]
+    pub content: Option<ManifestContent>,
+}
+
+/// A template as it was fetched once, and the files that it uses.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize, schemars::JsonSchema))]
+pub struct ManifestContent {
+    pub text: String,
+    pub files: Vec<FileSeen>,
 }
 
 /// How the text of a line becomes a value.
@@ -937,6 +954,7 @@ pub enum StepCode {
     Adopting,
     Indexing,
     Domains,
+    Closing,
 }
 
 impl StepCode {
@@ -1341,8 +1359,8 @@ pub struct ManifestSeen {
 }
 
 /// A file that a template uses, as fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(Deserialize, schemars::JsonSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileSeen {
     /// As the template names it.
     pub name: String,

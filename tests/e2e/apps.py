@@ -88,13 +88,17 @@ def ask_to_delete_apps(operator, name, keep_volumes=False):
         "kubernetes.app", "search", [("name", "=", name), ("state", "!=", "deleted")]
     )
     for app in apps:
-        model = "kubernetes.app.delete"
-        wizard = operator.call(
-            model, "create", {"app_id": app, "delete_volumes": not keep_volumes}
-        )
-        (asked,) = operator.call(model, "read", wizard, ["confirmation"])
-        operator.call(model, "write", wizard, {"confirmed_name": asked["confirmation"]})
-        operator.call(model, "action_confirm", wizard)
+        ask_to_delete(operator, app, keep_volumes)
+
+
+def ask_to_delete(operator, app, keep_volumes=False):
+    model = "kubernetes.app.delete"
+    wizard = operator.call(
+        model, "create", {"app_id": app, "delete_volumes": not keep_volumes}
+    )
+    (asked,) = operator.call(model, "read", wizard, ["confirmation"])
+    operator.call(model, "write", wizard, {"confirmed_name": asked["confirmation"]})
+    operator.call(model, "action_confirm", wizard)
 
 
 class App:

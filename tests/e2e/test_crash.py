@@ -1,10 +1,14 @@
 """The worker is killed in the middle: the paid order still becomes two apps."""
 
+import json
+
 import shop
 import worker
 from apps import (
     app_records,
+    ask_to_delete,
     delete_apps,
+    namespaces_of,
     no_new_pods,
     wait_until,
     wait_until_running,
@@ -67,3 +71,68 @@ def test_killing_the_worker_in_the_middle_of_a_reset_still_ends_it_well(
     assert job["state"] == "done", job["error_message"]
     assert job["attempt"] == 2
     wait_until_running(operator, hosting.name)
+
+
+def hold(kubectl, namespace, kind):
+    """Let one object of the kind stay when it is deleted. Returns how to let it go."""
+    found = kubectl.get(kind, "-n", namespace)["items"]
+    name = found[0]["metadata"]["name"]
+
+    def patch(finalizers):
+        body = json.dumps({"metadata": {"finalizers": finalizers}})
+        kubectl("patch", kind, name, "-n", namespace, "--type=merge", "-p", body)
+
+    patch(["chandlery.dev/held-by-a-test"])
+    return lambda: patch(None)
+
+
+def test_killed_in_each_step_of_a_removal_nothing_is_left(
+    page, operator, kubectl, mailgun, unique
+):
+    """Issue 17, 12: uninstalling goes domains, app, mail, whatever dies on the way."""
+    name = f"gone-{unique}"
+    shop.sign_up(page, "Nora Neu", f"{unique}@customer.example", "a good password")
+    shop.buy(page, name)
+    app, _other = wait_until_running(operator, name)
+    namespace = app["namespace_id"][1]
+
+    def read(*fields):
+        return operator.call("kubernetes.app", "read", [app["id"]], fields)[0]
+
+    wait_until(
+        "the mail domain is there", lambda: read("mail_state")["mail_state"] == "active"
+    )
+
+    def step(code):
+        return operator.search_read(
+            "kubernetes.job.step",
+            [
+                ("job_id.app_id", "=", app["id"]),
+                ("job_id.kind", "=", "delete"),
+                ("job_id.state", "=", "running"),
+                ("state", "=", "running"),
+                ("code", "=", code),
+            ],
+            ["code"],
+        )
+
+    let_go = {
+        "closing": hold(kubectl, namespace, "ingress"),
+        "deleting": hold(kubectl, namespace, "service"),
+        "mail_domain": lambda: None,
+    }
+    late = {"fault": "slow", "method": "DELETE", "path": "/domains", "seconds": 20}
+    mailgun.post("faults", late)
+    ask_to_delete(operator, app["id"])
+    for code, release in let_go.items():
+        wait_until(f"the step {code} runs", lambda code=code: step(code))
+        worker.kill()
+        release()
+        worker.heal()
+    wait_until("the app is deleted", lambda: read("state")["state"] == "deleted")
+    assert read("installation_state")["installation_state"] == "done"
+    assert namespace not in namespaces_of(kubectl, name).values()
+    held = [("hostname", "=", app["hostname"])]
+    assert operator.search_read("kubernetes.hostname", held, ["hostname"]) == []
+    assert app["hostname"] not in [each["name"] for each in mailgun.get("domains")]
+    delete_apps(operator, name)

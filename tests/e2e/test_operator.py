@@ -227,3 +227,70 @@ def test_the_preview_of_a_manifest_is_there_when_its_url_is_entered(
         limit=1,
     )
     assert job["state"] == "done"
+
+
+def test_an_app_goes_back_to_what_an_earlier_job_has_deployed(
+    page, bed, operator, kubectl, hosting
+):
+    """As deployed on …, with the difference beforehand."""
+    record, namespace = hosting.integration, hosting.namespace(hosting.integration)
+
+    def deploys():
+        """Those that are done, the last one first."""
+        return operator.search_read(
+            "kubernetes.job",
+            [
+                ("app_id", "=", record),
+                ("kind", "=", "deploy"),
+                ("state", "=", "done"),
+            ],
+            ["id"],
+            order="id desc",
+        )
+
+    def in_cluster():
+        maps = kubectl.get("configmaps", "-n", namespace)["items"]
+        return any(
+            "log_level = debug_rpc" in text
+            for item in maps
+            for text in item.get("data", {}).values()
+        )
+
+    before, level = len(deploys()), config(operator, record)["odoo_log_level"]
+    operator.call("kubernetes.app", "action_apply", [record])
+    wait_until("it is deployed", lambda: len(deploys()) > before)
+    (found,) = operator.call("kubernetes.app", "read", [record], ["config_map_id"])
+    (line,) = operator.search_read(
+        "kubernetes.config.map.line",
+        [
+            ("config_map_id", "=", found["config_map_id"][0]),
+            ("key", "=", "odoo_log_level"),
+        ],
+        ["id"],
+    )
+    operator.call(
+        "kubernetes.config.map.line", "write", [line["id"]], {"value": "debug_rpc"}
+    )
+    operator.call("kubernetes.app", "action_apply", [record])
+    wait_until("it is deployed once more", lambda: len(deploys()) > before + 1)
+    wait_until("the cluster has the value", in_cluster)
+
+    open_app(page, bed, record)
+    page.get_by_role("tab", name="Jobs", exact=True).click()
+    # The last one is what runs now.
+    page.get_by_role("button", name="Restore", exact=True).nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("As deployed on")
+    expect(dialog).to_contain_text("-odoo_log_level: debug_rpc")
+    expect(dialog).to_contain_text(f"+odoo_log_level: {level}")
+    dialog.get_by_role("button", name="Restore and Apply", exact=True).click()
+    wait_until("it is deployed again", lambda: len(deploys()) > before + 2)
+    assert config(operator, record)["odoo_log_level"] == level
+    assert not in_cluster()
+    wait_for_state(operator, record, "running")
+    notes = operator.search_read(
+        "mail.message",
+        [("model", "=", "kubernetes.app"), ("res_id", "=", record)],
+        ["body"],
+    )
+    assert any("Restored to what job" in note["body"] for note in notes)

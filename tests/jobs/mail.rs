@@ -505,21 +505,21 @@ async fn deleting_the_app_releases_its_domain() {
             job["app"]["mail_domain"] = json!(host);
             job
         };
-        // Mailgun is out of order: the app goes, and the rest waits for another attempt.
+        // Mailgun is out of order: the app goes, and what is left is told.
         scene
             .double
             .fault(json!({"fault": "server_error", "method": "DELETE"}))
             .await;
         let (outcome, steps) = scene.run(delete(true)).await;
-        assert_eq!(outcome.state, OutcomeState::Retry);
+        assert_done(&outcome);
         assert_eq!(
             shown(&steps),
             [
                 (StepCode::Deleting, StepState::Done),
-                (StepCode::MailDomain, StepState::Failed)
+                (StepCode::MailDomain, StepState::Warning)
             ]
         );
-        assert_eq!(outcome.result.mail_domain, None);
+        assert_eq!(json!(outcome.result.mail_domain)["state"], "unverified");
         assert_eq!(scene.double.domains().await, std::slice::from_ref(&host));
         assert_eq!(scene.secret("chandlery-smtp").await, None);
         assert!(
@@ -560,6 +560,42 @@ async fn deleting_the_app_releases_its_domain() {
             assert_eq!(json!(outcome.result.mail_domain)["state"], "released");
             assert!(scene.double.domains().await.is_empty());
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_domain_is_released_by_itself_and_waits_where_mailgun_is_out_of_order() {
+    with_scene(|scene| async move {
+        assert_done(&scene.mail_domain().await.0);
+        let host = scene.hostname();
+        let mut job = scene.app.job("mail_release");
+        job["app"]["mail_domain"] = json!(host);
+        scene
+            .double
+            .fault(json!({"fault": "server_error", "method": "DELETE"}))
+            .await;
+        let (outcome, steps) = scene.run(job.clone()).await;
+        assert_eq!(outcome.state, OutcomeState::Retry);
+        assert_eq!(shown(&steps), [(StepCode::MailDomain, StepState::Failed)]);
+        assert_eq!(scene.double.domains().await, std::slice::from_ref(&host));
+        // Mailgun does it, and the answer is lost, as is all that a killed worker would have told.
+        scene
+            .double
+            .fault(json!({"fault": "cut", "when": "after", "method": "DELETE"}))
+            .await;
+        scene.run(job.clone()).await;
+        for _ in 0..2 {
+            let (outcome, steps) = scene.run(job.clone()).await;
+            assert_done(&outcome);
+            assert_eq!(shown(&steps), [(StepCode::MailDomain, StepState::Done)]);
+            assert_eq!(json!(outcome.result.mail_domain)["state"], "released");
+            assert!(scene.double.domains().await.is_empty());
+        }
+        assert!(
+            scene.secret("chandlery-generated").await.is_some(),
+            "the app is still there"
+        );
     })
     .await;
 }

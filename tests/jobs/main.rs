@@ -34,7 +34,7 @@ use chandlery::settings::{Cluster, Settings};
 use common::{App, DATABASE};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Secret};
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 /// What the settings of a worker need to fetch from the servers of tests.
@@ -379,6 +379,54 @@ async fn a_delete_keeps_the_volumes_and_the_next_deploy_finds_them_until_one_tak
         assert!(namespaces.get_opt(&app.namespace).await.unwrap().is_none());
         let (again, _) = run(&runner, all).await;
         assert_done(&again);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_shuts_visitors_out_before_anything_that_answers_them_goes() {
+    with_app(|app| async move {
+        let runner = runner();
+        let (deployed, _) = run(&runner, app.job("deploy")).await;
+        assert_done(&deployed);
+        let ingresses: Api<k8s_openapi::api::networking::v1::Ingress> =
+            Api::namespaced(app.client.clone(), &app.namespace);
+        let deployments: Api<Deployment> = Api::namespaced(app.client.clone(), &app.namespace);
+        let held_by =
+            |finalizers: Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+        let patch = held_by(json!(["example.com/held"]));
+        let params = PatchParams::default();
+        ingresses.patch("web", &params, &patch).await.unwrap();
+        let mut job = after(app.job("delete"), &deployed);
+        job["options"] = json!({"keep_volumes": false});
+        let deleting = tokio::spawn({
+            let runner = runner.clone();
+            async move { run(&runner, job).await }
+        });
+        let closing = async {
+            loop {
+                let ingress = ingresses.get("web").await.unwrap();
+                if ingress.metadata.deletion_timestamp.is_some() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let closed = tokio::time::timeout(Duration::from_secs(READY_SECONDS), closing).await;
+        assert!(closed.is_ok());
+        let web = deployments.get("web").await.unwrap();
+        assert_eq!(web.metadata.deletion_timestamp, None, "it still answers");
+        let patch = held_by(json!(null));
+        ingresses.patch("web", &params, &patch).await.unwrap();
+        let (deleted, steps) = deleting.await.unwrap();
+        assert_done(&deleted);
+        assert!(deleted.result.namespace_deleted);
+        let codes: Vec<StepCode> = steps.iter().map(|step| step.code).collect();
+        assert_eq!(codes, [StepCode::Closing, StepCode::Deleting]);
+        assert_eq!(
+            message(&steps, StepCode::Closing),
+            "1 object deleted; nobody comes in any more"
+        );
     })
     .await;
 }

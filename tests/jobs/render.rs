@@ -106,3 +106,40 @@ async fn a_manifest_that_is_not_what_it_is_pinned_to_ends_before_anything_is_ren
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_whose_content_comes_with_the_job_is_used_as_it_was_whatever_is_at_its_url_now()
+{
+    with_app(|app| async move {
+        let runner = runner();
+        app.serve(
+            "kept.yml",
+            "{% include 'x.j2' %}{% include 'y.j2' ignore missing %}",
+        )
+        .await;
+        app.serve("x.j2", common::CONFIG).await;
+        let mut job = app.job("deploy");
+        let url = format!("{}/kept.yml", app.server.uri());
+        job["manifests"] = json!([{"id": 1, "title": "Kept", "url": url, "pin": null}]);
+        let (first, _) = run(&runner, job.clone()).await;
+        assert_done(&first);
+        let seen = &first.result.manifests[0];
+
+        app.serve("kept.yml", "nothing: of that kind").await;
+        app.serve("x.j2", "").await;
+        app.serve("y.j2", "kind: Unknown").await;
+        let content = json!({"text": seen.content, "files": seen.files});
+        job["manifests"][0]["pin"] = json!(seen.digest);
+        job["manifests"][0]["content"] = content;
+        let (again, steps) = run(&runner, after(job.clone(), &first)).await;
+        assert_done(&again);
+        assert_eq!(again.result.objects.unchanged, first.result.objects.created);
+        assert_eq!(again.result.manifests, []);
+        assert!(message(&steps, StepCode::Fetching).starts_with("1 manifest, "));
+
+        job["manifests"][0]["content"]["text"] = json!("something: else");
+        let (other, _) = run(&runner, after(job, &first)).await;
+        assert_eq!(other.error.unwrap().code.as_str(), "manifest_changed");
+    })
+    .await;
+}

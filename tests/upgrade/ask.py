@@ -59,6 +59,9 @@ def facts(env):
         .search([("is_production", "=", True)])
         .mapped("code"),
         "allowed_kinds": cluster.allowed_kinds.split(),
+        "manifest_contents": env["kubernetes.manifest.content"]
+        .search([])
+        .mapped(lambda kept: [kept.manifest_id.name, kept.digest, kept.content]),
         "served": env["kubernetes.worker"].search([]).cluster_ids.mapped("name"),
         "subject": subject,
     }

@@ -9,6 +9,8 @@ from odoo import fields
 from odoo.fields import Command
 
 KINDS = ["deploy", "mail_domain", "refresh"]
+# Of what a worker had fetched of a manifest.
+DIGEST = f"sha256:{1:064}"
 
 
 def outcome(**result):
@@ -73,6 +75,7 @@ def main(env):
             {"name": "Web", "url": "https://catalog.example/web.yml"},
         ]
     )
+    manifests[0]._remember(DIGEST, "kind: ConfigMap\n", ["app_name"])
     config_map = env["kubernetes.config.map"].create(
         {
             "name": "Shop",
@@ -167,6 +170,10 @@ def main(env):
                 "key": key,
                 "order": order.id,
                 "running": {"id": running.id, "token": token},
+                "manifests": [
+                    [manifest.name, manifest.digest, manifest.content]
+                    for manifest in manifests
+                ],
                 "secrets": sorted(
                     apps.secret_id.line_ids.mapped("stored_value"), key=str
                 ),

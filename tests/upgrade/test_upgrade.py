@@ -181,6 +181,10 @@ class UpgradeTest(unittest.TestCase):
         self.assertIn("ClusterRole.rbac.authorization.k8s.io", facts["allowed_kinds"])
         self.assertIn("Deployment.apps", facts["allowed_kinds"])
         self.assertEqual(facts["served"], ["demo"])
+        # Apps can be restored to what was known of manifests by then.
+        known = [kept for kept in before["manifests"] if kept[1]]
+        self.assertEqual(len(known), 1)
+        self.assertEqual(facts["manifest_contents"], known)
         self.assertIn("environment_id.is_production", facts["subject"])
 
     def test_3_every_screen_loads(self):

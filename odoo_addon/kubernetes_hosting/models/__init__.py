@@ -16,10 +16,12 @@ from . import kubernetes_config_map
 from . import kubernetes_config_map_action
 from . import kubernetes_secret
 from . import kubernetes_manifest
+from . import kubernetes_manifest_content
 from . import kubernetes_packaged
 from . import kubernetes_app_portal
 from . import kubernetes_app
 from . import kubernetes_app_manifest
+from . import kubernetes_app_restore
 from . import kubernetes_app_invitation
 from . import kubernetes_address_count
 from . import kubernetes_password_link
@@ -40,6 +42,7 @@ from . import kubernetes_package
 from . import kubernetes_package_form
 from . import kubernetes_package_version
 from . import kubernetes_app_settings
+from . import kubernetes_app_installation
 from . import kubernetes_attention
 from . import kubernetes_attention_told
 from . import res_config_settings

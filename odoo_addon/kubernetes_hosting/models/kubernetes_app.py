@@ -1054,10 +1054,19 @@ class KubernetesApp(models.Model):
         return self.reset_manifest_line_ids.sorted().manifest_id
 
     def _changed_manifests(self):
-        """Those of its manifests that are not what they are pinned to."""
+        """Those of its manifests that are not what they are pinned to, or the app is
+        held at."""
         self.ensure_one()
-        manifests = self._manifests() | self._reset_manifests()
-        return manifests.filtered("is_changed")
+        held = self.manifest_line_ids.filtered("held_digest")
+        manifests = (self._manifests() | self._reset_manifests()) - held.manifest_id
+        return (
+            manifests.filtered("is_changed")
+            | held.filtered(
+                lambda line: (
+                    not line.content_id and line.held_digest != line.manifest_id.digest
+                )
+            ).manifest_id
+        )
 
     def _production(self, siblings=None):
         """The app of the same purchase that is in production; empty for itself and
@@ -1544,6 +1553,11 @@ class KubernetesApp(models.Model):
         options = self._reset_options() if kind == "reset" else None
         return self._enqueue(kind, options)
 
+    @api.model
+    def _removing_kinds(self):
+        """The kinds of jobs that take an app away, or a part of it."""
+        return ("delete",)
+
     def _drop_contradicted(self, wishes):
         """Cancel what waits and stop what runs where ``wishes``, jobs of one kind, say
         otherwise. A stop that runs comes to its end before what brings the app back
@@ -1552,7 +1566,8 @@ class KubernetesApp(models.Model):
         others = self.env["kubernetes.job"].search(live) - wishes
         kind = wishes[:1].kind
         if kind == "delete":
-            others._cancel()
+            removing = self._removing_kinds()
+            others.filtered(lambda job: job.kind not in removing)._cancel()
         elif kind == "stop":
             others.filtered(
                 lambda job: job.kind in ("deploy", "start", "restart", "reset")
@@ -1570,7 +1585,9 @@ class KubernetesApp(models.Model):
                 raise UserError(
                     self.env._("The app %s is deleted already.", self.display_name)
                 )
-        elif self.wanted_state == "deleted" and kind != "adopt":
+        elif self.wanted_state == "deleted" and (
+            kind not in ("adopt", *self._removing_kinds())
+        ):
             raise UserError(
                 self.env._(
                     "The app %s is deleted or about to be. Create a new app instead.",
@@ -1891,9 +1908,9 @@ class KubernetesApp(models.Model):
         return kept
 
     def _deleted(self, namespace_deleted):
-        """The worker deleted the app: free its hostname, and its namespace's name
-        where no volumes stay."""
-        self.hostname_ids.unlink()
+        """The worker deleted the app: free its hostname, where nothing else of it goes
+        by that, and its namespace's name where no volumes stay."""
+        self._give_names_back()
         self.write(
             {
                 "inventory": [],

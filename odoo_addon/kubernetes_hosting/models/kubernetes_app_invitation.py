@@ -406,8 +406,9 @@ class KubernetesApp(models.Model):
 
     @api.model
     def _cron_mail(self):
-        """Every few minutes: go on with invitations where nothing else does, each app
-        by itself. What may be a copy invites nobody."""
+        """Every few minutes: go on with invitations and removals where nothing else
+        does, each app by itself. What may be a copy invites nobody, and takes nothing
+        away."""
         if self.env["kubernetes.database.moved"]._is_moved():
             return
         apps = self.sudo()
@@ -419,11 +420,13 @@ class KubernetesApp(models.Model):
             & Domain("ingress_state", "=", "ready")
         )
         late = apps.search(kept & reachable & self._mail_not_begun())
+        left = apps.with_context(active_test=False).search(apps._removal_open())
         commit_progress = self.env["ir.cron"]._commit_progress
-        commit_progress(remaining=len(under_way) + len(late))
+        commit_progress(remaining=len(under_way) + len(late) + len(left))
         for app, step in [
             *((app, app._go_on_with_mail) for app in under_way),
             *((app, app._start_mail_setup) for app in late),
+            *((app, app._go_on_removing) for app in left),
         ]:
             app._run_isolated(step)
             if not commit_progress(1):

@@ -856,6 +856,8 @@ class KubernetesAttention(models.Model):
                     "Press “Create Key” on the worker, and give it the new key: without"
                     " a valid one it does nothing."
                 )
+            elif row.reason == "app_failed":
+                row.hint = row.app_id._whole_hint()
             elif row.reason == "domain_lost":
                 row.hint = self.env._(
                     "Its DNS record is gone. The customer sees the record to set in the"

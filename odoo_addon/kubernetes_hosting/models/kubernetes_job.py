@@ -221,6 +221,18 @@ class KubernetesJob(models.Model):
         compute_sudo=True,
         help="It waits, and no worker serves its cluster.",
     )
+    deployed = fields.Json(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        help="What it was to bring when a worker took it, and has brought where it is"
+        " done: values, manifests with their digests, the package's version, and the"
+        " names of secrets.",
+    )
+    is_restorable = fields.Boolean(
+        compute="_compute_is_restorable",
+        help="The app can be restored to what the job has deployed.",
+    )
     result_text = fields.Char(readonly=True)
     result_text_words = fields.Json(readonly=True)
     result_text_shown = fields.Char(string="Objects", compute="_compute_shown")
@@ -338,6 +350,23 @@ class KubernetesJob(models.Model):
                 and job.cluster_id
                 and not job.cluster_id.worker_ids
             )
+
+    @api.depends("state", "deployed")
+    def _compute_is_restorable(self):
+        # Not what it was: of many jobs that is much.
+        self.flush_model(["state", "deployed"])
+        done = self.env.execute_query(
+            SQL(
+                """
+                SELECT id FROM kubernetes_job
+                 WHERE id = ANY(%s) AND state = 'done' AND deployed IS NOT NULL
+                """,
+                self.ids,
+            )
+        )
+        done = self.browse(job_id for (job_id,) in done)
+        for job in self:
+            job.is_restorable = job._origin in done
 
     @api.depends("result")
     @api.depends_context("lang")
@@ -776,6 +805,13 @@ class KubernetesJob(models.Model):
                 )
         self._ask_again()
 
+    def action_restore(self):
+        """Show what would change if the app was again what this job has deployed."""
+        self.ensure_one()
+        self._check_operator()
+        wizard = self.env["kubernetes.app.restore"].create({"job_id": self.id})
+        return wizard._action_open()
+
     def _ask_again(self):
         """Ask for what these jobs were to do."""
         of_apps = self.filtered("app_id")
@@ -880,12 +916,15 @@ class KubernetesJob(models.Model):
             values["options"] = {"url": values["options"]["url"]}
         elif self.kind in RENDERING_KINDS:
             values.update(
-                manifests=app._manifests()._contract_values(),
+                manifests=app.manifest_line_ids.sorted()._contract_values(),
                 config_map=app.config_map_id._contract_values(),
                 secret=app.secret_id._contract_values(),
             )
         elif self.kind == "domains":
             values["options"] = app._domains_contract_values()
+        elif self.kind == "delete":
+            # What else it is for concerns nobody but Odoo.
+            values["options"].pop("take_back", None)
         elif self.kind == "refresh":
             # To hide them in the logs that it reads.
             values["secret"] = app.secret_id._contract_values()
@@ -912,6 +951,7 @@ class KubernetesJob(models.Model):
                     "url": options["url"],
                     "pin": self.manifest_id.pin or None,
                     "format": options.get("format", "jinja"),
+                    "content": None,
                 }
             ],
             "config_map": config_map._contract_values(),
@@ -955,7 +995,14 @@ class KubernetesJob(models.Model):
         self.flush_model()
         self.env["kubernetes.worker"].flush_model(["cluster_ids"])
         self.env["kubernetes.cluster"].flush_model(["active", "company_id", "name"])
-        self.env["kubernetes.app"].flush_model(["partner_id"])
+        for model in (
+            "kubernetes.app",
+            "kubernetes.app.manifest",
+            "kubernetes.config.map.line",
+            "kubernetes.manifest",
+            "kubernetes.secret.line",
+        ):
+            self.env[model].flush_model()
         self.env["res.partner"].flush_model(["commercial_partner_id"])
         self.env.cr.execute(
             """
@@ -1023,6 +1070,40 @@ class KubernetesJob(models.Model):
                    lease_until = %(lease)s,
                    started_at = COALESCE(job.started_at, %(now)s),
                    write_date = %(now)s,
+                   -- What it is given to bring. Nothing is said of what secrets are.
+                   deployed = (
+                        SELECT jsonb_build_object(
+                               'version', app.package_version_id,
+                               'package_digest', app.package_digest,
+                               'config_map', (
+                                SELECT COALESCE(jsonb_agg(jsonb_build_object(
+                                       'key', line.key, 'type', line.type,
+                                       'value', COALESCE(line.value, ''))
+                                       ORDER BY line.sequence, line.id), '[]')
+                                  FROM kubernetes_config_map_line line
+                                 WHERE line.config_map_id = app.config_map_id),
+                               'secret', (
+                                SELECT COALESCE(jsonb_agg(
+                                       line.key ORDER BY line.sequence, line.id), '[]')
+                                  FROM kubernetes_secret_line line
+                                 WHERE line.secret_id = app.secret_id),
+                               'manifests', (
+                                SELECT COALESCE(jsonb_agg(jsonb_build_object(
+                                       'id', manifest.id, 'title', manifest.name,
+                                       'url', manifest.url,
+                                       'format', manifest.format,
+                                       'digest', line.held_digest)
+                                       ORDER BY line.sequence, line.id), '[]')
+                                  FROM kubernetes_app_manifest line
+                                  JOIN kubernetes_manifest manifest
+                                    ON manifest.id = line.manifest_id
+                                 WHERE line.app_id = app.id
+                                   AND line.purpose = 'deploy'))
+                          FROM kubernetes_app app
+                         WHERE app.id = job.app_id
+                           AND (job.kind = 'deploy'
+                                OR job.kind = 'reset'
+                                   AND job.options ->> 'reset' = 'empty')),
                    -- What stopped the attempt before is told by its steps.
                    error_code = NULL, error_message = NULL, error_hint = NULL,
                    error_message_words = NULL, error_hint_words = NULL,
@@ -1071,6 +1152,16 @@ class KubernetesJob(models.Model):
             ("kubernetes.cluster", SQL("id IN (SELECT cluster_id %s)", own)),
             ("kubernetes.environment", SQL("id IN (SELECT environment_id %s)", own)),
             ("res.partner", SQL("id IN (SELECT partner_id %s)", own)),
+            (
+                "kubernetes.manifest.content",
+                SQL(
+                    "id IN (SELECT content_id FROM kubernetes_app_manifest"
+                    " WHERE app_id = ANY(%s))",
+                    apps,
+                ),
+                "content",
+                "files",
+            ),
             (
                 "kubernetes.config.map.line",
                 SQL("config_map_id IN (SELECT config_map_id %s)", own),

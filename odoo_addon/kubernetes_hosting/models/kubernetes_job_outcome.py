@@ -58,15 +58,16 @@ class KubernetesJob(models.Model):
         return SQL("ARRAY(SELECT app_id FROM kubernetes_job WHERE id = ANY(%s))", ids)
 
     @api.model
-    def _read_with_apps(self, ids, *more):
+    def _read_with_apps(self, ids, *more, names=()):
         """Read these jobs and what a report or a claim looks at of their apps. Returns
-        the jobs, and the records of the selections ``more``."""
+        the jobs, and the records of the selections ``more``. ``names`` are fields of
+        jobs that are not prefetched."""
         apps = self._apps_of(ids)
         for model in ("kubernetes.job", "kubernetes.app", "kubernetes.app.manifest"):
             self.env[model].flush_model()
         jobs, apps, _namespaces, lines, _manifests, changes, *found = read_together(
             self.env,
-            ("kubernetes.job", SQL("id = ANY(%s)", ids)),
+            ("kubernetes.job", SQL("id = ANY(%s)", ids), *names),
             ("kubernetes.app", SQL("id = ANY(%s)", apps), "inventory", "objects_seen"),
             (
                 "kubernetes.namespace",
@@ -307,12 +308,14 @@ class KubernetesJob(models.Model):
         contract's."""
         apps = self.env["kubernetes.app"]
         seen, deleted = {}, {True: apps, False: apps}
+        fetched = self.env["kubernetes.manifest"]
         for job, outcome in outcomes.items():
             result = outcome["result"]
             if result:
-                job._take_over(result)
+                fetched |= job._take_over(result)
                 if job.app_id and result["observation"]:
                     seen[job.app_id] = result["observation"]
+        self.env["kubernetes.manifest.content"]._keep(fetched)
         with apps._reached_afterwards():
             apps._take_over_observations(seen)
             ends = {job: job._end(outcome) for job, outcome in outcomes.items()}
@@ -327,15 +330,16 @@ class KubernetesJob(models.Model):
 
     def _take_over(self, result):
         """What the worker found out: manifests' contents, inventory, and what screens
-        show."""
+        show. Returns the manifests of which a content was not known."""
         kept = {name: result[name] for name in KEPT_RESULTS if result[name]}
         if result["index"] and not self.repository_id:
             kept["index"] = self.env["kubernetes.repository"]._in_short(result["index"])
         if kept:
             self.result = kept
         app = self.app_id
+        new = self.env["kubernetes.manifest"]
         if not app:
-            return
+            return new
         manifests = app._manifests() | app._reset_manifests()
         known = {manifest.id: manifest for manifest in manifests}
         as_now = self.env["kubernetes.manifest"]
@@ -355,12 +359,25 @@ class KubernetesJob(models.Model):
                 told._remember(
                     seen["digest"], seen["content"], seen["variables"], seen["files"]
                 )
+                new |= manifest
             if manifest and manifest.digest == seen["digest"]:
                 as_now |= manifest
         if self.kind in ("deploy", "reset"):
             self._take_manifests_along(as_now)
         if result["inventory"] is not None and result["inventory"] != app.inventory:
             app.inventory = result["inventory"]
+        if self.deployed:
+            self._take_digests(result["manifests"])
+        return new
+
+    def _take_digests(self, seen):
+        """What the manifests were that the job has fetched: it has deployed those."""
+        digests = {manifest["id"]: manifest["digest"] for manifest in seen}
+        manifests = [
+            {**told, "digest": told["digest"] or digests.get(told["id"])}
+            for told in self.deployed["manifests"]
+        ]
+        self.deployed = {**self.deployed, "manifests": manifests}
 
     def _end(self, outcome):
         """What the outcome makes of the job."""
@@ -437,6 +454,8 @@ class KubernetesJob(models.Model):
             else:
                 values["finished_at"] = now
                 values |= told_values("result_text", self._objects_told(end.result))
+            if end.state != "done":
+                values["deployed"] = False
             job.write(values)
         write_together(jobs)
         self._close_steps(ends)

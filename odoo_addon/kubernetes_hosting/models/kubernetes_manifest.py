@@ -55,6 +55,22 @@ def text_diff(old, new):
     return "\n".join(map(_visible, lines))
 
 
+def changes_of(old, new):
+    """How texts have changed, each by its name, as the contract has a ``diff``."""
+    changes = []
+    for name in [*new, *(name for name in old if name not in new)]:
+        text = text_diff(old.get(name, ""), new.get(name, ""))
+        if name not in old or not old[name] and text:
+            action = "create"
+        elif name not in new:
+            action = "delete"
+        else:
+            action = "change"
+        if text or action != "change":
+            changes.append({"object": name, "action": action, "text": text})
+    return changes
+
+
 def _visible(line):
     return "".join(
         sign if sign.isprintable() or sign == "\t" else f"<U+{ord(sign):04X}>"
@@ -192,6 +208,13 @@ class KubernetesManifest(models.Model):
     package_path = fields.Char(
         readonly=True, copy=False, help="Where it is in the package."
     )
+    content_ids = fields.One2many(
+        "kubernetes.manifest.content",
+        "manifest_id",
+        readonly=True,
+        copy=False,
+        help="Contents that workers have fetched of it.",
+    )
     app_manifest_ids = fields.One2many("kubernetes.app.manifest", "manifest_id")
     app_count = fields.Integer(compute="_compute_app_count")
     is_editable = fields.Boolean(
@@ -236,26 +259,23 @@ class KubernetesManifest(models.Model):
 
     def _changes(self):
         """What is other than pinned, text by text, as the contract has a ``diff``."""
+        return changes_of(
+            self._texts(self.pinned_content, self.pinned_files),
+            self._texts(self.content, self.files),
+        )
+
+    def _kept_content(self, digest):
+        """The content with this digest, if it is kept."""
         self.ensure_one()
+        return self.sudo().content_ids.filtered(
+            lambda content: content.digest == digest
+        )
 
-        def texts(content, files):
-            named = {item["name"]: item["content"] for item in files or []}
-            return {self.name: content or "", **named}
-
-        old = texts(self.pinned_content, self.pinned_files)
-        new = texts(self.content, self.files)
-        changes = []
-        for name in [*new, *(name for name in old if name not in new)]:
-            text = text_diff(old.get(name, ""), new.get(name, ""))
-            if name not in old or not old[name] and text:
-                action = "create"
-            elif name not in new:
-                action = "delete"
-            else:
-                action = "change"
-            if text or action != "change":
-                changes.append({"object": name, "action": action, "text": text})
-        return changes
+    def _texts(self, content, files):
+        """A content of it, each text by its name."""
+        self.ensure_one()
+        named = {item["name"]: item["content"] for item in files or []}
+        return {self.name: content or "", **named}
 
     @api.constrains("pin")
     def _check_pin(self):
@@ -354,6 +374,7 @@ class KubernetesManifest(models.Model):
                     [
                         ("manifest_id", "=", manifest.id),
                         ("purpose", "=", "deploy"),
+                        ("held_digest", "=", False),
                         ("app_id", "!=", applied),
                     ]
                 )
@@ -638,6 +659,7 @@ class KubernetesManifest(models.Model):
                 preview["variables"],
                 preview["files"],
             )
+            self.env["kubernetes.manifest.content"]._keep(self)
         # All users read the record: what was made with a secret is for whoever asked.
         kept = {} if job.options["secret_id"] else preview
         self.write(
@@ -700,6 +722,7 @@ class KubernetesManifest(models.Model):
                 "url": manifest.url,
                 "pin": manifest.pin or None,
                 "format": manifest.format,
+                "content": None,
             }
             for manifest in self
         ]

@@ -330,7 +330,7 @@ class KubernetesWorkerCall(models.AbstractModel):
         jobs = self.env["kubernetes.job"]
         ended = {job: report["outcome"] for job, report in news if report["outcome"]}
         if ended:
-            jobs._read_with_apps([job.id for job in ended])
+            jobs._read_with_apps([job.id for job in ended], names=("deployed",))
         jobs._record_all_steps({job: report["steps"] for job, report in news})
         jobs.union(
             *(job for job, report in news if not report["outcome"])

@@ -19,6 +19,7 @@ from . import test_environment
 from . import test_identity
 from . import test_invitation
 from . import test_indexes
+from . import test_installation
 from . import test_isolated
 from . import test_js
 from . import test_life
@@ -45,6 +46,7 @@ from . import test_worker_clusters
 from . import test_xml_ids
 from . import test_repository
 from . import test_request
+from . import test_restore
 from . import test_results
 from . import test_retention
 from . import test_scale

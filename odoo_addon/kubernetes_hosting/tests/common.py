@@ -23,6 +23,7 @@ KINDS = (
     "diff",
     "preview",
     "mail_domain",
+    "mail_release",
     "invitation",
     "password",
     "adopt",

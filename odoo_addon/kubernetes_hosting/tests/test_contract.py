@@ -128,11 +128,21 @@ class TestContract(KubernetesCase, HttpCase):
         self.manifests[1].pin = PIN
         wanted = golden("claim_response")["jobs"]
         production = self.create_app("shop")
-        shop = self.create_app("shop", self.int)
+        self.cluster.node_port_range = "30001-30002"
+        shop = self.create_app("shop", self.int, limit_node_ports=1)
         shop.inventory = wanted[0]["app"]["inventory"]
         shop.reset_manifest_line_ids = [
             Command.create({"manifest_id": self.manifests[1].id})
         ]
+        kept = self.env["kubernetes.manifest.content"].create(
+            {
+                "manifest_id": self.manifests[1].id,
+                "digest": PIN,
+                "content": "kind: ConfigMap\n",
+                "files": [{"name": "labels.j2", "content": "app: odoo\n"}],
+            }
+        )
+        shop.manifest_line_ids[1]._hold({"held_digest": PIN, "content_id": kept.id})
         self.cluster.allowed_kinds = "ClusterRole.rbac.authorization.k8s.io\n"
         old = self.create_app("old")
         shop._enqueue("deploy")
@@ -262,6 +272,7 @@ class TestContract(KubernetesCase, HttpCase):
                     "url": "https://example.com/reset.yml",
                     "pin": PIN,
                     "format": "jinja",
+                    "content": None,
                 }
             ],
         )

@@ -76,6 +76,7 @@ class TestManifest(KubernetesTransactionCase):
                     "url": URL,
                     "pin": None,
                     "format": "jinja",
+                    "content": None,
                 }
             ],
         )

@@ -351,6 +351,7 @@ class TestPortal(KubernetesCase, HttpCase):
         self.assertIn("Needs our attention", text)
         self.assertIn("Our team sees it", text)
         self.assertIn("did not work", text)
+        self.assertIn("What you get Your app Our team takes care of it", text)
         for word in SECRET_WORDS:
             self.assertNotIn(word, text)
         self.assertIsNone(wrap.xpath("//div[@data-url]")[0].get("data-ask-again"))
@@ -494,6 +495,7 @@ class TestPortal(KubernetesCase, HttpCase):
         self.assertIn("You have no apps yet", text)
         text, _wrap = self.page(f"/my/apps/{self.app.id}")
         self.assertIn("Deleted", text)
+        self.assertIn("What is taken down Your app Your data is kept", text)
 
 
 @tagged("post_install", "-at_install")

@@ -714,6 +714,10 @@ SENTENCES = (
         " [manifests.hosts] in the worker's settings."
     ),
     _lt(
+        "Take one of its own, {own}: `nodePort: {{{{ node_ports[0] }}}}`, without"
+        " quotation marks."
+    ),
+    _lt(
         "Take the time zone out of the schedule, and write it as `timeZone:"
         " Europe/Berlin` beside it."
     ),
@@ -746,6 +750,7 @@ SENTENCES = (
     ),
     _lt("The Service would have an address of its own outside the cluster."),
     _lt("The Service would lead to another host."),
+    _lt("The Service would take a port of every node that is not one of the app's."),
     _lt("The Service would take a port of every node."),
     _lt("The Service would take this address, whoever it belongs to."),
     _lt("The Service would take this port of every node."),
@@ -1142,6 +1147,10 @@ SENTENCES = (
         "Use a URL that begins with https:// (or http://, where the worker's settings"
         " allow that)."
     ),
+    _lt(
+        "Use an Ingress, or give the app ports of its own: `needs.node_ports` of its"
+        " package, “Node Ports” on its page Limits."
+    ),
     _lt("Use an Ingress."),
     _lt(
         'Use https://. Where the host has none, whoever runs the worker adds "{host}"'
@@ -1190,6 +1199,7 @@ SENTENCES = (
     _lt("Which objects a list holds depends on a secret."),
     _lt("Which objects this list holds depends on a secret."),
     _lt("Which program makes load balancers is the cluster's to say."),
+    _lt("With the defaults no Service takes `node_ports[{index}]`."),
     _lt("With the defaults no manifest has an object of the kind {kind}."),
     _lt("With the plan `{name}`: {problem}"),
     _lt(
@@ -1201,6 +1211,11 @@ SENTENCES = (
     _lt("Write `host: {{{{ hostname }}}}`."),
     _lt("Write `maxUnavailable: 1`."),
     _lt("Write `namespace`."),
+    _lt("Write `nodePort: {{{{ node_ports[0] }}}}`, without quotation marks."),
+    _lt(
+        "Write `nodePort: {{{{ node_ports[{index}] }}}}` in a Service of the type"
+        " NodePort, or ask for fewer."
+    ),
     _lt(
         "Write `restartPolicy: Never` or `restartPolicy: OnFailure` in the pod's"
         " template: a Job ends."
@@ -1283,6 +1298,7 @@ SENTENCES = (
         " filter system calls (seccomp) and to run the program."
     ),
     _lt("`{code}` stands there twice."),
+    _lt("`{first}` needs `{second}`"),
     _lt("`{key}` cannot be a label."),
     _lt(
         "`{name}` cannot be an object's name: lower-case letters, digits, `-` and `.`"
@@ -1344,6 +1360,7 @@ SENTENCES = (
     _lt("disruption budgets"),
     _lt("does not accept the API key"),
     _lt("does not allow it: {message}"),
+    _lt("expected before this"),
     _lt("external-dns does not know this type"),
     _lt("failed ({status}) {message}"),
     _lt("find"),
@@ -1407,6 +1424,7 @@ SENTENCES = (
     _lt("list volumes in {namespace}"),
     _lt("list {plural} in {namespace}"),
     _lt("look up the mail domain {name}"),
+    _lt("made by {file}"),
     _lt("metadata"),
     _lt("must be a size up to {most}m, written as 512k or 1m"),
     _lt("must be a whole number from 0 to {most}"),
@@ -1416,11 +1434,15 @@ SENTENCES = (
     _lt("must be one of {known}"),
     _lt("must be the name of an issuer"),
     _lt("must be true or false"),
+    _lt("needs `{name}`"),
     _lt("network policies"),
     _lt("no text"),
     _lt("not in the worker's settings"),
     _lt("not of this app's manifests and still running in its namespace: {objects}"),
     _lt("not restarted: {objects}"),
+    _lt("not set"),
+    _lt("not set; did you mean '{near}'?"),
+    _lt("not there"),
     _lt("note on {name} in {namespace} that its workloads were restarted"),
     _lt("nothing changed"),
     _lt("nothing runs behind the ingress: {workloads} (Service {name}) is scaled to 0"),
@@ -1446,6 +1468,7 @@ SENTENCES = (
     _lt("register the mail domain {name}"),
     _lt("release the mail domain {name}"),
     _lt("remove"),
+    _lt("rendered from this line"),
     _lt("replaces its pods only when they are deleted (updateStrategy OnDelete)"),
     _lt("send a mail to {recipients}"),
     _lt("set the SMTP password of {login}"),
@@ -1471,9 +1494,12 @@ SENTENCES = (
     _lt("the pod has no phase yet"),
     _lt("the pod is pending"),
     _lt("the pod is running but not ready"),
+    _lt("the tag begins with `{sign}`"),
     _lt("there is no alphabet '{other}'"),
+    _lt("this `{name}` is open"),
     _lt("tokens of the cluster"),
     _lt("true or false"),
+    _lt("uses `{file}`"),
     _lt("verify the mail domain {name}"),
     _lt("volume claims"),
     _lt("volumes among them"),
@@ -1558,6 +1584,7 @@ SENTENCES = (
     _lt("{number} workloads stopped"),
     _lt("{number} would be created"),
     _lt("{objects} and the namespace {namespace}"),
+    _lt("{objects} deleted; nobody comes in any more"),
     _lt("{objects} removed"),
     _lt("{objects} restarted to use it"),
     _lt("{object} (not ready after {seconds} s)"),

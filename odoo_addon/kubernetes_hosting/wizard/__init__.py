@@ -2,6 +2,7 @@ from . import kubernetes_app_apply
 from . import kubernetes_app_delete
 from . import kubernetes_app_request
 from . import kubernetes_app_reset
+from . import kubernetes_app_restore
 from . import kubernetes_config_map_import
 from . import kubernetes_database_moved
 from . import kubernetes_namespace_adopt

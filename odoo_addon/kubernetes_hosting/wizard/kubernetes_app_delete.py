@@ -7,7 +7,8 @@ from odoo.exceptions import UserError
 
 class KubernetesAppDelete(models.TransientModel):
     """Deletes an app after its cluster and namespace were typed, which no other app
-    has, and its volumes only where ticked."""
+    has, and its volumes only where ticked; or takes an installation back, with all that
+    was made, which needs nothing typed as long as the app was never there."""
 
     _name = "kubernetes.app.delete"
     _description = "Delete a Kubernetes App"
@@ -22,6 +23,11 @@ class KubernetesAppDelete(models.TransientModel):
         related="app_id.environment_id.is_production", related_sudo=False
     )
     partner_id = fields.Many2one(related="app_id.partner_id", related_sudo=False)
+    take_back = fields.Boolean(help="The installation has not come to its end.")
+    parts_html = fields.Html(
+        string="Parts", compute="_compute_parts_html", sanitize=False
+    )
+    is_typed = fields.Boolean(compute="_compute_is_typed")
     namespace_state = fields.Selection(
         related="app_id.namespace_state", related_sudo=False
     )
@@ -57,16 +63,33 @@ class KubernetesAppDelete(models.TransientModel):
                 if item["kind"] == "PersistentVolumeClaim"
             )
 
-    @api.depends("namespace_state")
+    @api.depends("namespace_state", "take_back")
     def _compute_delete_volumes(self):
-        """Of a deleted app only the volumes are left to delete."""
+        """Of a deleted app only the volumes are left to delete; of an installation
+        that is taken back nothing is kept."""
         for wizard in self:
-            wizard.delete_volumes = wizard.namespace_state == "kept"
+            kept = wizard.namespace_state == "kept"
+            wizard.delete_volumes = kept or wizard.take_back
+
+    @api.depends("app_id", "take_back")
+    @api.depends_context("lang")
+    def _compute_parts_html(self):
+        for wizard in self:
+            app = wizard.app_id
+            parts = app._parts_to_take_away(wizard.take_back) if app else []
+            wizard.parts_html = app._render_parts(parts)
+
+    @api.depends("app_id", "take_back")
+    def _compute_is_typed(self):
+        """What a deploy has brought once may hold somebody's data."""
+        for wizard in self:
+            wizard.is_typed = not wizard.take_back or wizard.app_id.is_deployed
 
     def action_confirm(self):
         self.ensure_one()
         self.app_id._check_operator()
-        if (self.confirmed_name or "").strip() != self.confirmation:
+        typed = (self.confirmed_name or "").strip()
+        if self.is_typed and typed != self.confirmation:
             raise UserError(
                 self.env._(
                     "Nothing was deleted: type %s to confirm, the cluster and the"
@@ -74,5 +97,8 @@ class KubernetesAppDelete(models.TransientModel):
                     self.confirmation,
                 )
             )
-        self.app_id._enqueue("delete", {"keep_volumes": not self.delete_volumes})
+        if self.take_back:
+            self.app_id._take_back()
+        else:
+            self.app_id._enqueue("delete", {"keep_volumes": not self.delete_volumes})
         return {"type": "ir.actions.act_window_close"}

@@ -11,6 +11,7 @@ from odoo.fields import Command, Domain
 from odoo.tools import LazyTranslate
 
 from odoo.addons.kubernetes_hosting.models.kubernetes_app import USER
+from odoo.addons.kubernetes_hosting.models.kubernetes_app_installation import Part
 from odoo.addons.kubernetes_hosting.models.mail_address import (
     formatted_address,
     is_public_address,
@@ -34,7 +35,8 @@ _lt = LazyTranslate(__name__)
 # Worded on reading: whoever writes it does not speak the reader's language.
 STILL_REGISTERED = _lt("The domain is still registered at Mailgun.")
 REMOVE_BY_HAND = _lt(
-    "Remove the domain {domain} at Mailgun by hand, then press “Domain Is Removed”."
+    "It is tried again by itself. You can also remove the domain {domain} at Mailgun by"
+    " hand and press “Domain Is Removed” then."
 )
 # pylint: enable=prefer-env-translation
 VERIFICATION_TIME = timedelta(minutes=VERIFICATION_MINUTES)
@@ -286,9 +288,11 @@ class KubernetesApp(models.Model):
         )
 
     def _release_mail_domain(self):
+        """It is no longer at Mailgun. An app that is wanted gets it anew."""
         self.dns_record_ids.unlink()
+        self._live_job("mail_release")._cancel()
         self._set_mail_state(
-            "released",
+            "released" if self.wanted_state == "deleted" else "none",
             mail_domain=False,
             mail_mark="app",
             mail_published=False,
@@ -296,6 +300,8 @@ class KubernetesApp(models.Model):
             mail_checked_at=False,
             mail_check_count=0,
         )
+        if self.state == "deleted":
+            self._give_names_back()
 
     def _after_mail_domain(self, job, result):
         """Take over what the worker found out at Mailgun."""
@@ -350,6 +356,8 @@ class KubernetesApp(models.Model):
         outcome = super()._after_failed(job)
         if job.kind == "mail_domain":
             self._mail_domain_failed(job)
+        elif job.kind == "mail_release":
+            self._mail_domain_left(job._error_told())
         elif job.kind == "invitation":
             self._invitation_failed(job._error_told())
         return outcome
@@ -365,24 +373,161 @@ class KubernetesApp(models.Model):
         self._check_mail_domain_later(at_least=SHORTEST_PAUSE_AFTER_FAILURE)
         self._invite_when_due()
 
+    # -- its release ---------------------------------------------------------------
+
+    @api.model
+    def _removing_kinds(self):
+        return (*super()._removing_kinds(), "mail_release")
+
+    def _take_back(self):
+        """The mail domain was made last and goes first. Workers begin with the job that
+        was asked for first."""
+        self._check_may_take_back()
+        if self._mail_domain():
+            self._enqueue("mail_release")
+        return super()._take_back()
+
+    def _drop_contradicted(self, wishes):
+        result = super()._drop_contradicted(wishes)
+        if wishes[:1].kind == "mail_release":
+            for app in self:
+                for kind in ("mail_domain", "invitation"):
+                    app._live_job(kind)._cancel()
+        return result
+
+    def _drop_wishes(self):
+        """An app that is not to be deleted after all keeps its mail domain."""
+        result = super()._drop_wishes()
+        for app in self:
+            if app.wanted_state != "deleted":
+                app._live_job("mail_release")._cancel()
+        return result
+
     def _after_delete(self, job, result):
         """The worker released the domain with the app, or says why it is still
         there."""
+        self.mail_check_count = 0
+        self._after_mail_release(job, result)
+
+    def _after_mail_release(self, job, result):
         if not self._mail_domain():
             return
         found = result and result["mail_domain"]
         if not found or found["state"] == "released":
             self._release_mail_domain()
-            return
+        else:
+            self._mail_domain_left(said(found) or told(STILL_REGISTERED))
+
+    def _mail_domain_left(self, message):
+        """It is still at Mailgun, and why. Once its app is gone nothing but its release
+        is left, which is asked for until it is done."""
+        name = self._mail_domain()
         self._set_mail_state(
             "failed",
-            said(found) or told(STILL_REGISTERED),
-            told(
-                REMOVE_BY_HAND,
-                domain=found["name"],
-            ),
-            mail_domain=found["name"],
+            message,
+            told(REMOVE_BY_HAND, domain=name),
+            mail_domain=name,
+            mail_check_count=self.mail_check_count + 1,
         )
+        if self.state == "deleted":
+            self._go_on_removing()
+
+    def _holds_names(self):
+        return super()._holds_names() or bool(self._mail_domain())
+
+    @api.model
+    def _removal_open(self):
+        at_mailgun = Domain("mail_state", "not in", ("none", "released"))
+        return super()._removal_open() | Domain("state", "=", "deleted") & at_mailgun
+
+    def _go_on_removing(self):
+        self.ensure_one()
+        if not self._mail_domain():
+            if self.mail_state != "none":
+                self._release_mail_domain()
+        elif not self._live_job("mail_release"):
+            # At once where nothing of the removal has tried; then after 1, 3, 7 …
+            # minutes.
+            minutes = 2 ** min(self.mail_check_count, 20) - 1
+            pause = min(timedelta(minutes=minutes), LONGEST_PAUSE)
+            self._enqueue("mail_release", delay=pause.total_seconds())
+        return super()._go_on_removing()
+
+    def _retry_part(self, code):
+        if code == "mail_domain":
+            removed = self.wanted_state == "deleted"
+            self._enqueue("mail_release" if removed else "mail_domain")
+            return None
+        return super()._retry_part(code)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_at_mailgun(self):
+        for app in self.sudo():
+            if app._mail_domain():
+                raise UserError(
+                    self.env._(
+                        "The mail domain %s of the app may still be at Mailgun; see"
+                        " “Removal” on the app. Once it is released the record can go.",
+                        app._mail_domain(),
+                    )
+                )
+
+    # -- as a part of the whole ------------------------------------------------------
+
+    @api.depends("mail_state", "mail_message", "mail_domain")
+    def _compute_parts(self):
+        return super()._compute_parts()
+
+    def _parts_by_code(self):
+        leaving = self.wanted_state == "deleted"
+        part = self._mail_domain_leaving() if leaving else self._mail_domain_part()
+        return {**super()._parts_by_code(), "mail_domain": [part] if part else []}
+
+    def _mail_domain_part(self):
+        label = self.env._("Mail domain")
+        domain = self.mail_domain or self.hostname
+        if self.mail_state in ("none", "released"):
+            if not self.environment_id.mail_domain or not self._mailgun_workers():
+                return None
+            return Part("mail_domain", label, "to_do", domain)
+        state = {
+            "waiting": "under_way",
+            "unverified": "waiting",
+            "active": "done",
+            "failed": "failed",
+        }[self.mail_state]
+        texts = [self.mail_message_shown, self.mail_hint] if state != "done" else []
+        return Part("mail_domain", label, state, domain, "\n".join(filter(None, texts)))
+
+    def _mail_domain_leaving(self):
+        label = self.env._("Mail domain")
+        domain = self._mail_domain()
+        if not domain:
+            gone = Part("mail_domain", label, "gone")
+            return gone if self.mail_state == "released" else None
+        job = self._live_job("mail_release")
+        message = ""
+        if self.mail_state == "failed":
+            message = "\n".join(filter(None, [self.mail_message_shown, self.mail_hint]))
+        if job.attempt:
+            text = job._error_text() or message
+            return Part("mail_domain", label, "leaving", domain, text)
+        # What failed while it was registered is no trouble of its removal yet.
+        if self.mail_state == "failed" and self._is_mail_left():
+            return Part("mail_domain", label, "failed", domain, message)
+        return Part("mail_domain", label, "to_do", domain)
+
+    def _is_mail_left(self):
+        """Whether a removal has tried to release the mail domain."""
+        tried = [("kind", "=", "mail_release"), ("attempt", ">", 0)]
+        return self.state == "deleted" or bool(self._jobs(tried, limit=1))
+
+    @api.model
+    def _customer_part_names(self):
+        return {
+            **super()._customer_part_names(),
+            "mail_domain": self.env._("Your app's mail"),
+        }
 
     # -- the invitation ----------------------------------------------------------
 

@@ -5,17 +5,19 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 # What needs a worker with a Mailgun key.
-MAIL_KINDS = ("mail_domain", "invitation")
+MAIL_KINDS = ("mail_domain", "mail_release", "invitation")
 
 
 class KubernetesJob(models.Model):
-    """Jobs at Mailgun: registering an app's domain, and sending its invitation."""
+    """Jobs at Mailgun: registering an app's domain, sending its invitation, and
+    releasing the domain."""
 
     _inherit = "kubernetes.job"
 
     kind = fields.Selection(
         selection_add=[
             ("mail_domain", "Mail Domain"),
+            ("mail_release", "Release Mail Domain"),
             ("invitation", "Invitation"),
         ],
         ondelete={kind: "cascade" for kind in MAIL_KINDS},
@@ -33,6 +35,7 @@ class KubernetesJob(models.Model):
         self.ensure_one()
         return {
             "mail_domain": self.env._("Setting up your app's mail"),
+            "mail_release": self.env._("Taking down your app's mail"),
             "invitation": self.env._("Sending your invitation"),
         }.get(self.kind) or super()._customer_label()
 

@@ -1,4 +1,5 @@
 from . import test_attention
+from . import test_installation
 from . import test_mail
 from . import test_migration
 from . import test_portal_app

@@ -111,6 +111,9 @@ class TestSubscriptionEnd(HostingSaleCase):
         self.assertEqual(self._pending(), ["delete"] * 4)
         jobs = self.apps.job_ids.filtered(lambda job: job.kind == "delete")
         self.assertEqual([job.options["keep_volumes"] for job in jobs], [False] * 4)
+        for app in self.apps:
+            self.assertEqual(app._parts()[0].code, "app", "as any removal")
+            self.assertEqual(app.installation_state, "open")
         self._day(date(2031, 4, 1))
         self.assertEqual(self._pending(), ["delete"] * 4)
 

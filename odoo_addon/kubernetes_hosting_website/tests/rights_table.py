@@ -81,8 +81,9 @@ MODELS = {
             " action_ask_start action_ask_stop action_check_mail_domain action_delete"
             " action_forget_mail_domain action_keep action_new_namespace"
             " action_open_invitation_template"
-            " action_refresh action_reset action_restart action_review"
-            " action_send_invitation action_start action_stop action_update_package",
+            " action_refresh action_reset action_restart action_retry_installation"
+            " action_review action_send_invitation action_start action_stop"
+            " action_take_back action_update_package",
             STAFF: "action_view_namespace action_view_sale_order action_view_siblings"
             " action_view_subscription",
             f"A {STAFF}": "action_open action_view_jobs action_view_partner",
@@ -108,6 +109,8 @@ MODELS = {
     ),
     "kubernetes.app.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
+        system="content_id held_digest held_since",
+        calls={KEEPERS: "action_release"},
     ),
     "kubernetes.app.reservation": Model(
         "-       -     -     -        r    r        r             -",
@@ -124,6 +127,11 @@ MODELS = {
     "kubernetes.app.reset": Model(
         "-       -     -     -        -    rwcd     c             c",
         calls={"operator": "action_confirm"},
+    ),
+    "kubernetes.app.restore": Model(
+        "-       -     -     -        -    rwcd     c             c",
+        system="changes",
+        calls={"operator": "action_confirm action_look"},
     ),
     "kubernetes.attention": Model(
         "-       -     -     -        r    r        r             -",
@@ -189,14 +197,14 @@ MODELS = {
     "kubernetes.job": Model(
         "-       -     -     -        r    r        r             -",
         only={"": "token"},
-        calls={KEEPERS: "action_cancel action_retry"},
+        calls={KEEPERS: "action_cancel action_restore action_retry"},
     ),
     "kubernetes.job.step": Model(
         "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.manifest": Model(
         "-       -     -     -        r    rwcd     rwcd          c",
-        system="content digest fetched_at files is_changed package_path"
+        system="content content_ids digest fetched_at files is_changed package_path"
         " package_version_id pin pinned_content"
         " pinned_files preview previewed_at problem_count variables",
         calls={
@@ -205,6 +213,9 @@ MODELS = {
             f"{STAFF} other": "preview_result",
             STAFF: "action_view_apps stored_preview",
         },
+    ),
+    "kubernetes.manifest.content": Model(
+        "-       -     -     -        r    r        r             -",
     ),
     "kubernetes.name.check": Model(
         "-       -     -     -        -    -        r             -",

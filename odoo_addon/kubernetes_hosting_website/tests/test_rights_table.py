@@ -171,6 +171,10 @@ class RightsTableCase(HostingSaleCase):
                 "code": "fetching",
                 "state": "done",
             },
+            "kubernetes.manifest.content": {
+                "manifest_id": cls.web.id,
+                "digest": "x",
+            },
             "kubernetes.name.check": {"address": "192.0.2.1"},
             "kubernetes.name.holder": {"key": "table"},
             "kubernetes.order.value": {
@@ -251,6 +255,7 @@ class RightsTableCase(HostingSaleCase):
                 "line_ids": [Command.create({"app_id": app.id})],
             },
             "kubernetes.app.reset": {"app_id": app.id},
+            "kubernetes.app.restore": {"job_id": job.id},
             "kubernetes.package.install": {
                 "version_id": version.id,
                 "line_ids": [Command.create({"key": "x", "title": "x"})],
