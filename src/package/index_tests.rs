@@ -370,14 +370,21 @@ async fn read_from(address: &str) -> (Repository, Source) {
     (read, source)
 }
 
-const USING_YML: &str = "{% include 'labels.j2' %}\n";
+const USING_YML: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: hello
+data:
+  text: '{{ greeting }}'
+  {% include 'labels.j2' %}
+";
 
 #[tokio::test]
 async fn a_package_may_be_an_archive() {
     let root = tempfile::tempdir().unwrap();
     package(root.path(), "hello", PACKAGE_YML);
     fs::write(root.path().join("hello/hello.yml"), USING_YML).unwrap();
-    fs::write(root.path().join("hello/templates/labels.j2"), "a: 1\n").unwrap();
+    fs::write(root.path().join("hello/templates/labels.j2"), "a: b\n").unwrap();
     let packed = archive_of(&root.path().join("hello"));
     let server = serving_archive("hello.tar.gz", packed).await;
     let address = format!("{}/hello.tar.gz", server.uri());
@@ -388,7 +395,7 @@ async fn a_package_may_be_an_archive() {
     assert_eq!(source.text, USING_YML);
     // Its files come from the archive as well, which is fetched for the index and for the manifest, and for nothing else.
     let files: Vec<(&str, &str)> = source.files.texts().collect();
-    assert_eq!(files, [("labels.j2", "a: 1\n")]);
+    assert_eq!(files, [("labels.j2", "a: b\n")]);
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
     // As of a folder with the same files.
     let (text, _) = make(root.path()).await.unwrap();
@@ -451,7 +458,7 @@ async fn what_is_wrong_with_an_archive_is_told_with_the_way_out() {
     let text = fetch(&fetcher, &at("a.tgz")).await.unwrap();
     let problem = &read(&text, &at("a.tgz")).unwrap().problems[0];
     assert!(problem.url.as_ref().unwrap().ends_with("a.tgz#package.yml"));
-    assert_eq!((problem.line, problem.column), (Some(2), Some(7)));
+    assert_eq!((problem.line, problem.column), (Some(2), Some(1)));
 
     let problem = fetch(&fetcher, &at("none.zip")).await.unwrap_err();
     assert_eq!(problem.code, Code::RepositoryFetch);
