@@ -588,7 +588,8 @@ async fn a_template_is_taken_out_of_an_archive_with_the_files_beside_it() {
         let hostname = job["app"]["hostname"].clone();
         let (outcome, _) = run(&runner(), job).await;
         assert_done(&outcome);
-        let made = api::<ConfigMap>(&app).get("settings").await.unwrap();
+        let config_maps: Api<ConfigMap> = Api::namespaced(app.client.clone(), &app.namespace);
+        let made = config_maps.get("settings").await.unwrap();
         assert_eq!(json!(made.data.unwrap()["host"]), hostname);
     })
     .await;
