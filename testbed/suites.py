@@ -37,9 +37,6 @@ FAILED_TEST = re.compile(
 #: So many names of failed tests are repeated at the end.
 MAX_NAMES = 20
 
-#: Run where it is named only: what it finds takes longer than a change may wait.
-BY_NAME = "chaos"
-
 #: How far the ports of the test bed with real pods are from those of the other, and
 #: those of the one in which things fail.
 REAL, CHAOS = 400, 600
@@ -79,7 +76,7 @@ class Suites:
                 f"There is no suite {unknown[0]!r}.",
                 hint=f"SUITE is one of: {', '.join(self.all)}.",
             )
-        names = names or [name for name in self.all if name != BY_NAME]
+        names = names or list(self.all)
         keep = keep or self.bed_runs()
         if keep:
             print(f"The test bed {self.instance.name} is used as it is and left so.")

@@ -1,6 +1,6 @@
 # Copyright 2026 Chandlery contributors
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""A short ``make chaos``. Run by ``make test SUITE=chaos``."""
+"""A short ``make chaos``. Run by ``make test``."""
 
 import unittest
 
