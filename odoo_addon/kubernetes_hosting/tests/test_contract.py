@@ -128,7 +128,8 @@ class TestContract(KubernetesCase, HttpCase):
         self.manifests[1].pin = PIN
         wanted = golden("claim_response")["jobs"]
         production = self.create_app("shop")
-        shop = self.create_app("shop", self.int)
+        self.cluster.node_port_range = "30001-30002"
+        shop = self.create_app("shop", self.int, limit_node_ports=1)
         shop.inventory = wanted[0]["app"]["inventory"]
         shop.reset_manifest_line_ids = [
             Command.create({"manifest_id": self.manifests[1].id})

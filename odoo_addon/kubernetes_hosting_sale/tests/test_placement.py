@@ -4,6 +4,7 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.kubernetes_hosting.tests.library import Library
 
@@ -175,7 +176,8 @@ class TestPlacementOfProducts(Library, HostingSaleCase, TransactionCase):
         self.template.limit_node_ports = 2
         self.bern.node_port_range = "30000-30003"
         order = self._order((self.hosting, 2, "shop, bakery"))
-        order.action_confirm()
+        with mute_logger("odoo.addons.kubernetes_hosting_sale.models.sale_order"):
+            order.action_confirm()
         self.assertEqual(set(order.kubernetes_app_ids.mapped("name")), {"shop"})
         self.assertIn("not enough free node ports", order.activity_ids.note)
         self.assertEqual(self.bern._free_node_ports(), [])

@@ -177,6 +177,11 @@ class RightsTableCase(HostingSaleCase):
             },
             "kubernetes.name.check": {"address": "192.0.2.1"},
             "kubernetes.name.holder": {"key": "table"},
+            "kubernetes.node.port": {
+                "cluster_id": app.cluster_id.id,
+                "number": 30000,
+                "app_id": app.id,
+            },
             "kubernetes.order.value": {
                 "sale_order_line_id": order.order_line[:1].id,
                 "unit": 1,
