@@ -166,7 +166,7 @@ class NamespaceCase(KubernetesQueueCase):
                 {
                     "found_id": found.id,
                     "app_id": app.id,
-                    "confirmed_name": name or found.name,
+                    "confirmed_name": name or f"{found.cluster_id.name}/{found.name}",
                 }
             )
         )
@@ -234,8 +234,10 @@ class TestRestore(NamespaceCase):
         self.look(self.his)
         bob = self.create_app("bravo")
         found = self.found.search([])
-        with self.assertRaisesRegex(UserError, "type the namespace's name"):
-            self.wizard(found, bob, "bravo").action_adopt()
+        # Another cluster may have a namespace of this name.
+        for wrong in ("bravo", found.name):
+            with self.assertRaisesRegex(UserError, "type unit/bravo-prod to confirm"):
+                self.wizard(found, bob, wrong).action_adopt()
         self.wizard(found, bob).action_adopt()
         job = bob.job_ids
         self.assertEqual(job.kind, "adopt")
@@ -298,7 +300,7 @@ class TestRestore(NamespaceCase):
     def test_it_is_deleted_by_a_job_after_its_name_was_typed_and_not_before(self):
         self.look(self.his)
         found = self.found.search([])
-        with self.assertRaisesRegex(UserError, "type the namespace's name"):
+        with self.assertRaisesRegex(UserError, "type unit/bravo-prod to confirm"):
             self.deletion(name="bravo")
         self.assertFalse(self.jobs.search([("kind", "=", "remove")]))
         job = self.deletion()

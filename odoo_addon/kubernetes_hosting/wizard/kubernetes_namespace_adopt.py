@@ -22,10 +22,7 @@ class KubernetesNamespaceAdopt(models.TransientModel):
     environment_code = fields.Char(
         related="found_id.environment_code", related_sudo=False
     )
-    app_number = fields.Integer(related="found_id.app_number", related_sudo=False)
-    app_uid = fields.Char(related="found_id.app_uid", related_sudo=False)
     created_at = fields.Datetime(related="found_id.created_at", related_sudo=False)
-    labels_text = fields.Text(related="found_id.labels_text", related_sudo=False)
     choice = fields.Selection(
         [
             ("existing", "Take it over for an app that is here"),
@@ -60,9 +57,19 @@ class KubernetesNamespaceAdopt(models.TransientModel):
         context={"active_test": False},
         ondelete="cascade",
     )
-    confirmed_name = fields.Char(
-        string="Name of the Namespace", help="Type the namespace's name to confirm."
+    confirmation = fields.Char(
+        string="To Confirm, Type",
+        compute="_compute_confirmation",
+        help="The cluster and the namespace.",
     )
+    confirmed_name = fields.Char(string="Confirmation")
+
+    @api.depends("found_id")
+    def _compute_confirmation(self):
+        """Of two clusters' namespaces with one name, the other one is not meant."""
+        for wizard in self:
+            found = wizard.found_id
+            wizard.confirmation = f"{found.cluster_id.name}/{found.name}"
 
     @api.depends("found_id")
     def _compute_new(self):
@@ -116,11 +123,12 @@ class KubernetesNamespaceAdopt(models.TransientModel):
         }
 
     def _check_confirmed(self):
-        if (self.confirmed_name or "").strip() != self.found_id.name:
+        if (self.confirmed_name or "").strip() != self.confirmation:
             raise UserError(
                 self.env._(
-                    "Nothing was done: type the namespace's name, %s, to confirm.",
-                    self.found_id.name,
+                    "Nothing was done: type %s to confirm, the cluster and the"
+                    " namespace.",
+                    self.confirmation,
                 )
             )
 

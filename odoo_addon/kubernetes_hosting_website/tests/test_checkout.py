@@ -313,6 +313,7 @@ class TestCheckout(ShopCase):
         order.write({"state": "sale", "kubernetes_pending": True})
         page = self.url_open("/shop/confirmation")
         self.assertIn("takes a little longer", page.text)
+        self.assertNotIn("Delivery", page.text, "Nothing is delivered")
 
     def test_confirmation_of_other_orders_is_as_ever(self):
         order = self._add(self.book)
